@@ -1,0 +1,66 @@
+"""Every error that xbar raises on purpose.
+
+    XbarError
+    ├── SpecError        a value of the design or an argument is not allowed (also a ValueError)
+    ├── FileError        a file is missing, damaged, of the wrong kind, or in the way
+    │   └── UntrustedFileError   reading the file could run code that it carries
+    ├── ModelError       a neural network can't be read, lowered or run
+    ├── CircuitError     a circuit has no unique solution: floating or shorted parts
+    ├── SolverError      a numerical method did not reach its tolerance
+    ├── EngineError      an external engine ran and gave no usable answer
+    └── ToolError        an external tool or an optional package is missing
+
+A message says what must hold, what was got, where, and what to do. The command line prints the
+message alone and ends with the class's ``exit_code``.
+"""
+
+from __future__ import annotations
+
+
+class XbarError(Exception):
+    """Base of every error that xbar raises on purpose.
+
+    Attributes:
+        exit_code: what the command line returns for it: 1 a check did not hold, 2 usage or bad
+            input, 3 an external tool is missing.
+    """
+
+    exit_code = 2
+
+
+class SpecError(XbarError, ValueError):
+    """A value of the design, or an argument, is not allowed."""
+
+
+class FileError(XbarError):
+    """A file is missing, damaged, of the wrong kind, or in the way."""
+
+
+class UntrustedFileError(FileError):
+    """Reading this file could run code that it carries."""
+
+
+class ModelError(XbarError):
+    """A neural network can't be read, lowered or run."""
+
+
+class CircuitError(XbarError):
+    """A circuit has no unique solution: floating or shorted parts."""
+
+
+class SolverError(XbarError):
+    """A numerical method did not reach its tolerance."""
+
+    exit_code = 1
+
+
+class EngineError(XbarError):
+    """An external engine ran and gave no usable answer."""
+
+    exit_code = 1
+
+
+class ToolError(XbarError):
+    """An external tool or an optional package is missing."""
+
+    exit_code = 3

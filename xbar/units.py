@@ -1,0 +1,86 @@
+"""Quantities as people write them: "4.7k" is 4700.0, and back.
+
+Only files, the command line and reports use this; inside xbar every number is in SI units.
+Prefixes are the SI ones and case matters: ``m`` is milli, ``M`` is mega (SPICE's ``meg`` is
+understood too, its ``M`` for milli is not).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from xbar.errors import SpecError
+
+_PREFIXES = {
+    "f": 1e-15,
+    "p": 1e-12,
+    "n": 1e-9,
+    "u": 1e-6,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "m": 1e-3,
+    "%": 1e-2,
+    "": 1.0,
+    "k": 1e3,
+    "K": 1e3,
+    "meg": 1e6,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+}
+_UNITS = ("ohm", "Ohm", "Ω", "Ω", "S", "V", "A", "K", "s", "F", "")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+
+
+def parse_quantity(text: str | float) -> float:
+    """The number that a quantity such as ``"4.7k"``, ``"2 uS"`` or ``"30%"`` stands for.
+
+    Raises:
+        SpecError: it is not a finite number with an optional SI prefix and unit.
+
+    >>> parse_quantity("4.7k"), parse_quantity("2u"), parse_quantity("30%")
+    (4700.0, 2e-06, 0.3)
+    """
+    if isinstance(text, bool):
+        raise SpecError(f"a quantity must be a number such as 4700 or '4.7k', not {text!r}")
+    if isinstance(text, (int, float)):
+        value = float(text)
+    else:
+        match = _NUMBER.fullmatch(text.strip())
+        scale = _scale(match.group(2)) if match else None
+        if match is None or scale is None:
+            raise SpecError(
+                f"a quantity must be a number with an SI prefix such as '4.7k' or '2u', not {text!r}"
+            )
+        # one rounding only: "2u" must be the float that 2e-6 is
+        value = float(match.group(1)) * scale if scale >= 1 else _divide(match.group(1), scale)
+    if not math.isfinite(value):
+        raise SpecError(f"a quantity must be finite, not {text!r}")
+    return value
+
+
+def _divide(number: str, scale: float) -> float:
+    return float(number) / round(1 / scale)
+
+
+def _scale(suffix: str) -> float | None:
+    for unit in _UNITS:
+        if suffix.endswith(unit) and suffix[: len(suffix) - len(unit)] in _PREFIXES:
+            return _PREFIXES[suffix[: len(suffix) - len(unit)]]
+    return None
+
+
+def format_quantity(value: float, unit: str = "", digits: int = 3) -> str:
+    """A number with the SI prefix that leaves one to three digits before the point.
+
+    >>> format_quantity(4700.0, "ohm"), format_quantity(2e-6, "S"), format_quantity(0.0, "S")
+    ('4.7 kohm', '2 µS', '0 S')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}".strip()
+    rounded = float(f"{value:.{digits - 1}e}")
+    power = min(max(3 * math.floor(math.log10(abs(rounded)) / 3), -15), 12)
+    scaled = rounded / 10.0**power
+    return f"{scaled:.{digits}g} {_FORMAT[power]}{unit}".strip()
