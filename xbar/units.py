@@ -9,33 +9,36 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 from xbar.errors import SpecError
 
 _PREFIXES = {
-    "f": 1e-15,
-    "p": 1e-12,
-    "n": 1e-9,
-    "u": 1e-6,
-    "µ": 1e-6,
-    "μ": 1e-6,
-    "m": 1e-3,
-    "%": 1e-2,
-    "": 1.0,
-    "k": 1e3,
-    "K": 1e3,
-    "meg": 1e6,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
+    "f": -15,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "m": -3,
+    "%": -2,
+    "": 0,
+    "k": 3,
+    "K": 3,
+    "meg": 6,
+    "M": 6,
+    "G": 9,
+    "T": 12,
 }
 _UNITS = ("ohm", "Ohm", "Ω", "Ω", "S", "V", "A", "K", "s", "F", "")
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*)", re.DOTALL)
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)", re.DOTALL)
 _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 
 def parse_quantity(text: str | float) -> float:
     """The number that a quantity such as ``"4.7k"``, ``"2 uS"`` or ``"30%"`` stands for.
+
+    The text is scaled in decimal and rounded once, so ``"0.1u"`` is exactly ``0.1e-6``.
 
     Raises:
         SpecError: it is not a finite number with an optional SI prefix and unit.
@@ -43,29 +46,23 @@ def parse_quantity(text: str | float) -> float:
     >>> parse_quantity("4.7k"), parse_quantity("2u"), parse_quantity("30%")
     (4700.0, 2e-06, 0.3)
     """
-    if isinstance(text, bool):
-        raise SpecError(f"a quantity must be a number such as 4700 or '4.7k', not {text!r}")
-    if isinstance(text, (int, float)):
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
         value = float(text)
     else:
-        match = _NUMBER.fullmatch(text.strip())
-        scale = _scale(match.group(2)) if match else None
-        if match is None or scale is None:
+        match = _NUMBER.fullmatch(text.strip()) if isinstance(text, str) else None
+        power = _power(match.group(2)) if match else None
+        if match is None or power is None:
             raise SpecError(
-                f"a quantity must be a number with an SI prefix such as '4.7k' or '2u', not {text!r}"
+                f"a quantity must be a number with an SI prefix such as '4.7k' or '2u', "
+                f"not {text!r}"
             )
-        # one rounding only: "2u" must be the float that 2e-6 is
-        value = float(match.group(1)) * scale if scale >= 1 else _divide(match.group(1), scale)
+        value = float(Decimal(match.group(1)).scaleb(power))
     if not math.isfinite(value):
         raise SpecError(f"a quantity must be finite, not {text!r}")
     return value
 
 
-def _divide(number: str, scale: float) -> float:
-    return float(number) / round(1 / scale)
-
-
-def _scale(suffix: str) -> float | None:
+def _power(suffix: str) -> int | None:
     for unit in _UNITS:
         if suffix.endswith(unit) and suffix[: len(suffix) - len(unit)] in _PREFIXES:
             return _PREFIXES[suffix[: len(suffix) - len(unit)]]

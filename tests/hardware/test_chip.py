@@ -1,0 +1,181 @@
+"""A chip is its seed or its measurement: the same resistors whoever asks, in any order."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from xbar.errors import FileError, SpecError
+from xbar.hardware.bank import Bank
+from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Hardware
+from xbar.hardware.tile import Tile
+
+SMALL = Hardware(
+    bank=Bank(resistors=3, nominal=1e4, sigma=0.2, on_off_ratio=50),
+    tile=Tile(word_lines=4, bit_lines=2),
+)
+
+
+def hardware(**bank):
+    return Hardware(bank=Bank(**bank), tile=Tile(word_lines=128, bit_lines=128))
+
+
+def test_tiles_are_the_same_in_every_order():
+    chip, again = Chip.sample(SMALL, seed=3), Chip.sample(SMALL, seed=3)
+    first = [chip.on(t) for t in range(5)]
+    backwards = [again.on(t) for t in reversed(range(5))][::-1]
+    for a, b in zip(first, backwards, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_tiles_and_seeds_differ():
+    chip = Chip.sample(SMALL, seed=3)
+    assert not np.isclose(chip.on(0), chip.on(1)).any()
+    assert not np.isclose(chip.on(0), Chip.sample(SMALL, seed=4).on(0)).any()
+
+
+def test_a_fabricated_tile_is_these_numbers_to_the_last_bit():
+    g = Chip.sample(Hardware(), seed=7).on(11).ravel()[[0, 1000, -1]]
+    assert [x.hex() for x in g.tolist()] == [
+        "0x1.ab2c7d932d165p-17",
+        "0x1.581dd7de3f331p-17",
+        "0x1.44a48776515edp-17",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spread", "sigma", "law"),
+    [
+        ("lognormal", 0.3, stats.lognorm(s=0.3)),
+        ("normal", 0.1, stats.norm(loc=1, scale=0.1)),
+        ("uniform", 1 / np.sqrt(3), stats.uniform(0, 2)),
+        ("uniform", 0.2, stats.uniform(1 - 0.2 * np.sqrt(3), 0.4 * np.sqrt(3))),
+    ],
+)
+def test_the_spread_has_its_law(spread, sigma, law):
+    chip = Chip.sample(hardware(resistors=4, nominal=1e4, spread=spread, sigma=sigma), seed=1)
+    factor = chip.on(0).ravel() * 1e4
+    assert stats.kstest(factor, law.cdf).pvalue > 0.01
+
+
+def test_no_spread_is_the_nominal_value():
+    bank = Bank(resistors=3, nominal=(1e3, 2e3, 5e3), spread="none")
+    chip = Chip.sample(Hardware(bank=bank), seed=0)
+    np.testing.assert_array_equal(chip.on(2)[5, 7], bank.nominal_conductance)
+
+
+def test_a_wide_normal_spread_never_reaches_zero():
+    chip = Chip.sample(hardware(resistors=8, spread="normal", sigma=0.5), seed=0)
+    assert chip.on(0).min() >= 0.01 / 100e3
+
+
+def test_stuck_rates_are_met():
+    chip = Chip.sample(hardware(resistors=8, stuck_open=0.02, stuck_closed=0.01), seed=2)
+    stuck = chip.stuck(0)
+    n = stuck.size
+    assert abs((stuck < 0).sum() - 0.02 * n) < 4 * np.sqrt(0.02 * n)
+    assert abs((stuck > 0).sum() - 0.01 * n) < 4 * np.sqrt(0.01 * n)
+
+
+def test_a_stuck_resistor_ignores_its_switch():
+    bank = Bank(resistors=4, stuck_open=0.2, stuck_closed=0.2, on_off_ratio=100)
+    chip = Chip.sample(Hardware(bank=bank), seed=5)
+    on, off, stuck = chip.on(0), chip.off(0), chip.stuck(0)
+    for command in (False, True):
+        branch = chip.branch(0, np.full(on.shape, command))
+        np.testing.assert_array_equal(branch[stuck > 0], on[stuck > 0])
+        np.testing.assert_array_equal(branch[stuck < 0], off[stuck < 0])
+        np.testing.assert_array_equal(branch[stuck == 0], (on if command else off)[stuck == 0])
+    np.testing.assert_array_equal(off, on / 100)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "0", None])
+def test_a_seed_that_is_no_64_bit_integer_is_refused(seed):
+    with pytest.raises(SpecError, match="seed must be"):
+        Chip.sample(SMALL, seed)
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(SpecError, match=r"mask must have shape \(4, 2, 3\), not \(4, 2\)"):
+        Chip.sample(SMALL, 0).branch(0, np.ones((4, 2), dtype=bool))
+
+
+@pytest.fixture
+def measured():
+    return np.random.default_rng(0).uniform(1e-5, 1e-4, (2, 4, 2, 3))
+
+
+def test_a_measured_archive_gives_back_what_was_measured(tmp_path, measured):
+    stuck = np.zeros(measured.shape, dtype=int)
+    stuck[1, 2, 0, 1] = -1
+    np.savez(tmp_path / "chip.npz", on=measured, off=measured / 7, stuck=stuck)
+    chip = Chip.from_measurement(tmp_path / "chip.npz", SMALL)
+    assert chip.tiles == 2
+    np.testing.assert_array_equal(chip.on(1), measured[1])
+    np.testing.assert_array_equal(chip.off(0), measured[0] / 7)
+    assert chip.stuck(1)[2, 0, 1] == -1
+    with pytest.raises(SpecError, match="tile must be from 0 to 1, not 2"):
+        chip.on(2)
+
+
+def test_a_measured_table_in_any_order_gives_the_same_chip(tmp_path, measured):
+    lines = [
+        f"{t},{w},{b},{k},{measured[t, w, b, k]!r}".replace("np.float64(", "").replace(")", "")
+        for t, w, b, k in np.ndindex(measured.shape)
+    ]
+    np.random.default_rng(1).shuffle(lines)
+    path = tmp_path / "chip.csv"
+    path.write_text("\n".join(["tile,word_line,bit_line,resistor,on", *lines]))
+    chip = Chip.from_measurement(path, SMALL)
+    np.testing.assert_array_equal(chip.on(1), measured[1])
+    np.testing.assert_array_equal(chip.off(1), measured[1] / 50)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"on": np.ones((2, 4, 2))}, r"on must have shape \(tiles, 4, 2, 3\).*not \(2, 4, 2\)"),
+        ({"on": np.full((1, 4, 2, 3), np.nan)}, r"not nan S at tile 0, word line 0, bit line 0"),
+        ({"on": -np.ones((1, 4, 2, 3))}, r"non-negative, not -1\.0 S"),
+        ({"off": np.ones((1, 4, 2, 3))}, "must have one shape"),
+        ({"stuck": np.full((2, 4, 2, 3), 2)}, "stuck must be"),
+        ({"on": np.full((1, 4, 2, 3), "x")}, "must be numbers"),
+    ],
+)
+def test_a_bad_measurement_is_refused_with_its_place(tmp_path, measured, change, message):
+    np.savez(tmp_path / "chip.npz", **{"on": measured, **change})
+    with pytest.raises(SpecError, match=message):
+        Chip.from_measurement(tmp_path / "chip.npz", SMALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "first line must be"),
+        ("tile,word_line\n", "first line must be"),
+        ("tile,word_line,bit_line,resistor,on\n", "no line of data"),
+        ("tile,word_line,bit_line,resistor,on\n0,0,0,0\n", "line 2: must have 5 values, not 4"),
+        ("tile,word_line,bit_line,resistor,on\n0,0,0,x,1\n", "line 2: could not convert"),
+        ("tile,word_line,bit_line,resistor,on\n0,9,0,0,1\n", "word_line must be under 4, not 9"),
+        ("tile,word_line,bit_line,resistor,on\n0,0,0,0,1\n", "stands 0 times"),
+        ("tile,word_line,bit_line,resistor,on\n0,0,0.5,0,1\n", "must be integers"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_line(tmp_path, text, message):
+    path = tmp_path / "chip.csv"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=message):
+        Chip.from_measurement(path, SMALL)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"hello"])
+def test_a_damaged_archive_is_a_file_error(tmp_path, content):
+    path = tmp_path / "chip.npz"
+    path.write_bytes(content)
+    with pytest.raises(FileError):
+        Chip.from_measurement(path, SMALL)
+
+
+def test_a_missing_measurement_is_a_file_error(tmp_path):
+    with pytest.raises(FileError, match="No such file"):
+        Chip.from_measurement(tmp_path / "none.npz", SMALL)

@@ -1,0 +1,1 @@
+"""What the chip is: its design (Hardware) and one fabricated instance of it (Chip)."""

@@ -1,0 +1,96 @@
+"""The bank: the K resistors of one cell.
+
+    word line ──┬──────┬─ … ─┐
+               R1     R2     RK      each with a switch; what is switched in adds up:
+                /      /     /       G = Σ over the subset of g_i (+ the leakage of the open ones)
+    bit line ──┴──────┴─ … ─┘
+
+K counts resistors per *cell*. A signed weight made by a differential pair has two cells and so
+2K resistors; reports say which they count.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from xbar.errors import SpecError
+from xbar.hardware.base import Quantities, Quantity, Spec
+
+UNIFORM_LIMIT = 1 / np.sqrt(3.0)
+
+
+class Bank(Spec):
+    """The K resistors of one cell: nominal values and how far the fabricated ones lie from them.
+
+    Attributes:
+        resistors: K, resistors per cell.
+        nominal: ohms: of each resistor, or of the first one where ``ratio`` is not 1, or a list
+            of K values.
+        ratio: each nominal resistance over the one before it; 1 makes all equal, 2 is binary.
+        spread: law of a fabricated *conductance* g around its nominal g0. "normal":
+            g0 (1 + sigma z), not below g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
+            between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. z is a
+            standard normal number.
+        sigma: relative standard deviation (of the logarithm for "lognormal"). "uniform" with
+            1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum theory.
+        on_off_ratio: conductance with the switch closed over the one with it open; inf is a
+            perfect switch.
+        stuck_open: share of resistors that never switch in.
+        stuck_closed: share of resistors that never switch out.
+
+    >>> Bank(resistors=3, nominal="10k", ratio=2).nominal_conductance
+    array([1.0e-04, 5.0e-05, 2.5e-05])
+    """
+
+    resistors: int = Field(default=8, ge=1, le=64)
+    nominal: Quantities = 100e3
+    ratio: Quantity = Field(default=1.0, gt=0)
+    spread: Literal["normal", "lognormal", "uniform", "none"] = "lognormal"
+    sigma: Quantity = Field(default=0.3, ge=0)
+    on_off_ratio: Quantity = Field(default=float("inf"), gt=1, allow_inf_nan=True)
+    stuck_open: Quantity = Field(default=0.0, ge=0, le=1)
+    stuck_closed: Quantity = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        values = self.nominal if isinstance(self.nominal, tuple) else (self.nominal,)
+        if isinstance(self.nominal, tuple) and len(values) != self.resistors:
+            raise SpecError(
+                f"nominal must list {self.resistors} values, one a resistor, not {len(values)}"
+            )
+        if isinstance(self.nominal, tuple) and self.ratio != 1:
+            raise SpecError("ratio must be 1 where nominal lists each resistor; leave one out")
+        if not min(values) > 0:
+            raise SpecError(f"nominal must be greater than 0 ohm, not {min(values)}")
+        if self.spread == "uniform" and self.sigma > UNIFORM_LIMIT:
+            raise SpecError(
+                f"sigma must be at most 1/sqrt(3) = {UNIFORM_LIMIT:.4f} for a uniform spread, "
+                f"not {self.sigma}: no conductance may be negative"
+            )
+        if self.spread == "normal" and self.sigma > 0.5:
+            raise SpecError(
+                f"sigma must be at most 0.5 for a normal spread, not {self.sigma}: too many "
+                "conductances would be negative; take a lognormal spread"
+            )
+        if self.on_off_ratio != self.on_off_ratio:
+            raise SpecError("on_off_ratio must be greater than 1, not nan")
+        if self.stuck_open + self.stuck_closed > 1:
+            raise SpecError(
+                "stuck_open + stuck_closed must be at most 1, not "
+                f"{self.stuck_open + self.stuck_closed}"
+            )
+        return self
+
+    @property
+    def nominal_conductance(self) -> NDArray[np.float64]:
+        """(K,) siemens, as designed."""
+        if isinstance(self.nominal, tuple):
+            return 1.0 / np.array(self.nominal, dtype=np.float64)
+        powers = [1.0]
+        for _ in range(self.resistors - 1):
+            powers.append(powers[-1] * self.ratio)
+        return 1.0 / (self.nominal * np.array(powers, dtype=np.float64))

@@ -1,0 +1,158 @@
+"""One fabricated instance of a design: every resistor's actual conductance.
+
+A sampled chip stores nothing but its seed: the conductances of tile t are regenerated from
+(seed, t) whenever they are asked for, the same on every machine and in every order. A measured
+chip holds what was measured. Compiler, simulator and netlist ask the same chip, so what is
+simulated is what is exported.
+
+Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SpecError
+from xbar.hardware import draw
+from xbar.hardware.bank import Bank
+from xbar.hardware.measurement import Measurement, read_measurement
+from xbar.hardware.spec import Hardware
+
+Floats = NDArray[np.float64]
+
+_CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they are the chip
+NORMAL_FLOOR = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """One fabricated instance of a design.
+
+    Attributes:
+        hardware: the design.
+        seed: what a sampled chip is drawn from; None for a measured one.
+        measurement: what was measured; None for a sampled chip.
+    """
+
+    hardware: Hardware
+    seed: int | None
+    measurement: Measurement | None = None
+
+    @classmethod
+    def sample(cls, hardware: Hardware, seed: SupportsIndex) -> Self:
+        """A chip drawn at random from its design.
+
+        Raises:
+            SpecError: the seed is not an integer from 0 to 2^64 - 1.
+
+        >>> chip = Chip.sample(Hardware(), seed=0)
+        >>> chip.on(5).shape
+        (64, 64, 8)
+        """
+        try:
+            number = operator.index(seed)
+        except TypeError as error:
+            raise SpecError(f"seed must be an integer, not {seed!r}") from error
+        if not 0 <= number < 2**64:
+            raise SpecError(f"seed must be from 0 to 2^64 - 1, not {number}")
+        return cls(hardware, number)
+
+    @classmethod
+    def from_measurement(cls, path: str | Path, hardware: Hardware) -> Self:
+        """A chip whose conductances were measured.
+
+        Args:
+            path: .npz with ``on`` (T, W, B, K) siemens and optionally ``off`` and ``stuck``
+                (-1 open, 0, +1 closed), or .csv with the columns
+                tile,word_line,bit_line,resistor,on[,off[,stuck]].
+            hardware: the design; its tile and bank give W, B and K.
+
+        Raises:
+            FileError: the file can't be read.
+            SpecError: a value is not a conductance, or the shape is not the design's.
+        """
+        tile, bank = hardware.tile, hardware.bank
+        shape = (tile.word_lines, tile.bit_lines, bank.resistors)
+        return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
+
+    @property
+    def tiles(self) -> int | None:
+        """How many tiles there are; None where there are as many as wanted."""
+        return None if self.measurement is None else len(self.measurement.on)
+
+    def on(self, tile: int) -> Floats:
+        """(W, B, K) siemens of a tile's resistors, switched in."""
+        self._check(tile)
+        if self.measurement is not None:
+            return _one(self.measurement.on, tile)
+        assert self.seed is not None
+        u = draw.uniform(self.seed, _CONDUCTANCE, tile, self._shape)
+        return spread(self.hardware.bank, u)
+
+    def off(self, tile: int) -> Floats:
+        """(W, B, K) siemens of a tile's resistors, switched out: what leaks."""
+        if self.measurement is not None:
+            self._check(tile)
+            return _one(self.measurement.off, tile)
+        return self.on(tile) / self.hardware.bank.on_off_ratio
+
+    def stuck(self, tile: int) -> NDArray[np.int8]:
+        """(W, B, K): -1 where a resistor never switches in, +1 where never out, else 0."""
+        self._check(tile)
+        if self.measurement is not None:
+            stuck: NDArray[np.int8] = self.measurement.stuck[tile]
+            return stuck
+        bank = self.hardware.bank
+        if bank.stuck_open == 0 and bank.stuck_closed == 0:
+            return np.zeros(self._shape, dtype=np.int8)
+        assert self.seed is not None
+        u = draw.uniform(self.seed, _STUCK, tile, self._shape)
+        is_open = u < bank.stuck_open
+        closed = u > 1.0 - bank.stuck_closed
+        return closed.astype(np.int8) - is_open.astype(np.int8)
+
+    def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
+        """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        if mask.shape != self._shape:
+            raise SpecError(f"a tile's mask must have shape {self._shape}, not {mask.shape}")
+        stuck = self.stuck(tile)
+        closed = (mask & (stuck >= 0)) | (stuck > 0)
+        return np.where(closed, self.on(tile), self.off(tile))
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        tile = self.hardware.tile
+        return (tile.word_lines, tile.bit_lines, self.hardware.bank.resistors)
+
+    def _check(self, tile: int) -> None:
+        limit = self.tiles if self.tiles is not None else 2**63
+        if not 0 <= tile < limit:
+            raise SpecError(
+                f"tile must be from 0 to {limit - 1}, not {tile}"
+                + ("; measure more tiles or choose a smaller network" if self.tiles else "")
+            )
+
+
+def _one(conductance: Floats, tile: int) -> Floats:
+    one: Floats = conductance[tile]
+    return one
+
+
+def spread(bank: Bank, u: Floats) -> Floats:
+    """Fabricated conductances (..., K) in siemens for uniform numbers u (..., K) in (0, 1)."""
+    nominal = bank.nominal_conductance
+    if bank.spread == "none" or bank.sigma == 0:
+        factor = np.ones_like(u)
+    elif bank.spread == "uniform":
+        factor = 1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0)
+    elif bank.spread == "normal":
+        factor = np.maximum(1.0 + bank.sigma * draw.normal(u), NORMAL_FLOOR)
+    else:
+        factor = draw.exp(bank.sigma * draw.normal(u))
+    return nominal * factor

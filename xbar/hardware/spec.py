@@ -1,0 +1,72 @@
+"""The design of a chip: what a TOML file says, validated.
+
+``Hardware`` gathers the specs that the other files of this package define. All of them are
+frozen pydantic models whose every error is a one-line ``SpecError`` that names the key, what
+must hold and what was got.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field
+
+from xbar.errors import FileError, SpecError
+from xbar.hardware.bank import Bank
+from xbar.hardware.base import Spec
+from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
+from xbar.hardware.tile import Tile
+from xbar.hardware.variation import Variation
+
+
+class Hardware(Spec):
+    """The design of a chip.
+
+    Attributes:
+        name: free text for reports.
+        bank: the K resistors of one cell.
+        tile: size and wires of one array.
+        dac: what drives the word lines; None is an ideal driver.
+        adc: what reads the bit lines; None is an ideal read-out.
+        variation: what changes from one read to the next.
+
+    >>> hardware = Hardware(bank=Bank(resistors=8, nominal=100e3), tile=Tile(word_lines=64))
+    >>> hardware.model_copy(update={"dac": Converter(bits=8)}).dac.bits
+    8
+    """
+
+    name: str = ""
+    bank: Bank = Field(default_factory=Bank)
+    tile: Tile = Field(default_factory=Tile)
+    dac: Converter | None = None
+    adc: Converter | None = None
+    variation: Variation = Field(default_factory=Variation)
+
+    @property
+    def read_voltage(self) -> float:
+        """Volts that the largest input puts on a word line: the DAC's range."""
+        if self.dac is None or self.dac.range is None:
+            return DEFAULT_READ_VOLTAGE
+        return self.dac.range
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The design in a TOML file; numbers may carry units, as in ``nominal = "4.7k"``.
+
+        Raises:
+            FileError: the file can't be read or is not TOML.
+            SpecError: a key is unknown, missing or out of range.
+        """
+        path = Path(path)
+        try:
+            content = tomllib.loads(path.read_bytes().decode())
+        except OSError as error:
+            raise FileError(f"{path}: can't be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise FileError(f"{path}: must be a TOML file: {error}") from error
+        try:
+            return cls(**content)
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
