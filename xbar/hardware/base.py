@@ -12,6 +12,8 @@ from xbar.units import parse_quantity
 
 
 def _read_quantity(value: Any) -> Any:
+    if value == "inf":  # each field says whether it allows that
+        return float("inf")
     return parse_quantity(value) if isinstance(value, (str, bool)) else value
 
 

@@ -97,7 +97,8 @@ def _conductance(
 
 def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with path.open("rb") as file:
+            content = np.load(file, allow_pickle=False)
             if not isinstance(content, np.lib.npyio.NpzFile):
                 raise FileError(f"{path}: must be an .npz archive with an array 'on', or a .csv")
             return {name: content[name] for name in content.files}

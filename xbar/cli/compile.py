@@ -1,0 +1,75 @@
+"""``xbar compile``: a network's file and a design become a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    model: Annotated[Path, typer.Argument(help="torch.export archive, or state dict with --arch")],
+    hardware: Annotated[Path, typer.Option("--hardware", help="the design, a TOML file")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the program to write")],
+    seed: Annotated[int, typer.Option(help="of the chip that is sampled from the design")] = 0,
+    measured: Annotated[
+        Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
+    ] = None,
+    arch: Annotated[
+        str | None, typer.Option(help="module:callable that builds the network of a state dict")
+    ] = None,
+    input_shape: Annotated[
+        str | None, typer.Option(help="shape of one input, such as 1,28,28")
+    ] = None,
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="run the code that a pickled module carries")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="replace the program if it exists")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Program a trained network onto a chip."""
+    import xbar
+    from xbar.cli.output import progress, show
+    from xbar.errors import FileError
+    from xbar.report.metrics import layer_metrics
+    from xbar.report.text import program_text
+
+    if output.exists() and not force:
+        raise FileError(f"{output}: exists; choose another name, or --force to replace it")
+    design = xbar.Hardware.load(hardware)
+    chip = (
+        xbar.Chip.sample(design, seed)
+        if measured is None
+        else xbar.Chip.from_measurement(measured, design)
+    )
+    graph = xbar.read_model(model, read_shape(input_shape), arch=arch, trust_pickle=trust_pickle)
+    with progress("tiles") as report:
+        program = xbar.compile(graph, chip, progress=report)
+    program.save(output, force=force)
+    metrics = layer_metrics(program)
+    content = {
+        "program": str(output),
+        "tiles": len(program.tiles),
+        "resistors_per_cell": design.bank.resistors,
+        "resistors_per_weight": program.resistors_per_weight,
+        "layers": [layer.to_json() for layer in metrics],
+    }
+    show(as_json, content, program_text(program, metrics) + f"\nwritten to {output}")
+
+
+def read_shape(text: str | None) -> tuple[int, ...] | None:
+    """ "1,28,28" as a shape."""
+    from xbar.errors import SpecError
+
+    if text is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError as error:
+        raise SpecError(f"--input-shape must be numbers such as 1,28,28, not {text!r}") from error
+    if min(shape) < 1:
+        raise SpecError(f"--input-shape must be positive numbers, not {text!r}")
+    return shape

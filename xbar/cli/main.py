@@ -1,0 +1,93 @@
+"""The ``xbar`` command.
+
+Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 a check did not hold,
+2 usage or bad input, 3 an external tool is missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from xbar import __version__
+from xbar.errors import XbarError
+
+VERBS = {
+    "compile": "xbar.cli.compile",
+    "simulate": "xbar.cli.simulate",
+    "verify": "xbar.cli.verify",
+    "netlist": "xbar.cli.netlist",
+    "solve": "xbar.cli.solve",
+    "demo": "xbar.cli.demo",
+}
+INTERRUPTED = 130
+
+
+class Verbs(TyperGroup):
+    """Imports a verb's file when it is asked for, and turns xbar's errors into one line."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs in the order in which a user meets them."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb's command, or None."""
+        del ctx
+        if cmd_name not in VERBS:
+            return None
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name=cmd_name, no_args_is_help=True)(import_module(VERBS[cmd_name]).run)
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; an expected error is one line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except XbarError as error:
+            code, message = error.exit_code, str(error)
+        except OSError as error:
+            code = XbarError.exit_code
+            message = f"{error.filename or 'file'}: {error.strerror or error}"
+        except KeyboardInterrupt:
+            code, message = INTERRUPTED, "interrupted"
+        print("error:", " ".join(message.split()), file=sys.stderr)
+        raise typer.Exit(code)
+
+
+app = typer.Typer(
+    cls=Verbs,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"xbar {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _xbar(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Analog crossbars whose weights are made from imprecise resistors."""
+    del version
+
+
+def main() -> None:
+    """Entry point of the ``xbar`` command."""
+    app()

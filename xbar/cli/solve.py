@@ -1,0 +1,58 @@
+"""``xbar solve``: one bank, one target, the best subset."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def run(
+    bank: Annotated[str, typer.Option(help="ohms such as 10k,20k,39k; or siemens, as 50uS")],
+    target: Annotated[str, typer.Option(help="siemens, such as 70u")],
+    method: Annotated[str, typer.Option(help="how to solve it")] = "auto",
+    tolerance: Annotated[
+        str | None, typer.Option(help="siemens; a worse residual ends with exit code 1")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Choose the resistors whose conductances add up closest to a target."""
+    import xbar
+    from xbar.cli.output import show
+    from xbar.units import format_quantity, parse_quantity
+
+    names = [part.strip() for part in bank.split(",")]
+    conductance = [_conductance(name) for name in names]
+    wanted = parse_quantity(target)
+    limit = 0.0 if tolerance is None else parse_quantity(tolerance)
+    solution = xbar.solve_subset(conductance, wanted, method=method, tolerance=limit)
+    content = {
+        "mask": solution.mask.tolist(),
+        "target": wanted,
+        "achieved": float(solution.achieved),
+        "residual": float(solution.residual),
+        "status": solution.status,
+        "bound": float(solution.bound),
+    }
+    chosen = [name for name, closed in zip(names, solution.mask, strict=True) if closed]
+    text = (
+        f"switch in  {', '.join(chosen) or 'none'}\n"
+        f"achieved   {format_quantity(float(solution.achieved), 'S', 6)}\n"
+        f"residual   {format_quantity(float(solution.residual), 'S')}\n"
+        f"status     {solution.status}"
+    )
+    show(as_json, content, text)
+    if tolerance is not None and abs(float(solution.residual)) > limit:
+        raise typer.Exit(1)
+
+
+def _conductance(text: str) -> float:
+    from xbar.errors import SpecError
+    from xbar.units import parse_quantity
+
+    value = parse_quantity(text)
+    if text.endswith("S"):
+        return value
+    if value <= 0:
+        raise SpecError(f"--bank must list resistances above 0 ohm, not {text!r}")
+    return 1.0 / value

@@ -1,0 +1,70 @@
+"""``xbar verify``: programmed tiles against a SPICE engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def run(
+    program: Annotated[Path, typer.Argument(help="the program")],
+    data: Annotated[
+        Path | None, typer.Option(help=".npz whose first input drives the tiles; else random volts")
+    ] = None,
+    tiles: Annotated[
+        str | None, typer.Option(help="such as 0,3,7 or all; the first of each layer if not said")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="the SPICE engine")] = "ngspice",
+    detail: Annotated[str, typer.Option(help="one element a cell, or one a resistor")] = "cell",
+    tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
+    seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Compare the currents of tiles, wires included, with those of a SPICE engine."""
+    import xbar
+    from xbar.cli.output import progress, show
+    from xbar.report.text import verification_text
+    from xbar.simulation.dataset import read_dataset
+
+    loaded = xbar.Program.load(program)
+    inputs = None if data is None else read_dataset(data).inputs
+    chosen = read_tiles(tiles, len(loaded.tiles))
+    with progress("tiles") as report:
+        verification = xbar.verify(
+            loaded,
+            chosen,
+            engine=engine,
+            inputs=inputs,
+            seed=seed,
+            detail=read_detail(detail),
+            tolerance=tolerance,
+            progress=report,
+        )
+    show(as_json, verification.to_json(), verification_text(verification))
+    if not verification.passed:
+        raise typer.Exit(1)
+
+
+def read_tiles(text: str | None, count: int) -> list[int] | None:
+    """ "0,3,7" or "all" as tile numbers."""
+    from xbar.errors import SpecError
+
+    if text is None:
+        return None
+    if text == "all":
+        return list(range(count))
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise SpecError(f"--tiles must be numbers such as 0,3,7 or all, not {text!r}") from error
+
+
+def read_detail(text: str) -> Literal["cell", "resistor"]:
+    """A level of detail of a netlist."""
+    from xbar.errors import SpecError
+
+    if text == "cell" or text == "resistor":
+        return text
+    raise SpecError(f"--detail must be cell or resistor, not {text!r}")

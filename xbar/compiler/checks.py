@@ -1,0 +1,80 @@
+"""Design rules: what must hold before and after a compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.compiler.mapping import DifferentialPair
+from xbar.errors import SpecError
+from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Hardware
+
+
+def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
+    """Matrices (outputs, inputs) or (G, outputs, inputs) by layer, as finite (G, outputs, inputs).
+
+    Raises:
+        SpecError: there is none, or one has another shape or a value that is not finite.
+    """
+    if not matrices:
+        raise SpecError("there must be at least one matrix to compile; the network has none")
+    return {name: _check_matrix(name, matrix) for name, matrix in matrices.items()}
+
+
+def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
+    if not isinstance(name, str) or not name:
+        raise SpecError(f"a layer's name must be text, not {name!r}")
+    try:
+        values = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{name}: a matrix must be numbers ({error})") from error
+    if values.ndim == 2:
+        values = values[None]
+    if values.ndim != 3 or 0 in values.shape:
+        raise SpecError(
+            f"{name}: a matrix must have shape (outputs, inputs), none of them 0, not "
+            f"{np.shape(matrix)}"
+        )
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        group, output, row = bad[0]
+        raise SpecError(
+            f"{name}: weights must be finite, not {values[group, output, row]} at output "
+            f"{output}, input {row}"
+        )
+    largest = np.abs(values).max()
+    if largest > 0 and not 1e-200 < largest < 1e200:
+        raise SpecError(
+            f"{name}: the largest weight must be between 1e-200 and 1e200, not {largest:g}"
+        )
+    return values
+
+
+def check_hardware(hardware: Hardware, mapping: DifferentialPair) -> None:
+    """The tile must hold one weight.
+
+    Raises:
+        SpecError: it has too few bit lines.
+    """
+    needed = mapping.bit_lines_per_column
+    if hardware.tile.bit_lines < needed:
+        raise SpecError(
+            f"tile.bit_lines must be at least {needed}, the lines of one differential pair, not "
+            f"{hardware.tile.bit_lines}"
+        )
+
+
+def check_chip_size(chip: Chip, needed: int) -> None:
+    """The chip must have as many tiles as the network needs.
+
+    Raises:
+        SpecError: fewer were measured.
+    """
+    if chip.tiles is not None and chip.tiles < needed:
+        raise SpecError(
+            f"the chip must have at least {needed} tiles for this network, but {chip.tiles} were "
+            "measured; measure more, take larger tiles or a smaller network"
+        )

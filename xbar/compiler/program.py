@@ -1,0 +1,254 @@
+"""The program: which resistors are switched in, on which chip, for which network.
+
+Shapes: W word lines, B bit lines, K resistors a cell; R inputs and C outputs of a tile's block.
+Units: siemens, and siemens per unit weight for scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.placement import Block
+from xbar.errors import SpecError
+from xbar.hardware.chip import Chip
+from xbar.model.graph import Graph
+
+Floats = NDArray[np.float64]
+Readout: TypeAlias = Literal["ideal", "nodal"]
+Detail: TypeAlias = Literal["cell", "resistor"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedTile:
+    """One array with a block of a layer's weights on it.
+
+    Attributes:
+        index: which tile of the chip.
+        block: which weights, and where they lie.
+        mask: (W, B, K) switches that are closed.
+        scale: (C,) siemens that stand for a weight of one, by column.
+        weight: (R, C) what was to be programmed.
+        chip: what it is programmed on.
+    """
+
+    index: int
+    block: Block
+    mask: NDArray[np.bool_]
+    scale: Floats
+    weight: Floats
+    chip: Chip
+
+    mapping = DifferentialPair()
+
+    @cached_property
+    def branch(self) -> Floats:
+        """(W, B, K) siemens of each resistor as it is switched."""
+        return self.chip.branch(self.index, self.mask)
+
+    @property
+    def conductance(self) -> Floats:
+        """(W, B) siemens of each cell."""
+        return self._crossbar.conductance
+
+    @property
+    def target(self) -> Floats:
+        """(R, C) siemens that each pair's difference should have."""
+        return self.weight * self.scale
+
+    @property
+    def residual(self) -> Floats:
+        """(R, C) siemens achieved with ideal wires, minus target."""
+        return self.difference("ideal") - self.target
+
+    def crossbar(self) -> Crossbar:
+        """The array with its wires, drivers and sense amplifiers."""
+        return self._crossbar
+
+    @cached_property
+    def _crossbar(self) -> Crossbar:
+        tile = self.chip.hardware.tile
+        return Crossbar(
+            self.branch.sum(axis=-1),
+            word_wire=tile.word_wire,
+            bit_wire=tile.bit_wire,
+            source=tile.source,
+            load=tile.load,
+            drive=tile.drive,
+            sense=tile.sense,
+        )
+
+    def difference(self, readout: Readout) -> Floats:
+        """(R, C) siemens: differential current of each column per volt on each word line.
+
+        With the "nodal" read-out these are the effective conductances, wires included.
+        """
+        line = self._crossbar.transfer.T if readout == "nodal" else self.conductance
+        return self.mapping.difference(line[self.cells])
+
+    def noise_power(self, readout: Readout) -> Floats:
+        """(R, C) siemens²: sum of the squares of the resistors' conductances, both lines.
+
+        Multiplied by the read noise's variance and the voltages' squares it gives a column's
+        current variance. For the "nodal" read-out each cell's share is attenuated as its current
+        is (first order in the noise).
+        """
+        power = (self.branch**2).sum(axis=-1)
+        if readout == "nodal":
+            conductance = self.conductance
+            gain = np.divide(
+                self._crossbar.transfer.T,
+                conductance,
+                out=np.zeros_like(conductance),
+                where=conductance > 0,
+            )
+            power = power * gain**2
+        return self.mapping.total(power[self.cells])
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """The word lines and bit lines that the block lies on."""
+        return self.block.lines, self.block.bit_lines(self.mapping)
+
+    def voltage(self, inputs: Floats) -> Floats:
+        """(N, W) volts on all word lines, for volts (N, R) on the block's; the others at 0 V."""
+        full = np.zeros((len(inputs), self.chip.hardware.tile.word_lines))
+        full[:, self.block.lines] = inputs
+        return full
+
+    def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
+        """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell."""
+        lines, bits = self.cells
+        if not (lines.start <= word_line < lines.stop and bits.start <= bit_line < bits.stop):
+            return None
+        column, minus = divmod(bit_line - bits.start, self.mapping.bit_lines_per_column)
+        block = self.block
+        return (
+            block.layer,
+            block.group,
+            block.outputs[0] + column,
+            block.inputs[0] + word_line - lines.start,
+            -1 if minus else 1,
+        )
+
+    def netlist(
+        self,
+        dialect: str = "ngspice",
+        voltage: ArrayLike | None = None,
+        detail: Detail = "cell",
+    ) -> Netlist:
+        """The tile as a SPICE deck.
+
+        Args:
+            dialect: whose input it is.
+            voltage: (W,) volts on the word lines; 1 V on each where nothing is said.
+            detail: one resistor a "cell", or every "resistor" of the cell's bank.
+        """
+        if detail not in ("cell", "resistor"):
+            raise SpecError(f"detail must be 'cell' or 'resistor', not {detail!r}")
+        return crossbar_netlist(
+            self._crossbar,
+            None if voltage is None else np.asarray(voltage, dtype=np.float64),
+            dialect=dialect,
+            title=f"xbar tile {self.index}",
+            branch=self.branch if detail == "resistor" else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A network on a chip.
+
+    Attributes:
+        chip: the chip.
+        graph: the network; None where bare matrices were compiled.
+        weights: by layer, (G, outputs, inputs): what was to be programmed.
+        tiles: by index.
+    """
+
+    chip: Chip
+    graph: Graph | None
+    weights: Mapping[str, Floats]
+    tiles: tuple[ProgrammedTile, ...]
+
+    def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
+        """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.
+
+        With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact
+        solution a tile, done once.
+        """
+        check_readout(readout)
+        result = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
+        for tile in self.tiles:
+            block = tile.block
+            realised = tile.difference(readout) / tile.scale
+            result[block.layer][block.group, block.columns, block.rows] = realised.T
+        return {name: m[0] if len(m) == 1 else m for name, m in result.items()}
+
+    def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
+        """The tiles that a layer lies on."""
+        return tuple(tile for tile in self.tiles if tile.block.layer == layer)
+
+    @property
+    def resistors_per_weight(self) -> int:
+        """2K for differential pairs: both cells are counted."""
+        return DifferentialPair.bit_lines_per_column * self.chip.hardware.bank.resistors
+
+    def run(
+        self,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        readout: Readout = "ideal",
+        seed: int = 0,
+    ) -> Floats | dict[str, Floats]:
+        """The network's outputs (N, ...) through this chip for inputs (N, ...).
+
+        Converters and read noise act where the hardware has them; ``seed`` is for the noise. A
+        program of bare matrices takes {layer: inputs (N, inputs)} and gives {layer: (N,
+        outputs)}; with one matrix the arrays alone do.
+
+        Raises:
+            SpecError: the inputs do not fit the network.
+        """
+        from xbar.simulation.run import run_program
+
+        return run_program(self, inputs, readout, seed)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the program as a directory (zarr v3 arrays and a manifest), whole or not at all.
+
+        Raises:
+            FileError: the path exists and ``force`` is not set, or can't be written.
+        """
+        from xbar.compiler.store import save_program
+
+        save_program(self, Path(path), force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Program:
+        """Read a program that ``save`` wrote; every file's checksum is compared.
+
+        Raises:
+            FileError: it is no program, incomplete, or a file was changed.
+        """
+        from xbar.compiler.store import load_program
+
+        return load_program(Path(path))
+
+
+def check_readout(readout: str) -> None:
+    """Only known read-outs.
+
+    Raises:
+        SpecError: it is another word.
+    """
+    if readout not in ("ideal", "nodal"):
+        raise SpecError(f"readout must be 'ideal' or 'nodal', not {readout!r}")

@@ -1,0 +1,228 @@
+"""A program on disk: a directory of zarr v3 arrays and a manifest that is written last.
+
+    out.xbar/
+      manifest.json         what it is, design, blocks, network, and each file's sha256
+      tiles/mask            (T, W, B, ceil(K / 8)) uint8, the switches packed, first resistor first
+      tiles/scale           (T, C) siemens per unit weight; 0 where a tile has fewer columns
+      constants/<n>         the network's arrays, or matrices/<n> where bare matrices were compiled
+      chip/on, off, stuck   of a measured chip; a sampled one is its seed
+
+The directory is made under another name beside its place and renamed when it is complete. The
+same program gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.placement import Block
+from xbar.compiler.program import Program, ProgrammedTile
+from xbar.errors import FileError, XbarError
+from xbar.hardware.chip import Chip
+from xbar.hardware.measurement import check_measurement
+from xbar.hardware.spec import Hardware
+from xbar.model.graph import Graph
+
+if TYPE_CHECKING:
+    import zarr
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CHUNK_CELLS = 2**20
+
+
+def save_program(program: Program, path: Path, *, force: bool) -> None:
+    """See ``Program.save``."""
+    with _new_directory(path, force=force) as folder:
+        import zarr
+
+        root = zarr.open_group(store=folder, mode="w", zarr_format=3)
+        manifest = {
+            "format": FORMAT,
+            "kind": "xbar program",
+            "hardware": program.chip.hardware.model_dump(mode="json"),
+            "seed": program.chip.seed,
+            "blocks": [_block_to_json(tile.block) for tile in program.tiles],
+            "network": _write_network(root, program),
+        }
+        _write_tiles(root.create_group("tiles"), program)
+        _write_measurement(root, program.chip)
+        manifest["files"] = {
+            str(file.relative_to(folder)): _sha256(file) for file in _files(folder)
+        }
+        with (folder / MANIFEST).open("w", encoding="utf-8") as file:
+            json.dump(manifest, file, indent=1, sort_keys=True, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def load_program(path: Path) -> Program:
+    """See ``Program.load``."""
+    manifest = _read_manifest(path)
+    _check_files(path, manifest["files"])
+    import zarr
+
+    try:
+        root = zarr.open_group(store=path, mode="r")
+        arrays = {name: np.asarray(array[...]) for name, array in _walk(root)}
+        hardware = Hardware(**manifest["hardware"])
+        return _assemble(manifest, arrays, _chip(hardware, manifest["seed"], arrays))
+    except (KeyError, TypeError, ValueError, IndexError, XbarError) as error:
+        raise FileError(f"{path}: is not a program that this xbar can read ({error})") from error
+
+
+def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: Chip) -> Program:
+    network = manifest["network"]
+    graph = None
+    if network["graph"] is None:
+        weights = {name: arrays[f"matrices/{i}"] for i, name in enumerate(network["names"])}
+    else:
+        constants = {name: arrays[f"constants/{i}"] for i, name in enumerate(network["names"])}
+        graph = Graph.from_json(network["graph"], constants)
+        weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
+    resistors = chip.hardware.bank.resistors
+    tiles = []
+    for index, entry in enumerate(manifest["blocks"]):
+        block = Block(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()})
+        mask = np.unpackbits(
+            arrays["tiles/mask"][index], axis=-1, count=resistors, bitorder="little"
+        ).astype(np.bool_)
+        scale = arrays["tiles/scale"][index][: block.outputs[1] - block.outputs[0]]
+        weight = weights[block.layer][block.group, block.columns, block.rows].T
+        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip))
+    return Program(chip, graph, weights, tuple(tiles))
+
+
+def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:
+    if seed is not None:
+        return Chip.sample(hardware, seed)
+    shape = (hardware.tile.word_lines, hardware.tile.bit_lines, hardware.bank.resistors)
+    measured = {name: arrays[f"chip/{name}"] for name in ("on", "off", "stuck")}
+    return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratio))
+
+
+def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
+    arrays: Mapping[str, NDArray[Any]]
+    if program.graph is None:
+        group, arrays, graph = root.create_group("matrices"), program.weights, None
+    else:
+        group, arrays = root.create_group("constants"), program.graph.constants
+        graph = program.graph.to_json()
+    for number, array in enumerate(arrays.values()):
+        group.create_array(str(number), data=np.ascontiguousarray(array))
+    return {"graph": graph, "names": list(arrays)}
+
+
+def _write_tiles(group: zarr.Group, program: Program) -> None:
+    tile = program.chip.hardware.tile
+    columns = tile.bit_lines // ProgrammedTile.mapping.bit_lines_per_column
+    count = len(program.tiles)
+    packed = np.stack(
+        [np.packbits(tile.mask, axis=-1, bitorder="little") for tile in program.tiles]
+    )
+    scale = np.zeros((count, columns))
+    for row, programmed in zip(scale, program.tiles, strict=True):
+        row[: len(programmed.scale)] = programmed.scale
+    together = max(1, CHUNK_CELLS // (tile.word_lines * tile.bit_lines))
+    group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
+    group.create_array("scale", data=scale)
+
+
+def _write_measurement(root: zarr.Group, chip: Chip) -> None:
+    if chip.measurement is None:
+        return
+    group = root.create_group("chip")
+    for name in ("on", "off", "stuck"):
+        array = getattr(chip.measurement, name)
+        group.create_array(name, data=array, chunks=(1, *array.shape[1:]))
+
+
+def _block_to_json(block: Block) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(block).items()}
+
+
+def _walk(root: zarr.Group) -> Iterator[tuple[str, Any]]:
+    for name, group in root.groups():
+        for leaf, array in group.arrays():
+            yield f"{name}/{leaf}", array
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        state = "is not a program directory" if path.exists() else "does not exist"
+        raise FileError(f"{path}: {state}; xbar compile writes one")
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+    except OSError as error:
+        raise FileError(
+            f"{path}: has no {MANIFEST}, so it is no program or was not written to its end; "
+            "compile it again"
+        ) from error
+    except ValueError as error:
+        raise FileError(f"{path}: {MANIFEST} is damaged ({error}); compile it again") from error
+    if not isinstance(manifest, dict) or manifest.get("kind") != "xbar program":
+        raise FileError(f"{path}: {MANIFEST} does not describe an xbar program")
+    if manifest.get("format") != FORMAT:
+        raise FileError(
+            f"{path}: has format {manifest.get('format')}, this xbar reads {FORMAT}; compile it "
+            "again with this version"
+        )
+    if not isinstance(manifest.get("files"), dict):
+        raise FileError(f"{path}: {MANIFEST} lists no files; compile it again")
+    return manifest
+
+
+def _check_files(path: Path, files: Mapping[str, str]) -> None:
+    found = {str(file.relative_to(path)) for file in _files(path)} - {MANIFEST}
+    for name in sorted(found ^ set(files)):
+        state = "is missing" if name in files else "does not belong to it"
+        raise FileError(f"{path}: {name} {state}; compile it again")
+    for name, digest in files.items():
+        if _sha256(path / name) != digest:
+            raise FileError(f"{path}: {name} was changed after it was written; compile it again")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@contextmanager
+def _new_directory(path: Path, *, force: bool) -> Iterator[Path]:
+    """A fresh folder that takes its place when the block ends, and vanishes if it fails."""
+    if path.exists() and not force:
+        raise FileError(f"{path}: exists; choose another name, or --force to replace it")
+    if path.exists() and not (path / MANIFEST).is_file():
+        raise FileError(f"{path}: exists and is not a program, so it is not replaced")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+    except OSError as error:
+        raise FileError(f"{path}: can't be written ({error.strerror})") from error
+    try:
+        folder.chmod(0o755)
+        yield folder
+        if path.exists():
+            old = folder.with_name(folder.name + ".old")
+            path.rename(old)
+            folder.rename(path)
+            shutil.rmtree(old)
+        else:
+            folder.rename(path)
+    except OSError as error:
+        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""What a program and a simulation say, as numbers and as text."""

@@ -1,0 +1,54 @@
+"""Numbers about a program, by layer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from xbar.compiler.program import Program
+
+
+@dataclass(frozen=True)
+class LayerMetrics:
+    """How well a layer's weights were reached, wires aside.
+
+    Attributes:
+        name: the layer.
+        tiles: that it lies on.
+        weights: that it has.
+        worst_residual: siemens, largest |achieved - target| of a differential pair.
+        rms_residual: siemens, root mean square of the same.
+        bits: effective bits of the weights: of the uniform quantiser over the layer's targets
+            with the same mean-square error, log2(range / (sqrt(12) rms)), range = 2 max|target|;
+            None where every target is met exactly.
+    """
+
+    name: str
+    tiles: int
+    weights: int
+    worst_residual: float
+    rms_residual: float
+    bits: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        return asdict(self)
+
+
+def layer_metrics(program: Program) -> list[LayerMetrics]:
+    """One entry a layer, in the program's order."""
+    result = []
+    for name, weight in program.weights.items():
+        tiles = program.tiles_of(name)
+        residual = np.concatenate([tile.residual.ravel() for tile in tiles])
+        largest = max(float(np.abs(tile.target).max()) for tile in tiles)
+        rms = float(np.sqrt((residual**2).mean()))
+        bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None
+        result.append(
+            LayerMetrics(
+                name, len(tiles), int(weight.size), float(np.abs(residual).max()), rms, bits
+            )
+        )
+    return result

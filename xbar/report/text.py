@@ -1,0 +1,99 @@
+"""Tables for people, plain text of a fixed width so that a file and a terminal show the same."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from xbar.compiler.program import Program
+from xbar.report.metrics import LayerMetrics
+from xbar.simulation.simulator import Result
+from xbar.simulation.verify import Verification
+from xbar.units import format_quantity
+
+WIDTH = 100
+
+
+def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A titled table; the first column is flush left, the others flush right."""
+    grid = Table(title=title, box=box.SIMPLE, title_justify="left", title_style="")
+    for number, name in enumerate(head):
+        grid.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    stream = io.StringIO()
+    Console(file=stream, width=WIDTH, markup=False, emoji=False, highlight=False).print(grid)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n") + "\n"
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage with two digits, or a dash.
+
+    >>> percent(0.9675), percent(None)
+    ('96.75 %', '-')
+    """
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
+    """What was programmed, a line a layer."""
+    tile = program.chip.hardware.tile
+    title = (
+        f"{len(program.tiles)} tiles of {tile.word_lines} x {tile.bit_lines}, "
+        f"{program.chip.hardware.bank.resistors} resistors a cell, "
+        f"{program.resistors_per_weight} a weight"
+    )
+    rows = [
+        [
+            layer.name,
+            str(layer.tiles),
+            str(layer.weights),
+            format_quantity(layer.worst_residual, "S"),
+            _bits(layer.bits),
+        ]
+        for layer in metrics
+    ]
+    return table(title, ["layer", "tiles", "weights", "worst residual", "bits"], rows)
+
+
+def result_text(result: Result) -> str:
+    """What a simulation found: layers, then the accuracy."""
+    rows = [
+        [
+            layer.name,
+            str(layer.tiles),
+            str(layer.weights),
+            f"{layer.snr_db:.1f} dB",
+            f"{layer.bits:.1f}",
+            percent(layer.clipped),
+        ]
+        for layer in result.layers
+    ]
+    title = f"{result.readout} read-out, {result.trials} chip(s), {result.inputs} inputs"
+    text = table(title, ["layer", "tiles", "weights", "signal/error", "bits", "clipped"], rows)
+    if result.accuracy is not None and result.interval is not None:
+        low, high = result.interval
+        text += (
+            f"\naccuracy {percent(result.accuracy)} "
+            f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), "
+            f"digital {percent(result.digital_accuracy)}\n"
+        )
+    return text
+
+
+def verification_text(verification: Verification) -> str:
+    """What the SPICE engine says, a line a tile."""
+    rows = [
+        [check.layer, str(check.tile), f"{check.error:.2e}", "pass" if check.passed else "FAIL"]
+        for check in verification.tiles
+    ]
+    title = f"against {verification.engine}, tolerance {verification.tolerance:g} of full scale"
+    return table(title, ["layer", "tile", "worst current error", ""], rows)
+
+
+def _bits(bits: float | None) -> str:
+    return "exact" if bits is None else f"{bits:.1f}"

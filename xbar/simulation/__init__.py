@@ -1,0 +1,1 @@
+"""What a program does: analog products with converters, wires and noise, and the accuracy left."""

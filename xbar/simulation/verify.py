@@ -1,0 +1,158 @@
+"""Ask a SPICE engine: the currents of programmed tiles against ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.engines.registry import get_engine
+from xbar.compiler.program import Detail, Program, ProgrammedTile
+from xbar.errors import SpecError
+from xbar.simulation.converters import quantise
+from xbar.simulation.readout import product
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class TileCheck:
+    """One tile's comparison.
+
+    Attributes:
+        tile: its index.
+        layer: whose weights lie on it.
+        error: largest difference of a bit line's current, relative to the largest current.
+        passed: the error is within the tolerance.
+    """
+
+    tile: int
+    layer: str
+    error: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the engine says.
+
+    Attributes:
+        engine: its name.
+        tolerance: of the relative error.
+        tiles: one check each.
+    """
+
+    engine: str
+    tolerance: float
+    tiles: tuple[TileCheck, ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest error of all."""
+        return max(check.error for check in self.tiles)
+
+    @property
+    def passed(self) -> bool:
+        """Every tile is within the tolerance."""
+        return all(check.passed for check in self.tiles)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        return {**asdict(self), "worst": self.worst, "passed": self.passed}
+
+
+def verify(
+    program: Program,
+    tiles: Sequence[int] | None = None,
+    *,
+    engine: str = "ngspice",
+    inputs: ArrayLike | None = None,
+    seed: int = 0,
+    detail: Detail = "cell",
+    tolerance: float = TOLERANCE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Compare the currents of tiles, wires included, with those of a SPICE engine.
+
+    Args:
+        program: from ``xbar.compile``.
+        tiles: their indices; the first tile of each layer where nothing is said.
+        engine: "ngspice".
+        inputs: (N, ...) network inputs: each tile is driven with the strongest activation vector
+            that the first of them puts on it. None: random voltages from ``seed``.
+        seed: of the random voltages.
+        detail: SPICE sees one resistor a "cell", or every "resistor" of its bank.
+        tolerance: largest relative error that passes.
+        progress: called with tiles done and tiles in all.
+
+    Raises:
+        SpecError: a tile, the engine or the inputs do not exist or fit.
+        ToolError: the engine is not installed.
+        EngineError: the engine gave no usable answer.
+    """
+    run = get_engine(engine)
+    chosen = _choose(program, tiles)
+    vectors = None if inputs is None else activations(program, inputs)
+    checks = []
+    for tile in chosen:
+        voltage = _voltage(tile, vectors, seed)
+        ours = tile.crossbar().read(voltage[None])[0]
+        theirs = run(tile.netlist(engine, voltage, detail))
+        scale = float(np.abs(ours).max()) or 1.0
+        error = float(np.abs(theirs - ours).max()) / scale
+        checks.append(TileCheck(tile.index, tile.block.layer, error, error <= tolerance))
+        if progress is not None:
+            progress(len(checks), len(chosen))
+    return Verification(engine, tolerance, tuple(checks))
+
+
+def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
+    """By layer, the strongest input vector (G, inputs) that the first network input gives it."""
+    if program.graph is None:
+        raise SpecError("inputs need a network; bare matrices are verified with random voltages")
+    found: dict[str, Floats] = {}
+
+    def record(layer: str, x: Floats) -> Floats:
+        if len(x):
+            found[layer] = x[int(np.argmax((x**2).sum(axis=(1, 2))))]
+        return product(x, program.weights[layer])
+
+    program.graph.run(np.asarray(inputs)[:1], record)
+    return found
+
+
+def tile_voltage(tile: ProgrammedTile, vector: Floats) -> Floats:
+    """(W,) volts that the DACs put on a tile for its layer's input vector (G, inputs)."""
+    hardware = tile.chip.hardware
+    peak = float(np.abs(vector).max()) or 1.0
+    volts = vector[tile.block.group, tile.block.rows] * (hardware.read_voltage / peak)
+    if hardware.dac is not None:
+        volts = quantise(volts, hardware.read_voltage, hardware.dac.bits)
+    full: Floats = tile.voltage(volts[None])[0]
+    return full
+
+
+def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int) -> Floats:
+    if vectors is not None:
+        if tile.block.layer not in vectors:
+            raise SpecError(f"{tile.block.layer}: is not used by the network for these inputs")
+        return tile_voltage(tile, vectors[tile.block.layer])
+    hardware = tile.chip.hardware
+    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
+    return rng.uniform(0.0, hardware.read_voltage, hardware.tile.word_lines)
+
+
+def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTile]:
+    if tiles is None:
+        return [program.tiles_of(layer)[0] for layer in program.weights]
+    for index in tiles:
+        if not 0 <= index < len(program.tiles):
+            raise SpecError(f"tile must be from 0 to {len(program.tiles) - 1}, not {index}")
+    if not len(tiles):
+        raise SpecError("there must be at least one tile to verify")
+    return [program.tiles[index] for index in tiles]
