@@ -3,7 +3,7 @@
 The solvers and the netlist both start from this list, so that what is solved is what is exported.
 Nodes that an ideal wire (0 ohm) joins are one node here, and open cells are left out.
 
-    d_i ──source──┤ left end ├──seg 0──● w_i_0 ──seg 1──● w_i_1 … ──seg B──┤ right end ├──source── d_i
+    d_i ──source──┤──segment 0──● w_i_0 ──segment 1──● w_i_1 … ──segment B──├──source── d_i
 
 A word line i has one driver node, known to be at its input voltage, which feeds one end or both.
 A bit line j has likewise one sense node at 0 V, and runs from its top end to its bottom end.
@@ -123,7 +123,9 @@ def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
     left = lines + columns + np.arange(lines)
     chain = np.column_stack([left, word, left + lines])
     sources = [
-        _elements("source", np.arange(lines), chain[:, -end], crossbar.source, np.arange(lines), end)
+        _elements(
+            "source", np.arange(lines), chain[:, -end], crossbar.source, np.arange(lines), end
+        )
         for end in (0, 1)
         if crossbar.drive in (("left", "right")[end], "both")
     ]
@@ -154,10 +156,10 @@ def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
 
 
 def _cells(crossbar: Crossbar, word: NDArray[np.int64], bit: NDArray[np.int64]) -> _Elements:
-    row, column = np.indices(word.shape)
+    index = np.indices(word.shape)
     resistance = np.full(word.shape, np.inf)
     np.divide(1, crossbar.conductance, out=resistance, where=crossbar.conductance > 0)
-    return _elements("cell", word, bit, resistance, row, column)
+    return _elements("cell", word, bit, resistance, index[0], index[1])
 
 
 def _elements(
@@ -169,7 +171,7 @@ def _elements(
     column: NDArray[np.int64] | int,
 ) -> _Elements:
     flat = (np.broadcast_to(a, tail.shape).ravel() for a in (tail, head, resistance, row, column))
-    return _Elements(kind, *flat)  # type: ignore[arg-type]
+    return _Elements(kind, *flat)
 
 
 def _merge(
@@ -185,10 +187,10 @@ def _merge(
     label = np.arange(count)
     if ideal.any():
         joined = coo_array((np.ones(ideal.sum()), (tail[ideal], head[ideal])), (count, count))
-        label = connected_components(joined, directed=False)[1]
-    used = np.zeros(count, dtype=bool)
-    used[tail] = used[head] = True
-    used = np.flatnonzero(used)
+        label = np.asarray(connected_components(joined, directed=False)[1], dtype=np.int64)
+    touched = np.zeros(count, dtype=bool)
+    touched[tail] = touched[head] = True
+    used = np.flatnonzero(touched)
     _, first, inverse = np.unique(label[used], return_index=True, return_inverse=True)
     order = np.argsort(first)
     merged = np.full(count, -1)

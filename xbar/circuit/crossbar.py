@@ -44,7 +44,7 @@ class Solution:
         cell_current: (N, W, B) amperes from the word line to the bit line.
         current: (N, B) amperes into the sense amplifiers, what ``Crossbar.read`` gives.
         residual: (N,) the largest violation of Kirchhoff's current law at any node, relative to
-            the largest current that passes through a node.
+            the largest current through any resistor.
     """
 
     word_voltage: Floats
@@ -114,7 +114,10 @@ class Crossbar:
         advice = "map signed weights to a DifferentialPair first"
         check_range(cells, "conductance", "S", ("word line", "bit line"), advice)
         lines, columns = cells.shape
-        word, bit = (lines, columns + (self.drive == "both")), (lines + (self.sense == "both"), columns)
+        word, bit = (
+            (lines, columns + (self.drive == "both")),
+            (lines + (self.sense == "both"), columns),
+        )
         object.__setattr__(self, "conductance", frozen(cells))
         self._set_ohms("word_wire", word, ("word line", "segment"))
         self._set_ohms("bit_wire", bit, ("segment", "bit line"))
@@ -236,7 +239,9 @@ class Crossbar:
         cell, count = np.unique(row * bits + column, return_counts=True)
         if np.any(count > 1):
             i, j = divmod(int(cell[count > 1][0]), bits)
-            raise SpecError(f"each cell may be updated once, not twice at word line {i}, bit line {j}")
+            raise SpecError(
+                f"each cell may be updated once, not twice at word line {i}, bit line {j}"
+            )
         cells = self.conductance.copy()
         cells[row, column] = values
         return replace(self, conductance=cells)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,21 +75,15 @@ class Netlist:
     def _write(self, target: Path, force: bool) -> None:
         if target.is_dir() or (not force and os.path.lexists(target)):
             raise FileExistsError
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="ascii", newline="\n", dir=target.parent, prefix=".netlist-", delete=False
-        ) as file:
-            part = Path(file.name)
-            try:
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with part.open("x", encoding="ascii", newline="\n") as file:
                 file.write(self.text)
                 file.flush()
                 os.fsync(file.fileno())
-                part.chmod(0o666 & ~_umask())
-                if force:
-                    part.replace(target)
-                else:
-                    os.link(part, target)  # unlike a rename, this fails if the target came up
-            finally:
-                part.unlink(missing_ok=True)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def crossbar_netlist(
@@ -142,9 +136,9 @@ def crossbar_netlist(
 
 
 def sanitise(name: str) -> str:
-    """A name that can't be anything but a name: letters, digits and underscores.
+    r"""A name that can't be anything but a name: letters, digits and underscores.
 
-    >>> sanitise("fc 1\\n.control")
+    >>> sanitise("fc 1\n.control")
     'fc_1__control'
     """
     return re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
@@ -219,9 +213,3 @@ def _branch(branch: ArrayLike, conductance: Floats) -> Floats:
             f"not {total[i, j]} S at word line {i}, bit line {j}"
         )
     return siemens
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -172,7 +172,7 @@ class ResistorNetwork:
         if len(floating):
             raise CircuitError(
                 f"every node must be connected to a terminal, and {self._name(floating)} "
-                f"{'is' if len(floating) == 1 else 'are'} not; remove the part or join it by a resistor"
+                f"{'is' if len(floating) == 1 else 'are'} not; join it by a resistor or remove it"
             )
         live = self.conductance > 0
         factor = Factor(
@@ -255,8 +255,8 @@ class ResistorNetwork:
     def _number(self, label: Hashable) -> int:
         if label not in self._numbers:
             raise SpecError(
-                f"a node must be one of the network's {self.nodes} ({self._name(range(self.nodes))}), "
-                f"not {label!r}"
+                f"a node must be one of the network's {self.nodes}, not {label!r}: "
+                f"{self._name(range(self.nodes))}"
             )
         return self._numbers[label]
 

@@ -70,4 +70,4 @@ class DirectSolver:
 
     def _into_terminals(self, voltage: Floats) -> Floats:
         # Terminals that are read are at 0 V, so this sum has no differences that could cancel.
-        return self._factor.feed.T @ voltage
+        return np.asarray(self._factor.feed.T @ voltage)

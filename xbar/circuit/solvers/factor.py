@@ -47,7 +47,7 @@ class Factor:
         nodes: int,
         known: int,
     ) -> None:
-        self.nodes, self.known = nodes, known
+        self.nodes, self.known, self.conductance = nodes, known, conductance
         edges = np.arange(len(tail))
         ones = np.ones(len(tail))
         rows = np.concatenate([edges, edges])
@@ -86,8 +86,8 @@ class Factor:
             voltage[self.known :] += correction
             last = size
         raise SolverError(
-            f"the resistances span too wide a range: refining the voltages stopped at a relative "
-            f"correction of {size:.1e}, not below {_ENOUGH:g}; make wires that hardly matter ideal (0 ohm)"
+            f"the resistances span too wide a range: the voltages must settle to {_ENOUGH:g}, and "
+            f"refining them stopped at {size:.1e}; make wires that hardly matter ideal (0 ohm)"
         )
 
     def _correction(self, voltage: Floats) -> Floats:
@@ -113,12 +113,15 @@ class Factor:
         return voltage
 
     def residual(self, voltage: Floats) -> Floats:
-        """The largest net current (N,) out of an unknown node, relative to the largest current."""
+        """The largest net current (N,) out of an unknown node, relative to the largest current.
+
+        The largest current is that through any one resistor.
+        """
         drop = self.drop @ voltage
         if self.nodes == self.known or not len(drop):
             return np.zeros(voltage.shape[1])
-        net = np.abs(self.leaving[self.known :] @ drop).max(axis=0)
-        largest = np.abs(self.leaving).dot(np.abs(drop)).max(axis=0)
+        net: Floats = np.abs(self.leaving[self.known :] @ drop).max(axis=0)
+        largest = np.abs(self.conductance[:, None] * drop).max(axis=0)
         return np.divide(net, largest, out=np.zeros_like(net), where=largest > 0)
 
 
