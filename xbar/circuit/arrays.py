@@ -35,8 +35,8 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return np.array(array, dtype=np.float64, order="C")
 
 
-def as_indices(values: ArrayLike, name: str, count: int, what: str) -> NDArray[np.int64]:
-    """A new array (E,) of indices below ``count``.
+def as_indices(values: ArrayLike, name: str, count: int | None, what: str) -> NDArray[np.int64]:
+    """A new array (E,) of indices below ``count``, or of any size.
 
     Raises:
         SpecError: the values are not whole numbers in a row, or one is out of range.
@@ -51,10 +51,11 @@ def as_indices(values: ArrayLike, name: str, count: int, what: str) -> NDArray[n
         raise SpecError(
             f"{name} must be a row of whole numbers, not {array.dtype} of shape {array.shape}"
         )
-    bad = np.flatnonzero((array < 0) | (array >= count))
+    bad = np.flatnonzero((array < 0) | (array >= (np.inf if count is None else count)))
     if len(bad):
+        upwards = "upwards" if count is None else f"to {count - 1}"
         raise SpecError(
-            f"{name} must be {what} from 0 to {count - 1}, not {array[bad[0]]} at position {bad[0]}"
+            f"{name} must be {what} from 0 {upwards}, not {array[bad[0]]} at position {bad[0]}"
         )
     return frozen(array.astype(np.int64))
 

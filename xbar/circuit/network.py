@@ -68,7 +68,7 @@ class ResistorNetwork:
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        count = len(self.labels) if len(self.labels) else np.iinfo(np.int64).max
+        count = len(self.labels) or None
         tail = as_indices(self.tail, "tail", count, "a node")
         head = as_indices(self.head, "head", count, "a node")
         conductance = np.atleast_1d(as_floats(self.conductance, "conductance"))
@@ -81,7 +81,7 @@ class ResistorNetwork:
         loops = np.flatnonzero(tail == head)
         if len(loops):
             raise SpecError(
-                f"a resistor must join two nodes, not node {tail[loops[0]]} with itself "
+                f"a resistor must join two nodes, not {self._label(tail[loops[0]])!r} with itself "
                 f"at resistor {loops[0]}; leave it out"
             )
         _check_terminals(self.terminals, len(self.labels))

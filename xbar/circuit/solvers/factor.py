@@ -24,6 +24,7 @@ _COLUMNS = 8  # right-hand sides solved at once: SuperLU is quickest when these 
 _GOOD = 1e-12  # relative correction below which refining buys nothing
 _ENOUGH = 1e-10  # and above which the answer would not be worth returning
 _STEPS = 8
+_ADVICE = "make wires that hardly matter ideal (0 ohm)"
 
 
 class Factor:
@@ -59,16 +60,18 @@ class Factor:
         self.leaving = (self.drop.T * conductance).tocsr()
         laplacian = (self.leaving @ self.drop).tocsc()
         #: (nodes, known) siemens from each node to each known node
-        self.feed = -laplacian[:, :known]
-        self.feed.setdiag(0)
+        self.feed = (sp.diags_array(laplacian.diagonal()) - laplacian).tocsc()[:, :known]
         self._matrix = laplacian[known:, known:].tocsc()
 
     @cached_property
     def _lu(self) -> SuperLU:
         symmetric = {"SymmetricMode": True}
-        return splu(
-            self._matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric
-        )
+        try:
+            return splu(
+                self._matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=symmetric
+            )
+        except RuntimeError as error:  # a pivot was rounded to zero
+            raise SolverError(f"the resistances span too wide a range; {_ADVICE}") from error
 
     @cached_property
     def _steps(self) -> int:
@@ -87,7 +90,7 @@ class Factor:
             last = size
         raise SolverError(
             f"the resistances span too wide a range: the voltages must settle to {_ENOUGH:g}, and "
-            f"refining them stopped at {size:.1e}; make wires that hardly matter ideal (0 ohm)"
+            f"refining them stopped at {size:.1e}; {_ADVICE}"
         )
 
     def _correction(self, voltage: Floats) -> Floats:
@@ -122,7 +125,8 @@ class Factor:
             return np.zeros(voltage.shape[1])
         net: Floats = np.abs(self.leaving[self.known :] @ drop).max(axis=0)
         largest = np.abs(self.conductance[:, None] * drop).max(axis=0)
-        return np.divide(net, largest, out=np.zeros_like(net), where=largest > 0)
+        ratio = np.divide(net, largest, out=np.zeros_like(net), where=largest > 0)
+        return np.asarray(ratio)
 
 
 def _relative(correction: Floats, voltage: Floats) -> float:
