@@ -1,0 +1,1 @@
+"""Electrical truth: resistive circuits, their exact solution, netlists and SPICE engines."""

@@ -1,0 +1,273 @@
+"""A resistive crossbar and its read-out.
+
+    V[i] ──R──●──R──●──R──●      word line i, driven at its left end
+              │     │     │      cell (i, j) of conductance G[i, j]
+              ●     ●     ●
+              R     R     R      bit line j, read at its lower end
+              ⏚     ⏚     ⏚      by a sense amplifier at virtual ground
+
+Shapes: W word lines, B bit lines, N input vectors. Units: SI throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
+from xbar.errors import SpecError
+
+if TYPE_CHECKING:
+    from xbar.circuit.solvers.registry import CrossbarSolver
+
+Floats = NDArray[np.float64]
+
+_DRIVES = ("left", "right", "both")
+_SENSES = ("bottom", "top", "both")
+# From so many input vectors on, relative to the lines, the transfer matrix is the cheaper way.
+# The choice depends on shapes alone: the same input gives the same bytes at any time.
+_FEW = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Every voltage and current of a crossbar for N input vectors.
+
+    Attributes:
+        word_voltage: (N, W, B) volts at the word line's side of each cell.
+        bit_voltage: (N, W, B) volts at the bit line's side.
+        cell_current: (N, W, B) amperes from the word line to the bit line.
+        current: (N, B) amperes into the sense amplifiers, what ``Crossbar.read`` gives.
+        residual: (N,) the largest violation of Kirchhoff's current law at any node, relative to
+            the largest current through any resistor.
+    """
+
+    word_voltage: Floats
+    bit_voltage: Floats
+    cell_current: Floats
+    current: Floats
+    residual: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Crossbar:
+    """W word lines crossing B bit lines, with one cell at each crossing.
+
+    Arguments are scalars or arrays of the shapes below; the attributes are always arrays of these
+    shapes, float64, copied and read-only. Zero ohm is ideal anywhere.
+
+    Attributes:
+        conductance: (W, B) siemens. Zero is an open cell.
+        word_wire: (W, B) ohms of each word-line segment: [i, j] is the one that reaches cell
+            (i, j) from the driver's side. With drive "both": (W, B + 1), from left to right.
+        bit_wire: (W, B) ohms of each bit-line segment: [i, j] is the one that leaves cell (i, j)
+            towards the sense amplifier. With sense "both": (W + 1, B), from top to bottom.
+        source: (W,) ohms between each driver and its word line; with "both", at each end.
+        load: (B,) ohms between each bit line and its sense amplifier; with "both", at each end.
+        drive: which end of the word lines is driven; "both" puts the same voltage at both.
+        sense: which end of the bit lines is read; "both" adds the currents of the two ends.
+
+    Raises:
+        SpecError: a value is negative, not finite or of the wrong shape.
+
+    A cell of 1 mS behind 1 kohm passes half of its current:
+
+    >>> Crossbar([[1e-3]], source=1e3).read([[1.0]])
+    array([[0.0005]])
+    """
+
+    conductance: Floats
+    word_wire: Floats = 0.0  # type: ignore[assignment]
+    bit_wire: Floats = 0.0  # type: ignore[assignment]
+    source: Floats = 0.0  # type: ignore[assignment]
+    load: Floats = 0.0  # type: ignore[assignment]
+    drive: Literal["left", "right", "both"] = "left"
+    sense: Literal["bottom", "top", "both"] = "bottom"
+
+    if TYPE_CHECKING:
+        # arguments may be anything that numpy accepts; the attributes are arrays
+        def __init__(
+            self,
+            conductance: ArrayLike,
+            word_wire: ArrayLike = 0.0,
+            bit_wire: ArrayLike = 0.0,
+            source: ArrayLike = 0.0,
+            load: ArrayLike = 0.0,
+            drive: Literal["left", "right", "both"] = "left",
+            sense: Literal["bottom", "top", "both"] = "bottom",
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        _check_choice("drive", self.drive, _DRIVES)
+        _check_choice("sense", self.sense, _SENSES)
+        cells = as_floats(self.conductance, "conductance")
+        if cells.ndim != 2 or 0 in cells.shape:
+            raise SpecError(
+                f"conductance must have the shape (W, B) with at least one word line and one bit "
+                f"line, not {cells.shape}"
+            )
+        advice = "map signed weights to a DifferentialPair first"
+        check_range(cells, "conductance", "S", ("word line", "bit line"), advice)
+        lines, columns = cells.shape
+        word, bit = (
+            (lines, columns + (self.drive == "both")),
+            (lines + (self.sense == "both"), columns),
+        )
+        object.__setattr__(self, "conductance", frozen(cells))
+        self._set_ohms("word_wire", word, ("word line", "segment"))
+        self._set_ohms("bit_wire", bit, ("segment", "bit line"))
+        self._set_ohms("source", (lines,), ("word line",))
+        self._set_ohms("load", (columns,), ("bit line",))
+
+    def _set_ohms(self, name: str, shape: tuple[int, ...], axes: Sequence[str]) -> None:
+        ohms = as_floats(getattr(self, name), name)
+        if ohms.shape not in ((), shape):
+            both = " (drive or sense is 'both': one segment more than cells)" * (
+                shape != self.conductance.shape and len(shape) == 2
+            )
+            raise SpecError(
+                f"{name} must be a scalar or have the shape {shape}{both}, not {ohms.shape}"
+            )
+        check_range(ohms, name, "ohm", axes, "0 is an ideal wire, and opens belong in the cells")
+        object.__setattr__(self, name, frozen(np.array(np.broadcast_to(ohms, shape))))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
+
+    def __repr__(self) -> str:
+        lines, columns = self.conductance.shape
+        return f"Crossbar({lines} x {columns}, drive={self.drive!r}, sense={self.sense!r})"
+
+    @property
+    def ideal(self) -> bool:
+        """Whether every wire, source and load is 0 ohm, so that no cell disturbs another."""
+        wires = (self.word_wire, self.bit_wire, self.source, self.load)
+        return not any(np.any(ohms) for ohms in wires)
+
+    @cached_property
+    def _solver(self) -> CrossbarSolver:
+        from xbar.circuit.solvers.registry import get_solver
+
+        return get_solver("direct")(self)
+
+    @cached_property
+    def transfer(self) -> Floats:
+        """Bit-line current per volt on each word line, (B, W) siemens: the effective weights.
+
+        Exact, computed once. With ideal wires, source and load it is ``conductance.T``.
+
+        Raises:
+            SolverError: the resistances span too wide a range for double precision.
+
+        >>> Crossbar([[1e-3], [1e-3]], load=1e3).transfer
+        array([[0.00033333, 0.00033333]])
+        """
+        if self.ideal:
+            return frozen(self.conductance.T.copy())
+        return frozen(self._solver.transfer())
+
+    def read(self, voltage: ArrayLike) -> Floats:
+        """Bit-line currents (N, B) in amperes for word-line voltages (N, W).
+
+        With ideal wires this is ``voltage @ conductance``; wire resistance adds IR drop.
+
+        Raises:
+            SpecError: the voltages are not finite or not of shape (N, W).
+            SolverError: the resistances span too wide a range for double precision.
+
+        >>> Crossbar(np.array([[1e-3], [2e-3]])).read([[1.0, 0.5]])
+        array([[0.002]])
+        """
+        volts = self._voltage(voltage)
+        if not self.ideal and len(volts) < _FEW * min(self.conductance.shape):
+            return self._solver.current(volts)
+        return np.asarray(volts @ self.transfer.T)
+
+    def solve(self, voltage: ArrayLike) -> Solution:
+        """Every voltage and current for word-line voltages (N, W).
+
+        Raises:
+            SpecError: the voltages are not finite or not of shape (N, W).
+            SolverError: the resistances span too wide a range for double precision.
+
+        >>> solution = Crossbar([[1e-3]], source=1e3).solve([[1.0]])
+        >>> solution.word_voltage, solution.cell_current
+        (array([[[0.5]]]), array([[[0.0005]]]))
+        """
+        volts = self._voltage(voltage)
+        assembly = self._solver.assembly
+        node = self._solver.node_voltage(volts)
+        word, bit = node[:, assembly.word_node], node[:, assembly.bit_node]
+        residual = self._solver.residual(node)
+        cell = self.conductance * (word - bit)
+        return Solution(*map(frozen, (word, bit, cell, self.read(volts), residual)))
+
+    def update(self, rows: ArrayLike, columns: ArrayLike, conductance: ArrayLike) -> Crossbar:
+        """A crossbar whose cells (rows[k], columns[k]) have other conductances.
+
+        Args:
+            rows: word lines, one or (E,).
+            columns: bit lines, one or (E,).
+            conductance: siemens, a scalar or (E,).
+
+        Raises:
+            SpecError: an index is out of range, a cell is named twice, or a value is not allowed.
+
+        >>> Crossbar([[1e-3, 2e-3]]).update(0, 1, 5e-3).conductance
+        array([[0.001, 0.005]])
+        """
+        lines, bits = self.conductance.shape
+        row = as_indices(rows, "rows", lines, "a word line")
+        column = as_indices(columns, "columns", bits, "a bit line")
+        values = np.atleast_1d(as_floats(conductance, "conductance"))
+        try:
+            row, column, values = np.broadcast_arrays(row, column, values)
+        except ValueError as error:
+            raise SpecError(
+                f"rows, columns and conductance must have one length, not {row.shape}, "
+                f"{column.shape} and {values.shape}"
+            ) from error
+        cell, count = np.unique(row * bits + column, return_counts=True)
+        if np.any(count > 1):
+            i, j = divmod(int(cell[count > 1][0]), bits)
+            raise SpecError(
+                f"each cell may be updated once, not twice at word line {i}, bit line {j}"
+            )
+        cells = self.conductance.copy()
+        cells[row, column] = values
+        return replace(self, conductance=cells)
+
+    def _voltage(self, voltage: ArrayLike) -> Floats:
+        volts = as_floats(voltage, "voltage")
+        lines = self.conductance.shape[0]
+        if volts.ndim == 1:
+            raise SpecError(
+                f"voltage must have the shape (N, {lines}), not {volts.shape}; "
+                f"write voltage[None, :] for a single input vector"
+            )
+        if volts.ndim != 2 or volts.shape[1] != lines:
+            raise SpecError(
+                f"voltage must have the shape (N, {lines}), one volt per word line, "
+                f"not {volts.shape}"
+            )
+        bad = np.argwhere(~np.isfinite(volts))
+        if len(bad):
+            n, i = bad[0]
+            raise SpecError(
+                f"voltage must be finite, not {volts[n, i]} V at input {n}, word line {i}"
+            )
+        return volts
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise SpecError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -1,0 +1,1 @@
+"""SPICE dialects, one file each, listed in registry.py."""

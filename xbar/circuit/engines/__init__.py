@@ -1,0 +1,1 @@
+"""External circuit simulators, one file each, listed in registry.py."""

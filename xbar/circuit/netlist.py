@@ -1,0 +1,215 @@
+"""Crossbars as SPICE netlists.
+
+Elements carry the numbers of the lines they belong to, nodes likewise:
+
+    Vw_3           driver of word line 3           at node d_3
+    Rs_3_left      its source resistor             d_3 to e_3_left
+    Rw_3_17        word line 3, segment 17         (numbered from the left end)
+    Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
+    Rc_3_17_0      the first of the resistors that make up that cell
+    Rb_3_17        bit line 17, segment 3          (numbered from the top end)
+    Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
+    Vs_17          its sense amplifier, 0 V        at node s_17
+
+Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.arrays import as_floats, check_range
+from xbar.circuit.assembly import KINDS, Assembly, assemble
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.dialects.dialect import Dialect
+from xbar.circuit.dialects.registry import get_dialect
+from xbar.errors import FileError, SpecError
+
+Floats = NDArray[np.float64]
+
+_SUM_TOLERANCE = 1e-12  # of a cell's conductance: rounding of a sum, no more
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A circuit as text for a SPICE simulator.
+
+    Attributes:
+        text: the whole netlist.
+        dialect: name of the dialect it is written in.
+        currents: (B,) what the simulator calls the current into each sense amplifier.
+    """
+
+    text: str
+    dialect: str
+    currents: tuple[str, ...]
+
+    def write(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        """Write the netlist to a file, which is afterwards whole or untouched.
+
+        Args:
+            path: the file.
+            force: replace the file if it exists.
+
+        Raises:
+            FileError: the file exists and ``force`` is false, or it can't be written.
+        """
+        target = Path(path)
+        try:
+            self._write(target, force)
+        except FileExistsError as error:
+            raise FileError(
+                f"{target} exists already; choose another path, or force it to be replaced"
+            ) from error
+        except OSError as error:
+            raise FileError(f"{target} can't be written: {error.strerror}") from error
+
+    def _write(self, target: Path, force: bool) -> None:
+        if target.is_dir() or (not force and os.path.lexists(target)):
+            raise FileExistsError
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with part.open("x", encoding="ascii", newline="\n") as file:
+                file.write(self.text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def crossbar_netlist(
+    crossbar: Crossbar,
+    voltage: ArrayLike | None = None,
+    *,
+    dialect: str = "ngspice",
+    title: str = "crossbar",
+    branch: ArrayLike | None = None,
+) -> Netlist:
+    """The netlist of a crossbar at one input vector.
+
+    Args:
+        crossbar: what to export.
+        voltage: (W,) volts on the word lines; 1 V on each if left out.
+        dialect: name of the SPICE dialect.
+        title: becomes the netlist's title, reduced to letters, digits and underscores.
+        branch: (W, B, K) siemens of the parallel resistors that each cell consists of, each of
+            which becomes an element of its own; their sum must be the cell's conductance.
+
+    Raises:
+        SpecError: the dialect is unknown, or a shape or value is not allowed.
+
+    >>> print(crossbar_netlist(Crossbar([[1e-3]], load=50.0)).text)
+    * crossbar
+    .options klu
+    Vw_0 d_0 0 dc 1.0000000000000000e+00
+    Vs_0 s_0 0 dc 0.0000000000000000e+00
+    Rc_0_0 d_0 f_0_bottom 1.0000000000000000e+03
+    Rl_0_bottom f_0_bottom s_0 5.0000000000000000e+01
+    .save i(vs_0)
+    .op
+    .end
+    """
+    lines, columns = crossbar.conductance.shape
+    written = get_dialect(dialect)
+    volts = _voltage(voltage, lines)
+    branches = None if branch is None else _branch(branch, crossbar.conductance)
+    senses = [f"s_{j}" for j in range(columns)]
+    sources = [(f"w_{i}", f"d_{i}", volts[i]) for i in range(lines)]
+    sources += [(name, name, 0.0) for name in senses]
+    text = [
+        *written.header(sanitise(title)),
+        *(written.voltage_source(n, at, written.ground, number(v)) for n, at, v in sources),
+        *_resistors(assemble(crossbar), branches, written),
+        *written.footer(senses),
+    ]
+    currents = tuple(written.current(name) for name in senses)
+    return Netlist("\n".join(text) + "\n", written.name, currents)
+
+
+def sanitise(name: str) -> str:
+    r"""A name that can't be anything but a name: letters, digits and underscores.
+
+    >>> sanitise("fc 1\n.control")
+    'fc_1__control'
+    """
+    return re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
+
+
+def number(value: float) -> str:
+    """A number with the 17 significant digits that give the same float again.
+
+    >>> number(0.1)
+    '1.0000000000000001e-01'
+    """
+    return f"{value:.16e}"
+
+
+def _resistors(assembly: Assembly, branch: Floats | None, dialect: Dialect) -> list[str]:
+    names = assembly.names()
+    text = []
+    elements = zip(
+        assembly.kind.tolist(),
+        assembly.row.tolist(),
+        assembly.column.tolist(),
+        assembly.tail.tolist(),
+        assembly.head.tolist(),
+        assembly.resistance.tolist(),
+        strict=True,
+    )
+    for kind, row, column, tail, head, ohms in elements:
+        name = _NAMES[KINDS[kind]](row, column)
+        parts = [(name, ohms)]
+        if branch is not None and KINDS[kind] == "cell":
+            cell = enumerate(branch[row, column].tolist())
+            parts = [(f"{name}_{k}", 1 / siemens) for k, siemens in cell if siemens > 0]
+        text += [dialect.resistor(n, names[tail], names[head], number(r)) for n, r in parts]
+    return text
+
+
+_NAMES: dict[str, Callable[[int, int], str]] = {
+    "source": lambda row, column: f"s_{row}_{('left', 'right')[column]}",
+    "word": lambda row, column: f"w_{row}_{column}",
+    "cell": lambda row, column: f"c_{row}_{column}",
+    "bit": lambda row, column: f"b_{row}_{column}",
+    "load": lambda row, column: f"l_{column}_{('top', 'bottom')[row]}",
+}
+
+
+def _voltage(voltage: ArrayLike | None, lines: int) -> list[float]:
+    volts = np.ones(lines) if voltage is None else as_floats(voltage, "voltage")
+    if volts.shape != (lines,):
+        raise SpecError(
+            f"voltage must have the shape ({lines},), one volt per word line, not {volts.shape}; "
+            f"a netlist holds one input vector"
+        )
+    bad = np.flatnonzero(~np.isfinite(volts))
+    if len(bad):
+        raise SpecError(f"voltage must be finite, not {volts[bad[0]]} V at word line {bad[0]}")
+    return [float(v) for v in volts]
+
+
+def _branch(branch: ArrayLike, conductance: Floats) -> Floats:
+    siemens = as_floats(branch, "branch")
+    if siemens.ndim != 3 or siemens.shape[:2] != conductance.shape:
+        lines, columns = conductance.shape
+        raise SpecError(f"branch must have the shape ({lines}, {columns}, K), not {siemens.shape}")
+    axes = ("word line", "bit line", "resistor")
+    check_range(siemens, "branch", "S", axes, "0 is a resistor that is switched off")
+    total = siemens.sum(axis=2)
+    bad = np.argwhere(np.abs(total - conductance) > _SUM_TOLERANCE * conductance)
+    if len(bad):
+        i, j = bad[0]
+        raise SpecError(
+            f"the resistors of a cell must add up to its conductance {conductance[i, j]} S, "
+            f"not {total[i, j]} S at word line {i}, bit line {j}"
+        )
+    return siemens

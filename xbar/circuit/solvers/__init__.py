@@ -1,0 +1,1 @@
+"""Methods that solve a crossbar, one file each, listed in registry.py."""
