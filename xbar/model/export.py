@@ -1,0 +1,170 @@
+"""Modules and state dicts as ``torch.export`` archives, in memory.
+
+There is one road from PyTorch to a graph, the archive: a module is exported and saved to memory,
+and then read like a file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+
+from xbar.errors import FileError, ModelError, SpecError
+from xbar.model.pytorch import LOAD_ERRORS
+
+# torch.export documents no errors; these are what its tracer, guards and fake tensors raise
+_EXPORT_ERRORS = (
+    RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError,
+    NotImplementedError, NameError, ArithmeticError, torch._dynamo.exc.TorchDynamoException,
+)  # fmt: skip
+
+
+def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> bytes:
+    """The archive of a module in evaluation mode, for any batch size where it allows that.
+
+    Args:
+        module: takes one tensor; it is left in the mode that it was in.
+        input_shape: one input's shape, without the batch axis.
+
+    Raises:
+        ModelError: PyTorch can't export it.
+    """
+    name = type(module).__name__
+    modes = {part: part.training for part in module.modules()}
+    example = torch.zeros((2, *input_shape))
+    buffer = io.BytesIO()
+    try:
+        module.eval()
+        with _quiet():
+            program = torch.export.export(
+                module, (example,), dynamic_shapes=(({0: torch.export.Dim.AUTO}),), strict=False
+            )
+            torch.export.save(program, buffer)
+    except _EXPORT_ERRORS as error:
+        raise ModelError(
+            f"{name}: PyTorch can't export the module for inputs (N, "
+            f"{', '.join(map(str, input_shape))}): {_summary(error)}"
+        ) from None
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+    return buffer.getvalue()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence PyTorch's remarks about its own insides during an export."""
+    with warnings.catch_warnings():
+        # LSTM keeps its weights in a list that export reassigns, and says so
+        warnings.filterwarnings("ignore", message=".*were assigned during export", module=".*")
+        # raised by PyTorch about PyTorch: pytree registration, treespec and node renames
+        warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\..*")
+        warnings.filterwarnings(
+            "ignore", category=DeprecationWarning, module=r"(torch|copyreg)\b.*"
+        )
+        yield
+
+
+def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
+    """A saved state dict, loaded without running code; None if it is a pickled object.
+
+    Raises:
+        FileError: it is damaged.
+        ModelError: it holds plain data that is no state dict.
+    """
+    try:
+        with _quiet():
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "nsupported" in str(error) or "global" in str(error).lower():
+            return None
+        raise FileError(f"{where}: the file is damaged or cut short") from None
+    except LOAD_ERRORS as error:
+        raise FileError(f"{where}: the file is damaged or cut short ({_summary(error)})") from None
+    tensors = isinstance(loaded, Mapping) and all(
+        isinstance(value, torch.Tensor) for value in loaded.values()
+    )
+    if not tensors or not loaded:
+        keys = f"with keys {list(loaded)[:5]}" if isinstance(loaded, Mapping) else "as such"
+        raise ModelError(
+            f"{where}: the file holds a {type(loaded).__name__} {keys}, not a state dict (tensors "
+            "by name); save model.state_dict() alone"
+        )
+    return dict(loaded)
+
+
+def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
+    """A pickled module. This runs whatever code the file carries.
+
+    Raises:
+        FileError: it can't be loaded.
+        ModelError: it is no module.
+    """
+    try:
+        with _quiet(), _current_directory():
+            loaded = torch.load(file, map_location="cpu", weights_only=False)
+    except (*LOAD_ERRORS, ImportError) as error:
+        raise FileError(f"{where}: the pickled object can't be loaded: {_summary(error)}") from None
+    if not isinstance(loaded, torch.nn.Module):
+        raise ModelError(f"{where}: the pickle must hold a module, not a {type(loaded).__name__}")
+    return loaded
+
+
+def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Module:
+    """The module that ``arch`` makes, with the weights of a state dict.
+
+    Args:
+        arch: "module:callable"; imported and called, so the user's own code runs.
+        state: all of the module's parameters and buffers.
+        where: the file's name, for messages.
+
+    Raises:
+        SpecError: ``arch`` can't be imported or gives no module.
+        ModelError: the state dict is not that module's.
+    """
+    module_name, _, attribute = arch.partition(":")
+    if not module_name or not attribute:
+        raise SpecError(f"--arch must be module:callable, such as mynet:LeNet, not {arch!r}")
+    try:
+        with _current_directory():
+            target: Any = importlib.import_module(module_name)
+            for part in attribute.split("."):
+                target = getattr(target, part)
+            module = target()
+    # the user's own code is imported and called, and may raise anything
+    except Exception as error:
+        raise SpecError(f"--arch {arch}: it can't be built: {_summary(error)}") from error
+    if not isinstance(module, torch.nn.Module):
+        raise SpecError(f"--arch {arch}: it must give a torch module, not {type(module).__name__}")
+    try:
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{where}: the state dict does not fit {arch}: {' '.join(str(error).split())[:300]}"
+        ) from None
+    return module.eval()
+
+
+@contextmanager
+def _current_directory() -> Iterator[None]:
+    """Let modules of the current directory be imported."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _summary(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

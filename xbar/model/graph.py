@@ -1,0 +1,270 @@
+"""The neural network as plain data.
+
+    input ──► aten.conv2d ──► aten.relu ──► aten.linear ──► output
+                  ▲                             ▲
+              constants                     constants
+
+A :class:`Graph` is what ``torch.export`` makes of a module: a list of nodes, each of which applies
+one ATen operation to earlier nodes, and the constants (weights) by name. It needs numpy only;
+PyTorch is imported when it runs. Its layers are the products with a constant matrix: these go to
+crossbars, everything else runs as the operation that it is.
+
+Shapes: N inputs, G groups of a layer, N' products that N inputs make in a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.errors import ModelError, SpecError
+from xbar.model.operations import check_operation
+
+Multiply: TypeAlias = Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
+"""(layer name, inputs (N', G, inputs)) -> outputs (N', G, outputs)."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The value of an earlier node, as an argument."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Tag:
+    """An argument that names something of PyTorch.
+
+    Attributes:
+        kind: "dtype", "layout", "memory_format" or "device".
+        value: its name there, such as "float32".
+    """
+
+    kind: str
+    value: str
+
+
+Argument: TypeAlias = Union[Ref, Tag, bool, int, float, str, tuple["Argument", ...], None]  # noqa: UP007
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of the network.
+
+    Attributes:
+        name: unique in the graph.
+        op: "input", "constant" (its one argument is the constant's name), or an operation.
+        args: positional arguments.
+        kwargs: named arguments.
+        shape: of the value, for one network input (for the exported batch if that is fixed). None
+            for a number, and for a size that varies with more than the batch.
+    """
+
+    name: str
+    op: str
+    args: tuple[Argument, ...] = ()
+    kwargs: Mapping[str, Argument] = field(default_factory=dict)
+    shape: tuple[int | None, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the network takes.
+
+    Attributes:
+        name: of its node.
+        shape: None where any size will do; the first axis is the batch and always None.
+        dtype: numpy name, such as "float32".
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A constant matrix that the network multiplies by: what goes to crossbars.
+
+    Attributes:
+        name: dotted path of the module, such as "features.0".
+        kind: "linear", "conv1d", "conv2d", "conv3d" or the same "_transposed".
+        matrix: (G, outputs, inputs), y = W @ x. G is 1 except for grouped convolution.
+        positions: matrix-vector products that one network input makes; None if that varies.
+        nodes: the nodes that multiply by it.
+    """
+
+    name: str
+    kind: str
+    matrix: NDArray[np.float64]
+    positions: int | None
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A neural network with one input and one output tensor.
+
+    Attributes:
+        nodes: in the order in which they run.
+        constants: parameters, buffers and constant tensors by name.
+        inputs: what it takes.
+        output: the node whose value it returns; its first axis is the batch.
+        batch: the batch size that it was exported for; None if any will do.
+    """
+
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, NDArray[Any]]
+    inputs: tuple[Input, ...]
+    output: Ref
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for node in self.nodes:
+            self._check_node(node, known)
+            known.add(node.name)
+        taken = tuple(node.name for node in self.nodes if node.op == "input")
+        if len(self.inputs) != 1 or taken != (self.inputs[0].name,):
+            raise ModelError(
+                f"a network must take one tensor, not {len(taken)}; "
+                "wrap the model in a module that takes one"
+            )
+        if not self.inputs[0].shape:
+            raise ModelError(
+                "the network's input must have a batch axis, but it is a single number"
+            )
+        if self.output.name not in known:
+            raise ModelError(f"the graph returns {self.output.name!r}, which no node computes")
+
+    def _check_node(self, node: Node, known: set[str]) -> None:
+        if node.name in known:
+            raise ModelError(f"two nodes of the graph are called {node.name!r}")
+        if node.op == "constant":
+            if len(node.args) != 1 or node.args[0] not in self.constants:
+                raise ModelError(f"{node.name}: the constant {node.args!r} is missing")
+        elif node.op != "input":
+            check_operation(node.op, node.name)
+        for ref in references(node):
+            if ref not in known:
+                raise ModelError(f"{node.name}: it uses {ref!r}, which no earlier node computes")
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, in the order in which they first run.
+
+        Raises:
+            ModelError: a layer has a weight or bias that is not finite.
+        """
+        from xbar.model.lower import find_layers
+
+        return find_layers(self)
+
+    def run(self, inputs: ArrayLike, multiply: Multiply | None = None) -> NDArray[Any]:
+        """The network's outputs (N, ...) for inputs (N, ...), of any N.
+
+        Args:
+            inputs: (N, ...) as ``self.inputs[0]`` says.
+            multiply: called as ``multiply(layer, x)`` with x (N', G, inputs) for each layer's
+                product in place of the digital one; returns (N', G, outputs). It may be called
+                several times for one layer, with parts of the batch. None: all is digital.
+
+        Raises:
+            SpecError: the inputs don't fit, or ``multiply`` returned another shape.
+            ModelError: an operation fails.
+            ToolError: PyTorch is not installed.
+        """
+        checked = self._check_inputs(inputs)
+        from xbar.model.pytorch import require_torch
+
+        require_torch("running a network")
+        from xbar.model.interpret import run_graph
+
+        return run_graph(self, checked, multiply)
+
+    def _check_inputs(self, inputs: ArrayLike) -> NDArray[Any]:
+        want = self.inputs[0]
+        try:
+            x = np.asarray(inputs)
+        except ValueError as error:
+            raise SpecError(f"the inputs must be one array, not {error}") from None
+        fits = x.ndim == len(want.shape) and all(
+            size in (None, got) for size, got in zip(want.shape, x.shape, strict=True)
+        )
+        if not fits or 0 in x.shape:
+            raise SpecError(
+                f"the network takes inputs {_show(want.shape)} (N is any number from 1), "
+                f"not {_show(x.shape)}"
+            )
+        dtype = np.dtype(want.dtype)
+        if x.dtype.kind not in "biuf" or (x.dtype.kind == "f" and dtype.kind != "f"):
+            raise SpecError(f"the network takes inputs of type {dtype}, not {x.dtype}")
+        cast = x.astype(dtype, copy=False)
+        if dtype.kind == "f" and not np.isfinite(cast).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+            raise SpecError(f"inputs must be finite, not {x[where]} at {list(where)}")
+        return cast
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the constants' values, as JSON-able data; :meth:`from_json` is the inverse."""
+        from xbar.model.record import graph_to_json
+
+        return graph_to_json(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any], constants: Mapping[str, ArrayLike]) -> Graph:
+        """The graph that :meth:`to_json` wrote.
+
+        Nothing in ``record`` is trusted: it may name allowed operations and nothing else.
+
+        Raises:
+            FileError: the record is damaged, or the constants are not those it was made with.
+            UntrustedFileError: it names an operation that reaches files or raw memory.
+            ModelError: it names an operation that is not ATen's.
+        """
+        from xbar.model.record import graph_from_json
+
+        return graph_from_json(record, constants)
+
+
+def references(node: Node) -> tuple[str, ...]:
+    """Names of the nodes whose values a node uses.
+
+    >>> references(Node("y", "aten.add.Tensor", (Ref("a"), (Ref("b"), 1))))
+    ('a', 'b')
+    """
+    found: list[str] = []
+    stack: list[Argument] = [*reversed([*node.args, *node.kwargs.values()])]
+    while stack:
+        argument = stack.pop()
+        if isinstance(argument, Ref):
+            found.append(argument.name)
+        elif isinstance(argument, tuple):
+            stack.extend(reversed(argument))
+    return tuple(found)
+
+
+def replace_references(argument: Argument, new: Mapping[str, str]) -> Argument:
+    """The argument with references renamed.
+
+    >>> replace_references((Ref("a"), Ref("b")), {"a": "c"})
+    (Ref(name='c'), Ref(name='b'))
+    """
+    if isinstance(argument, Ref):
+        return Ref(new.get(argument.name, argument.name))
+    if isinstance(argument, tuple):
+        return tuple(replace_references(item, new) for item in argument)
+    return argument
+
+
+def _show(shape: tuple[int | None, ...]) -> str:
+    sizes = [
+        "N" if size is None and i == 0 else "?" if size is None else str(size)
+        for i, size in enumerate(shape)
+    ]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"

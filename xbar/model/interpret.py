@@ -1,0 +1,177 @@
+"""A graph run with PyTorch, node by node.
+
+Operations are looked up in ``torch.ops.aten`` by the names that the allow-list lets through; layers
+can be handed to another multiplier (a chip), everything else runs as it is. Values are freed after
+their last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from xbar.errors import ModelError, SpecError
+from xbar.model.graph import Argument, Graph, Multiply, Node, Ref, Tag, references
+from xbar.model.lower import Product, find_products
+from xbar.model.operations import NUMERIC, check_operation
+
+Array: TypeAlias = NDArray[Any]
+
+CHUNK = 256
+"""Inputs that are run at once."""
+_UNFOLDED = 1 << 24
+"""Numbers that an unfolded piece of a batch may have: 128 MiB."""
+# what PyTorch's operations raise for arguments that don't fit; anything else is a fault of xbar's
+_TORCH_ERRORS = (
+    RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, ZeroDivisionError,
+    OverflowError, AssertionError, AttributeError, KeyError, MemoryError,
+)  # fmt: skip
+
+
+def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> Array:
+    """See :meth:`Graph.run`; the inputs have been checked."""
+    runner = _Runner(graph, multiply)
+    size = graph.batch or CHUNK
+    with torch.no_grad():
+        parts = [runner.run(inputs[i : i + size]) for i in range(0, len(inputs), size)]
+    return np.concatenate(parts)
+
+
+@dataclass
+class _Runner:
+    """A graph made ready: operations resolved, constants as tensors, last uses known."""
+
+    graph: Graph
+    multiply: Multiply | None
+    products: Mapping[str, Product] = field(init=False)
+    matrices: Mapping[str, tuple[str, tuple[int, ...]]] = field(init=False)
+    calls: Mapping[str, Callable[..., Any]] = field(init=False)
+    constants: Mapping[str, torch.Tensor] = field(init=False)
+    last: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.products = find_products(self.graph) if self.multiply else {}
+        self.matrices = {
+            node: (layer.name, layer.matrix.shape)
+            for layer in (self.graph.layers if self.multiply else ())
+            for node in layer.nodes
+        }
+        self.calls = {
+            node.name: resolve(node.op, node.name)
+            for node in self.graph.nodes
+            if node.op not in ("input", "constant")
+        }
+        # a copy, because an operation that writes in place must not reach the graph's weights
+        self.constants = {
+            name: torch.from_numpy(np.array(value)) for name, value in self.graph.constants.items()
+        }
+        self.last = {name: node.name for node in self.graph.nodes for name in references(node)}
+
+    def run(self, inputs: Array) -> Array:
+        """Outputs for one piece of the batch; a fixed batch is filled up by repetition."""
+        count = len(inputs)
+        if self.graph.batch is not None and count < self.graph.batch:
+            inputs = np.concatenate([inputs, inputs[-1:].repeat(self.graph.batch - count, axis=0)])
+        values: dict[str, Any] = {}
+        for node in self.graph.nodes:
+            values[node.name] = self._value(node, values, inputs)
+            for name in {*references(node)}:
+                if self.last[name] == node.name and name != self.graph.output.name:
+                    del values[name]
+        output = values[self.graph.output.name]
+        if not isinstance(output, torch.Tensor) or output.shape[:1] != (len(inputs),):
+            got = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+            raise ModelError(
+                f"the network must return one tensor whose first axis is the batch "
+                f"({len(inputs)}), not {got}; wrap the model in a module that does"
+            )
+        array: Array = output[:count].numpy(force=True)
+        return array
+
+    def _value(self, node: Node, values: Mapping[str, Any], inputs: Array) -> Any:
+        if node.op == "input":
+            return torch.from_numpy(np.array(inputs))
+        if node.op == "constant":
+            return self.constants[str(node.args[0])]
+        if node.name in self.products:
+            return self._product(node, values)
+        args = [_torch_argument(each, values) for each in node.args]
+        kwargs = {name: _torch_argument(each, values) for name, each in node.kwargs.items()}
+        try:
+            return self.calls[node.name](*args, **kwargs)
+        except _TORCH_ERRORS as error:
+            raise ModelError(f"{node.name}: {node.op} failed: {_first_line(error)}") from None
+
+    def _product(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor:
+        product, (layer, shape) = self.products[node.name], self.matrices[node.name]
+        x: torch.Tensor = values[product.value.name]
+        array: Array = x.numpy(force=True)
+        step = max(1, _UNFOLDED // max(1, array[:1].size * product.growth))
+        parts = [
+            self._piece(product, layer, shape, array[i : i + step])
+            for i in range(0, len(array), step)
+        ]
+        out = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if isinstance(product.bias, Ref):
+            bias = values[product.bias.name].numpy(force=True)
+            if bias.ndim == 1:
+                bias = bias.reshape(-1, *[1] * (out.ndim - 1 - product.bias_axis % out.ndim))
+            out = out + bias
+        return torch.from_numpy(np.ascontiguousarray(out)).to(x.dtype)
+
+    def _piece(
+        self, product: Product, layer: str, shape: tuple[int, ...], array: Array
+    ) -> NDArray[np.float64]:
+        assert self.multiply is not None
+        rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
+        if rows.shape[1:] != (shape[0], shape[2]):
+            raise ModelError(
+                f"{layer}: it multiplies (products, {shape[0]}, {shape[2]}), not {rows.shape}"
+            )
+        out = np.asarray(self.multiply(layer, rows), dtype=np.float64)
+        want = (len(rows), shape[0], shape[1])
+        if out.shape != want:
+            raise SpecError(f"{layer}: multiply must return {want}, not {out.shape}")
+        return product.fold(out, array.shape)
+
+
+def resolve(op: str, where: str) -> Callable[..., Any]:
+    """The function that an operation's name stands for.
+
+    Raises:
+        UntrustedFileError, ModelError: it is not an allowed one, or this PyTorch lacks it.
+    """
+    check_operation(op, where)
+    if op in NUMERIC:
+        return NUMERIC[op]
+    _, name, overload = op.split(".")
+    try:
+        found = getattr(getattr(torch.ops.aten, name), overload)
+    except AttributeError:
+        found = None
+    if not isinstance(found, torch._ops.OpOverload):
+        raise ModelError(
+            f"{where}: PyTorch {torch.__version__} has no operation {op}; "
+            "use the version that exported the model"
+        )
+    return found
+
+
+def _torch_argument(argument: Argument, values: Mapping[str, Any]) -> Any:
+    if isinstance(argument, Ref):
+        return values[argument.name]
+    if isinstance(argument, Tag):
+        return torch.device("cpu") if argument.kind == "device" else getattr(torch, argument.value)
+    if isinstance(argument, tuple):
+        return [_torch_argument(item, values) for item in argument]
+    return argument
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]

@@ -1,0 +1,165 @@
+"""A graph as JSON and back, for saved programs.
+
+References are ``{"ref": name}``, names of PyTorch ``{"tag": kind, "value": name}``, floats that
+JSON lacks ``{"float": "inf"}``; tuples are lists. Reading trusts nothing: every value is checked
+against the few forms above, and operations against the allow-list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from xbar.errors import FileError
+from xbar.model.graph import Argument, Graph, Input, Node, Ref, Tag
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+T = TypeVar("T")
+
+FORMAT = 1
+_DEPTH = 8
+TAGS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "dtype": frozenset(
+            "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16 "
+            "complex64 complex128 uint16 uint32 uint64".split()  # noqa: SIM905
+        ),
+        "layout": frozenset(["strided"]),
+        "memory_format": frozenset(
+            ["contiguous_format", "channels_last", "channels_last_3d", "preserve_format"]
+        ),
+        "device": frozenset(["cpu"]),
+    }
+)
+"""The names of PyTorch that an argument may be."""
+
+
+def graph_to_json(graph: Graph) -> dict[str, Any]:
+    """See :meth:`Graph.to_json`."""
+    return {
+        "format": FORMAT,
+        "batch": graph.batch,
+        "inputs": [
+            {"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in graph.inputs
+        ],
+        "output": graph.output.name,
+        "constants": {
+            name: {"dtype": str(value.dtype), "shape": list(value.shape)}
+            for name, value in sorted(graph.constants.items())
+        },
+        "nodes": [_node_to_json(node) for node in graph.nodes],
+    }
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "op": node.op,
+        "args": [_to_json(argument) for argument in node.args],
+        "kwargs": {name: _to_json(argument) for name, argument in sorted(node.kwargs.items())},
+        "shape": None if node.shape is None else list(node.shape),
+    }
+
+
+def _to_json(argument: Argument) -> Any:
+    if isinstance(argument, Ref):
+        return {"ref": argument.name}
+    if isinstance(argument, Tag):
+        return {"tag": argument.kind, "value": argument.value}
+    if isinstance(argument, tuple):
+        return [_to_json(item) for item in argument]
+    if isinstance(argument, float) and not math.isfinite(argument):
+        return {"float": repr(argument)}
+    return argument
+
+
+def graph_from_json(record: Mapping[str, Any], constants: Mapping[str, ArrayLike]) -> Graph:
+    """See :meth:`Graph.from_json`."""
+    if not isinstance(record, Mapping) or record.get("format") != FORMAT:
+        raise FileError(f"a graph's record must be JSON with format {FORMAT}")
+    batch = record.get("batch")
+    if batch is not None and (type(batch) is not int or batch < 1):
+        raise FileError(f"graph record: batch must be a positive number or null, not {batch!r}")
+    return Graph(
+        nodes=tuple(_node(item) for item in _get(record, "nodes", list)),
+        constants=_constants(_get(record, "constants", dict), constants),
+        inputs=tuple(
+            Input(_get(i, "name", str), _shape(_get(i, "shape", list)), _dtype(i))
+            for i in _get(record, "inputs", list)
+        ),
+        output=Ref(_get(record, "output", str)),
+        batch=batch,
+    )
+
+
+def _constants(
+    listed: Mapping[str, Any], constants: Mapping[str, ArrayLike]
+) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, entry in listed.items():
+        if name not in constants:
+            raise FileError(f"graph record: the constant {name!r} is missing")
+        array = np.asarray(constants[name])
+        want = (_dtype(entry), _shape(_get(entry, "shape", list)))
+        if (str(array.dtype), array.shape) != want:
+            raise FileError(
+                f"graph record: the constant {name!r} must be {want[0]} {want[1]}, "
+                f"not {array.dtype} {array.shape}"
+            )
+        arrays[name] = array
+    return arrays
+
+
+def _node(item: Any) -> Node:
+    kwargs = _get(item, "kwargs", dict)
+    shape = item.get("shape")
+    return Node(
+        name=_get(item, "name", str),
+        op=_get(item, "op", str),
+        args=tuple(_argument(value, _DEPTH) for value in _get(item, "args", list)),
+        kwargs={str(name): _argument(value, _DEPTH) for name, value in kwargs.items()},
+        shape=None if shape is None else _shape(shape),
+    )
+
+
+def _argument(value: Any, depth: int) -> Argument:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, list) and depth:
+        return tuple(_argument(item, depth - 1) for item in value)
+    if isinstance(value, dict):
+        if set(value) == {"ref"}:
+            return Ref(_get(value, "ref", str))
+        if set(value) == {"tag", "value"} and value["value"] in TAGS.get(str(value["tag"]), ()):
+            return Tag(value["tag"], value["value"])
+        if set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
+            return float(value["float"])
+    raise FileError(f"graph record: {str(value)[:60]!r} is not an argument")
+
+
+def _get(item: Any, key: str, kind: type[T]) -> T:
+    value = item.get(key) if isinstance(item, Mapping) else None
+    if not isinstance(value, kind):
+        raise FileError(f"graph record: {key!r} must be a {kind.__name__}, not {str(value)[:60]!r}")
+    return value
+
+
+def _dtype(item: Any) -> str:
+    name = _get(item, "dtype", str)
+    if name not in TAGS["dtype"]:
+        raise FileError(f"graph record: {name[:60]!r} is not a type of numbers")
+    return name
+
+
+def _shape(value: Any) -> tuple[int | None, ...]:
+    if not isinstance(value, list) or any(
+        size is not None and (type(size) is not int or size < 0) for size in value
+    ):
+        raise FileError(f"graph record: {str(value)[:60]!r} is not a shape")
+    return tuple(value)

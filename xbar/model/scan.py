@@ -1,0 +1,208 @@
+"""What a model file carries, checked before any of it is used.
+
+``torch.export.load`` runs code from a hostile archive by several routes: pickled sample inputs,
+weights stored as pickles, sizes that it evaluates as Python, guards that run when the module is
+called, and compiled libraries. xbar uses none of these; a file that carries one is refused all the
+same, because nobody who exports a model puts them there, and because it would be dangerous to
+whoever opens it with another tool.
+
+Archives are zip files. They are checked strictly (nothing compressed, no odd or repeated names),
+so that no two readers can see different contents.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickletools
+import re
+import zipfile
+from pathlib import PurePosixPath
+from typing import Any
+
+from xbar.errors import FileError, UntrustedFileError
+from xbar.model.sizes import check_expression
+
+# zipfile reads lazily: damage shows in any of these ways
+ZIP_ERRORS = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, KeyError,
+    NotImplementedError, RuntimeError, UnicodeError, OverflowError,
+)  # fmt: skip
+
+_NATIVE_SUFFIX = re.compile(
+    r"\.(so(\.\d+)*|dll|dylib|pyd|o|a|exe|cubin|ptx|hsaco|wasm|py|pyc)$", re.I
+)
+_NATIVE_START = (b"\x7fELF", b"MZ\x90\x00", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xcf", b"!<arch>\n")
+_HARMLESS = re.compile(
+    r"collections OrderedDict"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|tensor_v3|parameter)"
+    r"|torch (\w+Storage|Size|device|_?\w*float\w*|double|half|u?int\d*|long|short|bool)"
+    r"|torch\.storage (_LoadWrapper|UntypedStorage|TypedStorage)"
+    r"|torch\.serialization _get_layout"
+    r"|torch\.(nn\.parameter )?(Parameter|Buffer)"
+)
+_BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())  # noqa: SIM905
+
+
+class Archive:
+    """The members of a zip file that passed the checks, by name without the top folder."""
+
+    def __init__(self, data: bytes, where: str) -> None:
+        """Open an archive.
+
+        Args:
+            data: the whole file.
+            where: the file's name, for messages.
+
+        Raises:
+            FileError: it is damaged, or its members are not what ``torch.save`` and
+                ``torch.export.save`` write.
+        """
+        self.where = where
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+            members = [info for info in self._zip.infolist() if not info.is_dir()]
+        except ZIP_ERRORS as error:
+            raise FileError(f"{where}: the file is damaged or cut short ({error})") from None
+        self._check(members, len(data))
+        roots = {info.filename.split("/")[0] for info in members}
+        plain = len(roots) == 1 and all("/" in info.filename for info in members)
+        cut = len(next(iter(roots))) + 1 if plain else 0
+        self._members = {info.filename[cut:]: info for info in members}
+
+    def _check(self, members: list[zipfile.ZipInfo], size: int) -> None:
+        if not members:
+            raise FileError(f"{self.where}: the archive is empty")
+        seen: set[str] = set()
+        for info in members:
+            name = info.filename
+            bad = name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/")
+            if bad or name.casefold() in seen or info.orig_filename != name:
+                raise FileError(
+                    f"{self.where}: the archive has a member {name[:80]!r} with a repeated name or "
+                    "a path out of it; export the model again"
+                )
+            seen.add(name.casefold())
+            if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+                raise FileError(
+                    f"{self.where}: the member {name[:80]!r} is compressed or encrypted, as "
+                    "PyTorch never does; export the model again"
+                )
+        if sum(info.file_size for info in members) > size:
+            raise FileError(f"{self.where}: the members are larger than the file that holds them")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the members, without the top folder."""
+        return tuple(self._members)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a member, its checksum verified."""
+        if name not in self._members:
+            raise FileError(f"{self.where}: the archive lacks its member {name[:80]!r}")
+        try:
+            return self._zip.read(self._members[name])
+        except ZIP_ERRORS as error:
+            raise FileError(f"{self.where}: {name[:80]} is damaged ({error})") from None
+
+    def read_json(self, name: str) -> Any:
+        """A member as JSON."""
+        try:
+            return json.loads(self.read(name))
+        except (ValueError, RecursionError) as error:
+            raise FileError(f"{self.where}: {name[:80]} is not valid JSON ({error})") from None
+
+
+def scan_export(archive: Archive) -> None:
+    """Refuse an exported archive that carries code, by any of the known routes.
+
+    Raises:
+        UntrustedFileError: it does.
+    """
+    for name in archive.names:
+        where = f"{archive.where}: {name[:80]}"
+        path = PurePosixPath(name)
+        start = archive.read(name)[:8]
+        native = _NATIVE_SUFFIX.search(name) or "aotinductor" in path.parts
+        if native or start.startswith(_NATIVE_START):
+            raise UntrustedFileError(
+                f"{where} is program code; export the model without compiling it"
+            )
+        if path.suffix == ".pt":
+            check_pickle(archive.read(name), where)
+        elif path.suffix == ".json" and "extra" not in path.parts[:1]:
+            _scan_json(archive.read_json(name), where)
+
+
+def _scan_json(data: Any, where: str) -> None:
+    if isinstance(data, dict) and data.get("guards_code"):
+        raise UntrustedFileError(
+            f"{where}: it has guards, Python code that runs when the model is called; "
+            "export the model again with torch.export.export(..., strict=False) and without guards"
+        )
+    stack = [data]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            _scan_entry(item, where)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def _scan_entry(item: dict[str, Any], where: str) -> None:
+    if "expr_str" in item:
+        check_expression(str(item["expr_str"]), where)
+    if "path_name" in item:
+        path = str(item["path_name"])
+        if item.get("use_pickle") or not re.fullmatch(r"(weight|tensor)_\d+", path):
+            raise UntrustedFileError(
+                f"{where}: {path[:40]!r} is a pickled object, which runs code when it is loaded; "
+                "export the model with plain tensors"
+            )
+    for key in ("in_spec", "out_spec"):
+        if "default_factory_module" in str(item.get(key, "")):
+            raise UntrustedFileError(
+                f"{where}: {key} names a module to import; export the model with plain inputs"
+            )
+
+
+def check_pickle(data: bytes, where: str) -> None:
+    """Refuse a ``torch.save`` file that holds more than tensors and plain containers.
+
+    Nothing is unpickled: the opcodes are listed.
+
+    Raises:
+        UntrustedFileError: it would import something else, or it can't be listed.
+    """
+    if not data:
+        return
+    for pickle in _pickles(data, where):
+        try:
+            for opcode, argument, _ in pickletools.genops(pickle):
+                if opcode.name in _BUILDS_OBJECTS:
+                    raise UntrustedFileError(_pickle_message(where, opcode.name))
+                if opcode.name == "GLOBAL" and not _HARMLESS.fullmatch(str(argument)):
+                    raise UntrustedFileError(_pickle_message(where, str(argument)))
+        except (ValueError, EOFError, UnicodeError, OverflowError, MemoryError):
+            raise UntrustedFileError(f"{where}: a pickle in it is damaged") from None
+
+
+def _pickles(data: bytes, where: str) -> list[bytes]:
+    if not data.startswith(b"PK"):
+        raise UntrustedFileError(f"{where} is a pickle in an old format; export the model again")
+    inner = Archive(data, where)
+    found = [inner.read(name) for name in inner.names if name.endswith(".pkl")]
+    if not found:
+        raise UntrustedFileError(f"{where} is not what torch.save writes; export the model again")
+    return found
+
+
+def _pickle_message(where: str, what: str) -> str:
+    return (
+        f"{where} is a pickle that would import {what.replace(' ', '.')[:60]!r} and so run code; "
+        "export the model with tensors as sample inputs"
+    )

@@ -1,0 +1,136 @@
+"""Symbolic sizes as an exported archive writes them.
+
+``Mul(Integer(5), Symbol('s77', positive=True, integer=True))`` is five times the size s77.
+PyTorch's own loader *evaluates* such text as Python; here it is parsed, checked against the few forms that
+sizes take, and computed from the tree.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from xbar.errors import UntrustedFileError
+
+_SYMBOL = re.compile(r"z?[a-z]{1,2}\d+")
+
+_ARITHMETIC: Mapping[str, Callable[..., int]] = MappingProxyType(
+    {
+        "Integer": lambda value: value,
+        "Add": lambda *terms: sum(terms),
+        "Mul": lambda *factors: math.prod(factors),
+        "Max": max,
+        "Min": min,
+        "FloorDiv": lambda a, b: a // b,
+        "CleanDiv": lambda a, b: a // b,
+        "CeilDiv": lambda a, b: -(-a // b),
+        "Mod": lambda a, b: a % b,
+        "PythonMod": lambda a, b: a % b,
+        "Identity": lambda value: value,
+    }
+)
+
+_KNOWN = frozenset(_ARITHMETIC) | frozenset(
+    "Symbol Float Rational Pow PowByNatural FloatPow FloatTrueDiv IntTrueDiv ModularIndexing Where "
+    "CeilToInt FloorToInt LShift RShift TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat "
+    "IsNonOverlappingAndDenseIndicator Eq Ne Equality Unequality GreaterThan LessThan "
+    "StrictGreaterThan StrictLessThan Ge Gt Le Lt And Or Not Piecewise ExprCondPair Tuple "
+    "OpaqueUnaryFn_sqrt floor ceiling".split()  # noqa: SIM905
+)
+
+_FORMS = (
+    ast.Expression, ast.Call, ast.Name, ast.Constant, ast.keyword, ast.Load, ast.UnaryOp, ast.USub,
+    ast.Not, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow,
+    ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Tuple, ast.BoolOp,
+    ast.And, ast.Or, ast.BitAnd, ast.BitOr, ast.Invert,
+)  # fmt: skip
+_MOST = 4000
+
+
+def check_expression(text: str, where: str) -> None:
+    """Refuse a size that is more than arithmetic on symbols.
+
+    Raises:
+        UntrustedFileError: PyTorch's loader would run it as code.
+
+    >>> check_expression("Mul(Integer(5), Symbol('s77', positive=True))", "model.json")
+    >>> check_expression("__import__('os').system('ls')", "model.json")
+    Traceback (most recent call last):
+    ...
+    xbar.errors.UntrustedFileError: model.json: the size "__import__('os').system('ls')" is code...
+    """
+    try:
+        tree = ast.parse(text, mode="eval") if len(text) <= _MOST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = None
+    if tree is None or not all(_is_arithmetic(item) for item in ast.walk(tree)):
+        raise UntrustedFileError(
+            f'{where}: the size "{text[:60]}" is code, not arithmetic on sizes; '
+            "export the model again from its source"
+        )
+
+
+def _is_arithmetic(item: ast.AST) -> bool:
+    if isinstance(item, ast.Call):
+        return isinstance(item.func, ast.Name) and item.func.id in _KNOWN
+    if isinstance(item, ast.Name):
+        return item.id in _KNOWN or _SYMBOL.fullmatch(item.id) is not None or item.id in ("oo",)
+    if isinstance(item, ast.Constant):
+        return isinstance(item.value, (bool, int, float)) or (
+            isinstance(item.value, str) and _SYMBOL.fullmatch(item.value) is not None
+        )
+    return isinstance(item, _FORMS)
+
+
+def symbols_of(text: str) -> frozenset[str]:
+    """The symbols in a checked size.
+
+    >>> symbols_of("Add(Symbol('s77', integer=True), Integer(1))")
+    frozenset({'s77'})
+    """
+    tree = ast.parse(text, mode="eval")
+    names = {item.id for item in ast.walk(tree) if isinstance(item, ast.Name)} | {
+        item.value
+        for item in ast.walk(tree)
+        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+    }
+    return frozenset(name for name in names if _SYMBOL.fullmatch(name) and name not in _KNOWN)
+
+
+def evaluate(text: str, symbols: Mapping[str, int]) -> int | None:
+    """A checked size for given symbols; None if it can't be told.
+
+    >>> evaluate("Mul(Integer(5), Symbol('s77', positive=True))", {"s77": 3})
+    15
+    """
+    try:
+        return _value(ast.parse(text, mode="eval").body, symbols)
+    except (KeyError, ZeroDivisionError, TypeError, OverflowError):
+        return None
+
+
+def _value(item: ast.expr, symbols: Mapping[str, int]) -> int:
+    if isinstance(item, ast.Constant) and type(item.value) is int:
+        return item.value
+    if isinstance(item, ast.Name):
+        return symbols[item.id]
+    if isinstance(item, ast.UnaryOp) and isinstance(item.op, ast.USub):
+        return -_value(item.operand, symbols)
+    if isinstance(item, ast.BinOp):
+        left, right = _value(item.left, symbols), _value(item.right, symbols)
+        operators: dict[type[ast.operator], Callable[[], int]] = {
+            ast.Add: lambda: left + right,
+            ast.Sub: lambda: left - right,
+            ast.Mult: lambda: left * right,
+            ast.FloorDiv: lambda: left // right,
+            ast.Mod: lambda: left % right,
+        }
+        return operators[type(item.op)]()
+    if isinstance(item, ast.Call) and isinstance(item.func, ast.Name):
+        if item.func.id == "Symbol" and isinstance(item.args[0], ast.Constant):
+            return symbols[str(item.args[0].value)]
+        return _ARITHMETIC[item.func.id](*(_value(each, symbols) for each in item.args))
+    raise KeyError(ast.dump(item))
