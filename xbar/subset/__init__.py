@@ -1,0 +1,44 @@
+"""Random subset sum: which resistors of a bank to switch in, so that they add up to a target.
+
+The names below are imported when they are first used; numba is loaded by the first solution.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xbar.subset.exhaustive import Exhaustive as Exhaustive
+    from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
+    from xbar.subset.problem import SubsetSolution as SubsetSolution
+    from xbar.subset.registry import get_solver as get_solver
+    from xbar.subset.registry import names as names
+    from xbar.subset.solver import Prepared as Prepared
+    from xbar.subset.solver import Solver as Solver
+    from xbar.subset.solver import solve_subset as solve_subset
+
+_HOME = {
+    "Exhaustive": "exhaustive",
+    "MeetInTheMiddle": "meet_in_the_middle",
+    "Prepared": "solver",
+    "Solver": "solver",
+    "SubsetSolution": "problem",
+    "get_solver": "registry",
+    "names": "registry",
+    "solve_subset": "solver",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'xbar.subset' has no attribute {name!r}")
+    value = getattr(import_module(f"xbar.subset.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

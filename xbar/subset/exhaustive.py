@@ -1,0 +1,78 @@
+"""Every subset, one after the other: the oracle that the other solvers are held to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
+
+_TABLE = 1 << 21  # sums held at a time: 16 MB
+
+
+@dataclass(frozen=True)
+class Exhaustive:
+    """Compares all 2**K sums in float64; takes K <= 20. Numpy only, and no cleverness.
+
+    Of equally close subsets it chooses the one that comes first when masks are read as binary
+    numbers, element 0 the lowest bit.
+    """
+
+    name: ClassVar[str] = "exhaustive"
+    max_elements: ClassVar[int] = 20
+
+    def prepare(self, bank: ArrayLike) -> PreparedExhaustive:
+        """Checks a bank (..., K).
+
+        Raises:
+            SpecError: it is empty, too long, not of real numbers or not finite.
+        """
+        return PreparedExhaustive(check_bank(bank, self.max_elements, "exhaustive search"))
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedExhaustive:
+    """Banks that were checked.
+
+    Attributes:
+        bank: (..., K) float64.
+    """
+
+    bank: NDArray[np.float64]
+
+    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
+        """The closest subset for each target (...); the optimum, whatever the tolerance.
+
+        Raises:
+            SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
+        """
+        batch = pair(self.bank, targets, tolerance, Exhaustive.name)
+        elements = batch.bank.shape[1]
+        index = np.zeros(len(batch.target), np.int64)
+        achieved = np.zeros(len(batch.target))
+        step = max(_TABLE >> elements, 1)
+        for start in range(0, len(index), step):
+            part = slice(start, start + step)
+            index[part], achieved[part] = _closest(batch, part)
+        mask = (index[:, None] >> np.arange(elements)) & 1 == 1
+        total = np.abs(batch.bank).sum(axis=1)[batch.row]
+        return batch.optimal(mask, achieved, total)
+
+
+def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    sums = _all_sums(batch.bank[batch.row[part]])
+    index = np.abs(sums - batch.target[part, None]).argmin(axis=1)
+    return index, np.take_along_axis(sums, index[:, None], axis=1)[:, 0]
+
+
+def _all_sums(bank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, 2**K) sums of banks (M, K); each adds its elements in ascending order."""
+    count, elements = bank.shape
+    sums = np.zeros((count, 1 << elements))
+    for e in range(elements):
+        half = 1 << e
+        np.add(sums[:, :half], bank[:, e, None], out=sums[:, half : 2 * half])
+    return sums

@@ -1,0 +1,114 @@
+"""Closest subset sum of one bank after the other, by merging sorted lists.
+
+The classic meet-in-the-middle (E. Horowitz, S. Sahni, "Computing partitions with applications to
+the knapsack problem", JACM 1974) with two economies. A list of subset sums is symmetric, so only
+the lower half of each merge is computed and the upper half mirrored. And the lists hold sums
+only: once the best pair of half sums is known, the subsets are looked up by a search for exactly
+these sums. Takes any number of elements and needs the least memory; targets that follow each
+other and share a bank share its lists.
+
+Values are integers (`xbar.subset.kernels.scale`), so every sum and comparison is exact. The
+answer is the one of `xbar.subset.kernels.lockstep`, ties included.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xbar.subset.kernels.jit import Ints, jit
+
+MAX_ELEMENTS = 32
+
+_FAR = np.int64(1) << np.int64(62)
+
+
+def work_size(elements: int) -> int:
+    """int64 words of scratch that `closest_subsets` needs."""
+    return 3 << ((elements + 1) // 2)
+
+
+@jit
+def closest_subsets(values: Ints, row: Ints, goal: Ints, masks: Ints, work: Ints) -> None:
+    """For each goal the subset of its bank whose sum is closest.
+
+    Args:
+        values: (R, K) int64, not negative, each row's sum below 2**60. K is at most MAX_ELEMENTS.
+        row: (M,) int64, which bank each goal belongs to.
+        goal: (M,) int64 from 0 to the sum of that bank.
+        masks: (M,) int64, written: bit i stands for element i. Of equally close subsets the
+            greater sum is preferred, then the least sum of the first half, then the lowest mask.
+        work: at least ``work_size(K)`` int64 words.
+    """
+    split = (values.shape[1] + 1) // 2
+    n = 1 << split
+    spare = work[2 * n : 3 * n]
+    a, b = work[:n], work[n : n + (1 << (values.shape[1] - split))]
+    previous = -1
+    for m in range(len(goal)):
+        bank = values[row[m]]
+        if row[m] != previous:
+            _build(a, bank[:split], spare)
+            _build(b, bank[split:], spare)
+            previous = row[m]
+        sum_a, sum_b = _closest_pair(a, b, goal[m])
+        mask_b = _find(spare, bank[split:], sum_b)
+        masks[m] = _find(spare, bank[:split], sum_a) | (mask_b << split)
+
+
+@jit
+def _build(x: Ints, elements: Ints, spare: Ints) -> None:
+    """The sorted subset sums of the elements."""
+    x[0] = 0
+    total = np.int64(0)
+    rows = 1
+    for value in elements:
+        total += value
+        i = j = 0
+        for k in range(rows):
+            u, v = x[i], x[j] + value
+            take = u <= v
+            spare[k] = u if take else v
+            i += take
+            j += not take
+        for k in range(rows):
+            x[k] = spare[k]
+            x[2 * rows - 1 - k] = total - spare[k]
+        rows *= 2
+
+
+@jit
+def _closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int]:
+    """The elements of two ascending lists whose sum is closest to the goal."""
+    best, sum_a, sum_b = _FAR, a[0], b[0]
+    i, j = 0, len(b) - 1
+    while i < len(a) and j >= 0:
+        u, v = a[i], b[j]
+        excess = u + v - goal
+        above = excess > 0
+        # of two sums equally close the one above is preferred, as in lockstep
+        distance = 4 * excess - 1 if above else 1 - 4 * excess
+        closer = distance < best
+        best = distance if closer else best
+        sum_a = u if closer else sum_a
+        sum_b = v if closer else sum_b
+        i += not above
+        j -= above
+    return sum_a, sum_b
+
+
+@jit
+def _find(spare: Ints, elements: Ints, wanted: int) -> int:
+    """The lowest mask whose sum is `wanted`, by a table of sums of the first elements."""
+    few = (len(elements) + 1) // 2
+    spare[0] = 0
+    for e in range(few):
+        for i in range(1 << e):
+            spare[(1 << e) + i] = spare[i] + elements[e]
+    for high in range(1 << (len(elements) - few)):
+        rest = wanted
+        for e in range(few, len(elements)):
+            rest -= elements[e] if (high >> (e - few)) & 1 else 0
+        for low in range(1 << few):
+            if spare[low] == rest:
+                return (high << few) | low
+    return 0

@@ -1,0 +1,81 @@
+"""Solving subset problems by whichever method."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from numpy.typing import ArrayLike
+
+from xbar.subset.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.problem import SubsetSolution
+from xbar.subset.registry import get_solver
+
+
+class Prepared(Protocol):
+    """Banks that a solver has prepared; solve for as many targets as you like."""
+
+    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
+        """Subsets of the banks (..., K) for targets (...), as `solve_subset` describes."""
+        ...
+
+
+class Solver(Protocol):
+    """A method that chooses subsets.
+
+    Attributes:
+        name: what the registry calls it.
+        max_elements: the largest K that it takes.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the registry calls it."""
+        ...
+
+    @property
+    def max_elements(self) -> int:
+        """The largest K that it takes."""
+        ...
+
+    def prepare(self, bank: ArrayLike) -> Prepared:
+        """Does once what depends on the bank (..., K) alone."""
+        ...
+
+
+def solve_subset(
+    bank: ArrayLike, target: ArrayLike, method: str = "auto", tolerance: float = 0.0
+) -> SubsetSolution:
+    """Chooses the elements of a bank whose sum comes closest to a target.
+
+    A target out of reach gets the nearest end: no positive element (and every negative one), or
+    every positive element. That is its optimum.
+
+    Args:
+        bank: (..., K) siemens, or any signed numbers: +g on the plus line and -g on the minus
+            line solve a differential pair's halves jointly. 0 stands for a resistor that is stuck
+            open. Differences g_on - g_off account for a finite on/off ratio, with the sum of
+            g_off taken off the target.
+        target: (...) in the bank's unit, broadcast against the bank's leading axes: one bank and
+            many targets, a target for each bank, or any mixture.
+        method: a name of `xbar.subset.names`, or "auto" for "meet-in-the-middle", which is exact
+            and takes up to 32 elements.
+        tolerance: a |residual| that is good enough, in the bank's unit. Exact methods return the
+            optimum regardless.
+
+    Returns:
+        The mask (..., K), achieved sum, residual and bound (...), and the status.
+
+    Raises:
+        SpecError: the bank or target is empty, not finite or not of real numbers, they do not
+            broadcast, the bank is longer than the method takes, or there is no such method.
+
+    >>> solution = solve_subset([4.0, 2.5, -1.5, 0.0], 2.4)
+    >>> solution.mask
+    array([ True, False,  True, False])
+    >>> solution.achieved, float(solution.residual) < 0.11, solution.status
+    (np.float64(2.5), True, 'optimal')
+    >>> solve_subset([1e-6, 2e-6, 4e-6], [0.0, 3.2e-6, 1.0]).achieved
+    array([0.e+00, 3.e-06, 7.e-06])
+    """
+    solver = get_solver(MeetInTheMiddle.name if method == "auto" else method)
+    return solver.prepare(bank).solve(target, tolerance)
