@@ -33,12 +33,11 @@ def run(
     """Program a trained network onto a chip."""
     import xbar
     from xbar.cli.output import progress, show
-    from xbar.errors import FileError
+    from xbar.files import refuse_existing
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text
 
-    if output.exists() and not force:
-        raise FileError(f"{output}: exists; choose another name, or --force to replace it")
+    refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
     chip = (
         xbar.Chip.sample(design, seed)
@@ -61,7 +60,7 @@ def run(
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:
-    """ "1,28,28" as a shape."""
+    """Read "1,28,28" as a shape."""
     from xbar.errors import SpecError
 
     if text is None:

@@ -48,7 +48,7 @@ def run(
 
 
 def read_tiles(text: str | None, count: int) -> list[int] | None:
-    """ "0,3,7" or "all" as tile numbers."""
+    """Read "0,3,7" or "all" as tile numbers."""
     from xbar.errors import SpecError
 
     if text is None:

@@ -16,10 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +26,7 @@ from numpy.typing import NDArray
 from xbar.compiler.placement import Block
 from xbar.compiler.program import Program, ProgrammedTile
 from xbar.errors import FileError, XbarError
+from xbar.files import new_directory
 from xbar.hardware.chip import Chip
 from xbar.hardware.measurement import check_measurement
 from xbar.hardware.spec import Hardware
@@ -44,7 +42,7 @@ CHUNK_CELLS = 2**20
 
 def save_program(program: Program, path: Path, *, force: bool) -> None:
     """See ``Program.save``."""
-    with _new_directory(path, force=force) as folder:
+    with new_directory(path, MANIFEST, force=force) as folder:
         import zarr
 
         root = zarr.open_group(store=folder, mode="w", zarr_format=3)
@@ -199,30 +197,3 @@ def _files(folder: Path) -> list[Path]:
 
 def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-@contextmanager
-def _new_directory(path: Path, *, force: bool) -> Iterator[Path]:
-    """A fresh folder that takes its place when the block ends, and vanishes if it fails."""
-    if path.exists() and not force:
-        raise FileError(f"{path}: exists; choose another name, or --force to replace it")
-    if path.exists() and not (path / MANIFEST).is_file():
-        raise FileError(f"{path}: exists and is not a program, so it is not replaced")
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
-    except OSError as error:
-        raise FileError(f"{path}: can't be written ({error.strerror})") from error
-    try:
-        folder.chmod(0o755)
-        yield folder
-        if path.exists():
-            old = folder.with_name(folder.name + ".old")
-            path.rename(old)
-            folder.rename(path)
-            shutil.rmtree(old)
-        else:
-            folder.rename(path)
-    except OSError as error:
-        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""Writes that are whole or absent, whatever interrupts them.
+
+What is written is made under a hidden name beside its place and renamed when it is complete.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xbar.errors import FileError
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """An existing path is in the way unless it may be replaced.
+
+    Raises:
+        FileError: it exists and ``force`` is not set.
+    """
+    if os.path.lexists(path) and not force:
+        raise FileError(f"{path}: exists; choose another name, or --force to replace it")
+
+
+def write_text(path: Path, text: str, *, force: bool = False) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        FileError: it exists and ``force`` is not set, or can't be written.
+    """
+    refuse_existing(path, force=force)
+    if path.is_dir():
+        raise FileError(f"{path}: is a directory; choose another name")
+    part: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
+        part = Path(name)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError as error:
+        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_directory(path: Path, marker: str, *, force: bool = False) -> Iterator[Path]:
+    """A fresh folder that takes its place when the block ends, and vanishes if it fails.
+
+    Args:
+        path: its place.
+        marker: a file that the folder will hold; an existing folder without it is never replaced.
+        force: replace an existing folder.
+
+    Raises:
+        FileError: the path is in the way, or can't be written.
+    """
+    refuse_existing(path, force=force)
+    if os.path.lexists(path) and not (path / marker).is_file():
+        raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+    except OSError as error:
+        raise FileError(f"{path}: can't be written ({error.strerror})") from error
+    try:
+        folder.chmod(0o755)
+        yield folder
+        _take_place(folder, path)
+    except OSError as error:
+        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_place(folder: Path, path: Path) -> None:
+    if not path.exists():
+        folder.rename(path)
+        return
+    old = folder.with_name(folder.name + ".old")
+    path.rename(old)
+    folder.rename(path)
+    shutil.rmtree(old)
