@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from xbar.circuit.crossbar import Crossbar
 from xbar.errors import SpecError
 
