@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xbar.circuit.crossbar import Crossbar
-from xbar.errors import SpecError
+from xbar.errors import SolverError, SpecError
 
 DRIVES, SENSES = ("left", "right", "both"), ("bottom", "top", "both")
 
@@ -275,6 +275,12 @@ def test_tiny_wires_behind_large_sources_lose_no_accuracy():
     np.testing.assert_allclose(tiny, ideal, rtol=1e-10)
 
 
+def test_wires_that_double_precision_cannot_tell_from_ideal_are_an_error_and_no_number():
+    cells = np.full((8, 8), 1e-4)
+    with pytest.raises(SolverError, match=r"too wide a range.*ideal \(0 ohm\)"):
+        _ = Crossbar(cells, 1e-15, 1e-15, source=1e6, load=1e6).transfer
+
+
 # reading, updating ----------------------------------------------------------------------------
 
 
@@ -375,7 +381,7 @@ def test_importing_crossbar_loads_no_heavy_package():
         ({"conductance": [["4.7k"]]}, "real numbers"),
         ({"word_wire": [[1.0]]}, r"word_wire must be a scalar or have the shape \(2, 3\), not"),
         ({"word_wire": [[0, 1, -2]] * 2}, "not -2.0 ohm at word line 0, segment 2"),
-        ({"word_wire": np.ones((2, 3)), "drive": "both"}, r"shape \(2, 4\) \(drive or sense is"),
+        ({"word_wire": np.ones((2, 3)), "drive": "both"}, r"shape \(2, 4\) \(a line with two"),
         ({"bit_wire": np.ones((2, 3)), "sense": "both"}, r"shape \(3, 3\)"),
         ({"bit_wire": np.inf}, "bit_wire must be finite"),
         ({"source": [1, 2, 3]}, r"source must be a scalar or have the shape \(2,\), not \(3,\)"),

@@ -133,9 +133,9 @@ def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
     segments = np.arange(columns + 1)[
         crossbar.drive == "right" : columns + (crossbar.drive != "left")
     ]
-    row, column = np.indices(crossbar.word_wire.shape)
+    index = np.indices(crossbar.word_wire.shape)
     tail, head = chain[:, segments], chain[:, segments + 1]
-    return [*sources, _elements("word", tail, head, crossbar.word_wire, row, column)]
+    return [*sources, _elements("word", tail, head, crossbar.word_wire, *index)]
 
 
 def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
@@ -150,16 +150,16 @@ def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
         if crossbar.sense in (("top", "bottom")[end], "both")
     ]
     segments = np.arange(lines + 1)[crossbar.sense == "bottom" : lines + (crossbar.sense != "top")]
-    row, column = np.indices(crossbar.bit_wire.shape)
+    index = np.indices(crossbar.bit_wire.shape)
     tail, head = chain[segments], chain[segments + 1]
-    return [_elements("bit", tail, head, crossbar.bit_wire, row, column), *loads]
+    return [_elements("bit", tail, head, crossbar.bit_wire, *index), *loads]
 
 
 def _cells(crossbar: Crossbar, word: NDArray[np.int64], bit: NDArray[np.int64]) -> _Elements:
     index = np.indices(word.shape)
     resistance = np.full(word.shape, np.inf)
     np.divide(1, crossbar.conductance, out=resistance, where=crossbar.conductance > 0)
-    return _elements("cell", word, bit, resistance, index[0], index[1])
+    return _elements("cell", word, bit, resistance, *index)
 
 
 def _elements(
