@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines.ngspice import run
 from xbar.circuit.netlist import crossbar_netlist

@@ -38,8 +38,8 @@ class Assembly:
         conductance: (E,) siemens, all positive.
         resistance: (E,) ohms, all positive.
         kind: (E,) index into KINDS.
-        row: (E,) word line; segment number for bit wires; 0 top or 1 bottom for loads.
-        column: (E,) bit line; segment number for word wires; 0 left or 1 right for sources.
+        row: (E,) first index into the crossbar's array; 0 top or 1 bottom for loads.
+        column: (E,) last index into the crossbar's array; 0 left or 1 right for sources.
         word_node: (W, B) the node at the word line's side of each cell.
         bit_node: (W, B) the node at the bit line's side.
         origin: (nodes,) the first of the unmerged nodes that each node stands for.
@@ -118,7 +118,7 @@ def assemble(crossbar: Crossbar) -> Assembly:
 
 
 def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
-    """The sources and word-line segments, numbered from the left end."""
+    """The sources and word-line segments, from the left end."""
     lines, columns = word.shape
     left = lines + columns + np.arange(lines)
     chain = np.column_stack([left, word, left + lines])
@@ -133,13 +133,13 @@ def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
     segments = np.arange(columns + 1)[
         crossbar.drive == "right" : columns + (crossbar.drive != "left")
     ]
-    row, segment = np.meshgrid(np.arange(lines), segments, indexing="ij")
+    index = np.indices(crossbar.word_wire.shape)
     tail, head = chain[:, segments], chain[:, segments + 1]
-    return [*sources, _elements("word", tail, head, crossbar.word_wire, row, segment)]
+    return [*sources, _elements("word", tail, head, crossbar.word_wire, *index)]
 
 
 def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
-    """The bit-line segments, numbered from the top end, and the loads."""
+    """The bit-line segments, from the top end, and the loads."""
     lines, columns = bit.shape
     top = 3 * lines + columns + np.arange(columns)
     sense = lines + np.arange(columns)
@@ -150,16 +150,16 @@ def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
         if crossbar.sense in (("top", "bottom")[end], "both")
     ]
     segments = np.arange(lines + 1)[crossbar.sense == "bottom" : lines + (crossbar.sense != "top")]
-    segment, column = np.meshgrid(segments, np.arange(columns), indexing="ij")
+    index = np.indices(crossbar.bit_wire.shape)
     tail, head = chain[segments], chain[segments + 1]
-    return [_elements("bit", tail, head, crossbar.bit_wire, segment, column), *loads]
+    return [_elements("bit", tail, head, crossbar.bit_wire, *index), *loads]
 
 
 def _cells(crossbar: Crossbar, word: NDArray[np.int64], bit: NDArray[np.int64]) -> _Elements:
     index = np.indices(word.shape)
     resistance = np.full(word.shape, np.inf)
     np.divide(1, crossbar.conductance, out=resistance, where=crossbar.conductance > 0)
-    return _elements("cell", word, bit, resistance, index[0], index[1])
+    return _elements("cell", word, bit, resistance, *index)
 
 
 def _elements(

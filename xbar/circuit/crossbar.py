@@ -127,11 +127,10 @@ class Crossbar:
     def _set_ohms(self, name: str, shape: tuple[int, ...], axes: Sequence[str]) -> None:
         ohms = as_floats(getattr(self, name), name)
         if ohms.shape not in ((), shape):
-            both = " (drive or sense is 'both': one segment more than cells)" * (
-                shape != self.conductance.shape and len(shape) == 2
-            )
+            longer = len(shape) == 2 and shape != self.conductance.shape
+            why = " (a line with two ends has one segment more than cells)" if longer else ""
             raise SpecError(
-                f"{name} must be a scalar or have the shape {shape}{both}, not {ohms.shape}"
+                f"{name} must be a scalar or have the shape {shape}{why}, not {ohms.shape}"
             )
         check_range(ohms, name, "ohm", axes, "0 is an ideal wire, and opens belong in the cells")
         object.__setattr__(self, name, frozen(np.array(np.broadcast_to(ohms, shape))))

@@ -1,13 +1,13 @@
 """Crossbars as SPICE netlists.
 
-Elements carry the numbers of the lines they belong to, nodes likewise:
+Elements carry their indices in the crossbar's arrays, nodes the numbers of their lines:
 
     Vw_3           driver of word line 3           at node d_3
     Rs_3_left      its source resistor             d_3 to e_3_left
-    Rw_3_17        word line 3, segment 17         (numbered from the left end)
+    Rw_3_17        the segment word_wire[3, 17]
     Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
     Rc_3_17_0      the first of the resistors that make up that cell
-    Rb_3_17        bit line 17, segment 3          (numbered from the top end)
+    Rb_3_17        the segment bit_wire[3, 17]
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
     Vs_17          its sense amplifier, 0 V        at node s_17
 

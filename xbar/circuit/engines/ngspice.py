@@ -18,7 +18,7 @@ from xbar.errors import EngineError, SpecError, ToolError
 # ngspice ends with 0 after some failures, so its log counts as well as its exit code
 _FAILURE = re.compile(
     r"singular matrix|floating|\berror\b|\bfatal\b|aborted|no such vector|unrecognized|"
-    r"not converge|stepping failed",
+    r"not converge|resistance to+ low|stepping failed",
     re.IGNORECASE,
 )
 # the log repeats the netlist's title, which may hold any word
@@ -73,9 +73,11 @@ def _call(command: list[str], folder: str, timeout: float) -> str:
     except OSError as error:
         raise EngineError(f"ngspice can't be started: {error.strerror}") from error
     log = done.stdout.decode("utf-8", errors="replace")
-    for line in log.splitlines():
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for k, line in enumerate(lines):
         if _FAILURE.search(line) and not _TITLE.match(line):
-            raise EngineError(f"ngspice failed: {line.strip()}")
+            told = " ".join(lines[k : k + 3]) if line.endswith(":") else line
+            raise EngineError(f"ngspice failed: {told}")
     if done.returncode:
         raise EngineError(f"ngspice ended with exit code {done.returncode}: {_last(log)}")
     return log
