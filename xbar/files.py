@@ -22,7 +22,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         FileError: it exists and ``force`` is not set.
     """
     if os.path.lexists(path) and not force:
-        raise FileError(f"{path}: exists; choose another name, or --force to replace it")
+        raise FileError(f"{path}: exists already; choose another name, or replace it by --force")
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:

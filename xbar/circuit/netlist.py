@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,8 @@ from xbar.circuit.assembly import KINDS, Assembly, assemble
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.dialects.dialect import Dialect
 from xbar.circuit.dialects.registry import get_dialect
-from xbar.errors import FileError, SpecError
+from xbar.errors import SpecError
+from xbar.files import write_text
 
 Floats = NDArray[np.float64]
 
@@ -62,28 +62,7 @@ class Netlist:
         Raises:
             FileError: the file exists and ``force`` is false, or it can't be written.
         """
-        target = Path(path)
-        try:
-            self._write(target, force)
-        except FileExistsError as error:
-            raise FileError(
-                f"{target} exists already; choose another path, or force it to be replaced"
-            ) from error
-        except OSError as error:
-            raise FileError(f"{target} can't be written: {error.strerror}") from error
-
-    def _write(self, target: Path, force: bool) -> None:
-        if target.is_dir() or (not force and os.path.lexists(target)):
-            raise FileExistsError
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with part.open("x", encoding="ascii", newline="\n") as file:
-                file.write(self.text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_text(Path(path), self.text, force=force)
 
 
 def crossbar_netlist(

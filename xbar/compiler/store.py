@@ -92,7 +92,7 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
     resistors = chip.hardware.bank.resistors
     tiles = []
     for index, entry in enumerate(manifest["blocks"]):
-        block = Block(**{key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()})
+        block = _block_from_json(entry)
         mask = np.unpackbits(
             arrays["tiles/mask"][index], axis=-1, count=resistors, bitorder="little"
         ).astype(np.bool_)
@@ -148,6 +148,13 @@ def _write_measurement(root: zarr.Group, chip: Chip) -> None:
 
 def _block_to_json(block: Block) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(block).items()}
+
+
+def _block_from_json(entry: dict[str, Any]) -> Block:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
+    return Block(**values)
 
 
 def _walk(root: zarr.Group) -> Iterator[tuple[str, Any]]:

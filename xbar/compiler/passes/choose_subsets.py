@@ -13,4 +13,5 @@ def choose_subsets(bank: SignedBank, target: Floats) -> NDArray[np.bool_]:
     """The choice (W, C, 2K) whose sum comes closest to each target (W, C) in siemens."""
     solution = solve_subset(bank.element, target - bank.offset)
     # a stuck resistor adds nothing when commanded: leave its switch open
-    return solution.mask & (bank.element != 0.0)
+    choice: NDArray[np.bool_] = solution.mask & (bank.element != 0.0)
+    return choice
