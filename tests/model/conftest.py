@@ -24,7 +24,7 @@ class Residual(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.fc = nn.Linear(6 * 6 * 6, 4)
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         y = torch.relu(self.norm(self.stem(x)))
         y = torch.relu(y + self.norm2(self.conv(y)))
         return torch.softmax(self.fc(self.drop(y.view(y.size(0), -1))), -1)
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(4, 6, batch_first=True)
         self.fc = nn.Linear(6, 3)
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         return self.fc(self.lstm(x)[0][:, -1])
 
 
@@ -51,7 +51,7 @@ class Shared(nn.Module):
         self.mix = nn.Parameter(torch.randn(2, 5))
         self.register_buffer("offset", torch.arange(5.0))
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         left, _ = self.fc(torch.tanh(self.fc(x))).chunk(2, dim=-1)
         return left @ self.mix + self.offset + torch.tensor([0.5])
 
@@ -85,7 +85,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             nn.Linear(6, 3),
         ),
         (1, 12, 12),
-    ),  # fmt: skip
+    ),
     "residual": (Residual, (1, 6, 6)),
     "depthwise": (
         lambda: nn.Sequential(
@@ -97,7 +97,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             nn.Flatten(),
         ),
         (4, 9, 8),
-    ),  # fmt: skip
+    ),
     "transposed": (
         lambda: nn.Sequential(
             nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2),
@@ -105,7 +105,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
             nn.ConvTranspose2d(6, 2, (2, 3), dilation=(1, 2)),
         ),
         (4, 3, 4),
-    ),  # fmt: skip
+    ),
     "sequence": (
         lambda: nn.Sequential(
             nn.Conv1d(3, 4, 3, padding="same", dilation=2), nn.PReLU(), nn.Conv1d(4, 2, 2, stride=2)

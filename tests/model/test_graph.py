@@ -137,10 +137,14 @@ def record_calling(op, *args):
 @pytest.mark.parametrize(
     "op",
     [
-        "aten.from_file.default", "aten.save.default", "aten.set_.source_Storage", "aten._print.default",
-        "aten.manual_seed.default", "aten._test_string_default.default",
+        "aten.from_file.default",
+        "aten.save.default",
+        "aten.set_.source_Storage",
+        "aten._print.default",
+        "aten.manual_seed.default",
+        "aten._test_string_default.default",
     ],
-)  # fmt: skip
+)
 def test_a_record_that_reaches_out_of_the_network_is_refused(op):
     with pytest.raises(UntrustedFileError, match=op):
         Graph.from_json(record_calling(op, "/etc/passwd"), {})
@@ -149,11 +153,21 @@ def test_a_record_that_reaches_out_of_the_network_is_refused(op):
 @pytest.mark.parametrize(
     "op",
     [
-        "os.system", "builtins.eval", "operator.methodcaller", "operator.attrgetter", "math.factorial",
-        "prims.add.default", "aten.relu", "aten.relu.default.__globals__", "aten.__class__.x.y", "",
-        "torch.ops.aten.relu.default", "math.ceil\n", "torch.load",
+        "os.system",
+        "builtins.eval",
+        "operator.methodcaller",
+        "operator.attrgetter",
+        "math.factorial",
+        "prims.add.default",
+        "aten.relu",
+        "aten.relu.default.__globals__",
+        "aten.__class__.x.y",
+        "",
+        "torch.ops.aten.relu.default",
+        "math.ceil\n",
+        "torch.load",
     ],
-)  # fmt: skip
+)
 def test_a_record_may_call_tensor_operations_only(op):
     with pytest.raises(ModelError, match="ATen"):
         Graph.from_json(record_calling(op, "x"), {})
@@ -170,12 +184,17 @@ def test_an_operation_that_pytorch_lacks_is_an_error(op):
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2}, {"nodes": None}, {"nodes": [3]}, {"batch": -1}, {"inputs": []},
-        {"output": "nothing"}, {"constants": {"w": {"dtype": "float32", "shape": [2]}}},
+        {"format": 2},
+        {"nodes": None},
+        {"nodes": [3]},
+        {"batch": -1},
+        {"inputs": []},
+        {"output": "nothing"},
+        {"constants": {"w": {"dtype": "float32", "shape": [2]}}},
         {"inputs": [{"name": "x", "shape": [None, "2"], "dtype": "float32"}]},
         {"inputs": [{"name": "x", "shape": [None, 2], "dtype": "object"}]},
     ],
-)  # fmt: skip
+)
 def test_a_damaged_record_is_refused(change):
     with pytest.raises((FileError, ModelError)):
         Graph.from_json(record_calling("aten.relu.default", {"ref": "x"}) | change, {})
@@ -184,10 +203,16 @@ def test_a_damaged_record_is_refused(change):
 @pytest.mark.parametrize(
     "argument",
     [
-        {"ref": "later"}, {"ref": 3}, {"tag": "dtype", "value": "__name__"}, {"tag": "device", "value": "cuda"},
-        {"tag": "os", "value": "system"}, {"float": "1"}, {"other": 1}, [[[[[[[[[[1]]]]]]]]]],
+        {"ref": "later"},
+        {"ref": 3},
+        {"tag": "dtype", "value": "__name__"},
+        {"tag": "device", "value": "cuda"},
+        {"tag": "os", "value": "system"},
+        {"float": "1"},
+        {"other": 1},
+        [[[[[[[[[[1]]]]]]]]]],
     ],
-)  # fmt: skip
+)
 def test_an_argument_of_another_form_is_refused(argument):
     with pytest.raises((FileError, ModelError)):
         Graph.from_json(record_calling("aten.relu.default", argument), {})

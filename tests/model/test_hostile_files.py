@@ -178,9 +178,18 @@ def test_an_operation_that_is_no_tensor_operation_is_refused(honest, tmp_path, r
 
 def test_a_text_constant_in_a_size_is_code_too(honest, tmp_path, rewrite):
     for code in (
-        "Symbol('s0', **{'a': 1})", "(lambda: 1)()", "().__class__", "[x for x in ()]", "Integer.mro()",
-        "Symbol('__import__(1)')", "s0[0]", "1 if 1 else 2", "f'{1}'", "open('/etc/passwd')", "x" * 9999,
-    ):  # fmt: skip
+        "Symbol('s0', **{'a': 1})",
+        "(lambda: 1)()",
+        "().__class__",
+        "[x for x in ()]",
+        "Integer.mro()",
+        "Symbol('__import__(1)')",
+        "s0[0]",
+        "1 if 1 else 2",
+        "f'{1}'",
+        "open('/etc/passwd')",
+        "x" * 9999,
+    ):
 
         def edit(record, code=code):
             constraint = {"expr_str": code, "hint": None}
@@ -288,7 +297,7 @@ def test_a_file_cut_short_is_an_error_of_one_line(make_net, honest, tmp_path, sa
         "module": saved_bytes(net, _use_new_zipfile_serialization=False),
     }
     for kind, data in files.items():
-        cuts = {*range(0, 24), *range(24, len(data), max(1, len(data) // 40)), len(data) - 1}
+        cuts = {*range(24), *range(24, len(data), max(1, len(data) // 40)), len(data) - 1}
         for cut in sorted(cuts):
             path = tmp_path / f"{kind}.pt"
             path.write_bytes(data[:cut])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,8 +25,11 @@ def convolutions(draw):
 
     groups = draw(st.integers(1, 3))
     given_ = {
-        "stride": each(1, 3), "padding": each(0, 2), "dilation": each(1, 2), "groups": groups,
-    }  # fmt: skip
+        "stride": each(1, 3),
+        "padding": each(0, 2),
+        "dilation": each(1, 2),
+        "groups": groups,
+    }
     kernel = each(1, 3)
     size = tuple(
         (k - 1) * d + 1 + draw(st.integers(0, 3))
@@ -62,10 +67,15 @@ def test_a_scattered_transposed_convolution_is_pytorchs(case, data):
     full = [
         (n - 1) * s - 2 * p + (k - 1) * d + 1 + e
         for n, s, p, k, d, e in zip(
-            x.shape[2:], arguments["stride"], arguments["padding"], weight.shape[2:],
-            arguments["dilation"], extra, strict=True,
+            x.shape[2:],
+            arguments["stride"],
+            arguments["padding"],
+            weight.shape[2:],
+            arguments["dilation"],
+            extra,
+            strict=True,
         )
-    ]  # fmt: skip
+    ]
     if min(full) < 1:
         return
     window = Window.read(arguments, weight.shape, dims)
@@ -90,22 +100,22 @@ def test_a_batch_norm_alone_after_a_layer_disappears(make_net):
     np.testing.assert_allclose(layer.matrix, want, rtol=1e-6)
 
 
-class NormOfAUsedValue(nn.Module):
+class NormOfAUsedValue(nn.Module):  # noqa: D101
     def __init__(self):
         super().__init__()
         self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         y = self.conv(x)
         return y + self.norm(y)
 
 
-class NormOverTheSequence(nn.Module):
+class NormOverTheSequence(nn.Module):  # noqa: D101
     def __init__(self):
         super().__init__()
         self.fc, self.norm = nn.Linear(3, 4), nn.BatchNorm1d(5)
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         return self.norm(self.fc(x))
 
 
@@ -130,13 +140,13 @@ def test_a_weight_used_twice_is_one_layer(make_net):
     np.testing.assert_array_equal(layers["mix"].matrix[0], module.mix.detach().numpy().T)
 
 
-class Tied(nn.Module):
+class Tied(nn.Module):  # noqa: D101
     def __init__(self):
         super().__init__()
         self.a, self.b = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
         self.b.weight = self.a.weight
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         return self.b(torch.relu(self.a(x)))
 
 
@@ -166,7 +176,10 @@ def test_a_graph_of_core_operations_has_the_same_layers(make_net, tmp_path):
         dynamic = ({0: torch.export.Dim.AUTO},)
         program = torch.export.export(module, (torch.zeros(2, *shape),), dynamic_shapes=dynamic)
         path = tmp_path / "core.pt2"
-        torch.export.save(program.run_decompositions(), path)
+        # PyTorch copies its own deprecated tree specifications
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            torch.export.save(program.run_decompositions(), path)
         graph = read_model(path)
         found = {
             layer.name: (layer.kind, layer.matrix.shape, layer.positions) for layer in graph.layers

@@ -144,13 +144,13 @@ def test_torchscript_is_refused_with_the_way_to_export(tmp_path, make_net):
         read_model(path)
 
 
-class TwoInputs(nn.Module):
-    def forward(self, x, y):
+class TwoInputs(nn.Module):  # noqa: D101
+    def forward(self, x, y):  # noqa: D102
         return x + y
 
 
-class TwoOutputs(nn.Module):
-    def forward(self, x):
+class TwoOutputs(nn.Module):  # noqa: D101
+    def forward(self, x):  # noqa: D102
         return x, x + 1
 
 

@@ -21,7 +21,7 @@ from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
-from xbar.model.scan import Archive
+from xbar.model.scan import Archive, list_members
 
 if TYPE_CHECKING:
     import torch
@@ -143,10 +143,9 @@ def _foreign(data: bytes) -> str:
 
 
 def _read_zip(data: bytes, source: _Source) -> Graph:
-    archive = Archive(data, source.where)
-    names = archive.names
+    names = list_members(data, source.where)
     if is_export(names):
-        return _fitting(_finish(read_archive(archive)), source)
+        return _fitting(_finish(read_archive(Archive(data, source.where))), source)
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         raise ModelError(
             f"{source.where}: this is TorchScript, which is not read; from the module that it was "

@@ -44,6 +44,30 @@ _HARMLESS = re.compile(
 _BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())  # noqa: SIM905
 
 
+def list_members(data: bytes, where: str) -> tuple[str, ...]:
+    """Names of a zip file's members without the top folder; nothing else is checked.
+
+    Raises:
+        FileError: the file is damaged.
+    """
+    return tuple(_without_folder(_open(data, where).infolist()))
+
+
+def _open(data: bytes, where: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except ZIP_ERRORS as error:
+        raise FileError(f"{where}: the file is damaged or cut short ({error})") from None
+
+
+def _without_folder(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    files = [info for info in members if not info.is_dir()]
+    roots = {info.filename.split("/")[0] for info in files}
+    plain = len(roots) == 1 and all("/" in info.filename for info in files)
+    cut = len(next(iter(roots))) + 1 if plain else 0
+    return {info.filename[cut:]: info for info in files}
+
+
 class Archive:
     """The members of a zip file that passed the checks, by name without the top folder."""
 
@@ -59,16 +83,9 @@ class Archive:
                 ``torch.export.save`` write.
         """
         self.where = where
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
-            members = [info for info in self._zip.infolist() if not info.is_dir()]
-        except ZIP_ERRORS as error:
-            raise FileError(f"{where}: the file is damaged or cut short ({error})") from None
-        self._check(members, len(data))
-        roots = {info.filename.split("/")[0] for info in members}
-        plain = len(roots) == 1 and all("/" in info.filename for info in members)
-        cut = len(next(iter(roots))) + 1 if plain else 0
-        self._members = {info.filename[cut:]: info for info in members}
+        self._zip = _open(data, where)
+        self._check([info for info in self._zip.infolist() if not info.is_dir()], len(data))
+        self._members = _without_folder(self._zip.infolist())
 
     def _check(self, members: list[zipfile.ZipInfo], size: int) -> None:
         if not members:
