@@ -42,6 +42,17 @@ class Recurrent(nn.Module):
         return self.fc(self.lstm(x)[0][:, -1])
 
 
+class CrossAttention(nn.Module):
+    """Attention from a sequence to its beginning: the packed projection is used in parts."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x):  # noqa: D102
+        return self.attention(x, x[:, :2], x[:, :2], need_weights=False)[0]
+
+
 class Shared(nn.Module):
     """One weight used twice, a parameter multiplied from the left, and results of a chunk."""
 
@@ -117,6 +128,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True),
         (5, 8),
     ),
+    "cross attention": (CrossAttention, (5, 8)),
     "recurrent": (Recurrent, (5, 4)),
     "shared": (Shared, (4,)),
 }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from xbar.errors import FileError, ModelError, SpecError, UntrustedFileError
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
+from xbar.model.constants import cut_constants
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
 from xbar.model.scan import Archive, list_members
@@ -102,7 +103,7 @@ def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
 
 
 def _finish(graph: Graph) -> Graph:
-    graph = fold_batch_norms(drop_unused(graph))
+    graph = fold_batch_norms(drop_unused(cut_constants(graph)))
     _ = graph.layers  # refuses weights that are not finite, here rather than at the first use
     return graph
 
