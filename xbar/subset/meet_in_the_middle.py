@@ -102,14 +102,14 @@ def _solve_block(
     """Solves the problems of one slice of the batch into the arrays' same slices."""
     from xbar.subset.kernels import lockstep, merge, scale
 
-    used, row = np.unique(batch.row[part], return_inverse=True)
-    bank, target = batch.bank[used], batch.target[part]
+    bank, row = _banks_used(batch, part)
+    target = batch.target[part]
     values = np.empty(bank.shape, np.int64)
-    goal, flips = np.empty(len(row), np.int64), np.empty(len(used), np.int64)
+    goal, flips = np.empty(len(row), np.int64), np.empty(len(bank), np.int64)
     masks = np.empty(len(row), np.int64)
     scale.to_integers(bank, row, target, values, goal, flips)
     elements = bank.shape[1]
-    shared = len(row) > _SHARED * len(used)
+    shared = len(row) > _SHARED * len(bank)
     if elements > _LOCKSTEP or len(row) < _FEW or shared:
         work = np.empty(merge.work_size(elements), np.int64)
         merge.closest_subsets(values, row, goal, masks, work)
@@ -117,6 +117,15 @@ def _solve_block(
         work = np.empty(lockstep.work_size(elements), np.int64)
         lockstep.closest_subsets(values, row, goal, masks, work)
     scale.rescore(bank, row, masks, flips, mask, achieved, total)
+
+
+def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The different banks of a slice of the batch, and which one each problem has."""
+    if len(batch.bank) == len(batch.target):
+        bank = batch.bank[part]
+        return bank, np.arange(len(bank))
+    used, row = np.unique(batch.row[part], return_inverse=True)
+    return batch.bank[used], row
 
 
 def _blocks(count: int, elements: int) -> Iterator[slice]:
