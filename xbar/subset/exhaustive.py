@@ -63,8 +63,12 @@ class PreparedExhaustive:
 
 
 def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    sums = _all_sums(batch.bank[batch.row[part]])
-    index = np.abs(sums - batch.target[part, None]).argmin(axis=1)
+    bank = batch.bank[batch.row[part]]
+    sums = _all_sums(bank)
+    # far beyond an end all sums would look equally distant in float64
+    ends = np.minimum(bank, 0.0).sum(axis=1), np.maximum(bank, 0.0).sum(axis=1)
+    target = np.clip(batch.target[part], *ends)
+    index = np.abs(sums - target[:, None]).argmin(axis=1)
     return index, np.take_along_axis(sums, index[:, None], axis=1)[:, 0]
 
 

@@ -103,7 +103,7 @@ def _solve_block(
     from xbar.subset.kernels import lockstep, merge, scale
 
     bank, row = _banks_used(batch, part)
-    target = batch.target[part]
+    target = batch.target[part].copy()
     values = np.empty(bank.shape, np.int64)
     goal, flips = np.empty(len(row), np.int64), np.empty(len(bank), np.int64)
     masks = np.empty(len(row), np.int64)
@@ -122,7 +122,8 @@ def _solve_block(
 def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The different banks of a slice of the batch, and which one each problem has."""
     if len(batch.bank) == len(batch.target):
-        bank = batch.bank[part]
+        # a copy, as a read-only bank is another type to numba and compiles anew
+        bank = batch.bank[part].copy()
         return bank, np.arange(len(bank))
     used, row = np.unique(batch.row[part], return_inverse=True)
     return batch.bank[used], row
