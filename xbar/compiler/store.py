@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def load_program(path: Path) -> Program:
 
     try:
         root = zarr.open_group(store=path, mode="r")
-        arrays = {name: np.asarray(array[...]) for name, array in _walk(root)}
+        arrays = {name: _read(root, name) for name in _array_names(manifest["files"])}
         hardware = Hardware(**manifest["hardware"])
         return _assemble(manifest, arrays, _chip(hardware, manifest["seed"], arrays))
     except (KeyError, TypeError, ValueError, IndexError, XbarError) as error:
@@ -157,10 +157,21 @@ def _block_from_json(entry: dict[str, Any]) -> Block:
     return Block(**values)
 
 
-def _walk(root: zarr.Group) -> Iterator[tuple[str, Any]]:
-    for name, group in root.groups():
-        for leaf, array in group.arrays():
-            yield f"{name}/{leaf}", array
+def _array_names(files: Mapping[str, str]) -> list[str]:
+    """Arrays lie two folders deep, each with a zarr.json beside its chunks."""
+    tail = "/zarr.json"
+    return [
+        name.removesuffix(tail) for name in files if name.endswith(tail) and name.count("/") == 2
+    ]
+
+
+def _read(root: zarr.Group, name: str) -> NDArray[Any]:
+    import zarr
+
+    array = root[name]
+    if not isinstance(array, zarr.Array):
+        raise FileError(f"{name} is not an array")
+    return np.asarray(array[...])
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
