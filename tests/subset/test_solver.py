@@ -45,6 +45,37 @@ def test_the_bound_holds_in_exact_arithmetic_and_is_as_tight_as_the_status_says(
             assert abs(solution.residual[i]) - solution.bound[i] <= rounding * 1.01
 
 
+DRAWS = {
+    "all of float64's range": lambda rng, k: (
+        rng.choice([-1, 1], k) * 10.0 ** rng.uniform(-320, 300, k)
+    ),
+    "smallest denormals": lambda rng, k: rng.integers(-5, 6, k) * 5e-324,
+    "edge of the denormals": lambda rng, k: rng.uniform(-1, 1, k) * 1e-308,
+    "twenty decades": lambda rng, k: rng.choice([-1, 1], k) * 10.0 ** rng.uniform(-20, 0, k),
+    "near overflow": lambda rng, k: rng.uniform(-1, 1, k) * 1e306,
+    "ties up to one ulp": lambda rng, k: (
+        rng.integers(-4, 5, k) / 4 * (1 + rng.integers(0, 3, k) * EPSILON)
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS)
+def test_the_bound_and_the_optimum_hold_for_numbers_of_any_size(method, draw):
+    rng = np.random.default_rng(21)
+    for _ in range(60):
+        bank = DRAWS[draw](rng, int(rng.integers(1, 7)))
+        masks = list(product((0, 1), repeat=len(bank)))
+        near = float(exact_sum(bank, masks[rng.integers(len(masks))]))
+        target = near * rng.choice([1, 1 + EPSILON, 1.1, -3])
+        solution = solve_subset(bank, target, method)
+        goal = Fraction(float(target))
+        best = min(abs(exact_sum(bank, m) - goal) for m in masks)
+        slack = Fraction(EPSILON) * len(bank) * sum(abs(Fraction(g)) for g in bank.tolist())
+        assert Fraction(float(solution.bound)) <= best
+        if solution.status == "optimal":
+            assert abs(exact_sum(bank, solution.mask) - goal) - best <= slack
+
+
 def test_a_target_out_of_reach_gets_the_nearest_end(method):
     solution = solve_subset([2.0, -1.0, 0.5], [-1e9, -1.5, 2.7, 1e300], method)
     np.testing.assert_array_equal(solution.achieved, [-1.0, -1.0, 2.5, 2.5])

@@ -16,9 +16,7 @@ from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
-_FEW = 8  # fewer banks than this leave most lanes of the lock-step kernel idle
-_SHARED = 2  # more targets per bank than this, and sharing sorted lists is faster than lanes
-_LOCKSTEP = 24  # above it lock-step outgrows the cache
+_FEW = 12  # fewer problems than this leave too many lanes of the lock-step kernel idle
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class MeetInTheMiddle:
 
     Time grows with 2**(K/2). Whatever the number of threads and of problems at a time, the same
     bank and target give the same mask: the greater of two equally close sums, no element of value
-    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements that are
-    less than 2**-58 of sum|g| count as 0.
+    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements below
+    about 2**-59 of sum|g| count as 0.
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.
@@ -108,8 +106,7 @@ def _solve_block(
     masks = np.empty(len(row), np.int64)
     scale.to_integers(bank, row, target, values, goal, flips)
     elements = bank.shape[1]
-    shared = len(row) > _SHARED * len(bank)
-    if elements > _LOCKSTEP or len(row) < _FEW or shared:
+    if elements > lockstep.MAX_ELEMENTS or len(row) < _FEW:
         work = np.empty(merge.work_size(elements), np.int64)
         merge.closest_subsets(values, row, goal, masks, work)
     else:

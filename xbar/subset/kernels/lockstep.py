@@ -22,7 +22,7 @@ import numpy as np
 from xbar.subset.kernels.jit import Ints, jit
 
 LANES = 32
-MAX_ELEMENTS = 24
+MAX_ELEMENTS = 28  # beyond it the lists of all lanes outgrow the cache
 
 _FAR = np.int64(1) << np.int64(62)
 # Unsigned constants: the compiler sees that rows can't overlap and that no index is negative.
