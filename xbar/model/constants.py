@@ -36,9 +36,14 @@ def cut_constants(graph: Graph) -> Graph:
             cut = _CUTS[node.op](constants[of[first]], node.args[1:])
             if cut is not None:
                 parts[node.name], source[node.name] = cut, of[first]
-        elif node.op == "operator.getitem" and first in parts and type(node.args[1]) is int:
-            made = _part(source[first], node.args[1], constants)
-            constants[made] = parts[first][node.args[1]]
+        elif (
+            node.op == "operator.getitem"
+            and first in parts
+            and node.args[1] in range(len(parts[first]))
+        ):
+            index = int(str(node.args[1]))
+            made = _part(source[first], index, constants)
+            constants[made] = parts[first][index]
         if node.op == "constant":
             of[node.name] = str(node.args[0])
         elif made:
@@ -62,7 +67,7 @@ def _part(name: str, index: int, taken: Mapping[str, Array]) -> str:
 
 def _chunk(array: Array, arguments: Sequence[Argument]) -> list[Array] | None:
     count, axis = [*arguments, 0][:2] if arguments else (0, 0)
-    if type(count) is not int or type(axis) is not int or count < 1:
+    if type(count) is not int or type(axis) is not int or count < 1 or axis >= array.ndim:
         return None
     return _split(array, (-(-array.shape[axis] // count), axis))
 
