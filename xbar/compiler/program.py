@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -202,6 +202,14 @@ class Program:
     def resistors_per_weight(self) -> int:
         """2K for differential pairs: both cells are counted."""
         return DifferentialPair.bit_lines_per_column * self.chip.hardware.bank.resistors
+
+    @overload
+    def run(
+        self, inputs: Mapping[str, ArrayLike], readout: Readout = "ideal", seed: int = 0
+    ) -> dict[str, Floats]: ...
+
+    @overload
+    def run(self, inputs: ArrayLike, readout: Readout = "ideal", seed: int = 0) -> Floats: ...
 
     def run(
         self,
