@@ -9,7 +9,7 @@ matrix = rng.standard_normal((10, 48))  # 10 outputs, 48 inputs
 inputs = rng.standard_normal((100, 48))
 
 hardware = xbar.Hardware(
-    bank=xbar.Bank(resistors=8, nominal="1M", sigma=0.3, on_off_ratio=1e4),
+    bank=xbar.Bank(resistors=8, nominal=1e6, sigma=0.3, on_off_ratio=1e4),
     tile=xbar.Tile(word_lines=32, bit_lines=32, word_wire=1.0, bit_wire=1.0),
 )
 program = xbar.compile({"fc": matrix}, hardware, seed=0)

@@ -1,7 +1,6 @@
 """The commands as a user types them: exit codes, stdout for results, one line for errors."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -22,44 +21,8 @@ bit_wire = "1 ohm"
 """
 
 
-def run(*arguments, cwd=None, **environment):
-    """The command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", "from xbar.cli.main import main; main()", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        check=False,
-    )
-
-
-def call(*arguments):
-    """The command in this process: (exit code, stdout, stderr)."""
-    from typer.testing import CliRunner
-
-    from xbar.cli.main import app
-
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
-def refused(*arguments, code=2):
-    """The error line of a command that must fail."""
-    got, out, err = call(*arguments)
-    assert got == code, (out, err)
-    assert out == ""
-    assert "Traceback" not in err
-    lines = err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    return lines[0]
-
-
 @pytest.fixture(scope="module")
-def work(tmp_path_factory, trained):
+def work(call, tmp_path_factory, trained):
     """A folder with a chip.toml and a compiled program."""
     folder = tmp_path_factory.mktemp("work")
     (folder / "chip.toml").write_text(CHIP)
@@ -89,7 +52,7 @@ def test_help_lists_every_verb_and_needs_no_heavy_import():
     assert result.stdout.rstrip().endswith("HEAVY []")
 
 
-def test_no_verb_shows_help_and_ends_with_usage():
+def test_no_verb_shows_help_and_ends_with_usage(run):
     assert run().returncode == 2
     assert run("--version").stdout == f"xbar {xbar.__version__}\n"
     assert run("fly").returncode == 2
@@ -105,7 +68,7 @@ def test_compile_tells_layers_and_residuals(work):
     assert content["layers"][1]["worst_residual"] == residual.max()
 
 
-def test_compile_twice_writes_the_same_bytes(work, trained, tmp_path):
+def test_compile_twice_writes_the_same_bytes(call, work, trained, tmp_path):
     for name in ("a.xbar", "b.xbar"):
         code, _, _ = call(
             *("compile", trained.path, "--hardware", work / "chip.toml", "--seed", 7),
@@ -119,7 +82,7 @@ def test_compile_twice_writes_the_same_bytes(work, trained, tmp_path):
     assert a == b
 
 
-def test_simulate_prints_what_the_library_finds(work, trained):
+def test_simulate_prints_what_the_library_finds(call, work, trained):
     code, out, _ = call(
         *("simulate", work / "out.xbar", "--data", trained.data),
         *("--readout", "nodal", "--trials", 2, "--json"),
@@ -140,7 +103,7 @@ def test_simulate_prints_what_the_library_finds(work, trained):
     assert "hidden" in out
 
 
-def test_verify_passes_with_real_activations(ngspice, work, trained):
+def test_verify_passes_with_real_activations(call, ngspice, work, trained):
     code, out, _ = call("verify", work / "out.xbar", "--data", trained.data, "--json")
     assert code == 0
     content = json.loads(out)
@@ -151,13 +114,13 @@ def test_verify_passes_with_real_activations(ngspice, work, trained):
     assert out.count("pass") == 2
 
 
-def test_verify_ends_with_1_when_the_check_does_not_hold(ngspice, work):
+def test_verify_ends_with_1_when_the_check_does_not_hold(call, ngspice, work):
     code, out, _ = call("verify", work / "out.xbar", "--tiles", "0", "--tolerance", "1e-30")
     assert code == 1
     assert "FAIL" in out
 
 
-def test_verify_ends_with_3_without_ngspice(work, tmp_path):
+def test_verify_ends_with_3_without_ngspice(run, work, tmp_path):
     result = run("verify", str(work / "out.xbar"), PATH=str(tmp_path))
     assert result.returncode == 3
     assert result.stdout == ""
@@ -165,7 +128,7 @@ def test_verify_ends_with_3_without_ngspice(work, tmp_path):
     assert "apt-get install ngspice" in result.stderr
 
 
-def test_netlist_writes_what_the_tile_exports(work, trained, tmp_path):
+def test_netlist_writes_what_the_tile_exports(call, refused, work, trained, tmp_path):
     path = tmp_path / "tile1.cir"
     code, out, _ = call(
         *("netlist", work / "out.xbar", "--tile", 1, "--dialect", "ngspice", "-o", path, "--json")
@@ -181,7 +144,7 @@ def test_netlist_writes_what_the_tile_exports(work, trained, tmp_path):
     assert out.rstrip().endswith(".end")
 
 
-def test_solve_finds_the_best_of_all_subsets():
+def test_solve_finds_the_best_of_all_subsets(call):
     bank, target = [10e3, 20e3, 39e3, 47e3], 90e-6
     code, out, _ = call("solve", "--bank", "10k,20k,39k,47k", "--target", "90u", "--json")
     assert code == 0
@@ -194,7 +157,7 @@ def test_solve_finds_the_best_of_all_subsets():
     )
 
 
-def test_solve_takes_siemens_and_checks_a_tolerance():
+def test_solve_takes_siemens_and_checks_a_tolerance(call):
     code, out, _ = call("solve", "--bank", "10uS,20uS,45uS", "--target", "55uS")
     assert code == 0
     assert "10uS, 45uS" in out
@@ -203,7 +166,7 @@ def test_solve_takes_siemens_and_checks_a_tolerance():
     assert call(*arguments, "4.1u")[0] == 0
 
 
-def test_progress_stays_away_from_stdout(work, trained):
+def test_progress_stays_away_from_stdout(run, work, trained):
     result = run("simulate", str(work / "out.xbar"), "--data", str(trained.data), "--json")
     assert result.returncode == 0
     assert json.loads(result.stdout)["trials"] == 1
@@ -213,7 +176,7 @@ def test_progress_stays_away_from_stdout(work, trained):
 # bad input: one line, exit code 2, nothing half-written ---------------------------------------
 
 
-def test_an_existing_program_is_refused_before_any_work(work, trained):
+def test_an_existing_program_is_refused_before_any_work(refused, work, trained):
     before = (work / "out.xbar" / "manifest.json").read_bytes()
     line = refused(
         *("compile", trained.path, "--hardware", work / "chip.toml", "-o", work / "out.xbar")
@@ -230,7 +193,9 @@ def test_an_existing_program_is_refused_before_any_work(work, trained):
         (b"hello", "model.pt2"),
     ],
 )
-def test_a_damaged_model_is_refused_and_nothing_is_written(work, tmp_path, content, message):
+def test_a_damaged_model_is_refused_and_nothing_is_written(
+    refused, work, tmp_path, content, message
+):
     path = tmp_path / "model.pt2"
     path.write_bytes(content)
     line = refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
@@ -238,14 +203,14 @@ def test_a_damaged_model_is_refused_and_nothing_is_written(work, tmp_path, conte
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.pt2"]
 
 
-def test_a_truncated_model_is_refused(work, trained, tmp_path):
+def test_a_truncated_model_is_refused(refused, work, trained, tmp_path):
     path = tmp_path / "model.pt2"
     whole = trained.path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
 
 
-def test_a_pickled_module_is_refused_unless_trusted(work, trained, tmp_path):
+def test_a_pickled_module_is_refused_unless_trusted(call, refused, work, trained, tmp_path):
     import torch
 
     path = tmp_path / "module.pt"
@@ -256,7 +221,7 @@ def test_a_pickled_module_is_refused_unless_trusted(work, trained, tmp_path):
     assert code == 0
 
 
-def test_a_state_dict_compiles_with_its_arch(work, trained, tmp_path):
+def test_a_state_dict_compiles_with_its_arch(run, work, trained, tmp_path):
     import torch
 
     torch.save(trained.module.state_dict(), tmp_path / "weights.pt")
@@ -289,14 +254,14 @@ def test_a_state_dict_compiles_with_its_arch(work, trained, tmp_path):
         ("[bank", "must be a TOML file"),
     ],
 )
-def test_a_bad_design_is_refused_by_its_key(trained, tmp_path, text, message):
+def test_a_bad_design_is_refused_by_its_key(refused, trained, tmp_path, text, message):
     (tmp_path / "chip.toml").write_text(text)
     arguments = ("--hardware", tmp_path / "chip.toml", "-o", tmp_path / "o.xbar")
     assert message in refused("compile", trained.path, *arguments)
     assert not (tmp_path / "o.xbar").exists()
 
 
-def test_data_that_do_not_fit_are_refused(work, tmp_path):
+def test_data_that_do_not_fit_are_refused(refused, work, tmp_path):
     np.savez(tmp_path / "small.npz", inputs=np.zeros((2, 1, 7, 7)))
     line = refused("simulate", work / "out.xbar", "--data", tmp_path / "small.npz")
     assert "(N, 1, 8, 8)" in line
@@ -324,14 +289,14 @@ def test_data_that_do_not_fit_are_refused(work, tmp_path):
         (("solve", "--bank", "10k", "--target", "1u", "--method", "luck"), "luck"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(work, trained, arguments, message):
+def test_bad_arguments_are_refused_in_one_line(refused, work, trained, arguments, message):
     places = {"OUT": work / "out.xbar", "DATA": trained.data}
     line = refused(*(places.get(a, a) if isinstance(a, str) else a for a in arguments))
     if message != "target":
         assert message in line
 
 
-def test_a_bad_input_shape_is_refused(work, trained, tmp_path):
+def test_a_bad_input_shape_is_refused(refused, work, trained, tmp_path):
     for shape in ("a", "1,-8"):
         line = refused(
             *("compile", trained.path, "--hardware", work / "chip.toml"),
@@ -340,7 +305,7 @@ def test_a_bad_input_shape_is_refused(work, trained, tmp_path):
         assert "--input-shape must be" in line
 
 
-def test_an_output_that_can_not_be_written_is_told(work, trained, tmp_path):
+def test_an_output_that_can_not_be_written_is_told(refused, work, trained, tmp_path):
     line = refused(
         *("compile", trained.path, "--hardware", work / "chip.toml"),
         *("-o", tmp_path / "no" / "such" / "o.xbar"),
