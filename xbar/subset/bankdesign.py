@@ -1,0 +1,1 @@
+"""Choosing the nominal values of a bank."""
