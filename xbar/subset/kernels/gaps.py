@@ -67,11 +67,11 @@ def _build(sums: Floats, size: Floats, spare: Floats) -> None:
 
 
 @jit
-def _scan(sums: Floats, value: float, low: float, high: float) -> np.float64:
+def _scan(sums: Floats, value: float, low: float, high: float) -> float:
     """Walks through the merge of `sums` and `sums + value` and measures its gaps."""
     rows = len(sums)
-    worst = np.float64(0.0)
-    last = -np.inf
+    worst: float = 0.0
+    last: float = -np.inf
     i = j = 0
     while j < rows:
         u = sums[i] if i < rows else np.inf
@@ -87,4 +87,4 @@ def _scan(sums: Floats, value: float, low: float, high: float) -> np.float64:
                 return worst
         last = here
     # the window reaches beyond the largest sum
-    return max(worst, np.float64(high - last))
+    return max(worst, high - last)
