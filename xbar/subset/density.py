@@ -16,19 +16,21 @@ alike and a spread below about 2/n it promises far too much.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar.errors import SpecError
-from xbar.subset.laws import Floats
+from xbar.hardware.bank import Bank
+from xbar.subset.laws import Floats, Law, draw_banks
 
 if TYPE_CHECKING:
     from xbar.subset.precision import Figure, Window
 
 _PLACES = 48
 _MOST_BITS = 200.0
+_BANKS, _MOST_ELEMENTS = 64, 64
 
 
 def density(banks: ArrayLike, targets: ArrayLike) -> Floats:
@@ -84,6 +86,39 @@ def largest_error(rho: ArrayLike, width: float) -> Floats:
     """
     rate = np.asarray(rho, np.float64)
     return np.asarray(np.log(np.maximum(rate * width, 1.0)) / (2 * rate))
+
+
+def design_resistors(
+    bits: float,
+    law: Law | Bank,
+    yield_: float,
+    window: Window,
+    figure: Figure,
+    *,
+    seed: SupportsIndex,
+) -> int | None:
+    """The fewest elements for which `design_bits` promises the bits; None above 64.
+
+    Args:
+        bits: wanted, in the sense of `figure`.
+        law: of `xbar.subset.laws`, or a bank.
+        yield_: the share of banks that must reach them, between 0 and 1.
+        window: two fractions of the span.
+        figure: "per target" or "any target".
+        seed: of the 64 banks whose moments the formula takes.
+
+    Raises:
+        SpecError: an argument is not allowed.
+
+    >>> from xbar.subset.laws import Uniform
+    >>> design_resistors(8, Uniform(), 0.5, (0.25, 0.75), "any target", seed=0)
+    11
+    """
+    for count in range(1, _MOST_ELEMENTS + 1):
+        banks = draw_banks(law, count, _BANKS, seed)
+        if design_bits(banks, yield_, window, figure) >= bits:
+            return count
+    return None
 
 
 def design_bits(banks: Floats, yield_: float, window: Window, figure: Figure) -> float:

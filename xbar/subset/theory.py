@@ -20,6 +20,7 @@ import numpy as np
 from xbar.errors import SpecError
 from xbar.subset.density import density as density
 from xbar.subset.density import design_bits as design_bits
+from xbar.subset.density import design_resistors as design_resistors
 from xbar.subset.density import error_quantile as error_quantile
 from xbar.subset.density import largest_error as largest_error
 from xbar.subset.density import mean_error as mean_error
