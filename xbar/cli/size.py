@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from xbar.subset.bankdesign import BankDesign
     from xbar.subset.precision import Figure, Sizing, Window
     from xbar.subset.rivals import Rival
+
+    Spread: TypeAlias = Literal["normal", "lognormal", "uniform"]
 
 
 def run(
@@ -77,9 +79,8 @@ def _bank(hardware: Path | None, spread: str, sigma: str, ratio: float) -> Bank:
     laws = ("normal", "lognormal", "uniform")
     if spread not in laws:
         raise SpecError(f"--spread must be one of {', '.join(laws)}, not {spread!r}")
-    return xbar.Bank.model_validate(
-        {"spread": spread, "sigma": parse_quantity(sigma), "ratio": ratio}
-    )
+    value = parse_quantity(sigma)
+    return xbar.Bank(spread=cast("Spread", spread), sigma=value, ratio=ratio)
 
 
 def _of_length(bank: Bank, resistors: int) -> Bank:
