@@ -5,10 +5,15 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup ngspice bench-subset clean
+.PHONY: demo figures test check setup ngspice bench-subset clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
+
+# the published figures that the theory rests on, as data and pictures in build/figures
+figures: setup
+	for figure in f1_lenet_weights f2_worst_of_2500 f3_smallest_subset f6_any_target \
+	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
 
 test: setup ngspice check
 	$(BIN)/python -m pytest
@@ -27,7 +32,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,dev]"
 	touch $@
 
 # ngspice checks our currents. Without it the demo says so and the tests that need it are skipped.

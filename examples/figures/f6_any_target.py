@@ -12,11 +12,11 @@ import numpy as np
 from drawing import Content, make
 
 from xbar.subset.intervals import quantile_estimate
-from xbar.subset.laws import DifferentialPair, Uniform, draw_banks
+from xbar.subset.laws import DifferentialPair, Law, Uniform, draw_banks
 from xbar.subset.precision import largest_errors
 
 KNOWN = {8: (1.0, 1.1, 5.1), 12: (1.0, 3.8, 8.2), 16: (4.4, 7.0, 11.6)}
-LAWS = (Uniform(-1, 1), DifferentialPair(Uniform()))
+LAWS: tuple[Law, ...] = (Uniform(-1, 1), DifferentialPair(Uniform()))
 
 
 def data(seed: int, sizes: tuple[int, ...] = (8, 12, 16), samples: int = 2500) -> Content:
@@ -46,7 +46,9 @@ def draw(axis: Any, content: Content) -> None:
         for key, colour in (("median", "C0"), ("one_percent", "C1"), ("worst", "C2")):
             values = [row[key] for row in rows]
             label = f"{key.replace('one_percent', '1 %')}, {law.name}"
-            axis.plot([row["n"] for row in rows], values, line, color=colour, marker="o", label=label)
+            axis.plot(
+                [row["n"] for row in rows], values, line, color=colour, marker="o", label=label
+            )
     axis.set(xlabel="elements n", ylabel="bits, -log2 of the largest error")
     axis.set_title("any target in (-1/2, 1/2)", fontsize=10)
     axis.legend(fontsize=8)

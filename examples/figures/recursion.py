@@ -1,7 +1,7 @@
 """The recursion of the covered share against exact simulation, U(-1, 1), eps = 2^-4 to 2^-10.
 
-One step is exact: E[v_t | past] = v + v (1 - v)/2 for the process truncated to (-1/2, 1/2). Iterated
-it runs ahead of the mean at mid-range, since v (1 - v) is concave.
+One step is exact: E[v_t | past] = v + v (1 - v)/2 for the process truncated to (-1/2, 1/2).
+Iterated it runs ahead of the mean at mid-range, since v (1 - v) is concave.
 """
 
 from __future__ import annotations
