@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Block
 from xbar.errors import SpecError
@@ -25,7 +26,7 @@ from xbar.model.graph import Graph
 
 Floats = NDArray[np.float64]
 Readout: TypeAlias = Literal["ideal", "nodal"]
-Detail: TypeAlias = Literal["cell", "resistor"]
+Detail: TypeAlias = Literal["cell", "resistor", "bank"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,17 +152,24 @@ class ProgrammedTile:
         Args:
             dialect: whose input it is.
             voltage: (W,) volts on the word lines; 1 V on each where nothing is said.
-            detail: one resistor a "cell", or every "resistor" of the cell's bank.
+            detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
+                subcircuit with its switches.
         """
-        if detail not in ("cell", "resistor"):
-            raise SpecError(f"detail must be 'cell' or 'resistor', not {detail!r}")
+        if detail not in get_args(Detail):
+            raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
         return crossbar_netlist(
             self._crossbar,
             None if voltage is None else np.asarray(voltage, dtype=np.float64),
             dialect=dialect,
-            title=f"xbar tile {self.index}",
-            branch=self.branch if detail == "resistor" else None,
+            title=f"{self.block.layer} tile {self.index}",
+            branch=self._cells(detail),
         )
+
+    def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
+        if detail == "bank":
+            on, off = self.chip.on(self.index), self.chip.off(self.index)
+            return SwitchedBank(on, off, self.chip.closed(self.index, self.mask))
+        return self.branch if detail == "resistor" else None
 
 
 @dataclass(frozen=True, eq=False)

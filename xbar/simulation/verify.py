@@ -86,7 +86,8 @@ def verify(
         inputs: (N, ...) network inputs: each tile is driven with the strongest activation vector
             that the first of them puts on it. None: random voltages from ``seed``.
         seed: of the random voltages.
-        detail: SPICE sees one resistor a "cell", or every "resistor" of its bank.
+        detail: SPICE sees one resistor a "cell", every "resistor" of its bank, or the "bank" as a
+            subcircuit with its switches.
         tolerance: largest relative error that passes.
         progress: called with tiles done and tiles in all.
 
