@@ -126,8 +126,7 @@ def _settle(law: _Law) -> tuple[Floats, Floats]:
     coarse, fine, best, least = np.zeros(count), np.zeros(count), np.zeros(count), np.inf
     if count == 1:
         return coarse, law.known
-    difference = _difference(law.ends, count)
-    leaving = (difference.T * law.conductance).tocsr()
+    difference, leaving = _operators(law, count)
     factor = _factorise((leaving @ difference).tocsc()[1:, 1:].tocsc())
     coarse[1:] = factor.solve((law.supplied - leaving @ law.known)[1:])
     for _ in range(_STEPS):
@@ -150,14 +149,16 @@ def _settle(law: _Law) -> tuple[Floats, Floats]:
     return coarse + best, difference @ coarse + law.known + difference @ best
 
 
-def _difference(ends: Integers, count: int) -> sp.csr_array[np.float64]:
-    """(R, groups) whose product with voltages is the voltage across each resistor."""
+def _operators(law: _Law, count: int) -> tuple[sp.csr_array[np.float64], sp.csr_array[np.float64]]:
+    """(R, groups) from voltages to drops, and (groups, R) from drops to leaving currents."""
     import scipy.sparse as sp
 
-    edges = np.arange(len(ends))
-    sign = np.repeat([1.0, -1.0], len(edges))
-    place = np.concatenate([edges, edges]), ends.T.ravel()
-    return sp.csr_array((sign, place), (len(edges), count))
+    edges = np.tile(np.arange(len(law.ends)), 2)
+    sign = np.repeat([1.0, -1.0], len(law.ends))
+    group = law.ends.T.ravel()
+    difference = sp.csr_array((sign, (edges, group)), (len(law.ends), count))
+    current = sign * np.tile(law.conductance, 2)
+    return difference, sp.csr_array((current, (group, edges)), (count, len(law.ends)))
 
 
 def _factorise(matrix: sp.csc_array[np.float64]) -> SuperLU:
