@@ -19,7 +19,7 @@ def run(
     tiles: Annotated[
         str | None, typer.Option(help="such as 0,3,7 or all; the first of each layer if not said")
     ] = None,
-    engine: Annotated[str, typer.Option(help="the SPICE engine")] = "ngspice",
+    engine: Annotated[str, typer.Option(help="ngspice or pyspice")] = "ngspice",
     detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
     tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
     seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
