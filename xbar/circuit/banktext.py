@@ -39,22 +39,22 @@ def switch_parameters(bank: SwitchedBank) -> list[tuple[str, str]]:
     return [("switch_on", number(bank.closed_ohms)), ("switch_off", number(_leakiest(bank)))]
 
 
+def switch_definition(dialect: Dialect) -> list[str]:
+    """The subcircuit of a switch."""
+    formula = dialect.expression("closed*switch_on+(1-closed)*leak")
+    body = [dialect.resistor("1", "a", "b", formula)]
+    return dialect.subcircuit(SWITCH, ("a", "b"), [("closed", "1"), ("leak", "1")], body)
+
+
 def definitions(name: str, resistors: int, dialect: Dialect) -> list[str]:
     """The subcircuits of a switch and of a cell's bank of K resistors."""
-    formula = dialect.expression("closed*switch_on+(1-closed)*leak")
-    text = dialect.subcircuit(
-        SWITCH,
-        ("a", "b"),
-        [("closed", "1"), ("leak", "1")],
-        [dialect.resistor("1", "a", "b", formula)],
-    )
     branches = []
     for k in range(resistors):
         branches.append(dialect.resistor(f"r{k}", "w", f"m{k}", dialect.expression(f"r{k}")))
         stands = [("closed", dialect.expression(f"c{k}")), ("leak", dialect.expression(f"o{k}"))]
         branches.append(dialect.instance(f"s{k}", (f"m{k}", "b"), SWITCH, stands))
     defaults = [(f"{letter}{k}", "1") for k in range(resistors) for letter in "roc"]
-    return text + dialect.subcircuit(name, ("w", "b"), defaults, branches)
+    return switch_definition(dialect) + dialect.subcircuit(name, ("w", "b"), defaults, branches)
 
 
 def cell_parameters(bank: SwitchedBank, dialect: Dialect) -> list[list[list[tuple[str, str]]]]:

@@ -28,7 +28,7 @@ Integers = NDArray[np.int64]
 
 _STEPS = 10
 _GOOD, _ENOUGH = 1e-15, 1e-10  # current left over at a node, relative to what flows there
-_FLOOR = 1e-18  # of the largest current in the circuit: a smaller one is none
+_FLOOR = 1e-16  # of the largest voltage across the largest conductance: a smaller current is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,8 @@ def _settle(law: _Law) -> tuple[Floats, Floats]:
         drop = difference @ coarse + law.known + difference @ fine
         left = law.supplied - leaving @ drop
         flows = abs(leaving) @ np.abs(drop) + law.moved
-        floor = _FLOOR * flows.max()
+        highest = max(float(np.abs(coarse).max()), float(np.abs(law.known).max(initial=0.0)))
+        floor = _FLOOR * float(law.conductance.max(initial=0.0)) * highest
         share = float((np.abs(left) / np.maximum(flows, floor or 1.0))[1:].max())
         if not share < least:
             break
