@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
 
 import xbar
 from xbar.circuit.deck.expression import evaluate, parse_number
-from xbar.errors import FileError
+from xbar.errors import FileError, XbarError
 
 
 def write(tmp_path, *lines, name="deck.cir"):
@@ -170,9 +171,14 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".func f(x) {x}"], r"deck\.cir:2: '\.func' is not understood"),
         ([".if (1)"], r"'\.if' is not understood"),
         (["R1 a 0"], "r1 must have one resistance, not 'nothing'"),
+        (["R=1"], "'r=1' must have a name, nodes"),
+        (["R)1 a 0 1"], "'r\\)1' is no name"),
+        (["R1 a,b 0 1"], "'a,b' is no name"),
+        (["R1 é 0 1"], "'é' is no name"),
+        (["R1 a 0 1k$ x"], "'1k$'|one resistance"),
         (["R1 a 0 1 2"], "r1 must have one resistance, not '1 2'"),
         (["R1 a 0 1k2"], "'1k2' must be a number"),
-        (["R1 a"], "'r1' must have nodes"),
+        (["R1 a"], "'r1 a' must have a name, nodes"),
         (["R1 a 0 1 tc1=2"], "the parameter 'tc1', which is not understood"),
         (["R1 a 0 -5"], r"a resistance must be from 0 upwards, not -5\.0 ohm"),
         (["R1 a 0 1e-200"], "a resistance must be from 1e-100"),
@@ -185,7 +191,7 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".param x"], "a parameter must be written name=value, not 'x'"),
         ([".param f(x)=1"], r"'f\(x\)' is no parameter's name"),
         (["R1 a 0 {1"], "a quote or brace is not closed"),
-        (["R1 (a 0) 1"], r"'\(a' is no node's name"),
+        (["R1 (a 0) 1"], r"'\(a' is no name of a node"),
         (["V1 a 0 sin(0 1 1k)"], r"v1.*'sin\(0'|'sin\(0' is not understood|must be a DC source"),
         (["V1 a 0 1 pulse 0 1"], "v1 must be a DC source; 'pulse' is not understood"),
         (["V1 a 0 1 r=2"], "v1 must be a DC source; 'r"),
@@ -208,6 +214,40 @@ def test_what_is_not_understood_is_named_with_its_file_and_line(tmp_path, lines,
     with pytest.raises(FileError, match=message) as caught:
         read(tmp_path, *lines)
     assert str(caught.value).startswith("deck.cir:")
+
+
+PIECES = [" ", "\n", "+", "{", "}", "(", ")", "=", "'", "*", "**", "0", "1e9", "1e400", "-", "m="]
+PIECES += ["dc", "ac", "r=", "x1 ", ".param ", ".subckt a b", "\n.ends\n", "\n.include a\n", "nan"]
+PIECES += ["\0", "é", "gnd", ",", ";", "$", "//", '"', "\\", "1k2", "meg", "9" * 50, "e99999999999"]
+DECK = """* deck
+.param x=1k y={2*x}
+.subckt s a b r=1
+R1 a m {r}
+V1 m b 0.5
+.ends
+V1 a 0 dc 1 ac 2
+R1 a b 'y/2' m=2
+X1 b 0 s r={x}
+I1 0 b 1m
+.op
+.end
+"""
+
+
+def test_whatever_a_deck_says_it_is_solved_or_refused_but_never_crashes(tmp_path):
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(600):
+        text = DECK
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(text))
+            text = text[:at] + rng.choice(PIECES) + text[at + rng.choice([0, 0, 1, 3, 10]) :]
+        (tmp_path / "deck.cir").write_text(text)
+        try:
+            xbar.read_spice(tmp_path / "deck.cir").solve()
+        except XbarError:
+            refused += 1
+    assert 100 < refused < 600
 
 
 def test_a_hundred_million_elements_in_nine_lines_are_refused(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from xbar.errors import FileError
 
-_COMMENT = re.compile(r";.*|(^|(?<=\s))(\$|//).*")
+_COMMENT = re.compile(r"(;|//|^\$|(?<=\s)\$).*")
 _INCLUDE = re.compile(r"""\.(inc|include|lib)\s+(?P<q>["']?)(?P<path>.*?)(?P=q)\s*""", re.I)
 _DEEPEST = 16  # files included by included files
 _LARGEST = 256 * 1024 * 1024  # bytes of one file

@@ -21,7 +21,7 @@ _PASSED_OVER = re.compile(
     r"|title|width|ic|nodeset|temp|model)"
 )
 _WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[^\s={}'\"]+|=")
-_NAME = re.compile(r"[^\s=(){}'\",;]+")
+_NAME = re.compile(r"[^\s=(){}'\",;$\x7f-\U0010ffff]+")
 _PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
@@ -203,7 +203,9 @@ def _add(into: dict[str, Value], name: str, value: Value, at: Statement, what: s
 
 def _check_nodes(statement: Statement, words: list[str], least: int) -> None:
     if len(words) < least:
-        raise statement.error(f"{words[0]!r} must have nodes and then a value or a subcircuit")
-    for node in words[1:least]:
-        if not _NAME.fullmatch(node):
-            raise statement.error(f"{node!r} is no node's name")
+        raise statement.error(
+            f"{statement.text[:40]!r} must have a name, nodes, and a value or a subcircuit"
+        )
+    for name in words[:least]:
+        if not _NAME.fullmatch(name):
+            raise statement.error(f"{name!r} is no name of a node or an element")
