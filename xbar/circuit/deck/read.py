@@ -12,7 +12,7 @@ from xbar.circuit.deck.statements import parse_deck
 
 
 def read_spice(path: str | os.PathLike[str]) -> Circuit:
-    """Read a SPICE deck of resistors and DC sources.
+    r"""Read a SPICE deck of resistors and DC sources.
 
     Understood are R, V, I and subcircuits (X, .subckt, nested, with parameters), .param with
     formulas, .global, and .include from the deck's own folder. Requests for results and options
@@ -27,8 +27,12 @@ def read_spice(path: str | os.PathLike[str]) -> Circuit:
     Raises:
         FileError: the deck can't be read or understood; file, line and token are named.
 
-    >>> circuit = read_spice("divider.cir")            # doctest: +SKIP
-    >>> circuit.solve().voltage["out"]                 # doctest: +SKIP
-    0.5
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     deck = Path(folder, "divider.cir")
+    ...     _ = deck.write_text("a divider\nV1 in 0 10\nR1 in out 3k\nR2 out 0 1k\n")
+    ...     op = read_spice(deck).solve()
+    >>> op.voltage["out"], op.current["r2"]
+    (2.5, 0.0025)
     """
     return Circuit(flatten(parse_deck(read_statements(Path(path)))))
