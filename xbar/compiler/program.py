@@ -50,9 +50,9 @@ class ProgrammedTile:
 
     mapping = DifferentialPair()
 
-    @cached_property
+    @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each resistor as it is switched."""
+        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
         return self.chip.branch(self.index, self.mask)
 
     @property

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xbar.compiler.program import Program
+from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.simulation.simulator import Result
 from xbar.simulation.verify import Verification
@@ -24,7 +25,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str
     for number, name in enumerate(head):
         grid.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(printable, row))
     stream = io.StringIO()
     Console(file=stream, width=WIDTH, markup=False, emoji=False, highlight=False).print(grid)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n") + "\n"
