@@ -60,10 +60,11 @@ def check_hardware(hardware: Hardware, mapping: DifferentialPair) -> None:
         SpecError: it has too few bit lines.
     """
     needed = mapping.bit_lines_per_column
-    if hardware.tile.bit_lines < needed:
+    if hardware.cells[1] < needed:
+        per_cell = hardware.bank.resistors if hardware.bank.layout == "columns" else 1
         raise SpecError(
-            f"tile.bit_lines must be at least {needed}, the lines of one differential pair, not "
-            f"{hardware.tile.bit_lines}"
+            f"tile.bit_lines must be at least {needed * per_cell}, the lines of one differential "
+            f"pair, not {hardware.tile.bit_lines}"
         )
 
 

@@ -74,7 +74,7 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         )
     mapping = DifferentialPair()
     check_hardware(chip.hardware, mapping)
-    blocks = cut(matrices, chip.hardware.tile, mapping)
+    blocks = cut(matrices, chip.hardware, mapping)
     return _program(Program(chip, graph, matrices, ()), blocks, progress)
 
 

@@ -1,6 +1,8 @@
 """The program: which resistors are switched in, on which chip, for which network.
 
-Shapes: W word lines, B bit lines, K resistors a cell; R inputs and C outputs of a tile's block.
+Shapes: W x B cells of a tile, K resistors a cell; W' word lines and B' bit lines of its array (see
+``layout.py``; the same as W and B where a cell's resistors lie at one crossing); R inputs and C
+outputs of a tile's block.
 Units: siemens, and siemens per unit weight for scales.
 """
 
@@ -17,9 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Block
 from xbar.errors import SpecError
+from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
 
@@ -55,10 +59,11 @@ class ProgrammedTile:
         """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
         return self.chip.branch(self.index, self.mask)
 
-    @property
+    @cached_property
     def conductance(self) -> Floats:
         """(W, B) siemens of each cell."""
-        return self._crossbar.conductance
+        total: Floats = self.branch.sum(axis=-1)
+        return total
 
     @property
     def target(self) -> Floats:
@@ -78,7 +83,7 @@ class ProgrammedTile:
     def _crossbar(self) -> Crossbar:
         tile = self.chip.hardware.tile
         return Crossbar(
-            self.branch.sum(axis=-1),
+            to_array(self.branch, self._layout),
             word_wire=tile.word_wire,
             bit_wire=tile.bit_wire,
             source=tile.source,
@@ -87,43 +92,59 @@ class ProgrammedTile:
             sense=tile.sense,
         )
 
+    @property
+    def _layout(self) -> Layout:
+        return self.chip.hardware.bank.layout
+
     def difference(self, readout: Readout) -> Floats:
-        """(R, C) siemens: differential current of each column per volt on each word line.
+        """(R, C) siemens: differential current of each column per volt on each row.
 
         With the "nodal" read-out these are the effective conductances, wires included.
         """
-        line = self._crossbar.transfer.T if readout == "nodal" else self.conductance
-        return self.mapping.difference(line[self.cells])
+        cell = self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
+        return self.mapping.difference(cell[self.cells])
 
     def noise_power(self, readout: Readout) -> Floats:
-        """(R, C) siemens²: sum of the squares of the resistors' conductances, both lines.
+        """(R, C) siemens²: sum of the squares of the resistors' conductances, both cells.
 
         Multiplied by the read noise's variance and the voltages' squares it gives a column's
-        current variance. For the "nodal" read-out each cell's share is attenuated as its current
-        is (first order in the noise).
+        current variance. For the "nodal" read-out each resistor's share is attenuated as its
+        current is (first order in the noise).
         """
-        power = (self.branch**2).sum(axis=-1)
+        branch = self.branch
+        power = to_array(branch**2, self._layout)
         if readout == "nodal":
-            conductance = self.conductance
+            crossing = to_array(branch, self._layout)
             gain = np.divide(
                 self._crossbar.transfer.T,
-                conductance,
-                out=np.zeros_like(conductance),
-                where=conductance > 0,
+                crossing,
+                out=np.zeros_like(crossing),
+                where=crossing > 0,
             )
             power = power * gain**2
-        return self.mapping.total(power[self.cells])
+        return self.mapping.total(self._to_cells(power)[self.cells])
+
+    def _to_cells(self, array: Floats) -> Floats:
+        return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
 
     @property
     def cells(self) -> tuple[slice, slice]:
-        """The word lines and bit lines that the block lies on."""
+        """The rows and columns of cells that the block lies on."""
         return self.block.lines, self.block.bit_lines(self.mapping)
 
     def voltage(self, inputs: Floats) -> Floats:
-        """(N, W) volts on all word lines, for volts (N, R) on the block's; the others at 0 V."""
-        full = np.zeros((len(inputs), self.chip.hardware.tile.word_lines))
+        """(N, W') volts on the word lines, for volts (N, R) on the block's rows; others at 0 V."""
+        full = np.zeros((len(inputs), self.chip.hardware.cells[0]))
         full[:, self.block.lines] = inputs
-        return full
+        return self.lines(full)
+
+    def lines(self, voltage: Floats) -> Floats:
+        """(N, W') volts on the word lines, for volts (N, W) on the rows of cells."""
+        return to_lines(voltage, self._layout, self.chip.hardware.bank.resistors)
+
+    def columns(self, current: Floats) -> Floats:
+        """(N, B) amperes of the columns of cells, for amperes (N, B') of the bit lines."""
+        return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
 
     def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
         """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell."""
@@ -150,8 +171,10 @@ class ProgrammedTile:
 
         Args:
             dialect: whose input it is.
-            voltage: (W,) volts on the word lines; 1 V on each where nothing is said.
-            detail: one resistor a "cell", or every "resistor" of the cell's bank.
+            voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
+            detail: one resistor a "cell", or every "resistor" of the cell's bank. Where these lie
+                on lines of their own both are the same: the deck is the physical array, with a
+                sense amplifier on each bit line.
         """
         if detail not in ("cell", "resistor"):
             raise SpecError(f"detail must be 'cell' or 'resistor', not {detail!r}")
@@ -160,7 +183,7 @@ class ProgrammedTile:
             None if voltage is None else np.asarray(voltage, dtype=np.float64),
             dialect=dialect,
             title=f"xbar tile {self.index}",
-            branch=self.branch if detail == "resistor" else None,
+            branch=self.branch if detail == "resistor" and self._layout == "cell" else None,
         )
 
 
