@@ -43,6 +43,9 @@ class ProgrammedTile:
         scale: (C,) siemens that stand for a weight of one, by column.
         weight: (R, C) what was to be programmed.
         chip: what it is programmed on.
+        wire_errors: where it was programmed for its wires: the relative error of the effective
+            weights before, and after each round up to the best one. Empty where wires were
+            ignored.
     """
 
     index: int
@@ -51,6 +54,7 @@ class ProgrammedTile:
     scale: Floats
     weight: Floats
     chip: Chip
+    wire_errors: tuple[float, ...] = ()
 
     mapping = DifferentialPair()
 
@@ -72,8 +76,8 @@ class ProgrammedTile:
 
     @property
     def residual(self) -> Floats:
-        """(R, C) siemens achieved with ideal wires, minus target."""
-        return self.difference("ideal") - self.target
+        """(R, C) siemens achieved minus target; wires count where it was programmed for them."""
+        return self.difference("nodal" if self.wire_errors else "ideal") - self.target
 
     def crossbar(self) -> Crossbar:
         """The array with its wires, drivers and sense amplifiers."""
@@ -103,6 +107,11 @@ class ProgrammedTile:
         """
         cell = self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
         return self.mapping.difference(cell[self.cells])
+
+    def gain(self) -> Floats:
+        """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
+        effective, own = self._to_cells(self._crossbar.transfer.T), self.conductance
+        return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
     def noise_power(self, readout: Readout) -> Floats:
         """(R, C) siemens²: sum of the squares of the resistors' conductances, both cells.
@@ -196,12 +205,14 @@ class Program:
         graph: the network; None where bare matrices were compiled.
         weights: by layer, (G, outputs, inputs): what was to be programmed.
         tiles: by index.
+        wire_aware: whether subsets were chosen for the tiles' wires.
     """
 
     chip: Chip
     graph: Graph | None
     weights: Mapping[str, Floats]
     tiles: tuple[ProgrammedTile, ...]
+    wire_aware: bool = False
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.

@@ -52,6 +52,8 @@ def save_program(program: Program, path: Path, *, force: bool) -> None:
             "hardware": program.chip.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "blocks": [_block_to_json(tile.block) for tile in program.tiles],
+            "wire_aware": program.wire_aware,
+            "wire_errors": [list(tile.wire_errors) for tile in program.tiles],
             "network": _write_network(root, program),
         }
         _write_tiles(root.create_group("tiles"), program)
@@ -98,8 +100,9 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         ).astype(np.bool_)
         scale = arrays["tiles/scale"][index][: block.outputs[1] - block.outputs[0]]
         weight = weights[block.layer][block.group, block.columns, block.rows].T
-        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip))
-    return Program(chip, graph, weights, tuple(tiles))
+        errors = tuple(float(error) for error in manifest["wire_errors"][index])
+        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip, errors))
+    return Program(chip, graph, weights, tuple(tiles), bool(manifest["wire_aware"]))
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:

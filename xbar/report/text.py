@@ -55,10 +55,14 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
             str(layer.weights),
             format_quantity(layer.worst_residual, "S"),
             _bits(layer.bits),
+            _wires(layer),
         ]
         for layer in metrics
     ]
-    return table(title, ["layer", "tiles", "weights", "worst residual", "bits"], rows)
+    head = ["layer", "tiles", "weights", "worst residual", "bits", "error by wires"]
+    if not program.wire_aware:
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return table(title, head, rows)
 
 
 def result_text(result: Result) -> str:
@@ -94,6 +98,12 @@ def verification_text(verification: Verification) -> str:
     ]
     title = f"against {verification.engine}, tolerance {verification.tolerance:g} of full scale"
     return table(title, ["layer", "tile", "worst current error", ""], rows)
+
+
+def _wires(layer: LayerMetrics) -> str:
+    if layer.wires_before is None or layer.wires_after is None:
+        return "-"
+    return f"{100 * layer.wires_before:.3g} -> {100 * layer.wires_after:.3g} %"
 
 
 def _bits(bits: float | None) -> str:
