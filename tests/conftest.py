@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from xbar.circuit.crossbar import Crossbar
@@ -37,3 +42,53 @@ def pyspice() -> None:
         engine.run(crossbar_netlist(Crossbar([[1.0]])))
     except ToolError as error:
         missing(str(error), "XBAR_REQUIRE_PYSPICE")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A small classifier of scikit-learn's digits, trained once for all tests.
+
+    Attributes:
+        path: its torch.export archive.
+        data: an .npz with 120 held-out inputs (N, 1, 8, 8) and labels.
+        module: the network itself.
+    """
+
+    path: Path
+    data: Path
+    module: Any
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A convolution with batch norm and two linear layers, about 95 % right."""
+    torch = pytest.importorskip("torch")
+    datasets = pytest.importorskip("sklearn.datasets")
+    images, labels = datasets.load_digits(return_X_y=True)
+    images = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        OrderedDict(
+            conv=torch.nn.Conv2d(1, 6, 3, stride=2, padding=1),
+            norm=torch.nn.BatchNorm2d(6),
+            relu=torch.nn.ReLU(),
+            flat=torch.nn.Flatten(),
+            hidden=torch.nn.Linear(96, 24),
+            relu2=torch.nn.ReLU(),
+            out=torch.nn.Linear(24, 10),
+        )
+    )
+    optimiser = torch.optim.Adam(module.parameters(), lr=0.01)
+    x, y = torch.from_numpy(images[:1600]), torch.from_numpy(labels[:1600])
+    for _ in range(60):
+        loss = torch.nn.functional.cross_entropy(module(x), y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    module.eval()
+    folder = tmp_path_factory.mktemp("trained")
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(module, (x[:2],), dynamic_shapes=(batch,))
+    torch.export.save(exported, folder / "model.pt2")
+    np.savez(folder / "test.npz", inputs=images[1600:1720], labels=labels[1600:1720])
+    return Trained(folder / "model.pt2", folder / "test.npz", module)

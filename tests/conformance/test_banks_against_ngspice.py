@@ -78,10 +78,12 @@ def test_another_switch_can_take_the_switch_subcircuits_place(ngspice):
     )
 
 
+@pytest.mark.parametrize("layout", ["cell", "columns", "rows"])
 @pytest.mark.parametrize("detail", ["cell", "resistor", "bank"])
-def test_a_programmed_tile_with_stuck_resistors_is_verified_at_every_level(ngspice, detail):
-    bank = xbar.Bank(resistors=4, sigma=0.3, on_off_ratio=50, stuck_open=0.1, stuck_closed=0.1)
-    tile = xbar.Tile(word_lines=8, bit_lines=8, word_wire=1.0, bit_wire=1.5)
+def test_a_programmed_tile_with_stuck_resistors_is_verified_at_every_level(ngspice, detail, layout):
+    stuck = {"stuck_open": 0.1, "stuck_closed": 0.1}
+    bank = xbar.Bank(resistors=4, sigma=0.3, on_off_ratio=50, layout=layout, **stuck)
+    tile = xbar.Tile(word_lines=16, bit_lines=32, word_wire=1.0, bit_wire=1.5)
     chip = xbar.Chip.sample(xbar.Hardware(bank=bank, tile=tile), seed=1)
     weights = np.random.default_rng(0).normal(size=(3, 6))
     program = xbar.compile({HOSTILE: weights}, chip)

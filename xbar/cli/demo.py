@@ -119,11 +119,12 @@ def _text(entries: list[dict[str, Any]], design: Hardware) -> str:
 
     tile = design.tile
     head = ["layer", "tiles", "weights", "worst residual", "bits", "digital", "ideal", "nodal"]
-    blocks = [
+    summary = (
         f"{entries[0]['resistors_per_cell']} resistors a cell, "
         f"{entries[0]['resistors_per_weight']} a weight; tiles of {tile.word_lines} x "
         f"{tile.bit_lines}, {tile.word_wire:g} ohm and {tile.bit_wire:g} ohm wire segments\n"
-    ]
+    )
+    blocks = [summary]
     for entry in entries:
         rows = [
             [

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ def save_program(program: Program, path: Path, *, force: bool) -> None:
             "hardware": program.chip.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "blocks": [_block_to_json(tile.block) for tile in program.tiles],
+            "wire_aware": program.wire_aware,
+            "wire_errors": [list(tile.wire_errors) for tile in program.tiles],
             "network": _write_network(root, program),
         }
         _write_tiles(root.create_group("tiles"), program)
@@ -73,7 +75,7 @@ def load_program(path: Path) -> Program:
 
     try:
         root = zarr.open_group(store=path, mode="r")
-        arrays = {name: np.asarray(array[...]) for name, array in _walk(root)}
+        arrays = {name: _read(root, name) for name in _array_names(manifest["files"])}
         hardware = Hardware(**manifest["hardware"])
         return _assemble(manifest, arrays, _chip(hardware, manifest["seed"], arrays))
     except (KeyError, TypeError, ValueError, IndexError, XbarError) as error:
@@ -98,14 +100,15 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         ).astype(np.bool_)
         scale = arrays["tiles/scale"][index][: block.outputs[1] - block.outputs[0]]
         weight = weights[block.layer][block.group, block.columns, block.rows].T
-        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip))
-    return Program(chip, graph, weights, tuple(tiles))
+        errors = tuple(float(error) for error in manifest["wire_errors"][index])
+        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip, errors))
+    return Program(chip, graph, weights, tuple(tiles), bool(manifest["wire_aware"]))
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:
     if seed is not None:
         return Chip.sample(hardware, seed)
-    shape = (hardware.tile.word_lines, hardware.tile.bit_lines, hardware.bank.resistors)
+    shape = (*hardware.cells, hardware.bank.resistors)
     measured = {name: arrays[f"chip/{name}"] for name in ("on", "off", "stuck")}
     return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratio))
 
@@ -123,8 +126,8 @@ def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
 
 
 def _write_tiles(group: zarr.Group, program: Program) -> None:
-    tile = program.chip.hardware.tile
-    columns = tile.bit_lines // ProgrammedTile.mapping.bit_lines_per_column
+    word_lines, bit_lines = program.chip.hardware.cells
+    columns = ProgrammedTile.mapping.columns(bit_lines)
     count = len(program.tiles)
     packed = np.stack(
         [np.packbits(tile.mask, axis=-1, bitorder="little") for tile in program.tiles]
@@ -132,7 +135,7 @@ def _write_tiles(group: zarr.Group, program: Program) -> None:
     scale = np.zeros((count, columns))
     for row, programmed in zip(scale, program.tiles, strict=True):
         row[: len(programmed.scale)] = programmed.scale
-    together = max(1, CHUNK_CELLS // (tile.word_lines * tile.bit_lines))
+    together = max(1, CHUNK_CELLS // (word_lines * bit_lines))
     group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
     group.create_array("scale", data=scale)
 
@@ -157,10 +160,21 @@ def _block_from_json(entry: dict[str, Any]) -> Block:
     return Block(**values)
 
 
-def _walk(root: zarr.Group) -> Iterator[tuple[str, Any]]:
-    for name, group in root.groups():
-        for leaf, array in group.arrays():
-            yield f"{name}/{leaf}", array
+def _array_names(files: Mapping[str, str]) -> list[str]:
+    """Arrays lie two folders deep, each with a zarr.json beside its chunks."""
+    tail = "/zarr.json"
+    return [
+        name.removesuffix(tail) for name in files if name.endswith(tail) and name.count("/") == 2
+    ]
+
+
+def _read(root: zarr.Group, name: str) -> NDArray[Any]:
+    import zarr
+
+    array = root[name]
+    if not isinstance(array, zarr.Array):
+        raise FileError(f"{name} is not an array")
+    return np.asarray(array[...])
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from xbar.errors import SpecError
 from xbar.units import parse_quantity
@@ -23,7 +23,15 @@ def _read_quantities(value: Any) -> Any:
     return _read_quantity(value)
 
 
-Quantity = Annotated[float, BeforeValidator(_read_quantity)]
+def _write_quantity(value: float) -> float | str:
+    return "inf" if value == float("inf") else value  # JSON has no infinity
+
+
+Quantity = Annotated[
+    float,
+    BeforeValidator(_read_quantity),
+    PlainSerializer(_write_quantity, return_type=float | str, when_used="json"),
+]
 """A float that files may write with a unit: 4700.0 or "4.7k"."""
 
 Quantities = Annotated[float | tuple[float, ...], BeforeValidator(_read_quantities)]

@@ -5,7 +5,8 @@ A sampled chip stores nothing but its seed: the conductances of tile t are regen
 chip holds what was measured. Compiler, simulator and netlist ask the same chip, so what is
 simulated is what is exported.
 
-Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens.
+Shapes: W x B cells of a tile (a word line and a bit line each, see ``Bank.layout``), K resistors a
+cell. Units: siemens.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ class Chip:
             FileError: the file can't be read.
             SpecError: a value is not a conductance, or the shape is not the design's.
         """
-        tile, bank = hardware.tile, hardware.bank
-        shape = (tile.word_lines, tile.bit_lines, bank.resistors)
+        bank = hardware.bank
+        shape = (*hardware.cells, bank.resistors)
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
 
     @property
@@ -131,8 +132,7 @@ class Chip:
 
     @property
     def _shape(self) -> tuple[int, int, int]:
-        tile = self.hardware.tile
-        return (tile.word_lines, tile.bit_lines, self.hardware.bank.resistors)
+        return (*self.hardware.cells, self.hardware.bank.resistors)
 
     def _check(self, tile: int) -> None:
         limit = self.tiles if self.tiles is not None else 2**63

@@ -213,7 +213,7 @@ class _Reader:
         return inputs, nodes
 
     def _output(self, specs: JSON) -> Ref:
-        kinds = [next(iter(spec)) for spec in specs]
+        kinds = [kind for spec in specs for ((kind, _),) in [spec.items()]]
         if set(kinds) - {"user_output"}:
             raise ModelError(
                 f"{self.where}: the model changes its own state when it runs ({kinds[0]}); "
@@ -258,7 +258,7 @@ class _Reader:
             return node
         one = {symbol: 1} if symbol else {}
         shape = tuple(
-            size["as_int"] if "as_int" in size else evaluate(size["as_expr"]["expr_str"], one)
+            _whole(size) if "as_int" in size else evaluate(size["as_expr"]["expr_str"], one)
             for size in sizes
         )
         return Node(node.name, node.op, node.args, node.kwargs, shape)

@@ -29,7 +29,6 @@ _NORMS: Mapping[str, int] = MappingProxyType(
 _FOLDS_INTO: Mapping[str, int | None] = MappingProxyType(
     {  # the rank of the value that they normalise along axis 1; None is any
         "aten.linear.default": 2,
-        "aten.addmm.default": 2,
         "aten.conv1d.default": None,
         "aten.conv1d.padding": None,
         "aten.conv2d.default": None,
@@ -74,7 +73,8 @@ def _fold(graph: Graph, norm: Node) -> Graph | None:
     gamma, beta, mean, variance = constants
     if mean is None or variance is None or not isinstance(epsilon, float):
         return None
-    scale = 1 / np.sqrt(np.asarray(variance, np.float64) + epsilon)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a weight that is not finite is refused
+        scale = 1 / np.sqrt(np.asarray(variance, np.float64) + epsilon)
     scale = scale if gamma is None else scale * gamma
     shift = -mean * scale if beta is None else beta - mean * scale
     return _rewrite(graph, layer, uses, (scale, shift), replaced)
@@ -115,15 +115,17 @@ def _rewrite(
     replaced: set[str],
 ) -> Graph | None:
     nodes = {node.name: node for node in graph.nodes}
-    addmm = layer.op == "aten.addmm.default"
-    bias_ref = layer.args[0] if addmm else layer.args[2] if len(layer.args) > 2 else None
-    weight_ref = layer.args[2] if addmm else layer.args[1]
-    weight = _own_constant(nodes, weight_ref, uses)
+    if len(layer.args) < 2:
+        return None
+    bias_ref = layer.args[2] if len(layer.args) > 2 else None
+    weight = _own_constant(nodes, layer.args[1], uses)
     bias = _own_constant(nodes, bias_ref, uses)
-    if addmm or weight is None or (bias_ref is not None and bias is None):
+    if weight is None or (bias_ref is not None and bias is None):
         return None
     scale, shift = norm
     old = graph.constants[weight]
+    if old.ndim < 2 or not scale.shape == shift.shape == old.shape[:1]:
+        return None
     new_weight = old * scale.reshape(-1, *[1] * (old.ndim - 1))
     new_bias = shift if bias is None else shift + scale * graph.constants[bias]
     bias = bias or _fresh(weight.removesuffix("weight") + "bias", graph.constants)

@@ -128,7 +128,10 @@ class _Runner:
         self, product: Product, layer: str, shape: tuple[int, ...], array: Array
     ) -> NDArray[np.float64]:
         assert self.multiply is not None
-        rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
+        try:
+            rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
+        except (ValueError, IndexError) as error:
+            raise ModelError(f"{layer}: inputs {array.shape} do not fit: {error}") from None
         if rows.shape[1:] != (shape[0], shape[2]):
             raise ModelError(
                 f"{layer}: it multiplies (products, {shape[0]}, {shape[2]}), not {rows.shape}"

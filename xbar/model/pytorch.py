@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
 from importlib.util import find_spec
 from typing import IO, Any
@@ -16,6 +17,7 @@ from xbar.errors import FileError, ModelError, ToolError
 LOAD_ERRORS = (
     RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     AssertionError, NotImplementedError, OverflowError, MemoryError, pickle.UnpicklingError,
+    struct.error,
     zipfile.BadZipFile,
 )  # fmt: skip
 

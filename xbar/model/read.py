@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from xbar.errors import FileError, ModelError, SpecError, UntrustedFileError
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
+from xbar.model.constants import cut_constants
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
-from xbar.model.scan import Archive
+from xbar.model.scan import Archive, list_members
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +103,7 @@ def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
 
 
 def _finish(graph: Graph) -> Graph:
-    graph = fold_batch_norms(drop_unused(graph))
+    graph = fold_batch_norms(drop_unused(cut_constants(graph)))
     _ = graph.layers  # refuses weights that are not finite, here rather than at the first use
     return graph
 
@@ -143,10 +144,9 @@ def _foreign(data: bytes) -> str:
 
 
 def _read_zip(data: bytes, source: _Source) -> Graph:
-    archive = Archive(data, source.where)
-    names = archive.names
+    names = list_members(data, source.where)
     if is_export(names):
-        return _fitting(_finish(read_archive(archive)), source)
+        return _fitting(_finish(read_archive(Archive(data, source.where))), source)
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         raise ModelError(
             f"{source.where}: this is TorchScript, which is not read; from the module that it was "

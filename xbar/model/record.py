@@ -27,8 +27,10 @@ _DEPTH = 8
 TAGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "dtype": frozenset(
-            "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16 "
-            "complex64 complex128 uint16 uint32 uint64".split()  # noqa: SIM905
+            str.split(
+                "uint8 int8 int16 int32 int64 float16 float32 float64 bool bfloat16 "
+                "complex64 complex128 uint16 uint32 uint64"
+            )
         ),
         "layout": frozenset(["strided"]),
         "memory_format": frozenset(
@@ -136,8 +138,10 @@ def _argument(value: Any, depth: int) -> Argument:
     if isinstance(value, dict):
         if set(value) == {"ref"}:
             return Ref(_get(value, "ref", str))
-        if set(value) == {"tag", "value"} and value["value"] in TAGS.get(str(value["tag"]), ()):
-            return Tag(value["tag"], value["value"])
+        if set(value) == {"tag", "value"} and str(value["value"]) in TAGS.get(
+            str(value["tag"]), ()
+        ):
+            return Tag(str(value["tag"]), str(value["value"]))
         if set(value) == {"float"} and value["float"] in ("inf", "-inf", "nan"):
             return float(value["float"])
     raise FileError(f"graph record: {str(value)[:60]!r} is not an argument")

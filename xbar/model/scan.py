@@ -44,6 +44,46 @@ _HARMLESS = re.compile(
 _BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())  # noqa: SIM905
 
 
+def list_members(data: bytes, where: str) -> tuple[str, ...]:
+    """Names of a zip file's members without the top folder, checked to be plain names.
+
+    Raises:
+        FileError: the file is damaged, or has members of odd or repeated names.
+    """
+    return tuple(_without_folder(_members(_open(data, where), where)))
+
+
+def _open(data: bytes, where: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except ZIP_ERRORS as error:
+        raise FileError(f"{where}: the file is damaged or cut short ({error})") from None
+
+
+def _members(archive: zipfile.ZipFile, where: str) -> list[zipfile.ZipInfo]:
+    members = [info for info in archive.infolist() if not info.is_dir()]
+    if not members:
+        raise FileError(f"{where}: the archive is empty")
+    seen: set[str] = set()
+    for info in members:
+        name = info.filename
+        bad = name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/")
+        if bad or name.casefold() in seen or info.orig_filename != name:
+            raise FileError(
+                f"{where}: the archive has a member {name[:80]!r} with a repeated name or "
+                "a path out of it; export the model again"
+            )
+        seen.add(name.casefold())
+    return members
+
+
+def _without_folder(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    roots = {info.filename.split("/")[0] for info in members}
+    plain = len(roots) == 1 and all("/" in info.filename for info in members)
+    cut = len(next(iter(roots))) + 1 if plain else 0
+    return {info.filename[cut:]: info for info in members}
+
+
 class Archive:
     """The members of a zip file that passed the checks, by name without the top folder."""
 
@@ -59,37 +99,17 @@ class Archive:
                 ``torch.export.save`` write.
         """
         self.where = where
-        try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
-            members = [info for info in self._zip.infolist() if not info.is_dir()]
-        except ZIP_ERRORS as error:
-            raise FileError(f"{where}: the file is damaged or cut short ({error})") from None
-        self._check(members, len(data))
-        roots = {info.filename.split("/")[0] for info in members}
-        plain = len(roots) == 1 and all("/" in info.filename for info in members)
-        cut = len(next(iter(roots))) + 1 if plain else 0
-        self._members = {info.filename[cut:]: info for info in members}
-
-    def _check(self, members: list[zipfile.ZipInfo], size: int) -> None:
-        if not members:
-            raise FileError(f"{self.where}: the archive is empty")
-        seen: set[str] = set()
+        self._zip = _open(data, where)
+        members = _members(self._zip, where)
         for info in members:
-            name = info.filename
-            bad = name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/")
-            if bad or name.casefold() in seen or info.orig_filename != name:
-                raise FileError(
-                    f"{self.where}: the archive has a member {name[:80]!r} with a repeated name or "
-                    "a path out of it; export the model again"
-                )
-            seen.add(name.casefold())
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
                 raise FileError(
-                    f"{self.where}: the member {name[:80]!r} is compressed or encrypted, as "
-                    "PyTorch never does; export the model again"
+                    f"{where}: the member {info.filename[:80]!r} is compressed or encrypted, which "
+                    "torch.export.save never does; export the model again"
                 )
-        if sum(info.file_size for info in members) > size:
-            raise FileError(f"{self.where}: the members are larger than the file that holds them")
+        if sum(info.file_size for info in members) > len(data):
+            raise FileError(f"{where}: the members are larger than the file that holds them")
+        self._members = _without_folder(members)
 
     @property
     def names(self) -> tuple[str, ...]:

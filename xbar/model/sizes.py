@@ -1,8 +1,8 @@
 """Symbolic sizes as an exported archive writes them.
 
 ``Mul(Integer(5), Symbol('s77', positive=True, integer=True))`` is five times the size s77.
-PyTorch's own loader *evaluates* such text as Python; here it is parsed, checked against the few forms that
-sizes take, and computed from the tree.
+PyTorch's own loader *evaluates* such text as Python; here it is parsed, checked against the few
+forms that sizes take, and computed from the tree.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ _ARITHMETIC: Mapping[str, Callable[..., int]] = MappingProxyType(
 )
 
 _KNOWN = frozenset(_ARITHMETIC) | frozenset(
-    "Symbol Float Rational Pow PowByNatural FloatPow FloatTrueDiv IntTrueDiv ModularIndexing Where "
-    "CeilToInt FloorToInt LShift RShift TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat "
-    "IsNonOverlappingAndDenseIndicator Eq Ne Equality Unequality GreaterThan LessThan "
-    "StrictGreaterThan StrictLessThan Ge Gt Le Lt And Or Not Piecewise ExprCondPair Tuple "
-    "OpaqueUnaryFn_sqrt floor ceiling".split()  # noqa: SIM905
+    str.split(
+        "Symbol Float Rational Pow PowByNatural FloatPow FloatTrueDiv IntTrueDiv Where "
+        "ModularIndexing CeilToInt FloorToInt LShift RShift TruncToFloat TruncToInt "
+        "RoundToInt ToFloat RoundDecimal IsNonOverlappingAndDenseIndicator Eq Ne Equality "
+        "Unequality GreaterThan LessThan StrictGreaterThan StrictLessThan Ge Gt Le Lt And Or "
+        "Not Piecewise ExprCondPair Tuple OpaqueUnaryFn_sqrt floor ceiling"
+    )
 )
 
 _FORMS = (

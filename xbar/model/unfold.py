@@ -115,13 +115,13 @@ class Window:
             )
         ]
         out = np.zeros((shape[0], channels, *full), dtype=y.dtype)
-        everything = (slice(None),) * (2 + dims)
+        tap_of = np.moveaxis(taps, range(2 + dims, 2 + 2 * dims), range(dims))
         for tap in product(*(range(k) for k in self.kernel)):
             target = tuple(
                 slice(t * d, t * d + (n - 1) * s + 1, s)
                 for t, d, n, s in zip(tap, self.dilation, spatial, self.stride, strict=True)
             )
-            out[(slice(None), slice(None), *target)] += taps[(*everything, *tap)]
+            out[(slice(None), slice(None), *target)] += tap_of[tap]
         cut = tuple(
             slice(before, size - after)
             for size, (before, after) in zip(full, self.padding, strict=True)

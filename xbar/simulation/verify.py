@@ -145,7 +145,9 @@ def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int)
         return tile_voltage(tile, vectors[tile.block.layer])
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
-    return rng.uniform(0.0, hardware.read_voltage, hardware.tile.word_lines)
+    volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])
+    lines: Floats = tile.lines(volts[None])[0]
+    return lines
 
 
 def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTile]:

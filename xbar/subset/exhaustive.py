@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
 _TABLE = 1 << 21  # sums held at a time: 16 MB
 
@@ -38,10 +38,10 @@ class PreparedExhaustive:
     """Banks that were checked.
 
     Attributes:
-        bank: (..., K) float64.
+        banks: R of them.
     """
 
-    bank: NDArray[np.float64]
+    banks: Banks
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
         """The closest subset for each target (...); the optimum, whatever the tolerance.
@@ -49,7 +49,7 @@ class PreparedExhaustive:
         Raises:
             SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
-        batch = pair(self.bank, targets, tolerance, Exhaustive.name)
+        batch = pair(self.banks, targets, tolerance, Exhaustive.name)
         elements = batch.bank.shape[1]
         index = np.zeros(len(batch.target), np.int64)
         achieved = np.zeros(len(batch.target))
@@ -58,13 +58,16 @@ class PreparedExhaustive:
             part = slice(start, start + step)
             index[part], achieved[part] = _closest(batch, part)
         mask = (index[:, None] >> np.arange(elements)) & 1 == 1
-        total = np.abs(batch.bank).sum(axis=1)[batch.row]
-        return batch.optimal(mask, achieved, total)
+        return batch.optimal(mask, achieved)
 
 
 def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    sums = _all_sums(batch.bank[batch.row[part]])
-    index = np.abs(sums - batch.target[part, None]).argmin(axis=1)
+    bank = batch.bank[batch.row[part]]
+    sums = _all_sums(bank)
+    # far beyond an end all sums would look equally distant in float64
+    ends = np.minimum(bank, 0.0).sum(axis=1), np.maximum(bank, 0.0).sum(axis=1)
+    target = np.clip(batch.target[part], *ends)
+    index = np.abs(sums - target[:, None]).argmin(axis=1)
     return index, np.take_along_axis(sums, index[:, None], axis=1)[:, 0]
 
 

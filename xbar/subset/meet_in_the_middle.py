@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
-_FEW = 8  # fewer banks than this leave most lanes of the lock-step kernel idle
-_SHARED = 2  # more targets per bank than this, and sharing sorted lists is faster than lanes
-_LOCKSTEP = 24  # above it lock-step outgrows the cache
+_FEW = 12  # fewer problems than this leave too many lanes of the lock-step kernel idle
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class MeetInTheMiddle:
 
     Time grows with 2**(K/2). Whatever the number of threads and of problems at a time, the same
     bank and target give the same mask: the greater of two equally close sums, no element of value
-    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements that are
-    less than 2**-58 of sum|g| count as 0.
+    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements below
+    about 2**-59 of sum|g| count as 0.
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.
@@ -59,11 +57,11 @@ class PreparedMeetInTheMiddle:
     """Banks that were checked.
 
     Attributes:
-        bank: (..., K) float64.
+        banks: R of them.
         threads: threads to use.
     """
 
-    bank: NDArray[np.float64]
+    banks: Banks
     threads: int
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
@@ -72,13 +70,13 @@ class PreparedMeetInTheMiddle:
         Raises:
             SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
-        batch = pair(self.bank, targets, tolerance, MeetInTheMiddle.name)
+        batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
         count, elements = len(batch.target), batch.bank.shape[1]
         mask = np.empty((count, elements), np.bool_)
-        achieved, total = np.empty(count), np.empty(count)
+        achieved = np.empty(count)
 
         def solve_block(part: slice) -> None:
-            _solve_block(batch, part, mask[part], achieved[part], total[part])
+            _solve_block(batch, part, mask[part], achieved[part])
 
         blocks = list(_blocks(count, elements))
         if min(self.threads, len(blocks)) <= 1:
@@ -89,7 +87,7 @@ class PreparedMeetInTheMiddle:
             with ThreadPoolExecutor(min(self.threads, len(blocks))) as pool:
                 for _ in pool.map(solve_block, blocks):
                     pass
-        return batch.optimal(mask, achieved, total)
+        return batch.optimal(mask, achieved)
 
 
 def _solve_block(
@@ -97,26 +95,34 @@ def _solve_block(
     part: slice,
     mask: NDArray[np.bool_],
     achieved: NDArray[np.float64],
-    total: NDArray[np.float64],
 ) -> None:
     """Solves the problems of one slice of the batch into the arrays' same slices."""
     from xbar.subset.kernels import lockstep, merge, scale
 
-    used, row = np.unique(batch.row[part], return_inverse=True)
-    bank, target = batch.bank[used], batch.target[part]
+    bank, row = _banks_used(batch, part)
+    target = batch.target[part].copy()
     values = np.empty(bank.shape, np.int64)
-    goal, flips = np.empty(len(row), np.int64), np.empty(len(used), np.int64)
+    goal, flips = np.empty(len(row), np.int64), np.empty(len(bank), np.int64)
     masks = np.empty(len(row), np.int64)
     scale.to_integers(bank, row, target, values, goal, flips)
     elements = bank.shape[1]
-    shared = len(row) > _SHARED * len(used)
-    if elements > _LOCKSTEP or len(row) < _FEW or shared:
+    if elements > lockstep.MAX_ELEMENTS or len(row) < _FEW:
         work = np.empty(merge.work_size(elements), np.int64)
         merge.closest_subsets(values, row, goal, masks, work)
     else:
         work = np.empty(lockstep.work_size(elements), np.int64)
         lockstep.closest_subsets(values, row, goal, masks, work)
-    scale.rescore(bank, row, masks, flips, mask, achieved, total)
+    scale.rescore(bank, row, masks, flips, mask, achieved)
+
+
+def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The different banks of a slice of the batch, and which one each problem has."""
+    if len(batch.bank) == len(batch.target):
+        # a copy, as a read-only bank is another type to numba and compiles anew
+        bank = batch.bank[part].copy()
+        return bank, np.arange(len(bank))
+    used, row = np.unique(batch.row[part], return_inverse=True)
+    return batch.bank[used], row
 
 
 def _blocks(count: int, elements: int) -> Iterator[slice]:

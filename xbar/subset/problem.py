@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 
 _EPSILON = float(np.finfo(np.float64).eps)
+_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +48,39 @@ class SubsetSolution:
 
 
 @dataclass(frozen=True, eq=False)
+class Banks:
+    """R banks that were checked.
+
+    Attributes:
+        elements: (R, K) float64, contiguous.
+        total: (R,) the sum of their absolute values.
+        shape: the banks' leading axes; their product is R.
+    """
+
+    elements: NDArray[np.float64]
+    total: NDArray[np.float64]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """M problems, flattened.
 
     Attributes:
         bank: (R, K) float64, contiguous.
+        total: (R,) the sum of each bank's absolute values.
         row: (M,) which bank each target belongs to.
         target: (M,) float64, contiguous.
         shape: the batch axes of the answer; their product is M.
     """
 
     bank: NDArray[np.float64]
+    total: NDArray[np.float64]
     row: NDArray[np.int64]
     target: NDArray[np.float64]
     shape: tuple[int, ...]
 
-    def optimal(
-        self,
-        mask: NDArray[np.bool_],
-        achieved: NDArray[np.float64],
-        total: NDArray[np.float64],
-    ) -> SubsetSolution:
+    def optimal(self, mask: NDArray[np.bool_], achieved: NDArray[np.float64]) -> SubsetSolution:
         """The solution of an exact method, with its proven bound.
 
         The float64 sum of K numbers errs by at most (K - 1) eps/2 sum|g|, its difference to the
@@ -77,11 +90,10 @@ class Batch:
         Args:
             mask: (M, K) chosen elements.
             achieved: (M,) their sums.
-            total: (M,) sum of the absolute values of all elements.
         """
         elements = self.bank.shape[1]
         residual = achieved - self.target
-        rounding = elements * (_EPSILON * total) + _EPSILON * np.abs(self.target)
+        rounding = elements * (_EPSILON * self.total[self.row]) + _EPSILON * np.abs(self.target)
         bound = np.maximum(np.abs(residual) - rounding, 0.0)
         return SubsetSolution(
             mask=mask.reshape(*self.shape, elements),
@@ -92,8 +104,8 @@ class Batch:
         )
 
 
-def check_bank(bank: ArrayLike, limit: int, method: str) -> NDArray[np.float64]:
-    """The bank as a contiguous float64 array (..., K) that may be searched.
+def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
+    """The banks, if they may be searched.
 
     Args:
         bank: (..., K) finite numbers whose absolute values have a finite sum.
@@ -113,10 +125,16 @@ def check_bank(bank: ArrayLike, limit: int, method: str) -> NDArray[np.float64]:
             f"{method} takes banks of at most {limit} elements, not K = {array.shape[-1]}; "
             f"{_way_out(limit)}"
         )
+    elements = array.reshape(-1, array.shape[-1])
+    total = np.empty(len(elements))
     with np.errstate(over="ignore"):
-        total = np.abs(array).sum(axis=-1)
-    _check_range("the sum of a bank's absolute values", total)
-    return array
+        for start in range(0, len(total), _ROWS):  # in parts, as |bank| is as large as the bank
+            part = slice(start, start + _ROWS)
+            np.abs(elements[part]).sum(axis=1, out=total[part])
+    if not np.isfinite(total).all():
+        _check_finite("bank", array)
+        _check_finite("the sum of a bank's absolute values", total.reshape(array.shape[:-1]))
+    return Banks(elements, total, array.shape[:-1])
 
 
 def _way_out(limit: int) -> str:
@@ -125,11 +143,11 @@ def _way_out(limit: int) -> str:
     return "choose among fewer elements, or split the bank over several cells"
 
 
-def pair(bank: NDArray[np.float64], targets: ArrayLike, tolerance: float, method: str) -> Batch:
-    """Broadcasts a checked bank's leading axes and the targets against each other.
+def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Batch:
+    """Broadcasts the banks' leading axes and the targets against each other.
 
     Args:
-        bank: (..., K) from `check_bank`.
+        banks: from `check_bank`.
         targets: (...) finite numbers in the bank's unit.
         tolerance: a |residual| that is good enough, in the bank's unit.
         method: the solver's name, for the message.
@@ -139,28 +157,28 @@ def pair(bank: NDArray[np.float64], targets: ArrayLike, tolerance: float, method
             not broadcast; the tolerance is negative or not finite.
     """
     target = _numbers("target", targets)
+    _check_finite("target", target)
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise SpecError(f"tolerance of {method} must be finite and not negative, not {tolerance!r}")
-    lead = bank.shape[:-1]
     try:
-        shape = np.broadcast_shapes(lead, target.shape)
+        shape = np.broadcast_shapes(banks.shape, target.shape)
     except ValueError:
         raise SpecError(
-            f"target of shape {target.shape} must broadcast against the bank's leading axes {lead} "
-            f"(the bank's shape is {bank.shape}, its last axis holds the elements)"
+            f"target of shape {target.shape} must broadcast against the bank's leading axes "
+            f"{banks.shape} (the last axis of a bank holds its elements)"
         ) from None
-    bank = bank.reshape(-1, bank.shape[-1])
-    row = np.broadcast_to(np.arange(len(bank)).reshape(lead), shape).reshape(-1)
-    target = np.ascontiguousarray(np.broadcast_to(target, shape).reshape(-1))
+    row = np.arange(len(banks.total)).reshape(banks.shape)
+    row = np.broadcast_to(row, shape).reshape(-1)
+    target = np.broadcast_to(target, shape).reshape(-1)
     if target.size:
         with np.errstate(over="ignore"):
-            reach = np.abs(bank).sum(axis=-1).max() + np.abs(target)
-        _check_range("the sum of a bank's absolute values plus |target|", reach.reshape(shape))
-    return Batch(bank, row, target, shape)
+            reach = banks.total.max() + np.abs(target)
+        _check_finite("the sum of a bank's absolute values plus |target|", reach.reshape(shape))
+    return Batch(banks.elements, banks.total, row, target, shape)
 
 
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Finite real numbers as a C-contiguous float64 array."""
+    """Real numbers as a C-contiguous float64 array."""
     try:
         array = np.asarray(value)
     except ValueError:
@@ -169,12 +187,10 @@ def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
         ) from None
     if array.dtype.kind not in "biuf":
         raise SpecError(f"{name} must hold real numbers, not {array.dtype}")
-    array = np.ascontiguousarray(array, np.float64).reshape(array.shape)
-    _check_range(name, array)
-    return array
+    return np.ascontiguousarray(array, np.float64).reshape(array.shape)
 
 
-def _check_range(name: str, array: NDArray[np.float64]) -> None:
+def _check_finite(name: str, array: NDArray[np.float64]) -> None:
     if np.isfinite(array).all():
         return
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

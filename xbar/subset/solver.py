@@ -69,7 +69,7 @@ def solve_subset(
         SpecError: the bank or target is empty, not finite or not of real numbers, they do not
             broadcast, the bank is longer than the method takes, or there is no such method.
 
-    >>> solution = solve_subset([4.0, 2.5, -1.5, 0.0], 2.4)
+    >>> solution = solve_subset([4.0, 2.2, -1.5, 0.0], 2.4)
     >>> solution.mask
     array([ True, False,  True, False])
     >>> solution.achieved, float(solution.residual) < 0.11, solution.status

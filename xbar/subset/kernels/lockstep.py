@@ -22,7 +22,7 @@ import numpy as np
 from xbar.subset.kernels.jit import Ints, jit
 
 LANES = 32
-MAX_ELEMENTS = 24
+MAX_ELEMENTS = 28  # beyond it the lists of all lanes outgrow the cache
 
 _FAR = np.int64(1) << np.int64(62)
 # Unsigned constants: the compiler sees that rows can't overlap and that no index is negative.
@@ -59,7 +59,8 @@ def closest_subsets(values: Ints, row: Ints, goal: Ints, masks: Ints, work: Ints
     b = work[(2 * n + 1) * LANES : (3 * n + 1) * LANES]
     keys = np.zeros(2 * h * LANES, np.int64)
     lanes = np.zeros((6, LANES), np.int64)
-    target, best, low, found, mask_a, mask_b = lanes
+    target, best, low = lanes[0], lanes[1], lanes[2]
+    found, mask_a, mask_b = lanes[3], lanes[4], lanes[5]
     for start in range(0, m, LANES):
         _load(values, row, goal, start, split, h, keys, target)
         _build(x, keys[: h * LANES], low)
@@ -97,8 +98,8 @@ def _load(
 @jit
 def _build(x: Ints, keys: Ints, total: Ints) -> None:
     """The sorted subset sums of a half bank's elements, one list per lane."""
-    total[:] = 0
-    x[:LANES] = 0
+    for lane in range(LANES):
+        total[lane] = x[lane] = 0
     rows = 1
     for e in range(len(keys) // LANES):
         for lane in range(LANES):
@@ -248,9 +249,9 @@ def _split(lower: Ints, upper: Ints, b: Ints, target: Ints) -> None:
 @jit
 def _closest_pair(x: Ints, rows: int, best: Ints, low: Ints) -> None:
     """The smallest odd difference between neighbouring rows, and the lower one's value."""
-    best[:] = _FAR
-    low[:] = 0
-    x[rows * LANES :] = x[(rows - 1) * LANES : rows * LANES]  # a difference of 0: even
+    for k in range(LANES):
+        best[k], low[k] = _FAR, 0
+        x[rows * LANES + k] = x[(rows - 1) * LANES + k]  # a difference of 0: even
     for i in range(0, rows, 4):
         _closest_of_5(x[i * LANES : (i + 5) * LANES], best, low)
 
@@ -295,11 +296,11 @@ def _find(x: Ints, keys: Ints, wanted: Ints, masks: Ints) -> None:
     h = len(keys) // LANES
     few = max(h // 2, 3)
     rows, rests = 1 << few, 1 << (h - few)
-    x[:LANES] = 0
-    _table(x, keys[: few * LANES])
     rest = x[rows * LANES : (rows + rests) * LANES]
-    rest[:LANES] = wanted
-    _table(rest, -keys[few * LANES :])
+    for lane in range(LANES):
+        x[lane], rest[lane] = 0, wanted[lane]
+    _table(x, keys[: few * LANES], 1)
+    _table(rest, keys[few * LANES :], -1)
     for j in range(rests - 1, -1, -1):
         for i in range(rows - 8, -1, -8):
             part = x[i * LANES : (i + 8) * LANES]
@@ -307,13 +308,13 @@ def _find(x: Ints, keys: Ints, wanted: Ints, masks: Ints) -> None:
 
 
 @jit
-def _table(x: Ints, keys: Ints) -> None:
-    """The first row plus every subset sum of the keys, in the order of masks."""
+def _table(x: Ints, keys: Ints, sign: int) -> None:
+    """The first row plus or minus every subset sum of the keys, in the order of masks."""
     rows = 1
     for e in range(len(keys) // LANES):
         for i in range(rows):
             for lane in range(LANES):
-                x[(rows + i) * LANES + lane] = x[i * LANES + lane] + keys[e * LANES + lane]
+                x[(rows + i) * LANES + lane] = x[i * LANES + lane] + sign * keys[e * LANES + lane]
         rows *= 2
 
 

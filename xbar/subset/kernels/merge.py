@@ -17,8 +17,6 @@ import numpy as np
 
 from xbar.subset.kernels.jit import Ints, jit
 
-MAX_ELEMENTS = 32
-
 _FAR = np.int64(1) << np.int64(62)
 
 
@@ -32,7 +30,7 @@ def closest_subsets(values: Ints, row: Ints, goal: Ints, masks: Ints, work: Ints
     """For each goal the subset of its bank whose sum is closest.
 
     Args:
-        values: (R, K) int64, not negative, each row's sum below 2**60. K is at most MAX_ELEMENTS.
+        values: (R, K) int64, not negative, each row's sum below 2**60. K is at most 62.
         row: (M,) int64, which bank each goal belongs to.
         goal: (M,) int64 from 0 to the sum of that bank.
         masks: (M,) int64, written: bit i stands for element i. Of equally close subsets the
@@ -69,7 +67,7 @@ def _build(x: Ints, elements: Ints, spare: Ints) -> None:
             take = u <= v
             spare[k] = u if take else v
             i += take
-            j += not take
+            j += 1 - take
         for k in range(rows):
             x[k] = spare[k]
             x[2 * rows - 1 - k] = total - spare[k]
@@ -91,7 +89,7 @@ def _closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int]:
         best = distance if closer else best
         sum_a = u if closer else sum_a
         sum_b = v if closer else sum_b
-        i += not above
+        i += 1 - above
         j -= above
     return sum_a, sum_b
 

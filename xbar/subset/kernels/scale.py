@@ -68,13 +68,7 @@ def to_integers(
 
 @jit
 def rescore(
-    bank: Floats,
-    row: Ints,
-    masks: Ints,
-    flips: Ints,
-    chosen: Bools,
-    achieved: Floats,
-    total: Floats,
+    bank: Floats, row: Ints, masks: Ints, flips: Ints, chosen: Bools, achieved: Floats
 ) -> None:
     """Unpacks masks and sums the chosen elements in float64, in the order of the bank.
 
@@ -85,17 +79,14 @@ def rescore(
         flips: (R,) int64 from `to_integers`.
         chosen: (M, K) bool, written.
         achieved: (M,) float64, written: the sum of the chosen elements.
-        total: (M,) float64, written: the sum of absolute values.
     """
     for m in range(len(row)):
         r = row[m]
         bits = masks[m] ^ flips[r]
-        chosen_sum = all_sum = 0.0
+        total = 0.0
         for e in range(bank.shape[1]):
-            g = bank[r, e]
-            chosen[m, e] = (bits >> e) & 1
-            all_sum += abs(g)
-            if (bits >> e) & 1:
-                chosen_sum += g
-        achieved[m] = chosen_sum
-        total[m] = all_sum
+            picked = ((bits >> e) & 1) != 0
+            chosen[m, e] = picked
+            if picked:
+                total += bank[r, e]
+        achieved[m] = total

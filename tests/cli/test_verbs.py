@@ -1,0 +1,355 @@
+"""The commands as a user types them: exit codes, stdout for results, one line for errors."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import xbar
+
+CHIP = """
+[bank]
+resistors = 6
+nominal = "50k"
+[tile]
+word_lines = 32
+bit_lines = 32
+word_wire = "1 ohm"
+bit_wire = "1 ohm"
+"""
+
+
+@pytest.fixture(scope="module")
+def work(call, tmp_path_factory, trained):
+    """A folder with a chip.toml and a compiled program."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "chip.toml").write_text(CHIP)
+    code, out, _ = call(
+        *("compile", trained.path, "--hardware", folder / "chip.toml", "--seed", 0),
+        *("-o", folder / "out.xbar", "--json"),
+    )
+    assert code == 0
+    (folder / "compile.json").write_text(out)
+    return folder
+
+
+def test_help_lists_every_verb_and_needs_no_heavy_import():
+    code = (
+        "import sys; sys.argv = ['xbar', '--help']\n"
+        "from xbar.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'ortools', 'numba', 'scipy', 'zarr', 'matplotlib', 'numpy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    for verb in ("compile", "simulate", "verify", "netlist", "solve", "demo"):
+        assert verb in result.stdout
+    assert result.stdout.rstrip().endswith("HEAVY []")
+
+
+def test_no_verb_shows_help_and_ends_with_usage(run):
+    assert run().returncode == 2
+    assert run("--version").stdout == f"xbar {xbar.__version__}\n"
+    assert run("fly").returncode == 2
+
+
+def test_compile_tells_layers_and_residuals(work):
+    content = json.loads((work / "compile.json").read_text())
+    assert [layer["name"] for layer in content["layers"]] == ["conv", "hidden", "out"]
+    assert content["resistors_per_cell"] == 6
+    assert content["resistors_per_weight"] == 12
+    loaded = xbar.Program.load(work / "out.xbar")
+    residual = np.abs(np.concatenate([t.residual.ravel() for t in loaded.tiles_of("hidden")]))
+    assert content["layers"][1]["worst_residual"] == residual.max()
+
+
+def test_compile_twice_writes_the_same_bytes(call, work, trained, tmp_path):
+    for name in ("a.xbar", "b.xbar"):
+        code, _, _ = call(
+            *("compile", trained.path, "--hardware", work / "chip.toml", "--seed", 7),
+            *("-o", tmp_path / name),
+        )
+        assert code == 0
+    a, b = (
+        {p.relative_to(tmp_path / n): p.read_bytes() for p in (tmp_path / n).rglob("*.*")}
+        for n in ("a.xbar", "b.xbar")
+    )
+    assert a == b
+
+
+def test_simulate_prints_what_the_library_finds(call, work, trained):
+    code, out, _ = call(
+        *("simulate", work / "out.xbar", "--data", trained.data),
+        *("--readout", "nodal", "--trials", 2, "--json"),
+    )
+    assert code == 0
+    with np.load(trained.data) as data:
+        result = xbar.simulate(
+            xbar.Program.load(work / "out.xbar"),
+            data["inputs"],
+            data["labels"],
+            readout="nodal",
+            trials=2,
+        )
+    assert json.loads(out) == json.loads(json.dumps(result.to_json()))
+    code, out, _ = call("simulate", work / "out.xbar", "--data", trained.data)
+    assert code == 0
+    assert "accuracy" in out
+    assert "hidden" in out
+
+
+def test_verify_passes_with_real_activations(call, ngspice, work, trained):
+    code, out, _ = call("verify", work / "out.xbar", "--data", trained.data, "--json")
+    assert code == 0
+    content = json.loads(out)
+    assert content["passed"] is True
+    assert content["worst"] < 1e-9
+    code, out, _ = call("verify", work / "out.xbar", "--tiles", "0,2", "--detail", "resistor")
+    assert code == 0
+    assert out.count("pass") == 2
+
+
+def test_verify_ends_with_1_when_the_check_does_not_hold(call, ngspice, work):
+    code, out, _ = call("verify", work / "out.xbar", "--tiles", "0", "--tolerance", "1e-30")
+    assert code == 1
+    assert "FAIL" in out
+
+
+def test_verify_ends_with_3_without_ngspice(run, work, tmp_path):
+    result = run("verify", str(work / "out.xbar"), PATH=str(tmp_path))
+    assert result.returncode == 3
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "apt-get install ngspice" in result.stderr
+
+
+def test_netlist_writes_what_the_tile_exports(call, refused, work, trained, tmp_path):
+    path = tmp_path / "tile1.cir"
+    code, out, _ = call(
+        *("netlist", work / "out.xbar", "--tile", 1, "--dialect", "ngspice", "-o", path, "--json")
+    )
+    assert code == 0
+    assert json.loads(out)["layer"] == "hidden"
+    tile = xbar.Program.load(work / "out.xbar").tiles[1]
+    assert path.read_text() == tile.netlist("ngspice").text
+    assert "exists already" in refused("netlist", work / "out.xbar", "--tile", 1, "-o", path)
+    code, out, _ = call("netlist", work / "out.xbar", "--tile", 1, "--data", trained.data)
+    assert code == 0
+    assert out != path.read_text()
+    assert out.rstrip().endswith(".end")
+
+
+def test_solve_finds_the_best_of_all_subsets(call):
+    bank, target = [10e3, 20e3, 39e3, 47e3], 90e-6
+    code, out, _ = call("solve", "--bank", "10k,20k,39k,47k", "--target", "90u", "--json")
+    assert code == 0
+    content = json.loads(out)
+    sums = [sum(1 / r for i, r in enumerate(bank) if m >> i & 1) for m in range(16)]
+    assert abs(content["residual"]) == pytest.approx(min(abs(s - target) for s in sums), rel=1e-9)
+    assert content["status"] == "optimal"
+    assert content["achieved"] == sum(
+        1 / r for r, m in zip(bank, content["mask"], strict=True) if m
+    )
+
+
+def test_solve_takes_siemens_and_checks_a_tolerance(call):
+    code, out, _ = call("solve", "--bank", "10uS,20uS,45uS", "--target", "55uS")
+    assert code == 0
+    assert "10uS, 45uS" in out
+    arguments = ("solve", "--bank", "10uS,20uS", "--target", "26u", "--tolerance")
+    assert call(*arguments, "3u")[0] == 1
+    assert call(*arguments, "4.1u")[0] == 0
+
+
+def test_progress_stays_away_from_stdout(run, work, trained):
+    result = run("simulate", str(work / "out.xbar"), "--data", str(trained.data), "--json")
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["trials"] == 1
+    assert result.stderr == ""
+
+
+# bad input: one line, exit code 2, nothing half-written ---------------------------------------
+
+
+def test_an_existing_program_is_refused_before_any_work(refused, work, trained):
+    before = (work / "out.xbar" / "manifest.json").read_bytes()
+    line = refused(
+        *("compile", trained.path, "--hardware", work / "chip.toml", "-o", work / "out.xbar")
+    )
+    assert "exists already" in line
+    assert (work / "out.xbar" / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "model.pt2"),
+        (b"PK\x03\x04", "model.pt2"),
+        (b"hello", "model.pt2"),
+    ],
+)
+def test_a_damaged_model_is_refused_and_nothing_is_written(
+    refused, work, tmp_path, content, message
+):
+    path = tmp_path / "model.pt2"
+    path.write_bytes(content)
+    line = refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
+    assert message in line
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.pt2"]
+
+
+def test_a_truncated_model_is_refused(refused, work, trained, tmp_path):
+    path = tmp_path / "model.pt2"
+    whole = trained.path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
+
+
+def test_a_pickled_module_is_refused_unless_trusted(call, refused, work, trained, tmp_path):
+    import torch
+
+    path = tmp_path / "module.pt"
+    torch.save(trained.module, path)
+    arguments = ("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
+    assert "--trust-pickle" in refused(*arguments)
+    code, _, _ = call(*arguments, "--trust-pickle", "--input-shape", "1,8,8")
+    assert code == 0
+
+
+def test_a_state_dict_compiles_with_its_arch(run, work, trained, tmp_path):
+    import torch
+
+    torch.save(trained.module.state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "mynet.py").write_text(
+        "from collections import OrderedDict\n"
+        "from torch import nn\n"
+        "def build():\n"
+        "    return nn.Sequential(OrderedDict(conv=nn.Conv2d(1, 6, 3, stride=2, padding=1),\n"
+        "        norm=nn.BatchNorm2d(6), relu=nn.ReLU(), flat=nn.Flatten(),\n"
+        "        hidden=nn.Linear(96, 24), relu2=nn.ReLU(), out=nn.Linear(24, 10)))\n"
+    )
+    arguments = [
+        *("compile", "weights.pt", "--hardware", str(work / "chip.toml"), "-o", "out.xbar"),
+        *("--arch", "mynet:build", "--input-shape", "1,8,8"),
+    ]
+    result = run(*arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    ours = xbar.Program.load(tmp_path / "out.xbar")
+    theirs = xbar.Program.load(work / "out.xbar")
+    for name, matrix in theirs.weights.items():
+        np.testing.assert_array_equal(ours.weights[name], matrix)
+    assert run(*arguments[:-2], "--force", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[bank]\nresistor = 8", "bank.resistor is not a known key"),
+        ("[bank]\nnominal = '4.7q'", "bank.nominal: a quantity must be"),
+        ("[bank", "must be a TOML file"),
+    ],
+)
+def test_a_bad_design_is_refused_by_its_key(refused, trained, tmp_path, text, message):
+    (tmp_path / "chip.toml").write_text(text)
+    arguments = ("--hardware", tmp_path / "chip.toml", "-o", tmp_path / "o.xbar")
+    assert message in refused("compile", trained.path, *arguments)
+    assert not (tmp_path / "o.xbar").exists()
+
+
+def test_data_that_do_not_fit_are_refused(refused, work, tmp_path):
+    np.savez(tmp_path / "small.npz", inputs=np.zeros((2, 1, 7, 7)))
+    line = refused("simulate", work / "out.xbar", "--data", tmp_path / "small.npz")
+    assert "(N, 1, 8, 8)" in line
+    np.savez(tmp_path / "labels.npz", inputs=np.zeros((2, 1, 8, 8)), labels=[1, 77])
+    line = refused("simulate", work / "out.xbar", "--data", tmp_path / "labels.npz")
+    assert "labels must be under 10" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("simulate", "OUT", "--data", "none.npz"), "none.npz"),
+        (("simulate", "none.xbar", "--data", "none.npz"), "none.xbar: does not exist"),
+        (("simulate", "OUT", "--data", "DATA", "--readout", "x"), "readout must be"),
+        (("simulate", "OUT", "--data", "DATA", "--trials", 0), "trials must be"),
+        (("verify", "OUT", "--tiles", "99"), "tile must be"),
+        (("verify", "OUT", "--tiles", "a"), "--tiles must be"),
+        (("verify", "OUT", "--engine", "abacus"), "abacus"),
+        (("verify", "OUT", "--detail", "atom"), "--detail must be"),
+        (("netlist", "OUT", "--tile", 99), "--tile must be"),
+        (("netlist", "OUT", "--tile", 0, "--dialect", "latin"), "latin"),
+        (("solve", "--bank", "10k,x", "--target", "1u"), "not 'x'"),
+        (("solve", "--bank", "10k,0", "--target", "1u"), "above 0 ohm"),
+        (("solve", "--bank", "10k", "--target", "nan"), "target"),
+        (("solve", "--bank", "10k", "--target", "1u", "--method", "luck"), "luck"),
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(refused, work, trained, arguments, message):
+    places = {"OUT": work / "out.xbar", "DATA": trained.data}
+    line = refused(*(places.get(a, a) if isinstance(a, str) else a for a in arguments))
+    if message != "target":
+        assert message in line
+
+
+def test_a_bad_input_shape_is_refused(refused, work, trained, tmp_path):
+    for shape in ("a", "1,-8"):
+        line = refused(
+            *("compile", trained.path, "--hardware", work / "chip.toml"),
+            *("-o", tmp_path / "o.xbar", "--input-shape", shape),
+        )
+        assert "--input-shape must be" in line
+
+
+def test_an_output_that_can_not_be_written_is_told(refused, work, trained, tmp_path):
+    line = refused(
+        *("compile", trained.path, "--hardware", work / "chip.toml"),
+        *("-o", tmp_path / "no" / "such" / "o.xbar"),
+    )
+    assert "can't be written" in line
+
+
+def test_a_hostile_layer_name_can_not_command_the_terminal(call, tmp_path):
+    hostile = "fc\x1b]0;owned\x07\r\n.control"
+    program = xbar.compile({hostile: np.eye(3)}, xbar.Hardware(), seed=0)
+    program.save(tmp_path / "a.xbar")
+    (tmp_path / "a.npz").write_bytes(b"")
+    np.savez(tmp_path / "a.npz", inputs=np.eye(3))
+    for arguments in (
+        ("simulate", tmp_path / "a.xbar", "--data", tmp_path / "a.npz"),
+        ("netlist", tmp_path / "a.xbar", "--tile", 0),
+    ):
+        _, out, err = call(*arguments)
+        assert "\x1b" not in out + err
+        assert ".control" not in out.splitlines()
+
+
+def test_interruption_ends_with_130_and_leaves_nothing(work, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['xbar', 'demo', '--output', {str(tmp_path / 'out')!r}]\n"
+        "from xbar.cli.main import main\n"
+        "print('ready', flush=True)\n"
+        "main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(tmp_path.iterdir())  # it has begun to write under its hidden name
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,185 @@
+"""What is programmed is what the subsets can reach, on the chip that was given."""
+
+import numpy as np
+import pytest
+
+import xbar
+from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.passes.set_scales import REACH, set_scales
+from xbar.errors import SpecError
+
+
+def design(resistors=8, **tile):
+    size = {"word_lines": 8, "bit_lines": 8, **tile}
+    return xbar.Hardware(
+        bank=xbar.Bank(resistors=resistors, on_off_ratio=1e3), tile=xbar.Tile(**size)
+    )
+
+
+@pytest.fixture
+def weights():
+    return np.random.default_rng(0).standard_normal((6, 20))
+
+
+def test_with_many_resistors_the_realised_matrix_is_the_wanted_one(weights):
+    program = xbar.compile({"fc": weights}, design(resistors=12), seed=1)
+    error = np.abs(program.matrices()["fc"] - weights).max()
+    assert error < 3e-6 * np.abs(weights).max()
+
+
+def test_each_pair_is_the_best_of_all_its_subsets(weights):
+    program = xbar.compile({"fc": weights[:3, :5]}, design(resistors=3), seed=1)
+    (tile,) = program.tiles
+    on, off = program.chip.on(0), program.chip.off(0)
+    choices = (np.arange(64)[:, None] >> np.arange(6)) & 1
+    for r, c in np.ndindex(tile.target.shape):
+        line, bit = tile.block.word_line + r, tile.block.bit_line + 2 * c
+        pair = slice(bit, bit + 2)
+        states = np.where(choices, on[line, pair].ravel(), off[line, pair].ravel())
+        sums = states[:, :3].sum(axis=1) - states[:, 3:].sum(axis=1)
+        best = np.abs(sums - tile.target[r, c]).min()
+        assert abs(abs(tile.residual[r, c]) - best) < 1e-18
+
+
+def test_the_same_chip_gives_the_same_masks_whoever_compiles(weights):
+    chip = xbar.Chip.sample(design(), seed=3)
+    once, again = (xbar.compile({"fc": weights}, chip) for _ in range(2))
+    for a, b in zip(once.tiles, again.tiles, strict=True):
+        np.testing.assert_array_equal(a.mask, b.mask)
+
+
+def test_a_design_is_sampled_with_the_seed(weights):
+    by_seed = xbar.compile({"fc": weights}, design(), seed=5)
+    by_chip = xbar.compile({"fc": weights}, xbar.Chip.sample(design(), seed=5))
+    other = xbar.compile({"fc": weights}, design(), seed=6)
+    np.testing.assert_array_equal(by_seed.tiles[0].mask, by_chip.tiles[0].mask)
+    assert (by_seed.tiles[0].mask != other.tiles[0].mask).any()
+
+
+def test_columns_have_scales_of_their_own():
+    weights = np.array([[1.0, 0.5], [1e-3, 5e-4]])
+    program = xbar.compile({"fc": weights}, design(resistors=10), seed=0)
+    realised = program.matrices()["fc"]
+    np.testing.assert_allclose(realised, weights, rtol=1e-4)
+
+
+def test_exact_zeros_leave_every_switch_open_on_perfect_switches():
+    hardware = xbar.Hardware(tile=xbar.Tile(word_lines=4, bit_lines=4))
+    program = xbar.compile({"fc": [[0.0, 1.0], [0.0, 0.0]]}, hardware, seed=0)
+    np.testing.assert_array_equal(program.matrices()["fc"][1], [0.0, 0.0])
+    assert program.tiles[0].mask.sum() == program.tiles[0].branch.astype(bool).sum()
+    assert not program.tiles[0].mask[:, 2:].any()
+
+
+def test_idle_cells_stay_open(weights):
+    program = xbar.compile({"fc": weights[:2, :3]}, design(), seed=0)
+    (tile,) = program.tiles
+    busy = np.zeros(tile.mask.shape[:2], bool)
+    busy[tile.cells] = True
+    assert not tile.mask[~busy].any()
+    assert busy.sum() == 3 * 4
+
+
+def test_every_cell_tells_what_it_stands_for(weights):
+    program = xbar.compile({"fc": weights}, design(), seed=0)
+    found = np.zeros((*weights.shape, 2))
+    for tile in program.tiles:
+        for word_line, bit_line in np.ndindex(8, 8):
+            place = tile.source_of(word_line, bit_line)
+            if place is None:
+                continue
+            layer, group, output, row, sign = place
+            assert (layer, group) == ("fc", 0)
+            value = (
+                tile.conductance[word_line, bit_line] / tile.scale[output - tile.block.outputs[0]]
+            )
+            found[output, row, (1 - sign) // 2] = value
+    np.testing.assert_allclose(found[..., 0] - found[..., 1], program.matrices()["fc"], atol=1e-12)
+
+
+def test_known_stuck_resistors_cost_a_little_precision_not_correctness(weights):
+    faulty = design(resistors=10)
+    faulty = faulty.model_copy(
+        update={"bank": faulty.bank.model_copy(update={"stuck_open": 0.05, "stuck_closed": 0.05})}
+    )
+    program = xbar.compile({"fc": weights}, faulty, seed=1)
+    stuck = [tile.chip.stuck(tile.index) for tile in program.tiles]
+    assert sum((s != 0).sum() for s in stuck) > 100
+    for tile, s in zip(program.tiles, stuck, strict=True):
+        assert not tile.mask[s != 0].any()
+    assert np.abs(program.matrices()["fc"] - weights).max() < 5e-3 * np.abs(weights).max()
+
+
+def test_a_dead_pair_does_not_shrink_its_column():
+    pair = DifferentialPair()
+    on = np.full((4, 2, 3), 1e-5)
+    stuck = np.zeros(on.shape, np.int8)
+    stuck[2] = -1
+    bank = pair.bank(on, np.zeros_like(on), stuck)
+    healthy = set_scales(pair.bank(on, np.zeros_like(on), 0 * stuck), np.ones((4, 1)))
+    assert set_scales(bank, np.ones((4, 1)))[0] > 0.2 * healthy[0]
+
+
+def test_the_scale_keeps_every_target_within_reach_of_its_own_bank(weights):
+    program = xbar.compile({"fc": weights}, design(resistors=6), seed=2)
+    for tile in program.tiles:
+        on, off = program.chip.on(tile.index)[tile.cells], program.chip.off(tile.index)[tile.cells]
+        bank = DifferentialPair().bank(on, off, np.zeros(on.shape, np.int8))
+        mean = bank.offset + bank.element.sum(axis=-1) / 2
+        deviation = np.sqrt((bank.element**2).sum(axis=-1)) / 2
+        assert (np.abs(tile.target - mean) <= REACH * deviation + np.abs(mean) + 1e-18).all()
+        share = np.abs(tile.target) / (REACH * deviation + np.sign(tile.target) * mean)
+        np.testing.assert_allclose(share.max(axis=0), 1.0, rtol=1e-12)
+
+
+def test_reprogramming_another_chip_keeps_the_network_and_changes_the_masks(weights):
+    from xbar.compiler.compiler import reprogram
+
+    program = xbar.compile({"fc": weights}, design(), seed=0)
+    other = reprogram(program, xbar.Chip.sample(design(), seed=1))
+    assert [tile.block for tile in other.tiles] == [tile.block for tile in program.tiles]
+    assert (other.tiles[0].mask != program.tiles[0].mask).any()
+    fresh = xbar.compile({"fc": weights}, design(), seed=1)
+    np.testing.assert_array_equal(other.tiles[0].mask, fresh.tiles[0].mask)
+
+
+def test_progress_counts_tiles(weights):
+    seen = []
+    xbar.compile({"fc": weights}, design(), seed=0, progress=lambda *step: seen.append(step))
+    assert seen == [(i + 1, 6) for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "at least one matrix"),
+        ({"fc": [1.0, 2.0]}, r"fc: a matrix must have shape \(outputs, inputs\).*\(2,\)"),
+        ({"fc": np.zeros((0, 3))}, "none of them 0"),
+        ({"fc": [[1.0, np.nan]]}, r"fc: weights must be finite, not nan at output 0, input 1"),
+        ({"fc": [[np.inf]]}, "fc: weights must be finite, not inf"),
+        ({"fc": [["a"]]}, "fc: a matrix must be numbers"),
+        ({"fc": [[1e300]]}, "fc: the largest weight must be between"),
+        ({3: [[1.0]]}, "name must be text, not 3"),
+        ([[1.0]], "must be a Graph or matrices by name, not list"),
+    ],
+)
+def test_bad_matrices_are_refused(source, message):
+    with pytest.raises(SpecError, match=message):
+        xbar.compile(source, design(), seed=0)
+
+
+def test_a_tile_too_narrow_for_a_pair_is_refused():
+    with pytest.raises(SpecError, match=r"tile\.bit_lines must be at least 2"):
+        xbar.compile({"fc": [[1.0]]}, design(bit_lines=1))
+
+
+def test_a_seed_beside_a_chip_is_refused():
+    with pytest.raises(SpecError, match="the chip has its own"):
+        xbar.compile({"fc": [[1.0]]}, xbar.Chip.sample(design(), 0), seed=1)
+
+
+def test_a_measured_chip_that_is_too_small_is_refused(tmp_path, weights):
+    np.savez(tmp_path / "chip.npz", on=np.full((2, 8, 8, 8), 1e-5))
+    chip = xbar.Chip.from_measurement(tmp_path / "chip.npz", design())
+    with pytest.raises(SpecError, match="at least 6 tiles for this network, but 2 were measured"):
+        xbar.compile({"fc": weights}, chip)

@@ -1,0 +1,89 @@
+"""ngspice confirms programmed tiles driven by real activations, and its absence is told."""
+
+import numpy as np
+import pytest
+
+import xbar
+from xbar.errors import SpecError, ToolError
+from xbar.simulation.dataset import read_dataset
+from xbar.simulation.verify import activations, tile_voltage
+
+HARDWARE = xbar.Hardware(
+    bank=xbar.Bank(resistors=4, on_off_ratio=100),
+    tile=xbar.Tile(
+        word_lines=24,
+        bit_lines=20,
+        word_wire=2.0,
+        bit_wire=1.0,
+        source=50.0,
+        load=20.0,
+        drive="both",
+    ),
+    dac=xbar.Converter(bits=6),
+)
+
+
+@pytest.fixture(scope="module")
+def program(trained):
+    return xbar.compile(xbar.read_model(trained.path), HARDWARE, seed=1)
+
+
+@pytest.mark.parametrize("detail", ["cell", "resistor"])
+def test_ngspice_confirms_every_layer_with_real_activations(ngspice, program, trained, detail):
+    inputs = read_dataset(trained.data).inputs
+    found = xbar.verify(program, inputs=inputs, detail=detail)
+    assert [check.layer for check in found.tiles] == ["conv", "hidden", "out"]
+    assert found.passed
+    assert 0 < found.worst < 1e-9
+
+
+def test_random_voltages_serve_bare_matrices(ngspice):
+    program = xbar.compile({"fc": np.random.default_rng(0).random((9, 30))}, HARDWARE, seed=0)
+    found = xbar.verify(program, tiles=[0, 1], seed=3)
+    assert [check.tile for check in found.tiles] == [0, 1]
+    assert found.passed
+
+
+def test_a_wrong_current_fails(ngspice, program, monkeypatch):
+    tile = program.tiles[0]
+    lossy = xbar.Crossbar(tile.conductance, word_wire=2.1, bit_wire=1.0, source=50, load=20)
+    monkeypatch.setattr(type(tile), "crossbar", lambda self: lossy)
+    found = xbar.verify(program, tiles=[0])
+    assert not found.passed
+    assert found.worst > 1e-6
+
+
+def test_activations_are_what_the_network_really_feeds_its_layers(program, trained):
+    import torch
+
+    inputs = read_dataset(trained.data).inputs
+    vectors = activations(program, inputs)
+    with torch.no_grad():
+        hidden = trained.module[:4](torch.from_numpy(inputs[:1])).numpy()
+    np.testing.assert_allclose(vectors["hidden"], hidden, rtol=1e-5, atol=1e-6)
+    tile = program.tiles_of("hidden")[1]
+    volts = tile_voltage(tile, vectors["hidden"])
+    wanted = hidden[0, tile.block.rows] / hidden.max() * 0.2
+    np.testing.assert_allclose(volts[tile.block.lines], wanted, atol=0.2 / 31 / 2 * 1.001)
+    assert (np.delete(volts, np.r_[tile.block.lines]) == 0).all()
+
+
+def test_a_missing_ngspice_is_told_with_the_way_to_install_it(program, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="apt-get install ngspice"):
+        xbar.verify(program)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"tiles": [99]}, "tile must be from 0 to"),
+        ({"tiles": []}, "at least one tile"),
+        ({"engine": "abacus"}, "abacus"),
+        ({"inputs": np.zeros((1, 3))}, "takes inputs"),
+        ({"detail": "atom"}, "detail must be one of cell, resistor, bank"),
+    ],
+)
+def test_bad_arguments_are_refused(program, arguments, message):
+    with pytest.raises(SpecError, match=message):
+        xbar.verify(program, **arguments)

@@ -1,0 +1,44 @@
+"""Every example runs as it stands, and its own assertions hold."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 4
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_example_runs_and_its_number_holds(path, tmp_path):
+    text = path.read_text()
+    assert re.search(r"^\s*assert ", text, re.MULTILINE)
+    assert text.count("\n") < 60
+    if "torch" in text:
+        pytest.importorskip("torch")
+        pytest.importorskip("sklearn")
+    if "matplotlib" in text:
+        pytest.importorskip("matplotlib")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"},
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_the_demos_chip_is_the_examples_chip():
+    assert (ROOT / "examples/chip.toml").read_bytes() == (
+        ROOT / "xbar/cli/demo_chip.toml"
+    ).read_bytes()

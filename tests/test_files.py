@@ -1,0 +1,108 @@
+"""A write is whole or absent: whatever stands at the path is the old file or the new one."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from xbar.errors import FileError
+from xbar.files import new_directory, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_text_file_is_written_whole_and_alone(tmp_path):
+    write_text(tmp_path / "a.txt", "µ\n")
+    assert (tmp_path / "a.txt").read_bytes() == "µ\n".encode()
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_an_existing_file_stays_unless_forced(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(FileError, match="exists already"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    write_text(path, "new", force=True)
+    assert path.read_text() == "new"
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FileError, match=r"can't be written \(No space left"):
+        write_text(path, "new", force=True)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_takes_its_place_when_it_is_complete(tmp_path):
+    with new_directory(tmp_path / "out", "mark") as folder:
+        (folder / "mark").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out" / "mark").read_text() == "1"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_failed_folder_vanishes_and_the_old_one_stays(tmp_path):
+    with new_directory(tmp_path / "out", "mark") as folder:
+        (folder / "mark").write_text("old")
+
+    def fail():
+        with new_directory(tmp_path / "out", "mark", force=True) as folder:
+            (folder / "mark").write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert (tmp_path / "out" / "mark").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_folder_is_replaced_by_force_only_if_it_is_ours(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("precious")
+    with (
+        pytest.raises(FileError, match="has no mark, so it is not replaced"),
+        new_directory(tmp_path / "out", "mark", force=True),
+    ):
+        pass
+    assert names(tmp_path / "out") == ["thesis.tex"]
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path):
+    with (
+        pytest.raises(FileError, match="can't be written"),
+        new_directory(tmp_path / "no" / "out", "mark"),
+    ):
+        pass
+
+
+def test_a_killed_writer_leaves_no_folder_at_the_path(tmp_path):
+    code = f"""
+        import time, pathlib
+        from xbar.files import new_directory
+        with new_directory(pathlib.Path({str(tmp_path / "out")!r}), "mark") as folder:
+            (folder / "mark").write_text("half")
+            print("ready", flush=True)
+            time.sleep(60)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "out").exists()
