@@ -37,6 +37,21 @@ Rw_2_2 w_2_1 w_2_2 'word_wire'
 Rw_3_0 e_3_left w_3_0 'word_wire'
 Rw_3_1 w_3_0 w_3_1 'word_wire'
 Rw_3_2 w_3_1 w_3_2 'word_wire'
+Rb_0_0 b_0_0 b_1_0 'bit_wire'
+Rb_0_1 b_0_1 b_1_1 'bit_wire'
+Rb_0_2 b_0_2 b_1_2 'bit_wire'
+Rb_1_0 b_1_0 b_2_0 'bit_wire'
+Rb_1_1 b_1_1 b_2_1 'bit_wire'
+Rb_1_2 b_1_2 b_2_2 'bit_wire'
+Rb_2_0 b_2_0 b_3_0 'bit_wire'
+Rb_2_1 b_2_1 b_3_1 'bit_wire'
+Rb_2_2 b_2_2 b_3_2 'bit_wire'
+Rb_3_0 b_3_0 f_0_bottom 'bit_wire'
+Rb_3_1 b_3_1 f_1_bottom 'bit_wire'
+Rb_3_2 b_3_2 f_2_bottom 'bit_wire'
+Rl_0_bottom f_0_bottom s_0 'load_series'
+Rl_1_bottom f_1_bottom s_1 'load_series'
+Rl_2_bottom f_2_bottom s_2 'load_series'
 Xc_0_0 w_0_0 b_0_0 bank_crossbar_4x3_bank r0=7.4000000000000000e+03 o0='switch_off' c0=1
 + r1=9.9000000000000000e+03 o1='switch_off*1.3332884460005388e+00' c1=0 r2=1.2399999999999998e+04
 + o2='switch_off*1.6665768920010773e+00' c2=1
@@ -82,21 +97,6 @@ Xc_3_2 w_3_2 b_3_2 bank_crossbar_4x3_bank r0=9.9000000000000000e+03
 + o0='switch_off*1.3332884460005388e+00' c0=0 r1=1.2399999999999998e+04
 + o1='switch_off*1.6665768920010773e+00' c1=1 r2=9.4000000000000000e+03
 + o2='switch_off*1.2666307568004307e+00' c2=0
-Rb_0_0 b_0_0 b_1_0 'bit_wire'
-Rb_0_1 b_0_1 b_1_1 'bit_wire'
-Rb_0_2 b_0_2 b_1_2 'bit_wire'
-Rb_1_0 b_1_0 b_2_0 'bit_wire'
-Rb_1_1 b_1_1 b_2_1 'bit_wire'
-Rb_1_2 b_1_2 b_2_2 'bit_wire'
-Rb_2_0 b_2_0 b_3_0 'bit_wire'
-Rb_2_1 b_2_1 b_3_1 'bit_wire'
-Rb_2_2 b_2_2 b_3_2 'bit_wire'
-Rb_3_0 b_3_0 f_0_bottom 'bit_wire'
-Rb_3_1 b_3_1 f_1_bottom 'bit_wire'
-Rb_3_2 b_3_2 f_2_bottom 'bit_wire'
-Rl_0_bottom f_0_bottom s_0 'load_series'
-Rl_1_bottom f_1_bottom s_1 'load_series'
-Rl_2_bottom f_2_bottom s_2 'load_series'
 .op
 .dc Vs_0 0 0 1
 .print dc i(vs_0) i(vs_1) i(vs_2)

@@ -45,8 +45,10 @@ def changed(netlist, pattern, replacement):
     return type(netlist)(text, netlist.dialect, netlist.currents)
 
 
-def test_turning_every_switch_in_the_deck_reprograms_the_tile(ngspice):
-    cells, volts = random_bank(4)
+@pytest.mark.parametrize("ratio", [200.0, np.inf])
+def test_turning_every_switch_in_the_deck_reprograms_the_tile(ngspice, ratio):
+    cells, volts = random_bank(4, (7, 5, 2), ratio)
+    assert not cells.closed.any(axis=2).all()  # some cells have nothing switched in at first
     deck = crossbar_netlist(Crossbar(cells.branch.sum(axis=2), 1.0), volts, branch=cells)
     turned = deck
     for before, after in ((0, 2), (1, 0), (2, 1)):

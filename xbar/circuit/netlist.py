@@ -16,7 +16,8 @@ Elements carry their indices in the crossbar's arrays, nodes the numbers of thei
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
     Vs_17          its sense amplifier, 0 V        at node s_17
 
-Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent.
+Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent,
+except as instances of a bank, which can be programmed in the deck.
 """
 
 from __future__ import annotations
@@ -121,9 +122,10 @@ def crossbar_netlist(
         name = bank_name(title)
         before = written.parameters([*switch_parameters(branch), *wires])
         before += definitions(name, branch.on.shape[2], written)
-        cells = _bank_cells(branch, name, written)
+        elements = _elements(assembly, ohms, lambda *_: [], written)
+        elements += _bank_cells(branch, name, assembly, written)
     else:
-        cells = _plain_cells(crossbar, branch, written)
+        elements = _elements(assembly, ohms, _plain_cells(crossbar, branch, written), written)
     senses = [f"s_{j}" for j in range(columns)]
     sources = [(f"w_{i}", f"d_{i}", volts[i]) for i in range(lines)]
     sources += [(name, name, 0.0) for name in senses]
@@ -131,7 +133,7 @@ def crossbar_netlist(
         *written.header(sanitise(title)),
         *before,
         *(written.voltage_source(n, at, written.ground, number(v)) for n, at, v in sources),
-        *_elements(assembly, ohms, cells, written),
+        *elements,
         *written.footer(senses),
     ]
     currents = tuple(written.current(name) for name in senses)
@@ -188,14 +190,15 @@ def _plain_cells(crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect)
     return cell
 
 
-def _bank_cells(bank: SwitchedBank, name: str, dialect: Dialect) -> Cells:
-    """Each cell as an instance of its bank."""
-    parameters = cell_parameters(bank, dialect)
-
-    def cell(row: int, column: int, a: str, b: str) -> list[str]:
-        return [dialect.instance(f"c_{row}_{column}", (a, b), name, parameters[row][column])]
-
-    return cell
+def _bank_cells(bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect) -> list[str]:
+    """Each cell as an instance of its bank, also where nothing is switched in yet."""
+    names, text = assembly.names(), []
+    word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
+    for i, row in enumerate(cell_parameters(bank, dialect)):
+        for j, parameters in enumerate(row):
+            ends = names[word[i][j]], names[bit[i][j]]
+            text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))
+    return text
 
 
 _WIRES = {
