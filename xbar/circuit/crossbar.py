@@ -172,7 +172,9 @@ class Crossbar:
         """
         if self.ideal:
             return frozen(self.conductance.T.copy())
-        return frozen(self._solver.transfer())
+        from xbar.circuit.solvers.registry import get_solver
+
+        return frozen(get_solver("merge-tree")(self).transfer())
 
     def read(self, voltage: ArrayLike) -> Floats:
         """Bit-line currents (N, B) in amperes for word-line voltages (N, W).

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xbar.circuit.assembly import Assembly
 from xbar.circuit.solvers.direct import DirectSolver
+from xbar.circuit.solvers.merge_tree import MergeTreeSolver
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class CrossbarSolver(Protocol):
 
 SOLVERS: dict[str, Callable[[Crossbar], CrossbarSolver]] = {
     "direct": DirectSolver,
+    "merge-tree": MergeTreeSolver,
 }
 
 
