@@ -22,16 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
 
-if TYPE_CHECKING:
-    from xbar.circuit.solvers.registry import CrossbarSolver
-
 Floats = NDArray[np.float64]
 
 _DRIVES = ("left", "right", "both")
 _SENSES = ("bottom", "top", "both")
-# From so many input vectors on, relative to the lines, the transfer matrix is the cheaper way.
-# The choice depends on shapes alone: the same input gives the same bytes at any time.
-_FEW = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,28 +147,22 @@ class Crossbar:
         return not any(np.any(ohms) for ohms in wires)
 
     @cached_property
-    def _solver(self) -> CrossbarSolver:
-        from xbar.circuit.solvers.registry import get_solver
-
-        return get_solver("direct")(self)
-
-    @cached_property
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens: the effective weights.
 
         Exact, computed once. With ideal wires, source and load it is ``conductance.T``.
 
         Raises:
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> Crossbar([[1e-3], [1e-3]], load=1e3).transfer
         array([[0.00033333, 0.00033333]])
         """
         if self.ideal:
             return frozen(self.conductance.T.copy())
-        from xbar.circuit.solvers.registry import get_solver
+        from xbar.circuit.solvers import choice
 
-        return frozen(get_solver("merge-tree")(self).transfer())
+        return frozen(choice.transfer(self))
 
     def read(self, voltage: ArrayLike) -> Floats:
         """Bit-line currents (N, B) in amperes for word-line voltages (N, W).
@@ -183,14 +171,18 @@ class Crossbar:
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> Crossbar(np.array([[1e-3], [2e-3]])).read([[1.0, 0.5]])
         array([[0.002]])
         """
         volts = self._voltage(voltage)
-        if not self.ideal and len(volts) < _FEW * min(self.conductance.shape):
-            return self._solver.current(volts)
+        if not self.ideal:
+            from xbar.circuit.solvers import choice
+
+            current = choice.few_currents(self, volts)
+            if current is not None:
+                return current
         return np.asarray(volts @ self.transfer.T)
 
     def solve(self, voltage: ArrayLike) -> Solution:
@@ -198,17 +190,16 @@ class Crossbar:
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> solution = Crossbar([[1e-3]], source=1e3).solve([[1.0]])
         >>> solution.word_voltage, solution.cell_current
         (array([[[0.5]]]), array([[[0.0005]]]))
         """
         volts = self._voltage(voltage)
-        assembly = self._solver.assembly
-        node = self._solver.node_voltage(volts)
-        word, bit = node[:, assembly.word_node], node[:, assembly.bit_node]
-        residual = self._solver.residual(node)
+        from xbar.circuit.solvers import choice
+
+        word, bit, residual = choice.voltages(self, volts)
         cell = self.conductance * (word - bit)
         return Solution(*map(frozen, (word, bit, cell, self.read(volts), residual)))
 

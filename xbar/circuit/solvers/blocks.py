@@ -107,7 +107,7 @@ def _plan(h: int, w: int) -> Ints:
     stack[0] = 0, 0, h, w, 0, 2 * (h + w) * stride(2 * (h + w)), 0, 0
     depth, done = 1, 0
     while depth:
-        r, c, h, w, at, first, second, work = stack[depth - 1]
+        r, c, h, w, _, first, second, work = stack[depth - 1]
         if work or h * w == 1:
             plan[done] = stack[depth - 1]
             done += 1

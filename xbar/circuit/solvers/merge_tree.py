@@ -15,7 +15,6 @@ multiplies positive numbers, and every entry keeps its relative accuracy. Diagon
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from xbar.circuit.arrays import frozen
 from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
-from xbar.errors import SolverError
+from xbar.circuit.solvers.memory import check_memory
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
@@ -71,24 +70,6 @@ class MergeTreeSolver:
         return np.asarray(voltage @ self._transfer.T)
 
 
-def check_memory(needed: float, shape: tuple[int, ...]) -> None:
-    """Refuse what can't fit, before any work is done.
-
-    Args:
-        needed: bytes.
-        shape: of the crossbar, for the message.
-
-    Raises:
-        SolverError: it is more than this machine has.
-    """
-    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > held:
-        raise SolverError(
-            f"a crossbar of {shape[0]} x {shape[1]} needs about {needed / 1e9:.1f} GB of memory "
-            f"to solve, and this machine has {held / 1e9:.1f} GB; split it into tiles"
-        )
-
-
 def transfer_matrix(grid: Grid) -> Floats:
     """Bit-line current per volt on each word line, (B, W) siemens."""
     blocks = _leaves(grid)
@@ -111,10 +92,10 @@ def transfer_matrix(grid: Grid) -> Floats:
 
 
 def _between_terminals(grid: Grid, root: Block, alone: bool) -> Floats:
-    """Join the far ends of the lines, if they lead anywhere, and add up each terminal's currents."""
+    """The transfer matrix of the root, once the far ends of its lines are joined too."""
     lines, columns = grid.cells.shape
-    ends = [(grid.right, False), (grid.top, True)]
-    ends = [(ohms, stacked) for ohms, stacked in ends if ohms is not None]
+    ends = [] if grid.right is None else [(grid.right, False)]
+    ends += [] if grid.top is None else [(grid.top, True)]
     for k, (ohms, stacked) in enumerate(ends):
         last = k == len(ends) - 1
         end = _segments(ohms, stacked)
@@ -183,26 +164,27 @@ def _by_itself(grid: Grid, rows: slice, columns: slice) -> Block:
         else:
             parts = (rows, slice(columns.start, middle)), (rows, slice(middle, columns.stop))
         return _join(_by_itself(grid, *parts[0]), _by_itself(grid, *parts[1]), h > w)
+    return _reduce(_small_block(grid, rows, columns))
+
+
+def _small_block(grid: Grid, rows: slice, columns: slice) -> Block:
     word, bit = grid.word[rows, columns], grid.bit[rows, columns]
+    h, w = word.shape
     # along each line a new node begins behind every segment that is not ideal
-    wires = np.hstack([np.ones((h, 1)), word])
-    word_node = np.cumsum(wires > 0).reshape(h, w + 1) - 1
-    wires = np.vstack([bit, np.ones((1, w))]).T
-    bit_node = np.cumsum(wires > 0) - (wires > 0).ravel()
-    bit_node = bit_node.reshape(w, h + 1).T + word_node[-1, -1] + 1
+    begins = np.hstack([np.ones((h, 1)), word]) > 0
+    word_node = np.cumsum(begins).reshape(h, w + 1) - 1
+    begins = np.hstack([np.ones((w, 1)), bit.T]) > 0
+    bit_node = np.cumsum(begins).reshape(w, h + 1).T + word_node[-1, -1]
     nodes = bit_node[-1, -1] + 1
     siemens = np.zeros((nodes, nodes))
-    word_ohms, bit_ohms = word[word > 0], bit[bit > 0]
-    siemens[word_node[:, :-1][word > 0], word_node[:, 1:][word > 0]] = 1 / word_ohms
-    siemens[bit_node[:-1][bit > 0], bit_node[1:][bit > 0]] = 1 / bit_ohms
+    siemens[word_node[:, :-1][word > 0], word_node[:, 1:][word > 0]] = 1 / word[word > 0]
+    siemens[bit_node[:-1][bit > 0], bit_node[1:][bit > 0]] = 1 / bit[bit > 0]
     np.add.at(siemens, (word_node[:, 1:], bit_node[:-1]), grid.cells[rows, columns])
     at_right = columns.stop == grid.cells.shape[1] and grid.right is None
     at_top = rows.start == 0 and grid.top is None
     sides = [word_node[:, 0], word_node[: 0 if at_right else h, -1]]
     sides += [bit_node[0, : 0 if at_top else w], bit_node[-1]]
-    ports = np.concatenate(sides)
-    block = siemens, ports, np.array([len(side) for side in sides])
-    return _reduce(block)
+    return siemens, np.concatenate(sides), np.array([len(side) for side in sides])
 
 
 def _join(first: Block, second: Block, stacked: bool, last: bool = False) -> Block:
