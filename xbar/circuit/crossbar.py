@@ -14,13 +14,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
+
+if TYPE_CHECKING:
+    from xbar.circuit.solvers.revision import Revision
 
 Floats = NDArray[np.float64]
 
@@ -82,6 +85,9 @@ class Crossbar:
     load: Floats = 0.0  # type: ignore[assignment]
     drive: Literal["left", "right", "both"] = "left"
     sense: Literal["bottom", "top", "both"] = "bottom"
+
+    # set by update: what this crossbar's transfer matrix can be made from
+    _revision: ClassVar[Revision | None] = None
 
     if TYPE_CHECKING:
         # arguments may be anything that numpy accepts; the attributes are arrays
@@ -162,6 +168,10 @@ class Crossbar:
             return frozen(self.conductance.T.copy())
         from xbar.circuit.solvers import choice
 
+        revised = self._revision.transfer(self.conductance) if self._revision else None
+        if revised is not None:
+            return frozen(revised[0])
+        object.__setattr__(self, "_revision", None)
         return frozen(choice.transfer(self))
 
     def read(self, voltage: ArrayLike) -> Floats:
@@ -206,6 +216,9 @@ class Crossbar:
     def update(self, rows: ArrayLike, columns: ArrayLike, conductance: ArrayLike) -> Crossbar:
         """A crossbar whose cells (rows[k], columns[k]) have other conductances.
 
+        If this one's transfer matrix is known, the new one's is made from it as long as that is
+        quicker than afresh and errs by less than 1e-10 of the largest entry.
+
         Args:
             rows: word lines, one or (E,).
             columns: bit lines, one or (E,).
@@ -236,7 +249,17 @@ class Crossbar:
             )
         cells = self.conductance.copy()
         cells[row, column] = values
-        return replace(self, conductance=cells)
+        changed = replace(self, conductance=cells)
+        object.__setattr__(changed, "_revision", self._as_base())
+        return changed
+
+    def _as_base(self) -> Revision | None:
+        """What a crossbar with a few other cells can build on: a transfer matrix that is known."""
+        if self._revision or "transfer" not in self.__dict__ or self.ideal:
+            return self._revision
+        from xbar.circuit.solvers.revision import Revision
+
+        return Revision(self)
 
     def _voltage(self, voltage: ArrayLike) -> Floats:
         volts = as_floats(voltage, "voltage")
