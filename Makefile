@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup ngspice bench-subset clean
+.PHONY: demo test check setup ngspice netlists bench-subset clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -18,6 +18,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# the reference decks in netlists/ and their expected answers
+netlists: setup
+	$(BIN)/python netlists/make.py
 
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py

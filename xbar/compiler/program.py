@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Block
@@ -29,7 +30,7 @@ from xbar.model.graph import Graph
 
 Floats = NDArray[np.float64]
 Readout: TypeAlias = Literal["ideal", "nodal"]
-Detail: TypeAlias = Literal["cell", "resistor"]
+Detail: TypeAlias = Literal["cell", "resistor", "bank"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,19 +182,30 @@ class ProgrammedTile:
         Args:
             dialect: whose input it is.
             voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
-            detail: one resistor a "cell", or every "resistor" of the cell's bank. Where these lie
-                on lines of their own both are the same: the deck is the physical array, with a
-                sense amplifier on each bit line.
+            detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
+                subcircuit with its switches. Where a cell's resistors lie on lines of their own
+                the deck is the physical array, with a sense amplifier on each bit line.
         """
-        if detail not in ("cell", "resistor"):
-            raise SpecError(f"detail must be 'cell' or 'resistor', not {detail!r}")
+        if detail not in get_args(Detail):
+            raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
         return crossbar_netlist(
             self._crossbar,
             None if voltage is None else np.asarray(voltage, dtype=np.float64),
             dialect=dialect,
-            title=f"xbar tile {self.index}",
-            branch=self.branch if detail == "resistor" and self._layout == "cell" else None,
+            title=f"{self.block.layer} tile {self.index}",
+            branch=self._cells(detail),
         )
+
+    def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
+        """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
+        if detail == "bank":
+            on, off = self.chip.on(self.index), self.chip.off(self.index)
+            closed = self.chip.closed(self.index, self.mask)
+            return SwitchedBank(self._crossings(on), self._crossings(off), self._crossings(closed))
+        return self._crossings(self.branch) if detail == "resistor" else None
+
+    def _crossings(self, resistor: NDArray[Any]) -> NDArray[Any]:
+        return resistor if self._layout == "cell" else to_array(resistor, self._layout)[..., None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,11 +120,15 @@ class Chip:
 
     def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
         """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        return np.where(self.closed(tile, mask), self.on(tile), self.off(tile))
+
+    def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(W, B, K) which resistors are in fact switched in under a switch mask (W, B, K)."""
         if mask.shape != self._shape:
             raise SpecError(f"a tile's mask must have shape {self._shape}, not {mask.shape}")
         stuck = self.stuck(tile)
-        closed = (mask & (stuck >= 0)) | (stuck > 0)
-        return np.where(closed, self.on(tile), self.off(tile))
+        closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
+        return closed
 
     @property
     def _shape(self) -> tuple[int, int, int]:
