@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import xbar
 from xbar.circuit.cells import CellCircuit, LadderCell, ParallelCell, SeriesCell
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
@@ -74,6 +75,7 @@ def references() -> Iterator[Reference]:
     """Every reference deck."""
     yield from _cells()
     yield from _crossbars()
+    yield _tile()
 
 
 def _cells() -> Iterator[Reference]:
@@ -122,6 +124,22 @@ def _crossbars() -> Iterator[Reference]:
     both = Crossbar(1 / imprecise(5e3, (3, 4)), 1.5, 2.5, 50.0, 0.0, "both", "both")
     what = "3 x 4 cells, driven and read at both ends"
     yield _crossbar("crossbar_3x4_both", what, both, np.array([0.1, 0.2, 0.3]))
+
+
+def _tile() -> Reference:
+    """A programmed tile: a small layer on a chip whose resistors come from a seed."""
+    rows, columns = np.indices((4, 8))
+    weights = ((7 * columns + 3 * rows) % 11 - 5) / 5
+    hardware = xbar.Hardware(
+        bank=xbar.Bank(resistors=4, nominal=50e3, sigma=0.3, on_off_ratio=1e3),
+        tile=xbar.Tile(word_lines=8, bit_lines=8, word_wire=1.0, bit_wire=1.0),
+    )
+    chip = xbar.Chip.sample(hardware, seed=0)
+    tile = xbar.compile({"example": weights}, chip).tiles[0]
+    volts = 0.2 * imprecise(1.0, (8,)) / 1.25
+    what = "a layer of 8 inputs and 4 outputs on differential pairs, each resistor an element"
+    netlist = tile.netlist("ngspice", volts, "resistor")
+    return Reference("tile_8x8.cir", what, netlist, tile.crossbar().read(volts[None])[0])
 
 
 def _crossbar(

@@ -35,15 +35,6 @@ def ngspice() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
-def pyspice() -> None:
-    """PySpice and its library; without them the test is skipped, or fails if they are required."""
-    try:
-        engine.run(crossbar_netlist(Crossbar([[1.0]])))
-    except ToolError as error:
-        missing(str(error), "XBAR_REQUIRE_PYSPICE")
-
-
 @dataclass(frozen=True)
 class Trained:
     """A small classifier of scikit-learn's digits, trained once for all tests.
@@ -92,3 +83,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     torch.export.save(exported, folder / "model.pt2")
     np.savez(folder / "test.npz", inputs=images[1600:1720], labels=labels[1600:1720])
     return Trained(folder / "model.pt2", folder / "test.npz", module)
+
+
+@pytest.fixture(scope="session")
+def pyspice() -> None:
+    """PySpice and its library; without them the test is skipped, or fails if they are required."""
+    try:
+        engine.run(crossbar_netlist(Crossbar([[1.0]])))
+    except ToolError as error:
+        missing(str(error), "XBAR_REQUIRE_PYSPICE")

@@ -66,7 +66,7 @@ def test_wires_tell_the_layouts_apart():
 @pytest.mark.parametrize("layout", LINES)
 def test_ngspice_confirms_every_layout(ngspice, layout):
     got = program(layout, word_wire=20.0, bit_wire=15.0, source=30.0, load=40.0)
-    for detail in ("cell", "resistor"):
+    for detail in ("cell", "resistor", "bank"):
         assert xbar.verify(got, detail=detail).passed
 
 

@@ -28,7 +28,7 @@ def program(trained):
     return xbar.compile(xbar.read_model(trained.path), HARDWARE, seed=1)
 
 
-@pytest.mark.parametrize("detail", ["cell", "resistor"])
+@pytest.mark.parametrize("detail", ["cell", "resistor", "bank"])
 def test_ngspice_confirms_every_layer_with_real_activations(ngspice, program, trained, detail):
     inputs = read_dataset(trained.data).inputs
     found = xbar.verify(program, inputs=inputs, detail=detail)

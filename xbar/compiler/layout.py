@@ -14,6 +14,8 @@ Shapes: N inputs, K resistors a cell. Units: SI.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ from xbar.hardware.bank import Layout
 Floats = NDArray[np.float64]
 
 
-def to_array(cell: Floats, layout: Layout) -> Floats:
+def to_array(cell: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """The physical array (W', B') of values (W, B, K) of each resistor; parallel ones add up.
 
     >>> to_array(np.array([[[1.0, 2.0], [3.0, 4.0]]]), "columns")
@@ -33,8 +35,7 @@ def to_array(cell: Floats, layout: Layout) -> Floats:
         return cell.reshape(w, b * k)
     if layout == "rows":
         return cell.transpose(0, 2, 1).reshape(w * k, b)
-    total: Floats = cell.sum(axis=-1)
-    return total
+    return np.asarray(cell.sum(axis=-1))
 
 
 def to_cells(array: Floats, layout: Layout, resistors: int) -> Floats:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -183,9 +183,8 @@ class ProgrammedTile:
             dialect: whose input it is.
             voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
             detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
-                subcircuit with its switches. Where the resistors lie on lines of their own the
-                deck is the physical array, with one resistor at each crossing and a sense
-                amplifier on each bit line; a bank is then one resistor and its switch.
+                subcircuit with its switches. Where a cell's resistors lie on lines of their own
+                the deck is the physical array, with a sense amplifier on each bit line.
         """
         if detail not in get_args(Detail):
             raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
@@ -198,17 +197,15 @@ class ProgrammedTile:
         )
 
     def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
-        alone = self._layout != "cell"
-        if detail == "cell" or (detail == "resistor" and alone):
-            return None
-        if detail == "resistor":
-            return self.branch
-        on, off = self.chip.on(self.index), self.chip.off(self.index)
-        closed = self.chip.closed(self.index, self.mask)
-        if alone:
-            on, off = (to_array(each, self._layout)[:, :, None] for each in (on, off))
-            closed = to_array(closed.astype(np.float64), self._layout)[:, :, None] > 0
-        return SwitchedBank(on, off, closed)
+        """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
+        if detail == "bank":
+            on, off = self.chip.on(self.index), self.chip.off(self.index)
+            closed = self.chip.closed(self.index, self.mask)
+            return SwitchedBank(self._crossings(on), self._crossings(off), self._crossings(closed))
+        return self._crossings(self.branch) if detail == "resistor" else None
+
+    def _crossings(self, resistor: NDArray[Any]) -> NDArray[Any]:
+        return resistor if self._layout == "cell" else to_array(resistor, self._layout)[..., None]
 
 
 @dataclass(frozen=True, eq=False)
