@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo figures test check setup ngspice bench-subset clean
+.PHONY: demo figures test check setup ngspice netlists bench-subset clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -24,6 +24,10 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# the reference decks in netlists/ and their expected answers
+netlists: setup
+	$(BIN)/python netlists/make.py
+
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py
 
@@ -32,16 +36,17 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,spice,dev]"
 	touch $@
 
-# ngspice checks our currents. Without it the demo says so and the tests that need it are skipped.
+# ngspice checks our currents, PySpice runs its library. Without them the demo says so and the tests
+# that need them are skipped.
 ngspice:
-	@command -v ngspice >/dev/null && exit 0; \
+	@command -v ngspice >/dev/null && ls /usr/lib/*/libngspice.so.0 >/dev/null 2>&1 && exit 0; \
 	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && apt-get install -y -qq ngspice || true; fi; \
+	  apt-get update -qq && apt-get install -y -qq ngspice libngspice0 || true; fi; \
 	command -v ngspice >/dev/null || \
-	  echo "ngspice is not installed, so nothing is verified by SPICE: sudo apt-get install ngspice"
+	  echo "ngspice is not installed, so nothing is verified: sudo apt-get install ngspice libngspice0"
 
 clean:
 	rm -rf build $(VENV)

@@ -12,16 +12,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.engines import pyspice as engine
+from xbar.circuit.netlist import crossbar_netlist
+from xbar.errors import ToolError
+
+
+def missing(reason: str, requirement: str) -> None:
+    """Skip the test, or fail it if the environment requires what is missing."""
+    if os.environ.get(requirement):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
 
 @pytest.fixture(scope="session")
 def ngspice() -> str:
     """The path of ngspice; without it the test is skipped, or fails if it is required."""
     path = shutil.which("ngspice")
     if path is None:
-        reason = "ngspice is not on PATH: sudo apt-get install ngspice"
-        if os.environ.get("XBAR_REQUIRE_NGSPICE"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("ngspice is not on PATH: sudo apt-get install ngspice", "XBAR_REQUIRE_NGSPICE")
+    assert path is not None
     return path
 
 
@@ -73,3 +83,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     torch.export.save(exported, folder / "model.pt2")
     np.savez(folder / "test.npz", inputs=images[1600:1720], labels=labels[1600:1720])
     return Trained(folder / "model.pt2", folder / "test.npz", module)
+
+
+@pytest.fixture(scope="session")
+def pyspice() -> None:
+    """PySpice and its library; without them the test is skipped, or fails if they are required."""
+    try:
+        engine.run(crossbar_netlist(Crossbar([[1.0]])))
+    except ToolError as error:
+        missing(str(error), "XBAR_REQUIRE_PYSPICE")

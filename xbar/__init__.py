@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from xbar import subset as subset
     from xbar.circuit.crossbar import Crossbar as Crossbar
     from xbar.circuit.crossbar import Solution as Solution
+    from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.network import ResistorNetwork as ResistorNetwork
     from xbar.compiler.compiler import compile as compile
     from xbar.compiler.program import Program as Program
@@ -62,6 +63,7 @@ _HOME = {
     "XbarError": "xbar.errors",
     "compile": "xbar.compiler.compiler",
     "read_model": "xbar.model.read",
+    "read_spice": "xbar.circuit.deck.read",
     "simulate": "xbar.simulation.simulator",
     "solve_subset": "xbar.subset.solver",
     "verify": "xbar.simulation.verify",

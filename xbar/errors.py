@@ -17,6 +17,15 @@ message alone and ends with the class's ``exit_code``.
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    r"""Text without control characters, so that a name from a file can't command a terminal.
+
+    >>> printable("fc\x1b[2J")
+    'fc?[2J'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 class XbarError(Exception):
     """Base of every error that xbar raises on purpose.
 

@@ -116,8 +116,10 @@ def test_a_netlist_in_another_dialect_is_refused():
 
 
 def test_each_engine_is_found_by_its_name():
-    assert get_engine("ngspice") is ENGINES["ngspice"]
-    with pytest.raises(SpecError, match="engine must be one of ngspice, not 'hspice'"):
+    for name in ENGINES:
+        assert get_engine(name).name == name
+    assert get_engine("ngspice").run is run
+    with pytest.raises(SpecError, match="engine must be one of ngspice, pyspice, not 'hspice'"):
         get_engine("hspice")
 
 

@@ -1,8 +1,10 @@
 """The commands as a user types them: exit codes, stdout for results, one line for errors."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -311,3 +313,43 @@ def test_an_output_that_can_not_be_written_is_told(refused, work, trained, tmp_p
         *("-o", tmp_path / "no" / "such" / "o.xbar"),
     )
     assert "can't be written" in line
+
+
+def test_a_hostile_layer_name_can_not_command_the_terminal(call, tmp_path):
+    hostile = "fc\x1b]0;owned\x07\r\n.control"
+    program = xbar.compile({hostile: np.eye(3)}, xbar.Hardware(), seed=0)
+    program.save(tmp_path / "a.xbar")
+    (tmp_path / "a.npz").write_bytes(b"")
+    np.savez(tmp_path / "a.npz", inputs=np.eye(3))
+    for arguments in (
+        ("simulate", tmp_path / "a.xbar", "--data", tmp_path / "a.npz"),
+        ("netlist", tmp_path / "a.xbar", "--tile", 0),
+    ):
+        _, out, err = call(*arguments)
+        assert "\x1b" not in out + err
+        assert ".control" not in out.splitlines()
+
+
+def test_interruption_ends_with_130_and_leaves_nothing(work, tmp_path):
+    code = (
+        "import sys\n"
+        f"sys.argv = ['xbar', 'demo', '--output', {str(tmp_path / 'out')!r}]\n"
+        "from xbar.cli.main import main\n"
+        "print('ready', flush=True)\n"
+        "main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(tmp_path.iterdir())  # it has begun to write under its hidden name
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.strip().splitlines()[-1] == "error: interrupted"
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []

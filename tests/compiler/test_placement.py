@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import cut
+from xbar.hardware.spec import Hardware
 from xbar.hardware.tile import Tile
 
 PAIR = DifferentialPair()
@@ -30,7 +31,7 @@ def test_every_weight_lies_on_one_cell_pair_within_its_tile(
     tile = Tile(word_lines=word_lines, bit_lines=bit_lines, drive=drive, sense=sense)
     matrices = {f"layer{i}": np.zeros(shape) for i, shape in enumerate(shapes)}
     seen = {name: np.zeros(matrix.shape, int) for name, matrix in matrices.items()}
-    for block in cut(matrices, tile, PAIR):
+    for block in cut(matrices, Hardware(tile=tile), PAIR):
         seen[block.layer][block.group, block.columns, block.rows] += 1
         lines, bits = block.lines, block.bit_lines(PAIR)
         assert 0 <= lines.start < lines.stop <= word_lines
@@ -40,12 +41,12 @@ def test_every_weight_lies_on_one_cell_pair_within_its_tile(
 
 
 def test_a_large_matrix_takes_the_fewest_tiles():
-    blocks = cut({"fc": np.zeros((1, 120, 256))}, Tile(word_lines=64, bit_lines=64), PAIR)
+    blocks = cut({"fc": np.zeros((1, 120, 256))}, Hardware(), PAIR)
     assert len(blocks) == 4 * 4
 
 
 def test_a_matrix_is_cut_evenly():
-    blocks = cut({"fc": np.zeros((1, 16, 150))}, Tile(word_lines=64, bit_lines=64), PAIR)
+    blocks = cut({"fc": np.zeros((1, 16, 150))}, Hardware(), PAIR)
     assert [block.inputs[1] - block.inputs[0] for block in blocks] == [50, 50, 50]
 
 
@@ -55,11 +56,11 @@ def test_a_matrix_is_cut_evenly():
 )
 def test_a_small_block_lies_next_to_driver_and_amplifier(drive, sense, word_line, bit_line):
     tile = Tile(word_lines=64, bit_lines=64, drive=drive, sense=sense)
-    (block,) = cut({"fc": np.zeros((1, 4, 10))}, tile, PAIR)
+    (block,) = cut({"fc": np.zeros((1, 4, 10))}, Hardware(tile=tile), PAIR)
     assert (block.word_line, block.bit_line) == (word_line, bit_line)
 
 
 def test_groups_lie_on_tiles_of_their_own():
-    blocks = cut({"conv": np.zeros((3, 2, 9))}, Tile(), PAIR)
+    blocks = cut({"conv": np.zeros((3, 2, 9))}, Hardware(), PAIR)
     assert [block.group for block in blocks] == [0, 1, 2]
     assert not any(a == b for a, b in itertools.combinations(blocks, 2))

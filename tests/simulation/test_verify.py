@@ -28,7 +28,7 @@ def program(trained):
     return xbar.compile(xbar.read_model(trained.path), HARDWARE, seed=1)
 
 
-@pytest.mark.parametrize("detail", ["cell", "resistor"])
+@pytest.mark.parametrize("detail", ["cell", "resistor", "bank"])
 def test_ngspice_confirms_every_layer_with_real_activations(ngspice, program, trained, detail):
     inputs = read_dataset(trained.data).inputs
     found = xbar.verify(program, inputs=inputs, detail=detail)
@@ -81,7 +81,7 @@ def test_a_missing_ngspice_is_told_with_the_way_to_install_it(program, monkeypat
         ({"tiles": []}, "at least one tile"),
         ({"engine": "abacus"}, "abacus"),
         ({"inputs": np.zeros((1, 3))}, "takes inputs"),
-        ({"detail": "atom"}, "detail must be 'cell' or 'resistor'"),
+        ({"detail": "atom"}, "detail must be one of cell, resistor, bank"),
     ],
 )
 def test_bad_arguments_are_refused(program, arguments, message):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,15 +23,12 @@ from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
-    from xbar.circuit.solvers.registry import CrossbarSolver
+    from xbar.circuit.solvers.revision import Revision
 
 Floats = NDArray[np.float64]
 
 _DRIVES = ("left", "right", "both")
 _SENSES = ("bottom", "top", "both")
-# From so many input vectors on, relative to the lines, the transfer matrix is the cheaper way.
-# The choice depends on shapes alone: the same input gives the same bytes at any time.
-_FEW = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +85,9 @@ class Crossbar:
     load: Floats = 0.0  # type: ignore[assignment]
     drive: Literal["left", "right", "both"] = "left"
     sense: Literal["bottom", "top", "both"] = "bottom"
+
+    # set by update: what this crossbar's transfer matrix can be made from
+    _revision: ClassVar[Revision | None] = None
 
     if TYPE_CHECKING:
         # arguments may be anything that numpy accepts; the attributes are arrays
@@ -153,26 +153,26 @@ class Crossbar:
         return not any(np.any(ohms) for ohms in wires)
 
     @cached_property
-    def _solver(self) -> CrossbarSolver:
-        from xbar.circuit.solvers.registry import get_solver
-
-        return get_solver("direct")(self)
-
-    @cached_property
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens: the effective weights.
 
         Exact, computed once. With ideal wires, source and load it is ``conductance.T``.
 
         Raises:
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> Crossbar([[1e-3], [1e-3]], load=1e3).transfer
         array([[0.00033333, 0.00033333]])
         """
         if self.ideal:
             return frozen(self.conductance.T.copy())
-        return frozen(self._solver.transfer())
+        from xbar.circuit.solvers import choice
+
+        revised = self._revision.transfer(self.conductance) if self._revision else None
+        if revised is not None:
+            return frozen(revised[0])
+        object.__setattr__(self, "_revision", None)
+        return frozen(choice.transfer(self))
 
     def read(self, voltage: ArrayLike) -> Floats:
         """Bit-line currents (N, B) in amperes for word-line voltages (N, W).
@@ -181,14 +181,18 @@ class Crossbar:
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> Crossbar(np.array([[1e-3], [2e-3]])).read([[1.0, 0.5]])
         array([[0.002]])
         """
         volts = self._voltage(voltage)
-        if not self.ideal and len(volts) < _FEW * min(self.conductance.shape):
-            return self._solver.current(volts)
+        if not self.ideal:
+            from xbar.circuit.solvers import choice
+
+            current = choice.few_currents(self, volts)
+            if current is not None:
+                return current
         return np.asarray(volts @ self.transfer.T)
 
     def solve(self, voltage: ArrayLike) -> Solution:
@@ -196,22 +200,24 @@ class Crossbar:
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
-            SolverError: the resistances span too wide a range for double precision.
+            SolverError: the array does not fit into memory.
 
         >>> solution = Crossbar([[1e-3]], source=1e3).solve([[1.0]])
         >>> solution.word_voltage, solution.cell_current
         (array([[[0.5]]]), array([[[0.0005]]]))
         """
         volts = self._voltage(voltage)
-        assembly = self._solver.assembly
-        node = self._solver.node_voltage(volts)
-        word, bit = node[:, assembly.word_node], node[:, assembly.bit_node]
-        residual = self._solver.residual(node)
+        from xbar.circuit.solvers import choice
+
+        word, bit, residual = choice.voltages(self, volts)
         cell = self.conductance * (word - bit)
         return Solution(*map(frozen, (word, bit, cell, self.read(volts), residual)))
 
     def update(self, rows: ArrayLike, columns: ArrayLike, conductance: ArrayLike) -> Crossbar:
         """A crossbar whose cells (rows[k], columns[k]) have other conductances.
+
+        If this one's transfer matrix is known, the new one's is made from it as long as that is
+        quicker than afresh and errs by less than 1e-10 of the largest entry.
 
         Args:
             rows: word lines, one or (E,).
@@ -243,7 +249,17 @@ class Crossbar:
             )
         cells = self.conductance.copy()
         cells[row, column] = values
-        return replace(self, conductance=cells)
+        changed = replace(self, conductance=cells)
+        object.__setattr__(changed, "_revision", self._as_base())
+        return changed
+
+    def _as_base(self) -> Revision | None:
+        """What a crossbar with a few other cells can build on: a transfer matrix that is known."""
+        if self._revision or "transfer" not in self.__dict__ or self.ideal:
+            return self._revision
+        from xbar.circuit.solvers.revision import Revision
+
+        return Revision(self)
 
     def _voltage(self, voltage: ArrayLike) -> Floats:
         volts = as_floats(voltage, "voltage")

@@ -1,4 +1,8 @@
-"""Crossbars as SPICE netlists.
+"""Crossbars as SPICE netlists, at three levels of detail.
+
+A cell is one resistor, or every resistor of its bank as it is switched, or (with a SwitchedBank)
+an instance of a subcircuit in which the switches are elements too (see banktext.py). At the last
+level the resistances of switches, and of wires where they are all alike, are parameters.
 
 Elements carry their indices in the crossbar's arrays, nodes the numbers of their lines:
 
@@ -7,29 +11,34 @@ Elements carry their indices in the crossbar's arrays, nodes the numbers of thei
     Rw_3_17        the segment word_wire[3, 17]
     Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
     Rc_3_17_0      the first of the resistors that make up that cell
+    Xc_3_17        the same cell as an instance of its bank's subcircuit
     Rb_3_17        the segment bit_wire[3, 17]
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
     Vs_17          its sense amplifier, 0 V        at node s_17
 
-Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent.
+Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent,
+except as instances of a bank, which can be programmed in the deck.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.arrays import as_floats, check_range
 from xbar.circuit.assembly import KINDS, Assembly, assemble
+from xbar.circuit.banktext import bank_name, cell_parameters, definitions, switch_parameters
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.dialects.dialect import Dialect
 from xbar.circuit.dialects.registry import get_dialect
+from xbar.circuit.switches import SwitchedBank
+from xbar.circuit.text import number, sanitise
 from xbar.errors import SpecError
 from xbar.files import write_text
 
@@ -71,17 +80,21 @@ def crossbar_netlist(
     *,
     dialect: str = "ngspice",
     title: str = "crossbar",
-    branch: ArrayLike | None = None,
+    branch: ArrayLike | SwitchedBank | None = None,
 ) -> Netlist:
     """The netlist of a crossbar at one input vector.
+
+    ngspice runs in xbar's tests; netlists in the other dialects are checked for structure only.
 
     Args:
         crossbar: what to export.
         voltage: (W,) volts on the word lines; 1 V on each if left out.
         dialect: name of the SPICE dialect.
-        title: becomes the netlist's title, reduced to letters, digits and underscores.
-        branch: (W, B, K) siemens of the parallel resistors that each cell consists of, each of
-            which becomes an element of its own; their sum must be the cell's conductance.
+        title: becomes the netlist's title and part of its subcircuit's name, reduced to letters,
+            digits and underscores.
+        branch: what each cell consists of; a resistor if left out. As (W, B, K) siemens, parallel
+            resistors, each of which becomes an element of its own; as a SwitchedBank, branches of
+            a resistor and a switch in a subcircuit. They must add up to the cell's conductance.
 
     Raises:
         SpecError: the dialect is unknown, or a shape or value is not allowed.
@@ -100,39 +113,38 @@ def crossbar_netlist(
     lines, columns = crossbar.conductance.shape
     written = get_dialect(dialect)
     volts = _voltage(voltage, lines)
-    branches = None if branch is None else _branch(branch, crossbar.conductance)
+    assembly = assemble(crossbar)
+    ohms = [number(value) for value in assembly.resistance.tolist()]
+    before: list[str] = []
+    if isinstance(branch, SwitchedBank):
+        _check_sum(branch.branch, crossbar.conductance)
+        wires, ohms = _wire_parameters(assembly, ohms, written)
+        name = bank_name(title)
+        before = written.parameters([*switch_parameters(branch), *wires])
+        before += definitions(name, branch.on.shape[2], written)
+        elements = _elements(assembly, ohms, lambda *_: [], written)
+        elements += _bank_cells(branch, name, assembly, written)
+    else:
+        elements = _elements(assembly, ohms, _plain_cells(crossbar, branch, written), written)
     senses = [f"s_{j}" for j in range(columns)]
     sources = [(f"w_{i}", f"d_{i}", volts[i]) for i in range(lines)]
     sources += [(name, name, 0.0) for name in senses]
     text = [
         *written.header(sanitise(title)),
+        *before,
         *(written.voltage_source(n, at, written.ground, number(v)) for n, at, v in sources),
-        *_resistors(assemble(crossbar), branches, written),
+        *elements,
         *written.footer(senses),
     ]
     currents = tuple(written.current(name) for name in senses)
     return Netlist("\n".join(text) + "\n", written.name, currents)
 
 
-def sanitise(name: str) -> str:
-    r"""A name that can't be anything but a name: letters, digits and underscores.
-
-    >>> sanitise("fc 1\n.control")
-    'fc_1__control'
-    """
-    return re.sub(r"[^A-Za-z0-9_]", "_", name) or "_"
+Cells: TypeAlias = Callable[[int, int, str, str], list[str]]
+"""Row, column and the two nodes of a cell -> its elements."""
 
 
-def number(value: float) -> str:
-    """A number with the 17 significant digits that give the same float again.
-
-    >>> number(0.1)
-    '1.0000000000000001e-01'
-    """
-    return f"{value:.16e}"
-
-
-def _resistors(assembly: Assembly, branch: Floats | None, dialect: Dialect) -> list[str]:
+def _elements(assembly: Assembly, ohms: list[str], cells: Cells, dialect: Dialect) -> list[str]:
     names = assembly.names()
     text = []
     elements = zip(
@@ -141,26 +153,76 @@ def _resistors(assembly: Assembly, branch: Floats | None, dialect: Dialect) -> l
         assembly.column.tolist(),
         assembly.tail.tolist(),
         assembly.head.tolist(),
-        assembly.resistance.tolist(),
+        ohms,
         strict=True,
     )
-    for kind, row, column, tail, head, ohms in elements:
-        name = _NAMES[KINDS[kind]](row, column)
-        parts = [(name, ohms)]
-        if branch is not None and KINDS[kind] == "cell":
-            cell = enumerate(branch[row, column].tolist())
-            parts = [(f"{name}_{k}", 1 / siemens) for k, siemens in cell if siemens > 0]
-        text += [dialect.resistor(n, names[tail], names[head], number(r)) for n, r in parts]
+    for kind, row, column, tail, head, value in elements:
+        a, b = names[tail], names[head]
+        if KINDS[kind] == "cell":
+            text += cells(row, column, a, b)
+        else:
+            text.append(dialect.resistor(_NAMES[KINDS[kind]](row, column), a, b, value))
     return text
 
 
 _NAMES: dict[str, Callable[[int, int], str]] = {
     "source": lambda row, column: f"s_{row}_{('left', 'right')[column]}",
     "word": lambda row, column: f"w_{row}_{column}",
-    "cell": lambda row, column: f"c_{row}_{column}",
     "bit": lambda row, column: f"b_{row}_{column}",
     "load": lambda row, column: f"l_{column}_{('top', 'bottom')[row]}",
 }
+
+
+def _plain_cells(crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect) -> Cells:
+    """Each cell as one resistor, or as all that are switched in."""
+    if branch is None:
+        siemens = crossbar.conductance[:, :, None]
+    else:
+        siemens = _branch(branch, crossbar.conductance)
+
+    def cell(row: int, column: int, a: str, b: str) -> list[str]:
+        name = f"c_{row}_{column}"
+        parts = [(f"{name}_{k}", g) for k, g in enumerate(siemens[row, column].tolist()) if g > 0]
+        if branch is None:
+            parts = [(name, siemens[row, column, 0])]
+        return [dialect.resistor(n, a, b, number(1 / g)) for n, g in parts]
+
+    return cell
+
+
+def _bank_cells(bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect) -> list[str]:
+    """Each cell as an instance of its bank, also where nothing is switched in yet."""
+    names, text = assembly.names(), []
+    word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
+    for i, row in enumerate(cell_parameters(bank, dialect)):
+        for j, parameters in enumerate(row):
+            ends = names[word[i][j]], names[bit[i][j]]
+            text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))
+    return text
+
+
+_WIRES = {
+    "source": "source_series",
+    "word": "word_wire",
+    "bit": "bit_wire",
+    "load": "load_series",
+}
+
+
+def _wire_parameters(
+    assembly: Assembly, ohms: list[str], dialect: Dialect
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Parameters for the kinds of wire that are all alike, and every element's ohms in them."""
+    parameters = []
+    ohms = list(ohms)
+    for kind, name in _WIRES.items():
+        members = np.flatnonzero(assembly.kind == KINDS.index(kind)).tolist()
+        values = {ohms[k] for k in members}
+        if len(values) == 1:
+            parameters.append((name, values.pop()))
+            for k in members:
+                ohms[k] = dialect.expression(name)
+    return parameters, ohms
 
 
 def _voltage(voltage: ArrayLike | None, lines: int) -> list[float]:
@@ -183,6 +245,15 @@ def _branch(branch: ArrayLike, conductance: Floats) -> Floats:
         raise SpecError(f"branch must have the shape ({lines}, {columns}, K), not {siemens.shape}")
     axes = ("word line", "bit line", "resistor")
     check_range(siemens, "branch", "S", axes, "0 is a resistor that is switched off")
+    _check_sum(siemens, conductance)
+    return siemens
+
+
+def _check_sum(siemens: Floats, conductance: Floats) -> None:
+    if siemens.shape[:2] != conductance.shape:
+        raise SpecError(
+            f"the bank must be one of {conductance.shape} cells, not of {siemens.shape[:2]}"
+        )
     total = siemens.sum(axis=2)
     bad = np.argwhere(np.abs(total - conductance) > _SUM_TOLERANCE * conductance)
     if len(bad):
@@ -191,4 +262,3 @@ def _branch(branch: ArrayLike, conductance: Floats) -> Floats:
             f"the resistors of a cell must add up to its conductance {conductance[i, j]} S, "
             f"not {total[i, j]} S at word line {i}, bit line {j}"
         )
-    return siemens

@@ -25,6 +25,9 @@ def run(
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="run the code that a pickled module carries")
     ] = False,
+    wire_aware: Annotated[
+        bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="replace the program if it exists")
     ] = False,
@@ -46,7 +49,7 @@ def run(
     )
     graph = xbar.read_model(model, read_shape(input_shape), arch=arch, trust_pickle=trust_pickle)
     with progress("tiles") as report:
-        program = xbar.compile(graph, chip, progress=report)
+        program = xbar.compile(graph, chip, wire_aware=wire_aware, progress=report)
     program.save(output, force=force)
     metrics = layer_metrics(program)
     content = {

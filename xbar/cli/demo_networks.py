@@ -9,6 +9,7 @@ out: training never sees them.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -99,14 +100,18 @@ def perceptron() -> nn.Module:
     from torch import nn
 
     return nn.Sequential(
-        nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 48), nn.ReLU(), nn.Linear(48, 10)
+        OrderedDict(
+            fc1=nn.Linear(64, 96),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(96, 48),
+            relu2=nn.ReLU(),
+            fc3=nn.Linear(48, 10),
+        )
     )
 
 
 def convolutional() -> nn.Module:
     """Two convolutions with batch norm and max pooling, three fully connected layers."""
-    from collections import OrderedDict
-
     from torch import nn
 
     return nn.Sequential(

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from xbar import __version__
-from xbar.errors import XbarError
+from xbar.errors import XbarError, printable
 
 VERBS = {
     "compile": "xbar.cli.compile",
@@ -58,7 +58,7 @@ class Verbs(TyperGroup):
             message = f"{error.filename or 'file'}: {error.strerror or error}"
         except KeyboardInterrupt:
             code, message = INTERRUPTED, "interrupted"
-        print("error:", " ".join(message.split()), file=sys.stderr)
+        print("error:", printable(" ".join(message.split())), file=sys.stderr)
         raise typer.Exit(code)
 
 

@@ -15,7 +15,7 @@ def run(
         Path | None, typer.Option("--output", "-o", help="the deck to write; else to stdout")
     ] = None,
     dialect: Annotated[str, typer.Option(help="whose input it is")] = "ngspice",
-    detail: Annotated[str, typer.Option(help="one element a cell, or one a resistor")] = "cell",
+    detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
     data: Annotated[
         Path | None, typer.Option(help=".npz whose first input drives the tile; else 1 V")
     ] = None,

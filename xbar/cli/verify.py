@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+
+if TYPE_CHECKING:
+    from xbar.compiler.program import Detail
 
 
 def run(
@@ -16,8 +19,8 @@ def run(
     tiles: Annotated[
         str | None, typer.Option(help="such as 0,3,7 or all; the first of each layer if not said")
     ] = None,
-    engine: Annotated[str, typer.Option(help="the SPICE engine")] = "ngspice",
-    detail: Annotated[str, typer.Option(help="one element a cell, or one a resistor")] = "cell",
+    engine: Annotated[str, typer.Option(help="ngspice or pyspice")] = "ngspice",
+    detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
     tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
     seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -61,10 +64,13 @@ def read_tiles(text: str | None, count: int) -> list[int] | None:
         raise SpecError(f"--tiles must be numbers such as 0,3,7 or all, not {text!r}") from error
 
 
-def read_detail(text: str) -> Literal["cell", "resistor"]:
+def read_detail(text: str) -> Detail:
     """A level of detail of a netlist."""
+    from xbar.compiler.program import Detail
     from xbar.errors import SpecError
 
-    if text not in ("cell", "resistor"):
-        raise SpecError(f"--detail must be cell or resistor, not {text!r}")
-    return "cell" if text == "cell" else "resistor"
+    for known in get_args(Detail):
+        if text == known:
+            detail: Detail = known
+            return detail
+    raise SpecError(f"--detail must be one of {', '.join(get_args(Detail))}, not {text!r}")

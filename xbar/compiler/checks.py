@@ -11,6 +11,7 @@ from xbar.compiler.mapping import DifferentialPair
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
+from xbar.subset.pair import MAX_ELEMENTS
 
 
 def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
@@ -60,10 +61,24 @@ def check_hardware(hardware: Hardware, mapping: DifferentialPair) -> None:
         SpecError: it has too few bit lines.
     """
     needed = mapping.bit_lines_per_column
-    if hardware.tile.bit_lines < needed:
+    if hardware.cells[1] < needed:
+        per_cell = hardware.bank.resistors if hardware.bank.layout == "columns" else 1
         raise SpecError(
-            f"tile.bit_lines must be at least {needed}, the lines of one differential pair, not "
-            f"{hardware.tile.bit_lines}"
+            f"tile.bit_lines must be at least {needed * per_cell}, the lines of one differential "
+            f"pair, not {hardware.tile.bit_lines}"
+        )
+
+
+def check_wire_aware(hardware: Hardware) -> None:
+    """Choosing subsets for the wires lists all sums of each cell's bank.
+
+    Raises:
+        SpecError: the banks are too large for that.
+    """
+    if hardware.bank.resistors > MAX_ELEMENTS:
+        raise SpecError(
+            f"bank.resistors must be at most {MAX_ELEMENTS} for wire-aware programming, not "
+            f"{hardware.bank.resistors}; leave it out, or take fewer resistors"
         )
 
 

@@ -3,20 +3,27 @@
 Once per network: the matrices are read and checked, and cut into blocks, one a tile.
 Once per tile, each independently of all others:
 
-    measure the banks ─► set_scales ─► choose_subsets ─► ProgrammedTile
+    measure the banks ─► set_scales ─► choose_subsets (─► correct_wires) ─► ProgrammedTile
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.compiler.checks import check_chip_size, check_hardware, check_matrices
+from xbar.compiler.checks import (
+    check_chip_size,
+    check_hardware,
+    check_matrices,
+    check_wire_aware,
+)
 from xbar.compiler.mapping import DifferentialPair, Floats
 from xbar.compiler.passes.choose_subsets import choose_subsets
+from xbar.compiler.passes.correct_wires import correct_wires
 from xbar.compiler.passes.set_scales import set_scales
 from xbar.compiler.placement import Block, cut
 from xbar.compiler.program import Program, ProgrammedTile
@@ -34,6 +41,7 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     chip: Chip | Hardware,
     *,
     seed: int | None = None,
+    wire_aware: bool = False,
     progress: Progress | None = None,
 ) -> Program:
     """Program a network onto a chip.
@@ -42,6 +50,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         source: the network (``xbar.read_model``), or matrices (outputs, inputs) by layer name.
         chip: the chip; or a design, of which one chip is sampled with ``seed``.
         seed: for a design only; 0 where nothing is said.
+        wire_aware: choose the subsets so that the weights are right with the tile's wires, not
+            without them; takes some exact solutions of each tile and banks of at most 16.
         progress: called after each tile with tiles done and tiles in all.
 
     Returns:
@@ -74,14 +84,17 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         )
     mapping = DifferentialPair()
     check_hardware(chip.hardware, mapping)
-    blocks = cut(matrices, chip.hardware.tile, mapping)
-    return _program(Program(chip, graph, matrices, ()), blocks, progress)
+    blocks = cut(matrices, chip.hardware, mapping)
+    if wire_aware:
+        check_wire_aware(chip.hardware)
+    return _program(Program(chip, graph, matrices, (), wire_aware), blocks, progress)
 
 
 def reprogram(program: Program, chip: Chip, progress: Progress | None = None) -> Program:
     """The same network on another chip of the same design, every subset chosen anew."""
     blocks = tuple(tile.block for tile in program.tiles)
-    return _program(Program(chip, program.graph, program.weights, ()), blocks, progress)
+    empty = Program(chip, program.graph, program.weights, (), program.wire_aware)
+    return _program(empty, blocks, progress)
 
 
 def _program(empty: Program, blocks: tuple[Block, ...], progress: Progress | None) -> Program:
@@ -89,13 +102,15 @@ def _program(empty: Program, blocks: tuple[Block, ...], progress: Progress | Non
     tiles = []
     for index, block in enumerate(blocks):
         weight = empty.weights[block.layer][block.group, block.columns, block.rows].T
-        tiles.append(program_tile(empty.chip, index, block, weight))
+        tiles.append(program_tile(empty.chip, index, block, weight, empty.wire_aware))
         if progress is not None:
             progress(len(tiles), len(blocks))
-    return Program(empty.chip, empty.graph, empty.weights, tuple(tiles))
+    return replace(empty, tiles=tuple(tiles))
 
 
-def program_tile(chip: Chip, index: int, block: Block, weight: Floats) -> ProgrammedTile:
+def program_tile(
+    chip: Chip, index: int, block: Block, weight: Floats, wire_aware: bool = False
+) -> ProgrammedTile:
     """One tile with a block's weights (inputs, outputs) on it."""
     mapping = DifferentialPair()
     on, stuck = chip.on(index), chip.stuck(index)
@@ -104,4 +119,5 @@ def program_tile(chip: Chip, index: int, block: Block, weight: Floats) -> Progra
     scale = set_scales(bank, weight)
     mask = np.zeros(on.shape, dtype=np.bool_)
     mask[cells] = mapping.mask(choose_subsets(bank, weight * scale))
-    return ProgrammedTile(index, block, mask, scale, weight, chip)
+    tile = ProgrammedTile(index, block, mask, scale, weight, chip)
+    return correct_wires(tile, bank) if wire_aware else tile

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.compiler.mapping import DifferentialPair
-from xbar.hardware.tile import Tile
+from xbar.hardware.spec import Hardware
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Block:
         group: which of its matrices; 0 unless it is a grouped convolution.
         inputs: first input and the one after the last; one word line each.
         outputs: first output and the one after the last; one column each.
-        word_line: where the first input lies.
-        bit_line: where the first output's first bit line lies.
+        word_line: row of cells on which the first input lies.
+        bit_line: column of cells on which the first output begins.
     """
 
     layer: str
@@ -60,19 +60,20 @@ class Block:
 
 
 def cut(
-    matrices: Mapping[str, NDArray[np.float64]], tile: Tile, mapping: DifferentialPair
+    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: DifferentialPair
 ) -> tuple[Block, ...]:
     """One block a tile: every matrix (G, outputs, inputs) cut to the tile's size.
 
     Blocks lie where wires cost least: next to the driven end of the word lines and to the sensed
     end of the bit lines.
     """
-    width = mapping.columns(tile.bit_lines)
+    tile, (height, bit_lines) = hardware.tile, hardware.cells
+    width = mapping.columns(bit_lines)
     blocks = []
     for layer, matrix in matrices.items():
         groups, outputs, inputs = matrix.shape
         for group in range(groups):
-            for rows in _even(inputs, tile.word_lines):
+            for rows in _even(inputs, height):
                 for columns in _even(outputs, width):
                     blocks.append(
                         Block(
@@ -80,7 +81,7 @@ def cut(
                             group,
                             rows,
                             columns,
-                            _near(tile.word_lines, rows, at_end=tile.sense == "bottom"),
+                            _near(height, rows, at_end=tile.sense == "bottom"),
                             mapping.bit_lines_per_column
                             * _near(width, columns, at_end=tile.drive == "right"),
                         )

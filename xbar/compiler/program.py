@@ -1,6 +1,8 @@
 """The program: which resistors are switched in, on which chip, for which network.
 
-Shapes: W word lines, B bit lines, K resistors a cell; R inputs and C outputs of a tile's block.
+Shapes: W x B cells of a tile, K resistors a cell; W' word lines and B' bit lines of its array (see
+``layout.py``; the same as W and B where a cell's resistors lie at one crossing); R inputs and C
+outputs of a tile's block.
 Units: siemens, and siemens per unit weight for scales.
 """
 
@@ -10,22 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.switches import SwitchedBank
+from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Block
 from xbar.errors import SpecError
+from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
 
 Floats = NDArray[np.float64]
 Readout: TypeAlias = Literal["ideal", "nodal"]
-Detail: TypeAlias = Literal["cell", "resistor"]
+Detail: TypeAlias = Literal["cell", "resistor", "bank"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,9 @@ class ProgrammedTile:
         scale: (C,) siemens that stand for a weight of one, by column.
         weight: (R, C) what was to be programmed.
         chip: what it is programmed on.
+        wire_errors: where it was programmed for its wires: the relative error of the effective
+            weights before, and after each round up to the best one. Empty where wires were
+            ignored.
     """
 
     index: int
@@ -47,18 +55,20 @@ class ProgrammedTile:
     scale: Floats
     weight: Floats
     chip: Chip
+    wire_errors: tuple[float, ...] = ()
 
     mapping = DifferentialPair()
 
-    @cached_property
+    @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each resistor as it is switched."""
+        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
         return self.chip.branch(self.index, self.mask)
 
-    @property
+    @cached_property
     def conductance(self) -> Floats:
         """(W, B) siemens of each cell."""
-        return self._crossbar.conductance
+        total: Floats = self.branch.sum(axis=-1)
+        return total
 
     @property
     def target(self) -> Floats:
@@ -67,8 +77,8 @@ class ProgrammedTile:
 
     @property
     def residual(self) -> Floats:
-        """(R, C) siemens achieved with ideal wires, minus target."""
-        return self.difference("ideal") - self.target
+        """(R, C) siemens achieved minus target; wires count where it was programmed for them."""
+        return self.difference("nodal" if self.wire_errors else "ideal") - self.target
 
     def crossbar(self) -> Crossbar:
         """The array with its wires, drivers and sense amplifiers."""
@@ -78,7 +88,7 @@ class ProgrammedTile:
     def _crossbar(self) -> Crossbar:
         tile = self.chip.hardware.tile
         return Crossbar(
-            self.branch.sum(axis=-1),
+            to_array(self.branch, self._layout),
             word_wire=tile.word_wire,
             bit_wire=tile.bit_wire,
             source=tile.source,
@@ -87,43 +97,64 @@ class ProgrammedTile:
             sense=tile.sense,
         )
 
+    @property
+    def _layout(self) -> Layout:
+        return self.chip.hardware.bank.layout
+
     def difference(self, readout: Readout) -> Floats:
-        """(R, C) siemens: differential current of each column per volt on each word line.
+        """(R, C) siemens: differential current of each column per volt on each row.
 
         With the "nodal" read-out these are the effective conductances, wires included.
         """
-        line = self._crossbar.transfer.T if readout == "nodal" else self.conductance
-        return self.mapping.difference(line[self.cells])
+        cell = self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
+        return self.mapping.difference(cell[self.cells])
+
+    def gain(self) -> Floats:
+        """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
+        effective, own = self._to_cells(self._crossbar.transfer.T), self.conductance
+        return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
     def noise_power(self, readout: Readout) -> Floats:
-        """(R, C) siemens²: sum of the squares of the resistors' conductances, both lines.
+        """(R, C) siemens²: sum of the squares of the resistors' conductances, both cells.
 
         Multiplied by the read noise's variance and the voltages' squares it gives a column's
-        current variance. For the "nodal" read-out each cell's share is attenuated as its current
-        is (first order in the noise).
+        current variance. For the "nodal" read-out each resistor's share is attenuated as its
+        current is (first order in the noise).
         """
-        power = (self.branch**2).sum(axis=-1)
+        branch = self.branch
+        power = to_array(branch**2, self._layout)
         if readout == "nodal":
-            conductance = self.conductance
+            crossing = to_array(branch, self._layout)
             gain = np.divide(
                 self._crossbar.transfer.T,
-                conductance,
-                out=np.zeros_like(conductance),
-                where=conductance > 0,
+                crossing,
+                out=np.zeros_like(crossing),
+                where=crossing > 0,
             )
             power = power * gain**2
-        return self.mapping.total(power[self.cells])
+        return self.mapping.total(self._to_cells(power)[self.cells])
+
+    def _to_cells(self, array: Floats) -> Floats:
+        return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
 
     @property
     def cells(self) -> tuple[slice, slice]:
-        """The word lines and bit lines that the block lies on."""
+        """The rows and columns of cells that the block lies on."""
         return self.block.lines, self.block.bit_lines(self.mapping)
 
     def voltage(self, inputs: Floats) -> Floats:
-        """(N, W) volts on all word lines, for volts (N, R) on the block's; the others at 0 V."""
-        full = np.zeros((len(inputs), self.chip.hardware.tile.word_lines))
+        """(N, W') volts on the word lines, for volts (N, R) on the block's rows; others at 0 V."""
+        full = np.zeros((len(inputs), self.chip.hardware.cells[0]))
         full[:, self.block.lines] = inputs
-        return full
+        return self.lines(full)
+
+    def lines(self, voltage: Floats) -> Floats:
+        """(N, W') volts on the word lines, for volts (N, W) on the rows of cells."""
+        return to_lines(voltage, self._layout, self.chip.hardware.bank.resistors)
+
+    def columns(self, current: Floats) -> Floats:
+        """(N, B) amperes of the columns of cells, for amperes (N, B') of the bit lines."""
+        return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
 
     def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
         """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell."""
@@ -150,18 +181,31 @@ class ProgrammedTile:
 
         Args:
             dialect: whose input it is.
-            voltage: (W,) volts on the word lines; 1 V on each where nothing is said.
-            detail: one resistor a "cell", or every "resistor" of the cell's bank.
+            voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
+            detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
+                subcircuit with its switches. Where a cell's resistors lie on lines of their own
+                the deck is the physical array, with a sense amplifier on each bit line.
         """
-        if detail not in ("cell", "resistor"):
-            raise SpecError(f"detail must be 'cell' or 'resistor', not {detail!r}")
+        if detail not in get_args(Detail):
+            raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
         return crossbar_netlist(
             self._crossbar,
             None if voltage is None else np.asarray(voltage, dtype=np.float64),
             dialect=dialect,
-            title=f"xbar tile {self.index}",
-            branch=self.branch if detail == "resistor" else None,
+            title=f"{self.block.layer} tile {self.index}",
+            branch=self._cells(detail),
         )
+
+    def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
+        """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
+        if detail == "bank":
+            on, off = self.chip.on(self.index), self.chip.off(self.index)
+            closed = self.chip.closed(self.index, self.mask)
+            return SwitchedBank(self._crossings(on), self._crossings(off), self._crossings(closed))
+        return self._crossings(self.branch) if detail == "resistor" else None
+
+    def _crossings(self, resistor: NDArray[Any]) -> NDArray[Any]:
+        return resistor if self._layout == "cell" else to_array(resistor, self._layout)[..., None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +217,14 @@ class Program:
         graph: the network; None where bare matrices were compiled.
         weights: by layer, (G, outputs, inputs): what was to be programmed.
         tiles: by index.
+        wire_aware: whether subsets were chosen for the tiles' wires.
     """
 
     chip: Chip
     graph: Graph | None
     weights: Mapping[str, Floats]
     tiles: tuple[ProgrammedTile, ...]
+    wire_aware: bool = False
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.

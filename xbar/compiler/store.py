@@ -52,6 +52,8 @@ def save_program(program: Program, path: Path, *, force: bool) -> None:
             "hardware": program.chip.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "blocks": [_block_to_json(tile.block) for tile in program.tiles],
+            "wire_aware": program.wire_aware,
+            "wire_errors": [list(tile.wire_errors) for tile in program.tiles],
             "network": _write_network(root, program),
         }
         _write_tiles(root.create_group("tiles"), program)
@@ -98,14 +100,15 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         ).astype(np.bool_)
         scale = arrays["tiles/scale"][index][: block.outputs[1] - block.outputs[0]]
         weight = weights[block.layer][block.group, block.columns, block.rows].T
-        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip))
-    return Program(chip, graph, weights, tuple(tiles))
+        errors = tuple(float(error) for error in manifest["wire_errors"][index])
+        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip, errors))
+    return Program(chip, graph, weights, tuple(tiles), bool(manifest["wire_aware"]))
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:
     if seed is not None:
         return Chip.sample(hardware, seed)
-    shape = (hardware.tile.word_lines, hardware.tile.bit_lines, hardware.bank.resistors)
+    shape = (*hardware.cells, hardware.bank.resistors)
     measured = {name: arrays[f"chip/{name}"] for name in ("on", "off", "stuck")}
     return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratio))
 
@@ -123,8 +126,8 @@ def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
 
 
 def _write_tiles(group: zarr.Group, program: Program) -> None:
-    tile = program.chip.hardware.tile
-    columns = tile.bit_lines // ProgrammedTile.mapping.bit_lines_per_column
+    word_lines, bit_lines = program.chip.hardware.cells
+    columns = ProgrammedTile.mapping.columns(bit_lines)
     count = len(program.tiles)
     packed = np.stack(
         [np.packbits(tile.mask, axis=-1, bitorder="little") for tile in program.tiles]
@@ -132,7 +135,7 @@ def _write_tiles(group: zarr.Group, program: Program) -> None:
     scale = np.zeros((count, columns))
     for row, programmed in zip(scale, program.tiles, strict=True):
         row[: len(programmed.scale)] = programmed.scale
-    together = max(1, CHUNK_CELLS // (tile.word_lines * tile.bit_lines))
+    together = max(1, CHUNK_CELLS // (word_lines * bit_lines))
     group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
     group.create_array("scale", data=scale)
 

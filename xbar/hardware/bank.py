@@ -11,7 +11,7 @@ K counts resistors per *cell*. A signed weight made by a differential pair has t
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from pydantic import Field, model_validator
 
 from xbar.errors import SpecError
 from xbar.hardware.base import Quantities, Quantity, Spec
+
+Layout: TypeAlias = Literal["cell", "columns", "rows"]
 
 UNIFORM_LIMIT = 1 / np.sqrt(3.0)
 
@@ -41,6 +43,9 @@ class Bank(Spec):
             perfect switch.
         stuck_open: share of resistors that never switch in.
         stuck_closed: share of resistors that never switch out.
+        layout: where the K resistors lie: at one crossing ("cell"), on K neighbouring bit lines
+            that are joined at the sense amplifier ("columns"), or on K neighbouring word lines
+            that are driven alike ("rows"). The last two take K lines of the tile for one.
 
     >>> Bank(resistors=3, nominal="10k", ratio=2).nominal_conductance
     array([1.0e-04, 5.0e-05, 2.5e-05])
@@ -54,6 +59,7 @@ class Bank(Spec):
     on_off_ratio: Quantity = Field(default=float("inf"), gt=1, allow_inf_nan=True)
     stuck_open: Quantity = Field(default=0.0, ge=0, le=1)
     stuck_closed: Quantity = Field(default=0.0, ge=0, le=1)
+    layout: Layout = "cell"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

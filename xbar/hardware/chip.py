@@ -5,7 +5,8 @@ A sampled chip stores nothing but its seed: the conductances of tile t are regen
 chip holds what was measured. Compiler, simulator and netlist ask the same chip, so what is
 simulated is what is exported.
 
-Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens.
+Shapes: W x B cells of a tile (a word line and a bit line each, see ``Bank.layout``), K resistors a
+cell. Units: siemens.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ class Chip:
             FileError: the file can't be read.
             SpecError: a value is not a conductance, or the shape is not the design's.
         """
-        tile, bank = hardware.tile, hardware.bank
-        shape = (tile.word_lines, tile.bit_lines, bank.resistors)
+        bank = hardware.bank
+        shape = (*hardware.cells, bank.resistors)
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
 
     @property
@@ -119,16 +120,19 @@ class Chip:
 
     def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
         """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        return np.where(self.closed(tile, mask), self.on(tile), self.off(tile))
+
+    def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(W, B, K) which resistors are in fact switched in under a switch mask (W, B, K)."""
         if mask.shape != self._shape:
             raise SpecError(f"a tile's mask must have shape {self._shape}, not {mask.shape}")
         stuck = self.stuck(tile)
-        closed = (mask & (stuck >= 0)) | (stuck > 0)
-        return np.where(closed, self.on(tile), self.off(tile))
+        closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
+        return closed
 
     @property
     def _shape(self) -> tuple[int, int, int]:
-        tile = self.hardware.tile
-        return (tile.word_lines, tile.bit_lines, self.hardware.bank.resistors)
+        return (*self.hardware.cells, self.hardware.bank.resistors)
 
     def _check(self, tile: int) -> None:
         limit = self.tiles if self.tiles is not None else 2**63

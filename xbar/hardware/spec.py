@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xbar.errors import FileError, SpecError
 from xbar.hardware.bank import Bank
@@ -43,6 +43,25 @@ class Hardware(Spec):
     dac: Converter | None = None
     adc: Converter | None = None
     variation: Variation = Field(default_factory=Variation)
+
+    @model_validator(mode="after")
+    def _tile_holds_a_bank(self) -> Self:
+        if min(self.cells) < 1:
+            lines = "bit" if self.bank.layout == "columns" else "word"
+            raise SpecError(
+                f"tile.{lines}_lines must be at least {self.bank.resistors}, the lines of one "
+                f"bank in layout {self.bank.layout!r}, not {getattr(self.tile, f'{lines}_lines')}"
+            )
+        return self
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(W, B) cells of a tile: its lines, fewer where a bank takes K of them."""
+        k, layout = self.bank.resistors, self.bank.layout
+        return (
+            self.tile.word_lines // (k if layout == "rows" else 1),
+            self.tile.bit_lines // (k if layout == "columns" else 1),
+        )
 
     @property
     def read_voltage(self) -> float:

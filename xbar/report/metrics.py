@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from xbar.compiler.program import Program
+from xbar.compiler.program import Program, ProgrammedTile
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class LayerMetrics:
         bits: effective bits of the weights: of the uniform quantiser over the layer's targets
             with the same mean-square error, log2(range / (sqrt(12) rms)), range = 2 max|target|;
             None where every target is met exactly.
+        wires_before: relative error of the effective weights, wires included, before they were
+            programmed for their wires, root mean square over tiles; None where wires were ignored.
+        wires_after: the same after.
     """
 
     name: str
@@ -31,6 +35,8 @@ class LayerMetrics:
     worst_residual: float
     rms_residual: float
     bits: float | None
+    wires_before: float | None = None
+    wires_after: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
@@ -48,7 +54,21 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
         bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None
         result.append(
             LayerMetrics(
-                name, len(tiles), int(weight.size), float(np.abs(residual).max()), rms, bits
+                name,
+                len(tiles),
+                int(weight.size),
+                float(np.abs(residual).max()),
+                rms,
+                bits,
+                *_wire_errors(tiles),
             )
         )
     return result
+
+
+def _wire_errors(tiles: Sequence[ProgrammedTile]) -> tuple[float | None, float | None]:
+    told = [tile.wire_errors for tile in tiles if tile.wire_errors]
+    if not told:
+        return None, None
+    before, after = (np.sqrt(np.mean([errors[i] ** 2 for errors in told])) for i in (0, -1))
+    return float(before), float(after)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xbar.compiler.program import Program
+from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.simulation.simulator import Result
 from xbar.simulation.verify import Verification
@@ -24,7 +25,7 @@ def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str
     for number, name in enumerate(head):
         grid.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*map(printable, row))
     stream = io.StringIO()
     Console(file=stream, width=WIDTH, markup=False, emoji=False, highlight=False).print(grid)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n") + "\n"
@@ -54,10 +55,14 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
             str(layer.weights),
             format_quantity(layer.worst_residual, "S"),
             _bits(layer.bits),
+            _wires(layer),
         ]
         for layer in metrics
     ]
-    return table(title, ["layer", "tiles", "weights", "worst residual", "bits"], rows)
+    head = ["layer", "tiles", "weights", "worst residual", "bits", "error by wires"]
+    if not program.wire_aware:
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    return table(title, head, rows)
 
 
 def result_text(result: Result) -> str:
@@ -93,6 +98,12 @@ def verification_text(verification: Verification) -> str:
     ]
     title = f"against {verification.engine}, tolerance {verification.tolerance:g} of full scale"
     return table(title, ["layer", "tile", "worst current error", ""], rows)
+
+
+def _wires(layer: LayerMetrics) -> str:
+    if layer.wires_before is None or layer.wires_after is None:
+        return "-"
+    return f"{100 * layer.wires_before:.3g} -> {100 * layer.wires_after:.3g} %"
 
 
 def _bits(bits: float | None) -> str:

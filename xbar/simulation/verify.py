@@ -82,11 +82,12 @@ def verify(
     Args:
         program: from ``xbar.compile``.
         tiles: their indices; the first tile of each layer where nothing is said.
-        engine: "ngspice".
+        engine: "ngspice", or "pyspice" for ngspice as a library within PySpice.
         inputs: (N, ...) network inputs: each tile is driven with the strongest activation vector
             that the first of them puts on it. None: random voltages from ``seed``.
         seed: of the random voltages.
-        detail: SPICE sees one resistor a "cell", or every "resistor" of its bank.
+        detail: SPICE sees one resistor a "cell", every "resistor" of its bank, or the "bank" as a
+            subcircuit with its switches.
         tolerance: largest relative error that passes.
         progress: called with tiles done and tiles in all.
 
@@ -95,14 +96,14 @@ def verify(
         ToolError: the engine is not installed.
         EngineError: the engine gave no usable answer.
     """
-    run = get_engine(engine)
+    simulator = get_engine(engine)
     chosen = _choose(program, tiles)
     vectors = None if inputs is None else activations(program, inputs)
     checks = []
     for tile in chosen:
         voltage = _voltage(tile, vectors, seed)
         ours = tile.crossbar().read(voltage[None])[0]
-        theirs = run(tile.netlist(engine, voltage, detail))
+        theirs = simulator.run(tile.netlist(simulator.dialect, voltage, detail))
         scale = float(np.abs(ours).max()) or 1.0
         error = float(np.abs(theirs - ours).max()) / scale
         checks.append(TileCheck(tile.index, tile.block.layer, error, error <= tolerance))
@@ -144,7 +145,9 @@ def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int)
         return tile_voltage(tile, vectors[tile.block.layer])
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
-    return rng.uniform(0.0, hardware.read_voltage, hardware.tile.word_lines)
+    volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])
+    lines: Floats = tile.lines(volts[None])[0]
+    return lines
 
 
 def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTile]:

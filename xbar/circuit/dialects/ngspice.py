@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xbar.circuit.dialects import lines
 from xbar.circuit.dialects.dialect import Dialect
 
 
@@ -12,28 +13,20 @@ def _header(title: str) -> list[str]:
     return [f"* {title}", ".options klu"]
 
 
-def _resistor(name: str, a: str, b: str, ohms: str) -> str:
-    return f"R{name} {a} {b} {ohms}"
-
-
-def _voltage_source(name: str, positive: str, negative: str, volts: str) -> str:
-    return f"V{name} {positive} {negative} dc {volts}"
-
-
-def _current(name: str) -> str:
-    return f"i(v{name})".lower()
-
-
 def _footer(currents: Sequence[str]) -> list[str]:
-    return [*(f".save {_current(name)}" for name in currents), ".op", ".end"]
+    return [*(f".save {lines.current(name)}" for name in currents), ".op", ".end"]
 
 
 NGSPICE = Dialect(
     name="ngspice",
     ground="0",
     header=_header,
-    resistor=_resistor,
-    voltage_source=_voltage_source,
+    resistor=lines.resistor,
+    voltage_source=lines.voltage_source,
     footer=_footer,
-    current=_current,
+    current=lines.current,
+    expression=lines.braces,
+    parameters=lines.global_parameters,
+    subcircuit=lines.subcircuit,
+    instance=lines.instance,
 )

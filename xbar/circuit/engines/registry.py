@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.circuit.engines import ngspice
+from xbar.circuit.engines import ngspice, pyspice
 from xbar.circuit.netlist import Netlist
 from xbar.errors import SpecError
 
-ENGINES: dict[str, Callable[[Netlist], NDArray[np.float64]]] = {
-    "ngspice": ngspice.run,
+
+@dataclass(frozen=True)
+class Engine:
+    """An external simulator.
+
+    Attributes:
+        name: what users call it.
+        dialect: of the netlists that it reads.
+        run: netlist -> the bit-line currents (B,) in amperes.
+    """
+
+    name: str
+    dialect: str
+    run: Callable[[Netlist], NDArray[np.float64]]
+
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine("ngspice", "ngspice", ngspice.run),
+        Engine("pyspice", "ngspice", pyspice.run),
+    )
 }
 
 
-def get_engine(name: str) -> Callable[[Netlist], NDArray[np.float64]]:
-    """The engine of that name: called with a netlist, it gives the bit-line currents (B,).
+def get_engine(name: str) -> Engine:
+    """The engine of that name.
 
     Raises:
         SpecError: there is no such engine.

@@ -64,6 +64,11 @@ class DirectSolver:
         known[: self.shape[0]] = voltage.T
         return self._factor.solve(known).T
 
+    def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W)."""
+        node = self.node_voltage(voltage)
+        return node[:, self.assembly.word_node], node[:, self.assembly.bit_node]
+
     def residual(self, node_voltage: Floats) -> Floats:
         """Relative violation (N,) of Kirchhoff's current law at node voltages (N, nodes)."""
         return self._factor.residual(node_voltage.T)

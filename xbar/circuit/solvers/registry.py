@@ -8,34 +8,42 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.circuit.assembly import Assembly
 from xbar.circuit.solvers.direct import DirectSolver
+from xbar.circuit.solvers.line_gradients import LineGradientsSolver
+from xbar.circuit.solvers.merge_tree import MergeTreeSolver
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
+Floats = NDArray[np.float64]
+
 
 class CrossbarSolver(Protocol):
     """A crossbar prepared for solving by one method."""
 
-    assembly: Assembly
-
-    def transfer(self) -> NDArray[np.float64]:
+    def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
 
-    def current(self, voltage: NDArray[np.float64]) -> NDArray[np.float64]:
+    def current(self, voltage: Floats) -> Floats:
         """Bit-line currents (N, B) for word-line voltages (N, W)."""
 
-    def node_voltage(self, voltage: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Voltages (N, nodes) of the assembly's nodes for word-line voltages (N, W)."""
 
-    def residual(self, node_voltage: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Relative violation (N,) of Kirchhoff's current law at node voltages (N, nodes)."""
+class VoltageSolver(CrossbarSolver, Protocol):
+    """A method that also finds the voltages inside."""
 
+    def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W)."""
+
+
+VOLTAGE_SOLVERS: dict[str, Callable[[Crossbar], VoltageSolver]] = {
+    "direct": DirectSolver,
+    "line-gradients": LineGradientsSolver,
+}
 
 SOLVERS: dict[str, Callable[[Crossbar], CrossbarSolver]] = {
-    "direct": DirectSolver,
+    **VOLTAGE_SOLVERS,
+    "merge-tree": MergeTreeSolver,
 }
 
 

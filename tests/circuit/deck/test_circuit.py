@@ -1,0 +1,226 @@
+"""A circuit that is read from a deck: closed forms, conservation laws, and what has no solution."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xbar
+from xbar.circuit.deck.circuit import Circuit
+from xbar.circuit.deck.hierarchy import FlatElement
+from xbar.errors import CircuitError
+
+
+def read(tmp_path, *lines):
+    path = tmp_path / "deck.cir"
+    path.write_text("\n".join(["* deck", *lines, ".end", ""]))
+    return xbar.read_spice(path)
+
+
+def solve(tmp_path, *lines):
+    return read(tmp_path, *lines).solve()
+
+
+def test_a_divider_divides_and_the_sources_current_flows_from_plus_through_it(tmp_path):
+    op = solve(tmp_path, "V1 In 0 10", "R1 in OUT 3k", "R2 out 0 1k")
+    assert op.voltage == pytest.approx({"0": 0.0, "in": 10.0, "out": 2.5}, rel=1e-14)
+    assert op.current == pytest.approx({"v1": -2.5e-3, "r1": 2.5e-3, "r2": 2.5e-3}, rel=1e-14)
+
+
+def test_a_resistors_current_flows_from_its_first_node_to_its_second(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "R1 a 0 1k", "R2 0 a 1k")
+    assert op.current["r1"] == -op.current["r2"] == 1e-3
+
+
+def test_a_current_source_drives_its_current_from_its_first_node_through_itself(tmp_path):
+    op = solve(tmp_path, "I1 0 a 2m", "R1 a 0 500")
+    assert op.voltage["a"] == pytest.approx(1.0, rel=1e-14)
+    assert op.current["i1"] == 2e-3
+
+
+def test_a_balanced_bridge_carries_nothing_across(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "R1 a b 1k", "R2 b 0 2k", "R3 a c 3k", "R4 c 0 6k", "R5 b c 1")
+    assert abs(op.current["r5"]) < 1e-16
+
+
+def test_a_resistor_of_zero_ohm_is_an_ideal_short_with_a_current(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "R1 a b 0", "R2 b c 1k", "R3 c d 0", "R4 d 0 1k", "R5 d d 0")
+    assert op.voltage["a"] == op.voltage["b"] == 1.0
+    assert op.voltage["c"] == op.voltage["d"]
+    assert op.current == pytest.approx(
+        {"v1": -5e-4, "r1": 5e-4, "r2": 5e-4, "r3": 5e-4, "r4": 5e-4, "r5": 0.0}, rel=1e-14
+    )
+
+
+def test_sources_in_a_chain_share_one_current_and_add_their_voltages(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "V2 b a 2", "V3 b c -3", "R1 c 0 6")
+    assert op.voltage["c"] == 6.0
+    assert [op.current[v] for v in ("v1", "v2", "v3")] == pytest.approx([-1, -1, 1], rel=1e-14)
+
+
+def test_sixteen_decades_of_resistance_in_one_deck_are_no_obstacle(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "R1 a b 1e-6", "R2 b c 1e10", "R3 c 0 1e-6", "R4 c d 1e10")
+    assert op.current["r3"] == pytest.approx(1e-10, rel=1e-9)
+    assert op.current["r1"] == pytest.approx(1e-10, rel=1e-9)
+    assert op.current["v1"] == pytest.approx(-1e-10, rel=1e-9)
+    assert op.current["r4"] == pytest.approx(0.0, abs=1e-20)
+
+
+# what has no solution -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["V1 a 0 1", "R1 a 0 1", "R2 b c 1", "R3 c d 1"], "node 0 .*'b', 'c', 'd' are not"),
+        (["V1 a b 1", "R1 a b 1"], "'a', 'b' are not"),
+        (["R1 a 0 1", "I1 0 b 1m"], "'b' is not"),
+        (["V1 a 0 1", "V2 a 0 1", "R1 a 0 1"], "no loop, and 'v2', 'v1' do"),
+        (["V1 a 0 1", "V2 a 0 2", "R1 a 0 1"], "no loop, and 'v2', 'v1' do"),
+        (["V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2"], "no loop, and .* do"),
+        (["V1 a a 1", "R1 a 0 1"], "no loop, and 'v1' do"),
+        (["V1 x 0 1", "V9 a x 1", "R1 a b 0", "R2 b a 0", "R3 a 0 1"], "no loop, and 'r2', 'r1'"),
+    ],
+)
+def test_a_circuit_without_one_solution_is_refused_by_the_names_of_its_parts(
+    tmp_path, lines, message
+):
+    with pytest.raises(CircuitError, match=message):
+        solve(tmp_path, *lines)
+
+
+def test_the_elements_of_a_long_loop_are_all_named(tmp_path):
+    with pytest.raises(CircuitError) as caught:
+        solve(tmp_path, "V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2", "V4 d b 1", "R9 d 0 1")
+    assert {
+        name for name in ("v1", "v2", "r1", "v3", "v4") if f"'{name}'" in str(caught.value)
+    } == {
+        "v1",
+        "v2",
+        "r1",
+        "v3",
+    }
+
+
+# conservation ---------------------------------------------------------------------------------
+
+
+@st.composite
+def circuits(draw):
+    """Connected and grounded: a tree of resistors, more resistors, and sources in chains."""
+    count = draw(st.integers(2, 8))
+    ohms = st.one_of(st.just(0.0), st.floats(1e-2, 1e6))
+    elements = []
+    for k in range(1, count):
+        value = draw(ohms)
+        elements.append(FlatElement(f"rt{k}", str(k), str(draw(st.integers(0, k - 1))), value))
+    for k in range(draw(st.integers(0, 6))):
+        a, b = draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))
+        elements.append(FlatElement(f"r{k}", str(a), str(b), draw(st.floats(1e-2, 1e6))))
+        elements.append(FlatElement(f"i{k}", str(b), str(a), draw(st.floats(-1e-2, 1e-2))))
+    for k in range(draw(st.integers(0, 3))):
+        at = str(draw(st.integers(0, count - 1)))
+        elements.append(FlatElement(f"v{k}", f"s{k}", at, draw(st.floats(-9, 9))))
+        elements.append(FlatElement(f"rv{k}", f"s{k}", "0", draw(st.floats(1e-2, 1e6))))
+    return Circuit(elements)
+
+
+@given(circuits())
+@settings(derandomize=True, deadline=None, max_examples=150)
+def test_current_and_power_are_conserved(circuit):
+    op = circuit.solve()
+    scale = max(map(abs, op.current.values()), default=0.0) + 1e-12
+    net = dict.fromkeys(op.voltage, 0.0)
+    power = volts = 0.0
+    for e in circuit.elements:
+        net[e.first] += op.current[e.name]
+        net[e.second] -= op.current[e.name]
+        drop = op.voltage[e.first] - op.voltage[e.second]
+        power += drop * op.current[e.name]
+        volts = max(volts, abs(drop))
+        if e.name[0] == "r" and e.first != e.second:
+            np.testing.assert_allclose(
+                drop, e.value * op.current[e.name], rtol=1e-6, atol=1e-9 * (1 + volts)
+            )
+    assert max(map(abs, net.values())) <= 1e-9 * scale
+    assert abs(power) <= 1e-9 * scale * (volts + 1e-12) * (1 + len(circuit.elements))
+
+
+@given(circuits(), circuits())
+@settings(derandomize=True, deadline=None, max_examples=40)
+def test_the_answer_does_not_depend_on_the_order_of_the_lines(circuit, other):
+    again = Circuit(circuit.elements[::-1]).solve()
+    once = circuit.solve()
+    scale = max(map(abs, once.voltage.values())) + 1e-12
+    for node, volts in once.voltage.items():
+        assert abs(again.voltage[node] - volts) <= 1e-9 * scale
+
+
+def exact_voltages(edges, nodes, known):
+    """Voltages in rational numbers: Gaussian elimination of Kirchhoff's law, nothing rounded."""
+    size = nodes - len(known)
+    rows = [[Fraction(0)] * (size + 1) for _ in range(size)]
+    for a, b, ohms in edges:
+        g = 1 / Fraction(ohms)
+        for here, there in ((a, b), (b, a)):
+            if here >= len(known):
+                rows[here - len(known)][here - len(known)] += g
+                if there >= len(known):
+                    rows[here - len(known)][there - len(known)] -= g
+                else:
+                    rows[here - len(known)][size] += g * known[there]
+    for k in range(size):
+        pivot = rows[k][k]
+        rows[k] = [x / pivot for x in rows[k]]
+        for j in range(size):
+            if j != k:
+                rows[j] = [x - rows[j][k] * y for x, y in zip(rows[j], rows[k], strict=True)]
+    return [*known, *(row[size] for row in rows)]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_currents_are_exact_to_1e_9_even_where_resistances_span_twelve_decades(seed):
+    rng = np.random.default_rng(seed)
+    nodes = int(rng.integers(3, 9))
+    edges = [(k, int(rng.integers(0, k))) for k in range(1, nodes)]
+    edges += [tuple(rng.choice(nodes, 2, replace=False).tolist()) for _ in range(nodes)]
+    edges = [(a, b, float(10 ** rng.uniform(-4, 8))) for a, b in edges]
+    elements = [FlatElement(f"r{k}", str(a), str(b), r) for k, (a, b, r) in enumerate(edges)]
+    op = Circuit([*elements, FlatElement("v1", "1", "0", 1.0)]).solve()
+    volts = exact_voltages(edges, nodes, [Fraction(0), Fraction(1)])
+    largest = max(abs(float((volts[a] - volts[b]) / Fraction(r))) for a, b, r in edges)
+    for k, (a, b, r) in enumerate(edges):
+        current = float((volts[a] - volts[b]) / Fraction(r))
+        assert op.current[f"r{k}"] == pytest.approx(current, rel=1e-9, abs=1e-18 * largest)
+
+
+# the resistors alone --------------------------------------------------------------------------
+
+
+def test_the_network_has_the_nodes_of_sources_and_ground_as_terminals(tmp_path):
+    circuit = read(tmp_path, "R1 a m 1k", "R2 m b 1k", "V1 a 0 1", "I1 b c 1", "R3 c 0 1k")
+    network = circuit.network
+    assert network.labels == ("0", "a", "b", "c", "m")
+    assert network.terminals == 4
+    expected = np.zeros((4, 4))
+    expected[[1, 2], [1, 2]] = 5e-4
+    expected[1, 2] = expected[2, 1] = -5e-4
+    expected[[0, 3], [0, 3]] = 1e-3
+    expected[0, 3] = expected[3, 0] = -1e-3
+    np.testing.assert_allclose(network.reduced, expected, rtol=1e-14)
+
+
+def test_nodes_that_a_short_joins_are_one_node_of_the_network(tmp_path):
+    network = read(tmp_path, "R1 a b 0", "R2 b c 1k", "R3 b a 0", "R4 c 0 1k", "R5 c c 7").network
+    assert network.labels == ("0", "a", "c")
+    assert network.effective_resistance("a", "0") == pytest.approx(2000.0)
+
+
+def test_the_network_of_a_deck_without_sources_has_ground_as_its_terminal(tmp_path):
+    network = read(tmp_path, "R1 a b 1", "R2 b 0 1").network
+    assert network.terminals == 1
+    assert read(tmp_path, "R1 a b 1").network.terminals == 0

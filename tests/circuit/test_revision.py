@@ -1,0 +1,103 @@
+"""Updating a few cells gives the transfer matrix that a fresh crossbar has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.solvers.revision import Revision
+
+WIRES = {"word_wire": 5.0, "bit_wire": 3.0, "source": 10.0, "load": 2.0}
+
+
+def assert_fresh(crossbar, relative=1e-10):
+    fresh = Crossbar(
+        crossbar.conductance,
+        crossbar.word_wire,
+        crossbar.bit_wire,
+        crossbar.source,
+        crossbar.load,
+        crossbar.drive,
+        crossbar.sense,
+    ).transfer
+    assert np.abs(crossbar.transfer - fresh).max() <= relative * fresh.max()
+
+
+def cells(seed, shape=(30, 40)):
+    return 10 ** np.random.default_rng(seed).uniform(-6, -3, shape)
+
+
+@pytest.mark.parametrize("drive", ["left", "right", "both"])
+@pytest.mark.parametrize("sense", ["bottom", "top", "both"])
+def test_opening_closing_and_changing_cells_again_and_again(drive, sense):
+    rng = np.random.default_rng(1)
+    crossbar = Crossbar(cells(0), **WIRES, drive=drive, sense=sense)
+    _ = crossbar.transfer
+    for _ in range(4):
+        place = rng.choice(1200, 4, replace=False)
+        crossbar = crossbar.update(place // 40, place % 40, rng.choice([0, 1e-4, 1e-2], 4))
+        assert crossbar._revision is not None
+        assert_fresh(crossbar)
+
+
+def test_ideal_wires_can_be_updated_too():
+    word = np.full((30, 40), 5.0)
+    word[:, ::3] = 0
+    crossbar = Crossbar(cells(0), word, 0.0, 0.0, 7.0)
+    _ = crossbar.transfer
+    assert_fresh(crossbar.update([1, 2], [3, 4], [0, 1e-2]))
+
+
+def test_a_whole_row_of_updates_between_two_looks_is_one_update():
+    crossbar = Crossbar(cells(2), **WIRES)
+    _ = crossbar.transfer
+    for j in range(5):
+        crossbar = crossbar.update(7, j, 2e-3)
+    assert_fresh(crossbar)
+
+
+def test_taking_an_update_back_gives_the_first_matrix():
+    crossbar = Crossbar(cells(3), **WIRES)
+    before = crossbar.transfer
+    after = crossbar.update(3, 4, 1e-2).update(3, 4, crossbar.conductance[3, 4])
+    assert np.array_equal(after.transfer, before)
+
+
+def test_many_changed_cells_are_a_fresh_start():
+    crossbar = Crossbar(cells(4), **WIRES)
+    _ = crossbar.transfer
+    place = np.arange(200)
+    changed = crossbar.update(place // 40, place % 40, 1e-3)
+    assert_fresh(changed, 1e-14)
+    assert changed._revision is None
+
+
+def test_an_update_that_would_lose_digits_is_a_fresh_start():
+    """A short between two far ends, taken away again, leaves a difference of nearly equal terms."""
+    short = cells(5)
+    short[0, 39] = 1e9
+    crossbar = Crossbar(short, **WIRES)
+    _ = crossbar.transfer
+    changed = crossbar.update(0, 39, 1e-6)
+    assert Revision(crossbar).transfer(changed.conductance) is None
+    assert_fresh(changed, 1e-14)
+
+
+def test_the_error_bound_holds():
+    rng = np.random.default_rng(6)
+    base = Crossbar(cells(6), **WIRES)
+    _ = base.transfer
+    for change in (1e-4, 1.0, 1e4):
+        place = rng.choice(1200, 3, replace=False)
+        changed = base.update(place // 40, place % 40, change)
+        found, bound = Revision(base).transfer(changed.conductance)
+        fresh = Crossbar(changed.conductance, **WIRES).transfer
+        assert np.abs(found - fresh).max() <= bound * fresh.max()
+
+
+def test_the_first_crossbar_does_not_change():
+    crossbar = Crossbar(cells(7), **WIRES)
+    before = crossbar.transfer.copy()
+    _ = crossbar.update(1, 1, 1e-2).transfer
+    assert np.array_equal(crossbar.transfer, before)

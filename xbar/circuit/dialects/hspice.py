@@ -1,0 +1,41 @@
+"""HSPICE and simulators that read its input: an operating point and its printed currents.
+
+HSPICE does not run in our tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xbar.circuit.dialects import lines
+from xbar.circuit.dialects.dialect import Dialect
+
+
+def _header(title: str) -> list[str]:
+    return [f"* {title}", ".option ingold=2 numdgt=10"]
+
+
+def _footer(currents: Sequence[str]) -> list[str]:
+    # .print needs an analysis that it belongs to: the first of the sources of 0 V stays at 0 V
+    wanted = [lines.current(name) for name in currents]
+    sweep = f".dc V{currents[0]} 0 0 1"
+    return [".op", sweep, lines.wrapped([".print dc", *wanted]), ".end"]
+
+
+def _expression(formula: str) -> str:
+    return f"'{formula}'"
+
+
+HSPICE = Dialect(
+    name="hspice",
+    ground="0",
+    header=_header,
+    resistor=lines.resistor,
+    voltage_source=lines.voltage_source,
+    footer=_footer,
+    current=lines.current,
+    expression=_expression,
+    parameters=lines.global_parameters,
+    subcircuit=lines.subcircuit,
+    instance=lines.instance,
+)

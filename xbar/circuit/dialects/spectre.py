@@ -1,0 +1,66 @@
+"""The dialect of Spectre, in its own language. Spectre does not run in our tests.
+
+Names keep the letters that SPICE gives them (R, V, X), so that a deck in one dialect can be
+compared with a deck in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xbar.circuit.dialects.dialect import Dialect, Parameters
+from xbar.circuit.dialects.lines import assignments, wrapped
+
+
+def _header(title: str) -> list[str]:
+    return [f"// {title}", "simulator lang=spectre"]
+
+
+def _resistor(name: str, a: str, b: str, ohms: str) -> str:
+    return f"R{name} ({a} {b}) resistor r={ohms}"
+
+
+def _voltage_source(name: str, positive: str, negative: str, volts: str) -> str:
+    return f"V{name} ({positive} {negative}) vsource dc={volts}"
+
+
+def _current(name: str) -> str:
+    return f"V{name}:p"
+
+
+def _footer(currents: Sequence[str]) -> list[str]:
+    return [wrapped(["save", *map(_current, currents)]), "point dc"]
+
+
+def _expression(formula: str) -> str:
+    return f"({formula})"
+
+
+def _parameters(parameters: Parameters) -> list[str]:
+    return [wrapped(["parameters", *assignments(parameters)])]
+
+
+def _subcircuit(
+    name: str, ports: Sequence[str], parameters: Parameters, elements: Sequence[str]
+) -> list[str]:
+    declared = _parameters(parameters) if parameters else []
+    return [f"subckt {name} ({' '.join(ports)})", *declared, *elements, f"ends {name}"]
+
+
+def _instance(name: str, nodes: Sequence[str], of: str, parameters: Parameters) -> str:
+    return wrapped([f"X{name} ({' '.join(nodes)}) {of}", *assignments(parameters)])
+
+
+SPECTRE = Dialect(
+    name="spectre",
+    ground="0",
+    header=_header,
+    resistor=_resistor,
+    voltage_source=_voltage_source,
+    footer=_footer,
+    current=_current,
+    expression=_expression,
+    parameters=_parameters,
+    subcircuit=_subcircuit,
+    instance=_instance,
+)

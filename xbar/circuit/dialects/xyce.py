@@ -1,0 +1,48 @@
+"""The dialect of Xyce: a sweep of one point, printed as CSV. Xyce does not run in our tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xbar.circuit.dialects import lines
+from xbar.circuit.dialects.dialect import Dialect, Parameters
+
+
+def _header(title: str) -> list[str]:
+    return [f"* {title}"]
+
+
+def _footer(currents: Sequence[str]) -> list[str]:
+    # .print needs an analysis that it belongs to: the first of the sources of 0 V stays at 0 V
+    wanted = [lines.current(name) for name in currents]
+    sweep = f".dc V{currents[0]} 0 0 1"
+    return [sweep, lines.wrapped([".print dc format=csv precision=16", *wanted]), ".end"]
+
+
+def _announced(parameters: Parameters) -> Parameters:
+    return [("PARAMS: " + name if k == 0 else name, v) for k, (name, v) in enumerate(parameters)]
+
+
+def _subcircuit(
+    name: str, ports: Sequence[str], parameters: Parameters, elements: Sequence[str]
+) -> list[str]:
+    return lines.subcircuit(name, ports, _announced(parameters), elements)
+
+
+def _instance(name: str, nodes: Sequence[str], of: str, parameters: Parameters) -> str:
+    return lines.instance(name, nodes, of, _announced(parameters))
+
+
+XYCE = Dialect(
+    name="xyce",
+    ground="0",
+    header=_header,
+    resistor=lines.resistor,
+    voltage_source=lines.voltage_source,
+    footer=_footer,
+    current=lines.current,
+    expression=lines.braces,
+    parameters=lines.global_parameters,
+    subcircuit=_subcircuit,
+    instance=_instance,
+)

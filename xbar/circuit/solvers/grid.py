@@ -1,0 +1,62 @@
+"""A crossbar in the one form that the fast solvers work on: driven at the left, read at the bottom.
+
+    driver ──word[i, 0]──●──word[i, 1]──● … ●──right[i]── driver     (right: only with drive "both")
+                         │ cells[i, j]
+                         ●  bit[i, j] leads from here towards the bottom; top[j] from the top end
+
+Sources and loads are part of the outer segments. Another drive or sense is a mirror image. Wires
+are kept as resistances, so that 0 ohm is a number like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xbar.circuit.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A crossbar driven at the left (or both ends) and read at the bottom (or both ends).
+
+    Attributes:
+        cells: (W, B) siemens.
+        word: (W, B) ohms of the segment to the left of each cell; the first includes the source.
+        bit: (W, B) ohms of the segment below each cell; the last includes the load.
+        right: (W,) ohms from the last cell to the driver; None if not driven there.
+        top: (B,) ohms from the first cell to the sense amplifier; None if not read there.
+        rows: the slice that takes word lines between this form and the crossbar's.
+        columns: the same for bit lines.
+    """
+
+    cells: Floats
+    word: Floats
+    bit: Floats
+    right: Floats | None
+    top: Floats | None
+    rows: slice
+    columns: slice
+
+
+def as_grid(crossbar: Crossbar) -> Grid:
+    """The crossbar in the solvers' form."""
+    lines, columns = crossbar.conductance.shape
+    across = slice(None, None, -1 if crossbar.drive == "right" else 1)
+    down = slice(None, None, -1 if crossbar.sense == "top" else 1)
+    source, load = crossbar.source[down], crossbar.load[across]
+    word = np.ascontiguousarray(crossbar.word_wire[down, across])
+    bit = np.ascontiguousarray(crossbar.bit_wire[down, across])
+    right = word[:, -1] + source if crossbar.drive == "both" else None
+    top = bit[0] + load if crossbar.sense == "both" else None
+    word, bit = np.array(word[:, :columns]), np.array(bit[-lines:])
+    word[:, 0] += source
+    bit[-1] += load
+    cells = np.ascontiguousarray(crossbar.conductance[down, across])
+    return Grid(cells, word, bit, right, top, down, across)

@@ -1,0 +1,186 @@
+"""Kernels that join two blocks of a crossbar at their shared nodes.
+
+A block is (siemens, ports, sides): siemens (q, q) between its q nodes, of which entries above the
+diagonal are read; ports, the node of each position along its left, right, top and bottom side one
+after the other; sides, how many positions each side has. A line that is ideal all through a block
+has the same node on both sides, and a side that leads nowhere has no positions.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+from xbar.circuit.solvers.jit import Floats, Ints, jit
+
+Block: TypeAlias = tuple[Floats, Ints, Ints]
+Equations: TypeAlias = tuple[Floats, Floats, Floats, Ints, Ints]
+
+LEFT, RIGHT, TOP, BOTTOM = 0, 1, 2, 3
+
+
+@jit
+def join(first: Block, second: Block, stacked: bool) -> Equations:
+    """The equations of two blocks whose shared nodes, and all that no side needs, are to go.
+
+    Args:
+        first: the block to the left, or above.
+        second: the block to the right, or below.
+        stacked: whether the second is below.
+
+    Returns:
+        The matrix (s, s) of the nodes to eliminate, above and on the diagonal; the siemens (s, q)
+        from those to the nodes that stay and (q, q) among the latter; the ports and sides of the
+        joined block, whose nodes are numbered in the order of its ports.
+    """
+    siemens, ports, sides = first
+    others, other_ports, other_sides = second
+    node = len(siemens) + np.arange(len(others))
+    mine, theirs = (BOTTOM, TOP) if stacked else (RIGHT, LEFT)
+    start, begin = sides[:mine].sum(), other_sides[:theirs].sum()
+    for k in range(sides[mine]):
+        node[other_ports[begin + k]] = ports[start + k]
+    joined, counts = _joined_ports(first, second, node, stacked)
+    return _equations(siemens, others, node, joined, counts)
+
+
+@jit
+def reduce(block: Block) -> Equations:
+    """The same for one block alone, of which the nodes go that are no port."""
+    nothing = np.zeros((0, 0))
+    return _equations(block[0], nothing, np.zeros(0, np.int64), block[1], block[2])
+
+
+@jit
+def _equations(
+    siemens: Floats, others: Floats, node: Ints, joined: Ints, counts: Ints
+) -> Equations:
+    mine = len(siemens)
+    place = np.full(mine + len(others), -1)
+    place[joined] = -2
+    gone = 0
+    for k in range(len(place)):  # those that go come first
+        if place[k] == -1 and (k < mine or node[k - mine] == k):
+            place[k] = gone
+            gone += 1
+    stay = 0
+    for k in joined:
+        if place[k] == -2:
+            place[k] = gone + stay
+            stay += 1
+    matrix, across, among = np.zeros((gone, gone)), np.zeros((gone, stay)), np.zeros((stay, stay))
+    _scatter(siemens, place[:mine], matrix, across, among)
+    _scatter(others, place[node], matrix, across, among)
+    for i in range(gone):
+        matrix[i, i] += across[i].sum()
+        for j in range(i + 1, gone):
+            g = matrix[i, j]
+            matrix[i, i] += g
+            matrix[j, j] += g
+            matrix[i, j] = -g
+    return matrix, across, among, place[joined] - gone, counts
+
+
+@jit
+def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tuple[Ints, Ints]:
+    """The joined block's positions (nodes of the first, or by ``node`` of the second), and sides.
+
+    Across the joint each side is the first's; along it the first's is followed by the second's.
+    """
+    ports, sides = first[1], first[2]
+    other_ports, other_sides = node[second[1]], second[2]
+    joined = np.empty(len(ports) + len(other_ports), np.int64)
+    counts = np.zeros(4, np.int64)
+    size, start, begin = 0, 0, 0
+    for side in range(4):
+        along = (side >= TOP) != stacked
+        outer_first = side in (LEFT, TOP)
+        if along or outer_first:
+            n = sides[side]
+            joined[size : size + n] = ports[start : start + n]
+            size, counts[side] = size + n, counts[side] + n
+        if along or not outer_first:
+            n = other_sides[side]
+            joined[size : size + n] = other_ports[begin : begin + n]
+            size, counts[side] = size + n, counts[side] + n
+        start += sides[side]
+        begin += other_sides[side]
+    return joined[:size], counts
+
+
+@jit
+def _scatter(siemens: Floats, place: Ints, matrix: Floats, across: Floats, among: Floats) -> None:
+    """Add a block's siemens at its nodes' new places, run by run of neighbouring places."""
+    s, q = len(matrix), len(place)
+    runs = np.empty(q + 1, np.int64)
+    count = 0
+    for k in range(q):
+        if k == 0 or place[k] != place[k - 1] + 1 or place[k] == s:
+            runs[count] = k
+            count += 1
+    runs[count] = q
+    for u in range(count):
+        for v in range(u, count):
+            rows, columns = (runs[u], runs[u + 1]), (runs[v], runs[v + 1])
+            x, y = place[rows[0]], place[columns[0]]
+            turned = x > y
+            x, y = min(x, y), max(x, y)
+            goal = among if x >= s else (matrix if y < s else across)
+            x, y = x - (s if x >= s else 0), y - (s if y >= s else 0)
+            if turned:
+                _add_turned(siemens, rows, columns, goal, x, y)
+            else:
+                _add(siemens, rows, columns, goal, x, y)
+
+
+@jit
+def _add(
+    siemens: Floats, rows: tuple[int, int], columns: tuple[int, int], goal: Floats, x: int, y: int
+) -> None:
+    """Add siemens[rows, columns] to goal from (x, y) on."""
+    for i in range(rows[1] - rows[0]):
+        start = i + 1 if rows[0] == columns[0] else 0
+        source, sink = siemens[rows[0] + i], goal[x + i]
+        for j in range(start, columns[1] - columns[0]):
+            sink[y + j] += source[columns[0] + j]
+
+
+@jit
+def _add_turned(
+    siemens: Floats, rows: tuple[int, int], columns: tuple[int, int], goal: Floats, x: int, y: int
+) -> None:
+    """Add the transpose of siemens[rows, columns] to goal from (x, y) on, 8 rows at a time."""
+    n, m = rows[1] - rows[0], columns[1] - columns[0]
+    for i0 in range(0, n, 8):
+        for j in range(m):
+            sink = goal[x + j]
+            for i in range(i0, min(i0 + 8, n)):
+                sink[y + i] += siemens[rows[0] + i, columns[0] + j]
+
+
+@jit
+def star_mesh(matrix: Floats, across: Floats) -> None:
+    """Multiply ``across`` by the inverse Cholesky factor of a matrix, without any difference.
+
+    Eliminating a node adds g_ip g_jp / sum_k g_pk between each two of its neighbours, so the
+    diagonal is never needed.
+
+    Args:
+        matrix: (s, s) as `join` gives it; destroyed.
+        across: (s, q) siemens, written.
+    """
+    n, m = across.shape
+    for p in range(n):
+        degree = across[p].sum() - matrix[p, p + 1 :].sum()
+        scale = 1 / np.sqrt(degree) if degree > 0 else 0.0
+        for j in range(m):
+            across[p, j] *= scale
+        for j in range(p + 1, n):
+            matrix[p, j] *= scale
+        for i in range(p + 1, n):
+            factor = matrix[p, i]
+            for j in range(i + 1, n):
+                matrix[i, j] -= factor * matrix[p, j]
+            for j in range(m):
+                across[i, j] -= factor * across[p, j]

@@ -1,0 +1,64 @@
+"""How well voltages obey Kirchhoff's current law, at any wires, ideal ones included."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xbar.circuit.solvers.grid import Grid
+from xbar.circuit.solvers.jit import Floats, jit
+
+
+def residual(grid: Grid, voltage: Floats, word: Floats, bit: Floats) -> float:
+    """The largest net current into any node, relative to the largest current anywhere.
+
+    Nodes that an ideal wire joins are one node.
+
+    Args:
+        grid: the crossbar.
+        voltage: (W,) volts of the drivers; this and the next two in the order of the crossbar.
+        word: (W, B) volts.
+        bit: (W, B) volts.
+    """
+    word, bit = word[grid.rows, grid.columns], bit[grid.rows, grid.columns]
+    through = np.ascontiguousarray(grid.cells * (word - bit))
+    lines, columns = through.shape
+    right = np.full(lines, np.inf) if grid.right is None else grid.right
+    top = np.full(columns, np.inf) if grid.top is None else grid.top
+    drive, ground = np.array(voltage[grid.rows]), np.zeros(columns)
+    by_word = _excess(np.array(word), grid.word, drive, right, through)
+    up = [np.ascontiguousarray(a[::-1].T) for a in (bit, grid.bit, -through)]
+    by_bit = _excess(up[0], up[1], ground, top, up[2])
+    largest = max(by_word[1], by_bit[1])
+    return max(by_word[0], by_bit[0]) / largest if largest else 0.0
+
+
+@jit
+def _excess(
+    volts: Floats, ohms: Floats, end: Floats, far: Floats, out: Floats
+) -> tuple[float, float]:
+    """The largest net current into a node of any line, and the largest current.
+
+    Args:
+        volts: (L, n) of the nodes, from the terminal on.
+        ohms: (L, n) of the segment before each node.
+        end: (L,) volts of the terminal at one end or both.
+        far: (L,) ohms from the last node to the terminal; infinite for none.
+        out: (L, n) amperes that leave each node through its cell.
+    """
+    worst = largest = 0.0
+    lines, n = volts.shape
+    for i in range(lines):
+        net, free, before, r = 0.0, True, end[i], ohms[i, 0]
+        for j in range(n + 1):
+            here = volts[i, j] if j < n else end[i]
+            if r > 0:  # the nodes so far are complete, unless the terminal is among them
+                current = (before - here) / r
+                if not free:
+                    worst = max(worst, abs(net - current))
+                largest = max(largest, abs(current))
+                net, free = current, False
+            if j < n:
+                net -= out[i, j]
+                largest = max(largest, abs(out[i, j]))
+                before, r = here, (ohms[i, j + 1] if j + 1 < n else far[i])
+    return worst, largest

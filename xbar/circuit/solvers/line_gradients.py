@@ -1,0 +1,244 @@
+"""Single inputs, node voltages and IR drop by line-preconditioned conjugate gradients.
+
+The word lines are eliminated exactly, each by one tridiagonal solve. What remains is a system for
+the bit-line voltages, (T + G) x - G (Tw + G)^-1 G x = c, of which T + G, the bit lines alone, is
+the preconditioner: tridiagonal solves again. Mild wires need a few steps; the number grows like
+n sqrt(wire resistance x conductance). The steps stop when the residual's natural norm (the power
+that the unbalanced currents would take) has fallen by the tolerance; then word lines and bit lines
+are each solved once more, and must agree with the result.
+
+M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res.
+Nat. Bur. Standards 49 (1952); line preconditioning: P. Concus, G. H. Golub, G. Meurant, "Block
+preconditioning for the conjugate gradient method", SIAM J. Sci. Stat. Comput. 6 (1985).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.circuit.arrays import frozen
+from xbar.circuit.solvers.grid import Grid, as_grid
+from xbar.circuit.solvers.jit import LANES
+from xbar.circuit.solvers.ladders import (
+    Factor,
+    Shape,
+    conjugate_gradients,
+    factorise,
+    largest_change,
+    solve_bits,
+    solve_words,
+)
+from xbar.circuit.solvers.memory import check_memory
+from xbar.errors import SolverError, SpecError
+
+if TYPE_CHECKING:
+    from xbar.circuit.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+
+TOLERANCE = 1e-12
+_MOST = 10_000
+_DRIFT = 1e-9  # what solving the lines once more may change, relative to the largest voltage
+_BYTES_PER_CELL = 140  # six vectors, the factor and the wires
+
+
+@dataclass(frozen=True, eq=False)
+class LineSolution:
+    """Voltages and currents of a crossbar for N inputs, and what they took.
+
+    Attributes:
+        word: (N, W, B) volts at the word line's side of each cell.
+        bit: (N, W, B) volts at the bit line's side.
+        current: (N, B) amperes into the sense amplifiers.
+        residual: (N,) the change of any bit-line voltage when all lines are solved once more,
+            relative to the largest voltage.
+        steps: (N,) conjugate-gradient steps.
+    """
+
+    word: Floats
+    bit: Floats
+    current: Floats
+    residual: Floats
+    steps: NDArray[np.int64]
+
+
+class LineGradientsSolver:
+    """A crossbar prepared for conjugate gradients: both families of lines factorised.
+
+    Handles every crossbar, ideal wires included. The workspace is about 140 bytes per cell.
+
+    Args:
+        crossbar: the crossbar.
+        tolerance: fall of the residual's natural norm at which to stop. 1e-10 gives currents to
+            about 1e-9 of the largest in the worst cases seen, usually far better.
+        most: conjugate-gradient steps allowed for all inputs of one call together.
+
+    Raises:
+        SpecError: the tolerance can't be met or means nothing.
+        SolverError: the array does not fit into this machine's memory.
+    """
+
+    def __init__(self, crossbar: Crossbar, tolerance: float = TOLERANCE, most: int = _MOST) -> None:
+        if not 1e-15 <= tolerance < 1:
+            raise SpecError(f"tolerance must be from 1e-15 to below 1, not {tolerance}")
+        self.shape = crossbar.conductance.shape
+        self.tolerance, self.most = tolerance, most
+        check_memory(_BYTES_PER_CELL * crossbar.conductance.size, self.shape)
+        self.grid: Grid = as_grid(crossbar)
+        lines, columns = self.shape
+        # a pitch that is no multiple of 512 bytes spreads rows over all sets of the cache
+        pitch = -(-columns // LANES) * LANES
+        self._layout: Shape = lines, columns, pitch + LANES * (pitch % 64 == 0)
+        self._rows = -(-lines // LANES) * LANES
+
+    @cached_property
+    def _prepared(self) -> tuple[Factor, Floats]:
+        """The factor, and six vectors to work in, the last but one being free between calls."""
+        grid, (lines, columns, pitch) = self.grid, self._layout
+        # one piece of memory: the allocator then keeps it at hand for the next crossbar
+        memory = np.empty((12, self._rows * pitch))
+        cells, f, h, flat, f_bit, h_bit = memory[:6]
+        work = memory[6:]
+        work[:] = 0.0
+        flat[:] = 0.0
+        self._cut(flat)[:] = grid.cells
+        self._cut(work[0])[:] = grid.word
+        self._cut(work[1])[:] = grid.bit
+        right, top = np.full(self._rows, np.inf), np.full(pitch, np.inf)
+        if grid.right is not None:
+            right[:lines] = grid.right
+        if grid.top is not None:
+            top[:columns] = grid.top
+        factor = (cells, f, h, flat, f_bit, h_bit)
+        factorise((work[0], work[1], right, top), factor, self._layout)
+        work[:2] = 0.0
+        return factor, work
+
+    def transfer(self) -> Floats:
+        """Bit-line current per volt on each word line, (B, W) siemens.
+
+        Raises:
+            SolverError: the tolerance was not reached.
+        """
+        return np.ascontiguousarray(self.current(np.eye(self.shape[0])).T)
+
+    def current(self, voltage: Floats) -> Floats:
+        """Bit-line currents (N, B) for word-line voltages (N, W).
+
+        Raises:
+            SolverError: the tolerance was not reached.
+        """
+        current = np.empty((len(voltage), self.shape[1]))
+        left = self.most
+        for n, volts in enumerate(voltage):
+            _, _, current[n], _, steps = self._solve(volts, None, left)
+            left -= steps
+        return current
+
+    def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W).
+
+        Raises:
+            SolverError: the tolerance was not reached.
+        """
+        solution = self.solve(voltage)
+        return solution.word, solution.bit
+
+    def solve(self, voltage: Floats, inject: Floats | None = None) -> LineSolution:
+        """Everything for word-line voltages (N, W), with currents put in at the cells.
+
+        Args:
+            voltage: (N, W) volts.
+            inject: (N, W, B) amperes that a source beside each cell drives from its word line to
+                its bit line.
+
+        Raises:
+            SolverError: the tolerance was not reached.
+        """
+        count = len(voltage)
+        word, bit = np.empty((2, count, *self.shape))
+        current, residual = np.empty((count, self.shape[1])), np.empty(count)
+        steps = np.empty(count, dtype=np.int64)
+        left = self.most
+        for n, volts in enumerate(voltage):
+            word[n], bit[n], current[n], residual[n], steps[n] = self._solve(
+                volts, None if inject is None else inject[n], left
+            )
+            left -= int(steps[n])
+        return LineSolution(*map(frozen, (word, bit, current, residual, steps)))
+
+    def _solve(
+        self, voltage: Floats, inject: Floats | None, most: int
+    ) -> tuple[Floats, Floats, Floats, float, int]:
+        grid, layout, (factor, work) = self.grid, self._layout, self._prepared
+        lines, columns, pitch = layout
+        source = np.zeros(0) if inject is None else self._pad(inject[grid.rows, grid.columns])
+        volts, still = np.zeros((2, self._rows))
+        volts[:lines] = voltage[grid.rows]
+        drive = (still, volts) if grid.right is None else (volts, still)
+        right, bit, word, x = work[0], work[1], work[3], work[5]
+        out = np.empty(pitch)
+        x[:] = 0.0
+        solve_words(factor, layout, drive, x, source, word)
+        _cell_current(factor[3], word, source, right)
+        steps, ratio = conjugate_gradients(factor, layout, work, self.tolerance, most)
+        if not ratio <= self.tolerance:
+            raise SolverError(
+                f"conjugate gradients must reduce the residual to {self.tolerance:g}, and stopped "
+                f"at {ratio:.1e} after {steps} steps; take the transfer matrix (solver "
+                f"merge-tree), allow more steps, or ask for less"
+            )
+        solve_words(factor, layout, drive, x, source, word)
+        _cell_current(factor[3], word, source, right)
+        solve_bits(factor, layout, right, bit, out)
+        residual = self._check(x, bit, word)
+        word_volts, bit_volts = self._cut(word), self._cut(bit)
+        current = out[:columns]
+        if grid.top is not None:
+            current = self._both_ends(current, word_volts, bit_volts, inject)
+        cut = (grid.rows, grid.columns)
+        return word_volts[cut], bit_volts[cut], current[grid.columns], residual, steps
+
+    def _both_ends(self, lower: Floats, word: Floats, bit: Floats, inject: Floats | None) -> Floats:
+        """Currents (B,) of both ends of each bit line."""
+        top = self.grid.top
+        assert top is not None
+        upper = np.divide(bit[0], top, out=np.zeros_like(top), where=top > 0)
+        # behind an ideal top end there is no voltage to tell: all that the cells give arrives
+        through = self.grid.cells[:, top == 0] * (word - bit)[:, top == 0]
+        current = np.asarray(lower + upper)
+        current[top == 0] = through.sum(axis=0)
+        if inject is not None:
+            current[top == 0] += inject[:, self.grid.columns][:, top == 0].sum(axis=0)
+        return current
+
+    def _check(self, x: Floats, bit: Floats, word: Floats) -> float:
+        """How far the bit lines, solved once more, are from the result; too far is an error."""
+        drift = largest_change(x, bit, word, self._layout)
+        if not drift <= max(_DRIFT, self.tolerance):
+            raise SolverError(
+                f"the voltages must agree to {_DRIFT:g} when the lines are solved once more, and "
+                f"differ by {drift:.1e}: the resistances span too wide a range for conjugate "
+                f"gradients; take the transfer matrix (solver merge-tree)"
+            )
+        return drift
+
+    def _pad(self, array: Floats) -> Floats:
+        padded = np.zeros((self._rows, self._layout[2]))
+        padded[: self.shape[0], : self.shape[1]] = array
+        return padded.reshape(-1)
+
+    def _cut(self, flat: Floats) -> Floats:
+        return flat.reshape(self._rows, -1)[: self.shape[0], : self.shape[1]]
+
+
+def _cell_current(cells: Floats, word: Floats, source: Floats, out: Floats) -> None:
+    """Amperes into the bit lines if they were at 0 V."""
+    np.multiply(cells, word, out=out)
+    if len(source):
+        out += source

@@ -1,0 +1,146 @@
+"""The transfer matrix after a few cells have changed, from the one before: Woodbury's formula.
+
+A cell whose conductance rises by dG carries the additional current x = dG v. Seen from the
+crossbar before, that is a source beside the cell. With
+
+    C (E, W) volts across each changed cell per volt at each driver,
+    U (B, E) amperes into each amplifier per ampere of a source beside a changed cell,
+    R (E, E) minus the volts across each changed cell per ampere of each such source,
+
+x = (1 + dG R)^-1 dG C V and the transfer matrix becomes T + U (1 + dG R)^-1 dG C. By reciprocity
+the drivers' currents for a source are C. So one solution by conjugate gradients per changed cell
+gives all three. M. A. Woodbury, "Inverting modified matrices", Princeton University (1950).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.circuit.solvers.choice import steps_worth
+from xbar.circuit.solvers.line_gradients import LineGradientsSolver
+from xbar.errors import SolverError
+
+if TYPE_CHECKING:
+    from xbar.circuit.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_STEPS = 4  # conjugate-gradient steps that one changed cell takes at least
+_TOLERANCE = 1e-13  # of those solutions
+_ENOUGH = 1e-10  # relative error of a transfer matrix from which it is made afresh
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """What a source of 1 A beside each of E cells does to a crossbar.
+
+    Attributes:
+        cells: (E,) places of the cells, row-major.
+        output: (B, E) amperes into the amplifiers.
+        across: (E, W) volts across the cell per volt at each driver.
+        resistance: (E, E) ohms between the cells' ends, mutual ones off the diagonal.
+    """
+
+    cells: Ints
+    output: Floats
+    across: Floats
+    resistance: Floats
+
+
+@dataclass(eq=False)
+class Revision:
+    """A crossbar as another one, whose transfer matrix is known, with some cells changed.
+
+    Attributes:
+        base: the other crossbar.
+        responses: of cells of the base, as far as they are known.
+    """
+
+    base: Crossbar
+    responses: Responses = field(init=False)
+
+    def __post_init__(self) -> None:
+        lines, columns = self.base.conductance.shape
+        none = np.zeros(0, np.int64)
+        self.responses = Responses(
+            none, np.zeros((columns, 0)), np.zeros((0, lines)), np.zeros((0, 0))
+        )
+
+    def transfer(self, conductance: Floats) -> tuple[Floats, float] | None:
+        """The transfer matrix (B, W) with these cells (W, B), or None if one afresh is better.
+
+        With it comes a bound on its error, relative to its largest entry: that of the responses
+        times the condition of the formula, which grows with the number of changed cells and when
+        they carry most of what flows past them.
+        """
+        rise = (conductance - self.base.conductance).ravel()
+        cells = np.flatnonzero(rise)
+        if not len(cells):
+            return self.base.transfer, 0.0
+        if 2 * len(cells) > min(conductance.shape) + 1 or not self._learn(
+            np.setdiff1d(cells, self.responses.cells)
+        ):
+            return None
+        known = self.responses
+        place = np.searchsorted(known.cells, cells)
+        output, across = known.output[:, place], known.across[place]
+        grown = rise[cells, None] * known.resistance[np.ix_(place, place)]
+        inverse = np.linalg.inv(np.eye(len(cells)) + grown)
+        carried = inverse * rise[cells]
+        change = output @ carried @ across
+        transfer = np.asarray(self.base.transfer + change)
+        # what is lost: the responses are good to the tolerance of their unit currents and volts,
+        # and the inverse to that times its condition
+        spread = np.abs(carried)
+        lost = (np.abs(output) @ spread).sum(axis=1).max() + (spread @ np.abs(across)).sum(0).max()
+        worse = np.linalg.norm(inverse) * (1 + np.linalg.norm(grown))
+        largest = np.abs(transfer).max()
+        lost += worse * np.abs(change).max() + largest
+        error = _TOLERANCE * float(lost / largest) if largest > 0 else np.inf
+        return (transfer, error) if error <= _ENOUGH else None
+
+    def _learn(self, cells: Ints) -> bool:
+        """Find the responses of more cells, unless that takes longer than a transfer matrix."""
+        shape = self.base.conductance.shape
+        left = steps_worth(shape)
+        if _STEPS * len(cells) > left:
+            return False
+        every = np.concatenate([self.responses.cells, cells])
+        output, across, volts = [], [], []
+        solver = LineGradientsSolver(self.base, _TOLERANCE)
+        for cell in cells:
+            source = np.zeros((1, *shape))
+            source[0].flat[cell] = 1.0
+            solver.most = left
+            try:
+                found = solver.solve(np.zeros((1, shape[0])), source)
+            except SolverError:
+                return False
+            left -= int(found.steps[0])
+            drop = found.word[0] - found.bit[0]
+            output.append(found.current[0])
+            across.append((self.base.conductance * drop + source[0]).sum(axis=1))
+            volts.append(-drop.ravel()[every])
+        if len(cells):
+            self.responses = self._extended(cells, np.array(output), np.array(across), volts)
+        return True
+
+    def _extended(
+        self, cells: Ints, output: Floats, across: Floats, volts: list[Floats]
+    ) -> Responses:
+        old, seen = self.responses, np.array(volts)
+        split = len(old.cells)
+        resistance = np.block([[old.resistance, seen[:, :split].T], [seen]])
+        every = np.concatenate([old.cells, cells])
+        order = np.argsort(every)
+        return Responses(
+            every[order],
+            np.hstack([old.output, output.T])[:, order],
+            np.vstack([old.across, across])[order],
+            resistance[np.ix_(order, order)],
+        )

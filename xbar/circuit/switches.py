@@ -1,0 +1,125 @@
+"""Cells as banks of resistors with switches, for netlists in which both are elements.
+
+    w ──[ r_0 ]──m0──[ switch 0 ]──┬── b
+    w ──[ r_1 ]──m1──[ switch 1 ]──┤
+    …                              │
+
+Each branch has the conductance that the chip has, whichever way its switch stands: a closed
+switch has ``switch_on`` ohms, so the resistor is 1/on - switch_on; an open one leaks what is
+missing to the open branch's conductance, 1/off - resistor.
+
+Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens and ohms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.arrays import SMALLEST, as_floats, check_range, frozen
+from xbar.errors import SpecError
+
+Floats = NDArray[np.float64]
+
+# What a resistor or a switch of 0 S is written as: far below what double precision resolves
+# beside any other conductance, and still a number to every simulator.
+OPEN = 1e30
+
+_SHARE = 1e-3  # of the smallest resistance in the tile: the default of a closed switch
+_AXES = ("word line", "bit line", "resistor")
+
+
+@dataclass(frozen=True, eq=False)
+class SwitchedBank:
+    """The K resistors of every cell, and how their switches stand.
+
+    Attributes:
+        on: (W, B, K) siemens of each branch with its switch closed.
+        off: (W, B, K) siemens of each branch with its switch open. Zero leaks nothing.
+        closed: (W, B, K) whether the switch is closed.
+        switch_on: ohms of a closed switch, part of 1/on. None: a thousandth of the smallest
+            1/on, so that the resistors are nearly what they are called.
+
+    Raises:
+        SpecError: the shapes differ, a value is no conductance, or a branch conducts better than
+            its switch alone or better open than closed.
+
+    >>> bank = SwitchedBank([[[1e-3, 1e-3]]], [[[0.0, 0.0]]], [[[True, False]]], switch_on=10.0)
+    >>> bank.resistor.tolist(), bank.branch.tolist()
+    ([[[990.0, 990.0]]], [[[0.001, 0.0]]])
+    """
+
+    on: Floats
+    off: Floats
+    closed: NDArray[np.bool_]
+    switch_on: float | None = None
+
+    if TYPE_CHECKING:
+        # arguments may be anything that numpy accepts; the attributes are arrays
+        def __init__(
+            self,
+            on: ArrayLike,
+            off: ArrayLike,
+            closed: ArrayLike,
+            switch_on: float | None = None,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        on, off = as_floats(self.on, "on"), as_floats(self.off, "off")
+        closed = np.array(self.closed)
+        if on.ndim != 3 or not on.shape == off.shape == closed.shape or closed.dtype != bool:
+            raise SpecError(
+                f"on, off and closed must have one shape (W, B, K), siemens, siemens and bool, "
+                f"not {on.shape}, {off.shape} and {closed.shape} of {closed.dtype}"
+            )
+        check_range(on, "on", "S", _AXES, "0 is a resistor that is missing")
+        check_range(off, "off", "S", _AXES, "0 is a switch that leaks nothing")
+        smallest = 1 / float(on.max()) if on.any() else 1.0
+        switch_on = _SHARE * smallest if self.switch_on is None else float(self.switch_on)
+        if not SMALLEST <= switch_on < OPEN:
+            raise SpecError(f"switch_on must be a positive number of ohms, not {self.switch_on!r}")
+        for name, value in (("on", on), ("off", off), ("closed", closed)):
+            object.__setattr__(self, name, frozen(value))
+        object.__setattr__(self, "switch_on", switch_on)
+        self._check(self.resistor > 0, "switch_on must be below 1/on", "choose a smaller switch_on")
+        lower = (self.leak > 0) & ((on > 0) | (off == 0))
+        self._check(lower, "off must be below on", "an open switch conducts less than a closed one")
+
+    def _check(self, holds: NDArray[np.bool_], must: str, advice: str) -> None:
+        bad = np.argwhere(~holds)
+        if len(bad):
+            place = tuple(bad[0])
+            where = ", ".join(f"{axis} {k}" for axis, k in zip(_AXES, place, strict=True))
+            raise SpecError(
+                f"{must}, and at {where} on is {self.on[place]} S, off {self.off[place]} S and "
+                f"switch_on {self.switch_on} ohm; {advice}"
+            )
+
+    @property
+    def resistor(self) -> Floats:
+        """(W, B, K) ohms of each resistor without its switch."""
+        return np.where(self.on > 0, _ohms(self.on) - self.closed_ohms, OPEN)
+
+    @property
+    def leak(self) -> Floats:
+        """(W, B, K) ohms of each switch when it is open."""
+        missing = _ohms(self.off) - np.where(self.on > 0, self.resistor, 0.0)
+        return np.where(self.off > 0, missing, OPEN)
+
+    @property
+    def branch(self) -> Floats:
+        """(W, B, K) siemens of each branch as its switch stands."""
+        return np.where(self.closed, self.on, self.off)
+
+    @property
+    def closed_ohms(self) -> float:
+        """Ohms of a closed switch, whether they were given or chosen."""
+        assert self.switch_on is not None  # set when the bank is made
+        return self.switch_on
+
+
+def _ohms(siemens: Floats) -> Floats:
+    return np.divide(1, siemens, out=np.full_like(siemens, OPEN), where=siemens > 0)
