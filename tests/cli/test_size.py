@@ -38,6 +38,18 @@ def test_a_design_file_gives_the_law(call, tmp_path):
     assert json.loads(out)["law"] == "lognormal 0.5, ratio 1"
 
 
+def test_banks_with_stuck_resistors_are_sized_too(call, tmp_path):
+    """Some of them have no working resistor at all: minus infinity bits, null in JSON."""
+    chip = tmp_path / "chip.toml"
+    chip.write_text("[bank]\nresistors = 4\nstuck_open = 0.4\nstuck_closed = 0.1\n")
+    arguments = ("size", "--bits", 3, "--yield", 0.8, "--hardware", chip, "--design", *FEW)
+    code, out, _ = call(*arguments, "--json")
+    assert code == 0
+    curve = json.loads(out)["sizes"]["any target"]["curve"]
+    assert curve[0]["worst"] is None
+    assert call(*arguments)[0] == 0
+
+
 def test_a_listed_bank_is_sized_within_its_list(call, refused, tmp_path):
     chip = tmp_path / "chip.toml"
     listed = ", ".join(f"{10000 * 1.6**k:.0f}" for k in range(10))

@@ -137,6 +137,31 @@ def test_too_few_samples_bound_nothing():
     assert found.at_yield(1.0).value == found.worst
 
 
+def test_quantiles_are_numpys_where_all_is_finite_and_exist_where_not():
+    values = np.sort(np.random.default_rng(0).random(17))
+    for share in (0.0, 0.01, 0.3, 0.5, 0.99, 1.0):
+        found = quantile_estimate(values, share).value
+        assert found == pytest.approx(np.quantile(values, share), abs=1e-15)
+    holes = np.array([-np.inf, -np.inf, 1.0, 2.0, np.inf])
+    assert quantile_estimate(holes, 0.3).value == -np.inf
+    assert quantile_estimate(holes, 0.6).value == pytest.approx(1.4)
+    assert quantile_estimate(holes, 1.0).value == np.inf
+
+
+def test_a_bank_without_any_working_resistor_reaches_nothing():
+    dead = xbar.Bank(resistors=4, stuck_open=1.0)
+    found = precision(dead, 4, samples=20, seed=0)
+    assert found.worst == found.median.value == -np.inf
+    assert found.to_json()["worst"] is None
+    with pytest.raises(SpecError, match="out of reach"):
+        resistors_for_bits(2, dead, 0.5, samples=20, seed=0)
+
+
+def test_a_yield_that_takes_too_many_banks_is_refused():
+    with pytest.raises(SpecError, match=r"takes 1.0e\+08 banks to confirm"):
+        resistors_for_bits(4, Uniform(), 1 - 1e-7, seed=0)
+
+
 def test_sizing_finds_the_smallest_bank_and_says_how_sure_it_is():
     size = resistors_for_bits(7, Lognormal(0.3), 0.95, samples=1500, seed=0)
     by_count = {point.resistors: point for point in size.curve}

@@ -109,6 +109,7 @@ def _content(
     seed: int,
 ) -> dict[str, Any]:
     from xbar.subset import theory
+    from xbar.subset.intervals import finite_or_none
     from xbar.subset.laws import BankLaw
 
     first = next(iter(sizes.values()))
@@ -124,7 +125,7 @@ def _content(
         "theorem": theory.theorem_resistors(eps, 1 - first.yield_),
         "devices": first.resistors,
         "subset_bits": own.to_json(),
-        "rivals": [vars(other) for other in others],
+        "rivals": [{**vars(other), "bits": finite_or_none(other.bits)} for other in others],
     }
     if best is not None:
         content["design"] = {
@@ -132,7 +133,7 @@ def _content(
             "bits": best.best.bits.to_json(),
             "range": best.best.range,
             "bank": best.bank.model_dump(mode="json"),
-            "rows": [list(row) for row in best.rows()],
+            "rows": [[name, finite_or_none(value), needs] for name, value, needs in best.rows()],
         }
     return content
 
@@ -186,14 +187,15 @@ def _text(content: dict[str, Any]) -> str:
         "resistors: from simulation; interval: what its 95 % confidence allows, build the upper",
         f"proofs ask for {content['theorem']} random numbers: they show growth and size nothing",
         "",
-        f"as many devices ({content['devices']}) at this yield, bits for any target",
+        f"as many devices ({content['devices']}) at this yield, log2(full scale / (2 error)):",
     ]
     rows = [(row["name"], row["bits"], row["needs"]) for row in content["rivals"]]
     if "any target" in content["sizes"]:
         rows.append(("subset", content["subset_bits"]["value"], "each measured, none tuned"))
     if "design" in content:
         rows = [tuple(row) for row in content["design"]["rows"]]
-    for name, value, needs in sorted(rows, key=lambda row: -row[1]):
-        lines.append(f"  {name:<26}{value:>6.1f}  {needs}")
+    for name, value, needs in sorted(rows, key=lambda row: -(row[1] or 0.0)):
+        reached = "-" if value is None else f"{value:.1f}"
+        lines.append(f"  {name:<26}{reached:>6}  {needs}")
     lines.append("tunable cells: sigma is what programming leaves, of full scale; no read noise")
     return "\n".join(lines)

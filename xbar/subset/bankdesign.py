@@ -21,11 +21,18 @@ from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.subset.intervals import Estimate
 from xbar.subset.laws import check_seed
-from xbar.subset.precision import MIDDLE, MOST, Precision, Window, precision
+from xbar.subset.precision import (
+    MIDDLE,
+    MOST,
+    Precision,
+    Window,
+    check_yield,
+    enough_samples,
+    precision,
+)
 from xbar.subset.rivals import Rival, rivals
 
 _RATIOS = tuple(round(1.0 + 0.05 * step, 2) for step in range(21))  # 1 to 2
-_SEARCH = 500
 _SIEVE, _SIEVE_YIELD, _KEPT = 200, 0.98, 6
 
 
@@ -113,8 +120,8 @@ def design_bank(
     >>> 1.6 < design.bank.ratio <= 1.9, design.best.bits.value > 7.5
     (True, True)
     """
-    if not (0 < yield_ < 1):
-        raise SpecError(f"yield must lie between 0 and 1, not {yield_}")
+    check_yield(yield_)
+    count = enough_samples(yield_, 5) if samples is None else samples
     if largest_range < 1:
         raise SpecError(f"largest_range must be at least 1, not {largest_range}")
     if bank.resistors > MOST["any target"]:
@@ -123,7 +130,6 @@ def design_bank(
             f"not {bank.resistors}"
         )
     number = check_seed(seed)
-    count = samples or max(5 * _SEARCH, math.ceil(5 / (1 - yield_)))
     easy = min(yield_, _SIEVE_YIELD)
     found = _compare(_choices(bank, largest_range), easy, window, _SIEVE, number)
     kept = [(one.name, one.bank) for one in found[:_KEPT] + _named(found[_KEPT:])]

@@ -49,9 +49,11 @@ def density(banks: ArrayLike, targets: ArrayLike) -> Floats:
     bank = np.asarray(banks, np.float64)
     centre = bank.sum(axis=-1) / 2
     scale = np.sqrt((bank**2).sum(axis=-1)) / 2
-    away = (np.asarray(targets, np.float64) - centre) / scale
-    peak = 2.0 ** bank.shape[-1] / (math.sqrt(2 * math.pi) * scale)
-    return np.asarray(peak * np.exp(-(away**2) / 2))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        away = (np.asarray(targets, np.float64) - centre) / scale
+        peak = 2.0 ** bank.shape[-1] / (math.sqrt(2 * math.pi) * scale)
+        rho = peak * np.exp(-(away**2) / 2)
+    return np.where(scale > 0, rho, 0.0)  # a bank of zeros has one sum only
 
 
 def error_quantile(rho: ArrayLike, share: float) -> Floats:

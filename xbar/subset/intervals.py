@@ -29,8 +29,26 @@ class Estimate:
 
     def to_json(self) -> dict[str, float | None]:
         """Its three numbers; an end without a bound is None, as JSON has no infinity."""
-        ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {name: end if math.isfinite(end) else None for name, end in ends.items()}
+        return {
+            "value": finite_or_none(self.value),
+            "low": finite_or_none(self.low),
+            "high": finite_or_none(self.high),
+        }
+
+
+def finite_or_none(number: float) -> float | None:
+    """The number, or None for the infinities that JSON lacks."""
+    return number if math.isfinite(number) else None
+
+
+def _interpolated(values: NDArray[np.float64], share: float) -> float:
+    """As numpy.quantile, which refuses infinities."""
+    place = share * (len(values) - 1)
+    below = math.floor(place)
+    a, b = float(values[below]), float(values[min(below + 1, len(values) - 1)])
+    if a == b or place == below or not (math.isfinite(a) and math.isfinite(b)):
+        return a
+    return a + (b - a) * (place - below)
 
 
 def share_estimate(successes: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
@@ -76,7 +94,7 @@ def quantile_estimate(
         raise SpecError(
             f"a quantile needs a share from 0 to 1 and a sample or more, not {share} of {count}"
         )
-    value = float(np.quantile(values, share))
+    value = _interpolated(values, share)
     if share in (0.0, 1.0):
         return Estimate(value, -math.inf, math.inf)
     tail = (1 - confidence) / 2

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
-from xbar.subset.intervals import Estimate, quantile_estimate, share_estimate
+from xbar.subset.intervals import Estimate, finite_or_none, quantile_estimate, share_estimate
 from xbar.subset.laws import Floats, Law, draw_banks, draw_shares, law_of
 from xbar.subset.solver import solve_subset
 
@@ -39,6 +39,7 @@ MOST = {"per target": 32, "any target": 22}
 MIDDLE: Window = (0.25, 0.75)
 SAMPLES = 2500
 _SCREEN, _SURE = 200, 0.999  # banks that may rule out a K on their own, and how sure they must be
+_MOST_SAMPLES = 1_000_000
 _BLOCK = 64
 
 
@@ -94,7 +95,7 @@ class Precision:
             "figure": self.figure,
             "window": list(self.window),
             "samples": len(self.bits),
-            "worst": self.worst,
+            "worst": finite_or_none(self.worst),
             "one_percent": self.at_yield(0.99).to_json(),
             "median": self.median.to_json(),
         }
@@ -194,11 +195,10 @@ def resistors_for_bits(
     >>> resistors_for_bits(6, Lognormal(0.5), 0.9, samples=1000, seed=0).resistors
     9
     """
-    if not (0 < yield_ < 1):
-        raise SpecError(f"yield must lie between 0 and 1, not {yield_}; 0.999 is 1 failure in 1000")
+    check_yield(yield_)
     if not (math.isfinite(bits) and bits > 0):
         raise SpecError(f"bits must be finite and above 0, not {bits}")
-    count = samples or max(SAMPLES, math.ceil(10 / (1 - yield_)))
+    count = enough_samples(yield_, 10) if samples is None else samples
     start = counting_bound(bits, yield_, window, figure)
     _check(max(start, 1), window, figure)
     curve: list[Precision] = []
@@ -289,6 +289,28 @@ def bits_of(error: NDArray[np.float64], span: NDArray[np.float64] | float) -> Fl
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = np.log2(span) - np.log2(error)
     return np.where(np.isnan(bits), -np.inf, bits)
+
+
+def enough_samples(yield_: float, failures: int) -> int:
+    """Banks to draw until so many fail, if the yield is just met; 2,500 or more.
+
+    Raises:
+        SpecError: the yield is not between 0 and 1, or so high that it takes over 10^6 banks.
+    """
+    check_yield(yield_)
+    count = max(SAMPLES, math.ceil(failures / (1 - yield_)))
+    if count > _MOST_SAMPLES:
+        raise SpecError(
+            f"a yield of {yield_} takes {count:.1e} banks to confirm, more than "
+            f"{_MOST_SAMPLES:.0e}; lower it, or set the number of samples"
+        )
+    return count
+
+
+def check_yield(yield_: float) -> None:
+    """Raises a SpecError where a yield does not lie between 0 and 1."""
+    if not (0 < yield_ < 1):
+        raise SpecError(f"yield must lie between 0 and 1, not {yield_}; 0.999 is 1 failure in 1000")
 
 
 def _check(resistors: int, window: Window, figure: Figure) -> None:

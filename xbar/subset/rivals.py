@@ -84,7 +84,8 @@ def code_bits(sums: Floats, yield_: float, window: Window) -> float:
         window: two fractions of the span.
     """
     last = sums.shape[1] - 1
-    share = sums / sums[:, -1:]  # the scale is known
+    full = sums[:, -1:]  # the scale is known; a bank without any device reaches nothing
+    share = np.divide(sums, full, out=np.full_like(sums, np.inf), where=full > 0)
     edges = (np.arange(last + 2) - 0.5) / last
     below = np.clip(edges[:-1], *window)
     above = np.clip(edges[1:], *window)
