@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup ngspice netlists bench-subset clean
+.PHONY: demo test check setup ngspice netlists bench-subset bench-circuit clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -26,6 +26,17 @@ netlists: setup
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py
 
+# The peers have an environment of their own. CHOLMOD's wrapper 0.4.16 is built against Debian's
+# SuiteSparse, badcrossbar's drawing needs cairo: apt-get install libsuitesparse-dev libcairo2-dev
+BENCH ?= .venv-bench
+bench-circuit: ngspice
+	test -d $(BENCH) || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --editable .
+	-$(BENCH)/bin/python -m pip install --quiet pypardiso
+	-$(BENCH)/bin/python -m pip install --quiet badcrossbar
+	-$(BENCH)/bin/python -m pip install --quiet scikit-sparse==0.4.16
+	$(BENCH)/bin/python benchmarks/circuit.py
+
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
@@ -44,4 +55,4 @@ ngspice:
 	  echo "ngspice is not installed, so nothing is verified: sudo apt-get install ngspice libngspice0"
 
 clean:
-	rm -rf build $(VENV)
+	rm -rf build $(VENV) $(BENCH)
