@@ -43,6 +43,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,spice,dev]"
+	$(BIN)/python examples/03_a_matrix_on_a_chip.py >/dev/null  # compiles the kernels, once
 	touch $@
 
 # ngspice checks our currents, PySpice runs its library. Without them the demo says so and the tests

@@ -28,6 +28,7 @@ from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
+from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
@@ -59,7 +60,8 @@ class MergeTreeSolver:
 
     @cached_property
     def _transfer(self) -> Floats:
-        return frozen(transfer_matrix(as_grid(self.crossbar)))
+        with one_blas_thread():
+            return frozen(transfer_matrix(as_grid(self.crossbar)))
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
