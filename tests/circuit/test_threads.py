@@ -1,4 +1,4 @@
-"""Solving leaves the process's BLAS threads as they were, and its answer does not depend on them."""
+"""Solving leaves the BLAS threads as they were, and its answer does not depend on them."""
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
