@@ -5,10 +5,15 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test check setup ngspice netlists bench-subset bench-circuit clean
+.PHONY: demo figures test check setup ngspice netlists bench-subset bench-circuit clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
+
+# the published figures that the theory rests on, as data and pictures in build/figures
+figures: setup
+	for figure in f1_lenet_weights f2_worst_of_2500 f3_smallest_subset f6_any_target \
+	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
 
 test: setup ngspice check
 	$(BIN)/python -m pytest

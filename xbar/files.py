@@ -26,7 +26,16 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
-    """Write a text file, whole or not at all.
+    """Write a text file in UTF-8, whole or not at all.
+
+    Raises:
+        FileError: it exists and ``force`` is not set, or can't be written.
+    """
+    write_bytes(path, text.encode(), force=force)
+
+
+def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
+    """Write a file, whole or not at all.
 
     Raises:
         FileError: it exists and ``force`` is not set, or can't be written.
@@ -38,8 +47,8 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
         part = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part.chmod(0o644)

@@ -22,6 +22,7 @@ VERBS = {
     "verify": "xbar.cli.verify",
     "netlist": "xbar.cli.netlist",
     "solve": "xbar.cli.solve",
+    "size": "xbar.cli.size",
     "demo": "xbar.cli.demo",
 }
 INTERRUPTED = 130

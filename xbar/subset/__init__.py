@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xbar.subset import bankdesign as bankdesign
+    from xbar.subset import laws as laws
+    from xbar.subset import theory as theory
     from xbar.subset.exhaustive import Exhaustive as Exhaustive
     from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
     from xbar.subset.problem import SubsetSolution as SubsetSolution
@@ -29,10 +32,14 @@ _HOME = {
     "solve_subset": "solver",
 }
 
-__all__ = sorted(_HOME)
+_MODULES = {"bankdesign", "laws", "theory"}
+
+__all__ = sorted([*_HOME, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"xbar.subset.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'xbar.subset' has no attribute {name!r}")
     value = getattr(import_module(f"xbar.subset.{_HOME[name]}"), name)

@@ -1,0 +1,201 @@
+"""``xbar size``: how many resistors a precision takes, and what else as many devices could do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from xbar.hardware.bank import Bank
+    from xbar.subset.bankdesign import BankDesign
+    from xbar.subset.precision import Figure, Sizing, Window
+    from xbar.subset.rivals import Rival
+
+    Spread: TypeAlias = Literal["normal", "lognormal", "uniform"]
+
+
+def run(
+    bits: Annotated[float, typer.Option(help="wanted bits of precision")],
+    yield_: Annotated[
+        float, typer.Option("--yield", help="share of banks, or of weights, that must reach them")
+    ] = 0.999,
+    spread: Annotated[str, typer.Option(help="normal, lognormal or uniform")] = "lognormal",
+    sigma: Annotated[str, typer.Option(help="relative spread, such as 0.3 or 30%")] = "0.3",
+    ratio: Annotated[float, typer.Option(help="each nominal over the one before it")] = 1.0,
+    hardware: Annotated[
+        Path | None, typer.Option(help="take spread, sigma and nominals from this design instead")
+    ] = None,
+    window: Annotated[
+        str, typer.Option(help="where targets lie, as fractions of a bank's span")
+    ] = "0.25,0.75",
+    per_target: Annotated[
+        bool, typer.Option("--per-target", help="leave out the figure for any target")
+    ] = False,
+    design: Annotated[
+        bool, typer.Option("--design", help="look for better nominal values too")
+    ] = False,
+    samples: Annotated[int | None, typer.Option(help="banks to draw for each size")] = None,
+    seed: Annotated[int, typer.Option(help="of the Monte Carlo")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="draw this .png, .svg or .pdf")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the picture")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Say how many imprecise resistors a weight needs, from simulation, not from theorems."""
+    from xbar.cli.output import show
+    from xbar.cli.size_plot import check_plot, draw_sizes
+    from xbar.files import write_bytes
+    from xbar.subset.bankdesign import design_bank
+    from xbar.subset.precision import resistors_for_bits
+    from xbar.subset.rivals import rivals
+
+    if plot is not None:
+        check_plot(plot, force=force)
+    bank = _bank(hardware, spread, sigma, ratio)
+    limits = _window(window)
+    figures: list[Figure] = ["per target"] if per_target else ["any target", "per target"]
+    sizes = {
+        figure: resistors_for_bits(bits, bank, yield_, limits, figure, samples, seed=seed)
+        for figure in figures
+    }
+    bank = _of_length(bank, sizes[figures[0]].resistors)
+    others = rivals(bank, yield_, limits, seed=seed)
+    best = design_bank(bank, yield_, limits, seed=seed) if design else None
+    content = _content(sizes, bank, limits, others, best, seed)
+    if plot is not None:
+        picture = draw_sizes(sizes, content, plot.suffix[1:])
+        write_bytes(plot, picture, force=force)
+    show(as_json, content, _text(content) + (f"\ndrawn to {plot}" if plot else ""))
+
+
+def _bank(hardware: Path | None, spread: str, sigma: str, ratio: float) -> Bank:
+    import xbar
+    from xbar.errors import SpecError
+    from xbar.units import parse_quantity
+
+    if hardware is not None:
+        return xbar.Hardware.load(hardware).bank
+    laws = ("normal", "lognormal", "uniform")
+    if spread not in laws:
+        raise SpecError(f"--spread must be one of {', '.join(laws)}, not {spread!r}")
+    value = parse_quantity(sigma)
+    return xbar.Bank(spread=cast("Spread", spread), sigma=value, ratio=ratio)
+
+
+def _of_length(bank: Bank, resistors: int) -> Bank:
+    if isinstance(bank.nominal, tuple):
+        shorter = bank.nominal[:resistors]
+        return bank.model_copy(update={"resistors": resistors, "nominal": shorter})
+    return bank.model_copy(update={"resistors": resistors})
+
+
+def _window(text: str) -> Window:
+    from xbar.errors import SpecError
+    from xbar.units import parse_quantity
+
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise SpecError(f"--window must be two fractions such as 0.25,0.75, not {text!r}")
+    return parse_quantity(parts[0]), parse_quantity(parts[1])
+
+
+def _content(
+    sizes: dict[Figure, Sizing],
+    bank: Bank,
+    window: Window,
+    others: tuple[Rival, ...],
+    best: BankDesign | None,
+    seed: int,
+) -> dict[str, Any]:
+    from xbar.subset import theory
+    from xbar.subset.intervals import finite_or_none
+    from xbar.subset.laws import BankLaw
+
+    first = next(iter(sizes.values()))
+    eps = min(2.0 ** -(first.bits + 1), 0.25)
+    own = first.curve[first.resistors - first.curve[0].resistors].at_yield(first.yield_)
+    content: dict[str, Any] = {
+        "bits": first.bits,
+        "yield": first.yield_,
+        "law": BankLaw(bank).name,
+        "window": list(window),
+        "seed": seed,
+        "sizes": {name: _size(size, name, bank, window, seed) for name, size in sizes.items()},
+        "theorem": theory.theorem_resistors(eps, 1 - first.yield_),
+        "devices": first.resistors,
+        "subset_bits": own.to_json(),
+        "rivals": [{**vars(other), "bits": finite_or_none(other.bits)} for other in others],
+    }
+    if best is not None:
+        content["design"] = {
+            "name": best.best.name,
+            "bits": best.best.bits.to_json(),
+            "range": best.best.range,
+            "bank": best.bank.model_dump(mode="json"),
+            "rows": [[name, finite_or_none(value), needs] for name, value, needs in best.rows()],
+        }
+    return content
+
+
+def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -> dict[str, Any]:
+    from xbar.subset import theory
+    from xbar.subset.precision import counting_bound
+
+    formula = None  # a list of nominals does not go on beyond its end
+    if not isinstance(bank.nominal, tuple):
+        formula = theory.design_resistors(size.bits, bank, size.yield_, window, figure, seed=seed)
+    return {
+        "resistors": size.resistors,
+        "low": size.low,
+        "high": size.high,
+        "share": size.share.to_json(),
+        "formula": formula,
+        "counting_bound": counting_bound(size.bits, size.yield_, window, figure),
+        "curve": [point.to_json() for point in size.curve],
+    }
+
+
+_MEANING = {
+    "any target": "a bank's worst target in the window errs by at most full scale / 2^{more:g}",
+    "per target": "a random target in the window is missed by at most full scale / 2^{bits:g}",
+}
+
+
+def _text(content: dict[str, Any]) -> str:
+    bits, share = content["bits"], 100 * content["yield"]
+    low, high = (f"{100 * end:g}" for end in content["window"])
+    head = f"{'':<12}{'resistors':>10}{'interval':>12}{'formula':>9}{'counting':>10}"
+    lines = [
+        f"{bits:g} bits at a yield of {share:g} %, targets from {low} to {high} % of full scale",
+        f"law of a resistor: {content['law']}; seed {content['seed']}",
+        "",
+        head + f"{'reached by':>14}",
+    ]
+    for name, size in content["sizes"].items():
+        interval = f"{size['low']} to {size['high'] or '?'}"
+        reached = f"{100 * size['share']['value']:.2f} %"
+        formula = "-" if size["formula"] is None else size["formula"]
+        lines.append(
+            f"{name:<12}{size['resistors']:>10}{interval:>12}{formula:>9}"
+            f"{size['counting_bound']:>10}{reached:>14}"
+        )
+    lines.append("")
+    for name in content["sizes"]:
+        lines.append(f"{name}: {_MEANING[name].format(bits=bits, more=bits + 1)}")
+    lines += [
+        "resistors: from simulation; interval: what its 95 % confidence allows, build the upper",
+        f"proofs ask for {content['theorem']} random numbers: they show growth and size nothing",
+        "",
+        f"as many devices ({content['devices']}) at this yield, log2(full scale / (2 error)):",
+    ]
+    rows = [(row["name"], row["bits"], row["needs"]) for row in content["rivals"]]
+    if "any target" in content["sizes"]:
+        rows.append(("subset", content["subset_bits"]["value"], "each measured, none tuned"))
+    if "design" in content:
+        rows = [tuple(row) for row in content["design"]["rows"]]
+    for name, value, needs in sorted(rows, key=lambda row: -(row[1] or 0.0)):
+        reached = "-" if value is None else f"{value:.1f}"
+        lines.append(f"  {name:<26}{reached:>6}  {needs}")
+    lines.append("tunable cells: sigma is what programming leaves, of full scale; no read noise")
+    return "\n".join(lines)

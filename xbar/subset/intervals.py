@@ -1,0 +1,106 @@
+"""Confidence intervals of shares and quantiles that Monte Carlo estimates; no law is assumed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SpecError
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its two-sided interval.
+
+    Attributes:
+        value: the estimate.
+        low: lower end; -inf where so few samples bound nothing.
+        high: upper end; inf likewise.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """Its three numbers; an end without a bound is None, as JSON has no infinity."""
+        return {
+            "value": finite_or_none(self.value),
+            "low": finite_or_none(self.low),
+            "high": finite_or_none(self.high),
+        }
+
+
+def finite_or_none(number: float) -> float | None:
+    """The number, or None for the infinities that JSON lacks."""
+    return number if math.isfinite(number) else None
+
+
+def _interpolated(values: NDArray[np.float64], share: float) -> float:
+    """As numpy.quantile, which refuses infinities."""
+    place = share * (len(values) - 1)
+    below = math.floor(place)
+    a, b = float(values[below]), float(values[min(below + 1, len(values) - 1)])
+    if a == b or place == below or not (math.isfinite(a) and math.isfinite(b)):
+        return a
+    return a + (b - a) * (place - below)
+
+
+def share_estimate(successes: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
+    """The share of successes with its exact interval (Clopper and Pearson, Biometrika 26, 1934).
+
+    >>> e = share_estimate(0, 100)
+    >>> e.value, e.low, round(e.high, 4)
+    (0.0, 0.0, 0.0362)
+    """
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    failures = trials - successes
+    low = float(beta.ppf(tail, successes, failures + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
+    return Estimate(successes / trials, low, high)
+
+
+def quantile_estimate(
+    values: NDArray[np.float64], share: float, confidence: float = CONFIDENCE
+) -> Estimate:
+    """A quantile with the order statistics that enclose it.
+
+    The number of samples below the true quantile is binomial, so the interval between two order
+    statistics covers it with at least the confidence asked for, whatever the law.
+
+    Args:
+        values: (S,) samples in ascending order.
+        share: which quantile, from 0 to 1: 0.5 is the median. 0 and 1 are the extremes of these
+            samples, and have no interval.
+        confidence: of the interval.
+
+    Raises:
+        SpecError: the share is not from 0 to 1, or there are no samples.
+
+    >>> quantile_estimate(np.arange(1.0, 101.0), 0.5)
+    Estimate(value=50.5, low=40.0, high=61.0)
+    """
+    from scipy.stats import binom
+
+    count = len(values)
+    if not (0 <= share <= 1) or count == 0:
+        raise SpecError(
+            f"a quantile needs a share from 0 to 1 and a sample or more, not {share} of {count}"
+        )
+    value = _interpolated(values, share)
+    if share in (0.0, 1.0):
+        return Estimate(value, -math.inf, math.inf)
+    tail = (1 - confidence) / 2
+    # P(fewer than `below` samples lie below the quantile) <= tail
+    below = int(binom.ppf(tail, count, share))
+    above = int(binom.ppf(1 - tail, count, share)) + 1
+    low = float(values[below - 1]) if below >= 1 else -math.inf
+    high = float(values[above - 1]) if above <= count else math.inf
+    return Estimate(value, low, high)
