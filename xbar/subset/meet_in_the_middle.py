@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
+from xbar.subset.parallel import aligned, cpus, in_threads, writeable
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
-_FEW = 12  # fewer problems than this leave too many lanes of the lock-step kernel idle
+_FEW = 5  # fewer problems than this leave too many lanes of the lock-step kernel idle
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class MeetInTheMiddle:
             SpecError: it is empty, too long, not of real numbers or not finite.
         """
         return PreparedMeetInTheMiddle(
-            check_bank(bank, self.max_elements, self.name), self.threads or _cpus()
+            check_bank(bank, self.max_elements, self.name), self.threads or cpus()
         )
 
 
@@ -65,29 +64,30 @@ class PreparedMeetInTheMiddle:
     threads: int
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """The closest subset for each target (...); the optimum, whatever the tolerance.
+        """The closest subset for each target (...).
+
+        With a tolerance, subsets of a part of the bank that are good enough are taken first; where
+        there are none the optimum is returned.
 
         Raises:
             SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
         batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
-        count, elements = len(batch.target), batch.bank.shape[1]
-        mask = np.empty((count, elements), np.bool_)
-        achieved = np.empty(count)
+        mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
+        achieved = np.empty(len(batch.target))
+        solve_batch(batch, mask, achieved, self.threads)
+        return batch.solution(MeetInTheMiddle.name, mask, achieved)
 
-        def solve_block(part: slice) -> None:
-            _solve_block(batch, part, mask[part], achieved[part])
 
-        blocks = list(_blocks(count, elements))
-        if min(self.threads, len(blocks)) <= 1:
-            for part in blocks:
-                solve_block(part)
-        else:
-            # the kernels release the interpreter lock, and whoever is free takes the next block
-            with ThreadPoolExecutor(min(self.threads, len(blocks))) as pool:
-                for _ in pool.map(solve_block, blocks):
-                    pass
-        return batch.optimal(mask, achieved)
+def solve_batch(
+    batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64], threads: int
+) -> None:
+    """Writes the optimum of each problem into (M, K) and (M,), blocks of problems in threads."""
+
+    def solve_block(part: slice) -> None:
+        _solve_block(batch, part, mask[part], achieved[part])
+
+    in_threads(solve_block, list(_blocks(*mask.shape)), threads)
 
 
 def _solve_block(
@@ -100,26 +100,24 @@ def _solve_block(
     from xbar.subset.kernels import lockstep, merge, scale
 
     bank, row = _banks_used(batch, part)
-    target = batch.target[part].copy()
+    target = writeable(batch.target[part])
+    if len(row) >= _FEW:
+        work = aligned(lockstep.work_size(bank.shape[1]))
+        lockstep.closest_subsets(bank, row, target, mask, achieved, work)
+        return
     values = np.empty(bank.shape, np.int64)
-    goal, flips = np.empty(len(row), np.int64), np.empty(len(bank), np.int64)
-    masks = np.empty(len(row), np.int64)
-    scale.to_integers(bank, row, target, values, goal, flips)
-    elements = bank.shape[1]
-    if elements > lockstep.MAX_ELEMENTS or len(row) < _FEW:
-        work = np.empty(merge.work_size(elements), np.int64)
-        merge.closest_subsets(values, row, goal, masks, work)
-    else:
-        work = np.empty(lockstep.work_size(elements), np.int64)
-        lockstep.closest_subsets(values, row, goal, masks, work)
-    scale.rescore(bank, row, masks, flips, mask, achieved)
+    goal, masks = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    scale.to_integers(bank, row, target, values, goal)
+    work = np.empty(merge.work_size(bank.shape[1]), np.int64)
+    merge.closest_subsets(values, row, goal, masks, work)
+    scale.unpack(masks, mask)
+    scale.rescore(bank, row, mask, achieved)
 
 
 def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The different banks of a slice of the batch, and which one each problem has."""
     if len(batch.bank) == len(batch.target):
-        # a copy, as a read-only bank is another type to numba and compiles anew
-        bank = batch.bank[part].copy()
+        bank = writeable(batch.bank[part])
         return bank, np.arange(len(bank))
     used, row = np.unique(batch.row[part], return_inverse=True)
     return batch.bank[used], row
@@ -129,9 +127,3 @@ def _blocks(count: int, elements: int) -> Iterator[slice]:
     step = min(max(_BLOCK_WORK >> ((elements + 1) // 2), 32), _BLOCK)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

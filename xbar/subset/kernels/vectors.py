@@ -20,13 +20,20 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from llvmlite import binding, ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 Value: TypeAlias = Any  # an SSA value of llvmlite, which has no types of its own for mypy
 
-_FEATURES = binding.get_host_cpu_features()
-WIDE = bool(_FEATURES.get("avx512f", False))
+
+def _has_avx512() -> bool:
+    """Whether the processor that numba compiles for has 512-bit integer minima."""
+    if config.CPU_FEATURES is not None:
+        return "+avx512f" in config.CPU_FEATURES.split(",")
+    return not config.CPU_NAME and bool(binding.get_host_cpu_features().get("avx512f", False))
+
+
+WIDE = _has_avx512()
 LANES = 8 if WIDE else 4
 LOG_ROWS = 4 if WIDE else 3  # a pass keeps 2**LOG_ROWS rows in registers
 
