@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xbar.subset.greedy import Greedy as Greedy
+    from xbar.subset.window import Window as Window
+    from xbar.subset.differencing import Differencing as Differencing
+    from xbar.subset.schroeppel_shamir import SchroeppelShamir as SchroeppelShamir
     from xbar.subset.exhaustive import Exhaustive as Exhaustive
     from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
     from xbar.subset.problem import SubsetSolution as SubsetSolution
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from xbar.subset.solver import solve_subset as solve_subset
 
 _HOME = {
+    "Greedy": "greedy",
+    "Window": "window",
+    "Differencing": "differencing",
+    "SchroeppelShamir": "schroeppel_shamir",
     "Exhaustive": "exhaustive",
     "MeetInTheMiddle": "meet_in_the_middle",
     "Prepared": "solver",

@@ -63,7 +63,7 @@ def solve_each(
 def _enough(batch: Batch, total: Ints, tolerance: float) -> Ints:
     """(M,) integer distances that meet the tolerance or are lost in rounding anyway."""
     elements = batch.bank.shape[1]
-    rounding = elements * (total >> 54)
+    rounding = min(elements, 64) * (total >> 54)
     span = batch.high - batch.low
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         allowed = np.nan_to_num(tolerance * (total / span), nan=0.0, posinf=2.0**59)
