@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xbar.subset.solver import Prepared as Prepared
     from xbar.subset.solver import Solver as Solver
     from xbar.subset.solver import solve_subset as solve_subset
+    from xbar.subset.stream import solve_stream as solve_stream
 
 _HOME = {
     "Greedy": "greedy",
@@ -34,6 +35,7 @@ _HOME = {
     "SubsetSolution": "problem",
     "get_solver": "registry",
     "names": "registry",
+    "solve_stream": "stream",
     "solve_subset": "solver",
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
+from xbar.subset import early
 from xbar.subset.parallel import aligned, cpus, in_threads, writeable
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
@@ -75,19 +76,40 @@ class PreparedMeetInTheMiddle:
         batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
         mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
         achieved = np.empty(len(batch.target))
-        solve_batch(batch, mask, achieved, self.threads)
-        return batch.solution(MeetInTheMiddle.name, mask, achieved)
+        size = early.part_size(batch, tolerance)
+        proven = np.full(len(achieved), size == 0)
+
+        def solve_block(part: slice) -> None:
+            if size:
+                block = early.select(batch, part)
+                proven[part] = _part_first(block, size, tolerance, mask[part], achieved[part])
+            else:
+                _solve_block(batch, part, mask[part], achieved[part])
+
+        in_threads(solve_block, list(_blocks(*mask.shape)), self.threads)
+        return batch.solution(MeetInTheMiddle.name, mask, achieved, proven, tolerance)
 
 
-def solve_batch(
-    batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64], threads: int
-) -> None:
-    """Writes the optimum of each problem into (M, K) and (M,), blocks of problems in threads."""
+def _part_first(
+    batch: Batch, size: int, tolerance: float, mask: NDArray[np.bool_], achieved: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Searches the first `size` elements, then all of them where that is not close enough.
 
-    def solve_block(part: slice) -> None:
-        _solve_block(batch, part, mask[part], achieved[part])
-
-    in_threads(solve_block, list(_blocks(*mask.shape)), threads)
+    Returns:
+        (M,) where all elements were searched.
+    """
+    part, mask[:, size:] = early.part_of(batch, size)
+    inner = np.empty((len(mask), size), np.bool_)
+    _solve_block(part, slice(None), inner, achieved)
+    mask[:, :size] = inner
+    achieved[:] = early.add_up(batch, mask)
+    again = np.abs(achieved - batch.target) > tolerance
+    if again.any():
+        rest = early.select(batch, again)
+        whole, reached = np.empty((len(rest.target), mask.shape[1]), np.bool_), achieved[again]
+        _solve_block(rest, slice(None), whole, reached)
+        mask[again], achieved[again] = whole, reached
+    return again
 
 
 def _solve_block(
