@@ -23,7 +23,6 @@ class Greedy:
     name: ClassVar[str] = "greedy"
     max_elements: ClassVar[int] = 65_536
 
-
     def prepare(self, bank: ArrayLike) -> PreparedGreedy:
         """Checks a bank (..., K).
 

@@ -13,6 +13,7 @@ from xbar.errors import SpecError
 from xbar.subset import early
 from xbar.subset.parallel import aligned, cpus, in_threads, writeable
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.shared_bank import solve_by_table, worth_a_table
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
@@ -76,6 +77,9 @@ class PreparedMeetInTheMiddle:
         batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
         mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
         achieved = np.empty(len(batch.target))
+        if worth_a_table(batch):
+            solve_by_table(batch, mask, achieved, self.threads)
+            return batch.solution(MeetInTheMiddle.name, mask, achieved)
         size = early.part_size(batch, tolerance)
         proven = np.full(len(achieved), size == 0)
 
@@ -91,7 +95,11 @@ class PreparedMeetInTheMiddle:
 
 
 def _part_first(
-    batch: Batch, size: int, tolerance: float, mask: NDArray[np.bool_], achieved: NDArray[np.float64]
+    batch: Batch,
+    size: int,
+    tolerance: float,
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """Searches the first `size` elements, then all of them where that is not close enough.
 

@@ -187,9 +187,7 @@ def _list_down(b: Ints, d: Ints, down: Ints, top: int, width: int, y: Ints) -> i
 
 
 @jit
-def _match(
-    x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best: Ints
-) -> None:
+def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best: Ints) -> None:
     """Improves the best pair by those of x + low and goal - (y - margin + low) that are close."""
     sorted_x, heads = work[: len(x)], work[_CAPACITY:]
     greatest = np.int64(0)

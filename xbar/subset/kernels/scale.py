@@ -20,9 +20,7 @@ _VALUE_BITS = 59
 
 
 @jit
-def to_integers(
-    bank: Floats, row: Ints, target: Floats, values: Ints, goal: Ints
-) -> None:
+def to_integers(bank: Floats, row: Ints, target: Floats, values: Ints, goal: Ints) -> None:
     """Writes the integer form of `bank` and `target`.
 
     Args:
