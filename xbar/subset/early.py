@@ -22,7 +22,7 @@ def part_size(batch: Batch, tolerance: float) -> int:
     span = float(np.median(batch.high - batch.low)) if len(batch.high) else 0.0
     if tolerance <= 0.0 or span <= 0.0:
         return 0
-    size = max(math.ceil(math.log2(span / tolerance)) + _SPARE, 4)
+    size = max(math.ceil(math.log2(span) - math.log2(tolerance)) + _SPARE, 4)
     return size if size + _WORTH <= batch.bank.shape[1] else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -84,7 +85,7 @@ def _search(values: Ints, goal: int, enough: int, chosen: Bools, threads: int) -
 
     half = (len(values) + 1) // 2
     cuts = [0, (half + 1) // 2, half, half + (len(values) - half + 1) // 2, len(values)]
-    a, c, b, d = (quarters.sums(values[i:j]) for i, j in zip(cuts, cuts[1:], strict=False))
+    a, c, b, d = (quarters.sums(values[i:j]) for i, j in pairwise(cuts))
     spans = _spans(values, half, goal, len(a) * len(c) // quarters.CHUNK + 1)
 
     def search(span: Ints) -> tuple[int, int, int]:

@@ -20,7 +20,8 @@ _BLOCK = 1 << 14
 def worth_a_table(batch: Batch) -> bool:
     """Whether each bank has so many targets that sorting all its sums pays."""
     banks, elements = batch.bank.shape
-    return elements <= _LONGEST and len(batch.target) >= banks << max(elements - 1, 10)
+    many = banks << max(elements - 1, 10)
+    return bool(elements <= _LONGEST and len(batch.target) >= many)
 
 
 def solve_by_table(

@@ -25,7 +25,8 @@ def solve_stream(
 
     Args:
         chunks: banks (..., K) and targets (...) as `solve_subset` takes them, drawn when needed.
-        method, tolerance: as for `solve_subset`.
+        method: as for `solve_subset`.
+        tolerance: likewise.
         progress: called after each chunk with the number of problems solved so far.
 
     Yields:

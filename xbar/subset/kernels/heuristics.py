@@ -62,7 +62,7 @@ def window(
     merge.closest_subsets(inner, row, wanted, masks, work)
     for i in range(size):
         chosen[members[i]] = (masks[0] >> i) & 1 == 1
-    reached = np.int64(0)
+    reached = 0
     for e in range(len(values)):
-        reached += values[e] if chosen[e] else 0
+        reached += int(values[e]) if chosen[e] else 0
     return reached

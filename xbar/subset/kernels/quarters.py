@@ -102,7 +102,7 @@ def search(
         if n < CHUNK // 2:
             low = max(low, _next(a, c, up, end))
             width *= 2
-    return best[COST], best[SUM_A], best[SUM_B]
+    return int(best[COST]), int(best[SUM_A]), int(best[SUM_B])
 
 
 @jit
@@ -134,7 +134,7 @@ def _match_one(b: Ints, d: Ints, sum_a: int, goal: int, best: Ints) -> None:
 def _first_width(quarters: tuple[Ints, Ints, Ints, Ints], low: int, end: int) -> int:
     pairs = len(quarters[0]) * len(quarters[1])
     reach = quarters[0][-1] + quarters[1][-1]
-    return min(max(reach // max(pairs // CHUNK, 1), 1), end - low)
+    return int(min(max(reach // max(pairs // CHUNK, 1), 1), end - low))
 
 
 @jit
@@ -190,13 +190,11 @@ def _list_down(b: Ints, d: Ints, down: Ints, top: int, width: int, y: Ints) -> i
 def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best: Ints) -> None:
     """Improves the best pair by those of x + low and goal - (y - margin + low) that are close."""
     sorted_x, heads = work[: len(x)], work[_CAPACITY:]
-    greatest = np.int64(0)
-    for value in x:
-        greatest = max(greatest, value)
-    shift = np.int64(0)
+    greatest = x.max()
+    shift = 0
     while (greatest >> shift) >= len(x):
         shift += 1
-    buckets = (greatest >> shift) + 1
+    buckets = int(greatest >> shift) + 1
     _fill_buckets(x, shift, buckets, sorted_x, heads)
     reach = best[COST] // 4 + 1
     for i in range(len(y)):

@@ -42,7 +42,8 @@ def closest(sums: Ints, heads: Ints, shift: int, goal: Ints, found: Ints) -> Non
 
     Args:
         sums: (S,) ascending, all different.
-        heads, shift: from `heads`.
+        heads: from `heads`.
+        shift: likewise.
         goal: (M,) from 0 to the last sum.
         found: (M,) written: places in `sums`.
     """

@@ -28,9 +28,10 @@ Value: TypeAlias = Any  # an SSA value of llvmlite, which has no types of its ow
 
 def _has_avx512() -> bool:
     """Whether the processor that numba compiles for has 512-bit integer minima."""
-    if config.CPU_FEATURES is not None:
-        return "+avx512f" in config.CPU_FEATURES.split(",")
-    return not config.CPU_NAME and bool(binding.get_host_cpu_features().get("avx512f", False))
+    asked: Any = config  # which names it has depends on the environment
+    if asked.CPU_FEATURES is not None:
+        return "+avx512f" in asked.CPU_FEATURES.split(",")
+    return not asked.CPU_NAME and bool(binding.get_host_cpu_features().get("avx512f", False))
 
 
 WIDE = _has_avx512()
@@ -164,7 +165,8 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
     arrays = [parameter.annotation == "Lanes" for parameter in parameters]
 
     def typed(typing: Any, *given: Any) -> Any:
-        kinds = [kind if is_array else types.int64 for kind, is_array in zip(given, arrays)]
+        pairs = zip(given, arrays, strict=True)
+        kinds = [kind if is_array else types.int64 for kind, is_array in pairs]
         signature = types.void(*kinds)
 
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
