@@ -173,14 +173,14 @@ def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
         )
     elements = array.reshape(-1, array.shape[-1])
     low, high = np.zeros(len(elements)), np.empty(len(elements))
+    ones = np.ones(array.shape[-1])
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(high), _ROWS):  # in parts, as copies are as large as the bank
             part = elements[start : start + _ROWS]
-            least = np.minimum(part, 0.0)
-            if least.any():
-                least.sum(axis=1, out=low[start : start + _ROWS])
+            if part.min() < 0.0:
+                low[start : start + _ROWS] = np.minimum(part, 0.0) @ ones
                 part = np.maximum(part, 0.0)
-            part.sum(axis=1, out=high[start : start + _ROWS])
+            high[start : start + _ROWS] = part @ ones  # much quicker than sum(axis=1)
         total = high - low
     if not np.isfinite(total).all():
         _check_finite("bank", array)
