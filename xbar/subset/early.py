@@ -19,8 +19,10 @@ def part_size(batch: Batch, tolerance: float) -> int:
 
     The median error halves with each element and is about the bank's span over 2**(K + 2).
     """
-    span = float(np.median(batch.high - batch.low)) if len(batch.high) else 0.0
-    if tolerance <= 0.0 or span <= 0.0:
+    if tolerance <= 0.0 or len(batch.high) == 0:
+        return 0
+    span = float(np.median(batch.high - batch.low))
+    if span <= 0.0:
         return 0
     size = max(math.ceil(math.log2(span) - math.log2(tolerance)) + _SPARE, 4)
     return size if size + _WORTH <= batch.bank.shape[1] else 0

@@ -24,10 +24,11 @@ _FEW = 5  # fewer problems than this leave too many lanes of the lock-step kerne
 class MeetInTheMiddle:
     """Sorts the sums of both halves of a bank and finds the closest pair by one merge.
 
-    Time grows with 2**(K/2). Whatever the number of threads and of problems at a time, the same
-    bank and target give the same mask: the greater of two equally close sums, no element of value
-    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements below
-    about 2**-59 of sum|g| count as 0.
+    Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
+    time, the same bank and target give the same mask: the greater of two equally close sums, no
+    element of value 0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`.
+    Elements below about 2**-59 of sum|g| count as 0. (With a tolerance, the part of the bank that
+    is tried first depends on the other banks of the batch.)
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.

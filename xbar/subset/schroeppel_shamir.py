@@ -23,9 +23,10 @@ class SchroeppelShamir:
     """Walks through the sums of one half of the bank and finds the partner of each.
 
     Time grows with 2**(K/2), memory with 2**(K/4): about 11 MB for each thread and 2 MB for the
-    tables of K = 64. Beyond K = 50 or so a float64 target is hit up to rounding by many subsets;
+    tables of K = 64. From K = 48 or so a float64 target is hit up to rounding by many subsets;
     the search ends with the first one, which is then optimal in the sense of
-    `xbar.subset.SubsetSolution`. The answer does not depend on the number of threads.
+    `xbar.subset.SubsetSolution`. Where there is none, as near the ends of what the bank reaches,
+    it goes through everything: minutes for K = 64. The answer does not depend on the threads.
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.

@@ -18,7 +18,7 @@ from xbar.subset.kernels.jit import Bools, Ints, jit
 
 CHUNK = 1 << 15  # half sums that a chunk should hold
 _CAPACITY = 8 * CHUNK  # and may hold
-WORK = 4 * _CAPACITY + 8  # int64 words of scratch that `search` needs
+WORK = 5 * _CAPACITY + 8  # int64 words of scratch that `search` needs
 NONE = (1 << 62) - 1  # the cost of nothing
 
 # What is known so far: closeness as of `_cost`, and the two half sums.
@@ -123,7 +123,7 @@ def _match_one(b: Ints, d: Ints, sum_a: int, goal: int, best: Ints) -> None:
         rest = sum_a + b[i] - goal
         while True:
             cost = _cost(rest + d[j])
-            if cost < best[COST] or (cost == best[COST] and sum_a < best[SUM_A]):
+            if cost < best[COST]:
                 best[COST], best[SUM_A], best[SUM_B] = cost, sum_a, b[i] + d[j]
             if j == 0 or rest + d[j] <= 0:
                 break
@@ -189,43 +189,47 @@ def _list_down(b: Ints, d: Ints, down: Ints, top: int, width: int, y: Ints) -> i
 @jit
 def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best: Ints) -> None:
     """Improves the best pair by those of x + low and goal - (y - margin + low) that are close."""
-    sorted_x, heads = work[: len(x)], work[_CAPACITY:]
-    greatest = x.max()
+    kept, starts, ends = work[: len(x)], work[_CAPACITY : 2 * _CAPACITY], work[2 * _CAPACITY :]
+    greatest = int(x.max())
     shift = 0
-    while (greatest >> shift) >= len(x):
+    while (greatest >> shift) >= len(x) - 1 and greatest >> shift > 0:
         shift += 1
-    buckets = int(greatest >> shift) + 1
-    _fill_buckets(x, shift, buckets, sorted_x, heads)
-    reach = best[COST] // 4 + 1
+    _fill_buckets(x, shift, (greatest >> shift) + 1, kept, starts, ends)
     for i in range(len(y)):
         value = y[i] - margin
-        first, last = max(value - reach, 0) >> shift, min(value + reach, greatest) >> shift
-        if value + reach < 0 or first > last:
+        # how far above and below a half sum may lie and still be closer
+        above, below = best[COST] // 4, (best[COST] - 2) // 4
+        if value + above < 0 or value - below > greatest:
             continue
-        for q in range(heads[first], heads[last + 1]):
-            excess = sorted_x[q] - value
-            cost = _cost(excess)
-            if cost <= best[COST]:
-                sum_a = sorted_x[q] + low
-                if cost < best[COST] or sum_a < best[SUM_A]:
-                    best[COST], best[SUM_A] = cost, sum_a
+        first, last = max(value - below, 0) >> shift, min(value + above, greatest) >> shift
+        for bucket in range(first, last + 1):
+            for q in range(starts[bucket], ends[bucket]):
+                excess = kept[q] - value
+                if _cost(excess) < best[COST]:
+                    sum_a = kept[q] + low
+                    best[COST], best[SUM_A] = _cost(excess), sum_a
                     best[SUM_B] = goal + excess - sum_a
-                    reach = cost // 4 + 1
 
 
 @jit
-def _fill_buckets(x: Ints, shift: int, buckets: int, sorted_x: Ints, heads: Ints) -> None:
-    """Sorts x by its leading bits; bucket i is heads[i] up to heads[i + 1]."""
-    for i in range(buckets + 2):
-        heads[i] = 0
+def _fill_buckets(x: Ints, shift: int, buckets: int, kept: Ints, starts: Ints, ends: Ints) -> None:
+    """Sorts x by its leading bits; of equal numbers that follow each other it keeps one.
+
+    Where elements are multiples of something, most sums are equal to others.
+    """
+    for i in range(buckets + 1):
+        starts[i] = 0
     for value in x:
-        heads[(value >> shift) + 2] += 1
-    for i in range(2, buckets + 2):
-        heads[i] += heads[i - 1]
+        starts[(value >> shift) + 1] += 1
+    for i in range(buckets):
+        starts[i + 1] += starts[i]
+        ends[i] = starts[i]
     for value in x:
-        place = (value >> shift) + 1
-        sorted_x[heads[place]] = value
-        heads[place] += 1
+        bucket = value >> shift
+        end = ends[bucket]
+        if end == starts[bucket] or kept[end - 1] != value:
+            kept[end] = value
+            ends[bucket] = end + 1
 
 
 @jit
