@@ -113,6 +113,8 @@ def test_a_tolerance_is_met_by_a_part_of_the_bank_when_that_is_enough():
     assert (np.abs(quick.residual) <= 0.01).all()
     assert (np.abs(quick.residual) >= np.abs(exact.residual)).all()
     assert (quick.bound <= np.abs(exact.residual)).all()
+    alone = [solve_subset(g, t, tolerance=0.01) for g, t in zip(bank[:20], target, strict=False)]
+    np.testing.assert_array_equal([s.mask for s in alone], quick.mask[:20])
     shared = solve_subset(bank[0], target[:50], tolerance=0.01)
     again = solve_subset(np.tile(bank[0], (50, 1)), target[:50], tolerance=0.01)
     np.testing.assert_array_equal(shared.mask, again.mask)

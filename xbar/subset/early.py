@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from xbar.subset.problem import Batch
 
 _SPARE = 3  # elements more than the bits that the tolerance asks for
-_WORTH = 5  # a part is tried if it leaves out so many elements or more
+_WORTH = 6  # a part is tried if it leaves out so many elements or more
 
 
-def part_size(batch: Batch, tolerance: float) -> int:
-    """How many elements probably meet the tolerance, 0 if that is not worth a try.
+def part_sizes(batch: Batch, tolerance: float) -> NDArray[np.int64]:
+    """(R,) how many elements probably meet the tolerance, 0 if that is not worth a try.
 
     The median error halves with each element and is about the bank's span over 2**(K + 2).
     """
-    if tolerance <= 0.0 or len(batch.high) == 0:
-        return 0
-    span = float(np.median(batch.high - batch.low))
-    if span <= 0.0:
-        return 0
-    size = max(math.ceil(math.log2(span) - math.log2(tolerance)) + _SPARE, 4)
-    return size if size + _WORTH <= batch.bank.shape[1] else 0
+    elements = batch.bank.shape[1]
+    if tolerance <= 0.0 or elements <= _WORTH:
+        return np.zeros(len(batch.bank), np.int64)
+    with np.errstate(divide="ignore"):
+        bits = np.log2(batch.high - batch.low) - math.log2(tolerance)
+    size = np.maximum(np.ceil(np.maximum(bits, 0.0)).astype(np.int64) + _SPARE, 4)
+    return np.where(size + _WORTH <= elements, size, 0)
 
 
 def part_of(batch: Batch, size: int) -> tuple[Batch, NDArray[np.bool_]]:

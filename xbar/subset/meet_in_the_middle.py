@@ -27,8 +27,7 @@ class MeetInTheMiddle:
     Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
     time, the same bank and target give the same mask: the greater of two equally close sums, no
     element of value 0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`.
-    Elements below about 2**-59 of sum|g| count as 0. (With a tolerance, the part of the bank that
-    is tried first depends on the other banks of the batch.)
+    Elements below about 2**-59 of sum|g| count as 0.
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.
@@ -81,18 +80,38 @@ class PreparedMeetInTheMiddle:
         if worth_a_table(batch):
             solve_by_table(batch, mask, achieved, self.threads)
             return batch.solution(MeetInTheMiddle.name, mask, achieved)
-        size = early.part_size(batch, tolerance)
-        proven = np.full(len(achieved), size == 0)
+        sizes = early.part_sizes(batch, tolerance)
+        proven = np.ones(len(achieved), np.bool_)
 
         def solve_block(part: slice) -> None:
-            if size:
-                block = early.select(batch, part)
-                proven[part] = _part_first(block, size, tolerance, mask[part], achieved[part])
+            if sizes.any():
+                block, size = early.select(batch, part), sizes[batch.row[part]]
+                _parts_first(block, size, tolerance, mask[part], achieved[part], proven[part])
             else:
                 _solve_block(batch, part, mask[part], achieved[part])
 
         in_threads(solve_block, list(_blocks(*mask.shape)), self.threads)
         return batch.solution(MeetInTheMiddle.name, mask, achieved, proven, tolerance)
+
+
+def _parts_first(
+    batch: Batch,
+    sizes: NDArray[np.int64],
+    tolerance: float,
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    proven: NDArray[np.bool_],
+) -> None:
+    """Solves M problems, each by so many of its elements first or, for 0, by all at once."""
+    for size in np.unique(sizes):
+        which = sizes == size
+        some = early.select(batch, which)
+        chosen, total = np.empty((len(some.target), mask.shape[1]), np.bool_), achieved[which]
+        if size:
+            proven[which] = _part_first(some, size, tolerance, chosen, total)
+        else:
+            _solve_block(some, slice(None), chosen, total)
+        mask[which], achieved[which] = chosen, total
 
 
 def _part_first(
