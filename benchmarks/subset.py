@@ -87,7 +87,8 @@ def instances(elements: int, count: int, rng: np.random.Generator) -> tuple[Floa
 
 def own_count(elements: int) -> int:
     """Instances that take xbar a tenth of a second or so."""
-    return max(min(1 << max(26 - elements // 2 - elements // 4, 0), 1 << 17), 3)
+    few = 3 if elements > 32 else 32
+    return max(min(1 << max(26 - elements // 2 - elements // 4, 0), 1 << 17), few)
 
 
 def cpu_time(method: Method, bank: Floats, target: Floats) -> float:

@@ -136,7 +136,7 @@ def _highs(bank: Floats, target: float) -> float:
 METHODS = {
     "numpy meet-in-the-middle": Peer(
         numpy_meet_in_the_middle,
-        lambda k: max(1 << (17 - k // 2), 1) if k <= 40 else 0,
+        lambda k: max((1 << 17) >> (k // 2), 1) if k <= 40 else 0,
     ),
     "numpy, all 2^K sums": Peer(
         numpy_all_subsets, lambda k: 0 if k > 24 else 100 if k <= 16 else max(100 >> (k - 16), 1)

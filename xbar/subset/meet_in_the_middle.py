@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import ClassVar
 
 import numpy as np
@@ -82,13 +84,15 @@ class PreparedMeetInTheMiddle:
             return batch.solution(MeetInTheMiddle.name, mask, achieved)
         sizes = early.part_sizes(batch, tolerance)
         proven = np.ones(len(achieved), np.bool_)
+        scratch = _Scratch(mask.shape[1], self.threads)
 
         def solve_block(part: slice) -> None:
             if sizes.any():
                 block, size = early.select(batch, part), sizes[batch.row[part]]
-                _parts_first(block, size, tolerance, mask[part], achieved[part], proven[part])
+                out = mask[part], achieved[part], proven[part]
+                _parts_first(block, size, tolerance, out, scratch)
             else:
-                _solve_block(batch, part, mask[part], achieved[part])
+                _solve_block(batch, part, mask[part], achieved[part], scratch)
 
         in_threads(solve_block, list(_blocks(*mask.shape)), self.threads)
         return batch.solution(MeetInTheMiddle.name, mask, achieved, proven, tolerance)
@@ -98,19 +102,22 @@ def _parts_first(
     batch: Batch,
     sizes: NDArray[np.int64],
     tolerance: float,
-    mask: NDArray[np.bool_],
-    achieved: NDArray[np.float64],
-    proven: NDArray[np.bool_],
+    out: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]],
+    scratch: _Scratch,
 ) -> None:
-    """Solves M problems, each by so many of its elements first or, for 0, by all at once."""
+    """Solves M problems, each by so many of its elements first or, for 0, by all at once.
+
+    Writes mask, achieved, and where all elements were searched.
+    """
+    mask, achieved, proven = out
     for size in np.unique(sizes):
         which = sizes == size
         some = early.select(batch, which)
         chosen, total = np.empty((len(some.target), mask.shape[1]), np.bool_), achieved[which]
         if size:
-            proven[which] = _part_first(some, size, tolerance, chosen, total)
+            proven[which] = _part_first(some, size, tolerance, (chosen, total), scratch)
         else:
-            _solve_block(some, slice(None), chosen, total)
+            _solve_block(some, slice(None), chosen, total, scratch)
         mask[which], achieved[which] = chosen, total
 
 
@@ -118,24 +125,27 @@ def _part_first(
     batch: Batch,
     size: int,
     tolerance: float,
-    mask: NDArray[np.bool_],
-    achieved: NDArray[np.float64],
+    out: tuple[NDArray[np.bool_], NDArray[np.float64]],
+    scratch: _Scratch,
 ) -> NDArray[np.bool_]:
     """Searches the first `size` elements, then all of them where that is not close enough.
+
+    Writes mask and achieved.
 
     Returns:
         (M,) where all elements were searched.
     """
+    mask, achieved = out
     part, mask[:, size:] = early.part_of(batch, size)
     inner = np.empty((len(mask), size), np.bool_)
-    _solve_block(part, slice(None), inner, achieved)
+    _solve_block(part, slice(None), inner, achieved, scratch)
     mask[:, :size] = inner
     achieved[:] = early.add_up(batch, mask)
     again = np.abs(achieved - batch.target) > tolerance
     if again.any():
         rest = early.select(batch, again)
         whole, reached = np.empty((len(rest.target), mask.shape[1]), np.bool_), achieved[again]
-        _solve_block(rest, slice(None), whole, reached)
+        _solve_block(rest, slice(None), whole, reached, scratch)
         mask[again], achieved[again] = whole, reached
     return again
 
@@ -145,6 +155,7 @@ def _solve_block(
     part: slice,
     mask: NDArray[np.bool_],
     achieved: NDArray[np.float64],
+    scratch: _Scratch,
 ) -> None:
     """Solves the problems of one slice of the batch into the arrays' same slices."""
     from xbar.subset.kernels import lockstep, merge, scale
@@ -152,8 +163,8 @@ def _solve_block(
     bank, row = _banks_used(batch, part)
     target = writeable(batch.target[part])
     if len(row) >= _FEW:
-        work = aligned(lockstep.work_size(bank.shape[1]))
-        lockstep.closest_subsets(bank, row, target, mask, achieved, work)
+        with scratch.borrowed() as work:
+            lockstep.closest_subsets(bank, row, target, mask, achieved, work)
         return
     values = np.empty(bank.shape, np.int64)
     goal, masks = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
@@ -162,6 +173,27 @@ def _solve_block(
     merge.closest_subsets(values, row, goal, masks, work)
     scale.unpack(masks, mask)
     scale.rescore(bank, row, mask, achieved)
+
+
+class _Scratch:
+    """As much scratch for the lock-step kernel as there are threads, handed round."""
+
+    def __init__(self, elements: int, threads: int) -> None:
+        from xbar.subset.kernels import lockstep
+
+        self._free: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
+        for _ in range(threads):
+            # costs nothing before it is used
+            self._free.put(aligned(lockstep.work_size(elements)))
+
+    @contextmanager
+    def borrowed(self) -> Iterator[NDArray[np.int64]]:
+        """One of them."""
+        work = self._free.get()
+        try:
+            yield work
+        finally:
+            self._free.put(work)
 
 
 def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
