@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo figures test check setup ngspice netlists bench-subset clean
+.PHONY: demo figures test check setup ngspice netlists bench-subset bench-circuit clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -31,12 +31,24 @@ netlists: setup
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py
 
+# The peers have an environment of their own. CHOLMOD's wrapper 0.4.16 is built against Debian's
+# SuiteSparse, badcrossbar's drawing needs cairo: apt-get install libsuitesparse-dev libcairo2-dev
+BENCH ?= .venv-bench
+bench-circuit: ngspice
+	test -d $(BENCH) || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --editable .
+	-$(BENCH)/bin/python -m pip install --quiet pypardiso
+	-$(BENCH)/bin/python -m pip install --quiet badcrossbar
+	-$(BENCH)/bin/python -m pip install --quiet scikit-sparse==0.4.16
+	$(BENCH)/bin/python benchmarks/circuit.py
+
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,spice,dev]"
+	$(BIN)/python examples/03_a_matrix_on_a_chip.py >/dev/null  # compiles the kernels, once
 	touch $@
 
 # ngspice checks our currents, PySpice runs its library. Without them the demo says so and the tests
@@ -49,4 +61,4 @@ ngspice:
 	  echo "ngspice is not installed, so nothing is verified: sudo apt-get install ngspice libngspice0"
 
 clean:
-	rm -rf build $(VENV)
+	rm -rf build $(VENV) $(BENCH)

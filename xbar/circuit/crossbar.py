@@ -186,7 +186,7 @@ class Crossbar:
         >>> Crossbar(np.array([[1e-3], [2e-3]])).read([[1.0, 0.5]])
         array([[0.002]])
         """
-        volts = self._voltage(voltage)
+        volts = self.check_voltage(voltage)
         if not self.ideal:
             from xbar.circuit.solvers import choice
 
@@ -206,7 +206,7 @@ class Crossbar:
         >>> solution.word_voltage, solution.cell_current
         (array([[[0.5]]]), array([[[0.0005]]]))
         """
-        volts = self._voltage(voltage)
+        volts = self.check_voltage(voltage)
         from xbar.circuit.solvers import choice
 
         word, bit, residual = choice.voltages(self, volts)
@@ -261,7 +261,12 @@ class Crossbar:
 
         return Revision(self)
 
-    def _voltage(self, voltage: ArrayLike) -> Floats:
+    def check_voltage(self, voltage: ArrayLike) -> Floats:
+        """Voltages (N, W) as an array of their own.
+
+        Raises:
+            SpecError: they are not finite or not of shape (N, W).
+        """
         volts = as_floats(voltage, "voltage")
         lines = self.conductance.shape[0]
         if volts.ndim == 1:

@@ -58,7 +58,7 @@ class PreparedExhaustive:
             part = slice(start, start + step)
             index[part], achieved[part] = _closest(batch, part)
         mask = (index[:, None] >> np.arange(elements)) & 1 == 1
-        return batch.optimal(mask, achieved)
+        return batch.solution(Exhaustive.name, mask, achieved)
 
 
 def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
+from xbar.subset import early
+from xbar.subset.parallel import aligned, cpus, in_threads, writeable
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.shared_bank import solve_by_table, worth_a_table
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
-_FEW = 12  # fewer problems than this leave too many lanes of the lock-step kernel idle
+_FEW = 5  # fewer problems than this leave too many lanes of the lock-step kernel idle
 
 
 @dataclass(frozen=True)
 class MeetInTheMiddle:
     """Sorts the sums of both halves of a bank and finds the closest pair by one merge.
 
-    Time grows with 2**(K/2). Whatever the number of threads and of problems at a time, the same
-    bank and target give the same mask: the greater of two equally close sums, no element of value
-    0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements below
-    about 2**-59 of sum|g| count as 0.
+    Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
+    time, the same bank and target give the same mask: the greater of two equally close sums, no
+    element of value 0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`.
+    Elements below about 2**-59 of sum|g| count as 0.
 
     Attributes:
         threads: threads to use; None means as many as this process may have CPUs.
@@ -48,7 +51,7 @@ class MeetInTheMiddle:
             SpecError: it is empty, too long, not of real numbers or not finite.
         """
         return PreparedMeetInTheMiddle(
-            check_bank(bank, self.max_elements, self.name), self.threads or _cpus()
+            check_bank(bank, self.max_elements, self.name), self.threads or cpus()
         )
 
 
@@ -65,29 +68,86 @@ class PreparedMeetInTheMiddle:
     threads: int
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """The closest subset for each target (...); the optimum, whatever the tolerance.
+        """The closest subset for each target (...).
+
+        With a tolerance, subsets of a part of the bank that are good enough are taken first; where
+        there are none the optimum is returned.
 
         Raises:
             SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
         batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
-        count, elements = len(batch.target), batch.bank.shape[1]
-        mask = np.empty((count, elements), np.bool_)
-        achieved = np.empty(count)
+        mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
+        achieved = np.empty(len(batch.target))
+        if worth_a_table(batch):
+            solve_by_table(batch, mask, achieved, self.threads)
+            return batch.solution(MeetInTheMiddle.name, mask, achieved)
+        sizes = early.part_sizes(batch, tolerance)
+        proven = np.ones(len(achieved), np.bool_)
+        scratch = _Scratch(mask.shape[1], self.threads)
 
         def solve_block(part: slice) -> None:
-            _solve_block(batch, part, mask[part], achieved[part])
+            if sizes.any():
+                block, size = early.select(batch, part), sizes[batch.row[part]]
+                out = mask[part], achieved[part], proven[part]
+                _parts_first(block, size, tolerance, out, scratch)
+            else:
+                _solve_block(batch, part, mask[part], achieved[part], scratch)
 
-        blocks = list(_blocks(count, elements))
-        if min(self.threads, len(blocks)) <= 1:
-            for part in blocks:
-                solve_block(part)
+        in_threads(solve_block, list(_blocks(*mask.shape)), self.threads)
+        return batch.solution(MeetInTheMiddle.name, mask, achieved, proven, tolerance)
+
+
+def _parts_first(
+    batch: Batch,
+    sizes: NDArray[np.int64],
+    tolerance: float,
+    out: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]],
+    scratch: _Scratch,
+) -> None:
+    """Solves M problems, each by so many of its elements first or, for 0, by all at once.
+
+    Writes mask, achieved, and where all elements were searched.
+    """
+    mask, achieved, proven = out
+    for size in np.unique(sizes):
+        which = sizes == size
+        some = early.select(batch, which)
+        chosen, total = np.empty((len(some.target), mask.shape[1]), np.bool_), achieved[which]
+        if size:
+            proven[which] = _part_first(some, size, tolerance, (chosen, total), scratch)
         else:
-            # the kernels release the interpreter lock, and whoever is free takes the next block
-            with ThreadPoolExecutor(min(self.threads, len(blocks))) as pool:
-                for _ in pool.map(solve_block, blocks):
-                    pass
-        return batch.optimal(mask, achieved)
+            _solve_block(some, slice(None), chosen, total, scratch)
+        mask[which], achieved[which] = chosen, total
+
+
+def _part_first(
+    batch: Batch,
+    size: int,
+    tolerance: float,
+    out: tuple[NDArray[np.bool_], NDArray[np.float64]],
+    scratch: _Scratch,
+) -> NDArray[np.bool_]:
+    """Searches the first `size` elements, then all of them where that is not close enough.
+
+    Writes mask and achieved.
+
+    Returns:
+        (M,) where all elements were searched.
+    """
+    mask, achieved = out
+    part, mask[:, size:] = early.part_of(batch, size)
+    inner = np.empty((len(mask), size), np.bool_)
+    _solve_block(part, slice(None), inner, achieved, scratch)
+    mask[:, :size] = inner
+    achieved[:] = early.add_up(batch, mask)
+    again = np.abs(achieved - batch.target) > tolerance
+    if again.any():
+        rest = early.select(batch, again)
+        whole, reached = np.empty((len(rest.target), mask.shape[1]), np.bool_), achieved[again]
+        _solve_block(rest, slice(None), whole, reached, scratch)
+        mask[again], achieved[again] = whole, reached
+    return again
 
 
 def _solve_block(
@@ -95,31 +155,51 @@ def _solve_block(
     part: slice,
     mask: NDArray[np.bool_],
     achieved: NDArray[np.float64],
+    scratch: _Scratch,
 ) -> None:
     """Solves the problems of one slice of the batch into the arrays' same slices."""
     from xbar.subset.kernels import lockstep, merge, scale
 
     bank, row = _banks_used(batch, part)
-    target = batch.target[part].copy()
+    target = writeable(batch.target[part])
+    if len(row) >= _FEW:
+        with scratch.borrowed() as work:
+            lockstep.closest_subsets(bank, row, target, mask, achieved, work)
+        return
     values = np.empty(bank.shape, np.int64)
-    goal, flips = np.empty(len(row), np.int64), np.empty(len(bank), np.int64)
-    masks = np.empty(len(row), np.int64)
-    scale.to_integers(bank, row, target, values, goal, flips)
-    elements = bank.shape[1]
-    if elements > lockstep.MAX_ELEMENTS or len(row) < _FEW:
-        work = np.empty(merge.work_size(elements), np.int64)
-        merge.closest_subsets(values, row, goal, masks, work)
-    else:
-        work = np.empty(lockstep.work_size(elements), np.int64)
-        lockstep.closest_subsets(values, row, goal, masks, work)
-    scale.rescore(bank, row, masks, flips, mask, achieved)
+    goal, masks = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    scale.to_integers(bank, row, target, values, goal)
+    work = np.empty(merge.work_size(bank.shape[1]), np.int64)
+    merge.closest_subsets(values, row, goal, masks, work)
+    scale.unpack(masks, mask)
+    scale.rescore(bank, row, mask, achieved)
+
+
+class _Scratch:
+    """As much scratch for the lock-step kernel as there are threads, handed round."""
+
+    def __init__(self, elements: int, threads: int) -> None:
+        from xbar.subset.kernels import lockstep
+
+        self._free: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
+        for _ in range(threads):
+            # costs nothing before it is used
+            self._free.put(aligned(lockstep.work_size(elements)))
+
+    @contextmanager
+    def borrowed(self) -> Iterator[NDArray[np.int64]]:
+        """One of them."""
+        work = self._free.get()
+        try:
+            yield work
+        finally:
+            self._free.put(work)
 
 
 def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The different banks of a slice of the batch, and which one each problem has."""
     if len(batch.bank) == len(batch.target):
-        # a copy, as a read-only bank is another type to numba and compiles anew
-        bank = batch.bank[part].copy()
+        bank = writeable(batch.bank[part])
         return bank, np.arange(len(bank))
     used, row = np.unique(batch.row[part], return_inverse=True)
     return batch.bank[used], row
@@ -129,9 +209,3 @@ def _blocks(count: int, elements: int) -> Iterator[slice]:
     step = min(max(_BLOCK_WORK >> ((elements + 1) // 2), 32), _BLOCK)
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -38,6 +38,10 @@ class SubsetSolution:
             "best found": neither is known.
         bound: (...) no subset of this bank has |sum - target|, in exact arithmetic, below it.
             For "optimal" it is |residual| less that rounding, and not below 0.
+        method: the solver's name.
+        reason: why it was this one.
+        reachable: (...) False where the target is below or above what all the bank's sums reach,
+            by more than rounding. The nearest end is then the answer.
     """
 
     mask: NDArray[np.bool_]
@@ -45,6 +49,9 @@ class SubsetSolution:
     residual: NDArray[np.float64] | np.float64
     status: str
     bound: NDArray[np.float64] | np.float64
+    method: str = ""
+    reason: str = ""
+    reachable: NDArray[np.bool_] | np.bool_ = np.True_
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +60,13 @@ class Banks:
 
     Attributes:
         elements: (R, K) float64, contiguous.
-        total: (R,) the sum of their absolute values.
+        low, high: (R,) the sums of the negative and of the positive elements.
         shape: the banks' leading axes; their product is R.
     """
 
     elements: NDArray[np.float64]
-    total: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     shape: tuple[int, ...]
 
 
@@ -68,40 +76,78 @@ class Batch:
 
     Attributes:
         bank: (R, K) float64, contiguous.
-        total: (R,) the sum of each bank's absolute values.
+        low, high: (R,) the sums of each bank's negative and positive elements.
         row: (M,) which bank each target belongs to.
         target: (M,) float64, contiguous.
         shape: the batch axes of the answer; their product is M.
     """
 
     bank: NDArray[np.float64]
-    total: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     row: NDArray[np.int64]
     target: NDArray[np.float64]
     shape: tuple[int, ...]
 
-    def optimal(self, mask: NDArray[np.bool_], achieved: NDArray[np.float64]) -> SubsetSolution:
-        """The solution of an exact method, with its proven bound.
+    @property
+    def rounding(self) -> NDArray[np.float64]:
+        """(M,) what float64 sums and integers scaled from float64 may err by.
 
         The float64 sum of K numbers errs by at most (K - 1) eps/2 sum|g|, its difference to the
         target by eps/2 of the result; integers scaled as in `xbar.subset.kernels.scale` add less
         than the rest of K eps sum|g| + eps |target|.
+        """
+        total = (self.high - self.low) * _EPSILON * self.bank.shape[1]
+        return np.asarray(total[self.row] + _EPSILON * np.abs(self.target))
+
+    def solution(
+        self,
+        method: str,
+        mask: NDArray[np.bool_],
+        achieved: NDArray[np.float64],
+        proven: NDArray[np.bool_] | None = None,
+        tolerance: float = 0.0,
+    ) -> SubsetSolution:
+        """What a method found, with status and bound.
+
+        A subset that hits its target up to rounding is optimal, whoever found it.
 
         Args:
+            method: its name.
             mask: (M, K) chosen elements.
             achieved: (M,) their sums.
+            proven: (M,) where the method knows that no subset is closer, up to rounding; None for
+                everywhere.
+            tolerance: a |residual| that is good enough.
         """
-        elements = self.bank.shape[1]
         residual = achieved - self.target
-        rounding = elements * (_EPSILON * self.total[self.row]) + _EPSILON * np.abs(self.target)
-        bound = np.maximum(np.abs(residual) - rounding, 0.0)
+        distance = np.abs(residual)
+        bound = np.maximum(distance - self.rounding, 0.0)
+        status = "optimal"
+        if proven is not None:
+            open_ = ~proven & (bound > 0.0)
+            bound[open_] = 0.0
+            if open_.any():
+                enough = bool((distance[open_] <= tolerance).all())
+                status = "within tolerance" if enough else "best found"
         return SubsetSolution(
-            mask=mask.reshape(*self.shape, elements),
+            mask=mask.reshape(*self.shape, self.bank.shape[1]),
             achieved=achieved.reshape(self.shape)[()],
             residual=residual.reshape(self.shape)[()],
-            status="optimal",
+            status=status,
             bound=bound.reshape(self.shape)[()],
+            method=method,
+            reason="as asked",
+            reachable=self.reachable().reshape(self.shape)[()],
         )
+
+    def reachable(self) -> NDArray[np.bool_]:
+        """(M,) whether the target lies between the sums of all negative and all positive ones."""
+        nearest = np.clip(self.target, self.low[self.row], self.high[self.row])
+        beyond = np.abs(self.target - nearest)
+        if not beyond.any():
+            return np.ones(len(beyond), np.bool_)
+        return np.asarray(beyond <= self.rounding)
 
 
 def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
@@ -123,24 +169,32 @@ def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
     if array.shape[-1] > limit:
         raise SpecError(
             f"{method} takes banks of at most {limit} elements, not K = {array.shape[-1]}; "
-            f"{_way_out(limit)}"
+            f"{_way_out(array.shape[-1])}"
         )
     elements = array.reshape(-1, array.shape[-1])
-    total = np.empty(len(elements))
-    with np.errstate(over="ignore"):
-        for start in range(0, len(total), _ROWS):  # in parts, as |bank| is as large as the bank
-            part = slice(start, start + _ROWS)
-            np.abs(elements[part]).sum(axis=1, out=total[part])
+    low, high = np.zeros(len(elements)), np.empty(len(elements))
+    ones = np.ones(array.shape[-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(high), _ROWS):  # in parts, as copies are as large as the bank
+            part = elements[start : start + _ROWS]
+            if part.min() < 0.0:
+                low[start : start + _ROWS] = np.minimum(part, 0.0) @ ones
+                part = np.maximum(part, 0.0)
+            high[start : start + _ROWS] = part @ ones  # much quicker than sum(axis=1)
+        total = high - low
     if not np.isfinite(total).all():
         _check_finite("bank", array)
         _check_finite("the sum of a bank's absolute values", total.reshape(array.shape[:-1]))
-    return Banks(elements, total, array.shape[:-1])
+    return Banks(elements, low, high, array.shape[:-1])
 
 
-def _way_out(limit: int) -> str:
-    if limit < 32:
+def _way_out(elements: int) -> str:
+    """Which method takes as many elements."""
+    if elements <= 32:
         return "method='meet-in-the-middle' takes more"
-    return "choose among fewer elements, or split the bank over several cells"
+    if elements <= 64:
+        return "method='schroeppel-shamir' takes up to 64"
+    return "method='window' or 'differencing' take any number but prove nothing"
 
 
 def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Batch:
@@ -167,14 +221,14 @@ def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Bat
             f"target of shape {target.shape} must broadcast against the bank's leading axes "
             f"{banks.shape} (the last axis of a bank holds its elements)"
         ) from None
-    row = np.arange(len(banks.total)).reshape(banks.shape)
+    row = np.arange(len(banks.high)).reshape(banks.shape)
     row = np.broadcast_to(row, shape).reshape(-1)
     target = np.broadcast_to(target, shape).reshape(-1)
     if target.size:
         with np.errstate(over="ignore"):
-            reach = banks.total.max() + np.abs(target)
+            reach = (banks.high - banks.low).max() + np.abs(target)
         _check_finite("the sum of a bank's absolute values plus |target|", reach.reshape(shape))
-    return Batch(banks.elements, banks.total, row, target, shape)
+    return Batch(banks.elements, banks.low, banks.high, row, target, shape)
 
 
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:

@@ -5,24 +5,55 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xbar.errors import SpecError
+from xbar.subset.differencing import Differencing
 from xbar.subset.exhaustive import Exhaustive
+from xbar.subset.greedy import Greedy
 from xbar.subset.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.schroeppel_shamir import SchroeppelShamir
+from xbar.subset.window import Window
 
 if TYPE_CHECKING:
     from xbar.subset.solver import Solver
 
 
+_MANY = 100  # elements from which differencing beats a window
+
+
 def _solvers() -> dict[str, Solver]:
-    return {solver.name: solver for solver in (Exhaustive(), MeetInTheMiddle())}
+    solvers: list[Solver] = [
+        Exhaustive(),
+        MeetInTheMiddle(),
+        SchroeppelShamir(),
+        Differencing(),
+        Window(),
+        Greedy(),
+    ]
+    return {solver.name: solver for solver in solvers}
 
 
 def names() -> list[str]:
     """The names that `get_solver` and `solve_subset` take.
 
     >>> names()
-    ['exhaustive', 'meet-in-the-middle']
+    ['exhaustive', 'meet-in-the-middle', 'schroeppel-shamir', 'differencing', 'window', 'greedy']
     """
     return list(_solvers())
+
+
+def choose(elements: int) -> tuple[str, str]:
+    """The method for a bank of K elements, and why it is the one.
+
+    >>> choose(16)
+    ('meet-in-the-middle', 'K = 16: exact and fastest up to 32 elements')
+    """
+    if elements <= MeetInTheMiddle.max_elements:
+        return MeetInTheMiddle.name, f"K = {elements}: exact and fastest up to 32 elements"
+    if elements <= SchroeppelShamir.max_elements:
+        return SchroeppelShamir.name, f"K = {elements}: exact up to 64 elements in little memory"
+    if elements < _MANY:
+        why = f"K = {elements}: no exact method takes more than 64, a window is closest below"
+        return Window.name, f"{why} {_MANY}"
+    return Differencing.name, f"K = {elements}: the closest from {_MANY} elements on"
 
 
 def get_solver(name: str) -> Solver:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.subset.meet_in_the_middle import MeetInTheMiddle
 from xbar.subset.problem import SubsetSolution
-from xbar.subset.registry import get_solver
+from xbar.subset.registry import choose, get_solver
 
 
 class Prepared(Protocol):
@@ -57,13 +58,13 @@ def solve_subset(
             g_off taken off the target.
         target: (...) in the bank's unit, broadcast against the bank's leading axes: one bank and
             many targets, a target for each bank, or any mixture.
-        method: a name of `xbar.subset.names`, or "auto" for "meet-in-the-middle", which is exact
-            and takes up to 32 elements.
-        tolerance: a |residual| that is good enough, in the bank's unit. Exact methods return the
-            optimum regardless.
+        method: a name of `xbar.subset.names`, or "auto": "meet-in-the-middle" up to 32 elements
+            and "schroeppel-shamir" up to 64, which are exact; beyond, a heuristic.
+        tolerance: a |residual| that is good enough, in the bank's unit; it may save time.
 
     Returns:
-        The mask (..., K), achieved sum, residual and bound (...), and the status.
+        The mask (..., K), achieved sum, residual, bound and reachable (...), the status, and
+        which method it was and why.
 
     Raises:
         SpecError: the bank or target is empty, not finite or not of real numbers, they do not
@@ -74,8 +75,14 @@ def solve_subset(
     array([ True, False,  True, False])
     >>> solution.achieved, float(solution.residual) < 0.11, solution.status
     (np.float64(2.5), True, 'optimal')
+    >>> solution.method, solution.reason
+    ('meet-in-the-middle', 'K = 4: exact and fastest up to 32 elements')
     >>> solve_subset([1e-6, 2e-6, 4e-6], [0.0, 3.2e-6, 1.0]).achieved
     array([0.e+00, 3.e-06, 7.e-06])
     """
-    solver = get_solver(MeetInTheMiddle.name if method == "auto" else method)
-    return solver.prepare(bank).solve(target, tolerance)
+    if method != "auto":
+        return get_solver(method).prepare(bank).solve(target, tolerance)
+    shape = np.shape(bank)
+    chosen, reason = choose(shape[-1] if shape else 1)
+    solution = get_solver(chosen).prepare(bank).solve(target, tolerance)
+    return replace(solution, reason=reason)

@@ -76,14 +76,16 @@ def reduce_blocks(
     places = np.empty(4 * (h + w) + 8, np.int64)
     for first in range(0, len(origin), LANES):
         for lane in range(LANES):
-            r, c = origin[min(first + lane, len(origin) - 1)]
+            block = min(first + lane, len(origin) - 1)
+            r, c = origin[block, 0], origin[block, 1]
             for i in range(h):
                 for j in range(w):
                     k = 3 * (i * w + j) * LANES + lane
                     inputs[k] = 1 / word[r + i, c + j]
                     inputs[k + LANES] = cells[r + i, c + j]
                     inputs[k + 2 * LANES] = 1 / bit[r + i, c + j]
-        for step in plan:
+        for n in range(len(plan)):
+            step = plan[n]
             if step[7]:
                 _join(step[2], step[3], step[2] > step[3], places, pool, step[4:])
             else:
@@ -104,12 +106,14 @@ def _plan(h: int, w: int) -> Ints:
     """
     plan = np.empty((2 * h * w - 1, 8), np.int64)
     stack = np.empty((64, 8), np.int64)
-    stack[0] = 0, 0, h, w, 0, 2 * (h + w) * stride(2 * (h + w)), 0, 0
+    _push(stack[0], (0, 0, h, w), (0, 2 * (h + w) * stride(2 * (h + w)), 0, 0))
     depth, done = 1, 0
     while depth:
-        r, c, h, w, _, first, second, work = stack[depth - 1]
-        if work or h * w == 1:
-            plan[done] = stack[depth - 1]
+        task = stack[depth - 1]
+        r, c, h, w, first = task[0], task[1], task[2], task[3], task[5]
+        if task[7] or h * w == 1:
+            for k in range(8):
+                plan[done, k] = task[k]
             done += 1
             depth -= 1
             continue
@@ -118,11 +122,18 @@ def _plan(h: int, w: int) -> Ints:
             h1, w1, h2, w2, r2, c2 = h // 2, w, h - h // 2, w, r + h // 2, c
         second = first + 2 * (h1 + w1) * stride(2 * (h1 + w1))
         work = second + 2 * (h2 + w2) * stride(2 * (h2 + w2))
-        stack[depth - 1, 6:] = second, work
-        stack[depth] = r2, c2, h2, w2, second, work, 0, 0
-        stack[depth + 1] = r, c, h1, w1, first, work, 0, 0
+        task[6], task[7] = second, work
+        _push(stack[depth], (r2, c2, h2, w2), (second, work, 0, 0))
+        _push(stack[depth + 1], (r, c, h1, w1), (first, work, 0, 0))
         depth += 2
     return plan
+
+
+@jit
+def _push(task: Ints, block: tuple[int, int, int, int], spots: tuple[int, int, int, int]) -> None:
+    for k in range(4):
+        task[k] = block[k]
+        task[4 + k] = spots[k]
 
 
 @jit
@@ -138,7 +149,7 @@ def _cell(inputs: Floats, cell: int, pool: Floats, at: int) -> None:
 @jit
 def _join(h: int, w: int, stacked: bool, places: Ints, pool: Floats, spots: Ints) -> None:
     """A block from its halves; spots: where it goes, its halves are, and the scratch."""
-    at, first, second, work = spots
+    at, first, second, work = spots[0], spots[1], spots[2], spots[3]
     h1, w1, h2, w2 = h, w // 2, h, w - w // 2
     if stacked:
         h1, w1, h2, w2 = h // 2, w, h - h // 2, w

@@ -58,7 +58,8 @@ def _equations(
 ) -> Equations:
     mine = len(siemens)
     place = np.full(mine + len(others), -1)
-    place[joined] = -2
+    for k in joined:
+        place[k] = -2
     gone = 0
     for k in range(len(place)):  # those that go come first
         if place[k] == -1 and (k < mine or node[k - mine] == k):
@@ -89,7 +90,7 @@ def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tup
     Across the joint each side is the first's; along it the first's is followed by the second's.
     """
     ports, sides = first[1], first[2]
-    other_ports, other_sides = node[second[1]], second[2]
+    other_ports, other_sides = second[1], second[2]
     joined = np.empty(len(ports) + len(other_ports), np.int64)
     counts = np.zeros(4, np.int64)
     size, start, begin = 0, 0, 0
@@ -97,13 +98,15 @@ def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tup
         along = (side >= TOP) != stacked
         outer_first = side in (LEFT, TOP)
         if along or outer_first:
-            n = sides[side]
-            joined[size : size + n] = ports[start : start + n]
-            size, counts[side] = size + n, counts[side] + n
+            for k in range(start, start + sides[side]):
+                joined[size] = ports[k]
+                size += 1
+            counts[side] += sides[side]
         if along or not outer_first:
-            n = other_sides[side]
-            joined[size : size + n] = other_ports[begin : begin + n]
-            size, counts[side] = size + n, counts[side] + n
+            for k in range(begin, begin + other_sides[side]):
+                joined[size] = node[other_ports[k]]
+                size += 1
+            counts[side] += other_sides[side]
         start += sides[side]
         begin += other_sides[side]
     return joined[:size], counts

@@ -28,6 +28,7 @@ from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
+from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
@@ -38,14 +39,14 @@ Ints = NDArray[np.int64]
 _SIDE = 32  # cells along a block that is reduced in lanes
 _FEW_CELLS = 64 * 64  # up to here blocks of half that size, so that the lanes are filled
 _SMALL = 8  # cells along a block that is reduced by itself, since it has ideal wires
-_BYTES_PER_CELL = 450  # of workspace, measured: two levels of the tree at a time
+_BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
 _CANCELS = 1e3  # a pivot so much smaller than its diagonal has lost too many digits
 
 
 class MergeTreeSolver:
     """A crossbar's transfer matrix, made once, when first needed.
 
-    Handles every crossbar, ideal wires included. The workspace is about 450 bytes per cell: two
+    Handles every crossbar, ideal wires included. The workspace is about 300 bytes per cell: two
     levels of the tree, of W B / 32^2 blocks with 128 ports and half as many with 192.
 
     Raises:
@@ -59,7 +60,8 @@ class MergeTreeSolver:
 
     @cached_property
     def _transfer(self) -> Floats:
-        return frozen(transfer_matrix(as_grid(self.crossbar)))
+        with one_blas_thread():
+            return frozen(transfer_matrix(as_grid(self.crossbar)))
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""

@@ -1,0 +1,235 @@
+"""Crossbars whose cells do not obey Ohm's law.
+
+A cell's law gives its current and the slope of that current for a voltage. Newton's method solves
+the crossbar: each step is a linear crossbar of the slopes, with a source beside each cell that
+makes up the rest, solved by conjugate gradients. What is reported as the residual is how much the
+cells' true currents differ from those that obey Kirchhoff's current law.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.arrays import as_floats, frozen
+from xbar.errors import SolverError, SpecError
+
+if TYPE_CHECKING:
+    from xbar.circuit.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+
+_NEWTON_STEPS = 60
+_SPLIT_STEPS = 200
+_MILO_SECOND = (0.0001388, 0.001541, 0.005711, 0.007063)
+_MILO_THIRD = (8.8710e-5, 6.7919e-4, 1.2968e-3)
+
+
+class CellLaw(Protocol):
+    """The current of each cell as a function of its voltage: 0 at 0, and never falling."""
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+
+
+@dataclass(frozen=True, eq=False)
+class PolynomialCell:
+    """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers alone it is the same both ways.
+
+    Attributes:
+        coefficients: (P,) or (P, W, B) amperes per volt, per volt squared and so on.
+
+    >>> cell = PolynomialCell([1e-3, 0, 1e-3])
+    >>> cell.current(np.array([[0.5]]))
+    (array([[0.000625]]), array([[0.00175]]))
+    """
+
+    coefficients: Floats
+
+    if TYPE_CHECKING:
+
+        def __init__(self, coefficients: ArrayLike) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "coefficients", frozen(as_floats(self.coefficients, "coefficients"))
+        )
+        if self.coefficients.ndim not in (1, 3) or not len(self.coefficients):
+            raise SpecError(
+                f"coefficients must have the shape (P,) or (P, W, B), not {self.coefficients.shape}"
+            )
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+        total, slope = np.zeros_like(voltage), np.zeros_like(voltage)
+        for k, coefficient in reversed(list(enumerate(self.coefficients, start=1))):
+            slope = slope * voltage + k * coefficient
+            total = total * voltage + coefficient
+        return total * voltage, slope
+
+
+@dataclass(frozen=True, eq=False)
+class SinhCell:
+    """Current G V0 sinh(v / V0), as of tunnelling through a barrier.
+
+    Attributes:
+        conductance: (W, B) siemens at 0 V, or one for all.
+        scale: V0 in volts, from which on the current grows exponentially.
+    """
+
+    conductance: Floats | float
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.scale) and self.scale > 0):
+            raise SpecError(f"scale must be positive, not {self.scale} V")
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+        ratio = voltage / self.scale
+        current = self.conductance * self.scale * np.sinh(ratio)
+        return np.asarray(current), np.asarray(self.conductance * np.cosh(ratio))
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesCell:
+    """A device behind a selector: one current, and voltages that add up.
+
+    Attributes:
+        device: the law of the one.
+        selector: the law of the other.
+    """
+
+    device: CellLaw
+    selector: CellLaw
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+        # the device's part of the voltage lies between none and all; Newton within that bracket
+        low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
+        part = voltage / 2
+        for _ in range(_SPLIT_STEPS):
+            current, slope = self.device.current(part)
+            other, other_slope = self.selector.current(voltage - part)
+            excess, total = current - other, slope + other_slope
+            low, high = np.where(excess <= 0, part, low), np.where(excess >= 0, part, high)
+            step = np.divide(excess, total, out=np.zeros_like(excess), where=total > 0)
+            if np.all(np.abs(step) <= 1e-15 * np.abs(voltage)):
+                return current, _in_series(slope, other_slope)
+            guess = part - step
+            part = np.where((guess > low) & (guess < high), guess, (low + high) / 2)
+        raise SolverError(
+            f"a cell's voltage must divide between device and selector within {_SPLIT_STEPS} "
+            f"steps; check that both currents grow with voltage"
+        )
+
+
+def _in_series(one: Floats, other: Floats) -> Floats:
+    total = one + other
+    return np.divide(one * other, total, out=np.zeros_like(total), where=total > 0)
+
+
+def milo_rram(conductance: ArrayLike) -> PolynomialCell:
+    """The HfO2 RRAM cells that V. Milo et al. measured, valid up to 0.5 V.
+
+    I = G V + N2 V^2 + N3 V^3 with N2 and N3 polynomials of log10 G, fitted to "Accurate program /
+    verify schemes of resistive switching memory (RRAM) for in-memory neural network circuits",
+    IEEE Trans. Electron Devices 68 (2021), as in the simulator CrossSim.
+
+    Args:
+        conductance: (W, B) siemens at 0 V; 0 is an open cell.
+    """
+    cells = as_floats(conductance, "conductance")
+    decades = np.log10(cells, out=np.zeros_like(cells), where=cells > 0)
+    second = np.where(cells > 0, np.polyval(_MILO_SECOND, decades), 0.0)
+    third = np.where(cells > 0, np.polyval(_MILO_THIRD, decades), 0.0)
+    return PolynomialCell(np.array([cells, second, third]))
+
+
+@dataclass(frozen=True, eq=False)
+class NonlinearSolution:
+    """Voltages and currents of a crossbar with non-linear cells, for N inputs.
+
+    Attributes:
+        word_voltage: (N, W, B) volts at the word line's side of each cell.
+        bit_voltage: (N, W, B) volts at the bit line's side.
+        cell_current: (N, W, B) amperes from the word line to the bit line, by the law.
+        current: (N, B) amperes into the sense amplifiers.
+        residual: (N,) largest difference of a cell's current by its law and by Kirchhoff's,
+            relative to the largest current of a cell.
+        steps: (N,) of Newton's method.
+    """
+
+    word_voltage: Floats
+    bit_voltage: Floats
+    cell_current: Floats
+    current: Floats
+    residual: Floats
+    steps: NDArray[np.int64]
+
+
+def solve_nonlinear(
+    crossbar: Crossbar, law: CellLaw, voltage: ArrayLike, tolerance: float = 1e-10
+) -> NonlinearSolution:
+    """Every voltage and current of a crossbar whose cells follow a law.
+
+    Args:
+        crossbar: its wires, sources and loads count; the law takes the conductances' place.
+        law: of all cells.
+        voltage: (N, W) volts.
+        tolerance: of the residual.
+
+    Raises:
+        SpecError: the voltages are not finite or not of shape (N, W).
+        SolverError: Newton's method did not reach the tolerance.
+
+    >>> from xbar.circuit.crossbar import Crossbar
+    >>> crossbar = Crossbar([[1e-3]], source=1e3)
+    >>> solution = solve_nonlinear(crossbar, PolynomialCell([1e-3, 0, 1e-3]), [[1.0]])
+    >>> solution.bit_voltage, solution.word_voltage.round(6)
+    (array([[[0.]]]), array([[[0.453398]]]))
+    """
+    volts = crossbar.check_voltage(voltage)
+    found = [_newton(crossbar, law, one, tolerance) for one in volts]
+    shape = crossbar.conductance.shape
+    empty = [np.zeros((0, *shape))] * 3 + [np.zeros((0, shape[1])), np.zeros(0), np.zeros(0, int)]
+    parts = [np.array(part) for part in zip(*found, strict=True)] or empty
+    return NonlinearSolution(*map(frozen, parts))
+
+
+def _newton(
+    crossbar: Crossbar, law: CellLaw, volts: Floats, tolerance: float
+) -> tuple[Floats, Floats, Floats, Floats, float, int]:
+    from xbar.circuit.solvers.line_gradients import LineGradientsSolver
+
+    span = max(volts.max(), 0) - min(volts.min(), 0)  # no cell sees more, whatever its law
+    drop = np.zeros(crossbar.conductance.shape)
+    residual, before = np.inf, np.inf
+    for step in range(1, _NEWTON_STEPS + 1):
+        current, slope = law.current(drop)
+        if not np.all(slope >= 0):
+            i, j = np.argwhere(~(slope >= 0))[0]
+            raise SolverError(
+                f"a cell's current must not fall with voltage, and does at {drop[i, j]:.3g} V at "
+                f"word line {i}, bit line {j}; keep to the range that the law was made for"
+            )
+        linear = LineGradientsSolver(replace(crossbar, conductance=slope))
+        found = linear.solve(volts[None], (current - slope * drop)[None])
+        word, bit = found.word[0], found.bit[0]
+        reached = np.clip(word - bit, -span, span)
+        true, _ = law.current(reached)
+        linearised = current + slope * (word - bit - drop)
+        largest = np.abs(true).max()
+        residual = float(np.abs(true - linearised).max() / largest) if largest else 0.0
+        if residual <= tolerance:
+            return word, bit, true, found.current[0], residual, step
+        # a step that made it worse was too long
+        drop = reached if residual < before else (drop + reached) / 2
+        before = residual
+    raise SolverError(
+        f"Newton's method must bring the cells' currents to {tolerance:g}, and they were "
+        f"{residual:.1e} off after {_NEWTON_STEPS} steps; lower the voltages or the contrast"
+    )

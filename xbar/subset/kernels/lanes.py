@@ -1,0 +1,184 @@
+"""Into the lanes and out of them: scaling, the two half sums, their subsets and the float sum."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from xbar.subset.kernels.network import ZERO
+from xbar.subset.kernels.vectors import (
+    INTEGERS,
+    LANES,
+    REALS,
+    Lanes,
+    Value,
+    Variable,
+    constant,
+    emitted,
+    loop,
+    splat,
+    splat_real,
+)
+
+_BLOCK = 16
+_VALUE_BITS = 59  # as in `xbar.subset.kernels.scale`
+
+
+@emitted
+def load_problems(
+    x: Lanes, bank: Lanes, row: Lanes, target: Lanes, elements: Value, start: Value, to: Value
+) -> None:
+    """Gathers LANES problems: rows to .. + elements - 1 the bank, next the target, ends and flips.
+
+    The rows after the elements: target, sum of the negative and of the positive elements, and the
+    bits of the negative elements.
+    """
+    b = x.builder
+    problems = [b.add(start, constant(lane)) for lane in range(LANES)]
+    places = [b.mul(b.load(row.element(i)), elements) for i in problems]
+    below, above = (Variable(b, splat_real(0.0)) for _ in range(2))
+    flips, bit = Variable(b, splat(0)), Variable(b, splat(1))
+    with loop(b, elements) as e:
+        g = bank.gather([b.add(place, e) for place in places])
+        x.store(b.add(to, e), g)
+        negative = b.fcmp_ordered("<", g, splat_real(0.0))
+        below.set(b.fadd(below.get(), b.select(negative, g, splat_real(0.0))))
+        above.set(b.fadd(above.get(), b.select(negative, splat_real(0.0), g)))
+        flips.set(b.or_(flips.get(), b.select(negative, bit.get(), splat(0))))
+        bit.set(b.shl(bit.get(), splat(1)))
+    after = b.add(to, elements)
+    goal = target.gather(problems)
+    x.store_rows(after, constant(1), [goal, below.get(), above.get(), flips.get()])
+
+
+@emitted
+def scale_problems(
+    x: Lanes, elements: Value, split: Value, skip: Value, source: Value, keys: Value, goal: Value
+) -> None:
+    """Four times the integers of `scale.to_integers` as keys, and the goal for the merge.
+
+    From element `split` on, keys are written `skip` rows further on. A pair of half sums that
+    exceeds the goal by e is |4 e - 1| apart: 1 for a hit, 3 for one unit above, 5 for one below,
+    and always odd.
+    """
+    b = x.builder
+    after = b.add(source, elements)
+    target, below, above = (x.load_reals(b.add(after, constant(i))) for i in range(3))
+    factors = _scale(x, b.fsub(above, below))
+    negative, total = Variable(b, splat(0)), Variable(b, splat(0))
+    with loop(b, elements) as e:
+        g = x.load_reals(b.add(source, e))
+        value = _integer(x, b.call(_function(b, "llvm.fabs"), [g]), factors)
+        is_negative = b.fcmp_ordered("<", g, splat_real(0.0))
+        negative.set(b.add(negative.get(), b.select(is_negative, value, splat(0))))
+        total.set(b.add(total.get(), value))
+        place = b.add(e, b.select(b.icmp_signed("<", e, split), constant(0), skip))
+        x.store(b.add(keys, place), b.shl(value, splat(2)))
+    clipped = b.select(b.fcmp_ordered("<", target, below), below, target)
+    clipped = b.select(b.fcmp_ordered(">", clipped, above), above, clipped)
+    wanted = b.add(_integer(x, clipped, factors), negative.get())
+    wanted = b.select(b.icmp_signed("<", wanted, splat(0)), splat(0), wanted)
+    most = total.get()
+    wanted = b.select(b.icmp_signed(">", wanted, most), most, wanted)
+    x.store(goal, b.add(b.shl(wanted, splat(2)), splat(2 * ZERO + 1 - (1 << 64))))
+
+
+def _function(builder: ir.IRBuilder, name: str) -> Value:
+    kind = ir.FunctionType(REALS, [REALS])
+    return cgutils.get_or_insert_function(builder.module, kind, f"{name}.v{LANES}f64")
+
+
+def _scale(x: Lanes, span: Value) -> tuple[Value, Value]:
+    """Two powers of two whose product puts the span between 2**58 and 2**59.
+
+    Only denormal spans, whose elements are few units of 2**-1074 each, end up lower.
+    """
+    b = x.builder
+    exponent = b.lshr(b.bitcast(span, INTEGERS), splat(52))
+    exponent = b.select(b.icmp_signed("<", exponent, splat(1)), splat(1), exponent)
+    shift = b.sub(splat(_VALUE_BITS + 1022), exponent)
+    first = b.ashr(shift, splat(1))
+    halves = (first, b.sub(shift, first))
+    bits = (b.shl(b.add(half, splat(1023)), splat(52)) for half in halves)
+    one, other = (b.bitcast(half, REALS) for half in bits)
+    return one, other
+
+
+def _integer(x: Lanes, real: Value, factors: tuple[Value, Value]) -> Value:
+    b = x.builder
+    scaled = b.fmul(b.fmul(real, factors[0]), factors[1])
+    return b.fptosi(b.call(_function(b, "llvm.rint"), [scaled]), INTEGERS)
+
+
+@emitted
+def half_sums(x: Lanes, state: Value, target: Value, to: Value) -> None:
+    """The two half sums, without ZERO, that the closest pair of keys stands for."""
+    b = x.builder
+    distance, low = x.load(b.add(state, constant(1))), x.load(b.add(state, constant(2)))
+    high = b.add(low, distance)
+    odd = b.icmp_signed("!=", b.and_(low, splat(1)), splat(0))
+    of_list, other = b.select(odd, high, low), b.select(odd, low, high)
+    x.store(to, b.sub(of_list, splat(ZERO)))
+    rest = b.sub(b.sub(x.load(target), other), splat(ZERO))
+    x.store(b.add(to, constant(1)), rest)
+
+
+@emitted
+def find_sums(x: Lanes, low: Value, few: Value, rest: Value, many: Value, to: Value) -> None:
+    """The least index j << few | i with row low + i equal to row rest + j; at least 16 low rows."""
+    b = x.builder
+    found = Variable(b, splat(0))
+    blocks = b.lshr(b.shl(constant(1), few), constant(4))
+    rests = b.shl(constant(1), many)
+    with loop(b, rests) as back:
+        j = b.sub(b.sub(rests, constant(1)), back)
+        wanted = x.load(b.add(rest, j))
+        with loop(b, blocks) as block_back:
+            block = b.sub(b.sub(blocks, constant(1)), block_back)
+            first = b.mul(block, constant(_BLOCK))
+            index = splat(-1)
+            for i in reversed(range(_BLOCK)):
+                row = x.load(b.add(b.add(low, first), constant(i)))
+                index = b.select(b.icmp_signed("==", row, wanted), splat(i), index)
+            code = b.add(_every_lane(x, b.add(b.shl(j, few), first)), index)
+            hit = b.icmp_signed(">=", index, splat(0))
+            found.set(b.select(hit, code, found.get()))
+    x.store(to, found.get())
+
+
+def _every_lane(x: Lanes, value: Value) -> Value:
+    vector = ir.Constant(INTEGERS, ir.Undefined)
+    for lane in range(LANES):
+        vector = x.builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
+    return vector
+
+
+@emitted
+def rescore(x: Lanes, elements: Value, split: Value, source: Value, masks: Value) -> None:
+    """Joins the two half masks and adds up the elements they choose, in the order of the bank.
+
+    Row `masks` gets the whole mask of the signed elements, row `masks + 1` the float64 sum.
+    """
+    b = x.builder
+    other = b.add(masks, constant(1))
+    joined = b.or_(x.load(masks), b.shl(x.load(other), _every_lane(x, split)))
+    joined = b.xor(joined, x.load(b.add(b.add(source, elements), constant(3))))
+    x.store(masks, joined)
+    rest, total = Variable(b, joined), Variable(b, splat_real(0.0))
+    with loop(b, elements) as e:
+        chosen = b.icmp_signed("!=", b.and_(rest.get(), splat(1)), splat(0))
+        g = x.load_reals(b.add(source, e))
+        total.set(b.fadd(total.get(), b.select(chosen, g, splat_real(0.0))))
+        rest.set(b.lshr(rest.get(), splat(1)))
+    x.store(other, total.get())
+
+
+@emitted
+def store_bytes(chosen: Lanes, at: Value, bits: Value) -> None:
+    """Eight flags, one a byte, from the lowest eight bits."""
+    b = chosen.builder
+    byte = b.mul(b.and_(bits, constant(0xFF)), constant(0x0101010101010101))
+    spread = b.and_(byte, constant(0x8040201008040201 - (1 << 64)))
+    flags = b.lshr(b.add(spread, constant(0x7F7F7F7F7F7F7F7F)), constant(7))
+    pointer = b.bitcast(chosen.element(at), ir.IntType(64).as_pointer())
+    b.store(b.and_(flags, constant(0x0101010101010101)), pointer, align=1)

@@ -1,0 +1,185 @@
+"""Vector instructions for numba kernels: pieces of LLVM code that work on rows of LANES numbers.
+
+A numba loop leaves it to LLVM to find vectors; sorting networks need them kept in registers over
+many steps, so their code is emitted here directly. Any processor can run it: LLVM splits vectors
+that are wider than the machine's own.
+
+    @emitted
+    def add(x: Lanes, to: Value, other: Value) -> None:
+        x.store(to, x.builder.add(x.load(to), x.load(other)))
+
+makes ``add(array, 3, 4)`` callable from a compiled kernel, where array is int64 or float64 and
+row i of it holds elements i * LANES to (i + 1) * LANES - 1.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from llvmlite import binding, ir
+from numba.core import cgutils, config, types
+from numba.extending import intrinsic
+
+Value: TypeAlias = Any  # an SSA value of llvmlite, which has no types of its own for mypy
+
+
+def _has_avx512() -> bool:
+    """Whether the processor that numba compiles for has 512-bit integer minima."""
+    asked: Any = config  # which names it has depends on the environment
+    if asked.CPU_FEATURES is not None:
+        return "+avx512f" in asked.CPU_FEATURES.split(",")
+    return not asked.CPU_NAME and bool(binding.get_host_cpu_features().get("avx512f", False))
+
+
+WIDE = _has_avx512()
+LANES = 8 if WIDE else 4
+LOG_ROWS = 4 if WIDE else 3  # a pass keeps 2**LOG_ROWS rows in registers
+
+INTEGER = ir.IntType(64)
+INTEGERS = ir.VectorType(INTEGER, LANES)
+REALS = ir.VectorType(ir.DoubleType(), LANES)
+
+
+def constant(value: int) -> Value:
+    """A 64-bit integer."""
+    return ir.Constant(INTEGER, value)
+
+
+def splat(value: int) -> Value:
+    """The same integer in every lane."""
+    return ir.Constant(INTEGERS, [value] * LANES)
+
+
+def splat_real(value: float) -> Value:
+    """The same float64 in every lane."""
+    return ir.Constant(REALS, [value] * LANES)
+
+
+class Lanes:
+    """An array in the code that is being emitted, read and written in rows of LANES numbers."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, array: Any) -> None:
+        self.builder = builder
+        self.data = context.make_array(kind)(context, builder, array).data
+
+    def _row(self, row: Value, kind: Any) -> Value:
+        place = self.builder.mul(row, constant(LANES))
+        pointer = self.builder.gep(self.data, [place])
+        return self.builder.bitcast(pointer, kind.as_pointer())
+
+    def load(self, row: Value) -> Value:
+        """LANES integers."""
+        return self.builder.load(self._row(row, INTEGERS), align=8)
+
+    def store(self, row: Value, vector: Value) -> None:
+        """Writes LANES numbers."""
+        self.builder.store(vector, self._row(row, vector.type), align=8)
+
+    def load_reals(self, row: Value) -> Value:
+        """LANES float64 numbers."""
+        return self.builder.load(self._row(row, REALS), align=8)
+
+    def rows(self, first: Value, stride: Value, count: int) -> list[Value]:
+        """The numbers of `count` rows at a stride."""
+        return [self.load(self.at(first, stride, q)) for q in range(count)]
+
+    def store_rows(self, first: Value, stride: Value, vectors: list[Value]) -> None:
+        """Writes rows at a stride."""
+        for q, vector in enumerate(vectors):
+            self.store(self.at(first, stride, q), vector)
+
+    def at(self, first: Value, stride: Value, q: int) -> Value:
+        """The row `first + q * stride`."""
+        return self.builder.add(first, self.builder.mul(stride, constant(q)))
+
+    def element(self, index: Value) -> Value:
+        """A pointer to one element."""
+        return self.builder.gep(self.data, [index])
+
+    def gather(self, places: list[Value]) -> Value:
+        """One element for each lane."""
+        loads = [self.builder.load(self.element(place)) for place in places]
+        vector = ir.Constant(ir.VectorType(loads[0].type, LANES), ir.Undefined)
+        for lane, number in enumerate(loads):
+            vector = self.builder.insert_element(vector, number, ir.Constant(ir.IntType(32), lane))
+        return vector
+
+
+class Variable:
+    """A vector that changes in a loop; LLVM keeps it in a register."""
+
+    def __init__(self, builder: Any, value: Value) -> None:
+        self._builder = builder
+        self._place = cgutils.alloca_once_value(builder, value)
+
+    def get(self) -> Value:
+        """Its present value."""
+        return self._builder.load(self._place)
+
+    def set(self, value: Value) -> None:
+        """Changes it."""
+        self._builder.store(value, self._place)
+
+
+@contextmanager
+def loop(builder: Any, count: Value) -> Iterator[Value]:
+    """Emits a loop; gives its index, from 0."""
+    with cgutils.for_range(builder, count) as cycle:
+        yield cycle.index
+
+
+def ordered(builder: Any, u: Value, v: Value) -> tuple[Value, Value]:
+    """The lesser and the greater of non-negative integers, lane by lane.
+
+    Below AVX-512 there is no minimum of 64-bit integers. The bits of float64 numbers from 0 up
+    are ordered like the integers they spell, so they are compared as such; none of the sums of
+    this package is so small or so great that it spells a denormal or not a number.
+    """
+    if WIDE:
+        less = builder.icmp_signed("<", u, v)
+        return builder.select(less, u, v), builder.select(less, v, u)
+    a, b = builder.bitcast(u, REALS), builder.bitcast(v, REALS)
+    low = builder.select(builder.fcmp_ordered("<", a, b), a, b)
+    high = builder.select(builder.fcmp_ordered(">", a, b), a, b)
+    return builder.bitcast(low, INTEGERS), builder.bitcast(high, INTEGERS)
+
+
+def sort_bitonic(builder: Any, rows: list[Value]) -> list[Value]:
+    """The last log2(rows) passes of a bitonic sort, all in registers."""
+    rows = list(rows)
+    step = len(rows) // 2
+    while step:
+        for i in range(len(rows)):
+            if not i & step:
+                rows[i], rows[i + step] = ordered(builder, rows[i], rows[i + step])
+        step //= 2
+    return rows
+
+
+def emitted(emit: Callable[..., None]) -> Callable[..., None]:
+    """Makes a function that emits code callable from numba: (arrays..., integers...) -> nothing."""
+    parameters = list(inspect.signature(emit).parameters.values())
+    arrays = [parameter.annotation == "Lanes" for parameter in parameters]
+
+    def typed(typing: Any, *given: Any) -> Any:
+        pairs = zip(given, arrays, strict=True)
+        kinds = [kind if is_array else types.int64 for kind, is_array in pairs]
+        signature = types.void(*kinds)
+
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            pairs = zip(signature.args, values, arrays, strict=True)
+            emit(*(Lanes(context, builder, k, v) if is_array else v for k, v, is_array in pairs))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    typed.__name__ = emit.__name__
+    typed.__doc__ = emit.__doc__
+    # numba asks for the names of the arguments
+    context = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    typed.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
+    made: Callable[..., None] = intrinsic(typed)
+    return made

@@ -1,0 +1,48 @@
+"""Threads over the blocks of a batch, and arrays as compiled kernels want them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Part = TypeVar("_Part")
+_Array = TypeVar("_Array", bound=NDArray[Any])
+_LINE = 8  # int64 words of a cache line
+
+
+def cpus() -> int:
+    """How many CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[_Part], None], parts: Sequence[_Part], threads: int) -> None:
+    """Does the work for every part; whoever is free takes the next one.
+
+    Kernels release the interpreter lock, so threads run them side by side.
+    """
+    if min(threads, len(parts)) <= 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
+        for _ in pool.map(work, parts):
+            pass
+
+
+def writeable(array: _Array) -> _Array:
+    """The array or a copy: read-only arrays are another type to numba and compile anew."""
+    return array if array.flags.writeable else array.copy()
+
+
+def aligned(words: int) -> NDArray[np.int64]:
+    """Scratch of that many int64 words which begins at a cache line."""
+    raw = np.empty(words + _LINE, np.int64)
+    skip = -(raw.ctypes.data // 8) % _LINE
+    return raw[skip : skip + words]
