@@ -9,24 +9,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xbar.subset.best_subsets import best_subsets as best_subsets
     from xbar.subset.exhaustive import Exhaustive as Exhaustive
+    from xbar.subset.fixed_size import solve_fixed_size as solve_fixed_size
     from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
     from xbar.subset.problem import SubsetSolution as SubsetSolution
     from xbar.subset.registry import get_solver as get_solver
     from xbar.subset.registry import names as names
+    from xbar.subset.smallest import SmallestSolution as SmallestSolution
+    from xbar.subset.smallest import solve_smallest as solve_smallest
     from xbar.subset.solver import Prepared as Prepared
     from xbar.subset.solver import Solver as Solver
     from xbar.subset.solver import solve_subset as solve_subset
+    from xbar.subset.stuck import solve_with_stuck as solve_with_stuck
 
 _HOME = {
     "Exhaustive": "exhaustive",
     "MeetInTheMiddle": "meet_in_the_middle",
     "Prepared": "solver",
+    "SmallestSolution": "smallest",
     "Solver": "solver",
     "SubsetSolution": "problem",
+    "best_subsets": "best_subsets",
     "get_solver": "registry",
     "names": "registry",
+    "solve_fixed_size": "fixed_size",
+    "solve_smallest": "smallest",
     "solve_subset": "solver",
+    "solve_with_stuck": "stuck",
 }
 
 __all__ = sorted(_HOME)

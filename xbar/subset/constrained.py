@@ -1,0 +1,149 @@
+"""What the constrained solvers share: batches with fixed elements, and the way to the kernels.
+
+Shapes: K elements of a bank, R different banks, M problems of a batch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.errors import SpecError
+from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+
+MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB a thread
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """M problems in the integer form that the kernels take.
+
+    Attributes:
+        batch: the problems in float64.
+        fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
+        values: (R, K) absolute values as integers.
+        goal: (M,) the targets on their scale, those out of reach at the nearest end.
+        flips: (R,) bit e is set where element e is negative.
+    """
+
+    batch: Batch
+    fixed: NDArray[np.int64]
+    values: NDArray[np.int64]
+    goal: NDArray[np.int64]
+    flips: NDArray[np.int64]
+
+    def goals(self, target: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Other targets (M,) on the scale of the problems' banks."""
+        return _integers(self.batch.bank, self.batch.row, target)[1]
+
+    def rescore(self, masks: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Unpacks subsets (M,) into a mask (M, K) and the sums (M,), added in the bank's order."""
+        from xbar.subset.kernels import scale
+
+        mask = np.empty((len(masks), self.values.shape[1]), np.bool_)
+        achieved = np.empty(len(masks))
+        unflipped = np.zeros_like(self.flips)  # the subsets are of signed elements already
+        scale.rescore(self.batch.bank, self.batch.row, masks, unflipped, mask, achieved)
+        return mask, achieved
+
+
+def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) -> Task:
+    """Pairs banks with targets and fixes what is stuck.
+
+    Args:
+        banks: from `check_bank`.
+        target: (...) broadcast against the banks' leading axes.
+        stuck: broadcast against the bank (..., K): -1 stuck open, 0 free, +1 stuck closed.
+        method: its name, for messages.
+
+    Raises:
+        SpecError: a target is not finite or does not broadcast, or stuck is not of -1, 0 and 1 in
+            the bank's shape.
+    """
+    batch = pair(banks, target, 0.0, method)
+    fixed = check_stuck(stuck, (*banks.shape, banks.elements.shape[1]))
+    values, goal, flips = _integers(batch.bank, batch.row, batch.target)
+    return Task(batch, fixed.reshape(banks.elements.shape), values, goal, flips)
+
+
+def bank_of(bank: ArrayLike, method: str) -> Banks:
+    """Checks a bank (..., K) of at most MAX_ELEMENTS.
+
+    Raises:
+        SpecError: it is empty, longer, or not of finite real numbers.
+    """
+    return check_bank(bank, MAX_ELEMENTS, method)
+
+
+def check_stuck(stuck: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Stuck elements as integers of the bank's shape (..., K).
+
+    Raises:
+        SpecError: they are not -1, 0 or 1, or do not broadcast to that shape.
+    """
+    if stuck is None:
+        return np.zeros(shape, np.int64)
+    array = np.asarray(stuck)
+    if array.dtype.kind not in "biuf" or not np.isin(array, (-1, 0, 1)).all():
+        raise SpecError("stuck must hold -1 (open), 0 (free) or +1 (closed) for each resistor")
+    try:
+        return np.broadcast_to(array.astype(np.int64), shape).copy()
+    except ValueError:
+        raise SpecError(
+            f"stuck of shape {array.shape} must broadcast to the bank's shape {shape}"
+        ) from None
+
+
+def each_block(count: int, work: Callable[[slice], None]) -> None:
+    """Calls work for slices of the batch, on as many threads as there are CPUs to use."""
+    blocks = list(_blocks(count))
+    threads = min(cpus(), len(blocks))
+    if threads <= 1:
+        for part in blocks:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, blocks):
+            pass
+
+
+def batched(solution: SubsetSolution, shape: tuple[int, ...]) -> SubsetSolution:
+    """The solution of a flat batch with its batch axes (...)."""
+    return SubsetSolution(
+        mask=solution.mask.reshape(*shape, solution.mask.shape[-1]),
+        achieved=np.asarray(solution.achieved).reshape(shape)[()],
+        residual=np.asarray(solution.residual).reshape(shape)[()],
+        status=solution.status,
+        bound=np.asarray(solution.bound).reshape(shape)[()],
+    )
+
+
+def cpus() -> int:
+    """The CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    for start in range(0, count, _BLOCK):
+        yield slice(start, min(start + _BLOCK, count))
+
+
+def _integers(
+    bank: NDArray[np.float64], row: NDArray[np.int64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Absolute values (R, K), goals (M,) and flips (R,) of `xbar.subset.kernels.scale`."""
+    from xbar.subset.kernels import scale
+
+    values, flips = np.empty(bank.shape, np.int64), np.empty(len(bank), np.int64)
+    goal = np.empty(len(row), np.int64)
+    scale.to_integers(bank, row, target.copy(), values, goal, flips)
+    return values, goal, flips
