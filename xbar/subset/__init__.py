@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from xbar.subset.exhaustive import Exhaustive as Exhaustive
     from xbar.subset.fixed_size import solve_fixed_size as solve_fixed_size
     from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
+    from xbar.subset.partition import PartitionSolution as PartitionSolution
+    from xbar.subset.partition import solve_many_targets as solve_many_targets
     from xbar.subset.problem import SubsetSolution as SubsetSolution
     from xbar.subset.registry import get_solver as get_solver
     from xbar.subset.registry import names as names
@@ -22,20 +24,26 @@ if TYPE_CHECKING:
     from xbar.subset.solver import Solver as Solver
     from xbar.subset.solver import solve_subset as solve_subset
     from xbar.subset.stuck import solve_with_stuck as solve_with_stuck
+    from xbar.subset.vector import VectorSolution as VectorSolution
+    from xbar.subset.vector import solve_vector as solve_vector
 
 _HOME = {
     "Exhaustive": "exhaustive",
     "MeetInTheMiddle": "meet_in_the_middle",
+    "PartitionSolution": "partition",
     "Prepared": "solver",
     "SmallestSolution": "smallest",
     "Solver": "solver",
     "SubsetSolution": "problem",
+    "VectorSolution": "vector",
     "best_subsets": "best_subsets",
     "get_solver": "registry",
     "names": "registry",
     "solve_fixed_size": "fixed_size",
+    "solve_many_targets": "partition",
     "solve_smallest": "smallest",
     "solve_subset": "solver",
+    "solve_vector": "vector",
     "solve_with_stuck": "stuck",
 }
 

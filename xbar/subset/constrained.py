@@ -101,6 +101,20 @@ def check_stuck(stuck: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.i
         ) from None
 
 
+def shape_of(name: str, value: ArrayLike) -> tuple[int, ...]:
+    """The shape of an argument.
+
+    Raises:
+        SpecError: its rows are of different lengths.
+    """
+    try:
+        return np.shape(value)
+    except ValueError:
+        raise SpecError(
+            f"{name} must be an array of numbers, every row as long as the others"
+        ) from None
+
+
 def each_block(count: int, work: Callable[[slice], None]) -> None:
     """Calls work for slices of the batch, on as many threads as there are CPUs to use."""
     blocks = list(_blocks(count))
