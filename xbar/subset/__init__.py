@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xbar.subset.best_subsets import best_subsets as best_subsets
+    from xbar.subset.constraints import Constraints as Constraints
     from xbar.subset.exhaustive import Exhaustive as Exhaustive
     from xbar.subset.fixed_size import solve_fixed_size as solve_fixed_size
     from xbar.subset.meet_in_the_middle import MeetInTheMiddle as MeetInTheMiddle
+    from xbar.subset.milp import ConstrainedSolution as ConstrainedSolution
+    from xbar.subset.milp import Milp as Milp
+    from xbar.subset.milp import solve_constrained as solve_constrained
     from xbar.subset.partition import PartitionSolution as PartitionSolution
     from xbar.subset.partition import solve_many_targets as solve_many_targets
     from xbar.subset.problem import SubsetSolution as SubsetSolution
     from xbar.subset.registry import get_solver as get_solver
     from xbar.subset.registry import names as names
+    from xbar.subset.robust import RobustSolution as RobustSolution
+    from xbar.subset.robust import solve_robust as solve_robust
     from xbar.subset.smallest import SmallestSolution as SmallestSolution
     from xbar.subset.smallest import solve_smallest as solve_smallest
     from xbar.subset.solver import Prepared as Prepared
@@ -28,10 +34,14 @@ if TYPE_CHECKING:
     from xbar.subset.vector import solve_vector as solve_vector
 
 _HOME = {
+    "ConstrainedSolution": "milp",
+    "Constraints": "constraints",
     "Exhaustive": "exhaustive",
     "MeetInTheMiddle": "meet_in_the_middle",
+    "Milp": "milp",
     "PartitionSolution": "partition",
     "Prepared": "solver",
+    "RobustSolution": "robust",
     "SmallestSolution": "smallest",
     "Solver": "solver",
     "SubsetSolution": "problem",
@@ -39,8 +49,10 @@ _HOME = {
     "best_subsets": "best_subsets",
     "get_solver": "registry",
     "names": "registry",
+    "solve_constrained": "milp",
     "solve_fixed_size": "fixed_size",
     "solve_many_targets": "partition",
+    "solve_robust": "robust",
     "solve_smallest": "smallest",
     "solve_subset": "solver",
     "solve_vector": "vector",

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 from xbar.errors import SpecError
 from xbar.subset.exhaustive import Exhaustive
 from xbar.subset.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.milp import Milp
 
 if TYPE_CHECKING:
     from xbar.subset.solver import Solver
 
 
 def _solvers() -> dict[str, Solver]:
-    return {solver.name: solver for solver in (Exhaustive(), MeetInTheMiddle())}
+    return {solver.name: solver for solver in (Exhaustive(), MeetInTheMiddle(), Milp())}
 
 
 def names() -> list[str]:
     """The names that `get_solver` and `solve_subset` take.
 
     >>> names()
-    ['exhaustive', 'meet-in-the-middle']
+    ['exhaustive', 'meet-in-the-middle', 'milp']
     """
     return list(_solvers())
 

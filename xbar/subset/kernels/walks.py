@@ -45,8 +45,8 @@ def cheapest(
         if r != previous:
             na = build(values[r], flips[r], fixed[r], 0, h, sums_a, masks_a)
             nb = build(values[r], flips[r], fixed[r], h, elements, sums_b, masks_b)
-            _costs(masks_a[:na], cost[r], cost_a)
-            _costs(masks_b[:nb], cost[r], cost_b)
+            costs_of(masks_a[:na], cost[r], cost_a)
+            costs_of(masks_b[:nb], cost[r], cost_b)
             previous = r
         i, j = _cheapest_pair(
             sums_a[:na], cost_a, sums_b[:nb], cost_b, window[m, 0], window[m, 1], queue
@@ -55,7 +55,8 @@ def cheapest(
 
 
 @jit
-def _costs(masks: Ints, cost: Floats, costs: Floats) -> None:
+def costs_of(masks: Ints, cost: Floats, costs: Floats) -> None:
+    """Writes what each subset costs (N,), from the cost (K,) of each chosen element."""
     for k in range(len(masks)):
         total = 0.0
         for e in range(len(cost)):
