@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from xbar.subset.partition import PartitionSolution as PartitionSolution
     from xbar.subset.partition import solve_many_targets as solve_many_targets
     from xbar.subset.problem import SubsetSolution as SubsetSolution
+    from xbar.subset.rational import NetworkSearch as NetworkSearch
+    from xbar.subset.rational import solve_network as solve_network
+    from xbar.subset.rational import solve_series as solve_series
     from xbar.subset.registry import get_solver as get_solver
     from xbar.subset.registry import names as names
     from xbar.subset.robust import RobustSolution as RobustSolution
@@ -39,6 +42,7 @@ _HOME = {
     "Exhaustive": "exhaustive",
     "MeetInTheMiddle": "meet_in_the_middle",
     "Milp": "milp",
+    "NetworkSearch": "rational",
     "PartitionSolution": "partition",
     "Prepared": "solver",
     "RobustSolution": "robust",
@@ -52,7 +56,9 @@ _HOME = {
     "solve_constrained": "milp",
     "solve_fixed_size": "fixed_size",
     "solve_many_targets": "partition",
+    "solve_network": "rational",
     "solve_robust": "robust",
+    "solve_series": "rational",
     "solve_smallest": "smallest",
     "solve_subset": "solver",
     "solve_vector": "vector",
