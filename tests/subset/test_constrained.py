@@ -11,8 +11,11 @@ from xbar.errors import SpecError
 from xbar.subset import (
     best_subsets,
     solve_fixed_size,
+    solve_many_targets,
+    solve_robust,
     solve_smallest,
     solve_subset,
+    solve_vector,
     solve_with_stuck,
 )
 
@@ -242,3 +245,43 @@ def test_a_bank_over_the_limit_is_refused(name):
 def test_impossible_wishes_are_refused_with_what_is_possible(solve, message):
     with pytest.raises(SpecError, match=message):
         solve()
+
+
+DRAWS = {
+    "all of float64's range": lambda rng, k: (
+        rng.choice([-1, 1], k) * 10.0 ** rng.uniform(-320, 300, k)
+    ),
+    "smallest denormals": lambda rng, k: rng.integers(-5, 6, k) * 5e-324,
+    "near overflow": lambda rng, k: rng.uniform(-1, 1, k) * 1e306,
+    "ties up to one ulp": lambda rng, k: (
+        rng.integers(-4, 5, k) / 4 * (1 + rng.integers(0, 3, k) * 2.0**-52)
+    ),
+    "nothing but zeros": lambda rng, k: np.zeros(k),
+}
+
+
+@pytest.mark.parametrize("draw_bank", DRAWS)
+def test_numbers_of_any_size_are_taken(rounding, draw_bank):
+    rng = np.random.default_rng(21)
+    for _ in range(60):
+        bank = DRAWS[draw_bank](rng, int(rng.integers(1, 7)))
+        masks = all_masks(len(bank))
+        sums = np.array([sum(bank[mask].tolist()) for mask in masks])
+        target = float(rng.choice(sums)) * rng.choice([1, 1 + 2.0**-52, 1.1, -3])
+        distance, slack = np.abs(sums - target), 4 * rounding(bank, target)
+        size = int(rng.integers(0, len(bank) + 1))
+        fixed = solve_fixed_size(bank, target, size)
+        assert abs(abs(fixed.residual) - distance[masks.sum(axis=1) == size].min()) <= slack
+        best = distance.min()
+        for solution in (
+            solve_with_stuck(bank, target, 0),
+            solve_vector(bank[:, None], [target], "l2"),
+            solve_many_targets(bank, [target], "l2"),
+            solve_robust(bank, target),
+        ):
+            assert abs(np.abs(solution.residual).max() - best) <= slack
+            assert np.all(solution.bound <= best)
+        few = solve_smallest(bank, target, best + slack)
+        assert few.feasible
+        assert few.size <= masks.sum(axis=1)[distance <= best].min()
+        assert solve_smallest(bank, target, 1e308, np.ones(len(bank))).size == 0

@@ -20,7 +20,7 @@ _CHUNK = 1 << 15
 
 def closest_choice(
     options: Options, target: NDArray[np.float64], power: float
-) -> tuple[NDArray[np.int64], float]:
+) -> NDArray[np.int64]:
     """Meet-in-the-middle in d dimensions: a k-d tree of one half's sums, asked for the other's.
 
     Exact up to rounding. J. L. Bentley, "Multidimensional binary search trees used for associative
@@ -32,11 +32,14 @@ def closest_choice(
         power: of the norm, 1, 2 or infinity.
 
     Returns:
-        The number of the option for each element, (K,), and the distance.
+        The number of the option for each element, (K,).
     """
     from scipy.spatial import cKDTree
 
     split = _split(options)
+    # squares of the distances must stay in float64's range
+    exponent = int(np.frexp(max([np.abs(target).max(), *(np.abs(o).max() for o in options)]))[1])
+    options, target = [np.ldexp(o, -exponent) for o in options], np.ldexp(target, -exponent)
     first, second = _sums(options[:split], len(target)), _sums(options[split:], len(target))
     tree = cKDTree(first, balanced_tree=False, compact_nodes=False)
     best, index, other = math.inf, 0, 0
@@ -52,7 +55,7 @@ def closest_choice(
             best, index, other = float(distance[k]), int(near[k]), start + k
         start = stop
     chosen = [*_digits(options[:split], index), *_digits(options[split:], other)]
-    return np.array(chosen, np.int64), best
+    return np.array(chosen, np.int64)
 
 
 def points(options: Options) -> int:
@@ -63,7 +66,10 @@ def points(options: Options) -> int:
 
 def norm(residual: NDArray[np.float64], power: float) -> float:
     """The norm of a residual (..., d) as one number."""
-    return float(np.linalg.norm(np.ravel(residual), ord=power))
+    largest = float(np.abs(residual).max(initial=0.0))
+    if largest == 0:
+        return 0.0
+    return largest * float(np.linalg.norm(np.ravel(residual) / largest, ord=power))
 
 
 def _split(options: Options) -> int:

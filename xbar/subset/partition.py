@@ -130,7 +130,7 @@ def _share(
     owner = owner.copy()
     owner[pool] = -1
     rest = targets[among] - _sums(bank, owner, len(targets))[among]
-    chosen, _ = closest_choice(_options(bank, allowed, pool, among), rest, power)
+    chosen = closest_choice(_options(bank, allowed, pool, among), rest, power)
     rows = np.concatenate([[0], among + 1])
     for e, option in zip(pool, chosen, strict=True):
         owner[e] = rows[allowed[rows, e]][option] - 1

@@ -23,7 +23,7 @@ from xbar.subset.problem import Banks, SubsetSolution
 
 _NAME = "solve_robust"
 _EPSILON = float(np.finfo(np.float64).eps)
-_FAR = 2.0**40  # times the bank's total: what a target further away chooses, this one does
+_FAR = 2.0**100  # 2**40 banks away: what a target further off chooses, one here does
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +115,9 @@ def _most_robust(problems: Task, relative: NDArray[np.float64]) -> NDArray[np.in
     variance = (np.ldexp(batch.bank, shift[:, None]) * relative) ** 2
     low = np.minimum(batch.bank, 0.0).sum(axis=1)[batch.row]
     high = np.maximum(batch.bank, 0.0).sum(axis=1)[batch.row]
-    far = _FAR * batch.total[batch.row]
-    outside = np.clip(batch.target - np.clip(batch.target, low, high), -far, far)
-    beyond = np.ldexp(outside, shift[batch.row])
+    outside = batch.target - np.clip(batch.target, low, high)
+    with np.errstate(over="ignore"):
+        beyond = np.clip(np.ldexp(outside, shift[batch.row]), -_FAR, _FAR)
     masks = np.empty(len(batch.target), np.int64)
     row = batch.row.copy()
 

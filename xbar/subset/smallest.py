@@ -119,9 +119,9 @@ def _fewest(problems: Task, tolerance: float) -> NDArray[np.bool_]:
 def _cheapest(problems: Task, costs: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
     """The subset of the least cost that meets the tolerance, else the closest."""
     target = problems.batch.target
-    window = np.stack(
-        [problems.goals(target - tolerance), problems.goals(target + tolerance)], axis=1
-    )
+    with np.errstate(over="ignore"):
+        ends = target - tolerance, target + tolerance
+    window = np.stack([problems.goals(end) for end in ends], axis=1)
     margin = _MARGIN * problems.values.shape[1] * np.array([-1, 1])
     mask = _cheapest_in(problems, costs, window + margin)
     over = ~_within(problems, mask, tolerance)

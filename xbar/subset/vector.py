@@ -143,7 +143,7 @@ def _choose(
     mask = mask.copy()
     mask[free] = False
     options = [np.stack([np.zeros_like(target), bank[e]]) for e in free]
-    chosen, _ = closest_choice(options, target - mask @ bank, power)
+    chosen = closest_choice(options, target - mask @ bank, power)
     mask[free] = chosen == 1
     return mask
 
