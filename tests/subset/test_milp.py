@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -192,3 +195,11 @@ def test_settings_are_checked():
         Milp(engine="gurobi")
     with pytest.raises(SpecError, match="time_limit"):
         Milp(time_limit=0.0)
+
+
+def test_importing_the_package_loads_neither_ortools_nor_scipy():
+    code = (
+        "import sys, xbar.subset as s; [getattr(s, name) for name in s.__all__]; s.names();"
+        "assert not {'ortools', 'scipy', 'numba'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,7 +17,7 @@ from xbar.subset.vector import NORMS
 _NAME = "solve_many_targets"
 _EPSILON = float(np.finfo(np.float64).eps)
 _ANY_LENGTH = 1 << 20
-_EXACT = 1 << 18  # sums of a half that are searched completely
+_EXACT = 600_000  # sums of a half that are searched completely
 _POOL = 16  # resistors that two targets share out anew at a time: 3**8 sums a half
 _WINDOW = 24  # resistors that end a long target's sum
 _ROUNDS = 120
@@ -47,8 +47,8 @@ def solve_many_targets(
 ) -> PartitionSolution:
     """Shares one bank out among m targets, so that each sum comes close to its target.
 
-    Exact where (m + 1)**(K/2) <= 2**18, by meet-in-the-middle with a k-d tree: K = 22 for two
-    targets, 18 for three, 14 for four. In longer banks the targets are served one after the
+    Exact where (m + 1)**(K/2) <= 600,000, by meet-in-the-middle with a k-d tree: K = 24 for two
+    targets, 18 for three, 16 for four. In longer banks the targets are served one after the
     other, the largest first, and then the worst one shares out 16 resistors anew with another,
     exactly, many times over; nothing is proven then.
 
@@ -83,14 +83,45 @@ def solve_many_targets(
             f"{shapes[1]}"
         )
     batch = pair(check_bank(bank, _ANY_LENGTH, _NAME), targets, tolerance, _NAME)
-    g, goals, power = batch.bank[0], batch.target, NORMS[norm]
+    g, goals = batch.bank[0], batch.target
     allowed = _allowed(check_stuck(stuck, (len(goals), len(g))), g)
-    exact = points(_options(g, allowed, np.arange(len(g)), np.arange(len(goals)))) <= _EXACT
+    problem = _Problem(g, goals, allowed, NORMS[norm])
+    pool, among = np.arange(len(g)), np.arange(len(goals))
+    exact = points(problem.options(pool, among)) <= _EXACT
     if exact:
-        owner = _share(g, goals, allowed, np.full(len(g), -1), np.arange(len(g)), power)
+        owner = _share(problem, np.full(len(g), -1), pool, among)
     else:
-        owner = _search(g, goals, allowed, power, tolerance, np.random.default_rng(seed))
-    return _solution(batch, owner, power, tolerance, exact)
+        owner = _search(problem, tolerance, np.random.default_rng(seed))
+    return _solution(batch, owner, problem.power, tolerance, exact)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """A bank to share out.
+
+    Attributes:
+        bank: (K,)
+        targets: (m,)
+        allowed: (m + 1, K) who may have each resistor: nobody in row 0, target j in row j + 1.
+        power: of the norm.
+    """
+
+    bank: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    allowed: NDArray[np.bool_]
+    power: float
+
+    def options(
+        self, pool: NDArray[np.int64], among: NDArray[np.int64]
+    ) -> list[NDArray[np.float64]]:
+        """For each resistor of the pool the vectors that it may add to the targets `among`."""
+        unit = np.vstack([np.zeros(len(among)), np.eye(len(among))])
+        rows = np.concatenate([[0], among + 1])
+        return [self.bank[e] * unit[self.allowed[rows, e]] for e in pool]
+
+    def sums(self, owner: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(m,) sums by owners (K,), -1 for nobody, added in the bank's order."""
+        return _sums(self.bank, owner, len(self.targets))
 
 
 def _allowed(stuck: NDArray[np.int64], bank: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -104,36 +135,20 @@ def _allowed(stuck: NDArray[np.int64], bank: NDArray[np.float64]) -> NDArray[np.
     return np.concatenate([~taken[None], to_targets])
 
 
-def _options(
-    bank: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
-    pool: NDArray[np.int64],
-    among: NDArray[np.int64],
-) -> list[NDArray[np.float64]]:
-    """For each resistor of the pool the vectors that it may add to the targets `among`."""
-    unit = np.vstack([np.zeros(len(among)), np.eye(len(among))])
-    rows = np.concatenate([[0], among + 1])
-    return [bank[e] * unit[allowed[rows, e]] for e in pool]
-
-
 def _share(
-    bank: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
+    problem: _Problem,
     owner: NDArray[np.int64],
     pool: NDArray[np.int64],
-    power: float,
-    among: NDArray[np.int64] | None = None,
+    among: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """The owners (K,), -1 for nobody, with the pool shared out anew, optimally."""
-    among = np.arange(len(targets)) if among is None else among
+    """The owners (K,) with the pool shared out anew among some targets, optimally."""
     owner = owner.copy()
     owner[pool] = -1
-    rest = targets[among] - _sums(bank, owner, len(targets))[among]
-    chosen = closest_choice(_options(bank, allowed, pool, among), rest, power)
+    rest = (problem.targets - problem.sums(owner))[among]
+    chosen = closest_choice(problem.options(pool, among), rest, problem.power)
     rows = np.concatenate([[0], among + 1])
     for e, option in zip(pool, chosen, strict=True):
-        owner[e] = rows[allowed[rows, e]][option] - 1
+        owner[e] = rows[problem.allowed[rows, e]][option] - 1
     return owner
 
 
@@ -145,49 +160,38 @@ def _sums(bank: NDArray[np.float64], owner: NDArray[np.int64], count: int) -> ND
     return total[:-1]
 
 
-def _search(
-    bank: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
-    power: float,
-    tolerance: float,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
+def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> NDArray[np.int64]:
     """Serves the targets one by one, then lets the worst share out resistors with another."""
-    owner = _one_by_one(bank, targets, allowed, rng)
-    residual = _sums(bank, owner, len(targets)) - targets
+    owner = _one_by_one(problem, rng)
+    residual = problem.sums(owner) - problem.targets
     for _ in range(_ROUNDS):
-        if norm(residual, power) <= tolerance:
+        if norm(residual, problem.power) <= tolerance:
             break
         worst = int(np.abs(residual).argmax())
-        others = np.delete(np.arange(len(targets)), worst)
+        others = np.delete(np.arange(len(residual)), worst)
         among = np.append(worst, rng.choice(others, min(1, len(others)), replace=False))
         # those of these targets or of nobody that have a choice among just these
-        mobile = np.isin(owner, [-1, *among]) & (allowed[[0, *(among + 1)]].sum(axis=0) > 1)
-        pool = np.flatnonzero(mobile)
+        choices = problem.allowed[[0, *(among + 1)]].sum(axis=0)
+        pool = np.flatnonzero(np.isin(owner, [-1, *among]) & (choices > 1))
         pool = np.sort(rng.choice(pool, min(_POOL, len(pool)), replace=False))
-        other = _share(bank, targets, allowed, owner, pool, power, among)
-        after = _sums(bank, other, len(targets)) - targets
-        if norm(after[among], power) < norm(residual[among], power):
+        other = _share(problem, owner, pool, among)
+        after = problem.sums(other) - problem.targets
+        if norm(after[among], problem.power) < norm(residual[among], problem.power):
             owner, residual = other, after
     return owner
 
 
-def _one_by_one(
-    bank: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
+def _one_by_one(problem: _Problem, rng: np.random.Generator) -> NDArray[np.int64]:
     """Owners (K,): a greedy start and an exact end for each target, the largest first."""
+    bank, allowed = problem.bank, problem.allowed
     owner = np.where(allowed[0], -1, allowed[1:].argmax(axis=0))
-    for j in np.argsort(-np.abs(targets), kind="stable"):
+    for j in np.argsort(-np.abs(problem.targets), kind="stable"):
         mine = np.flatnonzero(allowed[j + 1] & allowed[0] & (owner == -1))
         if len(mine) == 0:
             continue
         order = rng.permutation(mine)
         window = np.sort(order[:_WINDOW])
-        rest = targets[j] - _sums(bank, owner, len(targets))[j]
+        rest = problem.targets[j] - problem.sums(owner)[j]
         ahead = rest - bank[window].sum() / 2
         for e in order[_WINDOW:]:
             if abs(ahead - bank[e]) < abs(ahead):

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.subset.constrained import batched, check_stuck
 from xbar.subset.flips import Network, best_first, local_search
-from xbar.subset.problem import SubsetSolution, check_bank, pair
+from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
 from xbar.subset.stuck import solve_with_stuck
 
@@ -74,16 +74,10 @@ def solve_series(
         ) from None
     closed = check_bank(closed, _ANY_LENGTH, "solve_series").elements
     batch = pair(banks, target, 0.0, "solve_series")
-    row, rest = batch.row, batch.target - closed.sum(axis=1)[batch.row]
-    difference = banks.elements - closed
-    if stuck is None and len(difference) == 1:
-        inner = solve_subset(difference[0], rest, method)
-    elif stuck is None:
-        inner = solve_subset(difference[row], rest, method)
-    else:
-        fixed = check_stuck(stuck, shape).reshape(-1, elements)[row]
-        inner = solve_with_stuck(difference[row], rest, fixed, method)
-    achieved = np.zeros(len(rest))
+    fixed = None if stuck is None else check_stuck(stuck, shape).reshape(-1, elements)
+    inner = _solve_differences(batch, closed, method, fixed)
+    row = batch.row
+    achieved = np.zeros(len(row))
     for e in range(elements):
         achieved += np.where(inner.mask[:, e], banks.elements[row, e], closed[row, e])
     total = banks.total[row] + np.abs(closed).sum(axis=1)[row]
@@ -96,6 +90,19 @@ def solve_series(
         bound=np.maximum(np.asarray(inner.bound) - rounding, 0.0),
     )
     return batched(solution, batch.shape)
+
+
+def _solve_differences(
+    batch: Batch, closed: NDArray[np.float64], method: str, fixed: NDArray[np.int64] | None
+) -> SubsetSolution:
+    """The subset problem of r - r_on (R, K) for the target less the sum of r_on."""
+    row, difference = batch.row, batch.bank - closed
+    rest = batch.target - closed.sum(axis=1)[row]
+    if fixed is not None:
+        return solve_with_stuck(difference[row], rest, fixed[row], method)
+    if len(difference) == 1:  # shared, so that the method prepares it once
+        return solve_subset(difference[0], rest, method)
+    return solve_subset(difference[row], rest, method)
 
 
 @dataclass(frozen=True)
