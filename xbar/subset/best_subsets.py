@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, task
+from xbar.subset.constrained import Task, bank_of, each_block, rounding_of, task
 from xbar.subset.problem import SubsetSolution
 
 _NAME = "best_subsets"
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def best_subsets(
@@ -79,13 +78,12 @@ def _ordered(
     mask = np.take_along_axis(mask, order[:, :, None], axis=1)
     achieved = np.take_along_axis(achieved, order, axis=1)
     distance = np.take_along_axis(distance, order, axis=1)
-    rounding = elements * _EPSILON * batch.total[batch.row] + _EPSILON * np.abs(batch.target)
     return SubsetSolution(
         mask=mask.reshape(*shape, elements),
         achieved=achieved.reshape(shape),
         residual=(achieved - batch.target[:, None]).reshape(shape),
         status="optimal",
-        bound=np.maximum(distance - rounding[:, None], 0.0).reshape(shape),
+        bound=np.maximum(distance - rounding_of(batch)[:, None], 0.0).reshape(shape),
     )
 
 

@@ -19,6 +19,8 @@ from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB a thread
 
 _BLOCK = 512
+_VALUE_BITS = 59
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,7 @@ class Task:
         values: (R, K) absolute values as integers.
         goal: (M,) the targets on their scale, those out of reach at the nearest end.
         flips: (R,) bit e is set where element e is negative.
+        shift: (R,) the power of two by which each bank was scaled.
     """
 
     batch: Batch
@@ -38,20 +41,16 @@ class Task:
     values: NDArray[np.int64]
     goal: NDArray[np.int64]
     flips: NDArray[np.int64]
+    shift: NDArray[np.int64]
 
     def goals(self, target: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Other targets (M,) on the scale of the problems' banks."""
-        return _integers(self.batch.bank, self.batch.row, target)[1]
+        """Targets (M,) on the integers' scale, those out of reach at the nearest end."""
+        return _goals(self.batch, self.values, self.shift, target)
 
     def rescore(self, masks: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Unpacks subsets (M,) into a mask (M, K) and the sums (M,), added in the bank's order."""
-        from xbar.subset.kernels import scale
-
-        mask = np.empty((len(masks), self.values.shape[1]), np.bool_)
-        achieved = np.empty(len(masks))
-        unflipped = np.zeros_like(self.flips)  # the subsets are of signed elements already
-        scale.rescore(self.batch.bank, self.batch.row, masks, unflipped, mask, achieved)
-        return mask, achieved
+        mask = (masks[:, None] >> np.arange(self.values.shape[1])) & 1 == 1
+        return mask, sums_of(self.batch.bank[self.batch.row], mask)
 
 
 def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) -> Task:
@@ -69,8 +68,51 @@ def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) 
     """
     batch = pair(banks, target, 0.0, method)
     fixed = check_stuck(stuck, (*banks.shape, banks.elements.shape[1]))
-    values, goal, flips = _integers(batch.bank, batch.row, batch.target)
-    return Task(batch, fixed.reshape(banks.elements.shape), values, goal, flips)
+    # between 2**58 and 2**59, so that the kernels' sums and differences stay in range
+    shift = _VALUE_BITS - np.frexp(total_of(batch.bank))[1].astype(np.int64)
+    values = np.rint(np.ldexp(np.abs(batch.bank), shift[:, None])).astype(np.int64)
+    negative = (batch.bank < 0).astype(np.int64) << np.arange(values.shape[1])
+    return Task(
+        batch=batch,
+        fixed=fixed.reshape(banks.elements.shape),
+        values=values,
+        goal=_goals(batch, values, shift, batch.target),
+        flips=negative.sum(axis=1),
+        shift=shift,
+    )
+
+
+def total_of(bank: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sums of absolute values (R,) of banks (R, K)."""
+    return np.asarray(np.abs(bank).sum(axis=1))
+
+
+def sums_of(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The sums (M,) of the chosen values (M, K), added in the bank's order."""
+    total = np.zeros(len(mask))
+    for e in range(mask.shape[1]):
+        total += np.where(mask[:, e], values[:, e], 0.0)
+    return total
+
+
+def rounding_of(batch: Batch) -> NDArray[np.float64]:
+    """(M,) K eps sum|g| + eps |target|: what sums and residuals in float64 may err by."""
+    elements = batch.bank.shape[1]
+    total = elements * (_EPSILON * total_of(batch.bank))
+    return np.asarray(total[batch.row] + _EPSILON * np.abs(batch.target))
+
+
+def optimal(batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64]) -> SubsetSolution:
+    """The solution of an exact method: masks (M, K) and their sums (M,), with proven bounds."""
+    residual = achieved - batch.target
+    solution = SubsetSolution(
+        mask=mask,
+        achieved=achieved,
+        residual=residual,
+        status="optimal",
+        bound=np.maximum(np.abs(residual) - rounding_of(batch), 0.0),
+    )
+    return batched(solution, batch.shape)
 
 
 def bank_of(bank: ArrayLike, method: str) -> Banks:
@@ -151,13 +193,14 @@ def _blocks(count: int) -> Iterator[slice]:
         yield slice(start, min(start + _BLOCK, count))
 
 
-def _integers(
-    bank: NDArray[np.float64], row: NDArray[np.int64], target: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Absolute values (R, K), goals (M,) and flips (R,) of `xbar.subset.kernels.scale`."""
-    from xbar.subset.kernels import scale
-
-    values, flips = np.empty(bank.shape, np.int64), np.empty(len(bank), np.int64)
-    goal = np.empty(len(row), np.int64)
-    scale.to_integers(bank, row, target.copy(), values, goal, flips)
-    return values, goal, flips
+def _goals(
+    batch: Batch,
+    values: NDArray[np.int64],
+    shift: NDArray[np.int64],
+    target: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    low = np.minimum(batch.bank, 0.0).sum(axis=1)[batch.row]
+    high = np.maximum(batch.bank, 0.0).sum(axis=1)[batch.row]
+    below = np.where(batch.bank < 0, values, 0).sum(axis=1)[batch.row]
+    scaled = np.rint(np.ldexp(np.clip(target, low, high), shift[batch.row])).astype(np.int64)
+    return np.asarray(np.clip(scaled + below, 0, values.sum(axis=1)[batch.row]))

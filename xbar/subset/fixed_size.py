@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, task
+from xbar.subset.constrained import Task, bank_of, each_block, optimal, task
 from xbar.subset.problem import SubsetSolution
 
 _NAME = "solve_fixed_size"
@@ -45,7 +45,7 @@ def solve_fixed_size(
     sizes = np.full((len(problems.goal), 2), size)
     _, masks = closest_by_size(problems, sizes)
     mask, achieved = problems.rescore(masks[:, 0].copy())
-    return problems.batch.optimal(mask, achieved)
+    return optimal(problems.batch, mask, achieved)
 
 
 def closest_by_size(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
+from xbar.subset.constrained import optimal, sums_of
 from xbar.subset.constraints import Constraints
 from xbar.subset.cp_sat import Found
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
@@ -20,7 +21,7 @@ _HINTED = 32  # longest bank whose unconstrained optimum is looked up as a start
 _FREE = Constraints()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ConstrainedSolution(SubsetSolution):
     """Subsets that satisfy constraints.
 
@@ -159,11 +160,9 @@ def _solution(batch: Batch, found: list[Found], tolerance: float) -> Constrained
     empty = np.zeros(elements, np.bool_)
     masks = [empty if one.mask is None else one.mask for one in found]
     mask = np.array(masks, np.bool_).reshape(len(found), elements)
-    achieved = np.zeros(len(found))
-    for e in range(elements):
-        achieved += np.where(mask[:, e], batch.bank[batch.row, e], 0.0)
+    achieved = sums_of(batch.bank[batch.row], mask)
     feasible = np.array([one.mask is not None for one in found], np.bool_)
-    exact = batch.optimal(mask, achieved)
+    exact = optimal(batch, mask, achieved)
     distance, tight = np.abs(np.ravel(exact.residual)), np.ravel(exact.bound)
     rounding = distance - tight
     bound = np.array([one.bound for one in found], np.float64) - rounding

@@ -23,7 +23,7 @@ _WINDOW = 24  # resistors that end a long target's sum
 _ROUNDS = 120
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PartitionSolution(SubsetSolution):
     """A bank shared out among m targets.
 
@@ -209,7 +209,7 @@ def _solution(
     achieved = _sums(bank, owner, len(targets))
     residual = achieved - targets
     distance = norm(residual, power)
-    slack = 2 * _EPSILON * ((len(bank) + 2) * batch.total[0] + np.abs(targets))
+    slack = 2 * _EPSILON * ((len(bank) + 2) * np.abs(bank).sum() + np.abs(targets))
     status = "within tolerance" if distance <= tolerance else "best found"
     return PartitionSolution(
         mask=owner == np.arange(len(targets))[:, None],

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import batched, check_stuck
+from xbar.subset.constrained import batched, check_stuck, sums_of, total_of
 from xbar.subset.flips import Network, best_first, local_search
 from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
@@ -76,11 +76,10 @@ def solve_series(
     batch = pair(banks, target, 0.0, "solve_series")
     fixed = None if stuck is None else check_stuck(stuck, shape).reshape(-1, elements)
     inner = _solve_differences(batch, closed, method, fixed)
-    row = batch.row
-    achieved = np.zeros(len(row))
-    for e in range(elements):
-        achieved += np.where(inner.mask[:, e], banks.elements[row, e], closed[row, e])
-    total = banks.total[row] + np.abs(closed).sum(axis=1)[row]
+    every = np.ones_like(inner.mask)
+    used = np.where(inner.mask, banks.elements[batch.row], closed[batch.row])
+    achieved = sums_of(used, every)
+    total = (total_of(banks.elements) + total_of(closed))[batch.row]
     rounding = 2 * _EPSILON * (elements * total + np.abs(batch.target))
     solution = SubsetSolution(
         mask=inner.mask,
@@ -238,4 +237,6 @@ def _search(network: Network, target: NDArray[np.float64], search: NetworkSearch
     else:
         near = (np.abs(residual) <= search.tolerance) | (bound >= np.abs(residual))
         status = "within tolerance" if near.all() else "best found"
-    return SubsetSolution(mask, achieved, residual, status, bound)
+    return SubsetSolution(
+        mask=mask, achieved=achieved, residual=residual, status=status, bound=bound
+    )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, task
+from xbar.subset.constrained import Task, bank_of, each_block, task, total_of
 from xbar.subset.problem import Banks, SubsetSolution
 
 _NAME = "solve_robust"
@@ -26,7 +26,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _FAR = 2.0**100  # 2**40 banks away: what a target further off chooses, one here does
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class RobustSolution(SubsetSolution):
     """Subsets of the least expected squared error.
 
@@ -111,7 +111,7 @@ def _most_robust(problems: Task, relative: NDArray[np.float64]) -> NDArray[np.in
     from xbar.subset.kernels import envelope
 
     batch = problems.batch
-    shift = _shift(problems)
+    shift = problems.shift
     variance = (np.ldexp(batch.bank, shift[:, None]) * relative) ** 2
     low = np.minimum(batch.bank, 0.0).sum(axis=1)[batch.row]
     high = np.maximum(batch.bank, 0.0).sum(axis=1)[batch.row]
@@ -137,15 +137,6 @@ def _most_robust(problems: Task, relative: NDArray[np.float64]) -> NDArray[np.in
     return masks
 
 
-def _shift(problems: Task) -> NDArray[np.int64]:
-    """The power of two (R,) by which each bank was scaled to integers."""
-    largest = np.frexp(np.abs(problems.batch.bank).max(axis=1))
-    scaled = np.frexp(problems.values.max(axis=1).astype(np.float64))
-    # rounding to integers may carry a mantissa just below 1 over to the next power of two
-    carry = np.rint(np.log2(np.maximum(scaled[0], 0.5) / np.maximum(largest[0], 0.5)))
-    return np.asarray(scaled[1] - largest[1] + carry, np.int64)
-
-
 def _solution(
     problems: Task, masks: NDArray[np.int64], relative: NDArray[np.float64]
 ) -> RobustSolution:
@@ -156,7 +147,7 @@ def _solution(
     deviation = _root_of_squares(each)
     error = np.hypot(residual, deviation)
     elements = batch.bank.shape[1]
-    reach = batch.total[batch.row] + np.abs(batch.target)
+    reach = total_of(batch.bank)[batch.row] + np.abs(batch.target)
     part = np.divide(error, reach, out=np.zeros_like(error), where=reach > 0)
     bound = np.sqrt(np.maximum(part**2 - 4 * elements * _EPSILON, 0.0)) * reach
     shape = batch.shape

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, task
+from xbar.subset.constrained import Task, bank_of, each_block, optimal, sums_of, task
 from xbar.subset.fixed_size import closest_by_size
 from xbar.subset.problem import SubsetSolution
 
@@ -16,7 +16,7 @@ _NAME = "solve_smallest"
 _MARGIN = 1 << 7  # integer steps that float64's rounding may amount to, per element
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SmallestSolution(SubsetSolution):
     """Subsets within a tolerance that cost the least.
 
@@ -161,27 +161,19 @@ def _cheapest_in(
 
 
 def _within(problems: Task, mask: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
-    achieved = _sums(problems.batch.bank[problems.batch.row], mask)
+    achieved = sums_of(problems.batch.bank[problems.batch.row], mask)
     fixed = problems.fixed[problems.batch.row]
     allowed = ((fixed <= 0) | mask) & ((fixed >= 0) | ~mask)
     near = np.abs(achieved - problems.batch.target) <= tolerance
     return np.asarray(near & allowed.all(axis=1))
 
 
-def _sums(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The sums (M,) of the chosen values (M, K), added in the bank's order."""
-    total = np.zeros(len(mask))
-    for e in range(mask.shape[1]):
-        total += np.where(mask[:, e], values[:, e], 0.0)
-    return total
-
-
 def _solution(
     problems: Task, mask: NDArray[np.bool_], costs: NDArray[np.float64], tolerance: float
 ) -> SmallestSolution:
     batch = problems.batch
-    achieved = _sums(batch.bank[batch.row], mask)
-    closest = batch.optimal(mask, achieved)
+    achieved = sums_of(batch.bank[batch.row], mask)
+    closest = optimal(batch, mask, achieved)
     feasible = np.abs(achieved - batch.target) <= tolerance
     return SmallestSolution(
         mask=closest.mask,
@@ -190,6 +182,6 @@ def _solution(
         status="optimal" if feasible.all() else "infeasible",
         bound=np.where(feasible.reshape(batch.shape), 0.0, closest.bound)[()],
         size=mask.sum(axis=1).reshape(batch.shape)[()],
-        cost=_sums(costs[batch.row], mask).reshape(batch.shape)[()],
+        cost=sums_of(costs[batch.row], mask).reshape(batch.shape)[()],
         feasible=feasible.reshape(batch.shape)[()],
     )

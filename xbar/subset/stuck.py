@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.subset.constrained import batched, check_stuck
+from xbar.subset.constrained import batched, check_stuck, rounding_of, sums_of
 from xbar.subset.problem import SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
 
 _NAME = "solve_with_stuck"
-_EPSILON = float(np.finfo(np.float64).eps)
 _ANY_LENGTH = 1 << 30  # the method itself refuses banks that are too long for it
 
 
@@ -50,28 +49,19 @@ def solve_with_stuck(
     fixed = check_stuck(stuck, (*banks.shape, elements)).reshape(-1, elements)
     batch = pair(banks, target, tolerance, _NAME)
     row = batch.row
-    closed = _in_order(np.where(fixed > 0, banks.elements, 0.0))
+    closed = sums_of(banks.elements, fixed > 0)
     working = np.where(fixed == 0, banks.elements, 0.0)
     if len(working) == 1:  # shared, so that the method prepares it once
         inner = solve_subset(working[0], batch.target - closed[0], method, tolerance)
     else:
         inner = solve_subset(working[row], batch.target - closed[row], method, tolerance)
     mask: NDArray[np.bool_] = (inner.mask & (fixed[row] == 0)) | (fixed[row] > 0)
-    achieved = _in_order(np.where(mask, banks.elements[row], 0.0))
-    rounding = 2 * (elements * _EPSILON * banks.total[row] + _EPSILON * np.abs(batch.target))
+    achieved = sums_of(banks.elements[row], mask)
     solution = SubsetSolution(
         mask=mask,
         achieved=achieved,
         residual=achieved - batch.target,
         status=inner.status,
-        bound=np.maximum(np.asarray(inner.bound) - rounding, 0.0),
+        bound=np.maximum(np.asarray(inner.bound) - 2 * rounding_of(batch), 0.0),
     )
     return batched(solution, batch.shape)
-
-
-def _in_order(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sums (M,) of values (M, K), added in the bank's order."""
-    total = np.zeros(len(values))
-    for column in values.T:
-        total += column
-    return total
