@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.constrained import Task, bank_of, each_block, rounding_of, task
@@ -66,8 +66,8 @@ def best_subsets(
 
 def _ordered(
     problems: Task,
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-    achieved: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
     shape: tuple[int, ...],
     elements: int,
 ) -> SubsetSolution:
