@@ -9,6 +9,7 @@ from xbar.subset.differencing import Differencing
 from xbar.subset.exhaustive import Exhaustive
 from xbar.subset.greedy import Greedy
 from xbar.subset.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.milp import Milp
 from xbar.subset.schroeppel_shamir import SchroeppelShamir
 from xbar.subset.window import Window
 
@@ -27,6 +28,7 @@ def _solvers() -> dict[str, Solver]:
         Differencing(),
         Window(),
         Greedy(),
+        Milp(),
     ]
     return {solver.name: solver for solver in solvers}
 
@@ -34,8 +36,10 @@ def _solvers() -> dict[str, Solver]:
 def names() -> list[str]:
     """The names that `get_solver` and `solve_subset` take.
 
-    >>> names()
-    ['exhaustive', 'meet-in-the-middle', 'schroeppel-shamir', 'differencing', 'window', 'greedy']
+    >>> names()[:4]
+    ['exhaustive', 'meet-in-the-middle', 'schroeppel-shamir', 'differencing']
+    >>> names()[4:]
+    ['window', 'greedy', 'milp']
     """
     return list(_solvers())
 

@@ -1,0 +1,143 @@
+"""Searches over the switches of a network whose value is a callable: by flips, and best first."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SHORTLIST = 8  # flips of a step that are evaluated when sensitivities are known
+_BATCH = 256  # partial settings that are split at a time
+_SHARE = 16  # evaluations of the best-first search for one of the local search
+
+Found = tuple[NDArray[np.bool_], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A switched network.
+
+    Attributes:
+        value: masks (M, K) to values (M,), not NaN.
+        elements: K.
+        monotone: "rising", "falling" or None.
+        sensitivity: mask (K,) to the approximate change (K,) of the value by each single flip.
+    """
+
+    value: Callable[[NDArray[np.bool_]], NDArray[np.float64]]
+    elements: int
+    monotone: str | None
+    sensitivity: Callable[[NDArray[np.bool_]], NDArray[np.float64]] | None
+
+
+def local_search(
+    network: Network,
+    target: float,
+    tolerance: float,
+    evaluations: int,
+    rng: np.random.Generator,
+) -> Found:
+    """The best setting that flips of one or two switches lead to, from many starts.
+
+    Every second start is near the best setting so far, the others are random.
+
+    Returns:
+        The mask (K,) and its value.
+    """
+    left, round_ = evaluations, 0
+    best = np.zeros(network.elements, np.bool_)
+    value = float(network.value(best[None])[0])
+    while left > 0 and abs(value - target) > tolerance:
+        if round_ % 2:
+            mask = best.copy()
+            mask[rng.choice(network.elements, 5, replace=False)] ^= True
+        else:
+            mask = rng.random(network.elements) < rng.random()
+        round_ += 1
+        mask, here, used = _descend(network, target, mask, left)
+        left -= used
+        if abs(here - target) < abs(value - target):
+            best, value = mask, here
+    return best, value
+
+
+def _descend(
+    network: Network, target: float, mask: NDArray[np.bool_], left: int
+) -> tuple[NDArray[np.bool_], float, int]:
+    """Takes the best flip of one or two switches until none helps."""
+    value, used = float(network.value(mask[None])[0]), 1
+    pairs = _pairs(network.elements)
+    while used < left:
+        tried = mask ^ _moves(network, target, mask, value, pairs)
+        values = network.value(tried)
+        used += len(tried)
+        k = int(np.abs(values - target).argmin())
+        if not abs(values[k] - target) < abs(value - target):
+            break
+        mask, value = tried[k], float(values[k])
+    return mask, value, used
+
+
+def _pairs(elements: int) -> NDArray[np.bool_]:
+    """All flips of one or two switches, (K + K (K - 1) / 2, K)."""
+    first, second = np.triu_indices(elements)
+    moves = np.zeros((len(first), elements), np.bool_)
+    rows = np.arange(len(first))
+    moves[rows, first] = moves[rows, second] = True
+    return moves
+
+
+def _moves(
+    network: Network,
+    target: float,
+    mask: NDArray[np.bool_],
+    value: float,
+    pairs: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """The flips to evaluate: all of them, or those that seem to lead closest to the target."""
+    if network.sensitivity is None or not np.isfinite(value):
+        return pairs
+    change = np.asarray(network.sensitivity(mask), np.float64)
+    expected = np.abs(pairs @ np.nan_to_num(change) + value - target)
+    few = min(_SHORTLIST, len(pairs) - 1)
+    return pairs[np.argpartition(expected, few)[:few]]
+
+
+def best_first(
+    network: Network, target: float, found: Found, evaluations: int
+) -> tuple[NDArray[np.bool_], float, float]:
+    """Splits partial settings of a monotone network, the most promising first.
+
+    A partial setting fixes the first switches; all settings that complete it have values between
+    those with the other switches open and closed.
+
+    Returns:
+        The best mask (K,), its value, and a bound for |value - target| over all settings.
+    """
+    best, value = found
+    heap: list[tuple[float, int, int, NDArray[np.bool_]]] = [
+        (0.0, 0, 0, np.zeros(network.elements, np.bool_))
+    ]
+    left, count = evaluations * _SHARE, 0
+    while heap and left > 0 and heap[0][0] < abs(value - target):
+        taken = [heapq.heappop(heap) for _ in range(min(_BATCH, len(heap)))]
+        depth = np.repeat([-node[1] for node in taken], 2)
+        masks = np.repeat([node[3] for node in taken], 2, axis=0)
+        masks[np.arange(1, len(masks), 2), depth[1::2]] = True
+        undecided = np.arange(network.elements) > depth[:, None]
+        both = network.value(np.concatenate([masks, masks | undecided]))
+        left -= len(both)
+        ends = both.reshape(2, -1)
+        for mask, v in zip([*masks, *(masks | undecided)], both.tolist(), strict=True):
+            if abs(v - target) < abs(value - target):
+                best, value = mask, v
+        low, high = ends if network.monotone == "rising" else ends[::-1]
+        outside = np.maximum(np.maximum(low - target, target - high), 0.0)
+        for k in np.flatnonzero((outside < abs(value - target)) & (depth < network.elements - 1)):
+            count += 1
+            heapq.heappush(heap, (float(outside[k]), -int(depth[k]) - 1, count, masks[k]))
+    open_ = min((node[0] for node in heap), default=np.inf)
+    return best, value, min(open_, abs(value - target))

@@ -1,0 +1,201 @@
+"""One mask for several targets at once: temperature corners, or several outputs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.errors import SpecError
+from xbar.subset.choices import closest_choice, norm
+from xbar.subset.constrained import check_stuck, shape_of
+from xbar.subset.problem import SubsetSolution, check_bank, pair
+
+NORMS = {"linf": math.inf, "l2": 2.0, "l1": 1.0}
+
+_NAME = "solve_vector"
+_EPSILON = float(np.finfo(np.float64).eps)
+_ANY_LENGTH = 1 << 20
+_EXACT = 34  # free elements that are searched completely, 2**17 sums a half
+_WINDOW = 24  # elements that are re-chosen at a time in a longer bank
+_ROUNDS = 40
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VectorSolution(SubsetSolution):
+    """Masks that serve d targets at once.
+
+    mask is (..., K); achieved and residual are (..., d); status is "optimal" if every mask is
+    optimal up to rounding, else "best found".
+
+    Attributes:
+        distance: (...) the weighted norm of the residual. `bound` (...) is one for it.
+    """
+
+    distance: NDArray[np.float64] | np.float64
+
+
+def solve_vector(
+    bank: ArrayLike,
+    target: ArrayLike,
+    norm: str = "linf",
+    weights: ArrayLike | None = None,
+    stuck: ArrayLike | None = None,
+    seed: int = 0,
+) -> VectorSolution:
+    """Chooses elements whose d-dimensional sum comes closest to a d-dimensional target.
+
+    Minimises the norm of w_j (sum over S of g_ij - t_j). Exact for K <= 34 elements that are free,
+    by meet-in-the-middle with a k-d tree; about K/d bits of each target are gained. In a longer
+    bank the rounded least-squares solution is improved by choosing 24 elements anew at a time.
+
+    Args:
+        bank: (..., K, d) what each element adds to each target: its conductance in d temperature
+            corners, or its share of d outputs.
+        target: (..., d) broadcast against the bank's leading axes.
+        norm: "linf" for the largest residual, "l2" for the root of the sum of squares, or "l1".
+        weights: (d,) positive; the reciprocal of what error each target may have. None for 1.
+        stuck: (..., K) -1 stuck open, 0 free, +1 stuck closed.
+        seed: of the search in banks of more than 34 elements.
+
+    Returns:
+        Masks, residuals for each target, distances in the weighted norm and bounds for them.
+
+    Raises:
+        SpecError: bank or target is empty, not finite, or of shapes that do not fit; the norm,
+            weights or stuck are not as above.
+
+    >>> at_cold_and_hot = [[4.0, 4.4], [2.0, 2.1], [1.0, 1.3], [0.5, 0.5]]
+    >>> solution = solve_vector(at_cold_and_hot, [2.6, 2.6])
+    >>> solution.mask, solution.residual.round(6)
+    (array([False,  True, False,  True]), array([-0.1,  0. ]))
+    """
+    if norm not in NORMS:
+        raise SpecError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
+    banks, targets, shape = _check(bank, target)
+    elements, dimensions = banks.shape[1:]
+    w = _check_weights(weights, dimensions)
+    fixed = check_stuck(stuck, (*shape, elements)).reshape(-1, elements)
+    solved = [
+        _solve(g * w, t * w, f, NORMS[norm], seed)
+        for g, t, f in zip(banks, targets, fixed, strict=True)
+    ]
+    mask = np.array([one[0] for one in solved], np.bool_).reshape(-1, elements)
+    exact = np.array([one[1] for one in solved], np.bool_)
+    return _solution(banks, targets, mask, exact, w, NORMS[norm], shape)
+
+
+def _check(
+    bank: ArrayLike, target: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
+    """Banks (M, K, d) and targets (M, d), and the batch axes."""
+    banks, targets = shape_of("bank", bank), shape_of("target", target)
+    if len(banks) < 2 or len(targets) < 1 or banks[-1] != targets[-1]:
+        raise SpecError(
+            f"bank must be (..., K, d) and target (..., d), not of shapes {banks} and {targets}"
+        )
+    by_target = np.swapaxes(np.asarray(bank), -1, -2)  # (..., d, K): d banks, as elsewhere
+    if by_target.shape[-2] == 0:
+        raise SpecError("bank and target must have a dimension or more on their last axis")
+    batch = pair(check_bank(by_target, _ANY_LENGTH, _NAME), target, 0.0, _NAME)
+    full = batch.bank[batch.row].reshape(*batch.shape, banks[-2])
+    problems = int(np.prod(batch.shape[:-1]))
+    vectors = np.swapaxes(full, -1, -2).reshape(problems, banks[-2], banks[-1])
+    return vectors, batch.target.reshape(problems, banks[-1]), batch.shape[:-1]
+
+
+def _check_weights(weights: ArrayLike | None, dimensions: int) -> NDArray[np.float64]:
+    array = np.ones(dimensions) if weights is None else np.asarray(weights)
+    if (
+        array.dtype.kind not in "biuf"
+        or array.shape not in ((), (dimensions,))
+        or not (np.isfinite(array) & (array > 0)).all()
+    ):
+        raise SpecError(f"weights must be {dimensions} finite positive numbers, one a target")
+    return np.broadcast_to(array.astype(np.float64), (dimensions,))
+
+
+def _solve(
+    bank: NDArray[np.float64],
+    target: NDArray[np.float64],
+    fixed: NDArray[np.int64],
+    power: float,
+    seed: int,
+) -> tuple[NDArray[np.bool_], bool]:
+    """The mask (K,) for a weighted bank (K, d) and target (d,), and whether it is optimal."""
+    mask = fixed > 0
+    free = np.flatnonzero((fixed == 0) & bank.any(axis=1))
+    if len(free) <= _EXACT:
+        return _choose(bank, target, mask, free, power), True
+    return _search(bank, target, mask, free, power, seed), False
+
+
+def _choose(
+    bank: NDArray[np.float64],
+    target: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    free: NDArray[np.int64],
+    power: float,
+) -> NDArray[np.bool_]:
+    """The mask with its free elements chosen anew, and optimally."""
+    mask = mask.copy()
+    mask[free] = False
+    options = [np.stack([np.zeros_like(target), bank[e]]) for e in free]
+    chosen = closest_choice(options, target - mask @ bank, power)
+    mask[free] = chosen == 1
+    return mask
+
+
+def _search(
+    bank: NDArray[np.float64],
+    target: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    free: NDArray[np.int64],
+    power: float,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Large-neighbourhood search from the rounded least-squares solution."""
+    from scipy.optimize import lsq_linear
+
+    rng = np.random.default_rng(seed)
+    best = mask.copy()
+    relaxed = lsq_linear(bank[free].T, target - mask @ bank, bounds=(0.0, 1.0)).x
+    best[free] = relaxed > 0.5
+    distance = norm(best @ bank - target, power)
+    for _ in range(_ROUNDS):
+        window = np.sort(rng.choice(free, _WINDOW, replace=False))
+        other = _choose(bank, target, best, window, power)
+        nearer = norm(other @ bank - target, power)
+        if nearer < distance:
+            best, distance = other, nearer
+    return best
+
+
+def _solution(
+    banks: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    exact: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    power: float,
+    shape: tuple[int, ...],
+) -> VectorSolution:
+    elements, dimensions = banks.shape[1:]
+    achieved = np.zeros(targets.shape)
+    for e in range(elements):
+        achieved += np.where(mask[:, e, None], banks[:, e], 0.0)
+    residual = achieved - targets
+    distance = np.array([norm(r * weights, power) for r in residual]).reshape(len(mask))
+    # twice a plain sum's rounding: the distances of the search, and those of the final sums
+    slack = 2 * _EPSILON * ((elements + 2) * np.abs(banks).sum(axis=1) + np.abs(targets))
+    rounding = np.array([norm(s * weights, power) for s in slack]).reshape(len(mask))
+    return VectorSolution(
+        mask=mask.reshape(*shape, elements),
+        achieved=achieved.reshape(*shape, dimensions),
+        residual=residual.reshape(*shape, dimensions),
+        status="optimal" if exact.all() else "best found",
+        bound=np.where(exact, np.maximum(distance - rounding, 0.0), 0.0).reshape(shape)[()],
+        distance=distance.reshape(shape)[()],
+    )
