@@ -55,12 +55,13 @@ class _Runner:
     last: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.products = find_products(self.graph) if self.multiply else {}
         self.matrices = {
             node: (layer.name, layer.matrix.shape)
             for layer in (self.graph.layers if self.multiply else ())
             for node in layer.nodes
         }
+        products = find_products(self.graph) if self.multiply else {}
+        self.products = {name: products[name] for name in self.matrices}
         self.calls = {
             node.name: resolve(node.op, node.name)
             for node in self.graph.nodes
