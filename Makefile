@@ -27,7 +27,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[torch,onnx,examples,plot,dev]"
 	touch $@
 
 # ngspice checks our currents. Without it the demo says so and the tests that need it are skipped.

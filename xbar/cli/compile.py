@@ -19,6 +19,10 @@ def run(
     arch: Annotated[
         str | None, typer.Option(help="module:callable that builds the network of a state dict")
     ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="between the linear layers of a state dict without --arch: relu, ..."),
+    ] = None,
     input_shape: Annotated[
         str | None, typer.Option(help="shape of one input, such as 1,28,28")
     ] = None,
@@ -52,8 +56,13 @@ def run(
         if measured is None
         else xbar.Chip.from_measurement(measured, design)
     )
-    graph = xbar.read_model(model, read_shape(input_shape), arch=arch, trust_pickle=trust_pickle)
-    graph = graph.select(only or (), skip or ())
+    graph = xbar.read_model(
+        model,
+        read_shape(input_shape),
+        arch=arch,
+        activation=activation,
+        trust_pickle=trust_pickle,
+    ).select(only or (), skip or ())
     with progress("tiles") as report:
         program = xbar.compile(graph, chip, progress=report)
     program.save(output, force=force)
