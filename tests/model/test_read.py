@@ -134,16 +134,6 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         read_model(path)
 
 
-# torch.jit has been deprecated; archives that it wrote are still about
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:.*torch.jit.*:FutureWarning")
-def test_torchscript_is_refused_with_the_way_to_export(tmp_path, make_net):
-    path = tmp_path / "model.pt"
-    torch.jit.trace(make_net("mlp")[0], torch.zeros(1, 5)).save(path)
-    with pytest.raises(ModelError, match=r"TorchScript.*torch.export.save"):
-        read_model(path)
-
-
 class TwoInputs(nn.Module):  # noqa: D101
     def forward(self, x, y):  # noqa: D102
         return x + y

@@ -6,7 +6,7 @@ not fit is an error where it stands, and a size that differs between the two fol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
@@ -169,6 +169,24 @@ class Builder:
         while f"{name}_{number}" in known:
             number += 1
         return f"{name}_{number}"
+
+
+def for_any_batch(read: Callable[[int | None], Graph]) -> Graph:
+    """A graph for any batch size; or for one input at a time, where the model fits only that.
+
+    Args:
+        read: reads the model for a batch size, or None for any.
+    """
+    require_torch("reading this kind of model")
+    from xbar.model.probe import MisfitError
+
+    try:
+        return read(None)
+    except MisfitError as first:  # made with one input, it may hold that size as a number
+        try:
+            return read(1)
+        except ModelError:
+            raise first from None
 
 
 def plain(array: Array) -> Argument:

@@ -26,6 +26,10 @@ MOST = 1 << 32
 """Numbers that one value of the network may have, for one input."""
 
 
+class MisfitError(ModelError):
+    """An operation does not fit its arguments; with another batch size it may."""
+
+
 class Probe:
     """One batch size, tried on every operation."""
 
@@ -69,7 +73,7 @@ class Probe:
                 warnings.simplefilter("ignore")  # a file's operations are not the user's to mend
                 value = call(*given, **named)
         except TORCH_ERRORS as error:
-            raise ModelError(f"{op} can't be applied: {first_line(error)}") from None
+            raise MisfitError(f"{op} can't be applied: {first_line(error)}") from None
         for each in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(each, torch.Tensor) and each.numel() > MOST * self.count:
                 raise ModelError(f"{op} gives a value of {each.numel()} numbers, which is too many")

@@ -6,7 +6,8 @@ The kind of a file is told by its content, never by its name:
     state dict, safetensors loaded as tensors only; your own code, ``arch``, builds the module, or
                             a chain of linear layers is inferred from the shapes
     pickled module          refused unless ``trust_pickle``: unpickling runs code from the file
-    TorchScript, others     refused, with the way to export the model
+    TorchScript             its program followed as text where it is a plain network
+    others                  refused, with the way to export the model
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xbar.errors import FileError, ModelError, SpecError
+from xbar.errors import FileError, SpecError
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import cut_constants
@@ -25,6 +26,7 @@ from xbar.model.safetensors import is_safetensors
 from xbar.model.scan import Archive, list_members
 from xbar.model.source import HOW_TO_EXPORT, Source, check_shape
 from xbar.model.state import read_saved, read_weights
+from xbar.model.torchscript.read import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
     import torch
@@ -43,9 +45,10 @@ def read_model(
     """The network in a file, batch norms folded.
 
     Args:
-        path: a torch.export archive, a state dict that ``torch.save`` wrote, or safetensors.
-        input_shape: one input's shape, without the batch axis. Needed with ``arch`` and for a
-            pickled module; checked against a file that says it.
+        path: a torch.export archive, TorchScript, a state dict that ``torch.save`` wrote, or
+            safetensors.
+        input_shape: one input's shape, without the batch axis. Needed with ``arch``, for
+            TorchScript and for a pickled module; checked against a file that says it.
         arch: "module:callable" that builds the module for a state dict. It is imported from the
             current directory or the installed packages, and called: it is your own code that runs.
         activation: for a state dict without ``arch`` that is a chain of linear layers, what stands
@@ -131,11 +134,8 @@ def _read_zip(data: bytes, source: Source) -> Graph:
     if is_export(names):
         source.refuse_state_options("a torch.export archive")
         return read_archive(Archive(data, source.where))
-    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
-        raise ModelError(
-            f"{source.where}: this is TorchScript, which is not read; from the module that it was "
-            f"made of, {HOW_TO_EXPORT}"
-        )
+    if is_torchscript(names):
+        return read_torchscript(data, source)
     if "data.pkl" in names:
         return read_saved(data, source)
     raise FileError(f"{source.where}: this zip file is no PyTorch model; {HOW_TO_EXPORT}")
