@@ -103,7 +103,7 @@ def test_an_input_shape_that_does_not_match_the_archive_is_refused(make_net, sav
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"hello", "no PyTorch model"),
+        (b"hello", "no model that xbar reads"),
         (b"PK\x03\x04", "damaged or cut short"),
         (b"\x80\x04K\x01.", "bare pickle"),
         (b"\x08\x07\x12\x04onnx", "ONNX"),

@@ -7,6 +7,7 @@ The kind of a file is told by its content, never by its name:
                             a chain of linear layers is inferred from the shapes
     pickled module          refused unless ``trust_pickle``: unpickling runs code from the file
     TorchScript             its program followed as text where it is a plain network
+    ONNX                    its nodes converted to the same operations
     others                  refused, with the way to export the model
 """
 
@@ -21,6 +22,8 @@ from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import cut_constants
 from xbar.model.graph import Graph
+from xbar.model.onnx.convert import read_onnx
+from xbar.model.onnx.file import is_onnx
 from xbar.model.pytorch import require_torch
 from xbar.model.safetensors import is_safetensors
 from xbar.model.scan import Archive, list_members
@@ -45,10 +48,11 @@ def read_model(
     """The network in a file, batch norms folded.
 
     Args:
-        path: a torch.export archive, TorchScript, a state dict that ``torch.save`` wrote, or
+        path: a torch.export archive, TorchScript, ONNX, a state dict that ``torch.save`` wrote, or
             safetensors.
         input_shape: one input's shape, without the batch axis. Needed with ``arch``, for
-            TorchScript and for a pickled module; checked against a file that says it.
+            TorchScript, for a pickled module and for ONNX with open sizes; checked against a file
+            that says it.
         arch: "module:callable" that builds the module for a state dict. It is imported from the
             current directory or the installed packages, and called: it is your own code that runs.
         activation: for a state dict without ``arch`` that is a chain of linear layers, what stands
@@ -72,6 +76,8 @@ def read_model(
         graph = read_saved(data, source)
     elif is_safetensors(data):
         graph = read_weights(data, source)
+    elif is_onnx(data):
+        graph = read_onnx(data, Path(path), source)
     else:
         raise FileError(f"{where}: {_foreign(data)}; {HOW_TO_EXPORT}")
     return source.check_fits(_finish(graph))
@@ -124,9 +130,7 @@ def _read_bytes(path: Path) -> bytes:
 def _foreign(data: bytes) -> str:
     if data[:1] == b"\x80" and data[1:2] <= b"\x05":
         return "this is a bare pickle, which runs code when it is loaded"
-    if data[:1] == b"\x08" and b"onnx" in data[:200].lower():
-        return "this is an ONNX model, which can't be read yet"
-    return "this is no PyTorch model"
+    return "this is no model that xbar reads"
 
 
 def _read_zip(data: bytes, source: Source) -> Graph:
