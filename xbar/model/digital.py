@@ -16,7 +16,7 @@ from xbar.model.graph import Graph, Node
 from xbar.model.lower import LOWERINGS, find_products, find_weight
 
 _TWO_ACTIVATIONS = "both of its factors are activations"
-_RECURRENT = "its sequence has no fixed length, or it is of a form that is not unrolled"
+_RECURRENT = "its sequence is too long or of no fixed length, or its form is not unrolled"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -29,7 +29,9 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "aten.embedding.default": "it looks rows up, and multiplies nothing",
         "aten.embedding_bag.padding_idx": "it looks rows up, and multiplies nothing",
         "aten.lstm.input": _RECURRENT,
+        "aten.lstm.data": _RECURRENT,
         "aten.gru.input": _RECURRENT,
+        "aten.gru.data": _RECURRENT,
         "aten.rnn_tanh.input": _RECURRENT,
         "aten.rnn_relu.input": _RECURRENT,
         "aten.lstm_cell.default": _RECURRENT,

@@ -30,6 +30,7 @@ from xbar.model.scan import Archive, list_members
 from xbar.model.source import HOW_TO_EXPORT, Source, check_shape
 from xbar.model.state import read_saved, read_weights
 from xbar.model.torchscript.read import is_torchscript, read_torchscript
+from xbar.model.unroll import unroll
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,7 @@ def read_model(
     activation: str | None = None,
     trust_pickle: bool = False,
 ) -> Graph:
-    """The network in a file, batch norms folded.
+    """The network in a file, batch norms folded and recurrent layers unrolled.
 
     Args:
         path: a torch.export archive, TorchScript, ONNX, a state dict that ``torch.save`` wrote, or
@@ -84,7 +85,7 @@ def read_model(
 
 
 def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
-    """The graph of a PyTorch module in evaluation mode, batch norms folded.
+    """The graph of a PyTorch module in evaluation mode, as :func:`read_model` gives it.
 
     The module is exported with ``torch.export`` for any batch size. It is left as it was.
 
@@ -108,7 +109,7 @@ def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
 
 
 def _finish(graph: Graph) -> Graph:
-    graph = fold_batch_norms(drop_unused(cut_constants(graph)))
+    graph = fold_batch_norms(drop_unused(unroll(cut_constants(graph))))
     _ = graph.layers  # refuses weights that are not finite, here rather than at the first use
     return graph
 

@@ -64,13 +64,14 @@ def _arithmetic(context: Context, operator: Operator, a: Array, b: Array) -> Any
         return np.frompyfunc(each, 2, 1)(a, b)
     if kind == "Div" and a.dtype.kind in "iu":
         return np.trunc(np.true_divide(a, b)).astype(a.dtype)
-    return _NUMPY[kind](a, b).astype(a.dtype)
+    return (np.true_divide if kind == "Div" else _NUMPY[kind])(a, b).astype(a.dtype)
 
 
 def _plain(value: Any) -> Ref | int:
     return value if isinstance(value, Ref) else int(value)
 
 
+# of sizes, which are whole and positive
 _NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide,
