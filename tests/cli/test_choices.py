@@ -41,3 +41,14 @@ def test_a_pattern_that_matches_nothing_is_refused(refused, trained, chip, tmp_p
         *("--only", "nothing*"),
     )
     assert "only 'nothing*' matches no layer; the layers are" in line
+
+
+def test_what_is_assumed_of_a_state_dict_is_said(call, refused, chip, tmp_path):
+    torch = pytest.importorskip("torch")
+    weights = tmp_path / "weights.pt"
+    torch.save({"a.weight": torch.eye(3), "b.weight": torch.ones(2, 3)}, weights)
+    given = ("compile", weights, "--hardware", chip, "-o", tmp_path / "a.xbar")
+    assert "--activation relu" in refused(*given)
+    code, out, _ = call(*given, "--activation", "tanh")
+    assert code == 0
+    assert "assumed: the network is a (3 to 3), tanh, b (3 to 2), from the shapes" in out

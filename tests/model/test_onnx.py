@@ -6,16 +6,14 @@ import contextlib
 import io
 import json
 import logging
-import math
 import warnings
 
 import numpy as np
 import pytest
 
-from xbar.errors import FileError, ModelError, SpecError, ToolError, UntrustedFileError, XbarError
+from xbar.errors import SpecError
 from xbar.model.graph import Graph
-from xbar.model.onnx import file as onnx_file
-from xbar.model.read import from_module, read_model
+from xbar.model.read import from_module
 
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -37,30 +35,6 @@ def exact(graph):
 
 def numbers(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-
-
-def make_model(nodes, shape, constants=None, version=20, dtype=FLOAT):
-    """A model of these nodes from "x" (N, *shape) to "y"."""
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info("x", dtype, ["N", *shape])],
-        [helper.make_tensor_value_info("y", FLOAT, None)],
-        [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=10)
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Write a model and read it."""
-
-    def function(model, shape=None):
-        path = tmp_path / "model.onnx"
-        path.write_bytes(model.SerializeToString())
-        return read_model(path, shape)
-
-    return function
 
 
 @pytest.fixture
@@ -109,13 +83,15 @@ CASES += [(name, "torchscript") for name in ["shared", "volume", *NAMES]]
 
 
 @pytest.mark.parametrize(("name", "exporter"), CASES)
-def test_an_exported_network_gives_what_the_reference_gives(read, export, make_net, name, exporter):
+def test_an_exported_network_gives_what_the_reference_gives(
+    read_onnx, export, make_net, name, exporter
+):
     if exporter == "dynamo":
         pytest.importorskip("onnxscript")
     torch.manual_seed(1)
     module, shape = (Vision().eval(), (1, 12, 12)) if name == "vision" else make_net(name)
     model = export(module, shape, exporter)
-    graph = read(model)
+    graph = read_onnx(model)
     x = numbers(3, *shape)
     want = reference(model, x)
     np.testing.assert_allclose(graph.run(x), want, atol=1e-5)
@@ -129,17 +105,17 @@ def test_an_exported_network_gives_what_the_reference_gives(read, export, make_n
     )
 
 
-def test_a_transposed_convolution_gives_what_its_module_gives(read, export, make_net):
+def test_a_transposed_convolution_gives_what_its_module_gives(read_onnx, export, make_net):
     """Against PyTorch, because onnx's reference has no groups there."""
     module, shape = make_net("transposed")
-    graph = read(export(module, shape, "torchscript"))
+    graph = read_onnx(export(module, shape, "torchscript"))
     x = numbers(3, *shape)
     want = module(torch.from_numpy(x)).detach()
     np.testing.assert_allclose(graph.run(x, exact(graph)), want, atol=1e-5)
     assert [layer.kind for layer in graph.layers] == ["conv2d_transposed"] * 2
 
 
-def test_batch_norms_and_a_shortcut_written_by_hand_are_folded(read):
+def test_batch_norms_and_a_shortcut_written_by_hand_are_folded(read_onnx, make_model):
     """A residual network with a depthwise convolution, as other tools write it."""
     constants = {
         "stem": numbers(4, 1, 3, 3), "deep": numbers(4, 1, 3, 3, seed=1), "w": numbers(64, 3),
@@ -159,8 +135,7 @@ def test_batch_norms_and_a_shortcut_written_by_hand_are_folded(read):
         helper.make_node("Gemm", ["h", "w", "b"], ["y"], alpha=0.5, beta=2.0),
     ]
     model = make_model(nodes, (1, 4, 4), constants)
-    onnx.checker.check_model(model)
-    graph = read(model)
+    graph = read_onnx(model)
     x = numbers(5, 1, 4, 4)
     want = reference(model, x)
     np.testing.assert_allclose(graph.run(x), want, rtol=1e-5, atol=1e-5)
@@ -215,7 +190,6 @@ SINGLE = [
     one("ConvTranspose", IMAGE, [numbers(4, 3, 3, 3)], strides=[2, 2], pads=[1, 1, 1, 1]),
     one("ConvTranspose", IMAGE, [numbers(4, 3, 3, 3)], strides=[2, 2], output_padding=[1, 1]),
     one("MaxPool", IMAGE, kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 0]),
-    one("MaxPool", IMAGE, kernel_shape=[2, 2], pads=[0, 0, 1, 1]),
     one("MaxPool", IMAGE, kernel_shape=[3, 3], auto_pad="SAME_UPPER", strides=[2, 2]),
     one("MaxPool", IMAGE, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1),
     one("AveragePool", IMAGE, kernel_shape=[3, 2], strides=[2, 2]),
@@ -229,8 +203,6 @@ SINGLE = [
     one("GroupNormalization", IMAGE, [numbers(4), numbers(4)], version=21, num_groups=2),
     one("Reshape", constants=[ints(0, -1)]),
     one("Reshape", constants=[ints(-1, 2, 6)]),
-    one("Flatten", (3, 4, 2), axis=2),
-    one("Flatten", (3, 4, 2), axis=-1),
     one("Transpose", perm=[0, 2, 1]),
     one("Squeeze", (1, 4), [ints(1)]),
     one("Squeeze", (1, 4), version=11, axes=[1]),
@@ -255,13 +227,12 @@ SINGLE = [
     one("ReduceMin", constants=[ints(2)]),
     one("ReduceL2", constants=[ints(2)]),
     one("ReduceSum", noop_with_empty_axes=1),
-    one("Concat", constants=[numbers(2, 1, 4)], axis=0),
     one("Where", constants=[numbers(3, 4), numbers(4)]),
 ]
 
 
 @pytest.mark.parametrize("case", SINGLE, ids=[f"{i}-{case[0]}" for i, case in enumerate(SINGLE)])
-def test_an_operator_gives_what_the_reference_gives(read, case):
+def test_an_operator_gives_what_the_reference_gives(read_onnx, case, make_model):
     kind, shape, constants, version, attributes = case
     named = {f"c{i}": np.asarray(each) for i, each in enumerate(constants) if each is not None}
     names = [f"c{i}" if each is not None else "" for i, each in enumerate(constants)]
@@ -272,7 +243,7 @@ def test_an_operator_gives_what_the_reference_gives(read, case):
             helper.make_node("Where", ["test", "x", "c0"], ["y"]),
         ]
     model = make_model(nodes, shape, named, version)
-    graph = read(model)
+    graph = read_onnx(model)
     x = numbers(2, *shape, seed=9)
     want = reference(model, x)
     got = graph.run(x, exact(graph))
@@ -280,9 +251,30 @@ def test_an_operator_gives_what_the_reference_gives(read, case):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[2, 3], pads=[0, 0, 1, 2]),
+        helper.make_node(
+            "AveragePool", ["x"], ["y"], kernel_shape=[2, 3], pads=[0, 0, 1, 2], count_include_pad=1
+        ),
+        helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+    ],
+)
+def test_uneven_padding_is_what_onnxruntime_gives(read_onnx, node, make_model):
+    """Against onnxruntime, because onnx's reference swaps the axes there."""
+    runtime = pytest.importorskip("onnxruntime")
+    model = make_model([node], IMAGE)
+    session = runtime.InferenceSession(model.SerializeToString())
+    x = numbers(2, *IMAGE)
+    np.testing.assert_allclose(read_onnx(model).run(x), session.run(None, {"x": x})[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
-def test_a_recurrent_operator_is_two_layers_for_each_direction(read, kind, direction):
+def test_a_recurrent_operator_is_two_layers_for_each_direction(
+    read_onnx, kind, direction, make_model
+):
     """Against PyTorch's equations, through onnxruntime where it is installed."""
     runtime = pytest.importorskip("onnxruntime")
     gates, hidden, ways = (4 if kind == "LSTM" else 3), 3, 1 + (direction == "bidirectional")
@@ -300,7 +292,7 @@ def test_a_recurrent_operator_is_two_layers_for_each_direction(read, kind, direc
         helper.make_node("Reshape", ["u", "shape"], ["y"]),
     ]
     model = make_model(nodes, (5, 4), constants)
-    graph = read(model)
+    graph = read_onnx(model)
     x = numbers(2, 5, 4)
     session = runtime.InferenceSession(model.SerializeToString())
     want = session.run(None, {"x": x})[0]
@@ -308,7 +300,7 @@ def test_a_recurrent_operator_is_two_layers_for_each_direction(read, kind, direc
     assert [layer.positions for layer in graph.layers] == [5] * 2 * ways
 
 
-def test_a_shape_that_is_computed_follows_the_batch(read):
+def test_a_shape_that_is_computed_follows_the_batch(read_onnx, make_model):
     """Shape, Gather, Unsqueeze, Concat, Reshape: as exporters write x.view(x.size(0), -1)."""
     nodes = [
         helper.make_node("Shape", ["x"], ["s"]),
@@ -325,220 +317,30 @@ def test_a_shape_that_is_computed_follows_the_batch(read):
         "last": ints(1), "pairs": ints(-1, 2),
     }  # fmt: skip
     model = make_model(nodes, (4,), constants)
-    graph = read(model)
+    graph = read_onnx(model)
     for count in (1, 2, 5):
         x = numbers(count, 4)
         np.testing.assert_allclose(graph.run(x), reference(model, x), atol=1e-6)
 
 
-def test_a_fixed_batch_is_kept_and_a_shape_for_one_input_is_found(read):
+def test_a_fixed_batch_is_kept_and_a_shape_for_one_input_is_found(read_onnx, make_model):
     nodes = [helper.make_node("Reshape", ["x", "s"], ["y"])]
     model = make_model(nodes, (4,), {"s": ints(1, 2, 2)})
-    graph = read(model)
+    graph = read_onnx(model)
     assert graph.batch == 1
     x = numbers(3, 4)
     np.testing.assert_array_equal(graph.run(x), x.reshape(3, 2, 2))
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
     model.graph.initializer[0].CopyFrom(numpy_helper.from_array(ints(2, 4, 1), "s"))
-    graph = read(model)
+    graph = read_onnx(model)
     assert graph.batch == 2
     np.testing.assert_array_equal(graph.run(x), x.reshape(3, 4, 1))
 
 
-def test_open_sizes_of_the_input_need_its_shape(read):
+def test_open_sizes_of_the_input_need_its_shape(read_onnx, make_model):
     model = make_model([helper.make_node("Relu", ["x"], ["y"])], ("H", 4))
     with pytest.raises(SpecError, match="open sizes needs the shape"):
-        read(model)
-    assert read(model, (3, 4)).inputs[0].shape == (None, 3, 4)
+        read_onnx(model)
+    assert read_onnx(model, (3, 4)).inputs[0].shape == (None, 3, 4)
     with pytest.raises(SpecError, match="not \\(3, 5\\)"):
-        read(model, (3, 5))
-
-
-@pytest.mark.parametrize(
-    ("node", "message"),
-    [
-        (helper.make_node("Loop", ["x", "", "x"], ["y"]), "operator Loop is not converted"),
-        (helper.make_node("FusedMatMul", ["x"], ["y"], domain="com.microsoft"), "of com.microsoft"),
-        (helper.make_node("Relu", ["z"], ["y"]), "uses 'z', which no earlier node computes"),
-        (helper.make_node("Relu", ["x"], ["z"]), "no node computes its output"),
-        (helper.make_node("Relu", [], ["y"]), "input 0 is missing"),
-        (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 0]), "can't be applied"),
-        (helper.make_node("Transpose", ["x"], ["y"], perm="ab"), "malformed"),
-        (helper.make_node("MaxPool", ["x"], ["y"]), "malformed .KeyError: 'kernel_shape'"),
-        (helper.make_node("Softmax", ["x"], ["y"], axis=7), "axis 7 is outside"),
-        (helper.make_node("Reshape", ["x", "x"], ["y"]), "known beforehand"),
-        (helper.make_node("Constant", [], ["y"], value_string="a"), "no value of plain numbers"),
-        (helper.make_node("Dropout", ["x", "c", "t"], ["y"]), "exported for training"),
-        (helper.make_node("Expand", ["x", "huge"], ["y"]), "too many"),
-        (helper.make_node("ConstantOfShape", ["huge"], ["y"]), "too large"),
-        (helper.make_node("Tile", ["x", "huge"], ["y"]), "too many"),
-        (helper.make_node("Range", ["c", "far", "tiny"], ["y"]), "range"),
-        (helper.make_node("Cast", ["x"], ["y"], to=8), "type that is not converted"),
-    ],
-)
-def test_a_model_that_can_not_be_converted_names_its_node(read, node, message):
-    constants = {
-        "c": np.array(0.5, np.float32), "t": np.array(True), "huge": ints(10**6, 10**6, 10**3),
-        "far": np.array(1e30, np.float32), "tiny": np.array(1e-9, np.float32),
-    }  # fmt: skip
-    with pytest.raises(ModelError, match=message) as refused:
-        read(make_model([node], (4,), constants))
-    assert "\n" not in str(refused.value)
-
-
-def test_a_model_of_two_inputs_is_refused(read):
-    model = make_model([helper.make_node("Add", ["x", "z"], ["y"])], (4,))
-    model.graph.input.append(helper.make_tensor_value_info("z", FLOAT, [4]))
-    with pytest.raises(ModelError, match="take one tensor and return one, not 2 and 1"):
-        read(model)
-
-
-def with_external(tmp_path, location, offset=0, length=None):
-    """A model whose weight lies in another file, and its path."""
-    node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    model = make_model([node], (4,), {"w": numbers(4, 2)})
-    weight = model.graph.initializer[0]
-    weight.ClearField("raw_data")
-    weight.data_location = onnx.TensorProto.EXTERNAL
-    given = {"location": location, "offset": str(offset)}
-    given |= {} if length is None else {"length": str(length)}
-    for key, value in given.items():
-        weight.external_data.add(key=key, value=value)
-    path = tmp_path / "model" / "model.onnx"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(model.SerializeToString())
-    return path
-
-
-def test_weights_beside_the_model_are_read(tmp_path):
-    path = with_external(tmp_path, "weights.bin", offset=8, length=32)
-    (path.parent / "weights.bin").write_bytes(bytes(8) + numbers(4, 2).tobytes())
-    np.testing.assert_allclose(read_model(path).layers[0].matrix[0], numbers(4, 2).T)
-
-
-@pytest.mark.parametrize(
-    "location", ["../secret", "/etc/passwd", "a/../../secret", "link", "", "."]
-)
-def test_weights_outside_the_folder_are_refused_before_anything_is_read(
-    tmp_path, location, monkeypatch
-):
-    (tmp_path / "secret").write_bytes(numbers(4, 2).tobytes())
-    path = with_external(tmp_path, location)
-    (path.parent / "a").mkdir()
-    (path.parent / "link").symlink_to(tmp_path / "secret")
-    monkeypatch.setattr(onnx_file.Tensors, "read", lambda *_: pytest.fail("a tensor was read"))
-    with pytest.raises(UntrustedFileError, match="outside the model's folder") as refused:
-        read_model(path)
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        ({"offset": 40}, "bytes 40 to"),
-        ({"offset": -1}, "odd place"),
-        ({"length": 10**15}, "which has 32"),
-        ({"length": 16}, "needs 32 bytes, the file has 16"),
-        ({"location": "gone"}, "is missing"),
-    ],
-)
-def test_weights_that_are_not_where_they_should_be_are_an_error(tmp_path, place, message):
-    path = with_external(tmp_path, **({"location": "weights.bin"} | place))
-    (path.parent / "weights.bin").write_bytes(numbers(4, 2).tobytes())
-    with pytest.raises(FileError, match=message):
-        read_model(path)
-
-
-@pytest.mark.parametrize("dims", [[10**9, 10**9], [-4, -2], [4, 3], []])
-@pytest.mark.parametrize("raw", [True, False])
-def test_a_weight_of_another_size_than_its_numbers_is_refused(read, dims, raw):
-    model = make_model([helper.make_node("MatMul", ["x", "w"], ["y"])], (4,), {"w": numbers(4, 2)})
-    weight = model.graph.initializer[0]
-    del weight.dims[:]
-    weight.dims.extend(dims)
-    if not raw:
-        weight.ClearField("raw_data")
-        weight.float_data.extend([1.0] * 8)
-    with pytest.raises(FileError, match="'w'"):
-        read(model)
-
-
-@pytest.mark.parametrize("kind", ["float16", "float64", "bfloat16"])
-def test_weights_of_other_precisions_are_read(read, kind):
-    weight = numbers(4, 2)
-    if kind == "bfloat16":
-        tensor = helper.make_tensor("w", onnx.TensorProto.BFLOAT16, (4, 2), weight.ravel())
-    else:
-        tensor = numpy_helper.from_array(weight.astype(kind), "w")
-    nodes = [
-        helper.make_node("Cast", ["w"], ["v"], to=FLOAT),
-        helper.make_node("MatMul", ["x", "v"], ["y"]),
-    ]
-    model = make_model(nodes, (4,))
-    model.graph.initializer.append(tensor)
-    x = numbers(2, 4)
-    np.testing.assert_allclose(read(model).run(x), x @ weight, atol=0.1)
-
-
-def test_onnx_cut_or_changed_anywhere_gives_a_network_or_one_line(tmp_path):
-    nodes = [
-        helper.make_node("Gemm", ["x", "w", "b"], ["h"], transB=1),
-        helper.make_node("Relu", ["h"], ["y"]),
-    ]
-    model = make_model(nodes, (4,), {"w": numbers(3, 4), "b": numbers(3)})
-    data, path = model.SerializeToString(), tmp_path / "model.onnx"
-    for cut in range(0, len(data), 3):
-        path.write_bytes(data[:cut])
-        with contextlib.suppress(XbarError):
-            read_model(path)
-    for cut in range(12, len(data) // 2, 2):
-        path.write_bytes(data[:cut])
-        with pytest.raises(XbarError) as refused:
-            read_model(path)
-        assert "\n" not in str(refused.value)
-    rng = np.random.default_rng(0)
-    for position in range(len(data)):
-        changed = bytearray(data)
-        changed[position] = rng.integers(256)
-        path.write_bytes(changed)
-        try:
-            read_model(path)
-        except XbarError as error:
-            assert "\n" not in str(error)  # noqa: PT017
-
-
-def test_graphs_nested_without_end_are_refused(tmp_path):
-    graph = onnx.GraphProto(name="g")
-    for _ in range(40):
-        outer = onnx.GraphProto(name="g")
-        node = outer.node.add(op_type="If", input=["x"], output=["y"])
-        node.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g.CopyFrom(graph)
-        graph = outer
-    model = make_model(graph.node, (4,))
-    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(XbarError):
-        read_model(tmp_path / "m.onnx")
-
-
-def test_functions_of_the_models_own_are_refused_with_the_way_out(read):
-    model = make_model([helper.make_node("Mine", ["x"], ["y"], domain="own")], (4,))
-    inner = [helper.make_node("Relu", ["a"], ["b"])]
-    imports = [helper.make_opsetid("", 20)]
-    model.functions.append(helper.make_function("own", "Mine", ["a"], ["b"], inner, imports))
-    with pytest.raises(ModelError, match="inline_local_functions"):
-        read(model)
-
-
-def test_without_onnx_the_error_says_how_to_install_it(read, monkeypatch):
-    monkeypatch.setattr(onnx_file, "find_spec", lambda _: None)
-    model = make_model([helper.make_node("Relu", ["x"], ["y"])], (4,))
-    with pytest.raises(ToolError, match=r"pip install xbar\[onnx\]"):
-        read(model)
-
-
-def test_absurdly_many_operations_are_refused(read):
-    count = 60_000
-    names = ["x", *(f"v{i}" for i in range(count)), "y"]
-    pairs = zip(names, names[1:], strict=False)
-    nodes = [helper.make_node("Identity", [a], [b]) for a, b in pairs]
-    assert math.isfinite(read(make_model(nodes, (2,))).run(numbers(1, 2)).sum())
+        read_onnx(model, (3, 5))

@@ -43,7 +43,8 @@ def fold(context: Context, operator: Operator) -> Known:
         ModelError: it does not fit its inputs.
     """
     arrays = [each.array if isinstance(each, Known) else None for each in operator.inputs]
-    value = np.asarray(FOLDS[operator.kind](context, operator, *arrays))
+    with np.errstate(all="ignore"):  # what is not finite is refused where it would be a weight
+        value = np.asarray(FOLDS[operator.kind](context, operator, *arrays))
     if value.size > _MOST:
         raise ModelError(f"it gives {value.size} numbers from sizes, which is too many")
     if value.dtype == object and not any(isinstance(each, Ref) for each in value.flat):
@@ -136,7 +137,7 @@ def _expand(_: Context, __: Operator, x: Array, shape: Array) -> Any:
 
 
 def _range(_: Context, __: Operator, start: Array, limit: Array, step: Array) -> Any:
-    if step == 0 or abs((limit - start) / step) > _MOST:
+    if not abs((limit - start) / step) <= _MOST:
         raise ModelError("it makes a range that is too long")
     return np.arange(start.item(), limit.item(), step.item(), dtype=start.dtype)
 
