@@ -7,6 +7,7 @@ not fit is an error where it stands, and a size that differs between the two fol
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
@@ -24,6 +25,15 @@ Size: TypeAlias = Union[int, Ref]  # noqa: UP007
 """A size that is known, or the node that computes it from the batch."""
 
 MOST_NODES = 50_000
+_TRAINING: Mapping[str, int] = MappingProxyType(
+    {
+        "aten.dropout.default": 2,
+        "aten.feature_dropout.default": 2,
+        "aten.alpha_dropout.default": 2,
+        "aten.batch_norm.default": 5,
+    }
+)
+"""Where operations say that they are used in training."""
 
 
 class Builder:
@@ -94,6 +104,9 @@ class Builder:
         """
         if len(self._nodes) >= MOST_NODES:
             raise ModelError(f"the network has more than {MOST_NODES} operations")
+        flag = _TRAINING.get(op)
+        if flag is not None and len(args) > flag and args[flag] is True:
+            raise ModelError(f"the model was saved for training ({op}); call model.eval() before")
         named = kwargs or {}
         values = [probe.apply(op, args, named, known) for probe, known in self._probes]
         return self._store(Node(self._fresh(name or op.split(".")[1]), op, args, named), values)

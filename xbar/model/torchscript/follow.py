@@ -46,7 +46,7 @@ class Follower:
     constants: Sequence[Tree]
     depth: int = 0
     steps: int = 0
-    paths: dict[int, str] = field(default_factory=dict)
+    refs: dict[int, Ref] = field(default_factory=dict)
 
     def call(self, name: str, args: list[Value], kwargs: Mapping[str, Value]) -> Value:
         """What a function of the archive gives.
@@ -156,8 +156,10 @@ class Follower:
         if isinstance(tree, Instance):
             return Module(tree, path)
         if isinstance(tree, Call) and is_tensor(tree):
-            name = self.paths.setdefault(id(tree), path)  # a tensor that is shared has one name
-            return self.builder.constant(name, self.tensors.array(tree, folder))
+            if id(tree) not in self.refs:  # a tensor that is shared is one constant
+                array = self.tensors.array(tree, folder)
+                self.refs[id(tree)] = self.builder.anonymous(path, array)
+            return self.refs[id(tree)]
         return plain_value(tree, path)
 
     def _sequence(self, item: ast.List | ast.Tuple, scope: Scope) -> Value:

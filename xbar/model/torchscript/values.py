@@ -160,7 +160,7 @@ SIZES: Mapping[str, str] = MappingProxyType(
 def is_static(value: Value) -> bool:
     """Whether a value is known: no tensor, and nothing that follows the batch.
 
-    >>> is_static([1, "a", None]), is_static([1, Ref("x")])
+    >>> is_static([1, "a", None]), is_static([1, object()])
     (True, False)
     """
     if isinstance(value, (list, tuple)):
