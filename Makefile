@@ -47,7 +47,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --editable ".[torch,examples,plot,spice,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[torch,onnx,examples,plot,spice,dev]"
 	$(BIN)/python examples/03_a_matrix_on_a_chip.py >/dev/null  # compiles the kernels, once
 	touch $@
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xbar.model.read import from_module
+from xbar.model.read import from_module, read_model
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -210,3 +210,38 @@ def saved_bytes():
         return buffer.getvalue()
 
     return save
+
+
+@pytest.fixture
+def make_model():
+    """An ONNX model of these nodes from "x" (N, *shape) to "y"."""
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+
+    def make(nodes, shape, constants=None, version=20):
+        graph = helper.make_graph(
+            nodes,
+            "net",
+            [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", *shape])],
+            [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+            [
+                onnx.numpy_helper.from_array(array, name)
+                for name, array in (constants or {}).items()
+            ],
+        )
+        opset = helper.make_opsetid("", version)
+        return helper.make_model(graph, opset_imports=[opset], ir_version=10)
+
+    return make
+
+
+@pytest.fixture
+def read_onnx(tmp_path):
+    """Write an ONNX model and read it."""
+
+    def read(model, shape=None):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        return read_model(path, shape)
+
+    return read

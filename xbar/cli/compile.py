@@ -9,7 +9,7 @@ import typer
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="torch.export archive, or state dict with --arch")],
+    model: Annotated[Path, typer.Argument(help="a network's file, such as a torch.export archive")],
     hardware: Annotated[Path, typer.Option("--hardware", help="the design, a TOML file")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the program to write")],
     seed: Annotated[int, typer.Option(help="of the chip that is sampled from the design")] = 0,
@@ -19,8 +19,19 @@ def run(
     arch: Annotated[
         str | None, typer.Option(help="module:callable that builds the network of a state dict")
     ] = None,
+    activation: Annotated[
+        str | None,
+        typer.Option(help="between the linear layers of a state dict without --arch: relu, ..."),
+    ] = None,
     input_shape: Annotated[
         str | None, typer.Option(help="shape of one input, such as 1,28,28")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="put these layers alone on tiles, such as 'features.*'; repeatable"),
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="keep these layers digital; repeatable")
     ] = None,
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="run the code that a pickled module carries")
@@ -36,6 +47,7 @@ def run(
     """Program a trained network onto a chip."""
     import xbar
     from xbar.cli.output import progress, show
+    from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text
@@ -47,7 +59,13 @@ def run(
         if measured is None
         else xbar.Chip.from_measurement(measured, design)
     )
-    graph = xbar.read_model(model, read_shape(input_shape), arch=arch, trust_pickle=trust_pickle)
+    graph = xbar.read_model(
+        model,
+        read_shape(input_shape),
+        arch=arch,
+        activation=activation,
+        trust_pickle=trust_pickle,
+    ).select(only or (), skip or ())
     with progress("tiles") as report:
         program = xbar.compile(graph, chip, wire_aware=wire_aware, progress=report)
     program.save(output, force=force)
@@ -58,8 +76,13 @@ def run(
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
         "layers": [layer.to_json() for layer in metrics],
+        "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
+        "notes": list(graph.notes),
     }
-    show(as_json, content, program_text(program, metrics) + f"\nwritten to {output}")
+    remarks = [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
+    remarks += [f"assumed: {note}" for note in graph.notes]
+    text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
+    show(as_json, content, text + f"\nwritten to {output}")
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError
 from xbar.model.graph import Argument, Graph, Input, Node, Ref, Tag
 from xbar.model.scan import Archive, scan_export
 from xbar.model.sizes import evaluate, symbols_of
+from xbar.model.tensors import strided
 
 Array: TypeAlias = NDArray[Any]
 JSON: TypeAlias = Any
@@ -120,24 +120,9 @@ def _strided(raw: bytes, meta: JSON, where: str) -> Array:
     dtype = _DTYPES.get(meta["dtype"])
     shape = tuple(_whole(size) for size in meta["sizes"])
     strides = tuple(_whole(stride) for stride in meta["strides"])
-    offset = _whole(meta["storage_offset"])
     if dtype is None or meta["layout"] != 7 or len(shape) != len(strides):
         raise ModelError(f"{where}: only dense tensors of plain numbers can be read")
-    half = dtype == "bfloat16"
-    flat = np.frombuffer(raw, dtype="<u2" if half else np.dtype(dtype).newbyteorder("<"))
-    if half:
-        flat = (flat.astype(np.uint32) << 16).view(np.float32)
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    empty = 0 in shape
-    if min((*shape, *strides, offset), default=0) < 0 or (not empty and last >= flat.size):
-        raise FileError(f"{where}: the tensor needs {last + 1} numbers, the file has {flat.size}")
-    if empty:
-        return np.empty(shape, flat.dtype)
-    steps = tuple(stride * flat.itemsize for stride in strides)
-    view = np.lib.stride_tricks.as_strided(flat[offset:], shape, steps, writeable=False)
-    if view.size > flat.size:
-        raise FileError(f"{where}: the tensor has {view.size} numbers, the file {flat.size}")
-    return np.ascontiguousarray(view).reshape(shape)
+    return strided(raw, dtype, shape, strides, _whole(meta["storage_offset"]), where)
 
 
 def _whole(size: JSON) -> int:

@@ -14,7 +14,7 @@ Shapes: N inputs, G groups of a layer, N' products that N inputs make in a layer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias, Union
@@ -116,6 +116,8 @@ class Graph:
         inputs: what it takes.
         output: the node whose value it returns; its first axis is the batch.
         batch: the batch size that it was exported for; None if any will do.
+        notes: what was assumed where the file did not say it, one sentence each.
+        left_out: layers that were chosen to stay digital, each with the reason.
     """
 
     nodes: tuple[Node, ...]
@@ -123,6 +125,8 @@ class Graph:
     inputs: tuple[Input, ...]
     output: Ref
     batch: int | None = None
+    notes: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         known: set[str] = set()
@@ -163,7 +167,29 @@ class Graph:
         """
         from xbar.model.lower import find_layers
 
-        return find_layers(self)
+        left_out = {name for name, _ in self.left_out}
+        return tuple(layer for layer in find_layers(self) if layer.name not in left_out)
+
+    @cached_property
+    def digital(self) -> tuple[tuple[str, str], ...]:
+        """Products that stay digital, (name, reason): chosen layers, then nodes that can't move."""
+        from xbar.model.digital import find_digital
+
+        return self.left_out + find_digital(self)
+
+    def select(self, only: Iterable[str] = (), skip: Iterable[str] = ()) -> Graph:
+        """The same network with fewer layers; those that are not chosen stay digital.
+
+        Args:
+            only: patterns of layer names such as "features.*"; none is all layers.
+            skip: patterns of layers that stay digital, among those.
+
+        Raises:
+            SpecError: a pattern matches no layer, or no layer is left.
+        """
+        from xbar.model.digital import select_layers
+
+        return select_layers(self, tuple(only), tuple(skip))
 
     def run(self, inputs: ArrayLike, multiply: Multiply | None = None) -> NDArray[Any]:
         """The network's outputs (N, ...) for inputs (N, ...), of any N.

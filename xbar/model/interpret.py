@@ -27,7 +27,7 @@ CHUNK = 256
 _UNFOLDED = 1 << 24
 """Numbers that an unfolded piece of a batch may have: 128 MiB."""
 # what PyTorch's operations raise for arguments that don't fit; anything else is a fault of xbar's
-_TORCH_ERRORS = (
+TORCH_ERRORS = (
     RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, ZeroDivisionError,
     OverflowError, AssertionError, AttributeError, KeyError, MemoryError,
 )  # fmt: skip
@@ -55,12 +55,13 @@ class _Runner:
     last: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.products = find_products(self.graph) if self.multiply else {}
         self.matrices = {
             node: (layer.name, layer.matrix.shape)
             for layer in (self.graph.layers if self.multiply else ())
             for node in layer.nodes
         }
+        products = find_products(self.graph) if self.multiply else {}
+        self.products = {name: products[name] for name in self.matrices}
         self.calls = {
             node.name: resolve(node.op, node.name)
             for node in self.graph.nodes
@@ -100,12 +101,12 @@ class _Runner:
             return self.constants[str(node.args[0])]
         if node.name in self.products:
             return self._product(node, values)
-        args = [_torch_argument(each, values) for each in node.args]
-        kwargs = {name: _torch_argument(each, values) for name, each in node.kwargs.items()}
+        args = [torch_argument(each, values) for each in node.args]
+        kwargs = {name: torch_argument(each, values) for name, each in node.kwargs.items()}
         try:
             return self.calls[node.name](*args, **kwargs)
-        except _TORCH_ERRORS as error:
-            raise ModelError(f"{node.name}: {node.op} failed: {_first_line(error)}") from None
+        except TORCH_ERRORS as error:
+            raise ModelError(f"{node.name}: {node.op} failed: {first_line(error)}") from None
 
     def _product(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor:
         product, (layer, shape) = self.products[node.name], self.matrices[node.name]
@@ -165,16 +166,18 @@ def resolve(op: str, where: str) -> Callable[..., Any]:
     return found
 
 
-def _torch_argument(argument: Argument, values: Mapping[str, Any]) -> Any:
+def torch_argument(argument: Argument, values: Mapping[str, Any]) -> Any:
+    """An argument as PyTorch takes it, references looked up."""
     if isinstance(argument, Ref):
         return values[argument.name]
     if isinstance(argument, Tag):
         return torch.device("cpu") if argument.kind == "device" else getattr(torch, argument.value)
     if isinstance(argument, tuple):
-        return [_torch_argument(item, values) for item in argument]
+        return [torch_argument(item, values) for item in argument]
     return argument
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]

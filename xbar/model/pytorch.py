@@ -52,10 +52,15 @@ def load_tensors(file: IO[bytes], where: str) -> dict[str, NDArray[Any]]:
         isinstance(value, torch.Tensor) for value in loaded.values()
     ):
         raise FileError(f"{where} must hold tensors by name")
-    return {str(name): _array(value, f"{where}: {name}") for name, value in loaded.items()}
+    return {str(name): as_array(value, f"{where}: {name}") for name, value in loaded.items()}
 
 
-def _array(tensor: Any, where: str) -> NDArray[Any]:
+def as_array(tensor: Any, where: str) -> NDArray[Any]:
+    """A tensor as an array of its own; bfloat16 becomes float32.
+
+    Raises:
+        ModelError: it is sparse, quantised, or of a type that numpy lacks.
+    """
     try:
         if str(tensor.dtype) == "torch.bfloat16":
             tensor = tensor.float()

@@ -56,6 +56,8 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
             for name, value in sorted(graph.constants.items())
         },
         "nodes": [_node_to_json(node) for node in graph.nodes],
+        "notes": list(graph.notes),
+        "left_out": [list(pair) for pair in graph.left_out],
     }
 
 
@@ -97,7 +99,22 @@ def graph_from_json(record: Mapping[str, Any], constants: Mapping[str, ArrayLike
         ),
         output=Ref(_get(record, "output", str)),
         batch=batch,
+        notes=_texts(record.get("notes", [])),
+        left_out=tuple(_pair(item) for item in _get({"left_out": [], **record}, "left_out", list)),
     )
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise FileError(f"graph record: {str(value)[:60]!r} must be a list of texts")
+    return tuple(value)
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    texts = _texts(value)
+    if len(texts) != 2:
+        raise FileError(f"graph record: {str(value)[:60]!r} must be a layer's name and a reason")
+    return texts[0], texts[1]
 
 
 def _constants(

@@ -17,6 +17,7 @@ import json
 import pickletools
 import re
 import zipfile
+import zlib
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -26,7 +27,7 @@ from xbar.model.sizes import check_expression
 # zipfile reads lazily: damage shows in any of these ways
 ZIP_ERRORS = (
     zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, KeyError,
-    NotImplementedError, RuntimeError, UnicodeError, OverflowError,
+    NotImplementedError, RuntimeError, UnicodeError, OverflowError, zlib.error,
 )  # fmt: skip
 
 _NATIVE_SUFFIX = re.compile(
@@ -42,6 +43,9 @@ _HARMLESS = re.compile(
     r"|torch\.(nn\.parameter )?(Parameter|Buffer)"
 )
 _BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())  # noqa: SIM905
+
+MOST_SOURCE = 1 << 26
+"""Bytes that the source text in a TorchScript archive may have, unpacked."""
 
 
 def list_members(data: bytes, where: str) -> tuple[str, ...]:
@@ -87,12 +91,13 @@ def _without_folder(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo
 class Archive:
     """The members of a zip file that passed the checks, by name without the top folder."""
 
-    def __init__(self, data: bytes, where: str) -> None:
+    def __init__(self, data: bytes, where: str, source: bool = False) -> None:
         """Open an archive.
 
         Args:
             data: the whole file.
             where: the file's name, for messages.
+            source: whether members in code/ may be compressed, as in TorchScript.
 
         Raises:
             FileError: it is damaged, or its members are not what ``torch.save`` and
@@ -101,13 +106,21 @@ class Archive:
         self.where = where
         self._zip = _open(data, where)
         members = _members(self._zip, where)
+        packed = [
+            info
+            for info in members
+            if source and "/code/" in info.filename and info.compress_type == zipfile.ZIP_DEFLATED
+        ]
+        if sum(info.file_size for info in packed) > MOST_SOURCE:
+            raise FileError(f"{where}: its source text is larger than {MOST_SOURCE} bytes")
         for info in members:
-            if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+            stored = info.compress_type == zipfile.ZIP_STORED
+            if (not stored and info not in packed) or info.flag_bits & 1:
                 raise FileError(
                     f"{where}: the member {info.filename[:80]!r} is compressed or encrypted, which "
                     "torch.export.save never does; export the model again"
                 )
-        if sum(info.file_size for info in members) > len(data):
+        if sum(info.file_size for info in members if info not in packed) > len(data):
             raise FileError(f"{where}: the members are larger than the file that holds them")
         self._members = _without_folder(members)
 
@@ -124,7 +137,9 @@ class Archive:
         if name not in self._members:
             raise FileError(f"{self.where}: the archive lacks its member {name[:80]!r}")
         try:
-            return self._zip.read(self._members[name])
+            info = self._members[name]
+            with self._zip.open(info) as member:
+                return member.read(info.file_size)  # a size, so that a packed one can't grow more
         except ZIP_ERRORS as error:
             raise FileError(f"{self.where}: {name[:80]} is damaged ({error})") from None
 

@@ -1,0 +1,219 @@
+"""A graph built operation by operation, for readers of foreign formats.
+
+Each operation is tried at once on tensors without contents, for one input and for three: what does
+not fit is an error where it stands, and a size that differs between the two follows the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import ModelError
+from xbar.model.graph import Argument, Graph, Input, Node, Ref
+from xbar.model.pytorch import require_torch
+
+if TYPE_CHECKING:
+    from xbar.model.probe import Fake, Probe
+
+Array: TypeAlias = NDArray[Any]
+Size: TypeAlias = Union[int, Ref]  # noqa: UP007
+"""A size that is known, or the node that computes it from the batch."""
+
+MOST_NODES = 50_000
+_TRAINING: Mapping[str, int] = MappingProxyType(
+    {
+        "aten.dropout.default": 2,
+        "aten.feature_dropout.default": 2,
+        "aten.alpha_dropout.default": 2,
+        "aten.batch_norm.default": 5,
+    }
+)
+"""Where operations say that they are used in training."""
+
+
+class Builder:
+    """Collects nodes and constants; ends with :meth:`graph`."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, batch: int | None = None) -> None:
+        """Start with the network's input.
+
+        Args:
+            shape: of one input, without the batch axis.
+            dtype: numpy's name for its type.
+            batch: the batch size that the network is fixed to, or None.
+
+        Raises:
+            ToolError: PyTorch is not installed.
+        """
+        require_torch("reading this kind of model")
+        from xbar.model.probe import Probe
+
+        self._input = Input("input", (None, *shape), dtype)
+        self._batch = batch
+        self._nodes: list[Node] = []
+        self._constants: dict[str, Array] = {}
+        self._constant_nodes: dict[str, Ref] = {}
+        self._sizes: dict[tuple[str, int], Ref] = {}
+        counts = (1, 3) if batch is None else (batch,)
+        self._probes: list[tuple[Probe, dict[str, Fake]]] = [(Probe(n), {}) for n in counts]
+        values = [probe.tensor((probe.count, *shape), dtype) for probe, _ in self._probes]
+        self.input = self._store(Node("input", "input"), values)
+
+    def constant(self, name: str, array: Array) -> Ref:
+        """A constant by its name in the file; the same name is the same constant."""
+        if name not in self._constant_nodes:
+            self._constants[name] = array
+            node = Node(self._fresh(name), "constant", (name,))
+            values = [probe.constant(array) for probe, _ in self._probes]
+            self._constant_nodes[name] = self._store(node, values)
+        return self._constant_nodes[name]
+
+    def anonymous(self, name: str, array: Array) -> Ref:
+        """A constant that the file does not name; the name is made unique."""
+        while name in self._constants:
+            name += "'"
+        return self.constant(name, array)
+
+    def array(self, ref: Ref) -> Array | None:
+        """The constant that a value is, or None."""
+        node = self._constant_nodes
+        return next((self._constants[name] for name, each in node.items() if each == ref), None)
+
+    def add(
+        self,
+        op: str,
+        *args: Argument,
+        name: str | None = None,
+        kwargs: Mapping[str, Argument] | None = None,
+    ) -> Ref:
+        """One operation on earlier values.
+
+        Args:
+            op: such as ``aten.relu.default``.
+            *args: its arguments.
+            name: of the value in the file, if it has one.
+            kwargs: its named arguments.
+
+        Raises:
+            ModelError: it is not allowed or does not fit its arguments.
+        """
+        if len(self._nodes) >= MOST_NODES:
+            raise ModelError(f"the network has more than {MOST_NODES} operations")
+        flag = _TRAINING.get(op)
+        if flag is not None and len(args) > flag and args[flag] is True:
+            raise ModelError(f"the model was saved for training ({op}); call model.eval() before")
+        named = kwargs or {}
+        values = [probe.apply(op, args, named, known) for probe, known in self._probes]
+        return self._store(Node(self._fresh(name or op.split(".")[1]), op, args, named), values)
+
+    def item(self, ref: Ref, index: int) -> Ref:
+        """One of an operation's several results."""
+        return self.add("operator.getitem", ref, index)
+
+    def shape(self, ref: Ref) -> tuple[int | None, ...]:
+        """A value's shape; None is a size that follows the batch.
+
+        Raises:
+            ModelError: the value is no tensor.
+        """
+        from xbar.model.probe import shape_of
+
+        shapes = [shape_of(known[ref.name]) for _, known in self._probes]
+        first = shapes[0]
+        if first is None or any(each is None or len(each) != len(first) for each in shapes):
+            raise ModelError(f"{ref.name} must be a tensor of known rank")
+        columns = zip(*(each for each in shapes if each is not None), strict=True)
+        return tuple(size[0] if len({*size}) == 1 else None for size in columns)
+
+    def sizes(self, ref: Ref) -> tuple[Size, ...]:
+        """A value's shape as arguments: sizes that follow the batch are computed when it runs."""
+        return tuple(
+            self._size(ref, axis) if size is None else size
+            for axis, size in enumerate(self.shape(ref))
+        )
+
+    def dtype(self, ref: Ref) -> str:
+        """Numpy's name for a value's type; "" if it is no tensor."""
+        from xbar.model.probe import dtype_of
+
+        return dtype_of(self._probes[0][1][ref.name])
+
+    def count(self, ref: Ref) -> int | None:
+        """How many results a value holds; None if it is one."""
+        value = self._probes[0][1][ref.name]
+        return len(value) if isinstance(value, (list, tuple)) else None
+
+    def graph(self, output: Ref, notes: Sequence[str] = ()) -> Graph:
+        """The network that returns a value."""
+        return Graph(
+            nodes=tuple(self._nodes),
+            constants=self._constants,
+            inputs=(self._input,),
+            output=output,
+            batch=self._batch,
+            notes=tuple(notes),
+        )
+
+    def _size(self, ref: Ref, axis: int) -> Ref:
+        key = (ref.name, axis)
+        if key not in self._sizes:
+            self._sizes[key] = self.add("aten.sym_size.int", ref, axis)
+        return self._sizes[key]
+
+    def _store(self, node: Node, values: Sequence[Fake]) -> Ref:
+        from xbar.model.probe import shape_of
+
+        for (_, known), value in zip(self._probes, values, strict=True):
+            known[node.name] = value
+        shape = shape_of(values[0])
+        self._nodes.append(Node(node.name, node.op, node.args, node.kwargs, shape))
+        return Ref(node.name)
+
+    def _fresh(self, name: str) -> str:
+        known = self._probes[0][1]
+        if name not in known:
+            return name
+        number = 1
+        while f"{name}_{number}" in known:
+            number += 1
+        return f"{name}_{number}"
+
+
+def for_any_batch(read: Callable[[int | None], Graph]) -> Graph:
+    """A graph for any batch size; or for one input at a time, where the model fits only that.
+
+    Args:
+        read: reads the model for a batch size, or None for any.
+    """
+    require_torch("reading this kind of model")
+    from xbar.model.probe import MisfitError
+
+    try:
+        return read(None)
+    except MisfitError as first:  # made with one input, it may hold that size as a number
+        try:
+            return read(1)
+        except ModelError:
+            raise first from None
+
+
+def plain(array: Array) -> Argument:
+    """An array of a few numbers as an argument.
+
+    >>> plain(np.array([[1, 2]]))
+    ((1, 2),)
+    """
+    value = np.asarray(array).tolist()
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Argument:
+    if isinstance(value, list):
+        return tuple(_tuples(each) for each in value)
+    known: Argument = value
+    return known

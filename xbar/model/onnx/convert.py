@@ -1,0 +1,162 @@
+"""An ONNX model as a graph: its nodes converted one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from xbar.errors import ModelError, SpecError, UntrustedFileError, XbarError
+from xbar.model.build import Builder, for_any_batch
+from xbar.model.graph import Graph, Ref
+from xbar.model.onnx.context import Context, Convert, Known, Operator, Value
+from xbar.model.onnx.elementwise import ELEMENTWISE
+from xbar.model.onnx.file import DTYPES, Tensors, all_tensors, parse
+from xbar.model.onnx.fold import can_fold, fold
+from xbar.model.onnx.layers import LAYERS
+from xbar.model.onnx.recurrent import RECURRENT
+from xbar.model.onnx.shapes import SHAPES
+from xbar.model.source import Source
+
+OPERATORS: Mapping[str, Convert] = MappingProxyType(
+    {**LAYERS, **ELEMENTWISE, **SHAPES, **RECURRENT}
+)
+"""How each operator is converted, by its name in ONNX."""
+_DOMAINS = ("", "ai.onnx")
+# how a node shows that its attributes are not what its operator takes
+_MALFORMED = (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError)
+
+
+def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
+    """The network in an ONNX file.
+
+    Raises:
+        FileError: it is damaged, or a file with its weights is missing.
+        UntrustedFileError: weights lie outside the model's folder.
+        ModelError: it has an operator that is not converted, or not one input and one output.
+        SpecError: the input's shape is needed, or does not fit.
+        ToolError: onnx or PyTorch is not installed.
+    """
+    model = parse(data, source.where)
+    source.refuse_state_options("an ONNX model")
+    tensors = Tensors(path)
+    try:
+        tensors.check(all_tensors(model.graph))
+        constants = {
+            tensor.name: Known(tensors.read(tensor), tensor.name)
+            for tensor in model.graph.initializer
+        }
+        if model.graph.sparse_initializer:
+            raise ModelError(f"{source.where}: sparse weights are not converted")
+        shape, dtype, batch = _input(model.graph, constants, source)
+        converter = _Converter(model, tensors, constants, source.where)
+        if batch is not None:
+            return converter.graph(shape, dtype, batch)
+        return for_any_batch(lambda size: converter.graph(shape, dtype, size))
+    except RecursionError:
+        raise ModelError(f"{source.where}: its graphs are nested too deeply") from None
+
+
+def _input(
+    graph: Any, constants: Mapping[str, Known], source: Source
+) -> tuple[tuple[int, ...], str, int | None]:
+    """Shape of one input, type, and the batch size that the model is fixed to."""
+    inputs = [each for each in graph.input if each.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise ModelError(
+            f"{source.where}: the model must take one tensor and return one, not "
+            f"{len(inputs)} and {len(graph.output)}"
+        )
+    kind = inputs[0].type.tensor_type
+    dtype = DTYPES.get(kind.elem_type, "unknown")
+    if dtype in ("unknown", "bfloat16"):
+        raise ModelError(f"{source.where}: inputs of type {dtype} are not supported; use float32")
+    sizes = [each.dim_value if each.dim_value > 0 else None for each in kind.shape.dim]
+    if not kind.HasField("shape"):
+        return source.needed_shape("this ONNX model"), dtype, None
+    if not sizes:
+        raise ModelError(f"{source.where}: the input must have a batch axis")
+    known = tuple(size for size in sizes[1:] if size is not None)
+    if len(known) == len(sizes) - 1:
+        return known, dtype, sizes[0]
+    given = source.needed_shape("an ONNX model whose input has open sizes")
+    if len(given) != len(sizes) - 1 or any(
+        want not in (None, got) for want, got in zip(sizes[1:], given, strict=True)
+    ):
+        raise SpecError(f"{source.where}: the model takes inputs of shape {sizes[1:]}, not {given}")
+    return given, dtype, sizes[0]
+
+
+class _Converter:
+    """One model; it can be converted for several batch sizes."""
+
+    def __init__(
+        self, model: Any, tensors: Tensors, constants: Mapping[str, Known], where: str
+    ) -> None:
+        self.model, self.tensors, self.constants, self.where = model, tensors, constants, where
+        self.version = next(
+            (int(each.version) for each in model.opset_import if each.domain in _DOMAINS), 1
+        )
+
+    def graph(self, shape: tuple[int, ...], dtype: str, batch: int | None) -> Graph:
+        """The network for a batch size, or for any."""
+        builder = Builder(shape, dtype, batch)
+        context = Context(builder)
+        graph = self.model.graph
+        taken = next(each.name for each in graph.input if each.name not in self.constants)
+        values: dict[str, Value] = {**self.constants, taken: builder.input}
+        for number, node in enumerate(graph.node):
+            label = f"{self.where}: node {(node.name or str(number))[:60]!r} ({node.op_type[:40]})"
+            try:
+                found = self._node(context, node, values)
+            except UntrustedFileError:
+                raise
+            except XbarError as error:
+                raise type(error)(f"{label}: {error}") from None
+            except _MALFORMED as error:
+                text = " ".join(str(error).split())[:120]
+                raise ModelError(f"{label} is malformed ({type(error).__name__}: {text})") from None
+            values |= dict(zip(node.output, found, strict=False))
+        output = values.get(graph.output[0].name)
+        if output is None:
+            raise ModelError(f"{self.where}: no node computes its output")
+        return builder.graph(output if isinstance(output, Ref) else context.ref(output))
+
+    def _node(self, context: Context, node: Any, values: Mapping[str, Value]) -> list[Value]:
+        if node.domain not in _DOMAINS or node.op_type not in OPERATORS:
+            domain = f" of {node.domain[:40]}" if node.domain not in _DOMAINS else ""
+            raise ModelError(
+                f"the operator {node.op_type[:40]}{domain} is not converted; "
+                "write the model with operators of the common set"
+            )
+        missing = next((name for name in node.input if name and name not in values), None)
+        if missing is not None:
+            raise ModelError(f"it uses {missing[:60]!r}, which no earlier node computes")
+        operator = Operator(
+            kind=node.op_type,
+            inputs=tuple(values[name] if name else None for name in node.input),
+            attributes={each.name: self._attribute(each) for each in node.attribute},
+            outputs=len(node.output),
+            version=self.version,
+        )
+        if can_fold(operator):
+            return [fold(context, operator)]
+        made = OPERATORS[node.op_type](context, operator)
+        return [made] if isinstance(made, (Ref, Known)) else list(made)
+
+    def _attribute(self, attribute: Any) -> Any:
+        """A number, text, numbers, or an array."""
+        kinds = {1: "f", 2: "i", 6: "floats", 7: "ints"}
+        if attribute.type in kinds:
+            value = getattr(attribute, kinds[attribute.type])
+            return value if attribute.type in (1, 2) else list(value)
+        if attribute.type == 3:
+            return attribute.s.decode(errors="replace")
+        if attribute.type == 4:
+            return self.tensors.read(attribute.t)
+        if attribute.type == 8:
+            return [each.decode(errors="replace") for each in attribute.strings]
+        raise ModelError(
+            f"its attribute {attribute.name[:40]!r} is of a kind that is not converted"
+        )

@@ -1,0 +1,179 @@
+"""Operators on values that are known beforehand: computed with numpy while the model is read.
+
+Mostly arithmetic on shapes. A size that follows the batch takes part as an object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from xbar.errors import ModelError
+from xbar.model.graph import Ref
+from xbar.model.onnx.context import Array, Context, Known, Operator
+from xbar.model.onnx.file import DTYPES
+
+_MOST = 4096
+_MOST_FLOATS = 64
+_SIZES: Mapping[str, str] = MappingProxyType(
+    {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "floordiv", "Mod": "mod"}
+)
+_NUMBERS_ONLY = ("ConstantOfShape", "Expand", "Range")
+"""Operators that make a tensor where a size follows the batch."""
+
+
+def can_fold(operator: Operator) -> bool:
+    """Whether an operator is computed now: all is known and small, and it is in the table."""
+    if operator.kind not in FOLDS or any(isinstance(each, Ref) for each in operator.inputs):
+        return False
+    arrays = [each.array for each in operator.inputs if isinstance(each, Known)]
+    if operator.kind in _NUMBERS_ONLY and any(array.dtype == object for array in arrays):
+        return False
+    return all(a.size <= (_MOST_FLOATS if a.dtype.kind == "f" else _MOST) for a in arrays)
+
+
+def fold(context: Context, operator: Operator) -> Known:
+    """The operator's value.
+
+    Raises:
+        ModelError: it does not fit its inputs.
+    """
+    arrays = [each.array if isinstance(each, Known) else None for each in operator.inputs]
+    with np.errstate(all="ignore"):  # what is not finite is refused where it would be a weight
+        value = np.asarray(FOLDS[operator.kind](context, operator, *arrays))
+    if value.size > _MOST:
+        raise ModelError(f"it gives {value.size} numbers from sizes, which is too many")
+    if value.dtype == object and not any(isinstance(each, Ref) for each in value.flat):
+        value = value.astype(np.int64)
+    return Known(value)
+
+
+def _arithmetic(context: Context, operator: Operator, a: Array, b: Array) -> Any:
+    kind = operator.kind
+    if object in (a.dtype, b.dtype):
+        op = f"operator.{_SIZES[kind]}"
+
+        def each(left: Any, right: Any) -> Any:
+            if isinstance(left, Ref) or isinstance(right, Ref):
+                return context.builder.add(op, _plain(left), _plain(right))
+            return _NUMPY[kind](np.int64(left), np.int64(right))
+
+        return np.frompyfunc(each, 2, 1)(a, b)
+    if kind == "Div" and a.dtype.kind in "iu":
+        return np.trunc(np.true_divide(a, b)).astype(a.dtype)
+    return (np.true_divide if kind == "Div" else _NUMPY[kind])(a, b).astype(a.dtype)
+
+
+def _plain(value: Any) -> Ref | int:
+    return value if isinstance(value, Ref) else int(value)
+
+
+# of sizes, which are whole and positive
+_NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {
+        "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide,
+        "Mod": np.mod,
+    }
+)  # fmt: skip
+
+
+def _cast(_: Context, operator: Operator, x: Array) -> Any:
+    dtype = DTYPES.get(operator.integer("to", 1), "")
+    if dtype in ("", "bfloat16"):
+        raise ModelError("it casts to a type that is not converted")
+    if x.dtype == object:
+        if dtype not in ("int64", "int32"):
+            raise ModelError("a size that follows the batch becomes a broken number")
+        return x
+    return x.astype(dtype)
+
+
+def _slice(_: Context, operator: Operator, x: Array, *given: Array | None) -> Any:
+    names = ("starts", "ends", "axes", "steps")
+    parts = {name: operator.attributes.get(name) for name in names}
+    parts |= {name: part for name, part in zip(names, given, strict=False) if part is not None}
+    starts, ends = (np.asarray(parts[name]) for name in names[:2])
+    axes = np.arange(len(starts)) if parts["axes"] is None else np.asarray(parts["axes"])
+    steps = np.ones(len(starts), np.int64) if parts["steps"] is None else np.asarray(parts["steps"])
+    index = [slice(None)] * x.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        index[int(axis)] = slice(int(start), int(end), int(step))
+    return x[tuple(index)]
+
+
+def _axes(operator: Operator, axes: Array | None) -> tuple[int, ...] | None:
+    found = operator.attributes.get("axes") if axes is None else axes
+    return None if found is None else tuple(int(axis) for axis in np.atleast_1d(found))
+
+
+def _unsqueeze(_: Context, operator: Operator, x: Array, axes: Array | None = None) -> Any:
+    return np.expand_dims(x, _axes(operator, axes) or ())
+
+
+def _reshape(_: Context, operator: Operator, x: Array, shape: Array) -> Any:
+    sizes = [int(size) for size in shape]
+    if not operator.integer("allowzero", 0):
+        sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(sizes)]
+    return x.reshape(sizes)
+
+
+def _filled(_: Context, operator: Operator, shape: Array) -> Any:
+    sizes = [int(size) for size in shape]
+    if math.prod(sizes) > _MOST:
+        raise ModelError(f"it makes a constant of shape {sizes}, which is too large")
+    value = operator.attributes.get("value")
+    return np.full(sizes, np.float32(0) if value is None else np.asarray(value).reshape(-1)[0])
+
+
+def _expand(_: Context, __: Operator, x: Array, shape: Array) -> Any:
+    sizes = np.broadcast_shapes(x.shape, tuple(int(size) for size in shape))
+    if math.prod(sizes) > _MOST:
+        raise ModelError(f"it makes a constant of shape {sizes}, which is too large")
+    return np.broadcast_to(x, sizes)
+
+
+def _range(_: Context, __: Operator, start: Array, limit: Array, step: Array) -> Any:
+    if not abs((limit - start) / step) <= _MOST:
+        raise ModelError("it makes a range that is too long")
+    return np.arange(start.item(), limit.item(), step.item(), dtype=start.dtype)
+
+
+def _product(_: Context, operator: Operator, x: Array, axes: Array | None = None) -> Any:
+    keep = bool(operator.integer("keepdims", 1))
+    return np.prod(x, axis=_axes(operator, axes), keepdims=keep, dtype=x.dtype)
+
+
+FOLDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(_SIZES, _arithmetic),
+        "Cast": _cast,
+        "Slice": _slice,
+        "Unsqueeze": _unsqueeze,
+        "Reshape": _reshape,
+        "ConstantOfShape": _filled,
+        "Expand": _expand,
+        "Range": _range,
+        "ReduceProd": _product,
+        "Identity": lambda _, __, x: x,
+        "Squeeze": lambda _, op, x, axes=None: np.squeeze(x, _axes(op, axes)),
+        "Gather": lambda _, op, x, i: np.take(x, i.astype(np.int64), op.integer("axis", 0)),
+        "Concat": lambda _, op, *parts: np.concatenate(parts, op.integer("axis", 0)),
+        "Where": lambda _, __, test, a, b: np.where(test, a, b),
+        "Equal": lambda _, __, a, b: np.asarray(a == b).astype(bool),
+        "Less": lambda _, __, a, b: a < b,
+        "Greater": lambda _, __, a, b: a > b,
+        "Not": lambda _, __, x: ~x,
+        "Sqrt": lambda _, __, x: np.sqrt(x),
+        "Reciprocal": lambda _, __, x: np.reciprocal(x),
+        "Neg": lambda _, __, x: -x,
+        "Floor": lambda _, __, x: np.floor(x),
+        "Ceil": lambda _, __, x: np.ceil(x),
+        "Max": lambda _, __, *xs: np.max(np.broadcast_arrays(*xs), axis=0),
+        "Min": lambda _, __, *xs: np.min(np.broadcast_arrays(*xs), axis=0),
+    }
+)
+"""Operators that are computed with numpy, by name: (context, operator, arrays) -> array."""

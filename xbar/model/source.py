@@ -1,0 +1,72 @@
+"""What the caller says beside a model file's path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from xbar.errors import SpecError
+from xbar.model.graph import Graph
+
+HOW_TO_EXPORT = (
+    "write a torch.export archive: model.eval(); "
+    "program = torch.export.export(model, (example,)); torch.export.save(program, 'model.pt2')"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, and what was said about it.
+
+    Attributes:
+        where: the file's name, for messages.
+        input_shape: one input's shape, without the batch axis.
+        arch: "module:callable" that builds the module of a state dict.
+        activation: what stands between the linear layers of a state dict that is a chain.
+        trust_pickle: whether a pickled module may run its code.
+    """
+
+    where: str
+    input_shape: tuple[int, ...] | None = None
+    arch: str | None = None
+    activation: str | None = None
+    trust_pickle: bool = False
+
+    def needed_shape(self, what: str) -> tuple[int, ...]:
+        """The input shape, which ``what`` can't be read without."""
+        if self.input_shape is None:
+            raise SpecError(
+                f"{self.where}: {what} needs the shape of one input; "
+                "add --input-shape, such as --input-shape 1,28,28"
+            )
+        return self.input_shape
+
+    def refuse_state_options(self, what: str) -> None:
+        """Refuse options that describe a state dict, for a file that holds the network itself."""
+        for option, value in (("--arch", self.arch), ("--activation", self.activation)):
+            if value is not None:
+                raise SpecError(
+                    f"{self.where}: {option} describes a state dict, but this is {what}, which "
+                    "holds the network itself; leave it out"
+                )
+
+    def check_fits(self, graph: Graph) -> Graph:
+        """The graph, if it takes inputs of the shape that the caller expects."""
+        want, got = graph.inputs[0].shape[1:], self.input_shape
+        if got is not None and (
+            len(got) != len(want) or any(a not in (None, b) for a, b in zip(want, got, strict=True))
+        ):
+            raise SpecError(f"{self.where}: the model takes inputs of shape {want}, not {got}")
+        return graph
+
+
+def check_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
+    """A shape of positive whole numbers, or None."""
+    if shape is None:
+        return None
+    sizes = tuple(shape)
+    if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+        raise SpecError(
+            f"input_shape must be positive whole numbers such as (1, 28, 28), not {shape!r}"
+        )
+    return sizes

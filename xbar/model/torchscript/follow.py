@@ -1,0 +1,261 @@
+"""A TorchScript program followed from its input to its output.
+
+Conditions must be known from the model's attributes and the input's shape: then one branch is
+followed and the other is never looked at. Loops, and whatever else is not a plain chain of
+operations, are refused by name.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from xbar.errors import FileError, ModelError
+from xbar.model.build import Builder
+from xbar.model.graph import Ref
+from xbar.model.torchscript.objects import Call, Instance, Tree
+from xbar.model.torchscript.operations import apply
+from xbar.model.torchscript.program import Program
+from xbar.model.torchscript.values import (
+    Function,
+    Module,
+    Tensors,
+    Value,
+    is_static,
+    is_tensor,
+    plain_value,
+)
+
+_DEEPEST = 60
+_MOST_STEPS = 20_000
+_RETURNED = "return"
+"""The name under which a function's scope keeps its result; no variable can be called this."""
+
+Scope = dict[str, Value]
+
+
+@dataclass
+class Follower:
+    """One archive's program, on its way into a builder's graph."""
+
+    program: Program
+    tensors: Tensors
+    builder: Builder
+    constants: Sequence[Tree]
+    depth: int = 0
+    steps: int = 0
+    refs: dict[int, Ref] = field(default_factory=dict)
+
+    def call(self, name: str, args: list[Value], kwargs: Mapping[str, Value]) -> Value:
+        """What a function of the archive gives.
+
+        Raises:
+            ModelError: it does something that is not followed.
+            FileError: the archive lacks it.
+        """
+        function = self.program.function(name)
+        if self.depth >= _DEEPEST:
+            raise ModelError(f"{name}: its functions call each other more than {_DEEPEST} deep")
+        self.depth += 1
+        scope = self._bind(function, args, kwargs)
+        self._block(function.body, scope)
+        self.depth -= 1
+        return scope.get(_RETURNED)
+
+    def _bind(
+        self, function: ast.FunctionDef, args: list[Value], kwargs: Mapping[str, Value]
+    ) -> Scope:
+        names = [each.arg for each in function.args.args]
+        defaults = function.args.defaults
+        scope: Scope = {}
+        for name, default in zip(names[len(names) - len(defaults) :], defaults, strict=True):
+            scope[name] = self._value(default, {})
+        scope |= dict(zip(names, args, strict=False)) | dict(kwargs)
+        if len(args) > len(names) or any(name not in scope for name in names):
+            raise ModelError(f"{function.name} takes {names}, and is called with {len(args)}")
+        return scope
+
+    def _block(self, body: Sequence[ast.stmt], scope: Scope) -> None:
+        for item in body:
+            if _RETURNED in scope:
+                return
+            self._statement(item, scope)
+
+    def _statement(self, item: ast.stmt, scope: Scope) -> None:
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise ModelError(f"the program takes more than {_MOST_STEPS} steps")
+        if isinstance(item, ast.Return):
+            scope[_RETURNED] = None if item.value is None else self._value(item.value, scope)
+        elif isinstance(item, ast.Assign) and len(item.targets) == 1:
+            self._assign(item.targets[0], self._value(item.value, scope), scope)
+        elif isinstance(item, ast.AnnAssign) and item.value is not None:
+            self._assign(item.target, self._value(item.value, scope), scope)
+        elif isinstance(item, ast.Expr):
+            self._value(item.value, scope)
+        elif isinstance(item, ast.If):
+            chosen = item.body if self._condition(item.test, scope) else item.orelse
+            self._block(chosen, scope)
+        elif not isinstance(item, (ast.Pass, ast.AnnAssign)):
+            raise ModelError(f"its program has a {type(item).__name__.lower()}, no plain operation")
+
+    def _condition(self, test: ast.expr, scope: Scope) -> bool:
+        value = self._value(test, scope)
+        if not is_static(value):
+            raise ModelError("its program decides by what it computes: there are several networks")
+        return bool(value)
+
+    def _assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
+        if isinstance(target, ast.Name):
+            scope[target.id] = value
+            return
+        if not isinstance(target, (ast.Tuple, ast.List)):
+            raise ModelError("its program changes the model's own state")
+        if not isinstance(value, (list, tuple)) or len(value) != len(target.elts):
+            raise ModelError("its program takes apart what is no tuple of that length")
+        for each, part in zip(target.elts, value, strict=True):
+            self._assign(each, part, scope)
+
+    def _value(self, item: ast.expr, scope: Scope) -> Value:
+        handler = _EXPRESSIONS.get(type(item))
+        if handler is None:
+            raise ModelError(f"its program has a {type(item).__name__.lower()}, which is not read")
+        return handler(self, item, scope)
+
+    def _name(self, item: ast.Name, scope: Scope) -> Value:
+        if item.id in scope:
+            return scope[item.id]
+        if item.id in ("inf", "nan"):
+            return float(item.id)
+        if item.id == "__torch__":
+            return Function(item.id)
+        raise ModelError(f"its program uses {item.id[:60]!r}, which nothing defines")
+
+    def _attribute(self, item: ast.Attribute, scope: Scope) -> Value:
+        if isinstance(item.value, ast.Name) and item.value.id == "CONSTANTS":
+            number = item.attr.removeprefix("c")
+            if not number.isdecimal() or int(number) >= len(self.constants):
+                raise FileError(f"the archive lacks its constant {item.attr[:60]!r}")
+            tree = self.constants[int(number)]
+            return self._tree(tree, f"constants.{number}", "constants")
+        owner = self._value(item.value, scope)
+        if isinstance(owner, Function):
+            return Function(f"{owner.name}.{item.attr}")
+        return self._member(owner, item.attr)
+
+    def _member(self, owner: Value, name: str) -> Value:
+        state = owner.instance.state if isinstance(owner, Module) else None
+        if not isinstance(owner, Module) or not isinstance(state, dict) or name not in state:
+            raise ModelError(f"its program reads {name[:60]!r} of something that has none")
+        path = f"{owner.path}.{name}" if owner.path else name
+        return self._tree(state[name], path, "data")
+
+    def _tree(self, tree: Tree, path: str, folder: str) -> Value:
+        if isinstance(tree, Instance):
+            return Module(tree, path)
+        if isinstance(tree, Call) and is_tensor(tree):
+            if id(tree) not in self.refs:  # a tensor that is shared is one constant
+                array = self.tensors.array(tree, folder)
+                self.refs[id(tree)] = self.builder.anonymous(path, array)
+            return self.refs[id(tree)]
+        return plain_value(tree, path)
+
+    def _sequence(self, item: ast.List | ast.Tuple, scope: Scope) -> Value:
+        return [self._value(each, scope) for each in item.elts]
+
+    def _subscript(self, item: ast.Subscript, scope: Scope) -> Value:
+        value, index = self._value(item.value, scope), self._value(item.slice, scope)
+        fits = isinstance(value, (list, tuple)) and type(index) is int
+        if not fits or not -len(value) <= index < len(value):
+            raise ModelError("its program takes a part of something that is no list")
+        return value[index]
+
+    def _negative(self, item: ast.UnaryOp, scope: Scope) -> Value:
+        value = self._value(item.operand, scope)
+        if not isinstance(item.op, ast.USub) or not isinstance(value, (int, float)):
+            raise ModelError("its program has an operator, which is not read")
+        return -value
+
+    def _call(self, item: ast.Call, scope: Scope) -> Value:
+        name = _dotted(item.func)
+        if name in _BUILTINS and name not in scope:
+            return _BUILTINS[name](self, item, scope)
+        args = [self._value(each, scope) for each in item.args]
+        kwargs = {each.arg: self._value(each.value, scope) for each in item.keywords if each.arg}
+        if name.startswith("torch."):
+            return apply(self.builder, name.removeprefix("torch."), args, kwargs)
+        if name == "ops.prim.NumToTensor" and len(args) == 1:
+            return args[0]
+        if name == "ops.prim.RaiseException":
+            raise ModelError(f"the model itself refuses such inputs: {str(args[:1])[:120]}")
+        if name.startswith("ops."):
+            raise ModelError(f"its program calls {name[:60]}, which is no operation of ATen")
+        if isinstance(item.func, ast.Attribute):
+            owner = self._value(item.func.value, scope)
+            if isinstance(owner, Module):
+                return self.call(f"{owner.instance.kind}.{item.func.attr}", [owner, *args], kwargs)
+        function = self._value(item.func, scope)
+        if not isinstance(function, Function):
+            raise ModelError("its program calls what is no function")
+        return self.call(function.name, args, kwargs)
+
+    def _getattr(self, item: ast.Call, scope: Scope) -> Value:
+        name = item.args[1]
+        if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+            raise ModelError("its program reads an attribute without a name")
+        return self._member(self._value(item.args[0], scope), name.value)
+
+    def _second(self, item: ast.Call, scope: Scope) -> Value:
+        return self._value(item.args[1], scope)
+
+    def _number(self, item: ast.Call, scope: Scope) -> Value:
+        value = self._value(item.args[0], scope)
+        if isinstance(value, Ref) and not self.builder.dtype(value):
+            return value  # a size that follows the batch
+        convert = {"int": int, "float": float, "bool": bool}[_dotted(item.func)]
+        if not isinstance(value, (bool, int, float, str)):
+            raise ModelError("its program makes a number of a tensor, so its network varies")
+        try:
+            return convert(value)
+        except (ValueError, OverflowError):
+            raise ModelError(f"its program makes a number of {str(value)[:40]!r}") from None
+
+
+def _dotted(item: ast.expr) -> str:
+    """The dotted name that an expression is, or "".
+
+    >>> _dotted(ast.parse("torch.nn.relu").body[0].value)
+    'torch.nn.relu'
+    """
+    parts: list[str] = []
+    while isinstance(item, ast.Attribute):
+        parts.append(item.attr)
+        item = item.value
+    return ".".join([item.id, *reversed(parts)]) if isinstance(item, ast.Name) else ""
+
+
+_EXPRESSIONS: Mapping[type[ast.expr], Callable[..., Value]] = MappingProxyType(
+    {
+        ast.Name: Follower._name,
+        ast.Constant: lambda _, item, __: item.value,
+        ast.Attribute: Follower._attribute,
+        ast.List: Follower._sequence,
+        ast.Tuple: Follower._sequence,
+        ast.Subscript: Follower._subscript,
+        ast.UnaryOp: Follower._negative,
+        ast.Call: Follower._call,
+    }
+)
+_BUILTINS: Mapping[str, Callable[..., Value]] = MappingProxyType(
+    {
+        "getattr": Follower._getattr,
+        "annotate": Follower._second,
+        "unchecked_cast": Follower._second,
+        "uninitialized": lambda _, __, ___: None,
+        "int": Follower._number,
+        "float": Follower._number,
+        "bool": Follower._number,
+    }
+)

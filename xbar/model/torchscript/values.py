@@ -1,0 +1,168 @@
+"""What a TorchScript program computes with, when it is followed without tensors' contents."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from xbar.errors import FileError, ModelError
+from xbar.model.build import Array
+from xbar.model.graph import Tag
+from xbar.model.scan import Archive
+from xbar.model.tensors import strided
+from xbar.model.torchscript.objects import Call, Instance, Stored, Tree, read_objects
+
+Value: TypeAlias = Any
+"""A Ref (tensor, or a size that follows the batch), a number, text, None, a sequence, or below."""
+
+_STORAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16",
+        "Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8",
+        "Bool": "bool",
+    }
+)  # fmt: skip
+SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32",
+        7: "float64", 11: "bool", 15: "bfloat16",
+    }
+)  # fmt: skip
+"""How TorchScript numbers the types of numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A part of the model: its attributes, and its path from the whole."""
+
+    instance: Instance
+    path: str
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the archive's source, by its dotted name."""
+
+    name: str
+
+
+class Tensors:
+    """The archive's tensors: arrays, each read once."""
+
+    def __init__(self, archive: Archive) -> None:
+        """Start with none read."""
+        self.archive = archive
+        self._storages: dict[str, bytes] = {}
+
+    def objects(self, name: str) -> Tree:
+        """The tree of a pickle in the archive."""
+        return read_objects(self.archive.read(name), f"{self.archive.where}: {name}")
+
+    def array(self, call: Call, folder: str) -> Array:
+        """The array that a call of a tensor's constructor describes.
+
+        Args:
+            call: from the pickle.
+            folder: of the storages, "data" or "constants".
+
+        Raises:
+            FileError: it is damaged.
+            ModelError: it is no dense tensor of plain numbers.
+        """
+        where = f"{self.archive.where}: a tensor in {folder}"
+        if call.function != "torch._utils._rebuild_tensor_v2":
+            raise ModelError(f"{where}: {call.function[:80]} is no plain tensor")
+        try:
+            stored, offset, shape, strides = call.arguments[:4]
+            _, storage, key = stored.description[:3]
+            kind = storage.name.removeprefix("torch.").removesuffix("Storage")
+            sizes, steps = (tuple(operator.index(n) for n in each) for each in (shape, strides))
+            raw = self._read(f"{folder}/{key}")
+            return strided(raw, _STORAGES[kind], sizes, steps, operator.index(offset), where)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise FileError(f"{where}: its description is damaged ({error})") from None
+
+    def _read(self, name: str) -> bytes:
+        if name not in self._storages:
+            self._storages[name] = self.archive.read(name)
+        return self._storages[name]
+
+
+def is_tensor(tree: Tree) -> bool:
+    """Whether a tree stands for a tensor."""
+    return isinstance(tree, Call) and isinstance(tree.arguments, tuple) and bool(
+        tree.arguments and isinstance(tree.arguments[0], Stored)
+    )  # fmt: skip
+
+
+def plain_value(tree: Tree, where: str) -> Value:
+    """An attribute that is no tensor and no module, as a value.
+
+    Raises:
+        ModelError: it is an object of a kind that only code can make.
+    """
+    if isinstance(tree, Call) and tree.function.startswith("torch.jit._pickle."):
+        return plain_value(tree.arguments[0], where)
+    if isinstance(tree, (list, tuple)):
+        return tuple(plain_value(each, where) for each in tree)
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return tree
+    name = tree.function if isinstance(tree, Call) else getattr(tree, "kind", type(tree).__name__)
+    raise ModelError(f"{where} holds {str(name)[:80]}, which can't be read without running code")
+
+
+def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        if not all(isinstance(each, (bool, int, float)) for each in arguments):
+            raise TypeError("numbers")
+        value = function(*arguments)
+        if isinstance(value, int) and abs(value) >= 1 << 63:
+            raise OverflowError("number")
+        return value
+
+    return call
+
+
+STATIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{name: _limited(getattr(operator, name)) for name in "add sub mul neg mod".split()},  # noqa: SIM905
+        **{name: getattr(operator, name) for name in "eq ne lt le gt ge".split()},  # noqa: SIM905
+        "floordiv": _limited(operator.floordiv),
+        "floor_divide": _limited(operator.floordiv),
+        "div": _limited(operator.truediv),
+        "remainder": _limited(operator.mod),
+        "sqrt": _limited(math.sqrt),
+        "__contains__": operator.contains,
+        "__not__": operator.not_,
+        "__and__": lambda a, b: a and b,
+        "__or__": lambda a, b: a or b,
+        "len": len,
+        "Bool": bool,
+        "Int": int,
+        "Float": float,
+    }
+)
+"""Functions of ``torch`` that TorchScript calls on numbers, text and lists."""
+SIZES: Mapping[str, str] = MappingProxyType(
+    {
+        "add": "operator.add", "sub": "operator.sub", "mul": "operator.mul",
+        "floordiv": "operator.floordiv", "floor_divide": "operator.floordiv",
+        "remainder": "operator.mod",
+    }
+)  # fmt: skip
+"""The same where a number follows the batch."""
+
+
+def is_static(value: Value) -> bool:
+    """Whether a value is known: no tensor, and nothing that follows the batch.
+
+    >>> is_static([1, "a", None]), is_static([1, object()])
+    (True, False)
+    """
+    if isinstance(value, (list, tuple)):
+        return all(is_static(each) for each in value)
+    return value is None or isinstance(value, (bool, int, float, str, Tag))
