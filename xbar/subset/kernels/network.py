@@ -8,6 +8,8 @@ also uses its output, so that each list is written once per pass and never read 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
+from typing import TypeAlias
 
 from xbar.subset.kernels.vectors import (
     LOG_ROWS,
@@ -19,6 +21,8 @@ from xbar.subset.kernels.vectors import (
     sort_bitonic,
     splat,
 )
+
+Pair: TypeAlias = tuple[Value, Value]  # a distance and the lower of its rows
 
 _ROWS = 1 << LOG_ROWS
 _ONE = constant(1)
@@ -114,13 +118,24 @@ def scan(x: Lanes, at: Value, state: Value) -> None:
     """Last pass of the merge: sorts consecutive rows and looks for the closest odd neighbours."""
     b = x.builder
     before, best, low = x.rows(state, _ONE, 3)
-    for row in sort_bitonic(b, x.rows(at, _ONE, _ROWS)):
-        distance = b.sub(row, before)
+    rows = sort_bitonic(b, x.rows(at, _ONE, _ROWS))
+    found = []
+    for lower, upper in pairwise([before, *rows]):
+        distance = b.sub(upper, lower)
         odd = b.icmp_signed("<", b.shl(distance, splat(63)), splat(0))
-        closer = b.and_(odd, b.icmp_signed("<", distance, best))
-        best, low = b.select(closer, distance, best), b.select(closer, before, low)
-        before = row
-    x.store_rows(state, _ONE, [before, best, low])
+        found.append((b.select(odd, distance, splat(FAR)), lower))
+    # a knock-out, as one comparison after the other would wait for each to end
+    while len(found) > 1:
+        found = [_closer(x, found[i], found[i + 1]) for i in range(0, len(found), 2)]
+    best, low = _closer(x, (best, low), found[0])
+    x.store_rows(state, _ONE, [rows[-1], best, low])
+
+
+def _closer(x: Lanes, one: Pair, other: Pair) -> Pair:
+    """The pair of rows that is closer, the first if both are."""
+    less = x.builder.icmp_signed("<", other[0], one[0])
+    distance = x.builder.select(less, other[0], one[0])
+    return distance, x.builder.select(less, other[1], one[1])
 
 
 @emitted
