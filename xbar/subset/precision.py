@@ -132,7 +132,7 @@ def precision(
     figure: Figure = "any target",
     samples: int = SAMPLES,
     *,
-    seed: SupportsIndex,
+    seed: SupportsIndex = 0,
 ) -> Precision:
     """Bits of precision of banks drawn from a law.
 
@@ -173,7 +173,7 @@ def resistors_for_bits(
     figure: Figure = "any target",
     samples: int | None = None,
     *,
-    seed: SupportsIndex,
+    seed: SupportsIndex = 0,
 ) -> Sizing:
     """The number of resistors that a precision takes, by Monte Carlo of one K after the other.
 
