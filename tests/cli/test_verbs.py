@@ -353,3 +353,22 @@ def test_interruption_ends_with_130_and_leaves_nothing(work, tmp_path):
     assert err.strip().splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_leaves_early_is_no_error(work):
+    code = (
+        "import sys; from xbar.cli.main import main\n"
+        f"sys.argv = ['xbar', 'netlist', {str(work / 'out.xbar')!r}, '--tile', '0']\n"
+        "main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline().startswith("*")
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0
+    assert err == ""

@@ -6,6 +6,7 @@ Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 a che
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -53,6 +54,10 @@ class Verbs(TyperGroup):
             return super().invoke(ctx)
         except XbarError as error:
             code, message = error.exit_code, str(error)
+        except BrokenPipeError:
+            # whoever read our output has seen enough: nothing is wrong, and nobody listens
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except OSError as error:
             code = XbarError.exit_code
             message = f"{error.filename or 'file'}: {error.strerror or error}"

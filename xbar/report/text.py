@@ -21,14 +21,15 @@ WIDTH = 100
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A titled table; the first column is flush left, the others flush right."""
-    grid = Table(title=title, box=box.SIMPLE, title_justify="left", title_style="")
+    grid = Table(box=box.SIMPLE)
     for number, name in enumerate(head):
         grid.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         grid.add_row(*map(printable, row))
     stream = io.StringIO()
     Console(file=stream, width=WIDTH, markup=False, emoji=False, highlight=False).print(grid)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n") + "\n"
+    body = "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
+    return f"{printable(title)}\n\n{body}\n"
 
 
 def percent(share: float | None) -> str:
