@@ -209,7 +209,9 @@ def test_a_truncated_model_is_refused(refused, work, trained, tmp_path):
     path = tmp_path / "model.pt2"
     whole = trained.path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
+    line = refused("compile", path, "--hardware", work / "chip.toml", "-o", tmp_path / "o.xbar")
+    assert "model.pt2" in line
+    assert not (tmp_path / "o.xbar").exists()
 
 
 def test_a_pickled_module_is_refused_unless_trusted(call, refused, work, trained, tmp_path):

@@ -24,7 +24,7 @@ class Residual(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.fc = nn.Linear(6 * 6 * 6, 4)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         y = torch.relu(self.norm(self.stem(x)))
         y = torch.relu(y + self.norm2(self.conv(y)))
         return torch.softmax(self.fc(self.drop(y.view(y.size(0), -1))), -1)
@@ -38,7 +38,7 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(4, 6, batch_first=True)
         self.fc = nn.Linear(6, 3)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return self.fc(self.lstm(x)[0][:, -1])
 
 
@@ -49,7 +49,7 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return self.attention(x, x[:, :2], x[:, :2], need_weights=False)[0]
 
 
@@ -62,7 +62,7 @@ class Shared(nn.Module):
         self.mix = nn.Parameter(torch.randn(2, 5))
         self.register_buffer("offset", torch.arange(5.0))
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         left, _ = self.fc(torch.tanh(self.fc(x))).chunk(2, dim=-1)
         return left @ self.mix + self.offset + torch.tensor([0.5])
 
@@ -165,7 +165,7 @@ def save_export(tmp_path):
     def save(module, shape, batch=None, name="model.pt2"):
         dynamic = None if batch else ({0: torch.export.Dim.AUTO},)
         example = torch.zeros((batch or 2, *shape))
-        with pytest.warns() if isinstance(module, Recurrent) else _nothing():
+        with pytest.warns() if isinstance(module, Recurrent) else Nothing():
             program = torch.export.export(module, (example,), dynamic_shapes=dynamic)
         path = tmp_path / name
         torch.export.save(program, path)
@@ -174,7 +174,7 @@ def save_export(tmp_path):
     return save
 
 
-class _nothing:  # noqa: N801
+class Nothing:
     def __enter__(self):
         return self
 

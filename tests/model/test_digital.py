@@ -85,7 +85,7 @@ class Various(nn.Module):
         self.words = nn.Embedding(7, 4)
         self.make = nn.Linear(4, 12)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         y = self.words(x)
         w = self.make(y).unflatten(-1, (3, 4))
         return torch.nn.functional.scaled_dot_product_attention(y, y, y) @ w.mean((1, 2))[..., None]

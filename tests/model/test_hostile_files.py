@@ -309,12 +309,18 @@ def test_a_file_cut_short_is_an_error_of_one_line(make_net, honest, tmp_path, sa
 def test_bytes_changed_anywhere_give_a_network_or_an_error(honest, tmp_path):
     data = honest.read_bytes()
     path = tmp_path / "changed.pt2"
-    for position in range(0, len(data), max(1, len(data) // 250)):
+    refusals = []
+    positions = range(0, len(data), max(1, len(data) // 250))
+    for position in positions:
         changed = bytearray(data)
         changed[position] ^= 0x55
         path.write_bytes(changed)
-        with contextlib.suppress(XbarError):
+        try:
             read_model(path)
+        except XbarError as error:  # any other exception fails the test
+            refusals.append(str(error))
+    assert 0 < len(refusals) <= len(positions)
+    assert not any("\n" in line for line in refusals)
 
 
 def test_json_of_another_form_is_an_error_of_one_line(honest, tmp_path, rewrite):
@@ -335,7 +341,7 @@ def test_json_of_another_form_is_an_error_of_one_line(honest, tmp_path, rewrite)
         try:
             read_model(path)
         except XbarError as error:
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)  # noqa: PT017 - it may also succeed
 
 
 def _spots(item):

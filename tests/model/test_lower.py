@@ -100,22 +100,22 @@ def test_a_batch_norm_alone_after_a_layer_disappears(make_net):
     np.testing.assert_allclose(layer.matrix, want, rtol=1e-6)
 
 
-class NormOfAUsedValue(nn.Module):  # noqa: D101
+class NormOfAUsedValue(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         y = self.conv(x)
         return y + self.norm(y)
 
 
-class NormOverTheSequence(nn.Module):  # noqa: D101
+class NormOverTheSequence(nn.Module):
     def __init__(self):
         super().__init__()
         self.fc, self.norm = nn.Linear(3, 4), nn.BatchNorm1d(5)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return self.norm(self.fc(x))
 
 
@@ -140,13 +140,13 @@ def test_a_weight_used_twice_is_one_layer(make_net):
     np.testing.assert_array_equal(layers["mix"].matrix[0], module.mix.detach().numpy().T)
 
 
-class Tied(nn.Module):  # noqa: D101
+class Tied(nn.Module):
     def __init__(self):
         super().__init__()
         self.a, self.b = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
         self.b.weight = self.a.weight
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return self.b(torch.relu(self.a(x)))
 
 

@@ -71,7 +71,7 @@ class Vision(nn.Module):
         self.norm = nn.LayerNorm(8)
         self.head = nn.Linear(8, 3)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.place
         return self.head(self.norm(self.block(x))[:, 0])
@@ -157,9 +157,9 @@ def ints(*values):
 
 IMAGE = (4, 7, 6)
 SINGLE = [
-    *(one(kind) for kind in "Relu Sigmoid Tanh Softplus Erf Exp Abs Neg Floor Ceil Round".split()),  # noqa: SIM905
-    *(one(kind) for kind in "Sign Sin Cos HardSwish Mish HardSigmoid Softsign Softmax".split()),  # noqa: SIM905
-    *(one(kind) for kind in "LogSoftmax LeakyRelu Elu Celu Gelu Identity Dropout Flatten".split()),  # noqa: SIM905
+    *(one(kind) for kind in "Relu Sigmoid Tanh Softplus Erf Exp Abs Neg Floor Ceil Round".split()),
+    *(one(kind) for kind in "Sign Sin Cos HardSwish Mish HardSigmoid Softsign Softmax".split()),
+    *(one(kind) for kind in "LogSoftmax LeakyRelu Elu Celu Gelu Identity Dropout Flatten".split()),
     one("Elu", alpha=0.3),
     one("Celu", alpha=0.3),
     one("LeakyRelu", alpha=0.3),
@@ -172,7 +172,7 @@ SINGLE = [
     one("Clip", version=6, min=-0.25, max=0.5),
     one("PRelu", constants=[numbers(3, 1)]),
     one("PRelu", constants=[numbers(4)]),
-    *(one(kind, constants=[numbers(4)]) for kind in "Add Sub Mul Div Max Min Sum Mean".split()),  # noqa: SIM905
+    *(one(kind, constants=[numbers(4)]) for kind in "Add Sub Mul Div Max Min Sum Mean".split()),
     one("Pow", constants=[np.float32(2)]),
     one("Pow", constants=[np.array([2, 3, 2, 1], np.float32)]),
     one("MatMul", constants=[numbers(4, 5)]),

@@ -134,13 +134,13 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
         read_model(path)
 
 
-class TwoInputs(nn.Module):  # noqa: D101
-    def forward(self, x, y):  # noqa: D102
+class TwoInputs(nn.Module):
+    def forward(self, x, y):
         return x + y
 
 
-class TwoOutputs(nn.Module):  # noqa: D101
-    def forward(self, x):  # noqa: D102
+class TwoOutputs(nn.Module):
+    def forward(self, x):
         return x, x + 1
 
 

@@ -60,7 +60,7 @@ class Twice(nn.Module):
         self.same = nn.Linear(4, 4)
         self.same.weight = self.fc.weight
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return torch.nn.functional.linear(self.fc(x), self.same.weight)
 
 
@@ -82,7 +82,7 @@ class OnlyOne(nn.Module):
         super().__init__()
         self.fc = nn.Linear(6, 2)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return self.fc(x.view(1, 6))
 
 
@@ -131,20 +131,20 @@ def test_constants_and_attributes_of_one_name_are_two_weights(tmp_path):
     np.testing.assert_array_equal(got, [[12.0, 17.0, 22.0]])
 
 
-class Branches(nn.Module):  # noqa: D101
-    def forward(self, x):  # noqa: D102
+class Branches(nn.Module):
+    def forward(self, x):
         return x if bool(x.sum() > 0) else -x
 
 
-class Loops(nn.Module):  # noqa: D101
-    def forward(self, x):  # noqa: D102
+class Loops(nn.Module):
+    def forward(self, x):
         for _ in range(3):
             x = x + 1
         return x
 
 
-class Strict(nn.Module):  # noqa: D101
-    def forward(self, x):  # noqa: D102
+class Strict(nn.Module):
+    def forward(self, x):
         if x.dim() != 5:
             raise ValueError("five axes")
         return x

@@ -30,7 +30,7 @@ class SavesWhenLoaded(nn.Module):
         self.marker = marker
         self.weight = torch.ones(2)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return x * self.weight
 
     @torch.jit.export
@@ -62,16 +62,16 @@ class ReadsAFile(nn.Module):
         super().__init__()
         self.path = path
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         return x + torch.from_file(self.path, False, 4, dtype=torch.uint8)
 
 
-class WritesAFile(nn.Module):  # noqa: D101
+class WritesAFile(nn.Module):
     def __init__(self, path: str):
         super().__init__()
         self.path = path
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         torch.save(x, self.path)
         return x
 

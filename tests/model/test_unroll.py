@@ -25,7 +25,7 @@ class Sequence(nn.Module):
         self.first = options.get("batch_first", False)
         self.layer = getattr(nn, kind)(4, 6, **options)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         y, state = self.layer(x if self.first else x.transpose(0, 1))
         y = y if self.first else y.transpose(0, 1)
         states = state if isinstance(state, tuple) else (state,)
@@ -87,7 +87,7 @@ class Cells(nn.Module):
         super().__init__()
         self.cell = getattr(nn, kind)(4, 6)
 
-    def forward(self, x):  # noqa: D102
+    def forward(self, x):
         state = self.cell(x)
         state = self.cell(x, state)
         return torch.cat(state, -1) if isinstance(state, tuple) else state

@@ -42,7 +42,7 @@ _HARMLESS = re.compile(
     r"|torch\.serialization _get_layout"
     r"|torch\.(nn\.parameter )?(Parameter|Buffer)"
 )
-_BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())  # noqa: SIM905
+_BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())
 
 MOST_SOURCE = 1 << 26
 """Bytes that the source text in a TorchScript archive may have, unpacked."""

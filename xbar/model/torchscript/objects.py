@@ -149,7 +149,7 @@ def _put(machine: _Machine, key: Any) -> None:
     machine.memo[key] = machine.stack[-1]
 
 
-_VALUES = frozenset("BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE".split())  # noqa: SIM905
+_VALUES = frozenset("BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE".split())
 _MAKES: Mapping[str, Callable[[], Tree]] = MappingProxyType(
     {
         "NONE": lambda: None,

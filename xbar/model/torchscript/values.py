@@ -129,8 +129,8 @@ def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
 
 STATIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        **{name: _limited(getattr(operator, name)) for name in "add sub mul neg mod".split()},  # noqa: SIM905
-        **{name: getattr(operator, name) for name in "eq ne lt le gt ge".split()},  # noqa: SIM905
+        **{name: _limited(getattr(operator, name)) for name in "add sub mul neg mod".split()},
+        **{name: getattr(operator, name) for name in "eq ne lt le gt ge".split()},
         "floordiv": _limited(operator.floordiv),
         "floor_divide": _limited(operator.floordiv),
         "div": _limited(operator.truediv),
