@@ -66,7 +66,7 @@ def test_compile_tells_layers_and_residuals(work):
     assert content["resistors_per_cell"] == 6
     assert content["resistors_per_weight"] == 12
     loaded = xbar.Program.load(work / "out.xbar")
-    residual = np.abs(np.concatenate([t.residual.ravel() for t in loaded.tiles_of("hidden")]))
+    residual = np.abs(np.concatenate([t.residual()[0].ravel() for t in loaded.tiles_of("hidden")]))
     assert content["layers"][1]["worst_residual"] == residual.max()
 
 

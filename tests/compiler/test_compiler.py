@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.passes.set_scales import REACH, set_scales
 from xbar.errors import SpecError
@@ -32,13 +33,14 @@ def test_each_pair_is_the_best_of_all_its_subsets(weights):
     (tile,) = program.tiles
     on, off = program.chip.on(0), program.chip.off(0)
     choices = (np.arange(64)[:, None] >> np.arange(6)) & 1
-    for r, c in np.ndindex(tile.target.shape):
-        line, bit = tile.block.word_line + r, tile.block.bit_line + 2 * c
+    (part,), (residual,) = tile.blocks, tile.residual()
+    for r, c in np.ndindex(part.block.shape):
+        line, bit = part.block.word_lines[r], 2 * part.block.columns[c]
         pair = slice(bit, bit + 2)
         states = np.where(choices, on[line, pair].ravel(), off[line, pair].ravel())
         sums = states[:, :3].sum(axis=1) - states[:, 3:].sum(axis=1)
-        best = np.abs(sums - tile.target[r, c]).min()
-        assert abs(abs(tile.residual[r, c]) - best) < 1e-18
+        best = np.abs(sums - part.target[r, c]).min()
+        assert abs(abs(residual[r, c]) - best) < 1e-18
 
 
 def test_the_same_chip_gives_the_same_masks_whoever_compiles(weights):
@@ -75,7 +77,9 @@ def test_idle_cells_stay_open(weights):
     program = xbar.compile({"fc": weights[:2, :3]}, design(), seed=0)
     (tile,) = program.tiles
     busy = np.zeros(tile.mask.shape[:2], bool)
-    busy[tile.cells] = True
+    block = tile.blocks[0].block
+    for lines in (2 * block.columns, 2 * block.columns + 1):
+        busy[block.word_lines[:, None], lines] = True
     assert not tile.mask[~busy].any()
     assert busy.sum() == 3 * 4
 
@@ -90,9 +94,9 @@ def test_every_cell_tells_what_it_stands_for(weights):
                 continue
             layer, group, output, row, sign = place
             assert (layer, group) == ("fc", 0)
-            value = (
-                tile.conductance[word_line, bit_line] / tile.scale[output - tile.block.outputs[0]]
-            )
+            (part,) = tile.blocks
+            scale = part.scale[part.block.outputs == output]
+            value = tile.conductance[word_line, bit_line] / scale[0]
             found[output, row, (1 - sign) // 2] = value
     np.testing.assert_allclose(found[..., 0] - found[..., 1], program.matrices()["fc"], atol=1e-12)
 
@@ -112,23 +116,25 @@ def test_known_stuck_resistors_cost_a_little_precision_not_correctness(weights):
 
 def test_a_dead_pair_does_not_shrink_its_column():
     pair = DifferentialPair()
+    block = Block("fc", 0, span(0, 4), span(0, 1), span(0, 4), span(0, 1))
     on = np.full((4, 2, 3), 1e-5)
     stuck = np.zeros(on.shape, np.int8)
     stuck[2] = -1
-    bank = pair.bank(on, np.zeros_like(on), stuck)
-    healthy = set_scales(pair.bank(on, np.zeros_like(on), 0 * stuck), np.ones((4, 1)))
+    bank = pair.bank(on, np.zeros_like(on), stuck, block)
+    healthy = set_scales(pair.bank(on, np.zeros_like(on), 0 * stuck, block), np.ones((4, 1)))
     assert set_scales(bank, np.ones((4, 1)))[0] > 0.2 * healthy[0]
 
 
 def test_the_scale_keeps_every_target_within_reach_of_its_own_bank(weights):
     program = xbar.compile({"fc": weights}, design(resistors=6), seed=2)
     for tile in program.tiles:
-        on, off = program.chip.on(tile.index)[tile.cells], program.chip.off(tile.index)[tile.cells]
-        bank = DifferentialPair().bank(on, off, np.zeros(on.shape, np.int8))
+        on, off = program.chip.on(tile.index), program.chip.off(tile.index)
+        (part,) = tile.blocks
+        bank = DifferentialPair().bank(on, off, np.zeros(on.shape, np.int8), part.block)
         mean = bank.offset + bank.element.sum(axis=-1) / 2
         deviation = np.sqrt((bank.element**2).sum(axis=-1)) / 2
-        assert (np.abs(tile.target - mean) <= REACH * deviation + np.abs(mean) + 1e-18).all()
-        share = np.abs(tile.target) / (REACH * deviation + np.sign(tile.target) * mean)
+        assert (np.abs(part.target - mean) <= REACH * deviation + np.abs(mean) + 1e-18).all()
+        share = np.abs(part.target) / (REACH * deviation + np.sign(part.target) * mean)
         np.testing.assert_allclose(share.max(axis=0), 1.0, rtol=1e-12)
 
 
@@ -137,7 +143,8 @@ def test_reprogramming_another_chip_keeps_the_network_and_changes_the_masks(weig
 
     program = xbar.compile({"fc": weights}, design(), seed=0)
     other = reprogram(program, xbar.Chip.sample(design(), seed=1))
-    assert [tile.block for tile in other.tiles] == [tile.block for tile in program.tiles]
+    for a, b in zip(other.tiles, program.tiles, strict=True):
+        assert [part.block for part in a.blocks] == [part.block for part in b.blocks]
     assert (other.tiles[0].mask != program.tiles[0].mask).any()
     fresh = xbar.compile({"fc": weights}, design(), seed=1)
     np.testing.assert_array_equal(other.tiles[0].mask, fresh.tiles[0].mask)

@@ -32,11 +32,18 @@ def test_every_weight_lies_on_one_cell_pair_within_its_tile(
     matrices = {f"layer{i}": np.zeros(shape) for i, shape in enumerate(shapes)}
     seen = {name: np.zeros(matrix.shape, int) for name, matrix in matrices.items()}
     for block in cut(matrices, Hardware(tile=tile), PAIR):
-        seen[block.layer][block.group, block.columns, block.rows] += 1
-        lines, bits = block.lines, block.bit_lines(PAIR)
-        assert 0 <= lines.start < lines.stop <= word_lines
-        assert 0 <= bits.start < bits.stop <= bit_lines
-        assert bits.start % 2 == 0
+        seen[block.layer][block.group, block.outputs[:, None], block.inputs] += 1
+        lines, plus, minus = (
+            block.word_lines,
+            PAIR.plus(block.columns),
+            PAIR.minus(block.columns),
+        )
+        assert lines.min() >= 0
+        assert lines.max() < word_lines
+        assert len(set(lines)) == len(lines)
+        assert plus.min() >= 0
+        assert minus.max() < bit_lines
+        assert len({*plus, *minus}) == 2 * len(block.outputs)
     assert all((count == 1).all() for count in seen.values())
 
 
@@ -47,7 +54,7 @@ def test_a_large_matrix_takes_the_fewest_tiles():
 
 def test_a_matrix_is_cut_evenly():
     blocks = cut({"fc": np.zeros((1, 16, 150))}, Hardware(), PAIR)
-    assert [block.inputs[1] - block.inputs[0] for block in blocks] == [50, 50, 50]
+    assert [len(block.inputs) for block in blocks] == [50, 50, 50]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +64,7 @@ def test_a_matrix_is_cut_evenly():
 def test_a_small_block_lies_next_to_driver_and_amplifier(drive, sense, word_line, bit_line):
     tile = Tile(word_lines=64, bit_lines=64, drive=drive, sense=sense)
     (block,) = cut({"fc": np.zeros((1, 4, 10))}, Hardware(tile=tile), PAIR)
-    assert (block.word_line, block.bit_line) == (word_line, bit_line)
+    assert (block.word_lines[0], PAIR.plus(block.columns)[0]) == (word_line, bit_line)
 
 
 def test_groups_lie_on_tiles_of_their_own():

@@ -38,9 +38,11 @@ def test_a_program_comes_back_whole(tmp_path, program):
     assert loaded.chip.hardware == program.chip.hardware
     assert loaded.chip.seed == 4
     for a, b in zip(loaded.tiles, program.tiles, strict=True):
-        assert a.block == b.block
+        (a_part,), (b_part,) = a.blocks, b.blocks
+        assert a_part.block == b_part.block
+        assert (a.reached, a.wire_errors) == (b.reached, b.wire_errors)
         np.testing.assert_array_equal(a.mask, b.mask)
-        np.testing.assert_array_equal(a.scale, b.scale)
+        np.testing.assert_array_equal(a_part.scale, b_part.scale)
         np.testing.assert_array_equal(a.conductance, b.conductance)
     for name, matrix in program.matrices("nodal").items():
         np.testing.assert_array_equal(loaded.matrices("nodal")[name], matrix)
@@ -112,11 +114,12 @@ def test_every_changed_missing_or_added_file_is_told(tmp_path, program):
         {"kind": "diary"},
         {"files": None},
         {"hardware": {"bank": 3}},
-        {"blocks": [{"layer": "none"}]},
+        {"tiles": [{"blocks": [{"layer": "none"}]}]},
         {"network": {"graph": None, "names": []}},
         {"network": {"graph": {"nodes": "x"}, "names": []}},
         {"seed": "x"},
-        {"blocks": 7},
+        {"tiles": 7},
+        {"options": {"mapping": "x"}},
     ],
 )
 def test_a_manifest_that_lies_is_a_file_error(tmp_path, program, change):

@@ -62,10 +62,11 @@ def test_activations_are_what_the_network_really_feeds_its_layers(program, train
         hidden = trained.module[:4](torch.from_numpy(inputs[:1])).numpy()
     np.testing.assert_allclose(vectors["hidden"], hidden, rtol=1e-5, atol=1e-6)
     tile = program.tiles_of("hidden")[1]
+    block = tile.blocks[0].block
     volts = tile_voltage(tile, vectors["hidden"])
-    wanted = hidden[0, tile.block.rows] / hidden.max() * 0.2
-    np.testing.assert_allclose(volts[tile.block.lines], wanted, atol=0.2 / 31 / 2 * 1.001)
-    assert (np.delete(volts, np.r_[tile.block.lines]) == 0).all()
+    wanted = hidden[0, block.inputs] / hidden.max() * 0.2
+    np.testing.assert_allclose(volts[block.word_lines], wanted, atol=0.2 / 31 / 2 * 1.001)
+    assert (np.delete(volts, block.word_lines) == 0).all()
 
 
 def test_a_missing_ngspice_is_told_with_the_way_to_install_it(program, monkeypatch, tmp_path):

@@ -96,9 +96,9 @@ def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[st
     from xbar.errors import ToolError
     from xbar.simulation.verify import activations, tile_voltage
 
-    tile = max(program.tiles, key=lambda tile: (tile.weight.size, -tile.index))
+    tile = max(program.tiles, key=lambda tile: (tile.blocks[0].weight.size, -tile.index))
     vectors = activations(program, data.inputs)
-    deck = tile.netlist("ngspice", tile_voltage(tile, vectors[tile.block.layer]))
+    deck = tile.netlist("ngspice", tile_voltage(tile, vectors[tile.blocks[0].block.layer]))
     deck.write(folder / f"{name}_tile{tile.index}.cir")
     try:
         with progress(f"{name}: ngspice") as report:

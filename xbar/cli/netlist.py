@@ -37,13 +37,13 @@ def run(
     voltage = None
     if data is not None:
         vectors = activations(loaded, read_dataset(data).inputs)
-        voltage = tile_voltage(chosen, vectors[chosen.block.layer])
+        voltage = tile_voltage(chosen, vectors[chosen.blocks[0].block.layer])
     deck = chosen.netlist(dialect, voltage, read_detail(detail))
     if output is not None:
         deck.write(output, force=force)
     content = {
         "tile": tile,
-        "layer": chosen.block.layer,
+        "layer": ", ".join(chosen.layers()),
         "dialect": dialect,
         "path": None if output is None else str(output),
         "netlist": deck.text if output is None else None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 if TYPE_CHECKING:
-    from xbar.compiler.program import Detail
+    from xbar.compiler.tile import Detail
 
 
 def run(
@@ -66,7 +66,7 @@ def read_tiles(text: str | None, count: int) -> list[int] | None:
 
 def read_detail(text: str) -> Detail:
     """A level of detail of a netlist."""
-    from xbar.compiler.program import Detail
+    from xbar.compiler.tile import Detail
     from xbar.errors import SpecError
 
     for known in get_args(Detail):

@@ -1,19 +1,17 @@
 """The compiler: a network or matrices, and a chip, become a program.
 
-Once per network: the matrices are read and checked, and cut into blocks, one a tile.
-Once per tile, each independently of all others:
-
-    measure the banks ─► set_scales ─► choose_subsets (─► correct_wires) ─► ProgrammedTile
+once per network    read and check the matrices ─► place them on tiles
+once per tile       ``job.py``: measure the banks ─► set_scales ─► choose_subsets (─► correct_wires)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.checks import (
     check_chip_size,
@@ -21,12 +19,11 @@ from xbar.compiler.checks import (
     check_matrices,
     check_wire_aware,
 )
-from xbar.compiler.mapping import DifferentialPair, Floats
-from xbar.compiler.passes.choose_subsets import choose_subsets
-from xbar.compiler.passes.correct_wires import correct_wires
-from xbar.compiler.passes.set_scales import set_scales
-from xbar.compiler.placement import Block, cut
-from xbar.compiler.program import Program, ProgrammedTile
+from xbar.compiler.job import TileJob, run_job
+from xbar.compiler.mapping import get_mapping
+from xbar.compiler.options import Options
+from xbar.compiler.placement import Placement, place
+from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
@@ -72,52 +69,48 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         chip = Chip.sample(chip, 0 if seed is None else seed)
     elif seed is not None:
         raise SpecError("seed must be left out where a chip is given: the chip has its own")
-    graph = source if isinstance(source, Graph) else None
-    if isinstance(source, Graph):
-        matrices = check_matrices({layer.name: layer.matrix for layer in source.layers})
-    elif isinstance(source, Mapping):
-        matrices = check_matrices(source)
-    else:
-        raise SpecError(
-            f"what is compiled must be a Graph or matrices by name, not {type(source).__name__}; "
-            "xbar.read_model reads a file"
-        )
-    mapping = DifferentialPair()
+    matrices, graph = _matrices(source)
+    options = Options(wire_aware=wire_aware)
+    mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
-    blocks = cut(matrices, chip.hardware, mapping)
     if wire_aware:
         check_wire_aware(chip.hardware)
-    return _program(Program(chip, graph, matrices, (), wire_aware), blocks, progress)
+    placement = place(matrices, chip.hardware, mapping)
+    return _program(Program(chip, graph, matrices, (), options), placement, progress)
 
 
 def reprogram(program: Program, chip: Chip, progress: Progress | None = None) -> Program:
     """The same network on another chip of the same design, every subset chosen anew."""
-    blocks = tuple(tile.block for tile in program.tiles)
-    empty = Program(chip, program.graph, program.weights, (), program.wire_aware)
-    return _program(empty, blocks, progress)
+    placement = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
+    empty = Program(chip, program.graph, program.weights, (), program.options)
+    return _program(empty, placement, progress)
 
 
-def _program(empty: Program, blocks: tuple[Block, ...], progress: Progress | None) -> Program:
-    check_chip_size(empty.chip, len(blocks))
+def _matrices(
+    source: Graph | Mapping[str, ArrayLike],
+) -> tuple[dict[str, NDArray[np.float64]], Graph | None]:
+    if isinstance(source, Graph):
+        return check_matrices({layer.name: layer.matrix for layer in source.layers}), source
+    if isinstance(source, Mapping):
+        return check_matrices(source), None
+    raise SpecError(
+        f"what is compiled must be a Graph or matrices by name, not {type(source).__name__}; "
+        "xbar.read_model reads a file"
+    )
+
+
+def _program(empty: Program, placement: Placement, progress: Progress | None) -> Program:
+    check_chip_size(empty.chip, len(placement))
     tiles = []
-    for index, block in enumerate(blocks):
-        weight = empty.weights[block.layer][block.group, block.columns, block.rows].T
-        tiles.append(program_tile(empty.chip, index, block, weight, empty.wire_aware))
+    for job in _jobs(empty, placement):
+        result = run_job(job)
+        tiles.append(result.tile(empty.weights, empty.chip, empty.options))
         if progress is not None:
-            progress(len(tiles), len(blocks))
+            progress(len(tiles), len(placement))
     return replace(empty, tiles=tuple(tiles))
 
 
-def program_tile(
-    chip: Chip, index: int, block: Block, weight: Floats, wire_aware: bool = False
-) -> ProgrammedTile:
-    """One tile with a block's weights (inputs, outputs) on it."""
-    mapping = DifferentialPair()
-    on, stuck = chip.on(index), chip.stuck(index)
-    cells = (block.lines, block.bit_lines(mapping))
-    bank = mapping.bank(on[cells], chip.off(index)[cells], stuck[cells])
-    scale = set_scales(bank, weight)
-    mask = np.zeros(on.shape, dtype=np.bool_)
-    mask[cells] = mapping.mask(choose_subsets(bank, weight * scale))
-    tile = ProgrammedTile(index, block, mask, scale, weight, chip)
-    return correct_wires(tile, bank) if wire_aware else tile
+def _jobs(empty: Program, placement: Placement) -> Iterator[TileJob]:
+    for index, blocks in enumerate(placement):
+        weights = tuple(block.of(empty.weights[block.layer]) for block in blocks)
+        yield TileJob(index, blocks, weights, empty.chip, empty.options)

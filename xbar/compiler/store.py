@@ -3,7 +3,7 @@
     out.xbar/
       manifest.json         what it is, design, blocks, network, and each file's sha256
       tiles/mask            (T, W, B, ceil(K / 8)) uint8, the switches packed, first resistor first
-      tiles/scale           (T, C) siemens per unit weight; 0 where a tile has fewer columns
+      tiles/scale           siemens per unit weight of every column, block after block
       constants/<n>         the network's arrays, or matrices/<n> where bare matrices were compiled
       chip/on, off, stuck   of a measured chip; a sampled one is its seed
 
@@ -23,8 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.placement import Block
-from xbar.compiler.program import Program, ProgrammedTile
+from xbar.compiler.block import Block
+from xbar.compiler.job import TileResult
+from xbar.compiler.options import Options
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile, Reached
 from xbar.errors import FileError, XbarError
 from xbar.files import new_directory
 from xbar.hardware.chip import Chip
@@ -35,7 +38,7 @@ from xbar.model.graph import Graph
 if TYPE_CHECKING:
     import zarr
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CHUNK_CELLS = 2**20
 
@@ -51,9 +54,8 @@ def save_program(program: Program, path: Path, *, force: bool) -> None:
             "kind": "xbar program",
             "hardware": program.chip.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
-            "blocks": [_block_to_json(tile.block) for tile in program.tiles],
-            "wire_aware": program.wire_aware,
-            "wire_errors": [list(tile.wire_errors) for tile in program.tiles],
+            "options": program.options.model_dump(mode="json"),
+            "tiles": [_tile_to_json(tile) for tile in program.tiles],
             "network": _write_network(root, program),
         }
         _write_tiles(root.create_group("tiles"), program)
@@ -91,18 +93,21 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         constants = {name: arrays[f"constants/{i}"] for i, name in enumerate(network["names"])}
         graph = Graph.from_json(network["graph"], constants)
         weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
-    resistors = chip.hardware.bank.resistors
+    options = Options(**manifest["options"])
+    scales = iter(np.split(arrays["tiles/scale"], _scale_ends(manifest["tiles"])))
     tiles = []
-    for index, entry in enumerate(manifest["blocks"]):
-        block = _block_from_json(entry)
-        mask = np.unpackbits(
-            arrays["tiles/mask"][index], axis=-1, count=resistors, bitorder="little"
-        ).astype(np.bool_)
-        scale = arrays["tiles/scale"][index][: block.outputs[1] - block.outputs[0]]
-        weight = weights[block.layer][block.group, block.columns, block.rows].T
-        errors = tuple(float(error) for error in manifest["wire_errors"][index])
-        tiles.append(ProgrammedTile(index, block, mask, scale, weight, chip, errors))
-    return Program(chip, graph, weights, tuple(tiles), bool(manifest["wire_aware"]))
+    for index, entry in enumerate(manifest["tiles"]):
+        blocks = tuple(Block.from_json(record["block"]) for record in entry["blocks"])
+        result = TileResult(
+            index,
+            blocks,
+            tuple(next(scales) for _ in blocks),
+            arrays["tiles/mask"][index],
+            tuple(Reached(**record["reached"]) for record in entry["blocks"]),
+            tuple(float(error) for error in entry["wire_errors"]),
+        )
+        tiles.append(result.tile(weights, chip, options))
+    return Program(chip, graph, weights, tuple(tiles), options)
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:
@@ -126,15 +131,9 @@ def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
 
 
 def _write_tiles(group: zarr.Group, program: Program) -> None:
-    word_lines, bit_lines = program.chip.hardware.cells
-    columns = ProgrammedTile.mapping.columns(bit_lines)
-    count = len(program.tiles)
-    packed = np.stack(
-        [np.packbits(tile.mask, axis=-1, bitorder="little") for tile in program.tiles]
-    )
-    scale = np.zeros((count, columns))
-    for row, programmed in zip(scale, program.tiles, strict=True):
-        row[: len(programmed.scale)] = programmed.scale
+    packed = np.stack([tile.packed for tile in program.tiles])
+    scale = np.concatenate([part.scale for tile in program.tiles for part in tile.blocks])
+    count, word_lines, bit_lines, _ = packed.shape
     together = max(1, CHUNK_CELLS // (word_lines * bit_lines))
     group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
     group.create_array("scale", data=scale)
@@ -149,15 +148,18 @@ def _write_measurement(root: zarr.Group, chip: Chip) -> None:
         group.create_array(name, data=array, chunks=(1, *array.shape[1:]))
 
 
-def _block_to_json(block: Block) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in vars(block).items()}
+def _tile_to_json(tile: ProgrammedTile) -> dict[str, Any]:
+    blocks = [
+        {"block": part.block.to_json(), "reached": vars(reached)}
+        for part, reached in zip(tile.blocks, tile.reached, strict=True)
+    ]
+    return {"blocks": blocks, "wire_errors": list(tile.wire_errors)}
 
 
-def _block_from_json(entry: dict[str, Any]) -> Block:
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
-    }
-    return Block(**values)
+def _scale_ends(tiles: list[dict[str, Any]]) -> NDArray[np.int64]:
+    """Where the scales of each block but the last end, all blocks in order."""
+    blocks = [Block.from_json(record["block"]) for tile in tiles for record in tile["blocks"]]
+    return np.cumsum([block.shape[1] for block in blocks], dtype=np.int64)[:-1]
 
 
 def _array_names(files: Mapping[str, str]) -> list[str]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xbar.compiler.program import Program, ProgrammedTile
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,19 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
     """One entry a layer, in the program's order."""
     result = []
     for name, weight in program.weights.items():
-        tiles = program.tiles_of(name)
-        residual = np.concatenate([tile.residual.ravel() for tile in tiles])
-        largest = max(float(np.abs(tile.target).max()) for tile in tiles)
-        rms = float(np.sqrt((residual**2).mean()))
+        blocks = list(program.blocks_of(name))
+        reached = [tile.reached[number] for tile, number, _ in blocks]
+        count = sum(part.weight.size for _, _, part in blocks)
+        largest = max(part.largest for part in reached)
+        rms = float(np.sqrt(sum(part.power for part in reached) / count))
         bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None
+        tiles = program.tiles_of(name)
         result.append(
             LayerMetrics(
                 name,
                 len(tiles),
                 int(weight.size),
-                float(np.abs(residual).max()),
+                max(part.worst for part in reached),
                 rms,
                 bits,
                 *_wire_errors(tiles),

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.program import Program, ProgrammedTile, Readout
+from xbar.compiler.block import Block
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile, Readout
 from xbar.simulation.converters import clipped_share, quantise
 
 Floats = NDArray[np.float64]
@@ -33,7 +35,7 @@ class ClipCount:
     clipped: float = 0.0
     conversions: int = 0
 
-    def add(self, current: Floats, full_scale: Floats) -> None:
+    def add(self, current: Floats, full_scale: float) -> None:
         """Count one batch."""
         self.clipped += clipped_share(current, full_scale) * current.size
         self.conversions += current.size
@@ -45,24 +47,22 @@ class ClipCount:
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
-    """The tiles that share a group's input rows, side by side: all C outputs of the layer.
+class _Part:
+    """One block as the read-out needs it.
 
     Attributes:
-        group: which matrix of the layer.
-        rows: which of its inputs.
+        block: which part of the layer's matrix.
         conductance: (R, C) siemens, plus minus minus line, wires included where they are read.
         noise_power: (R, C) siemens², see ``ProgrammedTile.noise_power``.
         scale: (C,) siemens per unit weight.
-        full_scale: (C,) amperes of the ADC.
+        full_scale: amperes of the ADC.
     """
 
-    group: int
-    rows: slice
+    block: Block
     conductance: Floats
     noise_power: Floats
     scale: Floats
-    full_scale: Floats
+    full_scale: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class AnalogProducts:
     seed: int
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     _matrices: dict[str, Floats] = field(default_factory=dict)
-    _rows: dict[str, list[_Row]] = field(default_factory=dict)
+    _parts: dict[str, list[_Part]] = field(default_factory=dict)
     _noise: dict[str, np.random.Generator] = field(default_factory=dict)
 
     def __call__(self, layer: str, x: Floats) -> Floats:
@@ -96,21 +96,22 @@ class AnalogProducts:
             voltage = quantise(voltage, hardware.read_voltage, hardware.dac.bits)
         outputs = self.program.weights[layer].shape[1]
         y = np.zeros((len(x), x.shape[1], outputs))
-        for row in self._row_list(layer):
-            current = self._currents(layer, row, voltage[:, row.group, row.rows])
-            y[:, row.group] += current / row.scale
+        for part in self._part_list(layer):
+            block = part.block
+            current = self._currents(layer, part, voltage[:, block.group, block.inputs])
+            y[:, block.group, block.outputs] += current / part.scale
         return y / unit
 
-    def _currents(self, layer: str, row: _Row, voltage: Floats) -> Floats:
+    def _currents(self, layer: str, part: _Part, voltage: Floats) -> Floats:
         """(N, C) amperes that the digital side sees."""
         hardware = self.program.chip.hardware
-        current: Floats = voltage @ row.conductance
+        current: Floats = voltage @ part.conductance
         if hardware.variation.read_noise:
-            deviation = hardware.variation.read_noise * np.sqrt(voltage**2 @ row.noise_power)
+            deviation = hardware.variation.read_noise * np.sqrt(voltage**2 @ part.noise_power)
             current = current + deviation * self._generator(layer).standard_normal(current.shape)
         if hardware.adc is not None:
-            self.clips[layer].add(current, row.full_scale)
-            current = quantise(current, row.full_scale, hardware.adc.bits)
+            self.clips[layer].add(current, part.full_scale)
+            current = quantise(current, part.full_scale, hardware.adc.bits)
         return current
 
     def _generator(self, layer: str) -> np.random.Generator:
@@ -128,10 +129,10 @@ class AnalogProducts:
                 self._matrices[name] = matrix.reshape(self.program.weights[name].shape)
         return self._matrices[layer]
 
-    def _row_list(self, layer: str) -> list[_Row]:
-        if layer not in self._rows:
-            self._rows[layer] = _rows(self.program, layer, self.readout)
-        return self._rows[layer]
+    def _part_list(self, layer: str) -> list[_Part]:
+        if layer not in self._parts:
+            self._parts[layer] = _parts(self.program, layer, self.readout)
+        return self._parts[layer]
 
 
 def product(x: Floats, matrix: Floats) -> Floats:
@@ -140,8 +141,8 @@ def product(x: Floats, matrix: Floats) -> Floats:
     return result.transpose(1, 0, 2)
 
 
-def adc_range(tile: ProgrammedTile) -> float:
-    """Amperes at which a tile's ADC clips.
+def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
+    """Amperes at which the ADC clips that reads a block of a tile.
 
     The design's range; or, where it names none, V max over columns of min(Σ|G|, CREST √ΣG²) with
     the realised differences G and the read voltage V: no more than any input can give, and a
@@ -150,28 +151,21 @@ def adc_range(tile: ProgrammedTile) -> float:
     hardware = tile.chip.hardware
     if hardware.adc is not None and hardware.adc.range is not None:
         return hardware.adc.range
-    difference = tile.difference("ideal")
+    difference = tile.difference("ideal")[number]
     worst = np.abs(difference).sum(axis=0)
     typical = CREST * np.sqrt((difference**2).sum(axis=0))
     largest = float(np.minimum(worst, typical).max())
     return hardware.read_voltage * largest if largest > 0 else 1.0
 
 
-def _rows(program: Program, layer: str, readout: Readout) -> list[_Row]:
-    grid: dict[tuple[int, int, int], list[ProgrammedTile]] = defaultdict(list)
-    for tile in program.tiles_of(layer):
-        grid[(tile.block.group, *tile.block.inputs)].append(tile)
-    rows = []
-    for (group, first, last), tiles in sorted(grid.items()):
-        tiles.sort(key=lambda tile: tile.block.outputs)
-        rows.append(
-            _Row(
-                group,
-                slice(first, last),
-                np.hstack([tile.difference(readout) for tile in tiles]),
-                np.hstack([tile.noise_power(readout) for tile in tiles]),
-                np.hstack([tile.scale for tile in tiles]),
-                np.hstack([np.full(len(tile.scale), adc_range(tile)) for tile in tiles]),
-            )
+def _parts(program: Program, layer: str, readout: Readout) -> list[_Part]:
+    return [
+        _Part(
+            part.block,
+            tile.difference(readout)[number],
+            tile.noise_power(readout)[number],
+            part.scale,
+            adc_range(tile, number),
         )
-    return rows
+        for tile, number, part in program.blocks_of(layer)
+    ]

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.compiler.program import Program, Readout, check_readout
+from xbar.compiler.program import Program, check_readout
+from xbar.compiler.tile import Readout
 from xbar.errors import SpecError
 from xbar.simulation.readout import AnalogProducts
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.compiler import reprogram
-from xbar.compiler.program import Program, Readout, check_readout
+from xbar.compiler.program import Program, check_readout
+from xbar.compiler.tile import Readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.accuracy import check_labels, correct, mean_interval, wilson_interval

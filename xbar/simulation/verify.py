@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.engines.registry import get_engine
-from xbar.compiler.program import Detail, Program, ProgrammedTile
+from xbar.compiler.program import Program
+from xbar.compiler.tile import Detail, ProgrammedTile
 from xbar.errors import SpecError
 from xbar.simulation.converters import quantise
 from xbar.simulation.readout import product
@@ -106,7 +107,7 @@ def verify(
         theirs = simulator.run(tile.netlist(simulator.dialect, voltage, detail))
         scale = float(np.abs(ours).max()) or 1.0
         error = float(np.abs(theirs - ours).max()) / scale
-        checks.append(TileCheck(tile.index, tile.block.layer, error, error <= tolerance))
+        checks.append(TileCheck(tile.index, ", ".join(tile.layers()), error, error <= tolerance))
         if progress is not None:
             progress(len(checks), len(chosen))
     return Verification(engine, tolerance, tuple(checks))
@@ -127,22 +128,29 @@ def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
     return found
 
 
-def tile_voltage(tile: ProgrammedTile, vector: Floats) -> Floats:
-    """(W,) volts that the DACs put on a tile for its layer's input vector (G, inputs)."""
-    hardware = tile.chip.hardware
+def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Floats:
+    """(W',) volts that the DACs put on a tile for its layer's input vector (G, inputs).
+
+    Args:
+        tile: the tile.
+        vector: of the layer of the block that is read.
+        number: which of the tile's blocks that is.
+    """
+    hardware, block = tile.chip.hardware, tile.blocks[number].block
     peak = float(np.abs(vector).max()) or 1.0
-    volts = vector[tile.block.group, tile.block.rows] * (hardware.read_voltage / peak)
+    volts = vector[block.group, block.inputs] * (hardware.read_voltage / peak)
     if hardware.dac is not None:
         volts = quantise(volts, hardware.read_voltage, hardware.dac.bits)
-    full: Floats = tile.voltage(volts[None])[0]
+    full: Floats = tile.voltage(volts[None], number)[0]
     return full
 
 
 def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int) -> Floats:
     if vectors is not None:
-        if tile.block.layer not in vectors:
-            raise SpecError(f"{tile.block.layer}: is not used by the network for these inputs")
-        return tile_voltage(tile, vectors[tile.block.layer])
+        layer = tile.blocks[0].block.layer
+        if layer not in vectors:
+            raise SpecError(f"{layer}: is not used by the network for these inputs")
+        return tile_voltage(tile, vectors[layer])
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
     volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])

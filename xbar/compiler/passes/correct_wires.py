@@ -17,14 +17,17 @@ from 60 % to 0.4 % where the resistors have 10 kohm.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.mapping import DifferentialPair, Floats, SignedBank
+from xbar.compiler.block import Indices
+from xbar.compiler.mapping import Floats, SignedBank
+from xbar.compiler.passes.choose_subsets import joined, joined_values
 from xbar.compiler.passes.set_scales import set_scales
-from xbar.compiler.program import ProgrammedTile
+from xbar.compiler.tile import ProgrammedTile, pack
 from xbar.subset.pair import solve_pair
 
 Choice = NDArray[np.bool_]
@@ -42,7 +45,7 @@ FLOOR = 0.02
 """Attenuations below this are not trusted: such a cell hardly reaches its amplifier."""
 
 
-def correct_wires(tile: ProgrammedTile, bank: SignedBank) -> ProgrammedTile:
+def correct_wires(tile: ProgrammedTile, banks: Sequence[SignedBank]) -> ProgrammedTile:
     """The tile with its subsets chosen for its wires; ``wire_errors`` tells each round's error.
 
     A tile whose wires change nothing, and one that no round improves, comes back as it is.
@@ -50,18 +53,19 @@ def correct_wires(tile: ProgrammedTile, bank: SignedBank) -> ProgrammedTile:
     before = wire_error(tile)
     if tile.crossbar().ideal or before == 0.0:
         return tile
+    bank = joined(banks)
     total = np.full(bank.offset.shape, np.median(np.abs(bank.element).sum(axis=-1)) / 2)
-    choice = _choose(bank, tile.target, total)
+    choice = _choose(bank, wanted_of(tile), total)
     attenuation = _attenuation(_with_choice(tile, choice))
-    scale = np.minimum(set_scales(bank, tile.weight / attenuation), tile.scale)
-    current = replace(tile, scale=scale)
-    wanted = current.target
-    aim = wanted / attenuation
+    current = _with_headroom(tile, banks, attenuation)
+    wanted = wanted_of(current)
+    loss = joined_values(attenuation)
+    aim = wanted / loss
     errors, best = [before], tile
     for number in range(1, ROUNDS + 1):
         fresh = _choose(bank, aim, total)
         if number > 2:
-            miss = np.abs(wanted - current.difference("nodal"))
+            miss = np.abs(wanted - effective_of(current))
             fresh = np.where((miss < np.median(miss))[..., None], choice, fresh)
         choice = fresh
         current = _with_choice(current, choice)
@@ -72,16 +76,37 @@ def correct_wires(tile: ProgrammedTile, bank: SignedBank) -> ProgrammedTile:
             break
         total = (np.abs(bank.element) * choice).sum(axis=-1)
         achieved = bank.offset + (bank.element * choice).sum(axis=-1)
-        aim = achieved + (wanted - current.difference("nodal")) / attenuation
+        aim = achieved + (wanted - effective_of(current)) / loss
     return replace(best, wire_errors=tuple(errors[: int(np.argmin(errors)) + 1]))
 
 
 def wire_error(tile: ProgrammedTile) -> float:
     """Root mean square of effective minus wanted differences, over that of the wanted ones."""
-    wanted = tile.target
+    wanted = wanted_of(tile)
     power = float((wanted**2).sum())
-    missed = float(((tile.difference("nodal") - wanted) ** 2).sum())
+    missed = float(((effective_of(tile) - wanted) ** 2).sum())
     return float(np.sqrt(missed / power)) if power > 0 else 0.0
+
+
+def wanted_of(tile: ProgrammedTile) -> Floats:
+    """(M,) siemens that the weights of all blocks should have."""
+    return joined_values([part.target for part in tile.blocks])
+
+
+def effective_of(tile: ProgrammedTile) -> Floats:
+    """(M,) siemens that they have, wires included."""
+    return joined_values(tile.difference("nodal"))
+
+
+def _with_headroom(
+    tile: ProgrammedTile, banks: Sequence[SignedBank], attenuation: Sequence[Floats]
+) -> ProgrammedTile:
+    """The tile with scales so low that attenuated targets stay within reach."""
+    parts = []
+    for part, bank, loss in zip(tile.blocks, banks, attenuation, strict=True):
+        scale = np.minimum(set_scales(bank, part.weight / loss), part.scale)
+        parts.append(replace(part, scale=scale))
+    return replace(tile, blocks=tuple(parts))
 
 
 def _choose(bank: SignedBank, target: Floats, total: Floats) -> Choice:
@@ -95,18 +120,31 @@ def _choose(bank: SignedBank, target: Floats, total: Floats) -> Choice:
 
 
 def _with_choice(tile: ProgrammedTile, choice: Choice) -> ProgrammedTile:
-    mask = np.zeros_like(tile.mask)
-    mask[tile.cells] = DifferentialPair().mask(choice)
-    return replace(tile, mask=mask)
+    """The tile with a choice (M, E) for the weights of all its blocks."""
+    mask = np.zeros((*tile.packed.shape[:2], choice.shape[-1] // 2), dtype=np.bool_)
+    done = 0
+    for part in tile.blocks:
+        r, c = part.block.shape
+        tile.mapping.switch(mask, part.block, choice[done : done + r * c].reshape(r, c, -1))
+        done += r * c
+    return replace(tile, packed=pack(mask))
 
 
-def _attenuation(tile: ProgrammedTile) -> Floats:
-    """(R, C): effective over programmed conductance, the weaker cell's, smoothed over the array."""
+def _attenuation(tile: ProgrammedTile) -> list[Floats]:
+    """By block, (R, C): effective over programmed conductance of the weaker cell, smoothed."""
     from scipy.ndimage import median_filter
 
-    pair = tile.gain()[tile.cells]
-    weaker = np.clip(np.minimum(pair[:, 0::2], pair[:, 1::2]), 0.0, 1.0)
-    trusted = weaker > FLOOR
-    typical = float(np.median(weaker[trusted])) if trusted.any() else 1.0
-    smooth: Floats = median_filter(np.where(trusted, weaker, typical), size=5)
-    return smooth
+    gain, result = tile.gain(), []
+    for part in tile.blocks:
+        rows = part.block.word_lines[:, None]
+        pair = [gain[rows, lines(part.block.columns)] for lines in _lines(tile)]
+        weaker = np.clip(np.minimum(*pair), 0.0, 1.0)
+        trusted = weaker > FLOOR
+        typical = float(np.median(weaker[trusted])) if trusted.any() else 1.0
+        smooth: Floats = median_filter(np.where(trusted, weaker, typical), size=5)
+        result.append(smooth)
+    return result
+
+
+def _lines(tile: ProgrammedTile) -> tuple[Callable[[Indices], Indices], ...]:
+    return tile.mapping.plus, tile.mapping.minus

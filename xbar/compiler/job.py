@@ -1,0 +1,145 @@
+"""The work on one tile, apart from all others: what goes in, what comes out.
+
+    measure the banks ─► set_scales ─► choose_subsets (─► correct_wires) ─► ProgrammedTile
+
+A job can go to another thread, process or machine; its result is what the program stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.block import Block
+from xbar.compiler.mapping import Floats, SignedBank, get_mapping
+from xbar.compiler.options import Options
+from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
+from xbar.compiler.passes.correct_wires import correct_wires
+from xbar.compiler.passes.set_scales import set_scales
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
+from xbar.hardware.chip import Chip
+
+
+@dataclass(frozen=True, eq=False)
+class TileJob:
+    """What there is to do on one tile.
+
+    Attributes:
+        index: which tile of the chip.
+        blocks: what lies on it.
+        weights: by block, (R, C) what is to be programmed.
+        chip: what it is programmed on.
+        options: how.
+        kept: by block, (R, C) which weights are switched in with all their resistors, where that
+            was decided already (a ticket of this chip); None to choose subsets.
+        units: by block, siemens per unit weight, where ``kept`` is given.
+    """
+
+    index: int
+    blocks: tuple[Block, ...]
+    weights: tuple[Floats, ...]
+    chip: Chip
+    options: Options
+    kept: tuple[NDArray[np.bool_], ...] | None = None
+    units: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TileResult:
+    """What a program stores of a tile; see ``ProgrammedTile``."""
+
+    index: int
+    blocks: tuple[Block, ...]
+    scales: tuple[Floats, ...]
+    packed: NDArray[np.uint8]
+    reached: tuple[Reached, ...]
+    wire_errors: tuple[float, ...]
+
+    @classmethod
+    def of(cls, tile: ProgrammedTile) -> TileResult:
+        """What is stored of a tile."""
+        return cls(
+            tile.index,
+            tuple(part.block for part in tile.blocks),
+            tuple(part.scale for part in tile.blocks),
+            tile.packed,
+            tile.reached,
+            tile.wire_errors,
+        )
+
+    def tile(
+        self, weights: Mapping[str, NDArray[np.float64]], chip: Chip, options: Options
+    ) -> ProgrammedTile:
+        """The tile, on its chip and with its part of the layers' matrices (G, outputs, inputs)."""
+        parts = tuple(
+            ProgrammedBlock(block, scale, block.of(weights[block.layer]))
+            for block, scale in zip(self.blocks, self.scales, strict=True)
+        )
+        mapping = get_mapping(options.mapping)
+        return ProgrammedTile(
+            self.index, parts, self.packed, chip, mapping, self.reached, self.wire_errors
+        )
+
+
+def run_job(job: TileJob) -> TileResult:
+    """Program one tile."""
+    return TileResult.of(program_tile(job))
+
+
+def program_tile(job: TileJob) -> ProgrammedTile:
+    """One tile with its weights on it."""
+    mapping, chip = get_mapping(job.options.mapping), job.chip
+    on, off, stuck = chip.on(job.index), chip.off(job.index), chip.stuck(job.index)
+    banks = [mapping.bank(on, off, stuck, block) for block in job.blocks]
+    if job.kept is not None:
+        scales = [np.full(b.shape[1], u) for b, u in zip(job.blocks, job.units, strict=True)]
+        choices = [
+            np.broadcast_to(kept[..., None], bank.element.shape)
+            for kept, bank in zip(job.kept, banks, strict=True)
+        ]
+    else:
+        scales = [set_scales(bank, w) for bank, w in zip(banks, job.weights, strict=True)]
+        choices = _choices(job, banks, scales)
+    mask = np.zeros(on.shape, dtype=np.bool_)
+    for block, choice in zip(job.blocks, choices, strict=True):
+        mapping.switch(mask, block, choice)
+    parts = tuple(map(ProgrammedBlock, job.blocks, scales, job.weights))
+    tile = ProgrammedTile(job.index, parts, pack(mask), chip, mapping)
+    if job.options.wire_aware and job.kept is None:
+        tile = correct_wires(tile, banks)
+    if tile.wire_errors:
+        return replace(tile, reached=_reached(tile, tile.mask, tile.residual()))
+    achieved = [
+        bank.offset + np.where(choice, bank.element, 0.0).sum(axis=-1) - part.target
+        for bank, choice, part in zip(banks, choices, parts, strict=True)
+    ]
+    return replace(tile, reached=_reached(tile, mask, achieved))
+
+
+def _choices(
+    job: TileJob, banks: Sequence[SignedBank], scales: Sequence[Floats]
+) -> list[NDArray[np.bool_]]:
+    target = joined_values([w * s for w, s in zip(job.weights, scales, strict=True)])
+    choice = choose_subsets(joined(banks), target)
+    ends = np.cumsum([np.prod(block.shape) for block in job.blocks])[:-1]
+    return [
+        part.reshape(*block.shape, -1)
+        for part, block in zip(np.split(choice, ends), job.blocks, strict=True)
+    ]
+
+
+def _reached(
+    tile: ProgrammedTile, mask: NDArray[np.bool_], residuals: Sequence[Floats]
+) -> tuple[Reached, ...]:
+    return tuple(
+        Reached(
+            float(np.abs(residual).max()),
+            float((residual**2).sum()),
+            float(np.abs(part.target).max()),
+            int(tile.mapping.choice(mask, part.block).sum()),
+        )
+        for part, residual in zip(tile.blocks, residuals, strict=True)
+    )

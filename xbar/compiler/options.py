@@ -1,0 +1,20 @@
+"""What a user may choose about a compilation; it is kept with the program."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from xbar.hardware.base import Spec
+
+
+class Options(Spec):
+    """How a network is programmed.
+
+    Attributes:
+        mapping: how signed weights become conductances: "pair", two cells a weight.
+        wire_aware: choose the subsets so that the weights are right with the tile's wires, not
+            without them; takes some exact solutions of each tile and banks of at most 16.
+    """
+
+    mapping: Literal["pair"] = "pair"
+    wire_aware: bool = False

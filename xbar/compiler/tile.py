@@ -1,0 +1,252 @@
+"""A programmed tile: which of its resistors are switched in, and what that realises.
+
+Shapes: W x B cells of a tile, K resistors a cell; W' word lines and B' bit lines of its array (see
+``layout.py``; the same as W and B where a cell's resistors lie at one crossing); R inputs and C
+outputs of a block.
+Units: siemens, and siemens per unit weight for scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.switches import SwitchedBank
+from xbar.compiler.block import Block, Floats
+from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
+from xbar.compiler.mapping import DifferentialPair
+from xbar.errors import SpecError
+from xbar.hardware.bank import Layout
+from xbar.hardware.chip import Chip
+
+Readout: TypeAlias = Literal["ideal", "nodal"]
+Detail: TypeAlias = Literal["cell", "resistor", "bank"]
+Masks: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedBlock:
+    """A block's weights and how they are scaled.
+
+    Attributes:
+        block: which weights, and where they lie.
+        scale: (C,) siemens that stand for a weight of one, by column.
+        weight: (R, C) what was to be programmed.
+    """
+
+    block: Block
+    scale: Floats
+    weight: Floats
+
+    @property
+    def target(self) -> Floats:
+        """(R, C) siemens that each weight's signed conductance should have."""
+        return self.weight * self.scale
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How well the weights of one block were reached; wires count where programmed for them.
+
+    Attributes:
+        worst: siemens, largest |achieved - target|.
+        power: siemens², sum of the squares of the same.
+        largest: siemens, largest |target|.
+        switches: how many are closed.
+    """
+
+    worst: float
+    power: float
+    largest: float
+    switches: int
+
+
+def pack(mask: Masks) -> NDArray[np.uint8]:
+    """Switches (W, B, K) as bits (W, B, ceil(K / 8)), first resistor first."""
+    return np.packbits(mask, axis=-1, bitorder="little")
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedTile:
+    """One array with blocks of layers' weights on it.
+
+    Attributes:
+        index: which tile of the chip.
+        blocks: what lies on it.
+        packed: (W, B, ceil(K / 8)) switches that are closed, as bits, first resistor first.
+        chip: what it is programmed on.
+        mapping: which cells a signed weight has.
+        reached: one entry a block.
+        wire_errors: where it was programmed for its wires: the relative error of the effective
+            weights before, and after each round up to the best one. Empty where wires were
+            ignored.
+    """
+
+    index: int
+    blocks: tuple[ProgrammedBlock, ...]
+    packed: NDArray[np.uint8]
+    chip: Chip
+    mapping: DifferentialPair
+    reached: tuple[Reached, ...] = ()
+    wire_errors: tuple[float, ...] = ()
+
+    @property
+    def mask(self) -> Masks:
+        """(W, B, K) switches that are closed."""
+        count = self.chip.hardware.bank.resistors
+        bits = np.unpackbits(self.packed, axis=-1, count=count, bitorder="little")
+        return bits.view(np.bool_)
+
+    @property
+    def branch(self) -> Floats:
+        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
+        return self.chip.branch(self.index, self.mask)
+
+    @cached_property
+    def conductance(self) -> Floats:
+        """(W, B) siemens of each cell."""
+        total: Floats = self.branch.sum(axis=-1)
+        return total
+
+    def crossbar(self) -> Crossbar:
+        """The array with its wires, drivers and sense amplifiers."""
+        return self._crossbar
+
+    @cached_property
+    def _crossbar(self) -> Crossbar:
+        tile = self.chip.hardware.tile
+        return Crossbar(
+            to_array(self.branch, self._layout),
+            word_wire=tile.word_wire,
+            bit_wire=tile.bit_wire,
+            source=tile.source,
+            load=tile.load,
+            drive=tile.drive,
+            sense=tile.sense,
+        )
+
+    @property
+    def _layout(self) -> Layout:
+        return self.chip.hardware.bank.layout
+
+    def cells(self, readout: Readout) -> Floats:
+        """(W, B) siemens: current of each cell's bit line per volt on its word line alone.
+
+        With the "nodal" read-out these are the effective conductances, wires included.
+        """
+        return self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
+
+    def difference(self, readout: Readout) -> list[Floats]:
+        """By block, (R, C) siemens: differential current of each column per volt on each row."""
+        cell = self.cells(readout)
+        return [self.mapping.difference(cell, part.block) for part in self.blocks]
+
+    def residual(self) -> list[Floats]:
+        """By block, (R, C) siemens achieved minus target.
+
+        Wires count where the tile was programmed for them.
+        """
+        achieved = self.difference("nodal" if self.wire_errors else "ideal")
+        return [a - part.target for a, part in zip(achieved, self.blocks, strict=True)]
+
+    def gain(self) -> Floats:
+        """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
+        effective, own = self.cells("nodal"), self.conductance
+        return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
+
+    def noise_power(self, readout: Readout) -> list[Floats]:
+        """By block, (R, C) siemens²: sum of the squares of the resistors' conductances.
+
+        Multiplied by the read noise's variance and the voltages' squares it gives a column's
+        current variance. For the "nodal" read-out each resistor's share is attenuated as its
+        current is (first order in the noise).
+        """
+        branch = self.branch
+        power = to_array(branch**2, self._layout)
+        if readout == "nodal":
+            crossing = to_array(branch, self._layout)
+            gain = np.divide(
+                self._crossbar.transfer.T,
+                crossing,
+                out=np.zeros_like(crossing),
+                where=crossing > 0,
+            )
+            power = power * gain**2
+        cell = self._to_cells(power)
+        return [self.mapping.total(cell, part.block) for part in self.blocks]
+
+    def _to_cells(self, array: Floats) -> Floats:
+        return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
+
+    def voltage(self, inputs: Floats, number: int = 0) -> Floats:
+        """(N, W') volts on the word lines, for volts (N, R) on a block's rows; others at 0 V."""
+        full = np.zeros((len(inputs), self.chip.hardware.cells[0]))
+        full[:, self.blocks[number].block.word_lines] = inputs
+        return self.lines(full)
+
+    def lines(self, voltage: Floats) -> Floats:
+        """(N, W') volts on the word lines, for volts (N, W) on the rows of cells."""
+        return to_lines(voltage, self._layout, self.chip.hardware.bank.resistors)
+
+    def columns(self, current: Floats) -> Floats:
+        """(N, B) amperes of the columns of cells, for amperes (N, B') of the bit lines."""
+        return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
+
+    def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
+        """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell."""
+        column, sign = self.mapping.column_of(bit_line)
+        for part in self.blocks:
+            block = part.block
+            rows = np.flatnonzero(block.word_lines == word_line)
+            outputs = np.flatnonzero(block.columns == column)
+            if len(rows) and len(outputs):
+                output, row = int(block.outputs[outputs[0]]), int(block.inputs[rows[0]])
+                return block.layer, block.group, output, row, sign
+        return None
+
+    def layers(self) -> Iterator[str]:
+        """The layers that it holds weights of, each once."""
+        yield from dict.fromkeys(part.block.layer for part in self.blocks)
+
+    def netlist(
+        self,
+        dialect: str = "ngspice",
+        voltage: ArrayLike | None = None,
+        detail: Detail = "cell",
+    ) -> Netlist:
+        """The tile as a SPICE deck.
+
+        Args:
+            dialect: whose input it is.
+            voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
+            detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
+                subcircuit with its switches. Where a cell's resistors lie on lines of their own
+                the deck is the physical array, with a sense amplifier on each bit line.
+        """
+        if detail not in get_args(Detail):
+            raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
+        return crossbar_netlist(
+            self._crossbar,
+            None if voltage is None else np.asarray(voltage, dtype=np.float64),
+            dialect=dialect,
+            title=f"{' '.join(self.layers())} tile {self.index}",
+            branch=self._cells(detail),
+        )
+
+    def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
+        """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
+        if detail == "bank":
+            on, off = self.chip.on(self.index), self.chip.off(self.index)
+            closed = self.chip.closed(self.index, self.mask)
+            return SwitchedBank(self._crossings(on), self._crossings(off), self._crossings(closed))
+        return self._crossings(self.branch) if detail == "resistor" else None
+
+    def _crossings(self, resistor: NDArray[Any]) -> NDArray[Any]:
+        return resistor if self._layout == "cell" else to_array(resistor, self._layout)[..., None]
