@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from xbar.hardware import draw
+from xbar.hardware import draw, draw_kernel
 
 
 def test_the_normal_quantile_agrees_with_scipy_over_the_whole_range():
@@ -29,8 +29,21 @@ def test_uniform_numbers_pass_a_kolmogorov_smirnov_test_and_stay_inside():
 
 def test_the_extremes_of_the_generator_stay_inside_the_open_interval():
     raw = np.array([0, 2**64 - 1], dtype=np.uint64)
-    u = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    u = draw.from_bits(raw)
     assert 0 < u[0] < u[1] < 1
+
+
+def test_the_compiled_formulas_give_the_bits_of_the_plain_ones():
+    raw = np.random.Philox(3).random_raw(200_000)
+    plain = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+    np.testing.assert_array_equal(draw.from_bits(raw), plain)
+    u = np.concatenate([plain, 2.0 ** -np.arange(1.0, 54), 1 - 2.0 ** -np.arange(2.0, 54)])
+    normal, factor = np.empty_like(u), np.empty_like(u)
+    draw_kernel.normal(u, normal)
+    np.testing.assert_array_equal(normal, draw.normal(u))
+    for sigma in (1e-3, 0.3, 40.0):
+        draw_kernel.exp_scaled(normal, sigma, factor)
+        np.testing.assert_array_equal(factor, draw.exp(sigma * draw.normal(u)))
 
 
 def test_streams_tiles_and_seeds_are_unrelated():

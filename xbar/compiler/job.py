@@ -92,7 +92,7 @@ def run_job(job: TileJob) -> TileResult:
 def program_tile(job: TileJob) -> ProgrammedTile:
     """One tile with its weights on it."""
     mapping, chip = get_mapping(job.options.mapping), job.chip
-    on, off, stuck = chip.on(job.index), chip.off(job.index), chip.stuck(job.index)
+    on, off, stuck = chip.resistors(job.index)
     banks = [mapping.bank(on, off, stuck, block) for block in job.blocks]
     if job.kept is not None:
         scales = [np.full(b.shape[1], u) for b, u in zip(job.blocks, job.units, strict=True)]

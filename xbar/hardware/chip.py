@@ -103,6 +103,13 @@ class Chip:
             return _one(self.measurement.off, tile)
         return self.on(tile) / self.hardware.bank.on_off_ratio
 
+    def resistors(self, tile: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
+        """``on``, ``off`` and ``stuck`` of a tile, drawn once."""
+        on = self.on(tile)
+        if self.measurement is not None:
+            return on, self.off(tile), self.stuck(tile)
+        return on, on / self.hardware.bank.on_off_ratio, self.stuck(tile)
+
     def stuck(self, tile: int) -> NDArray[np.int8]:
         """(W, B, K): -1 where a resistor never switches in, +1 where never out, else 0."""
         self._check(tile)
@@ -120,15 +127,18 @@ class Chip:
 
     def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
         """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
-        return np.where(self.closed(tile, mask), self.on(tile), self.off(tile))
+        self._check_mask(mask)
+        on, off, stuck = self.resistors(tile)
+        return np.where(_closed(mask, stuck), on, off)
 
     def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(W, B, K) which resistors are in fact switched in under a switch mask (W, B, K)."""
+        self._check_mask(mask)
+        return _closed(mask, self.stuck(tile))
+
+    def _check_mask(self, mask: NDArray[np.bool_]) -> None:
         if mask.shape != self._shape:
             raise SpecError(f"a tile's mask must have shape {self._shape}, not {mask.shape}")
-        stuck = self.stuck(tile)
-        closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
-        return closed
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -143,6 +153,11 @@ class Chip:
             )
 
 
+def _closed(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool_]:
+    closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
+    return closed
+
+
 def _one(conductance: Floats, tile: int) -> Floats:
     one: Floats = conductance[tile]
     return one
@@ -152,11 +167,17 @@ def spread(bank: Bank, u: Floats) -> Floats:
     """Fabricated conductances (..., K) in siemens for uniform numbers u (..., K) in (0, 1)."""
     nominal = bank.nominal_conductance
     if bank.spread == "none" or bank.sigma == 0:
-        factor = np.ones_like(u)
-    elif bank.spread == "uniform":
-        factor = 1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0)
-    elif bank.spread == "normal":
-        factor = np.maximum(1.0 + bank.sigma * draw.normal(u), NORMAL_FLOOR)
+        return np.broadcast_to(nominal, u.shape).copy()
+    if bank.spread == "uniform":
+        return nominal * (1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0))
+    from xbar.hardware import draw_kernel
+
+    normal = np.empty(u.size)
+    draw_kernel.normal(np.ascontiguousarray(u).reshape(-1), normal)
+    if bank.spread == "normal":
+        factor = np.maximum(1.0 + bank.sigma * normal, NORMAL_FLOOR)
     else:
-        factor = draw.exp(bank.sigma * draw.normal(u))
-    return nominal * factor
+        factor = np.empty(u.size)
+        draw_kernel.exp_scaled(normal, bank.sigma, factor)
+    result: Floats = nominal * factor.reshape(u.shape)
+    return result

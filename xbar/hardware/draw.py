@@ -17,7 +17,7 @@ LN2_HIGH = 6.93147180369123816490e-01  # its low 32 bits are zero, so k * LN2_HI
 LN2_LOW = 1.90821492927058770002e-10
 
 # Wichura, Algorithm AS 241 (Applied Statistics 37, 1988), PPND16: relative error about 1e-16.
-_CENTRE = (
+CENTRE = (
     (2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4,
      4.5921953931549871457e4, 1.3731693765509461125e4, 1.9715909503065514427e3,
      1.3314166789178437745e2, 3.3871328727963666080e0),
@@ -25,7 +25,7 @@ _CENTRE = (
      2.1213794301586595867e4, 5.3941960214247511077e3, 6.8718700749205790830e2,
      4.2313330701600911252e1, 1.0),
 )  # fmt: skip
-_MIDDLE = (
+MIDDLE = (
     (7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1,
      1.27045825245236838258e0, 3.64784832476320460504e0, 5.76949722146069140550e0,
      4.63033784615654529590e0, 1.42343711074968357734e0),
@@ -33,7 +33,7 @@ _MIDDLE = (
      1.48103976427480074590e-1, 6.89767334985100004550e-1, 1.67638483018380384940e0,
      2.05319162663775882187e0, 1.0),
 )  # fmt: skip
-_TAIL = (
+TAIL = (
     (2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3,
      2.65321895265761230930e-2, 2.96560571828504891230e-1, 1.78482653991729133580e0,
      5.46378491116411436990e0, 6.65790464350110377720e0),
@@ -47,10 +47,16 @@ def uniform(seed: int, stream: int, tile: int, shape: tuple[int, ...]) -> Floats
     """Numbers of U(0, 1), never 0 nor 1, of the given shape: a function of the arguments alone."""
     key = np.array([seed, stream], dtype=np.uint64)
     bits = np.random.Philox(key=key, counter=np.array([0, tile, 0, 0], dtype=np.uint64))
-    raw = bits.random_raw(int(np.prod(shape)))
-    number: Floats = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-    shaped: Floats = number.reshape(shape)
-    return shaped
+    return from_bits(bits.random_raw(int(np.prod(shape)))).reshape(shape)
+
+
+def from_bits(raw: NDArray[np.uint64]) -> Floats:
+    """Numbers of U(0, 1) from 64 random bits each: the middles of 2^52 equal parts."""
+    from xbar.hardware import draw_kernel
+
+    number = np.empty(len(raw))
+    draw_kernel.uniform(raw, number)
+    return number
 
 
 def normal(u: Floats) -> Floats:
@@ -63,11 +69,11 @@ def normal(u: Floats) -> Floats:
     result = np.empty_like(q)
     centre = np.abs(q) <= 0.425
     near = q[centre]
-    result[centre] = near * _ratio(_CENTRE, 0.180625 - near * near)
+    result[centre] = near * _ratio(CENTRE, 0.180625 - near * near)
     far = q[~centre]
     tail = np.where(far < 0, u[~centre], 0.5 - far)
     r = np.sqrt(-log(tail))
-    magnitude = np.where(r <= 5.0, _ratio(_MIDDLE, r - 1.6), _ratio(_TAIL, r - 5.0))
+    magnitude = np.where(r <= 5.0, _ratio(MIDDLE, r - 1.6), _ratio(TAIL, r - 5.0))
     result[~centre] = np.where(far < 0, -magnitude, magnitude)
     return result
 
