@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.network import ResistorNetwork as ResistorNetwork
     from xbar.compiler.compiler import compile as compile
+    from xbar.compiler.options import Options as Options
     from xbar.compiler.program import Program as Program
     from xbar.errors import CircuitError as CircuitError
     from xbar.errors import EngineError as EngineError
@@ -50,6 +51,7 @@ _HOME = {
     "FileError": "xbar.errors",
     "Hardware": "xbar.hardware.spec",
     "ModelError": "xbar.errors",
+    "Options": "xbar.compiler.options",
     "Program": "xbar.compiler.program",
     "ResistorNetwork": "xbar.circuit.network",
     "Solution": "xbar.circuit.crossbar",

@@ -60,23 +60,37 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
             part.unlink(missing_ok=True)
 
 
+def refuse_directory(path: Path, marker: str, *, force: bool) -> None:
+    """An existing folder is in the way unless it may be replaced and is of the right kind.
+
+    Raises:
+        FileError: it exists and ``force`` is not set, or has no ``marker``.
+    """
+    refuse_existing(path, force=force)
+    if os.path.lexists(path) and not (path / marker).is_file():
+        raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+
+
 @contextmanager
-def new_directory(path: Path, marker: str, *, force: bool = False) -> Iterator[Path]:
+def new_directory(
+    path: Path, marker: str, *, force: bool = False, within: Path | None = None
+) -> Iterator[Path]:
     """A fresh folder that takes its place when the block ends, and vanishes if it fails.
 
     Args:
         path: its place.
         marker: a file that the folder will hold; an existing folder without it is never replaced.
         force: replace an existing folder.
+        within: a folder of the same file system in which it is made; beside its place where
+            nothing is said.
 
     Raises:
         FileError: the path is in the way, or can't be written.
     """
-    refuse_existing(path, force=force)
-    if os.path.lexists(path) and not (path / marker).is_file():
-        raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+    refuse_directory(path, marker, force=force)
+    beside = within or path.absolute().parent
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=beside))
     except OSError as error:
         raise FileError(f"{path}: can't be written ({error.strerror})") from error
     try:

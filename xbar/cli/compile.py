@@ -39,6 +39,12 @@ def run(
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="threads; as many as there are CPUs by default")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="a Dask cluster that does the work, such as tcp://host:8786")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="replace the program if it exists")
     ] = False,
@@ -66,9 +72,18 @@ def run(
         activation=activation,
         trust_pickle=trust_pickle,
     ).select(only or (), skip or ())
+    options = xbar.Options(wire_aware=wire_aware)
     with progress("tiles") as report:
-        program = xbar.compile(graph, chip, wire_aware=wire_aware, progress=report)
-    program.save(output, force=force)
+        program = xbar.compile(
+            graph,
+            chip,
+            options=options,
+            output=output,
+            force=force,
+            workers=workers,
+            scheduler=scheduler,
+            progress=report,
+        )
     metrics = layer_metrics(program)
     content = {
         "program": str(output),

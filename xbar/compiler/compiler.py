@@ -6,9 +6,11 @@ once per tile       ``job.py``: measure the banks ─► set_scales ─► choos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,11 +21,14 @@ from xbar.compiler.checks import (
     check_matrices,
     check_wire_aware,
 )
-from xbar.compiler.job import TileJob, run_job
+from xbar.compiler.crew import Crew, run_jobs
+from xbar.compiler.job import Jobs, Kept, TileResult
+from xbar.compiler.journal import Journal
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import Placement, place
 from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
@@ -33,23 +38,56 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with how much is done and how much there is."""
 
 
+@runtime_checkable
+class Ticket(Protocol):
+    """A pruned network that says itself which weights are switched in (``xbar.pruning``)."""
+
+    def graph(self) -> Graph:
+        """The network, its pruned weights zero or what a pruned cell leaves."""
+        ...
+
+    def switches(self) -> Mapping[str, NDArray[np.bool_]] | None:
+        """By layer, (G, outputs, inputs) which weights have all their resistors switched in.
+
+        None where subsets are to be chosen for the weights.
+        """
+        ...
+
+    def units(self) -> Mapping[str, float]:
+        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks."""
+        ...
+
+
 def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
-    source: Graph | Mapping[str, ArrayLike],
+    source: Graph | Ticket | Mapping[str, ArrayLike],
     chip: Chip | Hardware,
     *,
     seed: int | None = None,
     wire_aware: bool = False,
+    options: Options | None = None,
+    output: str | Path | None = None,
+    force: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Progress | None = None,
 ) -> Program:
     """Program a network onto a chip.
 
     Args:
-        source: the network (``xbar.read_model``), or matrices (outputs, inputs) by layer name.
+        source: the network (``xbar.read_model``), a ticket (``xbar.pruning``), or matrices
+            (outputs, inputs) by layer name.
         chip: the chip; or a design, of which one chip is sampled with ``seed``.
         seed: for a design only; 0 where nothing is said.
-        wire_aware: choose the subsets so that the weights are right with the tile's wires, not
-            without them; takes some exact solutions of each tile and banks of at most 16.
-        progress: called after each tile with tiles done and tiles in all.
+        wire_aware: the same as in ``options``.
+        options: how it is programmed.
+        output: write the program there while it is made, as ``Program.save`` does. A run that was
+            stopped, however, goes on where it was when it is started again with the same
+            arguments, and ends with the same bytes.
+        force: replace ``output`` if it exists, and what an unfinished run of another job left.
+        workers: threads; as many as there are CPUs where nothing is said.
+        scheduler: address of a Dask cluster that does the work instead, such as
+            "tcp://127.0.0.1:8786".
+        progress: called with tiles done and tiles in all.
 
     Returns:
         The program: which resistors of which tile are switched in, and what that realises.
@@ -57,6 +95,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     Raises:
         SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small, or
             a seed is given beside a chip, which has its own.
+        FileError: ``output`` is in the way or can't be written, or another run writes it.
+        ToolError: a scheduler is given and Dask is not installed.
 
     >>> from xbar.hardware.tile import Tile
     >>> hardware = Hardware(tile=Tile(word_lines=4, bit_lines=4))
@@ -69,25 +109,52 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         chip = Chip.sample(chip, 0 if seed is None else seed)
     elif seed is not None:
         raise SpecError("seed must be left out where a chip is given: the chip has its own")
-    matrices, graph = _matrices(source)
-    options = Options(wire_aware=wire_aware)
-    mapping = get_mapping(options.mapping)
-    check_hardware(chip.hardware, mapping)
+    options = options or Options()
     if wire_aware:
-        check_wire_aware(chip.hardware)
-    placement = place(matrices, chip.hardware, mapping)
-    return _program(Program(chip, graph, matrices, (), options), placement, progress)
+        options = options.model_copy(update={"wire_aware": True})
+    crew = Crew(workers, scheduler)
+    empty, placement, kept = _plan(source, chip, options)
+    jobs = Jobs(empty, placement, kept)
+    if output is None:
+        return _assembled(empty, jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
+    with Journal.open(Path(output), jobs, force=force) as journal:
+        finished = journal.results()
+        todo = [index for index in range(len(jobs)) if index not in finished]
+        results = chain(finished.values(), map(journal.add, run_jobs(jobs, todo, crew)))
+        program = _assembled(empty, jobs, results, progress)
+        journal.save(program, force=force)
+    return program
 
 
 def reprogram(program: Program, chip: Chip, progress: Progress | None = None) -> Program:
     """The same network on another chip of the same design, every subset chosen anew."""
     placement = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
     empty = Program(chip, program.graph, program.weights, (), program.options)
-    return _program(empty, placement, progress)
+    jobs = Jobs(empty, placement, None)
+    return _assembled(empty, jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
+
+
+def _plan(
+    source: Graph | Ticket | Mapping[str, ArrayLike], chip: Chip, options: Options
+) -> tuple[Program, Placement, Kept | None]:
+    """The program without its tiles, what lies where, and what was decided already."""
+    kept = None
+    if isinstance(source, Ticket) and not isinstance(source, Graph):
+        switches = source.switches()
+        kept = None if switches is None else Kept(switches, source.units())
+        source = source.graph()
+    matrices, graph = _matrices(source)
+    mapping = get_mapping(options.mapping)
+    check_hardware(chip.hardware, mapping)
+    if options.wire_aware:
+        check_wire_aware(chip.hardware)
+    placement = place(matrices, chip.hardware, mapping)
+    check_chip_size(chip, len(placement))
+    return Program(chip, graph, matrices, (), options), placement, kept
 
 
 def _matrices(
-    source: Graph | Mapping[str, ArrayLike],
+    source: Any,
 ) -> tuple[dict[str, NDArray[np.float64]], Graph | None]:
     if isinstance(source, Graph):
         return check_matrices({layer.name: layer.matrix for layer in source.layers}), source
@@ -99,18 +166,13 @@ def _matrices(
     )
 
 
-def _program(empty: Program, placement: Placement, progress: Progress | None) -> Program:
-    check_chip_size(empty.chip, len(placement))
-    tiles = []
-    for job in _jobs(empty, placement):
-        result = run_job(job)
-        tiles.append(result.tile(empty.weights, empty.chip, empty.options))
+def _assembled(
+    empty: Program, jobs: Jobs, results: Iterable[TileResult], progress: Progress | None
+) -> Program:
+    """The program with the tiles of all results, whatever their order."""
+    tiles: dict[int, ProgrammedTile] = {}
+    for result in results:
+        tiles[result.index] = result.tile(empty.weights, empty.chip, empty.options)
         if progress is not None:
-            progress(len(tiles), len(placement))
-    return replace(empty, tiles=tuple(tiles))
-
-
-def _jobs(empty: Program, placement: Placement) -> Iterator[TileJob]:
-    for index, blocks in enumerate(placement):
-        weights = tuple(block.of(empty.weights[block.layer]) for block in blocks)
-        yield TileJob(index, blocks, weights, empty.chip, empty.options)
+            progress(len(tiles), len(jobs))
+    return replace(empty, tiles=tuple(tiles[index] for index in sorted(tiles)))

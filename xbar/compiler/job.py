@@ -19,6 +19,8 @@ from xbar.compiler.options import Options
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.correct_wires import correct_wires
 from xbar.compiler.passes.set_scales import set_scales
+from xbar.compiler.placement import Placement
+from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
 from xbar.hardware.chip import Chip
 
@@ -45,6 +47,48 @@ class TileJob:
     options: Options
     kept: tuple[NDArray[np.bool_], ...] | None = None
     units: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """Which weights are switched in, decided before the compilation.
+
+    Attributes:
+        switches: by layer, (G, outputs, inputs).
+        units: by layer, siemens that stand for a weight of one.
+    """
+
+    switches: Mapping[str, NDArray[np.bool_]]
+    units: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs:
+    """The jobs of all tiles, each made when it is asked for.
+
+    Attributes:
+        program: network, chip and options; its tiles are what the jobs make.
+        placement: the blocks of each tile.
+        kept: what was decided already; None to choose subsets.
+    """
+
+    program: Program
+    placement: Placement
+    kept: Kept | None
+
+    def __len__(self) -> int:
+        return len(self.placement)
+
+    def __getitem__(self, index: int) -> TileJob:
+        program, blocks = self.program, self.placement[index]
+        weights = tuple(block.of(program.weights[block.layer]) for block in blocks)
+        job = TileJob(index, blocks, weights, program.chip, program.options)
+        if self.kept is None:
+            return job
+        kept = self.kept
+        switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
+        units = tuple(float(kept.units[block.layer]) for block in blocks)
+        return replace(job, kept=switches, units=units)
 
 
 @dataclass(frozen=True, eq=False)

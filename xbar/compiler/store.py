@@ -43,9 +43,9 @@ MANIFEST = "manifest.json"
 CHUNK_CELLS = 2**20
 
 
-def save_program(program: Program, path: Path, *, force: bool) -> None:
-    """See ``Program.save``."""
-    with new_directory(path, MANIFEST, force=force) as folder:
+def save_program(program: Program, path: Path, *, force: bool, within: Path | None = None) -> None:
+    """See ``Program.save``; ``within`` is a folder in which it is made."""
+    with new_directory(path, MANIFEST, force=force, within=within) as folder:
         import zarr
 
         root = zarr.open_group(store=folder, mode="w", zarr_format=3)

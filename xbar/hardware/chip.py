@@ -169,7 +169,8 @@ def spread(bank: Bank, u: Floats) -> Floats:
     if bank.spread == "none" or bank.sigma == 0:
         return np.broadcast_to(nominal, u.shape).copy()
     if bank.spread == "uniform":
-        return nominal * (1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0))
+        even: Floats = nominal * (1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0))
+        return even
     from xbar.hardware import draw_kernel
 
     normal = np.empty(u.size)

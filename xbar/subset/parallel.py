@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,14 +14,27 @@ from numpy.typing import NDArray
 
 _Part = TypeVar("_Part")
 _Array = TypeVar("_Array", bound=NDArray[Any])
+_alone: ContextVar[bool] = ContextVar("one_thread", default=False)
 _LINE = 8  # int64 words of a cache line
 
 
 def cpus() -> int:
-    """How many CPUs this process may use."""
+    """How many threads a batch may use: as many as this process has CPUs, see `one_thread`."""
+    if _alone.get():
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Batches of this thread use no others until the block ends."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
 
 
 def in_threads(work: Callable[[_Part], None], parts: Sequence[_Part], threads: int) -> None:

@@ -1,0 +1,131 @@
+"""Who does the jobs: threads of this process, or a Dask cluster.
+
+Tiles are independent and their random numbers are a function of chip and tile, so a job that is
+done twice, elsewhere or later gives the same result to the last bit. A worker that dies loses
+nothing: the cluster does its jobs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xbar.circuit.solvers.threads import one_blas_thread
+from xbar.compiler.job import Jobs, TileJob, TileResult, run_job
+from xbar.errors import SpecError, ToolError
+from xbar.hardware.chip import Chip
+from xbar.subset.parallel import cpus, one_thread
+
+AHEAD = 3
+"""Jobs or batches that wait for each worker, so that none idles and memory stays bounded."""
+
+BATCH_CELLS = 2**20
+"""Cells of a batch that a cluster's worker takes at a time: seconds of work."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who does the jobs.
+
+    Attributes:
+        workers: threads; None for as many as there are CPUs.
+        scheduler: address of a Dask scheduler; None for threads of this process.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise SpecError(f"workers must be at least 1, not {self.workers}")
+        if self.workers is not None and self.scheduler is not None:
+            raise SpecError("workers must be left out where a scheduler is given: it has its own")
+
+
+def run_jobs(jobs: Jobs, todo: Sequence[int], crew: Crew) -> Iterator[TileResult]:
+    """The results of some jobs, in the order in which they are done.
+
+    Raises:
+        ToolError: a scheduler is given, and Dask is not installed or the scheduler not reached.
+    """
+    if crew.scheduler is not None:
+        yield from _on_cluster(jobs, todo, crew.scheduler)
+        return
+    workers = crew.workers or cpus()
+    with one_blas_thread():
+        if workers > 1 and len(todo) >= workers:
+            yield from _in_threads(jobs, todo, workers)
+        elif workers > 1:
+            yield from (run_job(jobs[index]) for index in todo)
+        else:
+            yield from (_alone(jobs[index]) for index in todo)
+
+
+def _alone(job: TileJob) -> TileResult:
+    with one_thread():
+        return run_job(job)
+
+
+def _in_threads(jobs: Jobs, todo: Sequence[int], workers: int) -> Iterator[TileResult]:
+    remaining, pending = iter(todo), set[Future[TileResult]]()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        while True:
+            for index in remaining:
+                pending.add(pool.submit(_alone, jobs[index]))
+                if len(pending) >= AHEAD * workers:
+                    break
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_batch(chip: Chip, jobs: Sequence[TileJob]) -> list[TileResult]:
+    """Jobs on a cluster's worker; they travel without their chip, which may be large."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")  # for good: another batch may run beside this one
+    return [_alone(replace(job, chip=chip)) for job in jobs]
+
+
+def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[TileResult]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise ToolError(
+            "a scheduler needs Dask, which is not installed: pip install 'xbar[dask]'"
+        ) from error
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ToolError(f"no Dask scheduler answers at {scheduler} ({error})") from error
+    with client:
+        chip = client.scatter(jobs.program.chip, broadcast=False)
+        batches = _batches(jobs, todo)
+        running = as_completed()
+        ahead = AHEAD * max(1, len(client.scheduler_info()["workers"]))
+
+        def submit_next() -> None:
+            batch = next(batches, None)
+            if batch is not None:
+                running.add(client.submit(run_batch, chip, batch, pure=False))
+
+        for _ in range(ahead):
+            submit_next()
+        for future in running:
+            submit_next()
+            yield from future.result()
+
+
+def _batches(jobs: Jobs, todo: Sequence[int]) -> Iterator[list[TileJob]]:
+    hardware = jobs.program.chip.hardware
+    size = max(1, BATCH_CELLS // (hardware.cells[0] * hardware.cells[1]))
+    bare: Any = Chip(hardware, None)
+    for start in range(0, len(todo), size):
+        yield [replace(jobs[index], chip=bare) for index in todo[start : start + size]]
