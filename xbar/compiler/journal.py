@@ -190,7 +190,7 @@ def _pack(results: list[TileResult]) -> bytes:
 
 
 def _unpack(file: Path) -> list[TileResult]:
-    with np.load(file, allow_pickle=False) as content:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
         said = json.loads(content["said"].tobytes())
         packed, scale = content["packed"], content["scale"]
     results, used = [], 0
