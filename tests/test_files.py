@@ -1,15 +1,18 @@
 """A write is whole or absent: whatever stands at the path is the old file or the new one."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import zipfile
 
+import numpy as np
 import pytest
 
 from xbar.errors import FileError
-from xbar.files import new_directory, write_text
+from xbar.files import new_directory, read_npz, write_text
 
 
 def names(folder):
@@ -86,6 +89,72 @@ def test_a_folder_that_can_not_be_made_is_told(tmp_path):
         new_directory(tmp_path / "no" / "out", "mark"),
     ):
         pass
+
+
+HEAD = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"
+
+
+def archive_of(header, data=bytes(24), name="a.npy"):
+    """An .npz archive made by hand, its checksums right whatever it holds."""
+    text = header + b" " * (117 - len(header)) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + data
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, array)
+    return buffer.getvalue()
+
+
+def test_arrays_come_back_by_name(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, x=np.arange(4), y=np.ones((2, 0), dtype=np.complex128))
+    arrays = read_npz(path)
+    assert sorted(arrays) == ["x", "y"]
+    np.testing.assert_array_equal(arrays["x"], np.arange(4))
+    path.write_bytes(archive_of(HEAD))
+    np.testing.assert_array_equal(read_npz(path)["a"], np.zeros(3))
+    path.write_bytes(archive_of(HEAD, name="notes.txt"))
+    assert read_npz(path) == {}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        archive_of(HEAD.replace(b"(3,)", b"(4,)")),
+        archive_of(HEAD.replace(b"(3,)", b"(1000000000000000,)")),
+        archive_of(HEAD.replace(b"(3,)", b"(-3,)")),
+        archive_of(HEAD.replace(b"(3,)", b"((((")),
+        archive_of(HEAD.replace(b"'<f8'", b"'|O'")),
+        archive_of(HEAD.replace(b"'<f8'", b"'<f8', 'a'")),
+        archive_of(HEAD.replace(b"'<f8'", b"'")),
+        archive_of(HEAD.replace(b"(3,)", b"__import__('os').getcwd()")),
+        archive_of(b""),
+    ],
+)
+def test_an_array_of_another_form_is_a_file_error(tmp_path, content):
+    path = tmp_path / "a.npz"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match="no readable") as refused:
+        read_npz(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_archive_changed_anywhere_gives_arrays_or_one_line(tmp_path, save):
+    path = tmp_path / "a.npz"
+    save(path, inputs=np.eye(3), labels=np.arange(3))
+    whole = path.read_bytes()
+    refusals = []
+    for position in range(0, len(whole), 3):
+        for flip in (0x01, 0x20, 0xFF):
+            changed = bytearray(whole)
+            changed[position] ^= flip
+            path.write_bytes(changed)
+            try:
+                read_npz(path)
+            except FileError as error:  # any other exception fails the test
+                refusals.append(str(error))
+    assert len(refusals) > len(whole) // 2
+    assert not any("\n" in line for line in refusals)
 
 
 def test_a_killed_writer_leaves_no_folder_at_the_path(tmp_path):

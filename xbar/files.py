@@ -1,4 +1,4 @@
-"""Writes that are whole or absent, whatever interrupts them.
+"""Writes that are whole or absent, whatever interrupts them; and .npz archives read as data.
 
 What is written is made under a hidden name beside its place and renamed when it is complete.
 """
@@ -8,11 +8,26 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import tokenize
+import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from xbar.errors import FileError
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import FileError, printable
+
+# what numpy and zipfile raise for damaged archives: they document few, these were met by damage
+_NPZ_ERRORS = (
+    ValueError, TypeError, KeyError, EOFError, OSError, RuntimeError, NotImplementedError,
+    OverflowError, MemoryError, RecursionError, SyntaxError, zipfile.BadZipFile, zlib.error,
+    tokenize.TokenError,
+)  # fmt: skip
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -69,6 +84,30 @@ def refuse_directory(path: Path, marker: str, *, force: bool) -> None:
     refuse_existing(path, force=force)
     if os.path.lexists(path) and not (path / marker).is_file():
         raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz archive by name; nothing in it is unpickled.
+
+    Raises:
+        FileError: it can't be read, is no .npz archive, or is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old headers, which are read all the same
+            arrays = {}
+            for info in archive.infolist():
+                if info.filename.endswith(".npy"):
+                    with archive.open(info) as member:
+                        array = np.lib.format.read_array(member, allow_pickle=False)
+                        member.read()  # to the end, where the checksum is compared
+                    arrays[info.filename.removesuffix(".npy")] = array
+            return arrays
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise FileError(f"{path}: can't be read ({error.strerror})") from error
+    except _NPZ_ERRORS as error:
+        what = printable(str(error) or type(error).__name__)[:200]
+        raise FileError(f"{path}: is no readable .npz archive ({what})") from error
 
 
 @contextmanager

@@ -159,12 +159,34 @@ def test_a_bad_measurement_is_refused_with_its_place(tmp_path, measured, change,
         ("tile,word_line,bit_line,resistor,on\n0,9,0,0,1\n", "word_line must be under 4, not 9"),
         ("tile,word_line,bit_line,resistor,on\n0,0,0,0,1\n", "stands 0 times"),
         ("tile,word_line,bit_line,resistor,on\n0,0,0.5,0,1\n", "must be integers"),
+        ("tile,word_line,bit_line,resistor,on\nnan,0,0,0,1\n", "must be integers"),
+        ("tile,word_line,bit_line,resistor,on\n1e300,0,0,0,1\n", "must be integers"),
+        ("tile,word_line,bit_line,resistor,on\n2000000000,0,0,0,1\n", "tile 0.*stands 0 times"),
+        ('"tile\nword_line"\n', r"not tile\?word_line"),
     ],
 )
 def test_a_bad_table_is_refused_with_its_line(tmp_path, text, message):
     path = tmp_path / "chip.csv"
     path.write_text(text)
     with pytest.raises(SpecError, match=message):
+        Chip.from_measurement(path, SMALL)
+
+
+def test_a_resistor_that_stands_twice_is_named(tmp_path, measured):
+    lines = [f"{t},{w},{b},{k},1e-5" for t, w, b, k in np.ndindex(measured.shape)]
+    path = tmp_path / "chip.csv"
+    path.write_text("\n".join(["tile,word_line,bit_line,resistor,on", *lines, lines[7]]))
+    with pytest.raises(SpecError, match="word_line 1, bit_line 0, resistor 1 stands 2 times"):
+        Chip.from_measurement(path, SMALL)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe", b"tile,word_line,bit_line,resistor,on\n0,0,0,0," + b"1" * 200_000]
+)
+def test_a_table_that_is_no_table_is_a_file_error(tmp_path, content):
+    path = tmp_path / "chip.csv"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"no readable \.csv file"):
         Chip.from_measurement(path, SMALL)
 
 

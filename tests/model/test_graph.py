@@ -224,6 +224,47 @@ def test_an_operation_that_fails_says_which_node():
         graph.run([[1.0, 2.0]])
 
 
+def layer_graph(op, input_shape, weight, bias, *more):
+    """Pass x through one layer with a weight and a bias of these shapes."""
+    return Graph(
+        nodes=(
+            Node("x", "input"),
+            Node("w", "constant", ("w",)),
+            Node("b", "constant", ("b",)),
+            Node("y", op, (Ref("x"), Ref("w"), Ref("b"), *more)),
+        ),
+        constants={"w": np.ones(weight, np.float32), "b": np.ones(bias, np.float32)},
+        inputs=(Input("x", (None, *input_shape), "float32"),),
+        output=Ref("y"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (
+            layer_graph("aten.linear.default", (2,), (3, 2), (5,)),
+            r"w: a bias of shape \(5,\) can't be added to \(1, 3\)",
+        ),
+        (
+            layer_graph("aten.conv1d.default", (2, 4), (3, 2, 2), (3,), (1,), (1 << 50,)),
+            "w: inputs .* do not fit",
+        ),
+        (
+            layer_graph("aten.conv1d.default", (2, 4), (3, 2, 2), (3,), (-1,), (-3,)),
+            "w: inputs .* do not fit",
+        ),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_an_error_that_names_it(graph, message):
+    with pytest.raises(ModelError, match=message):
+        graph.run(np.ones((1, *graph.inputs[0].shape[1:])), exact(graph))
+
+
+def test_a_convolution_without_weights_is_no_layer():
+    assert layer_graph("aten.conv1d.default", (0, 4), (3, 0, 2), (3,)).layers == ()
+
+
 def test_a_graph_that_mixes_its_batch_is_refused():
     graph = Graph.from_json(record_calling("aten.sum.default", {"ref": "x"}), {})
     with pytest.raises(ModelError, match="first axis is the batch"):

@@ -136,6 +136,30 @@ def test_code_in_an_archive_is_refused_and_does_not_run(
 
 
 @pytest.mark.parametrize(
+    "guards",
+    [
+        ["L['x'].size()[0] == 2", "print(1)"],
+        ["L['x'].size()[0] == 2 or print(1)"],
+        ["L['x'].size()[print(1)] == 2"],
+        ["L['x'].resize_()[0] == 2"],
+        ["L['x' if 1 else 2].size()[0] == 2"],
+        ["1"],
+        [7],
+        "print(1)",
+        {"a": 1},
+    ],
+)
+def test_a_guard_may_compare_sizes_and_nothing_else(honest, tmp_path, rewrite, guards):
+    def guarded(code):
+        change = in_json("models/model.json", lambda record: record.update(guards_code=code))
+        return rewrite(honest, tmp_path / "guarded.pt2", change)
+
+    assert read_model(guarded(["L['x'].size()[0] >= 2", "L['x'].size()[1] == 1"])).layers
+    with pytest.raises(UntrustedFileError, match="it has a guard"):
+        read_model(guarded(guards))
+
+
+@pytest.mark.parametrize(
     ("member", "data"),
     [
         ("data/aotinductor/model/wrapper.so", b"\x7fELF..."),

@@ -59,6 +59,14 @@ def test_a_model_that_can_not_be_converted_names_its_node(read_onnx, node, messa
     assert "\n" not in str(refused.value)
 
 
+def test_what_does_not_fit_is_told_once(read_onnx, make_model, capfd):
+    """PyTorch prints a traceback of its own for some operations."""
+    node = onnx.helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[9, 9])
+    with pytest.raises(ModelError, match="MaxPool"):
+        read_onnx(make_model([node], (1, 4, 4)))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_model_of_two_inputs_is_refused(read_onnx, make_model):
     model = make_model([helper.make_node("Add", ["x", "z"], ["y"])], (4,))
     model.graph.input.append(helper.make_tensor_value_info("z", FLOAT, [4]))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 import zipfile
 
 import numpy as np
 import pytest
 
-from xbar.errors import FileError, ModelError, SpecError, ToolError
+from xbar.errors import FileError, ModelError, SpecError, ToolError, XbarError
 from xbar.model import pytorch
 from xbar.model.read import from_module, read_model
 
@@ -74,6 +75,37 @@ def test_what_is_missing_for_a_state_dict_is_said(here, make_net, options, kind,
     with pytest.raises(kind, match=message) as refused:
         read_model("model.pt", **options)
     assert "\n" not in str(refused.value)
+
+
+class FixedToItsExample(nn.Module):
+    """The size of its batch becomes a number when it is exported."""
+
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1, 1, 6))
+        self.fc = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.fc(torch.cat([self.token.expand(len(x), -1, -1), x], 1))
+
+
+def test_a_module_that_export_fixes_to_one_batch_size_runs_for_any():
+    module = FixedToItsExample()
+    graph = from_module(module, (4, 6))
+    assert graph.batch == 2
+    x = torch.randn(5, 4, 6, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(graph.run(x), module(x).detach(), atol=1e-6)
+
+
+def test_a_state_dict_of_an_old_format_is_read_or_refused_in_silence(tmp_path, saved_bytes):
+    """PyTorch warns of storages and pickle protocols of its past: warnings are errors here."""
+    data = saved_bytes({"fc.weight": torch.eye(3)}, _use_new_zipfile_serialization=False)
+    path = tmp_path / "model.pt"
+    for position in range(len(data)):
+        for value in (0, 99, data[position] ^ 1):
+            path.write_bytes(data[:position] + bytes([value]) + data[position + 1 :])
+            with contextlib.suppress(XbarError):
+                read_model(path, activation="relu")
 
 
 def test_a_checkpoint_that_holds_more_than_weights_says_so(tmp_path, make_net):

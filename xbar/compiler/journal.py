@@ -18,7 +18,6 @@ import io
 import json
 import shutil
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -33,7 +32,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.store import FORMAT, MANIFEST, save_program
 from xbar.compiler.tile import Reached
 from xbar.errors import FileError
-from xbar.files import refuse_directory, write_bytes
+from xbar.files import read_npz, refuse_directory, write_bytes
 
 SECONDS = 1.0
 """So much work is lost at most when a run is killed, and what was being written."""
@@ -87,7 +86,7 @@ class Journal:
         for file in sorted(self.folder.glob("*.npz")):
             try:
                 results = _unpack(file)
-            except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+            except (FileError, ValueError, KeyError, TypeError):
                 file.unlink()
                 continue
             found.update({result.index: result for result in results})
@@ -190,9 +189,9 @@ def _pack(results: list[TileResult]) -> bytes:
 
 
 def _unpack(file: Path) -> list[TileResult]:
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
-        said = json.loads(content["said"].tobytes())
-        packed, scale = content["packed"], content["scale"]
+    content = read_npz(file)
+    said = json.loads(content["said"].tobytes())
+    packed, scale = content["packed"], content["scale"]
     results, used = [], 0
     for entry, bits in zip(said, packed, strict=True):
         blocks = tuple(Block.from_json(record) for record in entry["blocks"])

@@ -6,7 +6,7 @@ Shapes: T tiles, W word lines, B bit lines, K resistors a cell. Units: siemens.
 from __future__ import annotations
 
 import csv
-import zipfile
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, SpecError
+from xbar.errors import FileError, SpecError, printable
+from xbar.files import read_npz
 
 Floats = NDArray[np.float64]
 
@@ -42,9 +43,11 @@ def read_measurement(
         SpecError: a value is not a conductance, or a shape is not (T, W, B, K).
     """
     try:
-        arrays = _read_csv(path, shape) if path.suffix.lower() == ".csv" else _read_npz(path)
+        arrays = _read_csv(path, shape) if path.suffix.lower() == ".csv" else read_npz(path)
     except OSError as error:
         raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FileError(f"{path}: is no readable .csv file ({error})") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
     return check_measurement(arrays, shape, on_off_ratio, where=f"{path}: ")
@@ -95,17 +98,6 @@ def _conductance(
     return values
 
 
-def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise FileError(f"{path}: must be an .npz archive with an array 'on', or a .csv")
-            return {name: content[name] for name in content.files}
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: is no readable .npz archive ({error})") from error
-
-
 def _read_csv(path: Path, shape: tuple[int, int, int]) -> dict[str, NDArray[np.generic]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
@@ -118,7 +110,7 @@ def _read_csv(path: Path, shape: tuple[int, int, int]) -> dict[str, NDArray[np.g
         ):
             raise SpecError(
                 "the first line must be tile,word_line,bit_line,resistor,on[,off[,stuck]], not "
-                + ",".join(head)
+                + printable(",".join(head))[:80]
             )
         table = _parse_rows(rows, len(head))
     return _place(table, names, shape)
@@ -141,12 +133,25 @@ def _parse_rows(rows: Iterable[list[str]], width: int) -> Floats:
     return np.array(table)
 
 
+def _check_each_once(flat: NDArray[np.int64], full: tuple[int, ...]) -> None:
+    found, count = np.unique(flat, return_counts=True)
+    wrong = np.flatnonzero((found != np.arange(len(found))) | (count != 1))
+    if len(wrong) == 0 and len(found) == math.prod(full):
+        return
+    first = int(wrong[0]) if len(wrong) else len(found)
+    times = int(count[first]) if len(wrong) and found[first] == first else 0
+    place = np.unravel_index(first, full)
+    where = ", ".join(f"{n} {i}" for n, i in zip(_INDICES, place, strict=True))
+    raise SpecError(f"each resistor must stand once, but {where} stands {times} times")
+
+
 def _place(
     table: Floats, names: list[str], shape: tuple[int, int, int]
 ) -> dict[str, NDArray[np.generic]]:
-    index = table[:, :4].astype(np.int64)
-    if (index != table[:, :4]).any() or (index < 0).any():
+    given = table[:, :4]
+    if not ((given >= 0) & (given < 2**31) & (given == np.floor(given))).all():
         raise SpecError("tile, word_line, bit_line and resistor must be integers from 0")
+    index = given.astype(np.int64)
     over = np.argwhere(index[:, 1:] >= shape)
     if len(over):
         line, axis = over[0]
@@ -156,13 +161,7 @@ def _place(
         )
     full = (int(index[:, 0].max()) + 1, *shape)
     flat = np.ravel_multi_index(tuple(index.T), full)
-    count = np.bincount(flat, minlength=int(np.prod(full)))
-    if (count != 1).any():
-        place = np.unravel_index(int(np.argmax(count != 1)), full)
-        where = ", ".join(f"{n} {i}" for n, i in zip(_INDICES, place, strict=True))
-        raise SpecError(
-            f"each resistor must stand once, but {where} stands {count[count != 1][0]} times"
-        )
+    _check_each_once(flat, full)
     result: dict[str, NDArray[np.generic]] = {}
     for column, name in enumerate(names, start=4):
         values = np.empty(int(np.prod(full)))

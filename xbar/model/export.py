@@ -82,7 +82,8 @@ def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
         ModelError: it holds plain data that is no state dict.
     """
     try:
-        with _quiet():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of formats gone by: what can't be read is an error
             loaded = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "nsupported" in str(error) or "global" in str(error).lower():

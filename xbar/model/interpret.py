@@ -110,7 +110,9 @@ class _Runner:
 
     def _product(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor:
         product, (layer, shape) = self.products[node.name], self.matrices[node.name]
-        x: torch.Tensor = values[product.value.name]
+        x = values[product.value.name]
+        if not isinstance(x, torch.Tensor):
+            raise ModelError(f"{layer}: it multiplies a {type(x).__name__}, not a tensor")
         array: Array = x.numpy(force=True)
         step = max(1, _UNFOLDED // max(1, array[:1].size * product.growth))
         parts = [
@@ -119,10 +121,7 @@ class _Runner:
         ]
         out = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if isinstance(product.bias, Ref):
-            bias = values[product.bias.name].numpy(force=True)
-            if bias.ndim == 1:
-                bias = bias.reshape(-1, *[1] * (out.ndim - 1 - product.bias_axis % out.ndim))
-            out = out + bias
+            out = _add_bias(out, values[product.bias.name], product.bias_axis, layer)
         return torch.from_numpy(np.ascontiguousarray(out)).to(x.dtype)
 
     def _piece(
@@ -131,7 +130,7 @@ class _Runner:
         assert self.multiply is not None
         try:
             rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, MemoryError) as error:
             raise ModelError(f"{layer}: inputs {array.shape} do not fit: {error}") from None
         if rows.shape[1:] != (shape[0], shape[2]):
             raise ModelError(
@@ -142,6 +141,21 @@ class _Runner:
         if out.shape != want:
             raise SpecError(f"{layer}: multiply must return {want}, not {out.shape}")
         return product.fold(out, array.shape)
+
+
+def _add_bias(out: Array, bias: Any, axis: int, layer: str) -> Array:
+    if not isinstance(bias, torch.Tensor):
+        raise ModelError(f"{layer}: its bias must be a tensor, not a {type(bias).__name__}")
+    array: Array = bias.numpy(force=True)
+    if array.ndim == 1:
+        array = array.reshape(-1, *[1] * (out.ndim - 1 - axis % out.ndim))
+    try:
+        total: Array = out + array
+    except ValueError:
+        raise ModelError(
+            f"{layer}: a bias of shape {tuple(bias.shape)} can't be added to {out.shape}"
+        ) from None
+    return total
 
 
 def resolve(op: str, where: str) -> Callable[..., Any]:

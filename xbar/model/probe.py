@@ -6,6 +6,7 @@ compute, or allocate, anything.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -24,6 +25,10 @@ Fake: TypeAlias = Any
 
 MOST = 1 << 32
 """Numbers that one value of the network may have, for one input."""
+
+
+_LOG = logging.getLogger("torch._subclasses.fake_tensor")
+"""Where PyTorch prints a traceback of what does not fit, before it raises it."""
 
 
 class MisfitError(ModelError):
@@ -66,6 +71,7 @@ class Probe:
             ModelError: it is not allowed, fails, or gives more numbers than a computer holds.
         """
         call = resolve(op, op)
+        silent, _LOG.disabled = _LOG.disabled, True  # what is raised says it all
         try:
             given = [torch_argument(each, values) for each in args]
             named = {name: torch_argument(each, values) for name, each in kwargs.items()}
@@ -74,6 +80,8 @@ class Probe:
                 value = call(*given, **named)
         except TORCH_ERRORS as error:
             raise MisfitError(f"{op} can't be applied: {first_line(error)}") from None
+        finally:
+            _LOG.disabled = silent
         for each in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(each, torch.Tensor) and each.numel() > MOST * self.count:
                 raise ModelError(f"{op} gives a value of {each.numel()} numbers, which is too many")

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from xbar.errors import FileError, UntrustedFileError
-from xbar.model.sizes import check_expression
+from xbar.model.sizes import check_expression, check_guards
 
 # zipfile reads lazily: damage shows in any of these ways
 ZIP_ERRORS = (
@@ -173,11 +173,8 @@ def scan_export(archive: Archive) -> None:
 
 
 def _scan_json(data: Any, where: str) -> None:
-    if isinstance(data, dict) and data.get("guards_code"):
-        raise UntrustedFileError(
-            f"{where}: it has guards, Python code that runs when the model is called; "
-            "export the model again with torch.export.export(..., strict=False) and without guards"
-        )
+    if isinstance(data, dict):
+        check_guards(data.get("guards_code"), where)
     stack = [data]
     while stack:
         item = stack.pop()

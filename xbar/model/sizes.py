@@ -50,6 +50,8 @@ _FORMS = (
     ast.And, ast.Or, ast.BitAnd, ast.BitOr, ast.Invert,
 )  # fmt: skip
 _MOST = 4000
+_SIDE = r"(L\['\w{1,99}'\]\.size\(\)\[\d{1,3}\]( (%|\+|-|\*|//) \d{1,18})?|-?\d{1,18})"
+_GUARD = re.compile(f"{_SIDE} (==|!=|<|<=|>|>=) {_SIDE}", re.ASCII)
 
 
 def check_expression(text: str, where: str) -> None:
@@ -73,6 +75,29 @@ def check_expression(text: str, where: str) -> None:
             f'{where}: the size "{text[:60]}" is code, not arithmetic on sizes; '
             "export the model again from its source"
         )
+
+
+def check_guards(guards: object, where: str) -> None:
+    """Refuse guards that do more than compare an input's sizes with numbers.
+
+    PyTorch writes ``L['x'].size()[0] == 2`` where a model works for one size only, and *runs* it
+    when the model is called. xbar never does: it takes sizes from the graph.
+
+    Raises:
+        UntrustedFileError: a guard is other code.
+
+    >>> check_guards(["L['x'].size()[0] == 2"], "model.json")
+    >>> check_guards(["print(1)"], "model.json")
+    Traceback (most recent call last):
+    ...
+    xbar.errors.UntrustedFileError: model.json: it has a guard 'print(1)', code that runs when...
+    """
+    for guard in guards if isinstance(guards, list) else [guards] if guards else []:
+        if not isinstance(guard, str) or not _GUARD.fullmatch(guard):
+            raise UntrustedFileError(
+                f"{where}: it has a guard {str(guard)[:60]!r}, code that runs when the model is "
+                "called; export the model again with torch.export.export(..., strict=False)"
+            )
 
 
 def _is_arithmetic(item: ast.AST) -> bool:

@@ -62,7 +62,13 @@ class Window:
         dilation = _sizes(given.get("dilation", 1), dims)
         extra = _sizes(given.get("output_padding", 0), dims)
         groups = given.get("groups", 1)
-        if len(kernel) != dims or stride is None or dilation is None or extra is None:
+        if (
+            len(kernel) != dims
+            or 0 in weight
+            or stride is None
+            or dilation is None
+            or extra is None
+        ):
             return None
         padding = _padding(given.get("padding", 0), kernel, dilation)
         if padding is None or type(groups) is not int or groups < 1 or weight[0] % groups:

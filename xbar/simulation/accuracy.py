@@ -21,8 +21,9 @@ def check_labels(labels: ArrayLike, count: int) -> NDArray[np.int64]:
     values = np.asarray(labels)
     if values.shape != (count,):
         raise SpecError(f"labels must have shape ({count},), one an input, not {values.shape}")
-    numbers = values.astype(np.int64) if values.dtype.kind in "iufb" else None
-    if numbers is None or (numbers != values).any() or (numbers < 0).any():
+    plain = values.dtype.kind in "iufb" and bool(((values >= 0) & (values < 2**53)).all())
+    numbers = values.astype(np.int64) if plain else None
+    if numbers is None or (numbers != values).any():
         raise SpecError(
             f"labels must be class numbers from 0, not {values.dtype} such as {values[:3]}"
         )

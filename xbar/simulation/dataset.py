@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError
+from xbar.files import read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +27,7 @@ def read_dataset(path: str | Path) -> Dataset:
         FileError: it can't be read, or has no ``inputs``.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if not isinstance(content, np.lib.npyio.NpzFile):
-                raise FileError(f"{path}: must be an .npz archive with an array 'inputs'")
-            arrays = {name: content[name] for name in content.files}
-    except OSError as error:
-        raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise FileError(f"{path}: is no readable .npz archive ({error})") from error
+    arrays = read_npz(path)
     if "inputs" not in arrays:
         raise FileError(
             f"{path}: must have an array 'inputs' (and 'labels' for accuracy), not {sorted(arrays)}"

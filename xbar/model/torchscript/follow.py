@@ -181,7 +181,10 @@ class Follower:
     def _call(self, item: ast.Call, scope: Scope) -> Value:
         name = _dotted(item.func)
         if name in _BUILTINS and name not in scope:
-            return _BUILTINS[name](self, item, scope)
+            count, function = _BUILTINS[name]
+            if len(item.args) != count or item.keywords:
+                raise ModelError(f"its program calls {name} with other than {count} arguments")
+            return function(self, item, scope)
         args = [self._value(each, scope) for each in item.args]
         kwargs = {each.arg: self._value(each.value, scope) for each in item.keywords if each.arg}
         if name.startswith("torch."):
@@ -248,14 +251,15 @@ _EXPRESSIONS: Mapping[type[ast.expr], Callable[..., Value]] = MappingProxyType(
         ast.Call: Follower._call,
     }
 )
-_BUILTINS: Mapping[str, Callable[..., Value]] = MappingProxyType(
+_BUILTINS: Mapping[str, tuple[int, Callable[..., Value]]] = MappingProxyType(
     {
-        "getattr": Follower._getattr,
-        "annotate": Follower._second,
-        "unchecked_cast": Follower._second,
-        "uninitialized": lambda _, __, ___: None,
-        "int": Follower._number,
-        "float": Follower._number,
-        "bool": Follower._number,
+        "getattr": (2, Follower._getattr),
+        "annotate": (2, Follower._second),
+        "unchecked_cast": (2, Follower._second),
+        "uninitialized": (1, lambda _, __, ___: None),
+        "int": (1, Follower._number),
+        "float": (1, Follower._number),
+        "bool": (1, Follower._number),
     }
 )
+"""Functions of the language itself: how many arguments each takes, and what it gives."""

@@ -31,14 +31,16 @@ def apply(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Valu
     shaped = tensor is not None and bool(builder.dtype(tensor))
     if tensor is not None and shaped and name in ("dim", "size", "len"):
         return _size(builder, name, tensor, args[1:])
-    if name in ("__is__", "__isnot__"):  # of a tensor and None: attributes are known otherwise
+    if (
+        name in ("__is__", "__isnot__") and len(args) == 2
+    ):  # of a tensor and None: attributes are known otherwise
         return (args[0] is args[1]) == (name == "__is__")
     if name in STATIC and not kwargs and is_static(args):
         try:
             return STATIC[name](*args)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise ModelError(f"torch.{name}{tuple(args)} fails: {error}") from None
-    if name == "len" and isinstance(args[0], (list, tuple)):
+    if name == "len" and args and isinstance(args[0], (list, tuple)):
         return len(args[0])
     if name in _CONVOLUTIONS and not kwargs:
         return _convolution(builder, name, args)
