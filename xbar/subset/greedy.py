@@ -9,7 +9,6 @@ import numpy as np
 
 from xbar.subset.integers import Bools, Whole, solve_each
 from xbar.subset.method import Method
-from xbar.subset.parallel import cpus
 from xbar.subset.problem import Batch, SubsetSolution
 
 
@@ -25,7 +24,7 @@ class Greedy(Method):
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
         """A close subset of each."""
-        return solve_each(batch, self, _search, tolerance, cpus())
+        return solve_each(batch, self, _search, tolerance, threads=1)  # too quick to share out
 
 
 def _search(problem: Whole, chosen: Bools) -> bool:
