@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, rounding_of, task
+from xbar.subset.constrained import METHOD, Task, bank_of, each_block, rounding_of, task
 from xbar.subset.problem import SubsetSolution
 
 _NAME = "best_subsets"
@@ -28,7 +28,7 @@ def best_subsets(
         stuck: broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed.
 
     Returns:
-        The mask (..., count, K) and achieved, residual, bound (..., count), ordered by
+        The mask (..., count, K) and achieved, residual, bound, reachable (..., count), ordered by
         |residual|. "optimal": the j-th bound holds for every subset that is not among the j
         before it.
 
@@ -84,6 +84,9 @@ def _ordered(
         residual=(achieved - batch.target[:, None]).reshape(shape),
         status="optimal",
         bound=np.maximum(distance - rounding_of(batch)[:, None], 0.0).reshape(shape),
+        method=METHOD,
+        reason=problems.why("walks over the half lists that bisect for the last of them"),
+        reachable=np.broadcast_to(problems.reachable()[:, None], distance.shape).reshape(shape),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from xbar.errors import SpecError
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
 
 MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB a thread
+METHOD = "meet-in-the-middle"
 
 _BLOCK = 512
 _VALUE_BITS = 59
@@ -51,6 +52,14 @@ class Task:
         """Unpacks subsets (M,) into a mask (M, K) and the sums (M,), added in the bank's order."""
         mask = (masks[:, None] >> np.arange(self.values.shape[1])) & 1 == 1
         return mask, sums_of(self.batch.bank[self.batch.row], mask)
+
+    def reachable(self) -> NDArray[np.bool_]:
+        """(M,) whether the target lies between the ends that the free elements leave."""
+        return reachable(self.batch, *reach_of(self.batch.bank, self.fixed))
+
+    def why(self, how: str) -> str:
+        """Why meet-in-the-middle, in which form."""
+        return f"K = {self.values.shape[1]}: exact up to {MAX_ELEMENTS} elements, {how}"
 
 
 def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) -> Task:
@@ -102,8 +111,39 @@ def rounding_of(batch: Batch) -> NDArray[np.float64]:
     return np.asarray(total[batch.row] + _EPSILON * np.abs(batch.target))
 
 
-def optimal(batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64]) -> SubsetSolution:
-    """The solution of an exact method: masks (M, K) and their sums (M,), with proven bounds."""
+def reach_of(
+    bank: NDArray[np.float64], fixed: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The lowest and highest sums (R,) of banks (R, K) whose fixed elements stay as they are."""
+    closed, free = np.where(fixed > 0, bank, 0.0), np.where(fixed == 0, bank, 0.0)
+    low, high = closed + np.minimum(free, 0.0), closed + np.maximum(free, 0.0)
+    return low.sum(axis=1), high.sum(axis=1)
+
+
+def reachable(
+    batch: Batch, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """(M,) whether each target lies between two sums (R,) of its bank, up to rounding."""
+    nearest = np.clip(batch.target, low[batch.row], high[batch.row])
+    return np.asarray(np.abs(batch.target - nearest) <= rounding_of(batch))
+
+
+def optimal(
+    batch: Batch,
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    reason: str,
+    reached: NDArray[np.bool_],
+) -> SubsetSolution:
+    """The solution of an exact method, with proven bounds.
+
+    Args:
+        batch: M problems.
+        mask: (M, K) subsets.
+        achieved: (M,) their sums.
+        reason: why the method was this one.
+        reached: (M,) from `reachable`.
+    """
     residual = achieved - batch.target
     solution = SubsetSolution(
         mask=mask,
@@ -111,6 +151,9 @@ def optimal(batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64]
         residual=residual,
         status="optimal",
         bound=np.maximum(np.abs(residual) - rounding_of(batch), 0.0),
+        method=METHOD,
+        reason=reason,
+        reachable=reached,
     )
     return batched(solution, batch.shape)
 
@@ -172,12 +215,13 @@ def each_block(count: int, work: Callable[[slice], None]) -> None:
 
 def batched(solution: SubsetSolution, shape: tuple[int, ...]) -> SubsetSolution:
     """The solution of a flat batch with its batch axes (...)."""
-    return SubsetSolution(
+    return replace(
+        solution,
         mask=solution.mask.reshape(*shape, solution.mask.shape[-1]),
         achieved=np.asarray(solution.achieved).reshape(shape)[()],
         residual=np.asarray(solution.residual).reshape(shape)[()],
-        status=solution.status,
         bound=np.asarray(solution.bound).reshape(shape)[()],
+        reachable=np.asarray(solution.reachable).reshape(shape)[()],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,18 +65,24 @@ class Constraints:
         """(K,) -1 stuck open, 0 free, +1 stuck closed."""
         return check_stuck(self.stuck, (elements,))
 
+    def counts(self, elements: int) -> Iterator[tuple[list[int], int, int]]:
+        """All of them but the budget: of these elements so many at least, so many at most."""
+        if self.at_least > 0 or self.at_most is not None:
+            most = elements if self.at_most is None else self.at_most
+            yield list(range(elements)), self.at_least, most
+        for group in self.exclusive:
+            yield list(group), 0, 1
+        for group in self.exactly_one:
+            yield list(group), 1, 1
+        for e, state in enumerate(self.fixed(elements).tolist()):
+            if state != 0:
+                yield [e], int(state > 0), int(state > 0)
+
     def met_by(self, mask: NDArray[np.bool_]) -> bool:
         """Whether a mask (K,) satisfies them all."""
-        size = int(mask.sum())
-        fixed = self.fixed(len(mask))
-        return bool(
-            self.at_least <= size <= (len(mask) if self.at_most is None else self.at_most)
-            and all(mask[list(group)].sum() <= 1 for group in self.exclusive)
-            and all(mask[list(group)].sum() == 1 for group in self.exactly_one)
-            and self._affordable(mask)
-            and ((fixed <= 0) | mask).all()
-            and ((fixed >= 0) | ~mask).all()
-        )
+        counts = self.counts(len(mask))
+        counted = all(least <= mask[group].sum() <= most for group, least, most in counts)
+        return counted and self._affordable(mask)
 
     def _affordable(self, mask: NDArray[np.bool_]) -> bool:
         if self.cost is None or self.budget is None:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.method import Method
+from xbar.subset.problem import Batch, SubsetSolution
 
 _TABLE = 1 << 21  # sums held at a time: 16 MB
 
 
 @dataclass(frozen=True)
-class Exhaustive:
+class Exhaustive(Method):
     """Compares all 2**K sums in float64; takes K <= 20. Numpy only, and no cleverness.
 
     Of equally close subsets it chooses the one that comes first when masks are read as binary
@@ -24,32 +25,8 @@ class Exhaustive:
     name: ClassVar[str] = "exhaustive"
     max_elements: ClassVar[int] = 20
 
-    def prepare(self, bank: ArrayLike) -> PreparedExhaustive:
-        """Checks a bank (..., K).
-
-        Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
-        """
-        return PreparedExhaustive(check_bank(bank, self.max_elements, "exhaustive search"))
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedExhaustive:
-    """Banks that were checked.
-
-    Attributes:
-        banks: R of them.
-    """
-
-    banks: Banks
-
-    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """The closest subset for each target (...); the optimum, whatever the tolerance.
-
-        Raises:
-            SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
-        """
-        batch = pair(self.banks, targets, tolerance, Exhaustive.name)
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """The closest subset of each; the optimum, whatever the tolerance."""
         elements = batch.bank.shape[1]
         index = np.zeros(len(batch.target), np.int64)
         achieved = np.zeros(len(batch.target))
@@ -58,7 +35,7 @@ class PreparedExhaustive:
             part = slice(start, start + step)
             index[part], achieved[part] = _closest(batch, part)
         mask = (index[:, None] >> np.arange(elements)) & 1 == 1
-        return batch.solution(Exhaustive.name, mask, achieved)
+        return batch.solution(self.name, mask, achieved)
 
 
 def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, optimal, task
+from xbar.subset.constrained import Task, bank_of, each_block, optimal, reachable, task
 from xbar.subset.problem import SubsetSolution
 
 _NAME = "solve_fixed_size"
+GROUPED = "half lists grouped by size"
 
 
 def solve_fixed_size(
@@ -29,7 +30,7 @@ def solve_fixed_size(
 
     Returns:
         The mask (..., K), achieved, residual, bound (...) and the status "optimal": no subset of
-        that size is closer by more than rounding.
+        that size is closer by more than rounding. reachable is about subsets of that size.
 
     Raises:
         SpecError: as `xbar.subset.solve_subset`; or no subset of a bank has that size.
@@ -45,7 +46,21 @@ def solve_fixed_size(
     sizes = np.full((len(problems.goal), 2), size)
     _, masks = closest_by_size(problems, sizes)
     mask, achieved = problems.rescore(masks[:, 0].copy())
-    return optimal(problems.batch, mask, achieved)
+    reached = reachable(problems.batch, *_ends(problems, size))
+    return optimal(problems.batch, mask, achieved, problems.why(GROUPED), reached)
+
+
+def _ends(problems: Task, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(R,) the lowest and the highest sum of each bank's subsets of that size."""
+    bank, fixed = problems.batch.bank, problems.fixed
+    closed = np.where(fixed > 0, bank, 0.0).sum(axis=1)
+    free = np.sort(np.where(fixed == 0, bank, np.inf), axis=1)  # those that are not free come last
+    place = np.arange(bank.shape[1])
+    count, left = (fixed == 0).sum(axis=1), size - (fixed > 0).sum(axis=1)
+    first = place < left[:, None]
+    last = (place < count[:, None]) & (place >= (count - left)[:, None])
+    low, high = (np.where(some, free, 0.0).sum(axis=1) for some in (first, last))
+    return closed + low, closed + high
 
 
 def closest_by_size(

@@ -33,12 +33,23 @@ class Network:
     sensitivity: Callable[[NDArray[np.bool_]], NDArray[np.float64]] | None
 
 
+@dataclass(frozen=True, eq=False)
+class Effort:
+    """How long to search for one target.
+
+    Attributes:
+        tolerance: a |residual| that is good enough.
+        evaluations: values to compute, at most; a multiple in the best-first search.
+        over: (1,) turns from 0 to 1 when the time is up.
+    """
+
+    tolerance: float
+    evaluations: int
+    over: NDArray[np.int64]
+
+
 def local_search(
-    network: Network,
-    target: float,
-    tolerance: float,
-    evaluations: int,
-    rng: np.random.Generator,
+    network: Network, target: float, effort: Effort, rng: np.random.Generator
 ) -> Found:
     """The best setting that flips of one or two switches lead to, from many starts.
 
@@ -47,17 +58,17 @@ def local_search(
     Returns:
         The mask (K,) and its value.
     """
-    left, round_ = evaluations, 0
+    left, round_ = effort.evaluations, 0
     best = np.zeros(network.elements, np.bool_)
     value = float(network.value(best[None])[0])
-    while left > 0 and abs(value - target) > tolerance:
+    while left > 0 and abs(value - target) > effort.tolerance and not effort.over[0]:
         if round_ % 2:
             mask = best.copy()
             mask[rng.choice(network.elements, 5, replace=False)] ^= True
         else:
             mask = rng.random(network.elements) < rng.random()
         round_ += 1
-        mask, here, used = _descend(network, target, mask, left)
+        mask, here, used = _descend(network, target, mask, left, effort.over)
         left -= used
         if abs(here - target) < abs(value - target):
             best, value = mask, here
@@ -65,12 +76,16 @@ def local_search(
 
 
 def _descend(
-    network: Network, target: float, mask: NDArray[np.bool_], left: int
+    network: Network,
+    target: float,
+    mask: NDArray[np.bool_],
+    left: int,
+    over: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], float, int]:
     """Takes the best flip of one or two switches until none helps."""
     value, used = float(network.value(mask[None])[0]), 1
     pairs = _pairs(network.elements)
-    while used < left:
+    while used < left and not over[0]:
         tried = mask ^ _moves(network, target, mask, value, pairs)
         values = network.value(tried)
         used += len(tried)
@@ -107,7 +122,7 @@ def _moves(
 
 
 def best_first(
-    network: Network, target: float, found: Found, evaluations: int
+    network: Network, target: float, found: Found, effort: Effort
 ) -> tuple[NDArray[np.bool_], float, float]:
     """Splits partial settings of a monotone network, the most promising first.
 
@@ -121,8 +136,8 @@ def best_first(
     heap: list[tuple[float, int, int, NDArray[np.bool_]]] = [
         (0.0, 0, 0, np.zeros(network.elements, np.bool_))
     ]
-    left, count = evaluations * _SHARE, 0
-    while heap and left > 0 and heap[0][0] < abs(value - target):
+    left, count = effort.evaluations * _SHARE, 0
+    while heap and left > 0 and heap[0][0] < abs(value - target) and not effort.over[0]:
         taken = [heapq.heappop(heap) for _ in range(min(_BATCH, len(heap)))]
         depth = np.repeat([-node[1] for node in taken], 2)
         masks = np.repeat([node[3] for node in taken], 2, axis=0)

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from xbar.subset.integers import Bools, Ints, solve_each
-from xbar.subset.parallel import cpus
-from xbar.subset.problem import Banks, SubsetSolution, check_bank, pair
+from xbar.subset.integers import Bools, Whole, solve_each
+from xbar.subset.method import Method
+from xbar.subset.problem import Batch, SubsetSolution
 
 
 @dataclass(frozen=True)
-class Greedy:
+class Greedy(Method):
     """Takes elements from the largest down as long as they fit, then perhaps one more.
 
     Linear in K but for the sorting. Elements of like size leave about half of the smallest.
@@ -23,39 +22,14 @@ class Greedy:
     name: ClassVar[str] = "greedy"
     max_elements: ClassVar[int] = 65_536
 
-    def prepare(self, bank: ArrayLike) -> PreparedGreedy:
-        """Checks a bank (..., K).
-
-        Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
-        """
-        return PreparedGreedy(check_bank(bank, self.max_elements, self.name), self)
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """A close subset of each."""
+        return solve_each(batch, self, _search, tolerance, threads=1)  # too quick to share out
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedGreedy:
-    """Banks that were checked.
-
-    Attributes:
-        banks: R of them.
-        solver: how they are searched.
-    """
-
-    banks: Banks
-    solver: Greedy
-
-    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """A close subset for each target (...).
-
-        Raises:
-            SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
-        """
-        batch = pair(self.banks, targets, tolerance, Greedy.name)
-        return solve_each(batch, Greedy.name, _search, tolerance, cpus())
-
-
-def _search(values: Ints, goal: int, enough: int, chosen: Bools) -> bool:
+def _search(problem: Whole, chosen: Bools) -> bool:
     from xbar.subset.kernels import heuristics
 
-    order = np.argsort(-values, kind="stable")
-    return bool(heuristics.greedy(values, order, goal, chosen) == goal)
+    order = np.argsort(-problem.values, kind="stable")
+    reached = heuristics.greedy(problem.values, order, problem.goal, chosen)
+    return bool(reached == problem.goal)

@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.subset.method import Limited, Method, alarm
 from xbar.subset.parallel import in_threads, writeable
 from xbar.subset.problem import Batch, SubsetSolution
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 
-# values (K,), goal, |excess| that is good enough, chosen (K,) all False -> searched to the end
-Search: TypeAlias = Callable[[Ints, int, int, Bools], bool]
+_TOGETHER = 64  # problems that a thread takes at a time, at most
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """One problem in integers.
+
+    Attributes:
+        values: (K,) absolute values, their sum below 2**60.
+        goal: strictly between 0 and their sum.
+        enough: an |excess| that is close enough: the tolerance, or a part of what float64 sums
+            err by.
+        over: (1,) turns from 0 to 1 when the search has to end.
+    """
+
+    values: Ints
+    goal: int
+    enough: int
+    over: Ints
+
+
+# writes its choice into (K,), all False before; returns whether it knows that none is closer
+Search: TypeAlias = Callable[[Whole, Bools], bool]
 
 
 def solve_each(
-    batch: Batch, method: str, search: Search, tolerance: float, threads: int
+    batch: Batch, method: Method, search: Search, tolerance: float, threads: int
 ) -> SubsetSolution:
-    """Runs a search on every problem of a batch.
-
-    The search gets absolute values as integers whose sum is below 2**60, a goal strictly between
-    0 and their sum, and how close is close enough: the tolerance, or a part of what float64 sums
-    err by. It writes its choice and says whether it knows that none is closer.
+    """Runs a search on every problem of a batch, each within the method's time limit.
 
     Args:
         batch: M problems.
-        method: the solver's name.
+        method: whose search it is.
         search: finds one subset.
         tolerance: a |residual| that is good enough.
         threads: problems that are solved side by side.
@@ -45,19 +64,34 @@ def solve_each(
     goal = np.where(batch.target >= batch.high[row], total[row], goal)
     enough = _enough(batch, total, tolerance)
     chosen = np.zeros((len(row), bank.shape[1]), np.bool_)
-    proven = np.ones(len(row), np.bool_)
+    proven, late = np.ones(len(row), np.bool_), np.zeros(len(row), np.bool_)
+    time_limit = method.time_limit if isinstance(method, Limited) else None
 
-    def solve(m: int) -> None:
-        r = row[m]
-        if goal[m] >= total[r]:
-            chosen[m] = values[r] > 0
-        elif goal[m] > 0:
-            proven[m] = search(values[r], int(goal[m]), int(enough[m]), chosen[m])
+    def solve(part: range) -> None:
+        for m in part:
+            r = row[m]
+            if goal[m] >= total[r]:
+                chosen[m] = values[r] > 0
+            elif goal[m] > 0:
+                with alarm(time_limit) as over:
+                    problem = Whole(values[r], int(goal[m]), int(enough[m]), over)
+                    proven[m] = search(problem, chosen[m])
+                    late[m] = over[0] > 0 and not proven[m]
 
-    in_threads(solve, range(len(row)), threads)
+    in_threads(solve, _parts(len(row), threads), threads)
     achieved = np.empty(len(row))
     scale.rescore(bank, row, chosen, achieved)
-    return batch.solution(method, chosen, achieved, proven, tolerance)
+    solution = batch.solution(method.name, chosen, achieved, proven, tolerance)
+    if late.any():
+        why = f"{solution.reason}; {late.sum()} of {len(late)} searches ended after {time_limit} s"
+        return replace(solution, reason=why)
+    return solution
+
+
+def _parts(count: int, threads: int) -> list[range]:
+    """Ranges of problems, several to each thread so that all end at about the same time."""
+    step = min(max(count // (8 * threads), 1), _TOGETHER)
+    return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _enough(batch: Batch, total: Ints, tolerance: float) -> Ints:

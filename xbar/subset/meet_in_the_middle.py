@@ -9,12 +9,12 @@ from queue import SimpleQueue
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from xbar.errors import SpecError
 from xbar.subset import early
-from xbar.subset.parallel import aligned, cpus, in_threads, writeable
-from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.method import Threaded
+from xbar.subset.parallel import aligned, in_threads, writeable
+from xbar.subset.problem import Batch, SubsetSolution
 from xbar.subset.shared_bank import solve_by_table, worth_a_table
 
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
@@ -23,7 +23,7 @@ _FEW = 5  # fewer problems than this leave too many lanes of the lock-step kerne
 
 
 @dataclass(frozen=True)
-class MeetInTheMiddle:
+class MeetInTheMiddle(Threaded):
     """Sorts the sums of both halves of a bank and finds the closest pair by one merge.
 
     Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
@@ -38,53 +38,20 @@ class MeetInTheMiddle:
     name: ClassVar[str] = "meet-in-the-middle"
     max_elements: ClassVar[int] = 32
 
-    threads: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.threads is not None and self.threads < 1:
-            raise SpecError(f"threads must be at least 1, or None for all, not {self.threads}")
-
-    def prepare(self, bank: ArrayLike) -> PreparedMeetInTheMiddle:
-        """Checks a bank (..., K).
-
-        Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
-        """
-        return PreparedMeetInTheMiddle(
-            check_bank(bank, self.max_elements, self.name), self.threads or cpus()
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedMeetInTheMiddle:
-    """Banks that were checked.
-
-    Attributes:
-        banks: R of them.
-        threads: threads to use.
-    """
-
-    banks: Banks
-    threads: int
-
-    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """The closest subset for each target (...).
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """The closest subset of each.
 
         With a tolerance, subsets of a part of the bank that are good enough are taken first; where
         there are none the optimum is returned.
-
-        Raises:
-            SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
-        batch = pair(self.banks, targets, tolerance, MeetInTheMiddle.name)
         mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
         achieved = np.empty(len(batch.target))
         if worth_a_table(batch):
-            solve_by_table(batch, mask, achieved, self.threads)
-            return batch.solution(MeetInTheMiddle.name, mask, achieved)
+            solve_by_table(batch, mask, achieved, self.workers)
+            return batch.solution(self.name, mask, achieved)
         sizes = early.part_sizes(batch, tolerance)
         proven = np.ones(len(achieved), np.bool_)
-        scratch = _Scratch(mask.shape[1], self.threads)
+        scratch = _Scratch(mask.shape[1], self.workers)
 
         def solve_block(part: slice) -> None:
             if sizes.any():
@@ -94,8 +61,8 @@ class PreparedMeetInTheMiddle:
             else:
                 _solve_block(batch, part, mask[part], achieved[part], scratch)
 
-        in_threads(solve_block, list(_blocks(*mask.shape)), self.threads)
-        return batch.solution(MeetInTheMiddle.name, mask, achieved, proven, tolerance)
+        in_threads(solve_block, list(_blocks(*mask.shape)), self.workers)
+        return batch.solution(self.name, mask, achieved, proven, tolerance)
 
 
 def _parts_first(

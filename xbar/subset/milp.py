@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import optimal, sums_of
+from xbar.subset.constrained import optimal, reach_of, reachable, sums_of
 from xbar.subset.constraints import Constraints
-from xbar.subset.cp_sat import Found
-from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.engine import ConstrainedProblem, Engine, Found
+from xbar.subset.method import Method, PreparedBanks, check_time_limit
+from xbar.subset.problem import AS_ASKED, Batch, SubsetSolution, check_bank, pair
 
 ENGINES = ("cp-sat", "highs", "scip")
 
@@ -26,7 +28,8 @@ class ConstrainedSolution(SubsetSolution):
     """Subsets that satisfy constraints.
 
     The status may also be "infeasible": no subset satisfies the constraints for a problem of the
-    batch; or "nothing found": the time limit came first. Masks are empty there.
+    batch; or "nothing found": the time limit came first. Masks are empty there. reachable heeds
+    what is stuck, but no other constraint.
 
     Attributes:
         feasible: (...) bool, whether mask satisfies the constraints.
@@ -36,7 +39,7 @@ class ConstrainedSolution(SubsetSolution):
 
 
 @dataclass(frozen=True)
-class Milp:
+class Milp(Method):
     """Constrained subset sums as integer programs.
 
     "cp-sat" proves optima up to float64's rounding; K to about 30 in seconds if nothing else
@@ -62,8 +65,7 @@ class Milp:
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise SpecError(f"engine must be one of {', '.join(ENGINES)}, not {self.engine!r}")
-        if not (np.isfinite(self.time_limit) and self.time_limit > 0):
-            raise SpecError(f"time_limit must be finite and positive, not {self.time_limit!r} s")
+        check_time_limit(self.time_limit)
 
     def prepare(self, bank: ArrayLike) -> PreparedMilp:
         """Checks a bank (..., K).
@@ -73,18 +75,51 @@ class Milp:
         """
         return PreparedMilp(check_bank(bank, self.max_elements, self.name), self)
 
+    def within(self, time_limit: float) -> Milp:
+        """The same with that limit.
+
+        Raises:
+            SpecError: the limit is not finite and positive.
+        """
+        return replace(self, time_limit=time_limit)
+
+    def solve_batch(self, batch: Batch, tolerance: float) -> ConstrainedSolution:
+        """The closest subset of each, with no constraints."""
+        return self.solve_constrained(batch, tolerance, _FREE)
+
+    def solve_constrained(
+        self, batch: Batch, tolerance: float, constraints: Constraints
+    ) -> ConstrainedSolution:
+        """The closest subset of each that the constraints, which were checked, allow."""
+        engine = self._engine()
+        found = []
+        for r, t in zip(batch.row, batch.target.tolist(), strict=True):
+            bank = batch.bank[r]
+            hint = _unconstrained(bank, t) if self.hint and len(bank) <= _HINTED else None
+            found.append(engine.search(ConstrainedProblem(bank, t, constraints, tolerance, hint)))
+        return _solution(batch, found, tolerance, constraints, engine)
+
+    def _engine(self) -> Engine:
+        from xbar.subset import cp_sat, mip
+
+        engines: dict[str, Callable[[float, int], Engine]] = {
+            "cp-sat": cp_sat.CpSat,
+            "highs": mip.Highs,
+            "scip": mip.Scip,
+        }
+        return engines[self.engine](self.time_limit, self.seed)
+
 
 @dataclass(frozen=True, eq=False)
-class PreparedMilp:
+class PreparedMilp(PreparedBanks):
     """Banks that were checked.
 
     Attributes:
         banks: R of them.
-        milp: how to solve.
+        method: how to solve.
     """
 
-    banks: Banks
-    milp: Milp
+    method: Milp
 
     def solve(
         self, targets: ArrayLike, tolerance: float = 0.0, constraints: Constraints = _FREE
@@ -97,25 +132,8 @@ class PreparedMilp:
             SolverError: an engine ended in an unforeseen state.
         """
         constraints.check(self.banks.elements.shape[1])
-        batch = pair(self.banks, targets, tolerance, Milp.name)
-        found = [
-            self._search(batch.bank[r], float(t), tolerance, constraints)
-            for r, t in zip(batch.row, batch.target, strict=True)
-        ]
-        return _solution(batch, found, tolerance)
-
-    def _search(
-        self, bank: NDArray[np.float64], target: float, tolerance: float, constraints: Constraints
-    ) -> Found:
-        milp, limits = self.milp, (self.milp.time_limit, self.milp.seed)
-        hint = _unconstrained(bank, target) if milp.hint and len(bank) <= _HINTED else None
-        if milp.engine == "cp-sat":
-            from xbar.subset import cp_sat
-
-            return cp_sat.search(bank, target, constraints, tolerance, hint, limits)
-        from xbar.subset import mip
-
-        return mip.search(bank, target, constraints, milp.engine, hint, limits)
+        batch = pair(self.banks, targets, tolerance, self.method.name)
+        return self.method.solve_constrained(batch, tolerance, constraints)
 
 
 def solve_constrained(
@@ -155,14 +173,22 @@ def _unconstrained(bank: NDArray[np.float64], target: float) -> NDArray[np.bool_
     return MeetInTheMiddle(threads=1).prepare(bank).solve(target).mask
 
 
-def _solution(batch: Batch, found: list[Found], tolerance: float) -> ConstrainedSolution:
+def _solution(
+    batch: Batch,
+    found: list[Found],
+    tolerance: float,
+    constraints: Constraints,
+    engine: Engine,
+) -> ConstrainedSolution:
     elements = batch.bank.shape[1]
     empty = np.zeros(elements, np.bool_)
     masks = [empty if one.mask is None else one.mask for one in found]
     mask = np.array(masks, np.bool_).reshape(len(found), elements)
     achieved = sums_of(batch.bank[batch.row], mask)
     feasible = np.array([one.mask is not None for one in found], np.bool_)
-    exact = optimal(batch, mask, achieved)
+    stuck = np.broadcast_to(constraints.fixed(elements), batch.bank.shape)
+    reached = reachable(batch, *reach_of(batch.bank, stuck))
+    exact = optimal(batch, mask, achieved, f"{AS_ASKED}, by {engine.title}", reached)
     distance, tight = np.abs(np.ravel(exact.residual)), np.ravel(exact.bound)
     rounding = distance - tight
     bound = np.array([one.bound for one in found], np.float64) - rounding
@@ -176,6 +202,9 @@ def _solution(batch: Batch, found: list[Found], tolerance: float) -> Constrained
         residual=exact.residual,
         status=_status(feasible, proven, distance <= tolerance),
         bound=bound.reshape(batch.shape)[()],
+        method=Milp.name,
+        reason=exact.reason,
+        reachable=exact.reachable,
         feasible=feasible.reshape(batch.shape)[()],
     )
 

@@ -9,110 +9,109 @@ from __future__ import annotations
 
 import datetime
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SolverError
 from xbar.subset.constraints import Constraints
-from xbar.subset.cp_sat import Found
+from xbar.subset.engine import ConstrainedProblem, Engine, Found
 
 _RESOLUTION = 2.0**-18
 
 
-def search(
-    bank: NDArray[np.float64],
-    target: float,
-    constraints: Constraints,
-    engine: str,
-    hint: NDArray[np.bool_] | None,
-    limits: tuple[float, int],
-) -> Found:
-    """A close subset of a bank (K,) that the constraints allow; never claims an optimum.
+@dataclass(frozen=True)
+class MathOpt(Engine):
+    """A solver behind OR-Tools' MathOpt; never claims an optimum."""
 
-    Args:
-        bank: (K,) finite.
-        target: in the bank's unit.
-        constraints: checked.
-        engine: "highs" or "scip".
-        hint: a subset to begin with; only SCIP does.
-        limits: seconds, and the seed.
+    kind: ClassVar[str]
+    takes_hints: ClassVar[bool]
 
-    Raises:
-        SolverError: the engine ended in an unforeseen state.
-    """
-    from ortools.math_opt.python import mathopt
+    def search(self, problem: ConstrainedProblem) -> Found:
+        """A close subset."""
+        from ortools.math_opt.python import mathopt
 
-    unit = float(np.abs(bank).sum()) or 1.0
-    low, high = float(np.minimum(bank, 0).sum()), float(np.maximum(bank, 0).sum())
-    clamped = min(max(target, low), high)
-    model = mathopt.Model()
-    chosen = [model.add_binary_variable() for _ in bank]
-    distance = model.add_variable(lb=0.0, ub=2.0)
-    total = mathopt.fast_sum(float(g) * one for g, one in zip(bank / unit, chosen, strict=True))
-    model.add_linear_constraint(total - clamped / unit <= distance)
-    model.add_linear_constraint(clamped / unit - total <= distance)
-    _constrain(model, chosen, constraints)
-    model.minimize(distance)
-    if engine == "highs" or (hint is not None and not constraints.met_by(hint)):
-        hint = None  # from some hints HiGHS does not recover
-    result = _run(model, engine, limits, _start(chosen, hint))
-    reason = result.termination.reason
-    if reason == mathopt.TerminationReason.INFEASIBLE:
-        return Found(None, True, math.inf)
-    outside = abs(target - clamped)
-    nearest = max(result.termination.objective_bounds.dual_bound - _RESOLUTION, 0.0)
-    bound = outside + nearest * unit
-    if result.has_primal_feasible_solution():
-        mask = np.array(result.variable_values(chosen)) > 0.5
-        return Found(mask if constraints.met_by(mask) else None, False, bound)
-    if reason != mathopt.TerminationReason.NO_SOLUTION_FOUND:
-        raise SolverError(f"{engine} ended with {reason.name}: {result.termination.detail}")
-    return Found(None, False, bound)
+        unit = problem.span or 1.0
+        model = mathopt.Model()
+        chosen = [model.add_binary_variable() for _ in problem.bank]
+        distance = model.add_variable(lb=0.0, ub=2.0)
+        total = _weighted(problem.bank / unit, chosen)
+        model.add_linear_constraint(total - problem.clamped / unit <= distance)
+        model.add_linear_constraint(problem.clamped / unit - total <= distance)
+        _constrain(model, chosen, problem.constraints)
+        model.minimize(distance)
+        result = self._run(model, self._start(chosen, problem))
+        reason = result.termination.reason
+        if reason == mathopt.TerminationReason.INFEASIBLE:
+            return Found(None, True, math.inf)
+        nearest = max(result.termination.objective_bounds.dual_bound - _RESOLUTION, 0.0)
+        bound = problem.outside + nearest * unit
+        if result.has_primal_feasible_solution():
+            mask = np.array(result.variable_values(chosen)) > 0.5
+            return Found(mask if problem.constraints.met_by(mask) else None, False, bound)
+        if reason != mathopt.TerminationReason.NO_SOLUTION_FOUND:
+            why = f"{self.title} ended with {reason.name}: {result.termination.detail}"
+            raise SolverError(why)
+        return Found(None, False, bound)
+
+    def _run(self, model: Any, start: Any) -> Any:
+        from ortools.math_opt.python import mathopt
+
+        parameters = mathopt.SolveParameters(
+            time_limit=datetime.timedelta(seconds=self.seconds), random_seed=self.seed
+        )
+        kind = mathopt.SolverType[self.kind]
+        try:
+            return mathopt.solve(model, kind, params=parameters, model_params=start)
+        except (AttributeError, RuntimeError, ValueError) as error:
+            # AttributeError: OR-Tools 9.15 stumbles over the error that it means to report
+            raise SolverError(f"{self.title} failed: {error}; take engine='cp-sat'") from error
+
+    def _start(self, chosen: list[Any], problem: ConstrainedProblem) -> Any:
+        from ortools.math_opt.python import mathopt
+
+        hint = problem.hint
+        if hint is None or not self.takes_hints or not problem.constraints.met_by(hint):
+            return mathopt.ModelSolveParameters()
+        values = dict(zip(chosen, hint.astype(float).tolist(), strict=True))
+        return mathopt.ModelSolveParameters(
+            solution_hints=[mathopt.SolutionHint(variable_values=values)]
+        )
 
 
-def _run(model: Any, engine: str, limits: tuple[float, int], start: Any) -> Any:
-    from ortools.math_opt.python import mathopt
+@dataclass(frozen=True)
+class Highs(MathOpt):
+    """HiGHS; from some hints it does not recover."""
 
-    types = {"highs": mathopt.SolverType.HIGHS, "scip": mathopt.SolverType.GSCIP}
-    parameters = mathopt.SolveParameters(
-        time_limit=datetime.timedelta(seconds=limits[0]), random_seed=limits[1]
-    )
-    try:
-        return mathopt.solve(model, types[engine], params=parameters, model_params=start)
-    except (AttributeError, RuntimeError, ValueError) as error:
-        # AttributeError: OR-Tools 9.15 stumbles over the error that it means to report
-        raise SolverError(f"{engine} failed: {error}; take engine='cp-sat'") from error
+    title: ClassVar[str] = "HiGHS"
+    kind: ClassVar[str] = "HIGHS"
+    takes_hints: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Scip(MathOpt):
+    """SCIP."""
+
+    title: ClassVar[str] = "SCIP"
+    kind: ClassVar[str] = "GSCIP"
+    takes_hints: ClassVar[bool] = True
 
 
 def _constrain(model: Any, chosen: list[Any], constraints: Constraints) -> None:
     from ortools.math_opt.python import mathopt
 
-    size = mathopt.fast_sum(chosen)
-    if constraints.at_least > 0:
-        model.add_linear_constraint(size >= float(constraints.at_least))
-    if constraints.at_most is not None:
-        model.add_linear_constraint(size <= float(constraints.at_most))
-    for group in constraints.exclusive:
-        model.add_linear_constraint(mathopt.fast_sum(chosen[e] for e in group) <= 1.0)
-    for group in constraints.exactly_one:
-        model.add_linear_constraint(mathopt.fast_sum(chosen[e] for e in group) == 1.0)
+    for group, least, most in constraints.counts(len(chosen)):
+        total = mathopt.fast_sum(chosen[e] for e in group)
+        model.add_linear_constraint(expr=total, lb=float(least), ub=float(most))
     if constraints.cost is not None and constraints.budget is not None:
         scale = sum(constraints.cost) or 1.0
-        terms = (c / scale * one for c, one in zip(constraints.cost, chosen, strict=True))
-        model.add_linear_constraint(mathopt.fast_sum(terms) <= constraints.budget / scale)
-    for one, state in zip(chosen, constraints.fixed(len(chosen)), strict=True):
-        if state != 0:
-            model.add_linear_constraint(one == float(state > 0))
+        spent = _weighted(np.asarray(constraints.cost) / scale, chosen)
+        model.add_linear_constraint(spent <= constraints.budget / scale)
 
 
-def _start(chosen: list[Any], hint: NDArray[np.bool_] | None) -> Any:
+def _weighted(weights: NDArray[np.float64], chosen: list[Any]) -> Any:
     from ortools.math_opt.python import mathopt
 
-    if hint is None:
-        return mathopt.ModelSolveParameters()
-    values = dict(zip(chosen, hint.astype(float).tolist(), strict=True))
-    return mathopt.ModelSolveParameters(
-        solution_hints=[mathopt.SolutionHint(variable_values=values)]
-    )
+    return mathopt.fast_sum(w * one for w, one in zip(weights.tolist(), chosen, strict=True))

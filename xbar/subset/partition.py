@@ -12,7 +12,7 @@ from xbar.subset.choices import closest_choice, norm, points
 from xbar.subset.constrained import check_stuck, shape_of
 from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
-from xbar.subset.vector import NORMS
+from xbar.subset.vector import METHODS, NORMS
 
 _NAME = "solve_many_targets"
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -27,8 +27,8 @@ _ROUNDS = 120
 class PartitionSolution(SubsetSolution):
     """A bank shared out among m targets.
 
-    mask is (m, K) with one True a column at most; achieved and residual are (m,); status is
-    "optimal", "within tolerance" or "best found".
+    mask is (m, K) with one True a column at most; achieved, residual and reachable, which is about
+    each target alone, are (m,); status is "optimal", "within tolerance" or "best found".
 
     Attributes:
         distance: the norm of the residuals. `bound` is one for it.
@@ -92,7 +92,7 @@ def solve_many_targets(
         owner = _share(problem, np.full(len(g), -1), pool, among)
     else:
         owner = _search(problem, tolerance, np.random.default_rng(seed))
-    return _solution(batch, owner, problem.power, tolerance, exact)
+    return _solution(batch, problem, owner, tolerance, exact)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +122,14 @@ class _Problem:
     def sums(self, owner: NDArray[np.int64]) -> NDArray[np.float64]:
         """(m,) sums by owners (K,), -1 for nobody, added in the bank's order."""
         return _sums(self.bank, owner, len(self.targets))
+
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(m,) the lowest and highest sum of each target, were the others given nothing more."""
+        may, must = self.allowed[1:], ~self.allowed[0]
+        closed = np.where(may & must, self.bank, 0.0).sum(axis=1)
+        free = np.where(may & ~must, self.bank, 0.0)
+        low, high = np.minimum(free, 0.0).sum(axis=1), np.maximum(free, 0.0).sum(axis=1)
+        return closed + low, closed + high
 
 
 def _allowed(stuck: NDArray[np.int64], bank: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -203,13 +211,14 @@ def _one_by_one(problem: _Problem, rng: np.random.Generator) -> NDArray[np.int64
 
 
 def _solution(
-    batch: Batch, owner: NDArray[np.int64], power: float, tolerance: float, exact: bool
+    batch: Batch, problem: _Problem, owner: NDArray[np.int64], tolerance: float, exact: bool
 ) -> PartitionSolution:
-    bank, targets = batch.bank[0], batch.target
+    bank, targets, power = problem.bank, problem.targets, problem.power
     achieved = _sums(bank, owner, len(targets))
     residual = achieved - targets
     distance = norm(residual, power)
     slack = 2 * _EPSILON * ((len(bank) + 2) * np.abs(bank).sum() + np.abs(targets))
+    low, high = problem.ends()
     status = "within tolerance" if distance <= tolerance else "best found"
     return PartitionSolution(
         mask=owner == np.arange(len(targets))[:, None],
@@ -217,5 +226,9 @@ def _solution(
         residual=residual,
         status="optimal" if exact else status,
         bound=np.float64(max(distance - norm(slack, power), 0.0) if exact else 0.0),
+        method=METHODS[0] if exact else METHODS[1],
+        reason=f"K = {len(bank)}, {len(targets)} targets: exact where a half of the bank can be "
+        f"shared out in up to {_EXACT} ways",
+        reachable=(low - slack <= targets) & (targets <= high + slack),
         distance=np.float64(distance),
     )

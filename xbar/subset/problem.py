@@ -20,6 +20,9 @@ from xbar.errors import SpecError
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROWS = 1 << 14
 
+AS_ASKED = "as asked"
+"""Why the method was this one, unless it was chosen."""
+
 
 @dataclass(frozen=True, eq=False)
 class SubsetSolution:
@@ -137,7 +140,7 @@ class Batch:
             status=status,
             bound=bound.reshape(self.shape)[()],
             method=method,
-            reason="as asked",
+            reason=AS_ASKED,
             reachable=self.reachable().reshape(self.shape)[()],
         )
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.constrained import batched, check_stuck, sums_of, total_of
-from xbar.subset.flips import Network, best_first, local_search
+from xbar.subset.flips import Effort, Network, best_first, local_search
+from xbar.subset.method import alarm, check_time_limit
 from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
 from xbar.subset.stuck import solve_with_stuck
@@ -87,6 +88,9 @@ def solve_series(
         residual=achieved - batch.target,
         status=inner.status,
         bound=np.maximum(np.asarray(inner.bound) - rounding, 0.0),
+        method=inner.method,
+        reason=inner.reason,
+        reachable=inner.reachable,
     )
     return batched(solution, batch.shape)
 
@@ -112,17 +116,21 @@ class NetworkSearch:
         tolerance: a |residual| that is good enough.
         evaluations: values to compute for each target, at most; a multiple for monotone networks.
         seed: of the restarts.
+        time_limit: seconds for each target, looked at between evaluations; None for no limit.
     """
 
     tolerance: float = 0.0
     evaluations: int = 20_000
     seed: int = 0
+    time_limit: float | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.tolerance) and self.tolerance >= 0):
             raise SpecError(f"tolerance must be finite and not negative, not {self.tolerance!r}")
         if self.evaluations < 1:
             raise SpecError(f"evaluations must be at least 1, not {self.evaluations!r}")
+        if self.time_limit is not None:
+            check_time_limit(self.time_limit)
 
 
 def solve_network(
@@ -155,7 +163,9 @@ def solve_network(
     Returns:
         Masks (..., K), values, residuals and bounds (...). "optimal" if all settings were tried or
         discarded, and then `bound` is |residual|, as far as the callable is exact; "within
-        tolerance" or "best found" else, with what the best-first search could prove.
+        tolerance" or "best found" else, with what the best-first search could prove. reachable
+        is False where the target lies below or above all finite values; where neither all
+        settings were tried nor the network is monotone, that is not known, and it is True.
 
     Raises:
         SpecError: a target is not finite, K is not positive, or the callable returns no (M,)
@@ -212,13 +222,16 @@ def _enumerate(value: Value, elements: int, target: NDArray[np.float64]) -> Subs
     below, above = order[np.maximum(at - 1, 0)], order[np.minimum(at, len(order) - 1)]
     nearer = np.abs(values[below] - target) <= np.abs(values[above] - target)
     index = np.where(nearer, below, above)
-    residual = values[index] - target
+    residual, finite = values[index] - target, values[np.isfinite(values)]
     return SubsetSolution(
         mask=(index[:, None] >> bits) & 1 == 1,
         achieved=values[index],
         residual=residual,
         status="optimal",
         bound=np.abs(residual),
+        method="exhaustive",
+        reason=f"K = {elements}: every setting of up to {_ENUMERATED} switches is tried",
+        reachable=_between(target, finite) if len(finite) else np.zeros(len(target), np.bool_),
     )
 
 
@@ -227,16 +240,36 @@ def _search(network: Network, target: NDArray[np.float64], search: NetworkSearch
     achieved, bound = np.zeros(len(target)), np.zeros(len(target))
     for m, goal in enumerate(target.tolist()):
         rng = np.random.default_rng([search.seed, m])
-        found = local_search(network, goal, search.tolerance, search.evaluations, rng)
-        mask[m], achieved[m] = found
-        if network.monotone is not None and abs(found[1] - goal) > search.tolerance:
-            mask[m], achieved[m], bound[m] = best_first(network, goal, found, search.evaluations)
+        with alarm(search.time_limit) as over:
+            effort = Effort(search.tolerance, search.evaluations, over)
+            found = local_search(network, goal, effort, rng)
+            mask[m], achieved[m] = found
+            if network.monotone is not None and abs(found[1] - goal) > search.tolerance:
+                mask[m], achieved[m], bound[m] = best_first(network, goal, found, effort)
     residual = achieved - target
     if (bound >= np.abs(residual)).all():
         status = "optimal"
     else:
         near = (np.abs(residual) <= search.tolerance) | (bound >= np.abs(residual))
         status = "within tolerance" if near.all() else "best found"
+    how, ends = "local search", np.array([-np.inf, np.inf])
+    if network.monotone is not None:
+        how = "local search, then best-first"
+        ends = network.value(np.array([[False], [True]]).repeat(network.elements, axis=1))
+        ends = np.where(np.isfinite(ends), np.sort(ends), [-np.inf, np.inf])
     return SubsetSolution(
-        mask=mask, achieved=achieved, residual=residual, status=status, bound=bound
+        mask=mask,
+        achieved=achieved,
+        residual=residual,
+        status=status,
+        bound=bound,
+        method=how,
+        reason=f"K = {network.elements}: more than {_ENUMERATED} switches are too many to try all",
+        reachable=_between(target, ends),
     )
+
+
+def _between(target: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(M,) whether targets lie between the least and the greatest value, up to rounding."""
+    slack = 4 * _EPSILON * np.abs(target)
+    return np.asarray((values.min() - slack <= target) & (target <= values.max() + slack))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.constrained import Task, bank_of, each_block, task, total_of
+from xbar.subset.constrained import METHOD, Task, bank_of, each_block, task, total_of
 from xbar.subset.problem import Banks, SubsetSolution
 
 _NAME = "solve_robust"
@@ -32,7 +32,7 @@ class RobustSolution(SubsetSolution):
 
     achieved is the expected sum, m G_S, and residual is achieved - target. "optimal": no subset's
     expected squared error is less by more than 4 K eps (sum|g| + |target|)**2. `bound` is one for
-    the root of the expected squared error.
+    the root of the expected squared error. reachable is about expected sums.
 
     Attributes:
         deviation: (...) the standard deviation of the sum.
@@ -157,6 +157,9 @@ def _solution(
         residual=residual.reshape(shape)[()],
         status="optimal",
         bound=bound.reshape(shape)[()],
+        method=METHOD,
+        reason=problems.why("lower envelopes of a half's parabolas"),
+        reachable=problems.reachable().reshape(shape)[()],
         deviation=deviation.reshape(shape)[()],
         expected_error=error.reshape(shape)[()],
     )

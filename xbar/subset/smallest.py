@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.constrained import Task, bank_of, each_block, optimal, sums_of, task
-from xbar.subset.fixed_size import closest_by_size
+from xbar.subset.fixed_size import GROUPED, closest_by_size
 from xbar.subset.problem import SubsetSolution
 
 _NAME = "solve_smallest"
@@ -75,8 +75,11 @@ def solve_smallest(
     problems = task(banks, target, stuck, _NAME)
     shape = (*banks.shape, banks.elements.shape[1])
     costs = _costs(cost, shape, problems)
-    mask = _fewest(problems, tolerance) if cost is None else _cheapest(problems, costs, tolerance)
-    return _solution(problems, mask, costs, tolerance)
+    if cost is None:
+        mask, how = _fewest(problems, tolerance), GROUPED
+    else:
+        mask, how = _cheapest(problems, costs, tolerance), "cheapest partners of each half sum"
+    return _solution(problems, mask, costs, tolerance, how)
 
 
 def _costs(
@@ -169,11 +172,15 @@ def _within(problems: Task, mask: NDArray[np.bool_], tolerance: float) -> NDArra
 
 
 def _solution(
-    problems: Task, mask: NDArray[np.bool_], costs: NDArray[np.float64], tolerance: float
+    problems: Task,
+    mask: NDArray[np.bool_],
+    costs: NDArray[np.float64],
+    tolerance: float,
+    how: str,
 ) -> SmallestSolution:
     batch = problems.batch
     achieved = sums_of(batch.bank[batch.row], mask)
-    closest = optimal(batch, mask, achieved)
+    closest = optimal(batch, mask, achieved, problems.why(how), problems.reachable())
     feasible = np.abs(achieved - batch.target) <= tolerance
     return SmallestSolution(
         mask=closest.mask,
@@ -181,6 +188,9 @@ def _solution(
         residual=closest.residual,
         status="optimal" if feasible.all() else "infeasible",
         bound=np.where(feasible.reshape(batch.shape), 0.0, closest.bound)[()],
+        method=closest.method,
+        reason=closest.reason,
+        reachable=closest.reachable,
         size=mask.sum(axis=1).reshape(batch.shape)[()],
         cost=sums_of(costs[batch.row], mask).reshape(batch.shape)[()],
         feasible=feasible.reshape(batch.shape)[()],

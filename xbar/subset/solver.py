@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.subset.problem import SubsetSolution
+from xbar.subset.constrained import shape_of
+from xbar.subset.problem import AS_ASKED, SubsetSolution
 from xbar.subset.registry import choose, get_solver
 
 
@@ -42,9 +42,17 @@ class Solver(Protocol):
         """Does once what depends on the bank (..., K) alone."""
         ...
 
+    def within(self, time_limit: float) -> Solver:
+        """The same with a limit of so many seconds for each problem."""
+        ...
+
 
 def solve_subset(
-    bank: ArrayLike, target: ArrayLike, method: str = "auto", tolerance: float = 0.0
+    bank: ArrayLike,
+    target: ArrayLike,
+    method: str = "auto",
+    tolerance: float = 0.0,
+    time_limit: float | None = None,
 ) -> SubsetSolution:
     """Chooses the elements of a bank whose sum comes closest to a target.
 
@@ -61,6 +69,9 @@ def solve_subset(
         method: a name of `xbar.subset.names`, or "auto": "meet-in-the-middle" up to 32 elements
             and "schroeppel-shamir" up to 64, which are exact; beyond, a heuristic.
         tolerance: a |residual| that is good enough, in the bank's unit; it may save time.
+        time_limit: seconds for each problem, after which the best subset found so far is returned
+            with the status that it deserves; None for the method's own limit. Methods that take
+            no more than a fraction of a second for their longest banks have no limit.
 
     Returns:
         The mask (..., K), achieved sum, residual, bound and reachable (...), the status, and
@@ -68,7 +79,8 @@ def solve_subset(
 
     Raises:
         SpecError: the bank or target is empty, not finite or not of real numbers, they do not
-            broadcast, the bank is longer than the method takes, or there is no such method.
+            broadcast, the bank is longer than the method takes, there is no such method, or the
+            time limit is not finite and positive.
 
     >>> solution = solve_subset([4.0, 2.2, -1.5, 0.0], 2.4)
     >>> solution.mask
@@ -80,9 +92,12 @@ def solve_subset(
     >>> solve_subset([1e-6, 2e-6, 4e-6], [0.0, 3.2e-6, 1.0]).achieved
     array([0.e+00, 3.e-06, 7.e-06])
     """
-    if method != "auto":
-        return get_solver(method).prepare(bank).solve(target, tolerance)
-    shape = np.shape(bank)
-    chosen, reason = choose(shape[-1] if shape else 1)
-    solution = get_solver(chosen).prepare(bank).solve(target, tolerance)
-    return replace(solution, reason=reason)
+    chosen, reason = method, AS_ASKED
+    if method == "auto":
+        shape = shape_of("bank", bank)
+        chosen, reason = choose(shape[-1] if shape else 1)
+    solver = get_solver(chosen)
+    if time_limit is not None:
+        solver = solver.within(time_limit)
+    solution = solver.prepare(bank).solve(target, tolerance)
+    return replace(solution, reason=reason + solution.reason.removeprefix(AS_ASKED))

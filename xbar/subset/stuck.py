@@ -63,5 +63,8 @@ def solve_with_stuck(
         residual=achieved - batch.target,
         status=inner.status,
         bound=np.maximum(np.asarray(inner.bound) - 2 * rounding_of(batch), 0.0),
+        method=inner.method,
+        reason=inner.reason,
+        reachable=inner.reachable,
     )
     return batched(solution, batch.shape)

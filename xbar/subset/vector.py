@@ -14,6 +14,7 @@ from xbar.subset.constrained import check_stuck, shape_of
 from xbar.subset.problem import SubsetSolution, check_bank, pair
 
 NORMS = {"linf": math.inf, "l2": 2.0, "l1": 1.0}
+METHODS = "meet-in-the-middle", "neighbourhood search"
 
 _NAME = "solve_vector"
 _EPSILON = float(np.finfo(np.float64).eps)
@@ -27,7 +28,8 @@ _ROUNDS = 40
 class VectorSolution(SubsetSolution):
     """Masks that serve d targets at once.
 
-    mask is (..., K); achieved and residual are (..., d); status is "optimal" if every mask is
+    mask is (..., K); achieved, residual and reachable, which is about each target alone, are
+    (..., d); status is "optimal" if every mask is
     optimal up to rounding, else "best found".
 
     Attributes:
@@ -78,13 +80,56 @@ def solve_vector(
     elements, dimensions = banks.shape[1:]
     w = _check_weights(weights, dimensions)
     fixed = check_stuck(stuck, (*shape, elements)).reshape(-1, elements)
+    problems = _Problems(banks, targets, fixed, w, NORMS[norm], shape)
     solved = [
         _solve(g * w, t * w, f, NORMS[norm], seed)
         for g, t, f in zip(banks, targets, fixed, strict=True)
     ]
     mask = np.array([one[0] for one in solved], np.bool_).reshape(-1, elements)
     exact = np.array([one[1] for one in solved], np.bool_)
-    return _solution(banks, targets, mask, exact, w, NORMS[norm], shape)
+    return _solution(problems, mask, exact)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problems:
+    """M problems.
+
+    Attributes:
+        banks: (M, K, d)
+        targets: (M, d)
+        fixed: (M, K) -1 stuck open, 0 free, +1 stuck closed.
+        weights: (d,)
+        power: of the norm.
+        shape: the batch axes; their product is M.
+    """
+
+    banks: NDArray[np.float64]
+    targets: NDArray[np.float64]
+    fixed: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    power: float
+    shape: tuple[int, ...]
+
+    @property
+    def slack(self) -> NDArray[np.float64]:
+        """(M, d) twice a plain sum's rounding: the search's distances, and the final sums'."""
+        total = np.abs(self.banks).sum(axis=1)
+        each = (self.banks.shape[1] + 2) * total + np.abs(self.targets)
+        return np.asarray(2 * _EPSILON * each)
+
+    def reachable(self) -> NDArray[np.bool_]:
+        """(M, d) whether each target alone lies between the ends that the free elements leave."""
+        closed = np.where(self.fixed[:, :, None] > 0, self.banks, 0.0).sum(axis=1)
+        free = np.where(self.fixed[:, :, None] == 0, self.banks, 0.0)
+        low = closed + np.minimum(free, 0.0).sum(axis=1)
+        high = closed + np.maximum(free, 0.0).sum(axis=1)
+        inside = (low - self.slack <= self.targets) & (self.targets <= high + self.slack)
+        return np.asarray(inside)
+
+    def norms(self, residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(M,) weighted norms of (M, d)."""
+        each = [norm(one * self.weights, self.power) for one in residuals]
+        return np.array(each).reshape(len(residuals))
 
 
 def _check(
@@ -174,28 +219,24 @@ def _search(
 
 
 def _solution(
-    banks: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    mask: NDArray[np.bool_],
-    exact: NDArray[np.bool_],
-    weights: NDArray[np.float64],
-    power: float,
-    shape: tuple[int, ...],
+    problems: _Problems, mask: NDArray[np.bool_], exact: NDArray[np.bool_]
 ) -> VectorSolution:
+    banks, targets, shape = problems.banks, problems.targets, problems.shape
     elements, dimensions = banks.shape[1:]
     achieved = np.zeros(targets.shape)
     for e in range(elements):
         achieved += np.where(mask[:, e, None], banks[:, e], 0.0)
     residual = achieved - targets
-    distance = np.array([norm(r * weights, power) for r in residual]).reshape(len(mask))
-    # twice a plain sum's rounding: the distances of the search, and those of the final sums
-    slack = 2 * _EPSILON * ((elements + 2) * np.abs(banks).sum(axis=1) + np.abs(targets))
-    rounding = np.array([norm(s * weights, power) for s in slack]).reshape(len(mask))
+    distance, rounding = problems.norms(residual), problems.norms(problems.slack)
+    used = [how for how, some in zip(METHODS, (exact, ~exact), strict=True) if some.any()]
     return VectorSolution(
         mask=mask.reshape(*shape, elements),
         achieved=achieved.reshape(*shape, dimensions),
         residual=residual.reshape(*shape, dimensions),
         status="optimal" if exact.all() else "best found",
         bound=np.where(exact, np.maximum(distance - rounding, 0.0), 0.0).reshape(shape)[()],
+        method=" and ".join(used or METHODS[:1]),
+        reason=f"K = {elements}: exact up to {_EXACT} free elements, which a k-d tree can match",
+        reachable=problems.reachable().reshape(*shape, dimensions),
         distance=distance.reshape(shape)[()],
     )

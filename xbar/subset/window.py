@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from xbar.errors import SpecError
-from xbar.subset.integers import Bools, Ints, solve_each
+from xbar.subset.integers import Bools, Ints, Whole, solve_each
+from xbar.subset.method import Limited
 from xbar.subset.parallel import cpus
-from xbar.subset.problem import Banks, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Batch, SubsetSolution
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Limited):
     """Fixes the large elements greedily and chooses among the smallest ones exactly.
 
     Precision comes from the window: each of its elements adds about a bit, and so does each
@@ -24,6 +24,7 @@ class Window:
     Attributes:
         size: elements of the window, 2 to 40; time and memory grow with 2**(size/2).
         tries: windows to try, chosen among the smallest elements by a fixed rule.
+        time_limit: seconds for each problem, looked at after each window; None for no limit.
     """
 
     name: ClassVar[str] = "window"
@@ -33,57 +34,33 @@ class Window:
     tries: int = 4
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not (2 <= self.size <= 40 and self.tries >= 1):
             raise SpecError(
                 "size must be 2 to 40 elements and tries at least 1, "
                 f"not size {self.size} and tries {self.tries}"
             )
 
-    def prepare(self, bank: ArrayLike) -> PreparedWindow:
-        """Checks a bank (..., K).
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """A close subset of each."""
+        return solve_each(batch, self, self._search, tolerance, cpus())
 
-        Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
-        """
-        return PreparedWindow(check_bank(bank, self.max_elements, self.name), self)
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedWindow:
-    """Banks that were checked.
-
-    Attributes:
-        banks: R of them.
-        solver: how they are searched.
-    """
-
-    banks: Banks
-    solver: Window
-
-    def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """A close subset for each target (...).
-
-        Raises:
-            SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
-        """
-        batch = pair(self.banks, targets, tolerance, Window.name)
-        return solve_each(batch, Window.name, self._search, tolerance, cpus())
-
-    def _search(self, values: Ints, goal: int, enough: int, chosen: Bools) -> bool:
+    def _search(self, problem: Whole, chosen: Bools) -> bool:
         from xbar.subset.kernels import heuristics, merge
 
-        size = min(self.solver.size, len(values))
+        values, goal = problem.values, problem.goal
+        size = min(self.size, len(values))
         order = np.argsort(-values, kind="stable")
         work = np.empty(merge.work_size(size), np.int64)
         best, exact = 1 << 62, size == len(values)
-        for attempt in range(1 if exact else self.solver.tries):
+        for attempt in range(1 if exact else self.tries):
             trial = np.zeros_like(chosen)
             places = _shuffled(order, size, attempt)
             first = len(values) - size
             reached = heuristics.window(values, places, goal, first, size, trial, work)
             if abs(int(reached) - goal) < best:
                 best, chosen[:] = abs(int(reached) - goal), trial
-            if best <= enough:
+            if best <= problem.enough or problem.over[0]:
                 break
         return exact or best == 0
 

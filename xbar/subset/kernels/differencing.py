@@ -19,13 +19,14 @@ LEVELS = 40  # the tree is searched once so many numbers are left
 
 
 @jit
-def partition(numbers: Ints, nodes: int, enough: int, side: Bools) -> bool:
+def partition(numbers: Ints, nodes: int, enough: int, over: Ints, side: Bools) -> bool:
     """Puts numbers on two sides of about the same weight.
 
     Args:
         numbers: (N,) not negative, their sum below 2**62.
         nodes: how many nodes of the tree to look at, at most.
         enough: a difference that is small enough.
+        over: (1,) ends the search once it is not 0 and a partition was found.
         side: (N,) bool, written.
 
     Returns:
@@ -41,6 +42,8 @@ def partition(numbers: Ints, nodes: int, enough: int, side: Bools) -> bool:
     total[0] = values.sum()
     best, depth = np.int64(1) << 62, 0
     while depth >= 0 and best > enough and nodes > 0:
+        if over[0] != 0 and best < np.int64(1) << 62:
+            break
         left = count - depth
         large = value[depth, 0]
         if branch[depth] == 0:
@@ -111,7 +114,9 @@ def _sides(edges: Ints, left: Ints, side: Bools) -> None:
 
 
 @jit
-def closest_subset(values: Ints, goal: int, nodes: int, enough: int, chosen: Bools) -> bool:
+def closest_subset(
+    values: Ints, goal: int, nodes: int, enough: int, over: Ints, chosen: Bools
+) -> bool:
     """A subset by differencing; whether no other is closer.
 
     A subset that exceeds the goal by e splits the values and a number |2 goal - sum| on the side
@@ -123,6 +128,7 @@ def closest_subset(values: Ints, goal: int, nodes: int, enough: int, chosen: Boo
         goal: 0 to their sum.
         nodes: how many nodes of the tree to look at, at most.
         enough: an |excess| that is small enough.
+        over: (1,) ends the search once it is not 0.
         chosen: (K,) bool, written.
     """
     k = len(values)
@@ -131,7 +137,7 @@ def closest_subset(values: Ints, goal: int, nodes: int, enough: int, chosen: Boo
     numbers[:k] = values
     numbers[k] = abs(extra)
     side = np.zeros(k + 1, np.bool_)
-    proven = partition(numbers, nodes, 2 * enough + 1, side)
+    proven = partition(numbers, nodes, 2 * enough + 1, over, side)
     for e in range(k):
         opposite = side[e] != side[k]
         chosen[e] = (opposite if extra >= 0 else not opposite) and values[e] > 0

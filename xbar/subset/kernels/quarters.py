@@ -59,8 +59,13 @@ def _cost(excess: int) -> int:
 
 @jit
 def search(
-    quarters: tuple[Ints, Ints, Ints, Ints], goal: int, span: Ints, enough: int, work: Ints
-) -> tuple[int, int, int]:
+    quarters: tuple[Ints, Ints, Ints, Ints],
+    goal: int,
+    span: Ints,
+    enough: int,
+    over: Ints,
+    work: Ints,
+) -> tuple[int, int, int, bool]:
     """The best pair of half sums whose first lies in a range of values.
 
     Args:
@@ -69,10 +74,12 @@ def search(
         goal: what the half sums should add up to.
         span: (2,) first half sums from span[0] up to, but without, span[1].
         enough: the search ends with an |excess| that is no more than this.
+        over: (1,) ends the search once it is not 0.
         work: WORK int64 words.
 
     Returns:
-        Its cost as of `_cost` and the two half sums; the cost is NONE if the range is empty.
+        Its cost as of `_cost` and the two half sums; the cost is NONE if the range is empty. And
+        whether the search came to the end of the range.
     """
     a, c, b, d = quarters
     low, end = span[0], span[1]
@@ -85,7 +92,7 @@ def search(
     if low < end:
         _match_one(b, d, low, goal, best)
     width = _first_width(quarters, low, end)
-    while low < end and best[COST] > 4 * enough + 1:
+    while low < end and best[COST] > 4 * enough + 1 and over[0] == 0:
         width = min(width, end - low)
         margin = best[COST] // 4 + 1
         n = _list_up(a, c, up, low, width, x)
@@ -102,7 +109,7 @@ def search(
         if n < CHUNK // 2:
             low = max(low, _next(a, c, up, end))
             width *= 2
-    return int(best[COST]), int(best[SUM_A]), int(best[SUM_B])
+    return int(best[COST]), int(best[SUM_A]), int(best[SUM_B]), low >= end
 
 
 @jit
