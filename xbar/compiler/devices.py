@@ -51,7 +51,7 @@ COLUMNS = (
     "target_siemens",
     "residual_siemens",
 )
-_IDLE = (",,,,", ",,")
+_IDLE = (",,,,", ",")
 
 
 def safe_name(name: str) -> str:
