@@ -4,14 +4,16 @@ One line a resistor, word line after word line, then bit line after bit line; UT
 lines end in a line feed. Columns:
 
     layer, group, output, input    the weight: row ``output`` and column ``input`` of the layer's
-                                   matrix; empty where the cell is idle
+                                   matrix; all empty where the cell is idle, output -1 where
+                                   all outputs on its word line share it
     sign                           1 or -1: whether the cell's current counts for or against it
     tile, word_line, bit_line      the cell
     resistor                       which of the cell's bank, from 0
     switched_in                    1 or 0: what its switch is told
     stuck                          -1 never switches in, 1 never out, else 0
     conductance_siemens            of this resistor with its switch so
-    target_siemens                 of the weight, all its cells together
+    target_siemens                 of the weight, all its cells together; empty where the cell is
+                                   no weight's own
     residual_siemens               achieved - target, of the same
 
 A layer's name stands on one line and starts no formula in a spreadsheet: what isn't printable, a
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -81,39 +83,36 @@ def _escape(character: str) -> str:
 def device_lines(tile: ProgrammedTile) -> Iterator[str]:
     """The table of one tile: its head, then the text of each word line's resistors."""
     yield ",".join(COLUMNS) + "\n"
-    weights = _weights(tile)
+    names = {name: _field(safe_name(name)) for name in tile.layers()}
+    results = _results(tile)
     mask, branch = tile.mask.astype(np.int8), tile.branch
     stuck = tile.chip.stuck(tile.index)
     for w in range(len(mask)):
         lines = []
         values = zip(mask[w].tolist(), stuck[w].tolist(), branch[w].tolist(), strict=True)
         for b, cell in enumerate(values):
-            weight, result = weights.get((w, b), _IDLE)
-            place = f"{weight},{tile.index},{w},{b}"
+            weight, result = _IDLE
+            source = tile.source_of(w, b)
+            if source is not None:
+                layer, *place = source
+                weight = ",".join([names[layer], *map(str, place)])
+                result = results.get(source[:4], result)
             lines += [
-                f"{place},{k},{on},{fault},{siemens!r},{result}\n"
+                f"{weight},{tile.index},{w},{b},{k},{on},{fault},{siemens!r},{result}\n"
                 for k, (on, fault, siemens) in enumerate(zip(*cell, strict=True))
             ]
         yield "".join(lines)
 
 
-def _weights(tile: ProgrammedTile) -> Mapping[tuple[int, int], tuple[str, str]]:
-    """By (word line, bit line): what the weight is, and its target and residual, as text."""
-    mapping = tile.mapping
-    lines: dict[int, list[tuple[int, int]]] = {}
-    for bit_line in range(tile.packed.shape[1]):
-        column, sign = mapping.column_of(bit_line)
-        lines.setdefault(column, []).append((bit_line, sign))
+def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:
+    """By (layer, group, output, input): target and residual, as text."""
     found = {}
     for part, residual in zip(tile.blocks, tile.residual(), strict=True):
-        block, name = part.block, _field(safe_name(part.block.layer))
-        target = part.target
-        for c, (output, column) in enumerate(zip(block.outputs, block.columns, strict=True)):
-            for r, (row, word_line) in enumerate(zip(block.inputs, block.word_lines, strict=True)):
-                result = f"{float(target[r, c])!r},{float(residual[r, c])!r}"
-                for bit_line, sign in lines[int(column)]:
-                    weight = f"{name},{block.group},{output},{row},{sign}"
-                    found[int(word_line), bit_line] = weight, result
+        block, target = part.block, part.target.tolist()
+        for r, row in enumerate(block.inputs.tolist()):
+            pairs = zip(block.outputs.tolist(), target[r], residual[r].tolist(), strict=True)
+            for output, wanted, left in pairs:
+                found[block.layer, block.group, output, row] = f"{wanted!r},{left!r}"
     return found
 
 
