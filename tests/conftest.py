@@ -35,6 +35,16 @@ def ngspice() -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def iverilog() -> str:
+    """The path of Icarus Verilog; without it the test is skipped, or fails if it is required."""
+    path = shutil.which("iverilog")
+    if path is None:
+        missing("iverilog is not on PATH: sudo apt-get install iverilog", "XBAR_REQUIRE_IVERILOG")
+    assert path is not None
+    return path
+
+
 @dataclass(frozen=True)
 class Trained:
     """A small classifier of scikit-learn's digits, trained once for all tests.

@@ -22,6 +22,7 @@ VERBS = {
     "simulate": "xbar.cli.simulate",
     "verify": "xbar.cli.verify",
     "netlist": "xbar.cli.netlist",
+    "emit": "xbar.cli.emit",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
     "demo": "xbar.cli.demo",

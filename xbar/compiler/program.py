@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -109,6 +109,35 @@ class Program:
         from xbar.compiler.store import save_program
 
         save_program(self, Path(path), force=force)
+
+    def write_configuration(
+        self,
+        path: str | Path,
+        form: Literal["readmemh", "csv", "both"] = "both",
+        tiles: Sequence[int] | None = None,
+        *,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Write the switches as a folder of files, tile by tile, whole or not at all.
+
+        ``xbar.compiler.emit`` says what the folder holds; its ``Configuration`` reads it back.
+
+        Args:
+            path: the folder.
+            form: "readmemh" for words that Verilog's $readmemh reads, "csv" for every resistor
+                with what it stands for, or "both".
+            tiles: their indices; all where nothing is said.
+            force: replace an existing folder.
+            progress: called with tiles done and tiles in all.
+
+        Raises:
+            SpecError: a tile or the format does not exist.
+            FileError: the path exists and ``force`` is not set, or can't be written.
+        """
+        from xbar.compiler.emit import write_configuration
+
+        write_configuration(self, Path(path), form, tiles, force=force, progress=progress)
 
     @classmethod
     def load(cls, path: str | Path) -> Program:

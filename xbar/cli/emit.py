@@ -1,0 +1,46 @@
+"""``xbar emit``: a program as configuration words and as a table of its resistors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    program: Annotated[Path, typer.Argument(help="the program")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="the folder to write")],
+    form: Annotated[
+        str, typer.Option("--format", help="readmemh words, a csv of all resistors, or both")
+    ] = "both",
+    tiles: Annotated[str | None, typer.Option(help="such as 0,3,7; all if not said")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the folder if it exists")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Write what a chip's configuration logic loads, and where each device is."""
+    import xbar
+    from xbar.cli.output import progress, show
+    from xbar.cli.verify import read_tiles
+    from xbar.compiler.emit import Configuration, check_format
+    from xbar.files import refuse_existing
+
+    refuse_existing(output, force=force)
+    kind = check_format(form)
+    loaded = xbar.Program.load(program)
+    chosen = read_tiles(tiles, len(loaded.tiles))
+    with progress("tiles") as report:
+        loaded.write_configuration(output, kind, chosen, force=force, progress=report)
+    written = Configuration.open(output)
+    w, b, k = written.shape
+    content = {
+        "path": str(output),
+        "format": kind,
+        "word_lines": w,
+        "bit_lines": b,
+        "resistors_per_cell": k,
+        "tiles": sorted(written.tiles),
+        "files": [name for names in written.tiles.values() for name in names.values()],
+    }
+    text = f"{len(written.tiles)} tiles of {w} x {b} cells, {k} resistors a cell"
+    show(as_json, content, f"{text}\nwritten to {output}")

@@ -1,0 +1,167 @@
+r"""A tile's resistors as a table in CSV: where each lies, what it stands for, what it is.
+
+One line a resistor, word line after word line, then bit line after bit line; UTF-8, comma,
+lines end in a line feed. Columns:
+
+    layer, group, output, input    the weight: row ``output`` and column ``input`` of the layer's
+                                   matrix; all empty where the cell is idle, output -1 where
+                                   all outputs on its word line share it
+    sign                           1 or -1: whether the cell's current counts for or against it
+    tile, word_line, bit_line      the cell
+    resistor                       which of the cell's bank, from 0
+    switched_in                    1 or 0: what its switch is told
+    stuck                          -1 never switches in, 1 never out, else 0
+    conductance_siemens            of this resistor with its switch so
+    target_siemens                 of the weight, all its cells together; empty where the cell is
+                                   no weight's own
+    residual_siemens               achieved - target, of the same
+
+A layer's name stands on one line and starts no formula in a spreadsheet: what isn't printable, a
+backslash, and a first character of ``=+-@`` are written as in Python, ``\n`` or ``\x3d``.
+
+Shapes: W x B cells of a tile, K resistors a cell. Units: siemens.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.tile import ProgrammedTile
+from xbar.errors import FileError
+
+Masks = NDArray[np.bool_]
+
+COLUMNS = (
+    "layer",
+    "group",
+    "output",
+    "input",
+    "sign",
+    "tile",
+    "word_line",
+    "bit_line",
+    "resistor",
+    "switched_in",
+    "stuck",
+    "conductance_siemens",
+    "target_siemens",
+    "residual_siemens",
+)
+_IDLE = (",,,,", ",")
+
+
+def safe_name(name: str) -> str:
+    r"""A layer's name on one line that starts no formula; ``plain_name`` is the inverse.
+
+    >>> safe_name("fc1"), safe_name("=cmd\n")
+    ('fc1', '\\x3dcmd\\n')
+    """
+    text = "".join(c if c.isprintable() and c != "\\" else _escape(c) for c in name)
+    return f"\\x{ord(text[0]):02x}{text[1:]}" if text[:1] in tuple("=+-@") else text
+
+
+def plain_name(text: str) -> str:
+    r"""The layer's name that ``safe_name`` made safe.
+
+    >>> plain_name("\\x3dcmd\\n")
+    '=cmd\n'
+    """
+    # outside of escapes every character stands for itself, also beyond Latin-1
+    return text.encode("ascii", "backslashreplace").decode("unicode_escape")
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def device_lines(tile: ProgrammedTile) -> Iterator[str]:
+    """The table of one tile: its head, then the text of each word line's resistors."""
+    yield ",".join(COLUMNS) + "\n"
+    names = {name: _field(safe_name(name)) for name in tile.layers()}
+    results = _results(tile)
+    mask, branch = tile.mask.astype(np.int8), tile.branch
+    stuck = tile.chip.stuck(tile.index)
+    for w in range(len(mask)):
+        lines = []
+        values = zip(mask[w].tolist(), stuck[w].tolist(), branch[w].tolist(), strict=True)
+        for b, cell in enumerate(values):
+            weight, result = _IDLE
+            source = tile.source_of(w, b)
+            if source is not None:
+                layer, *place = source
+                weight = ",".join([names[layer], *map(str, place)])
+                result = results.get(source[:4], result)
+            lines += [
+                f"{weight},{tile.index},{w},{b},{k},{on},{fault},{siemens!r},{result}\n"
+                for k, (on, fault, siemens) in enumerate(zip(*cell, strict=True))
+            ]
+        yield "".join(lines)
+
+
+def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:
+    """By (layer, group, output, input): target and residual, as text."""
+    found = {}
+    for part, residual in zip(tile.blocks, tile.residual(), strict=True):
+        block, target = part.block, part.target.tolist()
+        for r, row in enumerate(block.inputs.tolist()):
+            pairs = zip(block.outputs.tolist(), target[r], residual[r].tolist(), strict=True)
+            for output, wanted, left in pairs:
+                found[block.layer, block.group, output, row] = f"{wanted!r},{left!r}"
+    return found
+
+
+def _field(text: str) -> str:
+    """A text as one field of a line, in quotes where it needs them."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="").writerow([text])
+    return stream.getvalue()
+
+
+def read_devices(path: Path, shape: tuple[int, int, int]) -> Masks:
+    """The switches (W, B, K) of a table that ``device_lines`` made.
+
+    Raises:
+        FileError: it can't be read, is of another kind, or does not hold each resistor once.
+    """
+    mask = np.zeros(shape, dtype=np.bool_)
+    seen = np.zeros(shape, dtype=np.bool_)
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = csv.reader(file, strict=True)
+            if tuple(next(rows, ())) != COLUMNS:
+                raise FileError(f"{path}: must begin with the columns {','.join(COLUMNS)}")
+            for row in rows:
+                place, on = _switch(path, rows.line_num, row, shape)
+                if seen[place]:
+                    raise FileError(f"{path}: line {rows.line_num} tells a resistor twice")
+                seen[place], mask[place] = True, on
+    except OSError as error:
+        raise FileError(f"{path}: can't be read ({error.strerror})") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise FileError(f"{path}: must be a table in CSV and UTF-8 ({error})") from error
+    if not seen.all():
+        raise FileError(f"{path}: tells {seen.sum()} of {seen.size} resistors; write it again")
+    return mask
+
+
+def _switch(
+    path: Path, line: int, row: list[str], shape: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], bool]:
+    if len(row) != len(COLUMNS):
+        raise FileError(f"{path}: line {line} must have {len(COLUMNS)} fields, not {len(row)}")
+    try:
+        w, b, k, on = (int(row[COLUMNS.index(name)]) for name in _SWITCH)
+    except ValueError as error:
+        raise FileError(f"{path}: line {line} must name a resistor ({error})") from error
+    if on not in (0, 1) or not all(0 <= i < n for i, n in zip((w, b, k), shape, strict=True)):
+        raise FileError(f"{path}: line {line} is no resistor of {shape[0]} x {shape[1]} cells")
+    return (w, b, k), bool(on)
+
+
+_SWITCH = ("word_line", "bit_line", "resistor", "switched_in")

@@ -1,0 +1,205 @@
+"""A program as files for a chip's configuration logic and for people.
+
+    folder/
+      configuration.json   what it is, the shape, each tile's blocks and files, their sha256
+      tile<n>.hex          switches as words for Verilog's $readmemh, see ``words.py``
+      tile<n>.csv          every resistor with what it stands for, see ``devices.py``
+
+One tile is in memory at a time. The folder is whole or absent; the same program gives the same
+bytes.
+
+Shapes: W x B cells of a tile, K resistors a cell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.devices import device_lines, read_devices
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.words import read_words, words_text
+from xbar.errors import FileError, SpecError
+from xbar.files import new_directory
+
+Format: TypeAlias = Literal["readmemh", "csv", "both"]
+Masks = NDArray[np.bool_]
+
+FORMAT = 1
+KIND = "xbar configuration"
+INDEX = "configuration.json"
+ENDINGS = {"readmemh": "hex", "csv": "csv"}
+
+
+def check_format(text: str) -> Format:
+    """Only known formats.
+
+    Raises:
+        SpecError: it is another word.
+    """
+    for known in get_args(Format):
+        if text == known:
+            form: Format = known
+            return form
+    raise SpecError(f"format must be one of {', '.join(get_args(Format))}, not {text!r}")
+
+
+def write_configuration(
+    program: Program,
+    path: Path,
+    form: Format = "both",
+    tiles: Sequence[int] | None = None,
+    *,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """See ``Program.write_configuration``."""
+    wanted = [kind for kind in ENDINGS if check_format(form) in (kind, "both")]
+    chosen = _choose(program, tiles)
+    w, b = program.chip.hardware.cells
+    content: dict[str, Any] = {
+        "kind": KIND,
+        "format": FORMAT,
+        "design": program.chip.hardware.name,
+        "seed": program.chip.seed,
+        "word_lines": w,
+        "bit_lines": b,
+        "resistors": program.chip.hardware.bank.resistors,
+        "layout": program.chip.hardware.bank.layout,
+        "tiles": [],
+        "files": {},
+    }
+    with new_directory(path, INDEX, force=force) as folder:
+        for done, index in enumerate(chosen, start=1):
+            # a copy of its own, so that what it computes is not kept with the program
+            tile = replace(program.tiles[index])
+            entry: dict[str, Any] = {"tile": index}
+            for kind in wanted:
+                name = f"tile{index}.{ENDINGS[kind]}"
+                entry[kind] = name
+                content["files"][name] = _write(folder / name, _lines(kind, tile, name))
+            entry["blocks"] = [part.block.to_json() for part in tile.blocks]
+            content["tiles"].append(entry)
+            if progress is not None:
+                progress(done, len(chosen))
+        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+        (folder / INDEX).write_text(text, encoding="utf-8")
+
+
+def _choose(program: Program, tiles: Sequence[int] | None) -> list[int]:
+    count = len(program.tiles)
+    if tiles is None:
+        return list(range(count))
+    for index in tiles:
+        if not 0 <= index < count:
+            raise SpecError(f"tile must be from 0 to {count - 1}, not {index}")
+    if not len(tiles):
+        raise SpecError("there must be at least one tile to write")
+    return sorted(set(tiles))
+
+
+def _lines(kind: str, tile: ProgrammedTile, name: str) -> Iterator[str]:
+    if kind == "csv":
+        return device_lines(tile)
+    layout = tile.chip.hardware.bank.layout
+    return iter([words_text(tile.mask, tile.index, layout, name)])
+
+
+def _write(path: Path, lines: Iterable[str]) -> str:
+    """Write a file; its sha256."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for text in lines:
+            content = text.encode()
+            digest.update(content)
+            file.write(content)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """A folder that ``Program.write_configuration`` wrote.
+
+    Attributes:
+        path: the folder.
+        shape: (W, B, K) of a tile.
+        tiles: by index, its files by format: {3: {"readmemh": "tile3.hex"}}.
+        digests: by file, its sha256.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    tiles: Mapping[int, Mapping[str, str]]
+    digests: Mapping[str, str]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Read what the folder holds; its tiles are read when they are asked for.
+
+        Raises:
+            FileError: it is no such folder or its index is damaged.
+        """
+        path = Path(path)
+        content = _read_index(path)
+        try:
+            w, b, k = (int(content[name]) for name in ("word_lines", "bit_lines", "resistors"))
+            tiles = {
+                int(entry["tile"]): {kind: str(entry[kind]) for kind in ENDINGS if kind in entry}
+                for entry in content["tiles"]
+            }
+            digests = {
+                name: str(content["files"][name]) for t in tiles.values() for name in t.values()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileError(f"{path}: {INDEX} is damaged ({error}); write it again") from error
+        for index, names in tiles.items():
+            for kind, name in names.items():
+                if name != f"tile{index}.{ENDINGS[kind]}":
+                    raise FileError(f"{path}: {INDEX} names a file {name!r} that is not its own")
+        return cls(path, (w, b, k), tiles, digests)
+
+    def mask(self, tile: int, form: Format = "readmemh") -> Masks:
+        """(W, B, K) switches of a tile, from its words or its table.
+
+        Raises:
+            SpecError: the tile was not written, or not in this format.
+            FileError: its file can't be read, is damaged, or was changed.
+        """
+        names = self.tiles.get(tile, {})
+        if form not in names:
+            raise SpecError(f"{self.path}: holds no {form} of tile {tile}")
+        file = self.path / names[form]
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise FileError(f"{file}: can't be read ({error.strerror})") from error
+        if hashlib.sha256(content).hexdigest() != self.digests[names[form]]:
+            raise FileError(f"{file}: was changed after it was written; write it again")
+        mask = read_words(file) if form == "readmemh" else read_devices(file, self.shape)
+        if mask.shape != self.shape:
+            raise FileError(f"{file}: holds {mask.shape} switches, not {self.shape}")
+        return mask
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((path / INDEX).read_bytes())
+    except OSError as error:
+        raise FileError(
+            f"{path}: has no {INDEX} ({error.strerror}); xbar emit writes one"
+        ) from error
+    except ValueError as error:
+        raise FileError(f"{path}: {INDEX} is damaged ({error}); write it again") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise FileError(f"{path}: {INDEX} does not describe an xbar configuration")
+    if content.get("format") != FORMAT:
+        raise FileError(f"{path}: has format {content.get('format')}, this xbar reads {FORMAT}")
+    return content
