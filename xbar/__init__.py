@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xbar import pruning as pruning
     from xbar import subset as subset
     from xbar.circuit.crossbar import Crossbar as Crossbar
     from xbar.circuit.crossbar import Solution as Solution
@@ -70,7 +71,7 @@ _HOME = {
     "solve_subset": "xbar.subset.solver",
     "verify": "xbar.simulation.verify",
 }
-_PACKAGES = {"subset"}
+_PACKAGES = {"pruning", "subset"}
 
 __all__ = sorted([*_HOME, *_PACKAGES])
 

@@ -1,0 +1,33 @@
+"""Strong lottery tickets: networks found in random weights by choosing which of them to keep.
+
+The names below are imported when they are first used. A file must not bear the name of the
+function that it holds: an import of the file would hide the function.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xbar.pruning.ticket import Epoch as Epoch
+    from xbar.pruning.ticket import Ticket as Ticket
+
+_HOME = {
+    "Epoch": "ticket",
+    "Ticket": "ticket",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'xbar.pruning' has no attribute {name!r}")
+    value = getattr(import_module(f"xbar.pruning.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
