@@ -30,11 +30,10 @@ from construct_networks import (
     Floats,
     Row,
     Trained,
-    perceptron,
     report,
     seeds_and_output,
     spread,
-    trained,
+    trained_perceptron,
 )
 
 from xbar.pruning import approximate
@@ -140,7 +139,7 @@ PROTOCOLS: tuple[tuple[str, Minimise], ...] = (
 def main() -> None:
     """All seeds, one table of means and extremes."""
     seeds, output = seeds_and_output("construct_784_500_10.py")
-    each = [run(trained("784-500-10", perceptron, seed, epochs=15), seed) for seed in seeds]
+    each = [run(trained_perceptron(seed), seed) for seed in seeds]
     rows = []
     for same in zip(*each, strict=True):
         first = same[0]

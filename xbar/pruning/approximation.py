@@ -121,7 +121,8 @@ def approximate(
         raise SpecError(f"input_range must be a finite low below its high, not {low}, {high}")
     values = None if inputs is None else _check_inputs(inputs, input_range)
     shape = _input_shape(exact, values, input_shape)
-    chain = read_chain(copy.deepcopy(exact), shape, input_range)
+    precise = copy.deepcopy(exact).double()
+    chain = read_chain(precise, shape, input_range)
     pairs = []
     for target in chain.targets:
         pairs.append(construct(target, order))
@@ -131,7 +132,7 @@ def approximate(
     measured = None
     if values is not None:
         names = [pair.target.name for pair in pairs]
-        measured = realise.measure(exact, built, names, values)
+        measured = realise.measure(precise, built, names, values)
     masks = {
         realise.masked_name(pair): realise.module_mask(pair, exact.get_submodule(pair.target.name))
         for pair in pairs
@@ -166,8 +167,6 @@ def certify(
             weights=pair.target.weight.size,
             instances=pair.instances,
             failures=pair.failures,
-            predicted=pair.predicted,
-            formula=pair.formula,
             scale=pair.scale,
             candidates=pair.candidates,
             kept=pair.kept,
@@ -177,6 +176,7 @@ def certify(
             bound=reached,
             promised=promised,
             measured=seen,
+            pair=pair,
         )
         for pair, (reached, promised), seen in zip(pairs, own, each, strict=True)
     )

@@ -21,8 +21,8 @@ import numpy as np
 
 from xbar.pruning.chain import Chain, Flat, Gain, Pool, Rising, Step, Weights
 from xbar.pruning.choosing import Floats
-from xbar.pruning.pairs import Pair
-from xbar.subset.intervals import Estimate, finite_or_none
+from xbar.pruning.pairs import Pair, Prediction
+from xbar.subset.intervals import finite_or_none
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
@@ -36,8 +36,6 @@ class LayerCertificate:
         weights: how many it has.
         instances: subset problems solved: one a weight, two where inputs may be negative.
         failures: instances that no choice brought within epsilon.
-        predicted: the share that should fail, from random numbers drawn anew.
-        formula: the same by the design formula, or in closed form.
         scale: the power of two that weights above the theorem's norm were divided by; else 1.
         candidates: random weights that the mask chose from.
         kept: how many of them it keeps.
@@ -47,14 +45,13 @@ class LayerCertificate:
         bound: the most that an output may err by when the layer's inputs are exact.
         promised: the same if each weight errs by epsilon; it holds if nothing failed.
         measured: the largest error of an output seen with exact inputs; None without inputs.
+        pair: what the layer was built as.
     """
 
     name: str
     weights: int
     instances: int
     failures: int
-    predicted: Estimate
-    formula: float | None
     scale: float
     candidates: int
     kept: int
@@ -64,13 +61,20 @@ class LayerCertificate:
     bound: float
     promised: float
     measured: float | None
+    pair: Pair
+
+    @property
+    def prediction(self) -> Prediction:
+        """The share of instances that should have failed, counted and by formula."""
+        return self.pair.prediction
 
     def to_json(self) -> dict[str, Any]:
         """Its numbers; of the errors of the weights the largest and the median."""
-        rest = {k: v for k, v in vars(self).items() if k not in ("weight_error", "predicted")}
+        rest = {k: v for k, v in vars(self).items() if k not in ("weight_error", "pair")}
         return {
             **rest,
-            "predicted": self.predicted.to_json(),
+            "predicted": self.prediction.counted.to_json(),
+            "formula": self.prediction.formula,
             "largest_weight_error": float(self.weight_error.max(initial=0.0)),
             "median_weight_error": float(np.median(self.weight_error)),
         }
@@ -148,7 +152,7 @@ class Certificate:
     @property
     def predicted_failures(self) -> float:
         """How many should have failed."""
-        return sum(layer.predicted.value * layer.instances for layer in self.layers)
+        return sum(layer.prediction.counted.value * layer.instances for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the errors of single weights."""

@@ -113,7 +113,7 @@ def read_chain(
     """A `torch.nn.Sequential` in evaluation mode as numbers.
 
     Args:
-        model: the network.
+        model: the network, in float64.
         input_shape: of one input, without the batch axis.
         input_range: what every value of an input lies between.
 
@@ -129,18 +129,18 @@ def read_chain(
     steps: list[Step] = []
     with torch.no_grad():
         for name, module in children(model):
+            shape = tuple(value.shape[1:])
+            count = sum(isinstance(step, Weights) for step in steps)
+            step = _step(printable(name), module, shape, positive, count)
             try:
-                after = module.double()(value)
-            except (RuntimeError, ValueError, TypeError) as error:
+                value = module(value)
+            except (RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise ModelError(
-                    f"{printable(name)}: takes no value of shape {tuple(value.shape[1:])}, which "
-                    f"inputs of shape {input_shape} lead to ({reason})"
+                    f"{printable(name)}: takes no value of shape {shape}, which inputs of shape "
+                    f"{input_shape} lead to ({reason})"
                 ) from error
-            count = sum(isinstance(step, Weights) for step in steps)
-            step = _step(printable(name), module, tuple(value.shape[1:]), positive, count)
             positive = _positive_after(module, positive)
-            value = after
             if step is not None:
                 steps.append(step)
     chain = Chain(tuple(steps), input_shape, *input_range)

@@ -21,16 +21,16 @@ from xbar.pruning.pairs import (
     SAMPLED,
     Order,
     Pair,
+    Prediction,
     Target,
     blocks,
     draw_instances,
     power_of_two,
     signed,
-    with_prediction,
 )
 from xbar.pruning.pensia import check_samples
 from xbar.subset.density import density
-from xbar.subset.intervals import Estimate, share_estimate
+from xbar.subset.intervals import share_estimate
 
 
 def construct(target: Target, order: Order) -> Pair:
@@ -65,8 +65,7 @@ def construct(target: Target, order: Order) -> Pair:
         packed=np.empty((outputs, inputs, taps, -(-order.samples // 8)), np.uint8),
         realised=np.empty((outputs, inputs, taps, 1)),
         mass=np.empty((outputs, inputs, taps)),
-        predicted=Estimate(0.0, 0.0, 1.0),
-        formula=None,
+        predict=_predict,
     )
     for rows in blocks(outputs, inputs * taps * order.samples):
         part = slice(rows.start, rows.stop)
@@ -77,7 +76,7 @@ def construct(target: Target, order: Order) -> Pair:
         pair.realised[part, ..., 0] = sums(bank, mask)
         pair.mass[part] = sums(np.abs(bank), mask)
         pair.packed[part] = np.packbits(mask, axis=-1)
-    return _predict(pair)
+    return pair
 
 
 def products(first: Floats, second: Floats) -> Floats:
@@ -85,7 +84,7 @@ def products(first: Floats, second: Floats) -> Floats:
     return np.where(first > 0.0, first, 0.0) * second
 
 
-def _predict(pair: Pair) -> Pair:
+def _predict(pair: Pair) -> Prediction:
     target, order = pair.target, pair.order
     which = draw_instances(target, order)
     o = np.unravel_index(which, target.weight.shape)[0]
@@ -96,7 +95,7 @@ def _predict(pair: Pair) -> Pair:
     residual = np.abs(sums(bank, mask) - wants)
     predicted = share_estimate(int((residual > order.epsilon).sum()), SAMPLED)
     formula = float(_poisson(bank, wants, order.epsilon).mean())
-    return with_prediction(pair, predicted, formula)
+    return Prediction(predicted, formula)
 
 
 def _poisson(bank: Floats, target: Floats, epsilon: float) -> Floats:

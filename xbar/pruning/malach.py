@@ -15,11 +15,11 @@ from xbar.pruning.choosing import Floats, single
 from xbar.pruning.pairs import (
     Order,
     Pair,
+    Prediction,
     Target,
     build_gates,
     draw_instances,
     wanted,
-    with_prediction,
 )
 from xbar.subset.intervals import Estimate
 
@@ -36,12 +36,14 @@ def construct(target: Target, order: Order) -> Pair:
         target: the layer.
         order: what is asked; `samples` may be any number.
     """
-    pair = build_gates(target, order, single)
+    return build_gates(target, order, single, _predict)
+
+
+def _predict(pair: Pair) -> Prediction:
     chance = failure_chance(pair)
     mean = float(chance.mean())
     half = _Z * float(chance.std()) / len(chance) ** 0.5
-    estimate = Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))
-    return with_prediction(pair, estimate, mean)
+    return Prediction(Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0)), mean)
 
 
 def failure_chance(pair: Pair) -> Floats:

@@ -30,13 +30,14 @@ from xbar.pruning.pairs import (
     SECOND,
     Order,
     Pair,
+    Prediction,
     Target,
     power_of_two,
     signed,
     wanted,
 )
 from xbar.subset.density import density
-from xbar.subset.intervals import Estimate, share_estimate
+from xbar.subset.intervals import share_estimate
 from xbar.subset.vector import solve_vector
 
 MOST = 34
@@ -144,7 +145,6 @@ def construct(target: Target, order: Order) -> NeuronPair:
         realised[part] = np.moveaxis(np.asarray(solution.achieved), -1, 0)
         kept = np.abs(bank) * solution.mask[..., None]
         mass[part] = kept.sum(axis=(1, 2)).T
-    predicted, formula = _predict(target, order, size, groups)
     sign = np.array([1.0, -1.0])[: target.halves, None]
     return NeuronPair(
         target=target,
@@ -155,8 +155,7 @@ def construct(target: Target, order: Order) -> NeuronPair:
         packed=np.empty(0, np.uint8),
         realised=realised[:, :, None],
         mass=mass[..., None],
-        predicted=predicted,
-        formula=formula,
+        predict=_predict,
         neurons=mask.reshape(channels, len(groups), -1),
     )
 
@@ -191,17 +190,16 @@ def _check(target: Target, order: Order) -> None:
         raise SpecError("neurons are chosen for the least error; leave out minimise='size'")
 
 
-def _predict(
-    target: Target, order: Order, size: Floats, groups: list[slice]
-) -> tuple[Estimate, float]:
-    """The failure rate with second-layer numbers drawn anew, counted and by formula."""
+def _predict(pair: NeuronPair) -> Prediction:
+    target, order = pair.target, pair.order
+    groups = list(members(target, order))
+    size = np.abs(pair.fixed).reshape(target.channels, len(groups), target.halves, order.samples)
     goal = wanted(target)[:, :, 0]
     u = draw.uniform(order.seed, CHECK, target.index << 32, (3, _SAMPLED))
     limits = np.array([[len(groups)], [target.channels], [target.halves]])
     which = (u * limits).astype(np.int64)
-    scale = power_of_two(float(np.abs(target.weight).max()))
     shape = (_SAMPLED, order.group, order.samples)
-    fresh = scale * signed(order.seed, CHECK, target.index, 1, shape)
+    fresh = pair.scale * signed(order.seed, CHECK, target.index, 1, shape)
     fails, chance = 0, 0.0
     for s, (g, c, half) in enumerate(which.T):
         wants = goal[groups[g], c, half]
@@ -211,4 +209,4 @@ def _predict(
         alone = density(bank, wants) * 2.0**-order.samples  # of each dimension
         cells = 2.0**order.samples * (2.0 * order.epsilon) ** len(wants)
         chance += float(np.exp(-cells * np.prod(alone)))
-    return share_estimate(fails, _SAMPLED), chance / _SAMPLED
+    return Prediction(share_estimate(fails, _SAMPLED), chance / _SAMPLED)

@@ -18,9 +18,10 @@ kernel (1 if fully connected), H numbers a weight: samples, twice that where inp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,19 @@ class Order:
     group: int = 1
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """The share of instances that should fail.
+
+    Attributes:
+        counted: from second-layer (for kernels, first-layer) numbers drawn anew.
+        formula: by the design formula, or in closed form.
+    """
+
+    counted: Estimate
+    formula: float
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """What a construction made of a layer.
@@ -94,8 +108,7 @@ class Pair:
         packed: (O, J, T, ceil(H / 8)) the mask of the other layer, packed along H.
         realised: (O, J, T, halves) what x_c and, second, -x_c are multiplied by, where positive.
         mass: (O, J, T) sum of the magnitudes that make up `realised`.
-        predicted: the share of instances that should fail, from random numbers drawn anew.
-        formula: the same by the design formula or in closed form; None where there is none.
+        predict: the construction's own prediction of failures.
     """
 
     target: Target
@@ -106,8 +119,7 @@ class Pair:
     packed: NDArray[np.uint8]
     realised: Floats
     mass: Floats
-    predicted: Estimate
-    formula: float | None
+    predict: Callable[[Any], Prediction]
 
     @property
     def numbers(self) -> int:
@@ -128,6 +140,11 @@ class Pair:
     def instances(self) -> int:
         """Subset problems that were solved."""
         return self.realised.size
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """What share of its instances should have failed; computed when first asked for."""
+        return self.predict(self)
 
     @property
     def candidates(self) -> int:
@@ -219,13 +236,16 @@ def gate_entries(target: Target, order: Order) -> Floats:
     return (sign * size).reshape(target.channels, -1)
 
 
-def build_gates(target: Target, order: Order, choose: Choose) -> Pair:
-    """Prunes V of a pair of kind "gates"; the prediction is left open.
+def build_gates(
+    target: Target, order: Order, choose: Choose, predict: Callable[[Pair], Prediction]
+) -> Pair:
+    """Prunes V of a pair of kind "gates".
 
     Args:
         target: the layer.
         order: what is asked.
         choose: which numbers u |v| of a weight are kept.
+        predict: how many instances should fail.
     """
     outputs, inputs, taps = target.weight.shape
     halves, samples = target.halves, order.samples
@@ -238,8 +258,7 @@ def build_gates(target: Target, order: Order, choose: Choose) -> Pair:
         packed=np.empty((outputs, inputs, taps, -(-halves * samples // 8)), np.uint8),
         realised=np.empty((outputs, inputs, taps, halves)),
         mass=np.empty((outputs, inputs, taps)),
-        predicted=Estimate(0.0, 0.0, 1.0),
-        formula=None,
+        predict=predict,
     )
     for rows in blocks(outputs, inputs * taps * halves * samples):
         part = slice(rows.start, rows.stop)
@@ -256,11 +275,6 @@ def _write(pair: Pair, part: slice, bank: Floats, mask: Bools) -> None:
     pair.realised[part] = sums(bank, mask).reshape(shape)
     pair.mass[part] = sums(np.abs(bank), mask).reshape(shape).sum(axis=-1)
     pair.packed[part] = np.packbits(mask.reshape(*shape[:3], -1), axis=-1)
-
-
-def with_prediction(pair: Pair, predicted: Estimate, formula: float | None) -> Pair:
-    """The pair with its failures foretold."""
-    return replace(pair, predicted=predicted, formula=formula)
 
 
 def draw_instances(target: Target, order: Order) -> NDArray[np.int64]:

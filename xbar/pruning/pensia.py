@@ -19,12 +19,12 @@ from xbar.pruning.pairs import (
     SAMPLED,
     Order,
     Pair,
+    Prediction,
     Target,
     build_gates,
     draw_instances,
     signed,
     wanted,
-    with_prediction,
 )
 from xbar.subset.density import density
 from xbar.subset.intervals import share_estimate
@@ -45,7 +45,7 @@ def construct(target: Target, order: Order) -> Pair:
         SpecError: there are more samples than can be searched completely.
     """
     check_samples("pensia", order.samples)
-    return _predict(build_gates(target, order, subset))
+    return build_gates(target, order, subset, _predict)
 
 
 def check_samples(method: str, samples: int) -> None:
@@ -61,7 +61,7 @@ def check_samples(method: str, samples: int) -> None:
         )
 
 
-def _predict(pair: Pair) -> Pair:
+def _predict(pair: Pair) -> Prediction:
     target, order = pair.target, pair.order
     goal = wanted(target)
     which = draw_instances(target, order)
@@ -73,4 +73,4 @@ def _predict(pair: Pair) -> Pair:
     residual = np.abs(np.asarray(solve_subset(bank, wants, tolerance=order.epsilon).residual))
     predicted = share_estimate(int((residual > order.epsilon).sum()), SAMPLED)
     formula = float(np.exp(-2.0 * density(bank, wants) * order.epsilon).mean())
-    return with_prediction(pair, predicted, formula)
+    return Prediction(predicted, formula)

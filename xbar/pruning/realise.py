@@ -80,8 +80,8 @@ def measure(
     """Largest errors of the network's outputs, and of each layer's with exact inputs, in float64.
 
     Args:
-        model: the exact network.
-        realised: the one built, with the same children.
+        model: the exact network, in float64.
+        realised: the one built, with the same children, in any precision.
         names: of the layers that were built.
         inputs: (N, ...).
     """
@@ -89,7 +89,7 @@ def measure(
 
     import torch
 
-    exact = dict(children(copy.deepcopy(model).double()))
+    exact = dict(children(model))
     built = copy.deepcopy(realised).double()
     own = dict.fromkeys(names, 0.0)
     worst = 0.0
