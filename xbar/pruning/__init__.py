@@ -10,10 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xbar.pruning.approximation import Approximation as Approximation
+    from xbar.pruning.approximation import approximate as approximate
+    from xbar.pruning.certificate import Certificate as Certificate
+    from xbar.pruning.certificate import LayerCertificate as LayerCertificate
+    from xbar.pruning.sizing import Width as Width
+    from xbar.pruning.sizing import width as width
     from xbar.pruning.ticket import Epoch as Epoch
     from xbar.pruning.ticket import Ticket as Ticket
 
 _HOME = {
+    "Approximation": "approximation",
+    "Certificate": "certificate",
+    "LayerCertificate": "certificate",
+    "Width": "sizing",
+    "approximate": "approximation",
+    "width": "sizing",
     "Epoch": "ticket",
     "Ticket": "ticket",
 }

@@ -1,0 +1,394 @@
+"""Each construction, run by PyTorch with its mask, against its certificate and closed forms."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from xbar.pruning import approximate  # noqa: E402
+
+METHODS = ("malach", "pensia", "cnn", "neurons")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _linear(rng, inputs, outputs, reach=1.0, bias=True):
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(rng.uniform(-reach, reach, layer.weight.shape)))
+        if bias:
+            layer.bias.copy_(torch.from_numpy(rng.uniform(-1, 1, outputs)))
+    return layer
+
+
+def _perceptron(rng, widths=(6, 5, 3), reach=1.0):
+    layers = []
+    for a, b in pairwise(widths):
+        layers += [_linear(rng, a, b, reach), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _convolutions(seed):
+    torch.manual_seed(seed)
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, stride=2, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 6, (2, 3), groups=2, dilation=(1, 1), padding=(0, 2)),
+        nn.Sigmoid(),
+        nn.AvgPool2d(2, padding=1),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(48, 4),
+    )
+    with torch.no_grad():
+        net[1].running_mean.uniform_(-1, 1)
+        net[1].running_var.uniform_(0.5, 2)
+        net[1].weight.uniform_(-1.5, 1.5)
+        net[1].bias.uniform_(-1, 1)
+    return net.eval()
+
+
+def _double(model, inputs):
+    import copy
+
+    with torch.no_grad():
+        return copy.deepcopy(model).double()(torch.from_numpy(inputs)).numpy()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_pruned_network_is_the_random_one_times_its_mask(method):
+    rng = np.random.default_rng(0)
+    ticket = approximate(_perceptron(rng), method, 0.05, 12, seed=3)
+    for name, mask in ticket.mask.items():
+        random = ticket.random.get_submodule(name).weight.numpy()
+        pruned = ticket.model.get_submodule(name).weight.numpy()
+        assert (random != 0).all()
+        assert np.array_equal(pruned, np.where(mask, random, 0.0))
+    assert 0.0 < ticket.kept < 1.0
+    assert ticket.kept == pytest.approx(ticket.certificate.kept_share)
+
+
+def test_random_weights_are_uniform_and_independent():
+    rng = np.random.default_rng(1)
+    ticket = approximate(nn.Sequential(_linear(rng, 40, 30, 0.9)), "pensia", 0.05, 20, seed=5)
+    second = np.sort(ticket.random.get_submodule("0.second").weight.numpy().ravel())
+    steps = (np.arange(second.size) + 0.5) / second.size
+    distance = np.abs((second + 1) / 2 - steps).max()  # Kolmogorov and Smirnov
+    assert distance < 1.95 / math.sqrt(second.size)
+    first = ticket.random.get_submodule("0.first").weight.numpy()
+    assert (first > 0).all()
+    assert abs(first.mean() - 0.5) < 4 / math.sqrt(12 * first.size)
+    assert len(np.unique(second)) > 0.999 * second.size
+
+
+@pytest.mark.parametrize("method", ["malach", "pensia", "neurons"])
+def test_dense_matrices_with_the_mask_give_the_same_outputs(method):
+    """The theorem's two matrices, written out: x -> V s(U x), U with one entry a neuron."""
+    rng = np.random.default_rng(2)
+    net = nn.Sequential(_linear(rng, 7, 4, 0.8))
+    x = rng.uniform(-1, 1, (50, 7))
+    ticket = approximate(net, method, 0.05, 10, 7, input_range=(-1, 1), inputs=x)
+    pair = ticket.pairs[0]
+    neurons = pair.fixed.shape[1]
+    u = np.zeros((7 * neurons, 7))
+    u[np.arange(7 * neurons), np.repeat(np.arange(7), neurons)] = pair.fixed.ravel()
+    v = ticket.model.get_submodule("0.second").weight.double().numpy()
+    built = np.maximum(x @ u.T, 0.0) @ v.T + net[0].bias.detach().double().numpy()
+    assert _double(ticket.model, x) == pytest.approx(built, abs=1e-13)
+    error = np.abs(built - _double(net, x)).max()
+    assert ticket.certificate.measured == pytest.approx(error, rel=1e-9)
+    assert ticket.certificate.layers[0].measured == pytest.approx(error, rel=1e-9)
+
+
+def test_the_convolutional_theorems_first_layer_never_meets_its_relu():
+    """s(U * X) = U * X without the negative entries, so the sum over t of V_t U_t is the kernel."""
+    net = _convolutions(1)
+    x = np.random.default_rng(3).random((6, 2, 16, 16))
+    ticket = approximate(net, "cnn", 0.1, 16, seed=2, inputs=x)
+    first = ticket.model.get_submodule("0.first")
+    second = ticket.model.get_submodule("0.second").weight.double().numpy()
+    assert (first.weight >= 0).all()
+    assert (ticket.random.get_submodule("0.first").weight < 0).any()
+    hidden = _double(first, x)
+    assert hidden.min() >= 0.0
+    kernels = first.weight.double().numpy().reshape(4, 16, 2, 3, 3)
+    summed = (second.reshape(4, 16, 1, 1, 1) * kernels).sum(axis=1)
+    error = np.abs(summed - net[0].weight.detach().double().numpy())
+    account = ticket.certificate.layers[0]
+    assert account.weight_error.reshape(error.shape) == pytest.approx(error, abs=1e-12)
+    norm = np.abs(net[0].weight.detach().numpy()).sum(axis=(1, 2, 3)).max()
+    assert norm / 2 < account.scale / 2 < norm <= account.scale
+    assert "l1 norm of its kernels is above the theorem's 1" in " ".join(ticket.certificate.notes)
+
+
+@pytest.mark.parametrize("method", ["malach", "pensia", "cnn"])
+@pytest.mark.parametrize("minimise", ["error", "size"])
+def test_convolutions_run_with_stride_padding_and_groups_and_keep_their_bounds(method, minimise):
+    net = _convolutions(4)
+    x = np.random.default_rng(5).random((20, 2, 16, 16))
+    ticket = approximate(net, method, 0.05, 18, seed=1, inputs=x, minimise=minimise)
+    account = ticket.certificate
+    error = np.abs(_double(ticket.model, x) - _double(net, x)).max()
+    assert account.measured == pytest.approx(error, rel=1e-9)
+    assert 0 < account.measured <= account.bound
+    for layer in account.layers:
+        assert 0 < layer.measured <= layer.bound
+        if layer.failures == 0:
+            assert layer.bound <= layer.promised
+            assert layer.weight_error.max() <= 0.05
+    with torch.no_grad():  # and in the model's own precision
+        single = ticket.model(torch.from_numpy(x).float()).numpy()
+    assert single == pytest.approx(_double(ticket.model, x), abs=1e-4)
+
+
+def test_the_bound_is_never_violated_in_1000_random_small_targets():
+    rng = np.random.default_rng(6)
+    close = 0.0
+    for trial in range(1000):
+        method = METHODS[trial % 4]
+        widths = rng.integers(1, 6, 3)
+        net = _perceptron(rng, widths, reach=rng.choice([0.3, 1.0, 3.0]))
+        low = 0.0 if method == "cnn" else rng.choice([0.0, -1.0])
+        corners = rng.choice([low, 1.0], (8, widths[0]))  # where layer errors are largest
+        x = np.concatenate([corners, rng.uniform(low, 1.0, (8, widths[0]))])
+        samples = int(rng.integers(1, 11))
+        minimise = "size" if trial % 8 < 3 else "error"
+        ticket = approximate(
+            net, method, 0.02, samples, trial, minimise=minimise, inputs=x, input_range=(low, 1.0)
+        )
+        account = ticket.certificate
+        assert account.measured <= account.bound
+        assert all(layer.measured <= layer.bound for layer in account.layers)
+        if account.failures == 0:
+            assert account.bound <= account.promised
+        close = max(close, account.layers[0].measured / account.layers[0].bound)
+    assert close > 0.99  # the first layer's bound is attained at a corner
+
+
+def test_a_layers_bound_is_what_the_worst_input_reaches():
+    rng = np.random.default_rng(7)
+    net = nn.Sequential(_linear(rng, 9, 3, 0.5))
+    ticket = approximate(net, "pensia", 0.1, 6, seed=1, input_range=(-1, 1))
+    pair = ticket.pairs[0]
+    plus, minus = pair.error[:, :, 0, 0], pair.error[:, :, 0, 1]
+    worst = []
+    for o in range(3):
+        # a positive input counts its plus error, a negative one its minus error
+        signs = np.where(np.abs(plus[o]) > np.abs(minus[o]), 1.0, -1.0)
+        lean = np.where(signs > 0, np.sign(plus[o]), np.sign(minus[o]))
+        for way in (1.0, -1.0):
+            x = np.where(lean == way, signs, np.where(signs > 0, -1e-300, 1e-300))[None]
+            worst.append(np.abs(_double(ticket.model, x) - _double(net, x)).max())
+    sums = np.maximum(np.abs(plus), np.abs(minus)).sum(axis=1)
+    assert ticket.certificate.layers[0].bound == pytest.approx(sums.max(), rel=1e-9)
+    assert sums.max() / 2 <= max(worst) <= sums.max()
+
+
+def test_a_published_failure_rate_of_products_is_met():
+    """Burkholz and others (2022): products of two uniforms, n = 15, eps = 0.01: 3.55 % fail."""
+    rng = np.random.default_rng(8)
+    net = nn.Sequential(_linear(rng, 10_000, 2, 1.0, bias=False))
+    layer = approximate(net, "pensia", 0.01, 15, seed=9).certificate.layers[0]
+    error = math.sqrt(0.0355 * 0.9645 * (1 / 20_000 + 1 / 20_000 + 1 / 100_000))
+    assert layer.instances == 20_000
+    # two weights share an input's 15 first-layer numbers, which at worst halves the sample
+    error *= math.sqrt(2)
+    assert layer.failures / layer.instances == pytest.approx(0.0355, abs=3 * error)
+
+
+@pytest.mark.parametrize(
+    ("method", "samples", "minimise"),
+    [("pensia", 9, "error"), ("pensia", 10, "size"), ("malach", 60, "error"), ("cnn", 14, "error")],
+)
+def test_failures_match_their_prediction(method, samples, minimise):
+    rng = np.random.default_rng(10)
+    net = nn.Sequential(_linear(rng, 120, 60, 0.5), nn.ReLU(), _linear(rng, 60, 40, 2.5))
+    account = approximate(net, method, 0.02, samples, seed=11, minimise=minimise).certificate
+    for layer in account.layers:
+        rate = layer.prediction.counted.value
+        error = math.sqrt(rate * (1 - rate) * (1 / layer.instances + 1 / 20_000))
+        assert 0.01 < rate < 0.99
+        assert layer.failures / layer.instances == pytest.approx(rate, abs=3 * error)
+    assert account.predicted_failures == pytest.approx(account.failures, rel=0.15)
+
+
+def test_neurons_fail_as_predicted():
+    rng = np.random.default_rng(12)
+    net = nn.Sequential(_linear(rng, 300, 4, 0.5))
+    account = approximate(net, "neurons", 0.02, 11, seed=13).certificate
+    layer = account.layers[0]
+    rate = layer.prediction.counted.value
+    error = math.sqrt(rate * (1 - rate) * (1 / layer.instances + 1 / 200))
+    assert layer.instances == 600
+    assert layer.failures / 600 == pytest.approx(rate, abs=3 * error)
+
+
+def test_single_paths_fail_by_the_closed_form_of_products():
+    """P(|u v - w| <= eps) is the integral of -ln|t|/2; n paths miss with (1 - p)^n."""
+
+    def integral(t):
+        return (t - t * np.log(np.abs(t))) / 2
+
+    rng = np.random.default_rng(14)
+    net = nn.Sequential(_linear(rng, 20_000, 1, 0.9, bias=False))
+    w = net[0].weight.detach().double().numpy().ravel()
+    layer = approximate(net, "malach", 0.02, 80, seed=15).certificate.layers[0]
+    missed = (1 - (integral(np.abs(w) + 0.02) - integral(np.abs(w) - 0.02))) ** 80
+    missed = np.where(np.abs(w) <= 0.02, 0.0, missed)
+    error = math.sqrt((missed * (1 - missed)).sum())
+    assert missed.mean() > 0.05
+    assert layer.failures == pytest.approx(missed.sum(), abs=3 * error)
+    spread = missed.std() / math.sqrt(20_000)
+    assert layer.prediction.counted.value == pytest.approx(missed.mean(), abs=5 * spread)
+
+
+def test_weights_above_one_are_rescaled_and_it_is_said():
+    rng = np.random.default_rng(16)
+    net = nn.Sequential(_linear(rng, 30, 20, 5.0))
+    ticket = approximate(net, "pensia", 0.01, 20, seed=0)
+    assert ticket.certificate.layers[0].scale == 8.0
+    assert any(
+        "0: its largest weight is above the theorem's 1" in n for n in ticket.certificate.notes
+    )
+    assert np.abs(ticket.random.get_submodule("0.second").weight.numpy()).max() > 4.0
+    assert ticket.certificate.failures < 10
+
+
+def test_signed_inputs_take_both_halves_and_positive_ones_one():
+    rng = np.random.default_rng(17)
+    net = _perceptron(rng)
+    ticket = approximate(net, "pensia", 0.05, 12, input_range=(-1, 1))
+    first, last = ticket.certificate.layers
+    assert (first.instances, last.instances) == (2 * 30, 15)
+    assert (first.candidates, last.candidates) == (2 * 30 * 12, 15 * 12)
+    assert first.fixed == 6 * 24
+    assert first.dense == 6 * 24 * (6 + 5)
+
+
+def test_counts_are_those_of_the_published_experiment():
+    """784-500-10 without biases, n = 21: 397,000 weights and 8,337,000 random ones."""
+    zero = nn.Sequential(nn.Linear(784, 500, bias=False), nn.ReLU(), nn.Linear(500, 10, bias=False))
+    with torch.no_grad():
+        for parameter in zero.parameters():
+            parameter.zero_()
+    account = approximate(zero, "pensia", 0.01, 21, minimise="size").certificate
+    assert (account.weights, account.candidates) == (397_000, 8_337_000)
+    assert account.over_parameterisation == 21.0
+    assert (account.kept_share, account.bound) == (0.0, 0.0)
+
+
+def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to(monkeypatch):
+    from xbar.pruning import realise
+
+    rng = np.random.default_rng(18)
+    net, x = _perceptron(rng), rng.uniform(-1, 1, (40, 6))
+    whole = approximate(net, "pensia", 0.05, 12, inputs=x, input_range=(-1, 1))
+    monkeypatch.setattr(realise, "MOST_WEIGHTS", 100)
+    small = approximate(net, "pensia", 0.05, 12, inputs=x, input_range=(-1, 1))
+    assert sum(p.numel() for p in small.model.parameters()) < 150
+    assert "too many for a module" in " ".join(small.certificate.notes)
+    assert small.certificate.bound == whole.certificate.bound
+    assert small.certificate.measured == pytest.approx(whole.certificate.measured, abs=1e-6)
+    for own, other in zip(small.pairs, whole.pairs, strict=True):
+        assert np.array_equal(own.mask(), other.mask())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_network(method):
+    rng = np.random.default_rng(19)
+    net = _perceptron(rng)
+    one, same, other = (approximate(net, method, 0.05, 10, seed) for seed in (4, 4, 5))
+    for name, mask in one.mask.items():
+        assert np.array_equal(mask, same.mask[name])
+        pair = [t.random.get_submodule(name).weight.numpy() for t in (one, same, other)]
+        assert np.array_equal(pair[0], pair[1])
+        assert not np.array_equal(pair[0], pair[2])
+
+
+def test_blocks_of_outputs_do_not_change_the_result(monkeypatch):
+    from xbar.pruning import pairs
+
+    rng = np.random.default_rng(20)
+    net = _perceptron(rng)
+    whole = approximate(net, "pensia", 0.05, 12)
+    monkeypatch.setattr(pairs, "CELLS", 100)
+    parts = approximate(net, "pensia", 0.05, 12)
+    assert all(np.array_equal(whole.mask[name], parts.mask[name]) for name in whole.mask)
+
+
+def test_whole_neurons_are_removed_and_the_masks_are_those_of_exhaustive_search():
+    rng = np.random.default_rng(21)
+    net = nn.Sequential(_linear(rng, 5, 4, 0.7))
+    ticket = approximate(net, "neurons", 0.1, 9, seed=3, group=2)
+    pair = ticket.pairs[0]
+    wanted = net[0].weight.detach().double().numpy()
+    u = ticket.random.get_submodule("0.second").weight.double().numpy().reshape(4, 5, 2, 9)
+    masks = ((np.arange(512)[:, None] >> np.arange(9)) & 1).astype(float)
+    for c in range(5):
+        for g in range(2):
+            v = pair.fixed.reshape(5, 2, 9)[c, g]
+            every = masks @ (u[2 * g : 2 * g + 2, c, g] * v).T  # (512, 2)
+            far = np.abs(every - wanted[2 * g : 2 * g + 2, c]).max(axis=1)
+            error = np.abs(pair.error[2 * g : 2 * g + 2, c, 0, 0]).max()
+            assert error == pytest.approx(far.min(), abs=1e-12)
+    removed = ~pair.neurons.reshape(-1)
+    assert removed.any()
+    assert not ticket.model.get_submodule("0.second").weight.numpy()[:, removed].any()
+    assert not ticket.model.get_submodule("0.first").weight.numpy()[removed].any()
+    assert ticket.kept == pytest.approx(1 - removed.mean())
+
+
+def test_more_outputs_that_share_a_mask_cost_bits():
+    rng = np.random.default_rng(22)
+    net = nn.Sequential(_linear(rng, 12, 6, 0.5))
+    medians = []
+    for group in (1, 2, 3):
+        ticket = approximate(net, "neurons", 0.1, 16, seed=3, group=group)
+        medians.append(-math.log2(np.median(ticket.certificate.layers[0].weight_error)))
+    assert medians[0] > medians[1] + 3 > medians[2] + 4
+    assert medians[0] - 1 < 2 * medians[1] < medians[0] + 6  # about n/d bits
+
+
+def test_the_ticket_is_a_network_that_the_compiler_takes():
+    rng = np.random.default_rng(23)
+    net, x = _perceptron(rng), rng.random((9, 6))
+    for method in ("pensia", "cnn"):
+        ticket = approximate(net, method, 0.05, 8, inputs=x)
+        graph = ticket.graph()
+        assert set(ticket.mask) <= {layer.name for layer in graph.layers}
+        with torch.no_grad():
+            own = ticket.model(torch.from_numpy(x).float()).numpy()
+        assert graph.run(x) == pytest.approx(own, abs=1e-5)
+
+
+def test_progress_is_told_layer_by_layer():
+    seen = []
+    rng = np.random.default_rng(24)
+    approximate(
+        _perceptron(rng), samples=4, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_the_certificate_is_json():
+    import json
+
+    rng = np.random.default_rng(25)
+    account = approximate(_perceptron(rng), samples=6).certificate
+    content = json.loads(json.dumps(account.to_json()))
+    assert content["weights"] == 45
+    assert content["layers"][0]["predicted"]["low"] <= content["layers"][0]["predicted"]["value"]
