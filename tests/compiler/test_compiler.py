@@ -6,7 +6,8 @@ import pytest
 import xbar
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import DifferentialPair
-from xbar.compiler.passes.set_scales import REACH, set_scales
+from xbar.compiler.options import Options
+from xbar.compiler.passes.set_scales import expect, set_scales
 from xbar.errors import SpecError
 
 
@@ -116,26 +117,82 @@ def test_known_stuck_resistors_cost_a_little_precision_not_correctness(weights):
 
 def test_a_dead_pair_does_not_shrink_its_column():
     pair = DifferentialPair()
-    block = Block("fc", 0, span(0, 4), span(0, 1), span(0, 4), span(0, 1))
-    on = np.full((4, 2, 3), 1e-5)
-    stuck = np.zeros(on.shape, np.int8)
-    stuck[2] = -1
-    bank = pair.bank(on, np.zeros_like(on), stuck, block)
-    healthy = set_scales(pair.bank(on, np.zeros_like(on), 0 * stuck, block), np.ones((4, 1)))
-    assert set_scales(bank, np.ones((4, 1)))[0] > 0.2 * healthy[0]
+    tile = xbar.Tile(word_lines=8, bit_lines=8)
+    chip = xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(resistors=8), tile=tile), seed=1)
+    block = Block("fc", 0, span(0, 8), span(0, 4), span(0, 8), span(0, 4))
+    on, off, stuck = chip.resistors(0)
+    weights = np.random.default_rng(1).standard_normal((8, 4))
+    expected = expect(chip, Options())
+    healthy = set_scales(pair.bank(on, off, stuck, block), weights, expected)
+    stuck[2, :2] = -1
+    dead = set_scales(pair.bank(on, off, stuck, block), weights, expected)
+    np.testing.assert_array_equal(dead[1:], healthy[1:])
+    assert 0.7 < dead[0] / healthy[0] < 1.4
 
 
-def test_the_scale_keeps_every_target_within_reach_of_its_own_bank(weights):
-    program = xbar.compile({"fc": weights}, design(resistors=6), seed=2)
-    for tile in program.tiles:
-        on, off = program.chip.on(tile.index), program.chip.off(tile.index)
-        (part,) = tile.blocks
-        bank = DifferentialPair().bank(on, off, np.zeros(on.shape, np.int8), part.block)
-        mean = bank.offset + bank.element.sum(axis=-1) / 2
-        deviation = np.sqrt((bank.element**2).sum(axis=-1)) / 2
-        assert (np.abs(part.target - mean) <= REACH * deviation + np.abs(mean) + 1e-18).all()
-        share = np.abs(part.target) / (REACH * deviation + np.sign(part.target) * mean)
-        np.testing.assert_allclose(share.max(axis=0), 1.0, rtol=1e-12)
+@pytest.mark.parametrize("resistors", [2, 3, 5])
+def test_no_other_scale_leaves_less_error(resistors):
+    """Every column's scale changed by as much, and its subsets chosen anew."""
+    weights = np.random.default_rng(3).standard_normal((64, 32))
+    hardware = design(resistors, word_lines=32, bit_lines=128)
+    program = xbar.compile({"fc": weights}, hardware, seed=2)
+
+    def error(factor):
+        miss = 0.0
+        for tile in program.tiles:
+            (part,) = tile.blocks
+            bank = DifferentialPair().bank(*tile.chip.resistors(tile.index), part.block)
+            target = factor * part.target - bank.offset
+            residual = xbar.solve_subset(bank.element, target).residual
+            miss += ((residual / (factor * part.scale)) ** 2).sum()
+        return miss
+
+    least = error(1.0)
+    assert least == pytest.approx(((program.matrices()["fc"] - weights) ** 2).sum(), rel=1e-9)
+    assert min(error(factor) for factor in (0.7, 0.85, 1.18, 1.43)) > 0.97 * least
+    assert min(error(0.6), error(1.7)) > 1.1 * least
+
+
+@pytest.mark.parametrize("per", ["tile", "layer"])
+def test_columns_share_one_scale_where_that_is_asked(weights, per):
+    program = xbar.compile({"fc": weights}, design(), seed=2, options=Options(scale_per=per))
+    scales = [np.unique(tile.blocks[0].scale) for tile in program.tiles]
+    assert all(len(scale) == 1 for scale in scales)
+    assert len(np.unique(scales)) == (1 if per == "layer" else len(scales))
+    assert np.abs(program.matrices()["fc"] - weights).max() < 3e-3 * np.abs(weights).max()
+
+
+def test_a_shared_scale_suits_its_largest_column():
+    weights = np.random.default_rng(0).standard_normal((8, 8)) * np.logspace(-3, 0, 8)[:, None]
+    wide = {"word_lines": 8, "bit_lines": 16}
+    by_column, by_tile = (
+        xbar.compile({"fc": weights}, design(**wide), seed=0, options=Options(scale_per=per))
+        for per in ("column", "tile")
+    )
+    errors = [
+        np.sqrt(((p.matrices()["fc"] - weights) ** 2).mean(axis=1)) for p in (by_column, by_tile)
+    ]
+    assert errors[0][0] < errors[1][0] / 100
+    assert errors[1][-1] < 10 * errors[0][-1]
+
+
+def test_wire_aware_programming_refuses_one_scale_for_a_whole_layer():
+    with pytest.raises(SpecError, match="scale_per must be 'column' or 'tile' for wire-aware"):
+        xbar.compile({"fc": [[1.0]]}, design(), wire_aware=True, options=Options(scale_per="layer"))
+
+
+def test_a_zero_is_left_open_where_leakage_is_less_than_any_subset_misses():
+    """Against all 2^6 subsets: open exactly where no other sum lies closer to 0."""
+    hardware = design(resistors=3, word_lines=32, bit_lines=64)
+    weights = np.zeros((32, 32))
+    weights[:, 0] = 1.0
+    (tile,) = xbar.compile({"fc": weights}, hardware, seed=0).tiles
+    bank = DifferentialPair().bank(*tile.chip.resistors(0), tile.blocks[0].block)
+    choices = ((np.arange(64)[:, None] >> np.arange(6)) & 1).astype(bool)
+    sums = np.abs(bank.offset[..., None] + bank.element @ choices.T)
+    is_open = ~tile.mapping.choice(tile.mask, tile.blocks[0].block).any(axis=-1)
+    np.testing.assert_array_equal(is_open[1:], (sums.argmin(axis=-1) == 0)[1:])
+    assert 0.3 < is_open[1:].mean() < 1.0
 
 
 def test_reprogramming_another_chip_keeps_the_network_and_changes_the_masks(weights):

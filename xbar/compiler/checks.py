@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.mapping import SignedMapping
+from xbar.compiler.options import Options
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
@@ -54,31 +55,36 @@ def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
-def check_hardware(hardware: Hardware, mapping: DifferentialPair) -> None:
+def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
     """The tile must hold one weight.
 
     Raises:
         SpecError: it has too few bit lines.
     """
-    needed = mapping.bit_lines_per_column
-    if hardware.cells[1] < needed:
+    if mapping.columns(hardware.cells[1]) < 1:
+        needed = mapping.bit_lines_per_column + mapping.shared_bit_lines
         per_cell = hardware.bank.resistors if hardware.bank.layout == "columns" else 1
         raise SpecError(
-            f"tile.bit_lines must be at least {needed * per_cell}, the lines of one differential "
-            f"pair, not {hardware.tile.bit_lines}"
+            f"tile.bit_lines must be at least {needed * per_cell}, the lines of one weight with "
+            f"mapping {mapping.name!r}, not {hardware.tile.bit_lines}"
         )
 
 
-def check_wire_aware(hardware: Hardware) -> None:
-    """Choosing subsets for the wires lists all sums of each cell's bank.
+def check_wire_aware(hardware: Hardware, options: Options) -> None:
+    """Choosing subsets for the wires lists all sums of each half of a pair, and lowers scales.
 
     Raises:
-        SpecError: the banks are too large for that.
+        SpecError: the banks are too large for that, or scales may not be lowered tile by tile.
     """
-    if hardware.bank.resistors > MAX_ELEMENTS:
+    if options.mapping == "pair" and hardware.bank.resistors > MAX_ELEMENTS:
         raise SpecError(
             f"bank.resistors must be at most {MAX_ELEMENTS} for wire-aware programming, not "
             f"{hardware.bank.resistors}; leave it out, or take fewer resistors"
+        )
+    if options.scale_per == "layer":
+        raise SpecError(
+            "scale_per must be 'column' or 'tile' for wire-aware programming, which lowers the "
+            "scale of each tile as its wires ask, not 'layer'"
         )
 
 

@@ -93,8 +93,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         The program: which resistors of which tile are switched in, and what that realises.
 
     Raises:
-        SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small, or
-            a seed is given beside a chip, which has its own.
+        SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small,
+            options don't go together, or a seed is given beside a chip, which has its own.
         FileError: ``output`` is in the way or can't be written, or another run writes it.
         ToolError: a scheduler is given and Dask is not installed.
 
@@ -147,7 +147,7 @@ def _plan(
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     if options.wire_aware:
-        check_wire_aware(chip.hardware)
+        check_wire_aware(chip.hardware, options)
     placement = place(matrices, chip.hardware, mapping)
     check_chip_size(chip, len(placement))
     return Program(chip, graph, matrices, (), options), placement, kept

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from xbar.compiler.mapping import Floats, SignedBank, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.correct_wires import correct_wires
-from xbar.compiler.passes.set_scales import set_scales
+from xbar.compiler.passes.set_scales import Expected, expect, layer_scale, set_scales
 from xbar.compiler.placement import Placement
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
@@ -37,7 +38,8 @@ class TileJob:
         options: how.
         kept: by block, (R, C) which weights are switched in with all their resistors, where that
             was decided already (a ticket of this chip); None to choose subsets.
-        units: by block, siemens per unit weight, where ``kept`` is given.
+        units: by block, siemens per unit weight, where ``kept`` is given or a layer has one scale.
+        expected: what error to expect of the chip's banks; None to find out.
     """
 
     index: int
@@ -47,6 +49,7 @@ class TileJob:
     options: Options
     kept: tuple[NDArray[np.bool_], ...] | None = None
     units: tuple[float, ...] = ()
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +87,24 @@ class Jobs:
         weights = tuple(block.of(program.weights[block.layer]) for block in blocks)
         job = TileJob(index, blocks, weights, program.chip, program.options)
         if self.kept is None:
-            return job
+            units = tuple(self._scales[block.layer] for block in blocks) if self._scales else ()
+            return replace(job, units=units, expected=self._expected)
         kept = self.kept
         switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
         units = tuple(float(kept.units[block.layer]) for block in blocks)
         return replace(job, kept=switches, units=units)
+
+    @cached_property
+    def _expected(self) -> Expected:
+        return expect(self.program.chip, self.program.options)
+
+    @cached_property
+    def _scales(self) -> dict[str, float]:
+        """By layer, where each has one for all its tiles."""
+        if self.program.options.scale_per != "layer":
+            return {}
+        weights = self.program.weights
+        return {name: layer_scale(weight, self._expected) for name, weight in weights.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,23 +153,24 @@ def program_tile(job: TileJob) -> ProgrammedTile:
     """One tile with its weights on it."""
     mapping, chip = get_mapping(job.options.mapping), job.chip
     on, off, stuck = chip.resistors(job.index)
-    banks = [mapping.bank(on, off, stuck, block) for block in job.blocks]
+    mask = np.zeros(on.shape, dtype=np.bool_)
+    mapping.close_references(mask, on, off, stuck, job.blocks)
+    banks = [mapping.bank(on, off, stuck, block, mask) for block in job.blocks]
+    scales = _scales(job, banks)
     if job.kept is not None:
-        scales = [np.full(b.shape[1], u) for b, u in zip(job.blocks, job.units, strict=True)]
         choices = [
             np.broadcast_to(kept[..., None], bank.element.shape)
             for kept, bank in zip(job.kept, banks, strict=True)
         ]
     else:
-        scales = [set_scales(bank, w) for bank, w in zip(banks, job.weights, strict=True)]
         choices = _choices(job, banks, scales)
-    mask = np.zeros(on.shape, dtype=np.bool_)
     for block, choice in zip(job.blocks, choices, strict=True):
         mapping.switch(mask, block, choice)
     parts = tuple(map(ProgrammedBlock, job.blocks, scales, job.weights))
     tile = ProgrammedTile(job.index, parts, pack(mask), chip, mapping)
     if job.options.wire_aware and job.kept is None:
-        tile = correct_wires(tile, banks)
+        alike = job.options.scale_per != "column"
+        tile = correct_wires(tile, banks, _expected(job), alike=alike)
     if tile.wire_errors:
         return replace(tile, reached=_reached(tile, tile.mask, tile.residual()))
     achieved = [
@@ -161,6 +178,20 @@ def program_tile(job: TileJob) -> ProgrammedTile:
         for bank, choice, part in zip(banks, choices, parts, strict=True)
     ]
     return replace(tile, reached=_reached(tile, mask, achieved))
+
+
+def _scales(job: TileJob, banks: Sequence[SignedBank]) -> list[Floats]:
+    if job.units:
+        return [np.full(b.shape[1], u) for b, u in zip(job.blocks, job.units, strict=True)]
+    alike = job.options.scale_per != "column"
+    return [
+        set_scales(bank, weight, _expected(job), alike=alike)
+        for bank, weight in zip(banks, job.weights, strict=True)
+    ]
+
+
+def _expected(job: TileJob) -> Expected:
+    return expect(job.chip, job.options) if job.expected is None else job.expected
 
 
 def _choices(

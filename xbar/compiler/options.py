@@ -11,10 +11,14 @@ class Options(Spec):
     """How a network is programmed.
 
     Attributes:
-        mapping: how signed weights become conductances: "pair", two cells a weight.
+        mapping: how signed weights become conductances: "pair", two cells a weight; or
+            "reference", one cell a weight and one bit line of each tile that is taken off all.
+        scale_per: what shares one scale, the siemens that stand for a weight of one: each
+            "column" of a block, all columns of a block on a "tile", or all blocks of a "layer".
         wire_aware: choose the subsets so that the weights are right with the tile's wires, not
             without them; takes some exact solutions of each tile and banks of at most 16.
     """
 
-    mapping: Literal["pair"] = "pair"
+    mapping: Literal["pair", "reference"] = "pair"
+    scale_per: Literal["column", "tile", "layer"] = "column"
     wire_aware: bool = False

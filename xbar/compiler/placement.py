@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.compiler.block import Block, span
-from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.mapping import SignedMapping
 from xbar.hardware.spec import Hardware
 
 Placement: TypeAlias = tuple[tuple[Block, ...], ...]
@@ -22,14 +22,14 @@ Placement: TypeAlias = tuple[tuple[Block, ...], ...]
 
 
 def place(
-    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: DifferentialPair
+    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: SignedMapping
 ) -> Placement:
     """Which blocks lie on which tile."""
     return tuple((block,) for block in cut(matrices, hardware, mapping))
 
 
 def cut(
-    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: DifferentialPair
+    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: SignedMapping
 ) -> tuple[Block, ...]:
     """One block a tile: every matrix (G, outputs, inputs) cut to the tile's size.
 

@@ -69,9 +69,12 @@ class Program:
 
     @property
     def resistors_per_weight(self) -> int:
-        """2K for differential pairs: both cells are counted."""
-        lines: int = get_mapping(self.options.mapping).bit_lines_per_column
-        return lines * self.chip.hardware.bank.resistors
+        """2K for differential pairs, both cells counted; K beside a reference column.
+
+        The cells of the reference column itself, one a word line, are not counted.
+        """
+        cells = get_mapping(self.options.mapping).bit_lines_per_column
+        return cells * self.chip.hardware.bank.resistors
 
     @overload
     def run(

@@ -21,7 +21,7 @@ from xbar.circuit.netlist import Netlist, crossbar_netlist
 from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.block import Block, Floats
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
-from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.mapping import SignedMapping
 from xbar.errors import SpecError
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
@@ -93,7 +93,7 @@ class ProgrammedTile:
     blocks: tuple[ProgrammedBlock, ...]
     packed: NDArray[np.uint8]
     chip: Chip
-    mapping: DifferentialPair
+    mapping: SignedMapping
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
 
@@ -200,15 +200,23 @@ class ProgrammedTile:
         return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
 
     def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
-        """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell."""
-        column, sign = self.mapping.column_of(bit_line)
+        """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell.
+
+        The output is -1 for a reference cell, which all outputs on its word line share; layer,
+        group and input are then those of the first block that uses it.
+        """
+        column, sign = self.mapping.column_of(bit_line, self.chip.hardware.cells[1])
         for part in self.blocks:
             block = part.block
             rows = np.flatnonzero(block.word_lines == word_line)
+            if not len(rows):
+                continue
+            row = int(block.inputs[rows[0]])
+            if column is None:
+                return block.layer, block.group, -1, row, sign
             outputs = np.flatnonzero(block.columns == column)
-            if len(rows) and len(outputs):
-                output, row = int(block.outputs[outputs[0]]), int(block.inputs[rows[0]])
-                return block.layer, block.group, output, row, sign
+            if len(outputs):
+                return block.layer, block.group, int(block.outputs[outputs[0]]), row, sign
         return None
 
     def layers(self) -> Iterator[str]:

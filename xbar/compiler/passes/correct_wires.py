@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from xbar.compiler.block import Indices
 from xbar.compiler.mapping import Floats, SignedBank
-from xbar.compiler.passes.choose_subsets import joined, joined_values
-from xbar.compiler.passes.set_scales import set_scales
+from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
+from xbar.compiler.passes.set_scales import Expected, set_scales
 from xbar.compiler.tile import ProgrammedTile, pack
 from xbar.subset.pair import solve_pair
 
@@ -45,25 +45,40 @@ FLOOR = 0.02
 """Attenuations below this are not trusted: such a cell hardly reaches its amplifier."""
 
 
-def correct_wires(tile: ProgrammedTile, banks: Sequence[SignedBank]) -> ProgrammedTile:
+def correct_wires(
+    tile: ProgrammedTile, banks: Sequence[SignedBank], expected: Expected, *, alike: bool = False
+) -> ProgrammedTile:
     """The tile with its subsets chosen for its wires; ``wire_errors`` tells each round's error.
 
-    A tile whose wires change nothing, and one that no round improves, comes back as it is.
+    Reference cells stay as they are. A tile whose wires change nothing, and one that no round
+    improves, comes back as it is.
+
+    Args:
+        tile: programmed without regard to its wires.
+        banks: by block, of each weight.
+        expected: what error to expect of them.
+        alike: each block has one scale.
     """
     before = wire_error(tile)
     if tile.crossbar().ideal or before == 0.0:
         return tile
     bank = joined(banks)
     total = np.full(bank.offset.shape, np.median(np.abs(bank.element).sum(axis=-1)) / 2)
-    choice = _choose(bank, wanted_of(tile), total)
+    choose = _choose if tile.mapping.bit_lines_per_column == 2 else _choose_single
+    choice = choose(bank, wanted_of(tile), total)
     attenuation = _attenuation(_with_choice(tile, choice))
-    current = _with_headroom(tile, banks, attenuation)
+    parts = []
+    for part, own, loss in zip(tile.blocks, banks, attenuation, strict=True):
+        scale = set_scales(own, part.weight / loss, expected, alike=alike)
+        # so low that attenuated targets stay within reach
+        parts.append(replace(part, scale=np.minimum(scale, part.scale)))
+    current = replace(tile, blocks=tuple(parts))
     wanted = wanted_of(current)
     loss = joined_values(attenuation)
     aim = wanted / loss
     errors, best = [before], tile
     for number in range(1, ROUNDS + 1):
-        fresh = _choose(bank, aim, total)
+        fresh = choose(bank, aim, total)
         if number > 2:
             miss = np.abs(wanted - effective_of(current))
             fresh = np.where((miss < np.median(miss))[..., None], choice, fresh)
@@ -98,17 +113,6 @@ def effective_of(tile: ProgrammedTile) -> Floats:
     return joined_values(tile.difference("nodal"))
 
 
-def _with_headroom(
-    tile: ProgrammedTile, banks: Sequence[SignedBank], attenuation: Sequence[Floats]
-) -> ProgrammedTile:
-    """The tile with scales so low that attenuated targets stay within reach."""
-    parts = []
-    for part, bank, loss in zip(tile.blocks, banks, attenuation, strict=True):
-        scale = np.minimum(set_scales(bank, part.weight / loss), part.scale)
-        parts.append(replace(part, scale=scale))
-    return replace(tile, blocks=tuple(parts))
-
-
 def _choose(bank: SignedBank, target: Floats, total: Floats) -> Choice:
     k = bank.element.shape[-1] // 2
     solution = solve_pair(
@@ -119,10 +123,15 @@ def _choose(bank: SignedBank, target: Floats, total: Floats) -> Choice:
     return choice
 
 
+def _choose_single(bank: SignedBank, target: Floats, total: Floats) -> Choice:
+    """With one cell a weight its total follows from its target: there is nothing to prefer."""
+    del total
+    return choose_subsets(bank, target)
+
+
 def _with_choice(tile: ProgrammedTile, choice: Choice) -> ProgrammedTile:
     """The tile with a choice (M, E) for the weights of all its blocks."""
-    mask = np.zeros((*tile.packed.shape[:2], choice.shape[-1] // 2), dtype=np.bool_)
-    done = 0
+    mask, done = tile.mask, 0
     for part in tile.blocks:
         r, c = part.block.shape
         tile.mapping.switch(mask, part.block, choice[done : done + r * c].reshape(r, c, -1))

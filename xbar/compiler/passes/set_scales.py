@@ -1,37 +1,84 @@
-"""Set each column's scale: how many siemens stand for a weight of one.
+"""Set the scales: how many siemens stand for a weight of one.
 
-A bank's subset sums lie like a normal distribution around their mean m, half the sum of its
-elements, with standard deviation s = sqrt(Σ e²) / 2 (the design formula of docs/theory.md): dense
-near m, thin at the ends. A column is scaled so that no target leaves m ± REACH s of its own
-measured bank, nor what the bank reaches at all.
+A larger scale makes the error of a subset smaller beside its weight, until the largest weights
+come to where their own banks have few sums or none. The scale of least expected error is taken
+(``xbar.subset.scaling``), of each column, of all columns of a block alike, or of a whole layer.
+What to expect is measured once a compilation, on a sample of the banks of the chip's first tile;
+the reach of each bank of a column or block is its own, stuck resistors and leakage counted. A
+layer's scale is set before any of its tiles is looked at, from that sample.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from xbar.compiler.mapping import Floats, SignedBank
+from xbar.compiler.block import Block, span
+from xbar.compiler.mapping import Floats, SignedBank, get_mapping
+from xbar.compiler.options import Options
+from xbar.hardware.chip import Chip
+from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
 
-REACH = 2.0
-"""Standard deviations of the subset sums within which targets lie."""
+SAMPLE = 64
+"""Banks on which the error is measured; a quarter where choosing takes long."""
 
-WEAK = 0.25
-"""A bank with less than this share of its column's median reach does not shrink the column."""
+LONG = 24
+"""Elements from which it does."""
 
 
-def set_scales(bank: SignedBank, weight: Floats) -> Floats:
-    """Siemens per unit weight of each column, (C,), for weights (W, C)."""
-    mean = bank.offset + bank.element.sum(axis=-1) / 2
-    deviation = np.sqrt((bank.element**2).sum(axis=-1)) / 2
-    top = bank.offset + np.maximum(bank.element, 0.0).sum(axis=-1)
-    bottom = bank.offset + np.minimum(bank.element, 0.0).sum(axis=-1)
-    upward = np.minimum(mean + REACH * deviation, top)
-    downward = -np.maximum(mean - REACH * deviation, bottom)
-    limit = np.where(weight >= 0, upward, downward)
-    limit = np.maximum(limit, WEAK * np.median(limit, axis=0))
-    magnitude = np.abs(weight)
-    largest = magnitude.max(axis=0)
-    magnitude[:, largest == 0] = 1.0  # a column of zeros keeps any scale that is finite
-    with np.errstate(divide="ignore"):
-        scale: Floats = (limit / magnitude).min(axis=0)
-    return np.where((scale > 0) & np.isfinite(scale), scale, 1.0)
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What a chip's banks may be expected to reach.
+
+    Attributes:
+        curve: the error by the distance of a target from the middle of its bank.
+        reach: (S,) banks of the sample.
+    """
+
+    curve: ErrorCurve
+    reach: Reach
+
+
+def expect(chip: Chip, options: Options) -> Expected:
+    """Measure the error on the soundest banks of an even sample of a chip's first tile."""
+    mapping = get_mapping(options.mapping)
+    on, off, stuck = chip.resistors(0)
+    rows, columns = on.shape[0], mapping.columns(on.shape[1])
+    block = Block("", 0, span(0, rows), span(0, columns), span(0, rows), span(0, columns))
+    bank = mapping.bank(on, off, stuck, block)
+    element, offset = bank.element.reshape(rows * columns, -1), bank.offset.reshape(-1)
+    missing = (element == 0.0).sum(axis=1)
+    size = min(SAMPLE if element.shape[1] <= LONG else SAMPLE // 4, len(element))
+    sound = np.argsort(missing, kind="stable")[: max(size, int((missing == missing.min()).sum()))]
+    sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
+    noise = chip.hardware.variation.read_noise
+    curve = measure_error(element[sample], read_noise=noise)
+    return Expected(curve, reach_of(element[sample], offset[sample]))
+
+
+def set_scales(
+    bank: SignedBank, weight: Floats, expected: Expected, *, alike: bool = False
+) -> Floats:
+    """Siemens per unit weight of each column, (C,), for weights (R, C).
+
+    Args:
+        bank: of each weight.
+        weight: what is to be programmed.
+        expected: what error to expect.
+        alike: one scale for all columns.
+    """
+    reach = reach_of(bank.element, bank.offset)
+    if not alike:
+        return best_scales(weight, reach, expected.curve)
+    whole = Reach(reach.values.reshape(4, -1, 1))
+    one = best_scales(weight.reshape(-1, 1), whole, expected.curve)
+    return np.repeat(one, weight.shape[1])
+
+
+def layer_scale(weight: Floats, expected: Expected) -> float:
+    """One scale for all weights of a layer (any shape), each on a bank of the sample in turn."""
+    values = expected.reach.values
+    place = np.arange(weight.size) % values.shape[1]
+    reach = Reach(values[:, place][:, :, None])
+    return float(best_scales(weight.reshape(-1, 1), reach, expected.curve)[0])
