@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,30 +12,60 @@ def run(
     program: Annotated[Path, typer.Argument(help="the program")],
     data: Annotated[Path, typer.Option(help=".npz with inputs and, for accuracy, labels")],
     readout: Annotated[
-        str, typer.Option(help="ideal wires, or nodal: solved with wires")
+        str,
+        typer.Option(
+            help="ideal wires; nodal: solved with wires; or nonlinear: with the cells' own law, "
+            "input by input, which is slow"
+        ),
     ] = "ideal",
     trials: Annotated[int, typer.Option(help="chips; the first is the program's own")] = 1,
+    noise_trials: Annotated[int, typer.Option(help="times that each chip is read")] = 1,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(help="converters' ranges from data: max, percentile or least-squares"),
+    ] = None,
+    calibration: Annotated[int, typer.Option(help="inputs that ranges are found from")] = 256,
+    percentile: Annotated[
+        float, typer.Option(help="share of values within the range, in percent")
+    ] = 99.9,
+    precision: Annotated[str, typer.Option(help="float64, or float32: quicker")] = "float64",
+    budget: Annotated[
+        bool, typer.Option("--budget", help="tell what each part of the error costs")
+    ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="module:callable(outputs, labels) in place of accuracy; your own code runs"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="of further chips and of read noise")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Simulate the analog products and tell the accuracy beside the digital one."""
     import xbar
     from xbar.cli.output import progress, show
-    from xbar.compiler.program import check_readout
-    from xbar.report.text import result_text
+    from xbar.report.simulation import result_text
+    from xbar.simulation.calibration import Calibration
     from xbar.simulation.dataset import read_dataset
 
-    check_readout(readout)
     loaded = xbar.Program.load(program)
     dataset = read_dataset(data)
+    # checked by the library, which names what is allowed
+    words: dict[str, Any] = {"readout": readout, "precision": precision}
+    method: Any = calibrate
     with progress("batches") as report:
         result = xbar.simulate(
             loaded,
             dataset.inputs,
             dataset.labels,
-            readout="nodal" if readout == "nodal" else "ideal",
             trials=trials,
+            noise_trials=noise_trials,
+            calibrate=None if method is None else Calibration(method, percentile),
+            calibration=calibration,
+            budget=budget,
+            metric=metric,
             seed=seed,
             progress=report,
+            **words,
         )
     show(as_json, result.to_json(), result_text(result))

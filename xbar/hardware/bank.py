@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from xbar.errors import SpecError
 from xbar.hardware.base import Quantities, Quantity, Spec
+from xbar.hardware.nonlinearity import Nonlinearity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
 
@@ -46,6 +47,7 @@ class Bank(Spec):
         layout: where the K resistors lie: at one crossing ("cell"), on K neighbouring bit lines
             that are joined at the sense amplifier ("columns"), or on K neighbouring word lines
             that are driven alike ("rows"). The last two take K lines of the tile for one.
+        nonlinearity: the resistors' I-V law, for the "nonlinear" read-out; None is Ohm's.
 
     >>> Bank(resistors=3, nominal="10k", ratio=2).nominal_conductance
     array([1.0e-04, 5.0e-05, 2.5e-05])
@@ -60,6 +62,7 @@ class Bank(Spec):
     stuck_open: Quantity = Field(default=0.0, ge=0, le=1)
     stuck_closed: Quantity = Field(default=0.0, ge=0, le=1)
     layout: Layout = "cell"
+    nonlinearity: Nonlinearity | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

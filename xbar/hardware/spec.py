@@ -54,6 +54,21 @@ class Hardware(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _adc_follows_the_dac(self) -> Self:
+        listed = None if self.adc is None else self.adc.step_bits
+        if listed is not None and len(listed) != self.steps:
+            raise SpecError(
+                f"adc.step_bits must list {self.steps} values, one a step of the DAC, "
+                f"not {len(listed)}"
+            )
+        return self
+
+    @property
+    def steps(self) -> int:
+        """How often the array is read for one input vector: more than once if bit-serial."""
+        return 1 if self.dac is None else self.dac.steps
+
     @property
     def cells(self) -> tuple[int, int]:
         """(W, B) cells of a tile: its lines, fewer where a bank takes K of them."""

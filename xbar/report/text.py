@@ -12,7 +12,6 @@ from rich.table import Table
 from xbar.compiler.program import Program
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
-from xbar.simulation.simulator import Result
 from xbar.simulation.verify import Verification
 from xbar.units import format_quantity
 
@@ -64,31 +63,6 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     if not program.wire_aware:
         head, rows = head[:-1], [row[:-1] for row in rows]
     return table(title, head, rows)
-
-
-def result_text(result: Result) -> str:
-    """What a simulation found: layers, then the accuracy."""
-    rows = [
-        [
-            layer.name,
-            str(layer.tiles),
-            str(layer.weights),
-            f"{layer.snr_db:.1f} dB",
-            f"{layer.bits:.1f}",
-            percent(layer.clipped),
-        ]
-        for layer in result.layers
-    ]
-    title = f"{result.readout} read-out, {result.trials} chip(s), {result.inputs} inputs"
-    text = table(title, ["layer", "tiles", "weights", "signal/error", "bits", "clipped"], rows)
-    if result.accuracy is not None and result.interval is not None:
-        low, high = result.interval
-        text += (
-            f"\naccuracy {percent(result.accuracy)} "
-            f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), "
-            f"digital {percent(result.digital_accuracy)}\n"
-        )
-    return text
 
 
 def verification_text(verification: Verification) -> str:

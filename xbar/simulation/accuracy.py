@@ -49,7 +49,7 @@ def correct(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
     return int((outputs.argmax(axis=1) == labels).sum())
 
 
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
+def wilson_interval(right: float, count: int) -> tuple[float, float]:
     """The 95 % score interval of a share (Wilson, J. Am. Stat. Assoc. 22, 1927).
 
     >>> [round(end, 4) for end in wilson_interval(9, 10)]
@@ -65,11 +65,13 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     return max(0.0, (centre - half) / total), min(1.0, (centre + half) / total)
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % Student interval of the mean of a few trials, kept between 0 and 1."""
+def mean_interval(values: Sequence[float], *, share: bool = True) -> tuple[float, float]:
+    """The 95 % Student interval of the mean of a few trials; a share's is kept from 0 to 1."""
     from scipy.special import stdtrit
 
     n = len(values)
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * float(np.std(values, ddof=1)) / n**0.5
     mean = float(np.mean(values))
+    if not share:
+        return mean - half, mean + half
     return max(0.0, mean - half), min(1.0, mean + half)

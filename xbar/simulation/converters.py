@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.hardware.converter import Converter
+
 Floats = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
+
+_ROUNDING = 4e-6
+"""How far beyond the outermost level, in its own units, float32's rounding may carry a value."""
+
+
+@dataclass
+class ClipCount:
+    """Share of conversions that left a converter's range."""
+
+    clipped: int = 0
+    conversions: int = 0
+
+    @property
+    def share(self) -> float:
+        """Between 0 and 1."""
+        return self.clipped / self.conversions if self.conversions else 0.0
 
 
 def quantise(value: Floats, full_scale: Floats | float, bits: int) -> Floats:
@@ -20,6 +43,39 @@ def quantise(value: Floats, full_scale: Floats | float, bits: int) -> Floats:
     return result
 
 
-def clipped_share(value: Floats, full_scale: Floats | float) -> float:
-    """Share of values beyond the range by more than rounding."""
-    return float(np.mean(np.abs(value) > full_scale * (1 + 1e-12))) if value.size else 0.0
+def to_codes(value: Reals, top: float, count: ClipCount | None = None) -> None:
+    """Turn values, in units of a level, into the nearest of the levels -top to top, in place."""
+    largest = float(np.abs(value).max()) if value.size else 0.0
+    if count is not None:
+        count.conversions += value.size
+        if largest > top * (1 + _ROUNDING):
+            count.clipped += int(np.count_nonzero(np.abs(value) > top * (1 + _ROUNDING)))
+    np.rint(value, out=value)
+    if largest > top:
+        np.clip(value, -top, top, out=value)
+
+
+def serial_steps(code: Reals, dac: Converter) -> Iterator[tuple[float, Floats]]:
+    """What a bit-serial DAC does with codes of -top to top, step by step.
+
+    Yields:
+        What a step's full-scale voltage stands for, in codes, and the voltages' share of full
+        scale, of the codes' shape. The sum of their products is the code.
+
+    >>> dac = Converter(bits=4, bit_serial=2)
+    >>> [(weight, part.tolist()) for weight, part in serial_steps(np.array([-6.0]), dac)]
+    [(3.0, [-0.6666666666666666]), (12.0, [-0.3333333333333333])]
+    """
+    assert dac.bit_serial is not None
+    digit, most = dac.bit_serial, 2**dac.bit_serial - 1
+    whole = code.astype(np.int64)
+    if dac.code == "twos-complement":
+        sign, left = None, whole & (2 ** (dac.bits - 1) - 1)
+    else:
+        sign, left = np.sign(code), np.abs(whole)
+    for step in range(-(-(dac.bits - 1) // digit)):
+        share = (left & most) / most
+        yield float(most * 2 ** (digit * step)), share if sign is None else share * sign
+        left = left >> digit
+    if dac.code == "twos-complement":
+        yield -float(2 ** (dac.bits - 1)), (whole < 0).astype(np.float64)

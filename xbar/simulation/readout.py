@@ -1,68 +1,52 @@
 """One layer's product through its tiles.
 
     x ──► scale to the DAC's range ──► DAC ──► V ──► tile ──► I+ - I- ──► ADC ──► digital sum ──► y
-          by the vector's own                  (ideal or with wires,     by tile    over tiles
-          largest value                         read noise)
+          by the vector's own                  (ideal, with wires,        by column   over tiles
+          largest value, or by                  or non-linear;                        and steps
+          the layer's from data                 read noise)
 
-With neither converters nor noise the chain is one matrix product with the realised matrix.
+With neither converters nor noise the chain is one matrix product with the realised matrix. A
+bit-serial DAC sends the vector in steps; the ADC reads after each, and the digital side adds the
+readings with each step's weight.
 
-Shapes: N vectors, G groups, R inputs and C outputs of a row of tiles.
+Shapes: N vectors, G groups, R inputs and C outputs of a stage (blocks driven alike).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.block import Block
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile, Readout
-from xbar.simulation.converters import clipped_share, quantise
+from xbar.simulation.converters import ClipCount, serial_steps, to_codes
+from xbar.simulation.effects import Effect, Physics, Precision, effects_of
+from xbar.simulation.nonlinear import nonlinear_currents
+from xbar.simulation.ranges import CREST, Ranges, adc_range
+from xbar.simulation.stage import Stage, effective, stages
+
+__all__ = ["CREST", "AnalogProducts", "adc_range", "product"]
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
+Real = TypeVar("Real", bound=np.floating[Any])
 
-CREST = 4.0
-"""Automatic ADC range: a column's root-sum-square current at full-scale inputs, times this."""
-
-
-@dataclass
-class ClipCount:
-    """Share of conversions of a layer that left the ADC's range."""
-
-    clipped: float = 0.0
-    conversions: int = 0
-
-    def add(self, current: Floats, full_scale: float) -> None:
-        """Count one batch."""
-        self.clipped += clipped_share(current, full_scale) * current.size
-        self.conversions += current.size
-
-    @property
-    def share(self) -> float:
-        """Between 0 and 1."""
-        return self.clipped / self.conversions if self.conversions else 0.0
+ROWS = 512
+"""Vectors that go through a stage together, so that its currents stay in the processor's cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One block as the read-out needs it.
+class Watch(Protocol):
+    """Sees what converters are given, to find their ranges."""
 
-    Attributes:
-        block: which part of the layer's matrix.
-        conductance: (R, C) siemens, plus minus minus line, wires included where they are read.
-        noise_power: (R, C) siemens², see ``ProgrammedTile.noise_power``.
-        scale: (C,) siemens per unit weight.
-        full_scale: amperes of the ADC.
-    """
+    def inputs(self, layer: str, x: Floats) -> None:
+        """Inputs (N, G, inputs) of a layer."""
 
-    block: Block
-    conductance: Floats
-    noise_power: Floats
-    scale: Floats
-    full_scale: float
+    def currents(self, layer: str, stage: Stage, current: Reals) -> None:
+        """Amperes (N, C) of a stage's columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,48 +55,108 @@ class AnalogProducts:
 
     Attributes:
         program: what is read.
-        readout: "ideal" wires or "nodal" solution.
+        readout: "ideal" wires, "nodal" solution, or "nonlinear" cells, solved input by input.
         seed: of the read noise; the same seed and calls give the same noise.
+        effects: which parts of the error act; None is all that the hardware has.
+        ranges: of converters, where they were found from data.
+        precision: of the products; the network's own operations stay what they are.
+        watch: is shown what converters are given.
         clips: by layer, what left the ADC's range so far.
+        dac_clips: by layer, what left the DAC's range so far.
     """
 
     program: Program
-    readout: Readout
+    readout: Physics
     seed: int
+    effects: frozenset[Effect] | None = None
+    ranges: Ranges | None = None
+    precision: Precision = "float64"
+    watch: Watch | None = None
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
-    _matrices: dict[str, Floats] = field(default_factory=dict)
-    _parts: dict[str, list[_Part]] = field(default_factory=dict)
+    dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
+    _matrices: dict[str, Reals] = field(default_factory=dict)
+    _stages: dict[str, list[Stage]] = field(default_factory=dict)
     _noise: dict[str, np.random.Generator] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.effects is None:
+            object.__setattr__(self, "effects", effects_of(self.program, self.readout))
 
     def __call__(self, layer: str, x: Floats) -> Floats:
         """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""
-        hardware = self.program.chip.hardware
-        if hardware.dac is None and hardware.adc is None and not hardware.variation.read_noise:
-            return product(x, self._matrix(layer))
-        peak = np.abs(x).max(axis=(1, 2), keepdims=True)
-        unit = hardware.read_voltage / np.where(peak > 0, peak, 1.0)
-        voltage = x * unit
-        if hardware.dac is not None:
-            voltage = quantise(voltage, hardware.read_voltage, hardware.dac.bits)
-        outputs = self.program.weights[layer].shape[1]
-        y = np.zeros((len(x), x.shape[1], outputs))
-        for part in self._part_list(layer):
-            block = part.block
-            current = self._currents(layer, part, voltage[:, block.group, block.inputs])
-            y[:, block.group, block.outputs] += current / part.scale
-        return y / unit
+        if self.watch is not None:
+            self.watch.inputs(layer, x)
+        values: Reals = x.astype(self.precision, copy=False)
+        if self.watch is None and not self._acting & {"dac", "adc", "noise", "nonlinearity"}:
+            return product(values, self._matrix(layer)).astype(np.float64, copy=False)
+        unit = self._unit(layer, values)
+        y = np.zeros((len(x), x.shape[1], self.program.weights[layer].shape[1]), values.dtype)
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            volts = values[rows] * (unit if np.ndim(unit) == 0 else unit[rows])
+            for step, (weight, part) in enumerate(self._steps(layer, volts)):
+                for stage in self._stage_list(layer):
+                    self._read(layer, stage, part, (step, weight), y[rows])
+        y /= unit
+        return y.astype(np.float64, copy=False)
 
-    def _currents(self, layer: str, part: _Part, voltage: Floats) -> Floats:
-        """(N, C) amperes that the digital side sees."""
+    @property
+    def _acting(self) -> frozenset[Effect]:
+        assert self.effects is not None
+        return self.effects
+
+    def _unit(self, layer: str, x: Reals) -> Any:
+        """Volts for an input of one: a number, or (N, 1, 1) where each vector has its own."""
+        voltage = self.program.chip.hardware.read_voltage
+        if self.ranges is not None and layer in self.ranges.inputs:
+            return x.dtype.type(voltage / self.ranges.inputs[layer])
+        peak = np.abs(x).max(axis=(1, 2), keepdims=True)
+        return voltage / np.where(peak > 0, peak, x.dtype.type(1.0))
+
+    def _steps(self, layer: str, volts: Reals) -> Iterator[tuple[float, Reals]]:
+        """The DAC, in place: what each step's readings count, and its volts (N, G, inputs)."""
         hardware = self.program.chip.hardware
-        current: Floats = voltage @ part.conductance
-        if hardware.variation.read_noise:
-            deviation = hardware.variation.read_noise * np.sqrt(voltage**2 @ part.noise_power)
-            current = current + deviation * self._generator(layer).standard_normal(current.shape)
-        if hardware.adc is not None:
-            self.clips[layer].add(current, part.full_scale)
-            current = quantise(current, part.full_scale, hardware.adc.bits)
-        return current
+        dac, full_scale = hardware.dac, hardware.read_voltage
+        if dac is None or "dac" not in self._acting:
+            yield 1.0, volts
+            return
+        volts *= dac.top / full_scale
+        to_codes(volts, dac.top, self.dac_clips[layer])
+        if dac.bit_serial is None:
+            volts *= full_scale / dac.top
+            yield 1.0, volts
+            return
+        for weight, share in serial_steps(volts, dac):
+            share *= full_scale
+            yield weight / dac.top, share.astype(volts.dtype, copy=False)
+
+    def _read(
+        self, layer: str, stage: Stage, volts: Reals, step: tuple[int, float], y: Reals
+    ) -> None:
+        """Add to y (N, G, outputs) what one step through one stage gives."""
+        number, weight = step
+        x = volts[:, stage.group, stage.inputs]
+        current: Reals = (
+            nonlinear_currents(stage, x, self._acting)
+            if "nonlinearity" in self._acting
+            else x @ stage.conductance
+        )
+        if stage.noise_power is not None:
+            deviation = np.sqrt((x * x) @ stage.noise_power)
+            deviation *= self.program.chip.hardware.variation.read_noise
+            deviation *= self._generator(layer).standard_normal(current.shape)
+            current += deviation
+        if self.watch is not None:
+            self.watch.currents(layer, stage, current)
+        adc, factor = self.program.chip.hardware.adc, weight / stage.scale
+        if adc is not None and stage.full_scale is not None:
+            bits = adc.bits if adc.step_bits is None else adc.step_bits[number]
+            top = float(2 ** (bits - 1) - 1)
+            current *= (top / stage.full_scale).astype(current.dtype)
+            to_codes(current, top, self.clips[layer])
+            factor = factor * (stage.full_scale / top)
+        current *= factor.astype(current.dtype)
+        y[:, stage.group, stage.outputs] += current
 
     def _generator(self, layer: str) -> np.random.Generator:
         if layer not in self._noise:
@@ -122,50 +166,31 @@ class AnalogProducts:
             )
         return self._noise[layer]
 
-    def _matrix(self, layer: str) -> Floats:
-        """The realised matrix (G, outputs, inputs)."""
-        if not self._matrices:
-            for name, matrix in self.program.matrices(self.readout).items():
-                self._matrices[name] = matrix.reshape(self.program.weights[name].shape)
+    def _matrix(self, layer: str) -> Reals:
+        """The realised matrix (G, outputs, inputs), with the parts of its error that act."""
+        if layer not in self._matrices:
+            self._matrices[layer] = self._realised(layer).astype(self.precision, copy=False)
         return self._matrices[layer]
 
-    def _part_list(self, layer: str) -> list[_Part]:
-        if layer not in self._parts:
-            self._parts[layer] = _parts(self.program, layer, self.readout)
-        return self._parts[layer]
+    def _realised(self, layer: str) -> Floats:
+        weights = self.program.weights[layer]
+        if not self._acting & {"selection", "wires"}:
+            return weights
+        matrix = np.zeros_like(weights)
+        for tile, number, part in self.program.blocks_of(layer):
+            block, found = part.block, effective(tile, self._acting)[number]
+            matrix[block.group][block.outputs[:, None], block.inputs] += (found / part.scale).T
+        return matrix
+
+    def _stage_list(self, layer: str) -> list[Stage]:
+        if layer not in self._stages:
+            self._stages[layer] = stages(
+                self.program, layer, self._acting, self.ranges, self.precision
+            )
+        return self._stages[layer]
 
 
-def product(x: Floats, matrix: Floats) -> Floats:
+def product(x: NDArray[Real], matrix: NDArray[Real]) -> NDArray[Real]:
     """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
-    result: Floats = np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1))
+    result: NDArray[Real] = np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1))
     return result.transpose(1, 0, 2)
-
-
-def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
-    """Amperes at which the ADC clips that reads a block of a tile.
-
-    The design's range; or, where it names none, V max over columns of min(Σ|G|, CREST √ΣG²) with
-    the realised differences G and the read voltage V: no more than any input can give, and a
-    multiple of what inputs of random sign give.
-    """
-    hardware = tile.chip.hardware
-    if hardware.adc is not None and hardware.adc.range is not None:
-        return hardware.adc.range
-    difference = tile.difference("ideal")[number]
-    worst = np.abs(difference).sum(axis=0)
-    typical = CREST * np.sqrt((difference**2).sum(axis=0))
-    largest = float(np.minimum(worst, typical).max())
-    return hardware.read_voltage * largest if largest > 0 else 1.0
-
-
-def _parts(program: Program, layer: str, readout: Readout) -> list[_Part]:
-    return [
-        _Part(
-            part.block,
-            tile.difference(readout)[number],
-            tile.noise_power(readout)[number],
-            part.scale,
-            adc_range(tile, number),
-        )
-        for tile, number, part in program.blocks_of(layer)
-    ]

@@ -2,105 +2,39 @@
 
 Trial 0 is the program's own chip. Further trials are other chips of the same design, each
 programmed anew, so their spread is what a designer may expect from the next wafer. A measured
-chip has no siblings: its trials differ by read noise alone.
+chip has no siblings: its trials differ by read noise alone. Each chip may be read several times,
+each time with other noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.compiler import reprogram
-from xbar.compiler.program import Program, check_readout
-from xbar.compiler.tile import Readout
+from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
-from xbar.simulation.accuracy import check_labels, correct, mean_interval, wilson_interval
+from xbar.simulation.accuracy import mean_interval, wilson_interval
+from xbar.simulation.budget import Accountant, sets_of_parts
+from xbar.simulation.calibration import Calibration, Method, calibrate
+from xbar.simulation.data import BATCH, Data, Outputs, Progress
+from xbar.simulation.effects import Physics, Precision, check_physics
+from xbar.simulation.metric import Metric, load_metric, metric_name
+from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, product
-from xbar.simulation.run import Multiply, run_matrices
+from xbar.simulation.result import LayerResult, Result
+
+__all__ = ["LayerResult", "Result", "simulate"]
 
 Floats = NDArray[np.float64]
 
-BATCH = 256
-"""Inputs that go through the network together; memory is bounded by it."""
-
-
-@dataclass(frozen=True)
-class LayerResult:
-    """How well one layer's product is realised, over all trials and the data's own inputs.
-
-    Attributes:
-        name: the layer.
-        tiles: that it lies on.
-        weights: that it has.
-        snr_db: power of the exact product over the power of the error, in decibels; inf if exact.
-        bits: effective bits, (snr_db - 1.76) / 6.02, as for a converter with a full-scale sine.
-        clipped: share of ADC conversions out of range.
-    """
-
-    name: str
-    tiles: int
-    weights: int
-    snr_db: float
-    bits: float
-    clipped: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a simulation found.
-
-    Attributes:
-        readout: "ideal" or "nodal".
-        trials: how many chips.
-        seed: of chips and noise.
-        inputs: how many.
-        accuracy: mean share of right answers; None without labels.
-        interval: its 95 % interval: over chips (Student) with several trials, over the finite
-            data (Wilson) with one.
-        digital_accuracy: the same network's with exact products.
-        accuracies: by trial.
-        layers: by layer.
-    """
-
-    readout: str
-    trials: int
-    seed: int
-    inputs: int
-    accuracy: float | None
-    interval: tuple[float, float] | None
-    digital_accuracy: float | None
-    accuracies: tuple[float, ...]
-    layers: tuple[LayerResult, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write; an exact layer's decibels are None."""
-        content = asdict(self)
-        for layer in content["layers"]:
-            for key in ("snr_db", "bits"):
-                layer[key] = layer[key] if np.isfinite(layer[key]) else None
-        return content
-
-
-@dataclass
-class _Tally:
-    """Powers of signal and error of each layer, summed while the network runs."""
-
-    products: Multiply
-    weights: Mapping[str, Floats]
-    signal: dict[str, float]
-    error: dict[str, float]
-
-    def __call__(self, layer: str, x: Floats) -> Floats:
-        y = self.products(layer, x)
-        exact = product(x, self.weights[layer])
-        self.signal[layer] = self.signal.get(layer, 0.0) + float((exact**2).sum())
-        self.error[layer] = self.error.get(layer, 0.0) + float(((y - exact) ** 2).sum())
-        return y
+CALIBRATION = 256
+"""Inputs that ranges are found from where nothing is said."""
 
 
 def simulate(
@@ -108,8 +42,14 @@ def simulate(
     inputs: ArrayLike | Mapping[str, ArrayLike],
     labels: ArrayLike | None = None,
     *,
-    readout: Readout = "ideal",
+    readout: Physics = "ideal",
     trials: int = 1,
+    noise_trials: int = 1,
+    calibrate: Method | Calibration | None = None,
+    calibration: int | ArrayLike | Mapping[str, ArrayLike] = CALIBRATION,
+    precision: Precision = "float64",
+    budget: bool = False,
+    metric: Metric | str | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
@@ -118,124 +58,232 @@ def simulate(
     Args:
         program: from ``xbar.compile``.
         inputs: (N, ...) the network's inputs; {layer: (N, inputs)} for bare matrices.
-        labels: (N,) class numbers; None to compare products only.
-        readout: "ideal" wires, or "nodal" for the exact solution of each tile with its wires.
+        labels: (N,) class numbers; None to compare products only. (N, ...) for a metric.
+        readout: "ideal" wires; "nodal" for the exact solution of each tile with its wires;
+            "nonlinear" for cells that follow ``bank.nonlinearity``, by Newton's method for each
+            input, which is slow.
         trials: chips to simulate; the first is the program's own.
+        noise_trials: times that each chip is read, with other noise each time.
+        calibrate: find the converters' ranges from data, each chip's anew: "max", "percentile"
+            or "least-squares". None: inputs are scaled by their own largest value, and an ADC's
+            range comes from its cells.
+        calibration: the data for that: how many of the first inputs, or inputs of their own.
+        precision: "float32" makes the analog products quicker; what it changes is measured.
+        budget: tell what each part of the error costs, see ``xbar.simulation.budget``.
+        metric: in place of accuracy, a function (outputs, labels) -> number or its name as
+            "module:callable", which is imported: the user's own code runs.
         seed: of the other chips and of all read noise.
-        progress: called with inputs done and inputs in all.
+        progress: called with batches done and batches in all.
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
     """
-    check_readout(readout)
-    if trials < 1:
-        raise SpecError(f"trials must be at least 1, not {trials}")
-    data = _Data.of(program, inputs, labels)
-    steps = len(data.batches) * (trials + (data.labels is not None))
-    count = _Progress(progress, steps)
-    digital = data.run(program, None, count) if data.labels is not None else None
-    signal: dict[str, float] = {}
-    error: dict[str, float] = {}
-    clips: dict[str, list[float]] = {name: [] for name in program.weights}
-    right = []
-    for trial in range(trials):
-        instance = _instance(program, trial, seed)
-        products = AnalogProducts(instance, readout, _trial_seed(seed, trial, stream=1))
-        right.append(data.run(instance, _Tally(products, program.weights, signal, error), count))
-        for name in clips:
-            clips[name].append(products.clips[name].share)
-    accuracies = tuple(r / data.size for r in right) if data.labels is not None else ()
-    interval = None
-    if accuracies:
-        interval = mean_interval(accuracies) if trials > 1 else wilson_interval(right[0], data.size)
-    return Result(
-        readout=readout,
-        trials=trials,
-        seed=seed,
-        inputs=data.size,
-        accuracy=float(np.mean(accuracies)) if accuracies else None,
-        interval=interval,
-        digital_accuracy=None if digital is None else digital / data.size,
-        accuracies=accuracies,
-        layers=tuple(
-            _layer_result(program, name, signal[name], error[name], float(np.mean(clips[name])))
-            for name in program.weights
-            if name in signal
-        ),
-    )
+    check_physics(program, readout)
+    for name, value in (("trials", trials), ("noise_trials", noise_trials)):
+        if value < 1:
+            raise SpecError(f"{name} must be at least 1, not {value}")
+    if precision not in get_args(Precision):
+        raise SpecError(f"precision must be 'float64' or 'float32', not {precision!r}")
+    measured = load_metric(metric) if isinstance(metric, str) else metric
+    what = "accuracy" if measured is None else metric_name(measured)
+    if isinstance(metric, str):
+        what = metric
+    data = Data.of(program, inputs, labels, measured)
+    method = Calibration(calibrate) if isinstance(calibrate, str) else calibrate
+    run = _Run(program, data, readout, precision, seed)
+    if method is not None:
+        run.calibration = method
+        run.calibration_data = _calibration_data(program, data, calibration)
+    passes = trials * noise_trials + (len(sets_of_parts(program, readout)) if budget else 0)
+    scored = labels is not None or metric is not None
+    run.progress = Progress(progress, len(data.batches) * (passes + scored))
+    return run.result(trials, noise_trials, what, budget=budget, scored=scored)
 
 
-@dataclass(frozen=True, eq=False)
-class _Data:
-    inputs: Any
-    labels: NDArray[np.int64] | None
-    size: int
-    batches: tuple[slice, ...]
+@dataclass(eq=False)
+class _Tally:
+    """Powers of signal and error of each layer, summed while the network runs."""
 
-    @classmethod
-    def of(cls, program: Program, inputs: Any, labels: ArrayLike | None) -> _Data:
-        if program.graph is None or isinstance(inputs, Mapping):
-            if labels is not None:
-                raise SpecError("labels need a network; bare matrices have no classes")
-            return cls(inputs, None, 1, (slice(0, 1),))
-        array = np.asarray(inputs)
-        if array.ndim < 1 or len(array) == 0:
-            raise SpecError("inputs must hold at least one input")
-        batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
-        numbers = None if labels is None else check_labels(labels, len(array))
-        return cls(array, numbers, len(array), batches)
+    weights: Mapping[str, Floats]
+    signal: dict[str, float] = field(default_factory=dict)
+    error: dict[str, float] = field(default_factory=dict)
+    clipped: dict[str, list[float]] = field(default_factory=dict)
+    dac_clipped: dict[str, list[float]] = field(default_factory=dict)
 
-    def run(self, program: Program, multiply: Multiply | None, count: _Progress) -> int:
-        """How many answers are right (0 without labels), all batches run."""
-        right = 0
-        for batch in self.batches:
-            if program.graph is None:
-                assert multiply is not None
-                run_matrices(program, self.inputs, multiply)
-            else:
-                outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
-                if self.labels is not None:
-                    right += correct(outputs, self.labels[batch])
-            count.step()
-        return right
+    def around(self, products: AnalogProducts) -> Callable[[str, Floats], Floats]:
+        """The same products, counted."""
+
+        def multiply(layer: str, x: Floats) -> Floats:
+            y = products(layer, x)
+            exact = product(x, self.weights[layer])
+            self.signal[layer] = self.signal.get(layer, 0.0) + _power(exact)
+            exact -= y
+            self.error[layer] = self.error.get(layer, 0.0) + _power(exact)
+            return y
+
+        return multiply
+
+    def clips(self, products: AnalogProducts) -> None:
+        """Add what one pass clipped."""
+        for name in self.weights:
+            self.clipped.setdefault(name, []).append(products.clips[name].share)
+            self.dac_clipped.setdefault(name, []).append(products.dac_clips[name].share)
+
+    def layer(self, program: Program, name: str) -> LayerResult:
+        """What was found of one layer."""
+        signal, error = self.signal[name], self.error[name]
+        snr = 10 * float(np.log10(signal / error)) if signal > 0 and error > 0 else float("inf")
+        return LayerResult(
+            name,
+            len(program.tiles_of(name)),
+            int(program.weights[name].size),
+            snr,
+            (snr - 1.76) / 6.02,
+            float(np.mean(self.clipped[name])),
+            float(np.mean(self.dac_clipped[name])),
+        )
 
 
-@dataclass
-class _Progress:
-    report: Callable[[int, int], None] | None
-    total: int
-    done: int = 0
+def _power(values: Floats) -> float:
+    flat = values.ravel()
+    return float(flat @ flat)
 
-    def step(self) -> None:
-        self.done += 1
-        if self.report is not None:
-            self.report(self.done, self.total)
+
+@dataclass(eq=False)
+class _Run:
+    """One simulation."""
+
+    program: Program
+    data: Data
+    physics: Physics
+    precision: Precision
+    seed: int
+    calibration: Calibration | None = None
+    calibration_data: Data | None = None
+    progress: Progress = field(default_factory=lambda: Progress(None, 0))
+
+    def result(
+        self, trials: int, noise_trials: int, metric: str, *, budget: bool, scored: bool
+    ) -> Result:
+        tally = _Tally(self.program.weights)
+        exact = self.data.run(self.program, None, self.progress) if scored else None
+        scores: list[list[float]] = []
+        own: Ranges | None = None
+        for trial in range(trials):
+            instance = _instance(self.program, trial, self.seed)
+            ranges = self._ranges(instance)
+            own = ranges if trial == 0 else own
+            found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
+            scores.append([each.score for each in found if each.score is not None])
+        accuracies = tuple(float(np.mean(each)) for each in scores) if scored else ()
+        return Result(
+            readout=self.physics,
+            trials=trials,
+            seed=self.seed,
+            inputs=self.data.size,
+            accuracy=float(np.mean(accuracies)) if accuracies else None,
+            interval=self._interval(accuracies),
+            digital_accuracy=None if exact is None else exact.score,
+            accuracies=accuracies,
+            layers=tuple(
+                tally.layer(self.program, name)
+                for name in self.program.weights
+                if name in tally.signal
+            ),
+            metric=metric,
+            noise_trials=noise_trials,
+            digital_interval=self._interval(() if exact is None else (exact.score or 0.0,)),
+            chip_deviation=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
+            noise_deviation=_noise_deviation(scores, noise_trials) if scored else None,
+            calibration=None if self.calibration is None else self.calibration.method,
+            precision=self.precision,
+            precision_error=self._precision_error(own),
+            budget=self._accountant(own, exact).budget() if budget else None,
+        )
+
+    def _products(
+        self, program: Program, ranges: Ranges | None, seed: int, precision: Precision
+    ) -> AnalogProducts:
+        return AnalogProducts(program, self.physics, seed, ranges=ranges, precision=precision)
+
+    def _read(
+        self, instance: Program, ranges: Ranges | None, trial: int, noise: int, tally: _Tally
+    ) -> Outputs:
+        seed = _noise_seed(self.seed, trial, noise)
+        products = self._products(instance, ranges, seed, self.precision)
+        outputs = self.data.run(instance, tally.around(products), self.progress)
+        tally.clips(products)
+        return outputs
+
+    def _ranges(self, instance: Program) -> Ranges | None:
+        if self.calibration is None or self.calibration_data is None:
+            return None
+        data = self.calibration_data
+        return calibrate(
+            instance, lambda products: data.run(instance, products), self.calibration, self.physics
+        )
+
+    def _interval(self, accuracies: tuple[float, ...]) -> tuple[float, float] | None:
+        if not accuracies:
+            return None
+        share = self.data.metric is None
+        if len(accuracies) > 1:
+            return mean_interval(accuracies, share=share)
+        return wilson_interval(accuracies[0] * self.data.size, self.data.size) if share else None
+
+    def _precision_error(self, ranges: Ranges | None) -> float | None:
+        if self.precision == "float64":
+            return None
+        some, seed = self.data.first(self.program, BATCH), _noise_seed(self.seed, 0, 0)
+        precisions: tuple[Precision, ...] = ("float64", self.precision)
+        double, single = (
+            some.run(self.program, self._products(self.program, ranges, seed, each)).values
+            for each in precisions
+        )
+        largest = float(np.abs(double).max())
+        return float(np.abs(single - double).max()) / (largest or 1.0)
+
+    def _accountant(self, ranges: Ranges | None, exact: Outputs | None) -> Accountant:
+        return Accountant(
+            self.program,
+            self.data,
+            exact or self.data.run(self.program, None),
+            self.physics,
+            _noise_seed(self.seed, 0, 0),
+            ranges,
+            self.precision,
+            self.progress,
+        )
+
+
+def _calibration_data(program: Program, data: Data, given: Any) -> Data:
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        if given < 1:
+            raise SpecError(f"calibration must be at least 1 input, not {given}")
+        return data.first(program, int(given))
+    return Data.of(program, given, None)
+
+
+def _noise_deviation(scores: list[list[float]], noise_trials: int) -> float | None:
+    if noise_trials == 1:
+        return None
+    return float(np.sqrt(np.mean([np.var(each, ddof=1) for each in scores])))
 
 
 def _instance(program: Program, trial: int, seed: int) -> Program:
     chip = program.chip
     if trial == 0 or chip.seed is None:
         return program
-    return reprogram(program, Chip.sample(chip.hardware, _trial_seed(seed, trial, stream=0)))
+    return reprogram(program, Chip.sample(chip.hardware, _trial_seed(seed, 0, trial)))
 
 
-def _trial_seed(seed: int, trial: int, stream: int) -> int:
+def _noise_seed(seed: int, trial: int, noise: int) -> int:
+    return _trial_seed(seed, 1, trial) if noise == 0 else _trial_seed(seed, 2, trial, noise)
+
+
+def _trial_seed(seed: int, *stream: int) -> int:
     try:
-        sequence = np.random.SeedSequence([seed, stream, trial])
+        sequence = np.random.SeedSequence([seed, *stream])
     except (TypeError, ValueError) as error:
         raise SpecError(f"seed must be a non-negative integer, not {seed!r}") from error
     return int(sequence.generate_state(1, np.uint64)[0])
-
-
-def _layer_result(
-    program: Program, name: str, signal: float, error: float, clipped: float
-) -> LayerResult:
-    snr = 10 * float(np.log10(signal / error)) if signal > 0 and error > 0 else float("inf")
-    return LayerResult(
-        name,
-        len(program.tiles_of(name)),
-        int(program.weights[name].size),
-        snr,
-        (snr - 1.76) / 6.02,
-        clipped,
-    )

@@ -1,0 +1,133 @@
+"""The error budget: a part that is off leaves no trace, and all of them off leave the network."""
+
+import numpy as np
+import pytest
+
+import xbar
+from xbar.simulation.dataset import read_dataset
+from xbar.simulation.effects import EFFECTS, effects_of
+from xbar.simulation.readout import AnalogProducts
+from xbar.simulation.stage import effective
+
+BAD = xbar.Hardware(
+    bank=xbar.Bank(resistors=4, on_off_ratio=30, nominal=10e3, nonlinearity={"sinh": 0.3}),
+    tile=xbar.Tile(word_lines=32, bit_lines=32, word_wire=4.0, bit_wire=4.0),
+    dac=xbar.Converter(bits=4),
+    adc=xbar.Converter(bits=5),
+    variation=xbar.Variation(read_noise=0.05),
+)
+
+
+@pytest.fixture(scope="module")
+def data(trained):
+    return read_dataset(trained.data)
+
+
+@pytest.fixture(scope="module")
+def program(trained):
+    return xbar.compile(xbar.read_model(trained.path), BAD, seed=2)
+
+
+@pytest.fixture(scope="module")
+def result(program, data):
+    return xbar.simulate(program, data.inputs, data.labels, readout="nodal", budget=True)
+
+
+def test_all_parts_off_leave_the_digital_accuracy(result):
+    budget = result.budget
+    assert budget.accuracy == result.accuracy
+    assert budget.accuracy < result.digital_accuracy
+    assert budget.accuracy_without_all == result.digital_accuracy
+    assert budget.error_without_all < 1e-6
+
+
+def test_every_part_that_acts_is_listed_and_does_harm_alone(result):
+    parts = {part.part: part for part in result.budget.parts}
+    assert list(parts) == ["selection", "wires", "dac", "adc", "noise"]
+    for part in parts.values():
+        assert part.error_alone > 1e-3
+    assert parts["wires"].error_without < result.budget.error
+
+
+def test_parts_of_an_ideal_read_are_fewer(program, data):
+    budget = xbar.simulate(program, data.inputs[:20], budget=True).budget
+    assert [part.part for part in budget.parts] == ["selection", "dac", "adc", "noise"]
+    assert budget.accuracy is None
+
+
+def test_off_means_what_the_hardware_without_it_does(program, data):
+    """Each part off equals a program whose design never had it."""
+    without = {
+        "dac": {"dac": None},
+        "adc": {"adc": None},
+        "noise": {"variation": xbar.Variation()},
+    }
+    graph, inputs = program.graph, data.inputs[:30]
+    for part, change in without.items():
+        plain = xbar.compile(graph, BAD.model_copy(update=change), seed=2)
+        effects = effects_of(program, "nodal") - {part}
+        off = graph.run(inputs, AnalogProducts(program, "nodal", 5, effects))
+        np.testing.assert_array_equal(off, graph.run(inputs, AnalogProducts(plain, "nodal", 5)))
+    quiet = program.graph.run(inputs, AnalogProducts(program, "nodal", 5, frozenset({"selection"})))
+    exact = xbar.compile(
+        graph, xbar.Hardware(bank=BAD.bank, tile=xbar.Tile(word_lines=32, bit_lines=32)), seed=2
+    ).run(inputs)
+    np.testing.assert_allclose(quiet, exact, rtol=1e-5, atol=1e-5)
+
+
+def test_selection_off_is_the_target_and_wires_still_act(program):
+    for tile in program.tiles:
+        (part,) = tile.blocks
+        (flat,) = effective(tile, frozenset())
+        np.testing.assert_array_equal(flat, part.target)
+        (wired,) = effective(tile, frozenset({"wires"}))
+        # an array whose cells make the targets exactly, solved with its wires
+        exact = tile.cells("ideal").copy()
+        missed = tile.difference("ideal")[0] - part.target
+        rows = part.block.word_lines[:, None]
+        exact[rows, 2 * part.block.columns + 1] += np.maximum(missed, 0)
+        exact[rows, 2 * part.block.columns] -= np.minimum(missed, 0)
+        wires = BAD.tile.word_wire, BAD.tile.bit_wire
+        transfer = xbar.Crossbar(exact, *wires).transfer.T
+        expected = transfer[rows, 2 * part.block.columns]
+        expected = expected - transfer[rows, 2 * part.block.columns + 1]
+        scale = np.abs(part.target).max()
+        np.testing.assert_allclose(wired, expected, atol=0.02 * scale)
+        assert np.abs(wired - part.target).max() > 0.02 * scale
+
+
+def test_a_program_made_for_its_wires_is_budgeted_against_one_without_them(trained, data):
+    mild = BAD.model_copy(
+        update={
+            "bank": xbar.Bank(resistors=6, nominal=50e3),
+            "dac": None,
+            "adc": None,
+            "variation": xbar.Variation(),
+            "tile": xbar.Tile(word_lines=32, bit_lines=32, word_wire=2.0, bit_wire=2.0),
+        }
+    )
+    graph = xbar.read_model(trained.path)
+    program = xbar.compile(graph, mild, seed=0, wire_aware=True)
+    plain = xbar.compile(graph, mild, seed=0)
+    budget = xbar.simulate(program, data.inputs, data.labels, readout="nodal", budget=True).budget
+    parts = {part.part: part for part in budget.parts}
+    digital = graph.run(data.inputs)
+
+    def error(p, readout):
+        missed = p.run(data.inputs, readout=readout) - digital
+        return np.sqrt((missed**2).sum() / (digital**2).sum())
+
+    assert budget.error == pytest.approx(error(program, "nodal"), rel=1e-4)
+    assert parts["wires"].error_without == pytest.approx(error(plain, "ideal"), rel=1e-4)
+    assert parts["selection"].error_without < 1e-6
+
+
+def test_bare_matrices_have_a_budget_too():
+    program = xbar.compile({"a": np.eye(3), "b": np.ones((2, 5))}, BAD, seed=0)
+    budget = xbar.simulate(program, {"a": np.eye(3), "b": np.ones((4, 5))}, budget=True).budget
+    assert budget.error > budget.error_without_all
+    assert budget.error_without_all < 1e-12
+
+
+def test_every_effect_has_its_order():
+    assert EFFECTS == ("selection", "wires", "nonlinearity", "dac", "adc", "noise")

@@ -1,0 +1,91 @@
+"""Tables about a simulation."""
+
+from __future__ import annotations
+
+from xbar.report.text import percent, table
+from xbar.simulation.result import Budget, Result
+
+
+def result_text(result: Result) -> str:
+    """What a simulation found: layers, the error budget, then the accuracy."""
+    dac = any(layer.dac_clipped for layer in result.layers)
+    rows = [
+        [
+            layer.name,
+            str(layer.tiles),
+            str(layer.weights),
+            f"{layer.snr_db:.1f} dB",
+            f"{layer.bits:.1f}",
+            percent(layer.clipped),
+            *([percent(layer.dac_clipped)] if dac else []),
+        ]
+        for layer in result.layers
+    ]
+    title = f"{result.readout} read-out, {result.trials} chip(s), {result.inputs} inputs"
+    if result.noise_trials > 1:
+        title += f", each read {result.noise_trials} times"
+    if result.calibration is not None:
+        title += f", ranges by {result.calibration}"
+    head = ["layer", "tiles", "weights", "signal/error", "bits", "clipped"]
+    text = table(title, head + (["DAC clipped"] if dac else []), rows)
+    if result.budget is not None:
+        text += "\n" + budget_text(result.budget, result.metric)
+    if result.precision_error is not None:
+        text += f"\n{result.precision} products: outputs off by {result.precision_error:.1e}\n"
+    return text + accuracy_text(result)
+
+
+def budget_text(budget: Budget, metric: str = "accuracy") -> str:
+    """What each part of the error costs."""
+    rows = [
+        [
+            part.part,
+            f"{part.error_without:.3g}",
+            score(part.accuracy_without, metric),
+            f"{part.error_alone:.3g}",
+            score(part.accuracy_alone, metric),
+        ]
+        for part in budget.parts
+    ]
+    rows.append(
+        [
+            "all",
+            f"{budget.error_without_all:.3g}",
+            score(budget.accuracy_without_all, metric),
+            f"{budget.error:.3g}",
+            score(budget.accuracy, metric),
+        ]
+    )
+    title = "error budget: relative error of the outputs, first chip, with one part off or alone"
+    return table(title, ["part", "off: error", metric, "alone: error", metric], rows)
+
+
+def accuracy_text(result: Result) -> str:
+    """The accuracy, or the metric, beside the digital one; nothing without labels."""
+    if result.accuracy is None:
+        return ""
+    digital = score(result.digital_accuracy, result.metric)
+    text = f"\n{result.metric} {score(result.accuracy, result.metric)}"
+    remarks = []
+    if result.interval is not None:
+        remarks.append(f"95 % interval {_range(result.interval, result.metric)}")
+    if result.noise_deviation is not None:
+        deviation = score(result.noise_deviation, result.metric)
+        remarks.append(f"standard deviation from read to read {deviation}")
+    if remarks:
+        text += f" ({'; '.join(remarks)})"
+    return f"{text}, digital {digital}\n"
+
+
+def score(value: float | None, metric: str) -> str:
+    """An accuracy as a percentage, another metric as a number."""
+    if value is None or metric == "accuracy":
+        return percent(value)
+    return f"{value:.5g}"
+
+
+def _range(interval: tuple[float, float], metric: str) -> str:
+    low, high = interval
+    if metric == "accuracy":
+        return f"{100 * low:.2f} to {100 * high:.2f} %"
+    return f"{low:.5g} to {high:.5g}"

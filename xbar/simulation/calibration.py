@@ -1,0 +1,216 @@
+"""Find converters' ranges from data, chip by chip.
+
+Two passes of a calibration set through the chip without converters' errors and noise: the first
+sees the inputs of each layer and sets the DACs' ranges, the second sees the currents that those
+DACs cause and sets the ADCs'. Methods:
+
+    max              nothing of the calibration set is clipped
+    percentile       that share of the values lies within the range
+    least-squares    the range with the least mean square of rounding and clipping errors together
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.program import Program
+from xbar.errors import SpecError
+from xbar.simulation.converters import quantise
+from xbar.simulation.effects import Physics, effects_of
+from xbar.simulation.ranges import Ranges, not_zero, pools
+from xbar.simulation.readout import AnalogProducts
+from xbar.simulation.stage import Stage
+
+Floats = NDArray[np.float64]
+Method: TypeAlias = Literal["max", "percentile", "least-squares"]
+
+KEPT = 8192
+"""Values kept of what a range is found from; of more, evenly spaced ones. The largest is exact."""
+_SPARSE = 256
+_MEMORY = 1 << 24
+_GRID, _ROUNDS = 64, 3
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How ranges are found.
+
+    Attributes:
+        method: "max", "percentile" or "least-squares".
+        percentile: share of the magnitudes within the range, in percent.
+    """
+
+    method: Method
+    percentile: float = 99.9
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise SpecError(
+                f"calibrate must be one of {', '.join(get_args(Method))}, not {self.method!r}"
+            )
+        if not 0 < self.percentile <= 100:
+            raise SpecError(f"percentile must be over 0 and at most 100, not {self.percentile}")
+
+
+@dataclass
+class Sample:
+    """Magnitudes seen so far: the largest, and evenly spaced ones of all.
+
+    Attributes:
+        room: values to keep.
+        largest: of all.
+    """
+
+    room: int = KEPT
+    largest: float = 0.0
+    _every: int = 1
+    _kept: list[Floats] = field(default_factory=list)
+    _count: int = 0
+
+    def add(self, rows: NDArray[np.floating[Any]]) -> None:
+        """See values (N, ...); some of the N are kept whole."""
+        values = np.abs(rows.reshape(len(rows), -1))
+        if not values.size:
+            return
+        self.largest = max(self.largest, float(values.max()))
+        some = values[:: self._every].astype(np.float64)
+        self._kept.append(some)
+        self._count += some.size
+        while self._count > 2 * self.room and any(len(each) > 1 for each in self._kept):
+            self._every *= 3
+            self._kept = [each[::3] for each in self._kept]
+            self._count = sum(each.size for each in self._kept)
+
+    @property
+    def values(self) -> Floats:
+        """(n,) magnitudes."""
+        return np.concatenate([each.ravel() for each in self._kept]) if self._kept else np.zeros(0)
+
+    def full_scale(self, calibration: Calibration, bits: int) -> float:
+        """The range by a method, for a converter of so many bits; 1 where all is zero."""
+        if calibration.method == "max" or not self.largest:
+            return not_zero(self.largest)
+        if calibration.method == "percentile":
+            return not_zero(float(np.percentile(self.values, calibration.percentile)))
+        return least_squares(self.values, bits)
+
+
+def least_squares(value: Floats, bits: int) -> float:
+    """The full scale that minimises the mean square of ``quantise(value) - value``.
+
+    Searched on a grid that is refined around its best point, so it is within 1e-4 of the largest
+    magnitude of a local optimum.
+    """
+    largest = float(np.abs(value).max(initial=0.0))
+    if largest == 0.0:
+        return 1.0
+
+    def loss(full_scale: float) -> float:
+        return float(((quantise(value, full_scale, bits) - value) ** 2).mean())
+
+    low, high = 0.0, largest
+    best = largest
+    for _ in range(_ROUNDS):
+        grid = np.linspace(low, high, _GRID + 1)[1:]
+        losses = [loss(float(point)) for point in grid]
+        best = float(grid[int(np.argmin(losses))])
+        step = (high - low) / _GRID
+        low, high = max(best - step, 0.0), min(best + step, largest)
+    return best
+
+
+def calibrate(
+    program: Program,
+    run: Callable[[AnalogProducts], object],
+    calibration: Calibration,
+    physics: Physics = "ideal",
+) -> Ranges:
+    """Ranges of all converters whose design leaves them open.
+
+    Args:
+        program: on its chip.
+        run: sends the calibration set through the network with the products it is given.
+        calibration: how.
+        physics: how currents are found.
+    """
+    hardware, effects = program.chip.hardware, effects_of(program, physics)
+    quiet = effects - {"dac", "adc", "noise"}
+    inputs: dict[str, float] = {}
+    if hardware.dac is not None:
+        seen = _Inputs()
+        run(AnalogProducts(program, physics, 0, quiet, watch=seen))
+        inputs = {
+            name: sample.full_scale(calibration, hardware.dac.bits)
+            for name, sample in seen.samples.items()
+        }
+    ranges = Ranges(inputs, {})
+    if hardware.adc is None or hardware.adc.range is not None:
+        return ranges
+    watch = _Currents(program)
+    driven = effects - {"adc", "noise"}
+    run(AnalogProducts(program, physics, 0, driven, ranges=ranges, watch=watch))
+    return Ranges(inputs, watch.found(calibration, hardware.adc.bits))
+
+
+@dataclass
+class _Inputs:
+    samples: dict[str, Sample] = field(default_factory=dict)
+
+    def inputs(self, layer: str, x: Floats) -> None:
+        self.samples.setdefault(layer, Sample()).add(x)
+
+    def currents(self, layer: str, stage: Stage, current: NDArray[np.floating[Any]]) -> None:
+        del layer, stage, current
+
+
+@dataclass
+class _Currents:
+    """Currents of each pool of columns that share a range."""
+
+    program: Program
+    samples: dict[tuple[int, int], list[Sample]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        adc = self.program.chip.hardware.adc
+        assert adc is not None
+        every = [pool for layer in self.program.weights for pool in pools(self.program, layer, adc)]
+        room = int(np.clip(_MEMORY // max(1, len(every)), _SPARSE, KEPT))
+        self.samples = {
+            (tile.index, number): [Sample()] * part.block.shape[1]
+            for tile in self.program.tiles
+            for number, part in enumerate(tile.blocks)
+        }
+        for pool in every:
+            sample = Sample(room)
+            for tile, number, column in pool:
+                self.samples[tile, number][column] = sample
+
+    def inputs(self, layer: str, x: Floats) -> None:
+        del layer, x
+
+    def currents(self, layer: str, stage: Stage, current: NDArray[np.floating[Any]]) -> None:
+        del layer
+        for part in stage.parts:
+            own = current[:, part.columns]
+            pooled: dict[int, list[int]] = {}
+            samples = self.samples[part.tile.index, part.number]
+            for column, sample in enumerate(samples):
+                pooled.setdefault(id(sample), []).append(column)
+            for columns in pooled.values():
+                samples[columns[0]].add(own[:, columns])
+
+    def found(self, calibration: Calibration, bits: int) -> dict[tuple[int, int], Floats]:
+        known: dict[int, float] = {}
+        for samples in self.samples.values():
+            for sample in samples:
+                if id(sample) not in known:
+                    known[id(sample)] = sample.full_scale(calibration, bits)
+        return {
+            key: np.array([known[id(sample)] for sample in samples])
+            for key, samples in self.samples.items()
+        }

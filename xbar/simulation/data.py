@@ -1,0 +1,145 @@
+"""What a simulation runs: inputs, in batches, and what is made of the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.compiler.program import Program
+from xbar.errors import SpecError
+from xbar.simulation.accuracy import check_labels, correct
+from xbar.simulation.metric import Metric, measure
+from xbar.simulation.readout import product
+from xbar.simulation.run import Multiply, run_matrices
+
+BATCH = 256
+"""Inputs that go through the network together; memory is bounded by it."""
+
+
+@dataclass
+class Progress:
+    """Tells how many batches are done."""
+
+    report: Callable[[int, int], None] | None
+    total: int
+    done: int = 0
+
+    def step(self) -> None:
+        """One batch more."""
+        self.done += 1
+        if self.report is not None:
+            self.report(self.done, self.total)
+
+
+@dataclass(frozen=True, eq=False)
+class Outputs:
+    """What one pass through the data gives.
+
+    Attributes:
+        values: a network's outputs (N, ...); those of bare matrices in one row.
+        score: share of right answers, or the metric; None where neither is known.
+    """
+
+    values: NDArray[np.float64]
+    score: float | None
+
+    def error(self, exact: Outputs) -> float:
+        """Root mean square of the difference from exact outputs, relative to theirs."""
+        power = float((exact.values**2).sum())
+        missed = float(((self.values - exact.values) ** 2).sum())
+        return float(np.sqrt(missed / power)) if power > 0 else float(np.sqrt(missed))
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Inputs and, for a network, labels.
+
+    Attributes:
+        inputs: (N, ...); {layer: (N, inputs)} or one (N, inputs) for bare matrices.
+        labels: (N,) class numbers, or whatever the metric takes; None if unknown.
+        size: N; 1 for bare matrices, which run at once.
+        batches: which inputs run together.
+        metric: in place of accuracy.
+    """
+
+    inputs: Any
+    labels: NDArray[Any] | None
+    size: int
+    batches: tuple[slice, ...]
+    metric: Metric | None = None
+
+    @classmethod
+    def of(
+        cls,
+        program: Program,
+        inputs: ArrayLike | Mapping[str, ArrayLike],
+        labels: ArrayLike | None,
+        metric: Metric | None = None,
+    ) -> Data:
+        """Checked data.
+
+        Raises:
+            SpecError: there is no input, or labels or metric do not go with it.
+        """
+        if program.graph is None:
+            if labels is not None or metric is not None:
+                raise SpecError("labels and metric need a network; bare matrices have no classes")
+            return cls(inputs, None, 1, (slice(0, 1),))
+        if isinstance(inputs, Mapping):
+            raise SpecError("a network's inputs must be one array (N, …), not a mapping")
+        array = np.asarray(inputs)
+        if array.ndim < 1 or len(array) == 0:
+            raise SpecError("inputs must hold at least one input")
+        batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
+        return cls(array, _labels(labels, len(array), metric), len(array), batches, metric)
+
+    def first(self, program: Program, count: int) -> Data:
+        """The first so many inputs, without labels."""
+        if isinstance(self.inputs, Mapping):
+            some = {name: np.asarray(values)[:count] for name, values in self.inputs.items()}
+            return Data.of(program, some, None)
+        return Data.of(program, np.asarray(self.inputs)[:count], None)
+
+    def run(
+        self, program: Program, multiply: Multiply | None, progress: Progress | None = None
+    ) -> Outputs:
+        """All batches through the network; with exact products where there is no ``multiply``."""
+        count = progress or Progress(None, 0)
+        if program.graph is None:
+            found = run_matrices(program, self.inputs, multiply or exact_products(program))
+            count.step()
+            each = found.values() if isinstance(found, dict) else [found]
+            return Outputs(np.concatenate([y.reshape(1, -1) for y in each], axis=1), None)
+        parts, right = [], 0
+        for batch in self.batches:
+            outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
+            if self.labels is not None and self.metric is None:
+                right += correct(outputs, self.labels[batch])
+            parts.append(outputs)
+            count.step()
+        values = np.concatenate(parts)
+        if self.metric is not None:
+            return Outputs(values, measure(self.metric, values, self.labels))
+        return Outputs(values, None if self.labels is None else right / self.size)
+
+
+def exact_products(program: Program) -> Multiply:
+    """The products that the network asks for."""
+    return lambda layer, x: product(x, program.weights[layer])
+
+
+def _labels(labels: ArrayLike | None, count: int, metric: Metric | None) -> NDArray[Any] | None:
+    if labels is None:
+        return None
+    if metric is None:
+        return check_labels(labels, count)
+    values = np.asarray(labels)
+    if values.ndim < 1 or len(values) != count:
+        raise SpecError(
+            f"labels must have {count} entries, one an input, not the shape {values.shape}"
+        )
+    return values
