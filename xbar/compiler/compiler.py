@@ -53,8 +53,9 @@ class Ticket(Protocol):
         """
         ...
 
-    def units(self) -> Mapping[str, float]:
-        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks."""
+    @property
+    def chip(self) -> Chip | None:
+        """The chip whose own conductances are the weights, where ``switches`` gives masks."""
         ...
 
 
@@ -141,7 +142,11 @@ def _plan(
     kept = None
     if isinstance(source, Ticket) and not isinstance(source, Graph):
         switches = source.switches()
-        kept = None if switches is None else Kept(switches, source.units())
+        if switches is not None and options != Options():
+            raise SpecError(
+                "options must be left out for a ticket of a chip: its switches are decided already"
+            )
+        kept = None if switches is None else Kept(switches, source.chip or chip)
         source = source.graph()
     matrices, graph = _matrices(source)
     mapping = get_mapping(options.mapping)

@@ -152,7 +152,7 @@ def _digest(jobs: Jobs) -> str:
         "options": program.options.model_dump(mode="json"),
         "placement": [[block.to_json() for block in blocks] for blocks in jobs.placement],
         "graph": None if program.graph is None else program.graph.to_json(),
-        "units": None if jobs.kept is None else dict(jobs.kept.units),
+        "home": None if jobs.kept is None else jobs.kept.home.seed,
     }
     total.update(json.dumps(plan, sort_keys=True).encode())
     arrays: list[Any] = list(program.weights.values())
