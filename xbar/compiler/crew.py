@@ -25,6 +25,10 @@ BATCH_CELLS = 2**20
 """Cells of a batch that a cluster's worker takes at a time: seconds of work."""
 
 
+PATIENCE = "10s"
+"""How long a scheduler may take to answer."""
+
+
 @dataclass(frozen=True)
 class Crew:
     """Who does the jobs.
@@ -94,6 +98,10 @@ def run_batch(chip: Chip, jobs: Sequence[TileJob]) -> list[TileResult]:
     return [_alone(replace(job, chip=chip)) for job in jobs]
 
 
+def _carry(chip: Chip) -> Chip:
+    return chip
+
+
 def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[TileResult]:
     try:
         from distributed import Client, as_completed
@@ -102,13 +110,14 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
             "a scheduler needs Dask, which is not installed: pip install 'xbar[dask]'"
         ) from error
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ToolError(f"no Dask scheduler answers at {scheduler} ({error})") from error
     with client:
-        chip = client.scatter(jobs.program.chip, broadcast=False)
+        # not scattered: what a task gave is made again when the worker that holds it dies
+        chip = client.submit(_carry, jobs.program.chip, pure=False)
         batches = _batches(jobs, todo)
-        running = as_completed()
+        running = as_completed(loop=client.loop)
         ahead = AHEAD * max(1, len(client.scheduler_info()["workers"]))
 
         def submit_next() -> None:
