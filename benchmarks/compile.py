@@ -1,0 +1,148 @@
+"""How long a large network takes to compile and store, and how that grows.
+
+    python benchmarks/compile.py                  25 million weights, 6 and 8 resistors a cell
+    python benchmarks/compile.py --weights 2      a quick look
+
+A ResNet-50-sized network: layers with the shapes of its convolutions and its classifier, random
+weights, ideal wires, 128 x 128 tiles. Each run is a process of its own, so that the peak of its
+memory is its own. Beside it, in the same run, the subset solver alone on as many problems of as
+many resistors: what the rest of the compiler adds to it. Growth is the slope of log time against
+log weights over three sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import xbar
+
+BLOCKS = ((64, 3, 256), (128, 4, 512), (256, 6, 1024), (512, 3, 2048))
+
+
+def layers(scale: float) -> dict[str, tuple[int, int]]:
+    """(outputs, inputs) of each matrix of a ResNet-50, widths times the root of ``scale``."""
+    factor = scale**0.5
+    shapes: dict[str, tuple[int, int]] = {"conv1": (64, 147)}
+    inputs = 64
+    for stage, (width, count, outputs) in enumerate(BLOCKS):
+        for number in range(count):
+            name = f"layer{stage + 1}.{number}"
+            shapes[f"{name}.conv1"] = (width, inputs)
+            shapes[f"{name}.conv2"] = (width, 9 * width)
+            shapes[f"{name}.conv3"] = (outputs, width)
+            if number == 0:
+                shapes[f"{name}.downsample"] = (outputs, inputs)
+            inputs = outputs
+    shapes["fc"] = (1000, 2048)
+    return {
+        name: (max(1, round(o * factor)), max(1, round(i * factor)))
+        for name, (o, i) in shapes.items()
+    }
+
+
+def weights(scale: float) -> dict[str, NDArray[np.float32]]:
+    """Random matrices of those shapes."""
+    rng = np.random.default_rng(0)
+    return {
+        name: rng.standard_normal(shape, dtype=np.float32) / shape[1] ** 0.5
+        for name, shape in layers(scale).items()
+    }
+
+
+def compile_once(scale: float, resistors: int, workers: int) -> dict[str, Any]:
+    """Compile and store one network, then solve as many problems alone."""
+    matrices = weights(scale)
+    count = sum(matrix.size for matrix in matrices.values())
+    hardware = xbar.Hardware(
+        bank=xbar.Bank(resistors=resistors), tile=xbar.Tile(word_lines=128, bit_lines=128)
+    )
+    warm = {"fc": next(iter(matrices.values()))}
+    xbar.compile(warm, hardware, seed=0, workers=workers)  # the kernels are loaded
+    folder = Path(tempfile.mkdtemp())
+    try:
+        start = time.perf_counter()
+        program = xbar.compile(
+            matrices, hardware, seed=0, workers=workers, output=folder / "out.xbar"
+        )
+        seconds = time.perf_counter() - start
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    finally:
+        shutil.rmtree(folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {
+        "weights": int(count),
+        "tiles": len(program.tiles),
+        "seconds": seconds,
+        "peak_gb": peak,
+        "store_mb": size / 1e6,
+        "solver_seconds": solver_alone(int(count), 2 * resistors),
+    }
+
+
+def solver_alone(count: int, elements: int) -> float:
+    """Seconds of the subset solver for so many problems, extrapolated from a million."""
+    rng = np.random.default_rng(1)
+    sample = min(count, 1_000_000)
+    bank = rng.uniform(size=(sample, elements)) * np.repeat([1.0, -1.0], elements // 2)
+    target = rng.uniform(-1, 1, sample)
+    start = time.perf_counter()
+    xbar.solve_subset(bank, target)
+    return (time.perf_counter() - start) * count / sample
+
+
+def in_own_process(scale: float, resistors: int, workers: int) -> dict[str, Any]:
+    """``compile_once`` in a fresh interpreter."""
+    command = [sys.executable, __file__, "--one", json.dumps([scale, resistors, workers])]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--weights", type=float, default=25.5, help="millions")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(compile_once(*json.loads(arguments.one))))
+        return
+    full = arguments.weights / 25.5
+    print("| weights | resistors a weight | workers | s | over solver | peak GB | stored MB |")
+    print("|--|--|--|--|--|--|--|")
+    growth = []
+    for scale, resistors, workers in [
+        (full / 16, 6, 2),
+        (full / 4, 6, 2),
+        (full, 6, 2),
+        (full, 6, 1),
+        (full, 8, 2),
+    ]:
+        runs = [in_own_process(scale, resistors, workers) for _ in range(arguments.repeats)]
+        run = sorted(runs, key=lambda r: float(r["seconds"]))[len(runs) // 2]
+        if (resistors, workers) == (6, 2):
+            growth.append((run["weights"], run["seconds"]))
+        print(
+            f"| {run['weights']:,} | {2 * resistors} | {workers} | {run['seconds']:.1f} "
+            f"| {run['seconds'] / run['solver_seconds']:.1f} | {run['peak_gb']:.2f} "
+            f"| {run['store_mb']:.0f} |",
+            flush=True,
+        )
+    size, seconds = np.log(np.array(growth)).T
+    print(f"\ntime grows like weights^{np.polyfit(size, seconds, 1)[0]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
