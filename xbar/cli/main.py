@@ -25,8 +25,11 @@ VERBS = {
     "emit": "xbar.cli.emit",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
+    "catalog": "xbar.cli.catalog",
     "demo": "xbar.cli.demo",
 }
+WITHOUT_ARGUMENTS = {"catalog"}
+"""Verbs that do something when nothing follows them; the others show their help."""
 INTERRUPTED = 130
 
 
@@ -44,7 +47,8 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name=cmd_name, no_args_is_help=True)(import_module(VERBS[cmd_name]).run)
+        bare = cmd_name in WITHOUT_ARGUMENTS
+        app.command(name=cmd_name, no_args_is_help=not bare)(import_module(VERBS[cmd_name]).run)
         command = typer.main.get_command(app)
         command.name = cmd_name
         return command

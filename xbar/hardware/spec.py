@@ -86,6 +86,25 @@ class Hardware(Spec):
         return self.dac.range
 
     @classmethod
+    def from_catalog(cls, name: str, wires: str | None = None) -> Hardware:
+        """A published technology as a design; ``xbar catalog`` lists them with their sources.
+
+        Args:
+            name: such as "pcm" or "rram-wan-2022".
+            wires: a node and a cell, such as "22nm-1t1r", for the wires of its tile; ideal if None.
+
+        Raises:
+            SpecError: the catalog has no such name or node.
+
+        >>> Hardware.from_catalog("rram-milo-2021").bank.on_off_ratio
+        4.5
+        """
+        from xbar.hardware.catalog import find_technology, with_wires
+
+        hardware = find_technology(name).hardware
+        return hardware if wires is None else with_wires(hardware, wires)
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """The design in a TOML file; numbers may carry units, as in ``nominal = "4.7k"``.
 

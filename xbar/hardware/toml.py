@@ -1,0 +1,50 @@
+"""A design as the TOML text that ``Hardware.load`` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from xbar.hardware.base import Spec
+
+
+def to_toml(spec: Spec, remarks: Sequence[str] = ()) -> str:
+    """A design as TOML; what it leaves out (None) is left out.
+
+    Args:
+        spec: the design.
+        remarks: lines of comment to begin with.
+
+    >>> from xbar.hardware.converter import Converter
+    >>> print(to_toml(Converter(bits=8), ["an ADC"]), end="")
+    # an ADC
+    bits = 8
+    """
+    lines = [f"# {' '.join(remark.split())}" for remark in remarks]
+    return "\n".join([*lines, *_table(spec, "")]) + "\n"
+
+
+def _table(spec: Spec, path: str) -> list[str]:
+    values = {key: value for key, value in dict(spec).items() if value is not None}
+    lines = [
+        f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, Spec)
+    ]
+    if path:
+        lines = ["", f"[{path}]", *lines]
+    for key, value in values.items():
+        if isinstance(value, Spec):
+            lines += _table(value, f"{path}.{key}" if path else key)
+    return lines
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_value(each) for each in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value)  # a JSON string is a TOML basic string
+    raise TypeError(f"a design has no value of type {type(value).__name__}")
