@@ -2,8 +2,10 @@
 
 The existence statistics of R. Burkholz and others (2022): subsets are tried by growing size until
 one is within eps of the target; 0 numbers are tried first. Published: 0.404 % of 100,000 targets
-fail, the mean size of the others is 2.296. With products of two uniform numbers in place of X,
-3.55 % fail and the mean size is 2.463; we find the same failures but a mean of 2.375 +- 0.003.
+fail and the mean size is 2.296; 3.55 % and 2.463 with products of two uniform numbers in place of
+X. The mean is over all targets: one that fails counts with the size of its closest subset, as the
+program shows that was published with the paper. Over those that are met alone it is 2.374 +- 0.003
+for products, and hardly another for uniform numbers, of which few fail.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from drawing import Content, make
 from numpy.typing import NDArray
 
+from xbar.subset import solve_subset
 from xbar.subset.intervals import share_estimate
 from xbar.subset.laws import Uniform, draw_banks
 
@@ -48,13 +51,16 @@ def data(seed: int, trials: int = 100_000) -> Content:
         size = smallest_sizes(banks, target, EPS)
         hit = size[size >= 0]
         fails = share_estimate(trials - len(hit), trials)
-        shares = np.bincount(hit, minlength=ELEMENTS + 1) / len(hit)
+        missed = size < 0
+        every = size.copy()
+        every[missed] = solve_subset(banks[missed], target[missed]).mask.sum(axis=1)
+        shares = np.bincount(every, minlength=ELEMENTS + 1) / trials
         rows.append(
             {
                 "law": law, "trials": trials, "fails": fails.value, "fails_low": fails.low,
                 "fails_high": fails.high, "published_fails": FAILS[law],
-                "mean_size": float(hit.mean()), "error_of_mean": float(hit.std() / len(hit) ** 0.5),
-                "published_mean": MEAN[law],
+                "mean_size": float(every.mean()), "error_of_mean": float(every.std() / trials**0.5),
+                "published_mean": MEAN[law], "mean_size_of_hits": float(hit.mean()),
                 **{f"size_{k}": float(share) for k, share in enumerate(shares[:7])},
             }
         )  # fmt: skip
@@ -67,7 +73,7 @@ def draw(axis: Any, content: Content) -> None:
     sizes = np.arange(len(PUBLISHED))
     axis.bar(sizes - 0.2, [first[f"size_{k}"] for k in sizes], 0.4, label="measured")
     axis.bar(sizes + 0.2, content["published_sizes"], 0.4, label="published")
-    axis.set(xlabel="elements in the smallest subset", ylabel="share of targets met")
+    axis.set(xlabel="elements in the smallest subset", ylabel="share of targets")
     low, high = 100 * first["fails_low"], 100 * first["fails_high"]
     axis.set_title(
         f"{100 * first['fails']:.3f} % fail ({low:.3f} to {high:.3f}; published 0.404), "

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from xbar.errors import SpecError
 from xbar.subset import (
+    Constraints,
     best_subsets,
+    solve_constrained,
     solve_fixed_size,
     solve_many_targets,
+    solve_network,
     solve_robust,
+    solve_series,
     solve_smallest,
     solve_subset,
     solve_vector,
@@ -285,3 +289,99 @@ def test_numbers_of_any_size_are_taken(rounding, draw_bank):
         assert few.feasible
         assert few.size <= masks.sum(axis=1)[distance <= best].min()
         assert solve_smallest(bank, target, 1e308, np.ones(len(bank))).size == 0
+
+
+def ends(masks, right, bank):
+    """The lowest and highest sums of the masks that are allowed."""
+    sums = masks[right] @ bank
+    return sums.min(), sums.max()
+
+
+def check_reach(reachable, target, low, high, slack):
+    assert reachable or not low <= target <= high
+    assert not reachable or low - slack <= target <= high + slack
+
+
+@pytest.mark.parametrize("elements", [1, 3, 6, 9])
+def test_reachable_is_between_the_ends_of_what_the_constraints_allow(banks, rounding, elements):
+    rng, bank, target, stuck = draw(banks, elements)
+    masks = all_masks(elements)
+    seen = set()
+    for g, t, s in zip(bank, target, stuck, strict=True):
+        slack = 4 * rounding(g, t)
+        right = allowed(masks, s)
+        size = int(rng.integers((s > 0).sum(), (s >= 0).sum() + 1))
+        of_size = right & (masks.sum(axis=1) == size)
+        check_reach(solve_fixed_size(g, t, size, s).reachable, t, *ends(masks, of_size, g), slack)
+        drift = 0.5
+        for solution, wanted in (
+            (solve_smallest(g, t, 0.1, None, s), t),
+            (solve_smallest(g, t, 0.1, "current", s), t),
+            (best_subsets(g, t, 1, s), t),
+            (solve_with_stuck(g, t, s), t),
+            (solve_robust(g, t * drift, 0.1, 0.0, drift, s), t),
+            (solve_constrained(g, t, Constraints(at_most=elements, stuck=s.tolist())), t),
+            (solve_vector(g[:, None], [t], stuck=s), t),
+            (solve_many_targets(g, [t], stuck=s[None]), t),
+        ):
+            reachable = bool(np.ravel(solution.reachable)[0])
+            check_reach(reachable, wanted, *ends(masks, right, g), slack)
+            seen.add(reachable)
+    assert seen == {True, False}
+
+
+def test_each_target_of_several_has_its_own_reach():
+    bank = [[1.0, 4.0], [2.0, -1.0]]
+    solution = solve_vector([bank, bank], [[3.5, 0.0], [2.0, -1.5]])
+    np.testing.assert_array_equal(solution.reachable, [[False, True], [True, False]])
+    shared = solve_many_targets([1.0, 2.0, 4.0], [6.5, 8.0, 0.5], stuck=[[0], [0], [-1]])
+    np.testing.assert_array_equal(shared.reachable, [True, False, False])
+    few = best_subsets([1.0, 2.0], [2.5, 3.5], 3)
+    np.testing.assert_array_equal(few.reachable, [[True] * 3, [False] * 3])
+
+
+TOLD = {
+    "fixed": (lambda g, t: solve_fixed_size(g, t, 3), "meet-in-the-middle", "grouped by size"),
+    "few": (lambda g, t: solve_smallest(g, t, 0.1), "meet-in-the-middle", "grouped by size"),
+    "cheap": (lambda g, t: solve_smallest(g, t, 0.1, "current"), "meet-in-the-middle", "cheapest"),
+    "best": (lambda g, t: best_subsets(g, t, 2), "meet-in-the-middle", "bisect"),
+    "robust": (lambda g, t: solve_robust(g, t, 0.1), "meet-in-the-middle", "parabolas"),
+    "stuck": (lambda g, t: solve_with_stuck(g, t, 0), "meet-in-the-middle", "K = 7"),
+    "series": (lambda g, t: solve_series(g, t, 0.01), "meet-in-the-middle", "K = 7"),
+    "vector": (lambda g, t: solve_vector(g[:, None], [t]), "meet-in-the-middle", "k-d tree"),
+    "shared": (lambda g, t: solve_many_targets(g, [t]), "meet-in-the-middle", "1 targets"),
+    "cp-sat": (lambda g, t: solve_constrained(g, t, Constraints(at_most=4)), "milp", "CP-SAT"),
+    "network": (lambda g, t: solve_network(lambda m: m @ g, 7, t), "exhaustive", "every setting"),
+    "long": (
+        lambda g, t: solve_vector(np.ones((40, 1)) * g[0], [t]), "neighbourhood search", "K = 40",
+    ),
+    "long shared": (
+        lambda g, t: solve_many_targets(np.resize(g, 60), [t, t]), "neighbourhood search", "K = 60",
+    ),
+    "long network": (
+        lambda g, t: solve_network(lambda m: m @ np.resize(g, 20), 20, t), "local search", "K = 20",
+    ),
+    "long monotone": (
+        lambda g, t: solve_network(lambda m: m @ np.resize(g, 20), 20, t, "rising"),
+        "local search, then best-first",
+        "K = 20",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_each_solution_says_by_which_method_it_was_found_and_why(name):
+    solve, method, part_of_reason = TOLD[name]
+    bank = np.random.default_rng(6).uniform(0.2, 1, 7)
+    solution = solve(bank, 1.9)
+    assert solution.method == method
+    assert part_of_reason in solution.reason
+    assert np.shape(solution.reachable) == np.shape(solution.residual)
+    assert np.all(solution.reachable)
+    assert not np.any(solve(bank, 1000.0).reachable) or name == "long network"
+
+
+def test_the_stuck_and_the_series_bank_name_the_method_that_was_asked_for():
+    for solve in (solve_with_stuck, lambda g, t, s, how: solve_series(g, t, 0.0, how, s)):
+        solution = solve([1.0, 2.0, 4.0], 5.2, [0, 0, 1], "greedy")
+        assert (solution.method, solution.reason) == ("greedy", "as asked")

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 Options = Sequence[NDArray[np.float64]]
 
-_FIRST = 1024  # queries that find a first bound for the others
-_CHUNK = 1 << 15
+_CHUNK = 1024  # queries at a time; each chunk bounds the next ones
 
 
 def closest_choice(
-    options: Options, target: NDArray[np.float64], power: float
-) -> NDArray[np.int64]:
+    options: Options, target: NDArray[np.float64], power: float, over: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], bool]:
     """Meet-in-the-middle in d dimensions: a k-d tree of one half's sums, asked for the other's.
 
     Exact up to rounding. J. L. Bentley, "Multidimensional binary search trees used for associative
@@ -30,9 +29,10 @@ def closest_choice(
         options: for each of K elements the vectors (options, d) that it may add.
         target: (d,)
         power: of the norm, 1, 2 or infinity.
+        over: (1,) ends the search once it is not 0 and a choice was found.
 
     Returns:
-        The number of the option for each element, (K,).
+        The number of the option for each element, (K,); and whether all choices were searched.
     """
     from scipy.spatial import cKDTree
 
@@ -44,8 +44,8 @@ def closest_choice(
     tree = cKDTree(first, balanced_tree=False, compact_nodes=False)
     best, index, other = math.inf, 0, 0
     start = 0
-    while start < len(second):
-        stop = min(start + (_CHUNK if start else _FIRST), len(second))
+    while start < len(second) and not (over[0] and start):
+        stop = min(start + _CHUNK, len(second))
         distance, near = map(
             np.asarray,
             tree.query(target - second[start:stop], p=power, distance_upper_bound=best, workers=-1),
@@ -55,7 +55,7 @@ def closest_choice(
             best, index, other = float(distance[k]), int(near[k]), start + k
         start = stop
     chosen = [*_digits(options[:split], index), *_digits(options[split:], other)]
-    return np.array(chosen, np.int64)
+    return np.array(chosen, np.int64), start == len(second)
 
 
 def points(options: Options) -> int:

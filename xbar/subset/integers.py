@@ -76,7 +76,8 @@ def solve_each(
                 with alarm(time_limit) as over:
                     problem = Whole(values[r], int(goal[m]), int(enough[m]), over)
                     proven[m] = search(problem, chosen[m])
-                    late[m] = over[0] > 0 and not proven[m]
+                    excess = abs(int(values[r][chosen[m]].sum()) - problem.goal)
+                    late[m] = over[0] > 0 and not proven[m] and excess > problem.enough
 
     in_threads(solve, _parts(len(row), threads), threads)
     achieved = np.empty(len(row))

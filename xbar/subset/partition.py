@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.subset.choices import closest_choice, norm, points
 from xbar.subset.constrained import check_stuck, shape_of
+from xbar.subset.method import alarm, check_time_limit
 from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
 from xbar.subset.solver import solve_subset
 from xbar.subset.vector import METHODS, NORMS
@@ -44,6 +45,7 @@ def solve_many_targets(
     tolerance: float = 0.0,
     stuck: ArrayLike | None = None,
     seed: int = 0,
+    time_limit: float | None = None,
 ) -> PartitionSolution:
     """Shares one bank out among m targets, so that each sum comes close to its target.
 
@@ -61,6 +63,7 @@ def solve_many_targets(
         stuck: broadcast to (m, K), the switch of each resistor to each target: -1 stuck open,
             0 free, +1 stuck closed, which gives the resistor to that target.
         seed: of the search.
+        time_limit: seconds, None for no limit; many targets may need minutes.
 
     Returns:
         The masks (m, K), sums and residuals (m,), the residuals' norm and a bound for it.
@@ -85,13 +88,15 @@ def solve_many_targets(
     batch = pair(check_bank(bank, _ANY_LENGTH, _NAME), targets, tolerance, _NAME)
     g, goals = batch.bank[0], batch.target
     allowed = _allowed(check_stuck(stuck, (len(goals), len(g))), g)
-    problem = _Problem(g, goals, allowed, NORMS[norm])
-    pool, among = np.arange(len(g)), np.arange(len(goals))
-    exact = points(problem.options(pool, among)) <= _EXACT
-    if exact:
-        owner = _share(problem, np.full(len(g), -1), pool, among)
-    else:
-        owner = _search(problem, tolerance, np.random.default_rng(seed))
+    if time_limit is not None:
+        check_time_limit(time_limit)
+    with alarm(time_limit) as over:
+        problem = _Problem(g, goals, allowed, NORMS[norm], over)
+        pool, among = np.arange(len(g)), np.arange(len(goals))
+        if points(problem.options(pool, among)) <= _EXACT:
+            owner, exact = _share(problem, np.full(len(g), -1), pool, among)
+        else:
+            owner, exact = _search(problem, tolerance, np.random.default_rng(seed)), False
     return _solution(batch, problem, owner, tolerance, exact)
 
 
@@ -104,12 +109,14 @@ class _Problem:
         targets: (m,)
         allowed: (m + 1, K) who may have each resistor: nobody in row 0, target j in row j + 1.
         power: of the norm.
+        over: (1,) turns from 0 to 1 when the time is up.
     """
 
     bank: NDArray[np.float64]
     targets: NDArray[np.float64]
     allowed: NDArray[np.bool_]
     power: float
+    over: NDArray[np.int64]
 
     def options(
         self, pool: NDArray[np.int64], among: NDArray[np.int64]
@@ -148,16 +155,17 @@ def _share(
     owner: NDArray[np.int64],
     pool: NDArray[np.int64],
     among: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """The owners (K,) with the pool shared out anew among some targets, optimally."""
+) -> tuple[NDArray[np.int64], bool]:
+    """The owners (K,) with the pool shared out anew among some targets; whether optimally."""
     owner = owner.copy()
     owner[pool] = -1
     rest = (problem.targets - problem.sums(owner))[among]
-    chosen = closest_choice(problem.options(pool, among), rest, problem.power)
+    options = problem.options(pool, among)
+    chosen, complete = closest_choice(options, rest, problem.power, problem.over)
     rows = np.concatenate([[0], among + 1])
     for e, option in zip(pool, chosen, strict=True):
         owner[e] = rows[problem.allowed[rows, e]][option] - 1
-    return owner
+    return owner, complete
 
 
 def _sums(bank: NDArray[np.float64], owner: NDArray[np.int64], count: int) -> NDArray[np.float64]:
@@ -173,7 +181,7 @@ def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> ND
     owner = _one_by_one(problem, rng)
     residual = problem.sums(owner) - problem.targets
     for _ in range(_ROUNDS):
-        if norm(residual, problem.power) <= tolerance:
+        if norm(residual, problem.power) <= tolerance or problem.over[0]:
             break
         worst = int(np.abs(residual).argmax())
         others = np.delete(np.arange(len(residual)), worst)
@@ -182,7 +190,7 @@ def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> ND
         choices = problem.allowed[[0, *(among + 1)]].sum(axis=0)
         pool = np.flatnonzero(np.isin(owner, [-1, *among]) & (choices > 1))
         pool = np.sort(rng.choice(pool, min(_POOL, len(pool)), replace=False))
-        other = _share(problem, owner, pool, among)
+        other, _ = _share(problem, owner, pool, among)
         after = problem.sums(other) - problem.targets
         if norm(after[among], problem.power) < norm(residual[among], problem.power):
             owner, residual = other, after

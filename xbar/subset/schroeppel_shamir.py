@@ -64,17 +64,17 @@ def _search(problem: Whole, chosen: Bools, threads: int) -> bool:
         work = np.empty(quarters.WORK, np.int64)
         return quarters.search((a, c, b, d), goal, span, enough, over, work)
 
-    best, proven = (quarters.NONE, 0, 0, True), True
+    best, searched = (quarters.NONE, 0, 0, True), 0
     for found in _in_order(search, spans, threads):
         # in the order of the spans, so that the threads don't change the answer
-        proven &= found[3]
+        searched += found[3]
         if found[:2] < best[:2]:
             best = found
-        if best[0] <= 4 * enough + 1:
+        if best[0] <= 4 * enough + 1 or over[0]:
             break
     quarters.choose(values[:half], cuts[1], (a, c), best[1], chosen[:half])
     quarters.choose(values[half:], cuts[3] - half, (b, d), best[2], chosen[half:])
-    return (proven and best[0] > 4 * enough + 1) or best[0] == 1
+    return searched == len(spans) or best[0] == 1
 
 
 def _in_order(

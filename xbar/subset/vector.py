@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.subset.choices import closest_choice, norm
 from xbar.subset.constrained import check_stuck, shape_of
+from xbar.subset.method import alarm, check_time_limit
 from xbar.subset.problem import SubsetSolution, check_bank, pair
 
 NORMS = {"linf": math.inf, "l2": 2.0, "l1": 1.0}
@@ -46,6 +47,7 @@ def solve_vector(
     weights: ArrayLike | None = None,
     stuck: ArrayLike | None = None,
     seed: int = 0,
+    time_limit: float | None = None,
 ) -> VectorSolution:
     """Chooses elements whose d-dimensional sum comes closest to a d-dimensional target.
 
@@ -61,6 +63,8 @@ def solve_vector(
         weights: (d,) positive; the reciprocal of what error each target may have. None for 1.
         stuck: (..., K) -1 stuck open, 0 free, +1 stuck closed.
         seed: of the search in banks of more than 34 elements.
+
+        time_limit: seconds for each problem, None for no limit; many targets may need minutes.
 
     Returns:
         Masks, residuals for each target, distances in the weighted norm and bounds for them.
@@ -81,12 +85,12 @@ def solve_vector(
     w = _check_weights(weights, dimensions)
     fixed = check_stuck(stuck, (*shape, elements)).reshape(-1, elements)
     problems = _Problems(banks, targets, fixed, w, NORMS[norm], shape)
-    solved = [
-        _solve(g * w, t * w, f, NORMS[norm], seed)
-        for g, t, f in zip(banks, targets, fixed, strict=True)
-    ]
-    mask = np.array([one[0] for one in solved], np.bool_).reshape(-1, elements)
-    exact = np.array([one[1] for one in solved], np.bool_)
+    if time_limit is not None:
+        check_time_limit(time_limit)
+    mask, exact = np.zeros(fixed.shape, np.bool_), np.zeros(len(fixed), np.bool_)
+    for i, (g, t, f) in enumerate(zip(banks, targets, fixed, strict=True)):
+        with alarm(time_limit) as over:
+            mask[i], exact[i] = _Search(g * w, t * w, f, NORMS[norm], over).solve(seed)
     return _solution(problems, mask, exact)
 
 
@@ -162,60 +166,63 @@ def _check_weights(weights: ArrayLike | None, dimensions: int) -> NDArray[np.flo
     return np.broadcast_to(array.astype(np.float64), (dimensions,))
 
 
-def _solve(
-    bank: NDArray[np.float64],
-    target: NDArray[np.float64],
-    fixed: NDArray[np.int64],
-    power: float,
-    seed: int,
-) -> tuple[NDArray[np.bool_], bool]:
-    """The mask (K,) for a weighted bank (K, d) and target (d,), and whether it is optimal."""
-    mask = fixed > 0
-    free = np.flatnonzero((fixed == 0) & bank.any(axis=1))
-    if len(free) <= _EXACT:
-        return _choose(bank, target, mask, free, power), True
-    return _search(bank, target, mask, free, power, seed), False
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """One problem, with the weights in the bank and the target.
 
+    Attributes:
+        bank: (K, d)
+        target: (d,)
+        fixed: (K,) -1 stuck open, 0 free, +1 stuck closed.
+        power: of the norm.
+        over: (1,) turns from 0 to 1 when the time is up.
+    """
 
-def _choose(
-    bank: NDArray[np.float64],
-    target: NDArray[np.float64],
-    mask: NDArray[np.bool_],
-    free: NDArray[np.int64],
-    power: float,
-) -> NDArray[np.bool_]:
-    """The mask with its free elements chosen anew, and optimally."""
-    mask = mask.copy()
-    mask[free] = False
-    options = [np.stack([np.zeros_like(target), bank[e]]) for e in free]
-    chosen = closest_choice(options, target - mask @ bank, power)
-    mask[free] = chosen == 1
-    return mask
+    bank: NDArray[np.float64]
+    target: NDArray[np.float64]
+    fixed: NDArray[np.int64]
+    power: float
+    over: NDArray[np.int64]
 
+    def solve(self, seed: int) -> tuple[NDArray[np.bool_], bool]:
+        """The mask (K,), and whether it is optimal."""
+        mask = self.fixed > 0
+        free = np.flatnonzero((self.fixed == 0) & self.bank.any(axis=1))
+        if len(free) <= _EXACT:
+            return self._choose(mask, free)
+        return self._improve(mask, free, np.random.default_rng(seed)), False
 
-def _search(
-    bank: NDArray[np.float64],
-    target: NDArray[np.float64],
-    mask: NDArray[np.bool_],
-    free: NDArray[np.int64],
-    power: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Large-neighbourhood search from the rounded least-squares solution."""
-    from scipy.optimize import lsq_linear
+    def _choose(
+        self, mask: NDArray[np.bool_], free: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], bool]:
+        """The mask with its free elements chosen anew, and whether that is optimal."""
+        mask = mask.copy()
+        mask[free] = False
+        options = [np.stack([np.zeros_like(self.target), self.bank[e]]) for e in free]
+        rest = self.target - mask @ self.bank
+        chosen, complete = closest_choice(options, rest, self.power, self.over)
+        mask[free] = chosen == 1
+        return mask, complete
 
-    rng = np.random.default_rng(seed)
-    best = mask.copy()
-    relaxed = lsq_linear(bank[free].T, target - mask @ bank, bounds=(0.0, 1.0)).x
-    best[free] = relaxed > 0.5
-    distance = norm(best @ bank - target, power)
-    for _ in range(_ROUNDS):
-        window = np.sort(rng.choice(free, _WINDOW, replace=False))
-        other = _choose(bank, target, best, window, power)
-        nearer = norm(other @ bank - target, power)
-        if nearer < distance:
-            best, distance = other, nearer
-    return best
+    def _improve(
+        self, mask: NDArray[np.bool_], free: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.bool_]:
+        """Large-neighbourhood search from the rounded least-squares solution."""
+        from scipy.optimize import lsq_linear
+
+        best = mask.copy()
+        rest = self.target - mask @ self.bank
+        best[free] = lsq_linear(self.bank[free].T, rest, bounds=(0.0, 1.0)).x > 0.5
+        distance = norm(best @ self.bank - self.target, self.power)
+        for _ in range(_ROUNDS):
+            if self.over[0]:
+                break
+            window = np.sort(rng.choice(free, _WINDOW, replace=False))
+            other, _ = self._choose(best, window)
+            nearer = norm(other @ self.bank - self.target, self.power)
+            if nearer < distance:
+                best, distance = other, nearer
+        return best
 
 
 def _solution(

@@ -85,12 +85,15 @@ def search(
     low, end = span[0], span[1]
     best = np.array([NONE, 0, 0], np.int64)
     x, y = work[:_CAPACITY], work[_CAPACITY : 2 * _CAPACITY]
-    up, down = np.empty(len(a), np.int64), np.full(len(b), len(d) - 1)
+    up, down = np.empty(len(a), np.int64), np.empty(len(b), np.int64)
     for i in range(len(a)):
         up[i] = np.searchsorted(c, low - a[i])
     low = _next(a, c, up, end)
     if low < end:
         _match_one(b, d, low, goal, best)
+        top = goal - low + best[COST] // 4 + 1
+        for i in range(len(b)):
+            down[i] = np.searchsorted(d, top - b[i] + 1) - 1
     width = _first_width(quarters, low, end)
     while low < end and best[COST] > 4 * enough + 1 and over[0] == 0:
         width = min(width, end - low)
