@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from xbar.compiler.tile import ProgrammedTile
 
 
 def run(
@@ -19,33 +22,69 @@ def run(
     data: Annotated[
         Path | None, typer.Option(help=".npz whose first input drives the tile; else 1 V")
     ] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="whose word lines are driven, where several share the tile")
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option(help="number of the block on the tile, in place of --layer")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace the deck if it exists")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Write one tile's netlist: what is simulated is what is exported."""
+    import numpy as np
+
     import xbar
     from xbar.cli.output import show
     from xbar.cli.verify import read_detail
     from xbar.errors import SpecError
     from xbar.simulation.dataset import read_dataset
-    from xbar.simulation.verify import activations, tile_voltage
+    from xbar.simulation.verify import activations, real_voltage
 
     loaded = xbar.Program.load(program)
     if not 0 <= tile < len(loaded.tiles):
         raise SpecError(f"--tile must be from 0 to {len(loaded.tiles) - 1}, not {tile}")
     chosen = loaded.tiles[tile]
+    number = read_block(chosen, layer, block)
     voltage = None
     if data is not None:
         vectors = activations(loaded, read_dataset(data).inputs)
-        voltage = tile_voltage(chosen, vectors[chosen.blocks[0].block.layer])
+        voltage = real_voltage(chosen, vectors, number or 0)
+    elif number is not None:
+        voltage = chosen.voltage(np.ones((1, len(chosen.blocks[number].block.inputs))), number)[0]
     deck = chosen.netlist(dialect, voltage, read_detail(detail))
     if output is not None:
         deck.write(output, force=force)
     content = {
         "tile": tile,
         "layer": ", ".join(chosen.layers()),
+        "block": number or 0 if data is not None else number,
         "dialect": dialect,
         "path": None if output is None else str(output),
         "netlist": deck.text if output is None else None,
     }
     show(as_json, content, deck.text if output is None else f"written to {output}")
+
+
+def read_block(tile: ProgrammedTile, layer: str | None, block: int | None) -> int | None:
+    """The number of the block that is named by its layer or its number; None if neither is."""
+    from xbar.errors import SpecError
+
+    blocks = [part.block for part in tile.blocks]
+    if layer is not None and block is not None:
+        raise SpecError("--layer and --block both name a block; give one of them")
+    if block is not None:
+        if not 0 <= block < len(blocks):
+            raise SpecError(f"--block must be from 0 to {len(blocks) - 1} here, not {block}")
+        return block
+    if layer is None:
+        return None
+    found = [number for number, there in enumerate(blocks) if there.layer == layer]
+    if len(found) != 1:
+        have = "several blocks" if found else "no block"
+        raise SpecError(
+            f"--layer must be of one block of tile {tile.index}, which holds {have} of {layer!r}; "
+            f"it has {', '.join(f'{i} {there.layer}' for i, there in enumerate(blocks))}: "
+            "choose one by --block"
+        )
+    return found[0]

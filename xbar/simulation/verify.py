@@ -128,6 +128,18 @@ def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
     return found
 
 
+def real_voltage(tile: ProgrammedTile, vectors: dict[str, Floats], number: int = 0) -> Floats:
+    """(W',) volts on a tile when one of its blocks is read with its layer's ``activations``.
+
+    Raises:
+        SpecError: the network did not use the block's layer.
+    """
+    layer = tile.blocks[number].block.layer
+    if layer not in vectors:
+        raise SpecError(f"{layer}: is not used by the network for these inputs")
+    return tile_voltage(tile, vectors[layer], number)
+
+
 def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Floats:
     """(W',) volts that the DACs put on a tile for its layer's input vector (G, inputs).
 
@@ -147,10 +159,7 @@ def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Float
 
 def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int) -> Floats:
     if vectors is not None:
-        layer = tile.blocks[0].block.layer
-        if layer not in vectors:
-            raise SpecError(f"{layer}: is not used by the network for these inputs")
-        return tile_voltage(tile, vectors[layer])
+        return real_voltage(tile, vectors)
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
     volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])
