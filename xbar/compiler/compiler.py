@@ -53,8 +53,11 @@ class Ticket(Protocol):
         """
         ...
 
-    def units(self) -> Mapping[str, float]:
-        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks."""
+    def units(self) -> Mapping[str, float] | Mapping[str, NDArray[np.float64]]:
+        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks.
+
+        One number, or (G, outputs) where outputs have scales of their own.
+        """
         ...
 
 

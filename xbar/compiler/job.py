@@ -38,7 +38,8 @@ class TileJob:
         options: how.
         kept: by block, (R, C) which weights are switched in with all their resistors, where that
             was decided already (a ticket of this chip); None to choose subsets.
-        units: by block, siemens per unit weight, where ``kept`` is given or a layer has one scale.
+        units: by block, siemens per unit weight, of all columns or (C,), where ``kept`` is given or
+            a layer has one scale.
         expected: what error to expect of the chip's banks; None to find out.
     """
 
@@ -48,7 +49,7 @@ class TileJob:
     chip: Chip
     options: Options
     kept: tuple[NDArray[np.bool_], ...] | None = None
-    units: tuple[float, ...] = ()
+    units: tuple[float | Floats, ...] = ()
     expected: Expected | None = None
 
 
@@ -58,11 +59,11 @@ class Kept:
 
     Attributes:
         switches: by layer, (G, outputs, inputs).
-        units: by layer, siemens that stand for a weight of one.
+        units: by layer, siemens that stand for a weight of one: of all, or (G, outputs).
     """
 
     switches: Mapping[str, NDArray[np.bool_]]
-    units: Mapping[str, float]
+    units: Mapping[str, float] | Mapping[str, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +92,12 @@ class Jobs:
             return replace(job, units=units, expected=self._expected)
         kept = self.kept
         switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
-        units = tuple(float(kept.units[block.layer]) for block in blocks)
+        units = tuple(self._units(kept.units[block.layer], block) for block in blocks)
         return replace(job, kept=switches, units=units)
+
+    def _units(self, unit: float | Floats, block: Block) -> Floats:
+        groups_outputs = self.program.weights[block.layer].shape[:2]
+        return np.broadcast_to(unit, groups_outputs)[block.group, block.outputs]
 
     @cached_property
     def _expected(self) -> Expected:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from xbar.pruning.certificate import LayerCertificate as LayerCertificate
     from xbar.pruning.sizing import Width as Width
     from xbar.pruning.sizing import width as width
+    from xbar.pruning.magnitudes import lottery_ticket as lottery_ticket
+    from xbar.pruning.magnitudes import magnitude as magnitude
+    from xbar.pruning.magnitudes import random as random
+    from xbar.pruning.popup import edge_popup as edge_popup
+    from xbar.pruning.recipe import Recipe as Recipe
     from xbar.pruning.ticket import Epoch as Epoch
     from xbar.pruning.ticket import Ticket as Ticket
 
@@ -27,7 +32,12 @@ _HOME = {
     "approximate": "approximation",
     "width": "sizing",
     "Epoch": "ticket",
+    "Recipe": "recipe",
     "Ticket": "ticket",
+    "edge_popup": "popup",
+    "lottery_ticket": "magnitudes",
+    "magnitude": "magnitudes",
+    "random": "magnitudes",
 }
 
 __all__ = sorted(_HOME)
