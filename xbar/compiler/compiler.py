@@ -53,9 +53,11 @@ class Ticket(Protocol):
         """
         ...
 
-    @property
-    def chip(self) -> Chip | None:
-        """The chip whose own conductances are the weights, where ``switches`` gives masks."""
+    def units(self) -> Mapping[str, float] | Mapping[str, NDArray[np.float64]]:
+        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks.
+
+        One number, or (G, outputs) where outputs have scales of their own.
+        """
         ...
 
 
@@ -146,7 +148,7 @@ def _plan(
             raise SpecError(
                 "options must be left out for a ticket of a chip: its switches are decided already"
             )
-        kept = None if switches is None else Kept(switches, source.chip or chip)
+        kept = None if switches is None else Kept(switches, source.units())
         source = source.graph()
     matrices, graph = _matrices(source)
     mapping = get_mapping(options.mapping)

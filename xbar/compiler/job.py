@@ -23,7 +23,6 @@ from xbar.compiler.passes.set_scales import Expected, expect, layer_scale, set_s
 from xbar.compiler.placement import Placement
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
-from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 
 
@@ -38,9 +37,9 @@ class TileJob:
         chip: what it is programmed on.
         options: how.
         kept: by block, (R, C) which weights are switched in with all their resistors, where that
-            was decided already; None to choose subsets.
-        home: the chip whose conductances the weights are, where ``kept`` is given.
-        units: by block, siemens per unit weight, where a layer has one scale.
+            was decided already (a ticket of this chip); None to choose subsets.
+        units: by block, siemens per unit weight, of all columns or (C,), where ``kept`` is given or
+            a layer has one scale.
         expected: what error to expect of the chip's banks; None to find out.
     """
 
@@ -50,8 +49,7 @@ class TileJob:
     chip: Chip
     options: Options
     kept: tuple[NDArray[np.bool_], ...] | None = None
-    home: Chip | None = None
-    units: tuple[float, ...] = ()
+    units: tuple[float | Floats, ...] = ()
     expected: Expected | None = None
 
 
@@ -61,11 +59,11 @@ class Kept:
 
     Attributes:
         switches: by layer, (G, outputs, inputs).
-        home: the chip whose conductances, so switched, are the weights but for a factor a column.
+        units: by layer, siemens that stand for a weight of one: of all, or (G, outputs).
     """
 
     switches: Mapping[str, NDArray[np.bool_]]
-    home: Chip
+    units: Mapping[str, float] | Mapping[str, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +92,12 @@ class Jobs:
             return replace(job, units=units, expected=self._expected)
         kept = self.kept
         switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
-        return replace(job, kept=switches, home=kept.home)
+        units = tuple(self._units(kept.units[block.layer], block) for block in blocks)
+        return replace(job, kept=switches, units=units)
+
+    def _units(self, unit: float | Floats, block: Block) -> Floats:
+        groups_outputs = self.program.weights[block.layer].shape[:2]
+        return np.broadcast_to(unit, groups_outputs)[block.group, block.outputs]
 
     @cached_property
     def _expected(self) -> Expected:
@@ -158,14 +161,13 @@ def program_tile(job: TileJob) -> ProgrammedTile:
     mask = np.zeros(on.shape, dtype=np.bool_)
     mapping.close_references(mask, on, off, stuck, job.blocks)
     banks = [mapping.bank(on, off, stuck, block, mask) for block in job.blocks]
+    scales = _scales(job, banks)
     if job.kept is not None:
         choices = [
             kept[..., None] & (bank.element != 0.0)
             for kept, bank in zip(job.kept, banks, strict=True)
         ]
-        scales = _home_scales(job, choices, banks)
     else:
-        scales = _scales(job, banks)
         choices = _choices(job, banks, scales)
     for block, choice in zip(job.blocks, choices, strict=True):
         mapping.switch(mask, block, choice)
@@ -177,39 +179,10 @@ def program_tile(job: TileJob) -> ProgrammedTile:
     if tile.wire_errors:
         return replace(tile, reached=_reached(tile, tile.mask, tile.residual()))
     achieved = [
-        _achieved(bank, choice) - part.target
+        bank.offset + np.where(choice, bank.element, 0.0).sum(axis=-1) - part.target
         for bank, choice, part in zip(banks, choices, parts, strict=True)
     ]
     return replace(tile, reached=_reached(tile, mask, achieved))
-
-
-def _achieved(bank: SignedBank, choice: NDArray[np.bool_]) -> Floats:
-    chosen: Floats = np.where(choice, bank.element, 0.0).sum(axis=-1)
-    return bank.offset + chosen
-
-
-def _home_scales(
-    job: TileJob, choices: Sequence[NDArray[np.bool_]], banks: Sequence[SignedBank]
-) -> list[Floats]:
-    """Siemens per unit weight of each column on the chip whose conductances the weights are.
-
-    By least squares, which is exact where they are; 1 for a column of zeros.
-    """
-    home, chip, mapping = job.home or job.chip, job.chip, get_mapping(job.options.mapping)
-    if (home.hardware, home.seed, home.measurement) != (chip.hardware, chip.seed, chip.measurement):
-        there = home.resistors(job.index)
-        banks = [mapping.bank(*there, block) for block in job.blocks]
-    scales = []
-    for bank, choice, weight in zip(banks, choices, job.weights, strict=True):
-        power = (weight**2).sum(axis=0)
-        common = (_achieved(bank, choice) * weight).sum(axis=0)
-        if (common < 0).any():
-            raise SpecError(
-                f"{job.blocks[0].layer} · tile {job.index}: a ticket's weights must be "
-                "conductances of its own chip, but have another sign; compile it as it was found"
-            )
-        scales.append(np.divide(common, power, out=np.ones_like(power), where=common > 0))
-    return scales
 
 
 def _scales(job: TileJob, banks: Sequence[SignedBank]) -> list[Floats]:

@@ -152,7 +152,6 @@ def _digest(jobs: Jobs) -> str:
         "options": program.options.model_dump(mode="json"),
         "placement": [[block.to_json() for block in blocks] for blocks in jobs.placement],
         "graph": None if program.graph is None else program.graph.to_json(),
-        "home": None if jobs.kept is None else jobs.kept.home.seed,
     }
     total.update(json.dumps(plan, sort_keys=True).encode())
     arrays: list[Any] = list(program.weights.values())
@@ -162,6 +161,7 @@ def _digest(jobs: Jobs) -> str:
         arrays += [chip.measurement.on, chip.measurement.off, chip.measurement.stuck]
     if jobs.kept is not None:
         arrays += jobs.kept.switches.values()
+        arrays += map(np.asarray, jobs.kept.units.values())
     for array in arrays:
         total.update(f"{array.dtype}{array.shape}".encode())
         total.update(np.ascontiguousarray(array).data)

@@ -94,6 +94,15 @@ class Ticket:
             return None
         return by_layer(self.graph(), self.mask)
 
+    def units(self) -> Mapping[str, NDArray[np.float64]]:
+        """By layer (G, outputs): siemens that stand for a weight of one; empty without a chip."""
+        switches = self.switches()
+        if self.chip is None or switches is None:
+            return {}
+        from xbar.pruning.chip_weights import units_of
+
+        return units_of(self.graph(), self.chip, switches)
+
     @cached_property
     def _graph(self) -> Graph:
         from xbar.model.read import from_module

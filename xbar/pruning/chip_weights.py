@@ -1,0 +1,118 @@
+"""A chip's own conductances as the weights of a network.
+
+    weight = scale (G+ - G-)      all resistors of both cells of the weight's pair switched in
+    pruned = scale (G+ - G-)      all of them switched out: what leaks
+
+Which cells a weight has is the compiler's placement, so that a mask found here is right there.
+
+Shapes: G groups of a layer, (G, outputs, inputs) as the compiler takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.checks import check_chip_size, check_hardware
+from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.placement import Placement, place
+from xbar.errors import ModelError
+from xbar.hardware.chip import Chip
+from xbar.model.graph import Graph
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """One layer's pairs of cells.
+
+    Attributes:
+        on: (G, outputs, inputs) siemens, plus minus minus cell, all resistors switched in.
+        off: the same, all switched out.
+    """
+
+    on: Floats
+    off: Floats
+
+
+def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Placement:
+    """Where matrices (G, outputs, inputs) lie on a chip: the blocks of each tile.
+
+    Raises:
+        SpecError: the chip has fewer tiles than they need.
+    """
+    mapping = DifferentialPair()
+    check_hardware(chip.hardware, mapping)
+    # placement looks at shapes alone; these arrays take no memory
+    matrices = {name: np.broadcast_to(0.0, shape) for name, shape in shapes.items()}
+    placement = place(matrices, chip.hardware, mapping)
+    check_chip_size(chip, len(placement))
+    return placement
+
+
+def cells_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> dict[str, Cells]:
+    """What each weight of each layer can be on this chip. Stuck resistors stay as they are.
+
+    Args:
+        chip: sampled or measured.
+        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
+
+    Raises:
+        SpecError: the chip has fewer tiles than the layers need.
+    """
+    mapping = DifferentialPair()
+    found = {name: Cells(np.zeros(shape), np.zeros(shape)) for name, shape in shapes.items()}
+    for tile, blocks in enumerate(placement_of(chip, shapes)):
+        on, off, stuck = chip.on(tile), chip.off(tile), chip.stuck(tile)
+        for block in blocks:
+            bank = mapping.bank(on, off, stuck, block)
+            cells = found[block.layer]
+            block.put(cells.off, bank.offset)
+            block.put(cells.on, bank.offset + bank.element.sum(axis=-1))
+    return found
+
+
+def units_of(graph: Graph, chip: Chip, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Floats]:
+    """By layer (G, outputs): siemens that stand for a weight of one in a graph.
+
+    Batch norms folded into a layer scale each of its outputs by itself.
+
+    Args:
+        graph: of a ticket of this chip: each weight is its conductance times its output's scale.
+        chip: whose conductances the weights are.
+        masks: by layer (G, outputs, inputs), which weights are switched in.
+    """
+    layers = {layer.name: layer.matrix for layer in graph.layers}
+    found = {}
+    for name, cells in cells_of(chip, layer_shapes(graph, list(masks))).items():
+        conductance = np.where(masks[name], cells.on, cells.off)
+        power, product = (conductance**2).sum(-1), (layers[name] * conductance).sum(-1)
+        unit = np.divide(power, product, out=np.full(power.shape, np.nan), where=product > 0)
+        # an output without any conductance has no weight either: any scale will do
+        found[name] = np.where(np.isnan(unit), np.nanmedian(unit), unit)
+    return found
+
+
+def layer_shapes(graph: Graph, names: list[str]) -> dict[str, tuple[int, int, int]]:
+    """(G, outputs, inputs) of the graph's layers, in their order.
+
+    Raises:
+        ModelError: the graph has a layer that is not among ``names``, or lacks one.
+    """
+    shapes: dict[str, tuple[int, int, int]] = {}
+    for layer in graph.layers:
+        if layer.name not in names:
+            raise ModelError(
+                f"{layer.name}: every layer must be linear or a convolution to take its weights "
+                f"from a chip, but this {layer.kind} is neither"
+            )
+        groups, outputs, inputs = layer.matrix.shape
+        shapes[layer.name] = (groups, outputs, inputs)
+    missing = sorted(set(names) - set(shapes))
+    if missing:
+        raise ModelError(f"{missing[0]}: the network never multiplies by this layer; leave it out")
+    return shapes

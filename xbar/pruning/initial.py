@@ -1,0 +1,107 @@
+"""The random weights that masks choose from.
+
+    "kaiming"    normal, of variance 2 / (inputs of a weight's output x kept share)
+    "constant"   the same size everywhere, its square root, with a random sign
+    "given"      the network's own weights
+    a chip       its conductance differences, scaled to the same mean square by layer
+
+The variance keeps the size of activations with ReLU when a share of the weights is kept
+(Ramanujan et al. 2020).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SpecError
+from xbar.hardware.chip import Chip
+from xbar.pruning.chip_weights import cells_of, layer_shapes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Source: TypeAlias = Literal["kaiming", "constant", "given"]
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """What each weight of one layer is, kept and pruned; arrays of the weight's shape.
+
+    Attributes:
+        on: if it is kept.
+        off: if it is pruned; None is 0.
+        scale: weight that a siemens stands for; None without a chip.
+    """
+
+    on: NDArray[np.float32]
+    off: NDArray[np.float32] | None = None
+    scale: float | None = None
+
+
+def random_states(
+    model: nn.Module,
+    layers: Mapping[str, Any],
+    source: Source | Chip,
+    keep: float,
+    input_shape: tuple[int, ...],
+    draw: torch.Generator,
+) -> dict[str, States]:
+    """Each layer's weights, kept and pruned.
+
+    Raises:
+        SpecError: ``source`` is another word, or a chip that is too small.
+        ModelError: the network can't be exported, or a chip can't hold one of its layers.
+    """
+    if isinstance(source, Chip):
+        return chip_states(model, layers, source, keep, input_shape)
+    if source not in ("kaiming", "constant", "given"):
+        raise SpecError(f"weights must be 'kaiming', 'constant', 'given' or a Chip, not {source!r}")
+    found = {}
+    for name, module in layers.items():
+        shape = tuple(module.weight.shape)
+        if source == "given":
+            found[name] = States(module.weight.numpy(force=True).astype(np.float32))
+            continue
+        import torch
+
+        normal = torch.randn(shape, generator=draw).numpy()
+        size = deviation(shape, keep)
+        values = normal * size if source == "kaiming" else np.copysign(size, normal)
+        found[name] = States(values.astype(np.float32))
+    return found
+
+
+def deviation(shape: tuple[int, ...], keep: float) -> float:
+    """Root mean square of a layer's weights (outputs, inputs, ...)."""
+    return math.sqrt(2 / (math.prod(shape[1:]) * keep))
+
+
+def chip_states(
+    model: nn.Module,
+    layers: Mapping[str, Any],
+    chip: Chip,
+    keep: float,
+    input_shape: tuple[int, ...],
+) -> dict[str, States]:
+    """Each layer's weights on a chip, kept and pruned."""
+    from xbar.model.read import from_module
+
+    shapes = layer_shapes(from_module(model, input_shape), list(layers))
+    found = {}
+    for name, cells in cells_of(chip, shapes).items():
+        shape = tuple(layers[name].weight.shape)
+        size = float(np.sqrt(np.mean(cells.on**2)))
+        if size == 0:
+            raise SpecError(f"{name}: all its pairs of cells are equal on this chip; no weights")
+        scale = deviation(shape, keep) / size
+        on, off = (scale * cells.on).reshape(shape), (scale * cells.off).reshape(shape)
+        residue = off.astype(np.float32) if off.any() else None
+        found[name] = States(on.astype(np.float32), residue, scale)
+    return found

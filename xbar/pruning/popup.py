@@ -1,0 +1,163 @@
+"""Edge-popup: training by pruning (Ramanujan et al. 2020).
+
+The weights are random and never change. Each has a score; the weights of the largest scores are
+kept, the others count as nothing (on a chip, as what their open cells leak), and the scores are
+trained as if every choice were the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from numpy.typing import ArrayLike
+
+from xbar.errors import SpecError
+from xbar.hardware.chip import Chip
+from xbar.model.pytorch import require_torch
+from xbar.pruning.initial import Source, random_states
+from xbar.pruning.layers import own_copy, prunable, without_learned_offsets
+from xbar.pruning.recipe import SCORES, Recipe
+from xbar.pruning.select import (
+    Scope,
+    Structure,
+    check_choice,
+    check_count,
+    check_keep,
+    structures,
+)
+from xbar.pruning.ticket import Ticket
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Choice: TypeAlias = Literal["largest", "drawn"]
+
+
+@dataclass(frozen=True)
+class Anneal:
+    """How the kept share falls from all weights to the wanted one.
+
+    Attributes:
+        share: of the epochs, during which it falls; 0 keeps the wanted share throughout.
+        power: of the fall, 1 - (1 - t)^power: large ones fall early.
+    """
+
+    share: float = 0.0
+    power: float = 3.0
+
+    def keep(self, keep: float, epoch: int, epochs: int) -> float:
+        """The share in one epoch.
+
+        >>> [Anneal(0.5, power=1).keep(0.2, epoch, 4) for epoch in range(4)]
+        [1.0, 0.6000000000000001, 0.2, 0.2]
+        """
+        end = self.share * epochs
+        left = max(0.0, 1 - epoch / end) if end else 0.0
+        return float(keep + (1 - keep) * left**self.power)
+
+
+def edge_popup(
+    model: nn.Module,
+    data: tuple[ArrayLike, ArrayLike],
+    keep: float = 0.5,
+    weights: Source | Chip = "kaiming",
+    epochs: int = 30,
+    seed: int = 0,
+    *,
+    scope: Scope = "layer",
+    structure: Structure = "weights",
+    choice: Choice = "largest",
+    anneal: float = 0.0,
+    recipe: Recipe = SCORES,
+    progress: Callable[[int, int], None] | None = None,
+) -> Ticket:
+    """Find a subnetwork of a random network that solves a task, its weights untouched.
+
+    The model gives the architecture; it is left as it was. Its biases are off in the ticket and
+    its batch norms have no learned scale and shift, so that the mask is all that is learned. Deep
+    networks of few kept weights need batch norms.
+
+    Args:
+        model: a torch module with linear layers or convolutions, taking (N, ...) to (N, classes).
+        data: inputs (N, ...) and class numbers (N,) to train on.
+        keep: share of weights to keep, of each layer or of all.
+        weights: "kaiming" (normal), "constant" (one size, random signs), "given" (the model's
+            own), or a chip whose own conductances they are.
+        epochs: passes over the data; 0 keeps the weights of the largest random scores.
+        seed: of weights, scores and order of the data. The same seed gives the same ticket.
+        scope: whether ``keep`` holds in each layer ("layer") or over all of them ("global").
+        structure: what has a score: single weights; or all weights into one output ("outputs", a
+            neuron or filter, a bit line) or from one input ("inputs", a word line). The last
+            layer's outputs and the first one's inputs stay, there single weights are chosen.
+        choice: "largest" scores are kept; or each weight is "drawn" with a probability that its
+            score sets, and the mask settles as a temperature falls.
+        anneal: share of the epochs during which the kept share falls from 1 to ``keep``.
+        recipe: how the scores are trained.
+        progress: called after each epoch with epochs done and epochs in all.
+
+    Raises:
+        SpecError: an argument is out of range, the data do not fit, the chip is too small.
+        ModelError: the network has nothing to prune or can't be run.
+        ToolError: PyTorch is not installed.
+    """
+    require_torch("edge-popup")
+    keep = check_keep(keep)
+    check_count("epochs", epochs, 0)
+    check_count("seed", seed, 0)
+    for name, value, choices in (
+        ("scope", scope, Scope),
+        ("structure", structure, Structure),
+        ("choice", choice, Choice),
+    ):
+        check_choice(name, value, choices)
+    if structure != "weights" and scope == "global":
+        raise SpecError("scope must be 'layer' with a structure: groups of layers differ in size")
+    if not 0 <= anneal < 1:
+        raise SpecError(f"anneal, a share of the epochs, must be from 0, below 1, not {anneal!r}")
+    from xbar.pruning.masked import Scores
+    from xbar.pruning.training import check_data, fit, measure_norms, reproducible
+
+    checked = check_data(data)
+    network = without_learned_offsets(own_copy(model))
+    layers, shape = prunable(network), checked.input_shape
+    with reproducible(seed) as draw:
+        states = random_states(network, layers, weights, keep, shape, draw)
+        for each in network.parameters():
+            each.requires_grad_(False)
+        scored = structures(list(layers), structure)
+        scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
+        schedule = Anneal(anneal)
+
+        def before_epoch(epoch: int) -> float:
+            if progress is not None and epoch:
+                progress(epoch, epochs)
+            scores.keep = schedule.keep(keep, epoch, epochs)
+            scores.temperature = FIRST * (LAST / FIRST) ** (epoch / max(1, epochs - 1))
+            scores.update()
+            return scores.keep
+
+        scores.keep = keep
+        scores.update()
+        history = fit(
+            network,
+            checked,
+            epochs,
+            recipe,
+            draw,
+            before_epoch=before_epoch,
+            after_step=scores.update,
+        )
+        scores.keep = keep
+        masks = scores.masks()
+        scores.settle(masks, states)
+        measure_norms(network, checked)
+    if progress is not None:
+        progress(epochs, epochs)
+    chip = weights if isinstance(weights, Chip) else None
+    return Ticket(network, masks, shape, "edge-popup", int(seed), history, chip)
+
+
+FIRST, LAST = 1.0, 0.05
+"""Temperatures of drawn masks in the first and the last epoch, in units of a score."""
