@@ -55,7 +55,15 @@ class Hardware(Spec):
         return self
 
     @model_validator(mode="after")
-    def _adc_follows_the_dac(self) -> Self:
+    def _converters_go_together(self) -> Self:
+        for name, converter, foreign, other in (
+            ("dac", self.dac, ("step_bits", "shared", "ranging"), "an ADC"),
+            ("adc", self.adc, ("bit_serial", "code"), "a DAC"),
+        ):
+            for key in foreign:
+                default = Converter.model_fields[key].default
+                if converter is not None and getattr(converter, key) != default:
+                    raise SpecError(f"{name}.{key} is for {other}; leave it out")
         listed = None if self.adc is None else self.adc.step_bits
         if listed is not None and len(listed) != self.steps:
             raise SpecError(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import sqrt
+from statistics import mean, stdev, variance
 from typing import Any, get_args
 
 import numpy as np
@@ -175,13 +177,13 @@ class _Run:
             own = ranges if trial == 0 else own
             found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
             scores.append([each.score for each in found if each.score is not None])
-        accuracies = tuple(float(np.mean(each)) for each in scores) if scored else ()
+        accuracies = tuple(mean(each) for each in scores) if scored else ()
         return Result(
             readout=self.physics,
             trials=trials,
             seed=self.seed,
             inputs=self.data.size,
-            accuracy=float(np.mean(accuracies)) if accuracies else None,
+            accuracy=mean(accuracies) if accuracies else None,
             interval=self._interval(accuracies),
             digital_accuracy=None if exact is None else exact.score,
             accuracies=accuracies,
@@ -193,7 +195,7 @@ class _Run:
             metric=metric,
             noise_trials=noise_trials,
             digital_interval=self._interval(() if exact is None else (exact.score or 0.0,)),
-            chip_deviation=float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
+            chip_deviation=stdev(accuracies) if len(accuracies) > 1 else None,
             noise_deviation=_noise_deviation(scores, noise_trials) if scored else None,
             calibration=None if self.calibration is None else self.calibration.method,
             precision=self.precision,
@@ -267,7 +269,7 @@ def _calibration_data(program: Program, data: Data, given: Any) -> Data:
 def _noise_deviation(scores: list[list[float]], noise_trials: int) -> float | None:
     if noise_trials == 1:
         return None
-    return float(np.sqrt(np.mean([np.var(each, ddof=1) for each in scores])))
+    return sqrt(mean([variance(each) for each in scores]))
 
 
 def _instance(program: Program, trial: int, seed: int) -> Program:
