@@ -228,6 +228,54 @@ SINGLE = [
     one("ReduceL2", constants=[ints(2)]),
     one("ReduceSum", noop_with_empty_axes=1),
     one("Where", constants=[numbers(3, 4), numbers(4)]),
+    *(one(kind) for kind in "Tan Atan Sinh Cosh Asinh Selu ThresholdedRelu".split()),
+    one("Swish", version=24, alpha=1.5),
+    one("Selu", alpha=1.2, gamma=0.7),
+    one("ThresholdedRelu", alpha=0.4),
+    one("CastLike", constants=[numbers(1)]),
+    one("CumSum", constants=[np.array(2)]),
+    one("Trilu", constants=[np.array(1)]),
+    one("Trilu", constants=[np.array(-1)], upper=0),
+    one("SpaceToDepth", (3, 4, 6), blocksize=2),
+    one("TopK", constants=[ints(2)], axis=1),
+    one("TopK", constants=[ints(3)], largest=0),
+    one("ReduceL1", constants=[ints(2)]),
+    one("ReduceSumSquare", constants=[ints(1, 2)], keepdims=0),
+    one("ReduceLogSumExp", constants=[ints(-1)]),
+    one("ReduceProd", constants=[ints(1, 2)]),
+    one("ReduceProd", constants=[ints(1, 2)], keepdims=0),
+    one("LpNormalization"),
+    one("RMSNormalization", constants=[numbers(4)], version=23),
+    one("RMSNormalization", constants=[numbers(3, 4)], version=23, axis=1, epsilon=0.1),
+]
+WHERE = "half_pixel half_pixel_symmetric pytorch_half_pixel align_corners asymmetric".split()
+ROUNDING = "round_prefer_floor round_prefer_ceil floor ceil".split()
+BY = {"up": (1, 1, 2.0, 1.7), "down": (1, 1, 0.5, 0.6), "mixed": (1, 1, 0.4, 2.5)}
+
+
+def resized(scales, **attributes):
+    return one("Resize", IMAGE, [None, np.array(scales, np.float32)], 19, **attributes)
+
+
+RUNTIME = [
+    one("LpNormalization", axis=1, p=1),
+    one("LRN", IMAGE, size=3, alpha=0.5, beta=0.6, bias=1.5),
+    *(
+        resized(scales, mode=mode, coordinate_transformation_mode=where)
+        for scales in BY.values()
+        for where in WHERE
+        for mode in ("linear", "cubic", "nearest")
+    ),
+    *(resized(BY["mixed"], mode="nearest", nearest_mode=each) for each in ROUNDING),
+    resized(BY["up"], mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1),
+    resized((2.0, 3.0), mode="linear", axes=[2, 3]),
+    one("Resize", IMAGE, [None, None, ints(2, 4, 5, 9)], 19, mode="linear"),
+    one("Resize", IMAGE, [None, None, ints(5, 9)], 19, axes=[2, 3]),
+    one("Resize", (4, 7), [None, np.array([1, 1, 2.5], np.float32)], 19, mode="linear"),
+    one("Resize", IMAGE, [np.array([1, 1, 2, 3], np.float32)], 10, mode="linear"),
+    one("Upsample", IMAGE, [np.array([1, 1, 2, 3], np.float32)], 9, mode="linear"),
+    one("Upsample", IMAGE, [np.array([1, 1, 2, 3], np.float32)], 9, mode="nearest"),
+    one("Upsample", IMAGE, version=7, scales=[1.0, 1.0, 2.0, 3.0]),
 ]
 
 
@@ -251,6 +299,55 @@ def test_an_operator_gives_what_the_reference_gives(read_onnx, case, make_model)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("case", RUNTIME, ids=[f"{i}-{case[0]}" for i, case in enumerate(RUNTIME)])
+def test_an_operator_gives_what_onnxruntime_gives(read_onnx, case, make_model):
+    """Where onnx's reference lacks the operator, or follows ONNX's text in part only."""
+    runtime = pytest.importorskip("onnxruntime")
+    kind, shape, constants, version, attributes = case
+    named = {f"c{i}": np.asarray(each) for i, each in enumerate(constants) if each is not None}
+    names = [f"c{i}" if each is not None else "" for i, each in enumerate(constants)]
+    node = helper.make_node(kind, ["x", *names], ["y"], **attributes)
+    model = make_model([node], shape, named, version)
+    x = numbers(2, *shape, seed=9)
+    want = runtime.InferenceSession(model.SerializeToString()).run(None, {"x": x})[0]
+    got = read_onnx(model).run(x)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_quantised_weights_are_the_numbers_that_they_stand_for(read_onnx, make_model):
+    """A convolution and a product between QuantizeLinear and DequantizeLinear, one per channel."""
+    rng = np.random.default_rng(0)
+    constants = {
+        "w": rng.integers(-128, 128, (6, 4, 3, 3)).astype(np.int8),
+        "ws": rng.uniform(0.01, 0.02, 6).astype(np.float32), "wz": np.zeros(6, np.int8),
+        "b": rng.integers(-999, 999, 6).astype(np.int32), "bs": np.float32(1e-3),
+        "s": np.float32(0.03), "z": np.uint8(120), "shape": ints(0, -1),
+        "m": rng.integers(0, 256, (120, 5)).astype(np.uint8), "ms": np.float32(0.01),
+        "mz": np.uint8(131),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("DequantizeLinear", ["w", "ws", "wz"], ["wd"], axis=0),
+        helper.make_node("DequantizeLinear", ["b", "bs"], ["bd"]),
+        helper.make_node("Conv", ["d", "wd", "bd"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "s", "z"], ["cq"]),
+        helper.make_node("DequantizeLinear", ["cq", "s", "z"], ["cd"]),
+        helper.make_node("Reshape", ["cd", "shape"], ["f"]),
+        helper.make_node("DequantizeLinear", ["m", "ms", "mz"], ["md"]),
+        helper.make_node("MatMul", ["f", "md"], ["y"]),
+    ]
+    model = make_model(nodes, IMAGE, constants)
+    graph = read_onnx(model)
+    x = numbers(3, *IMAGE)
+    np.testing.assert_allclose(graph.run(x), reference(model, x), rtol=1e-4, atol=1e-4)
+    conv, product = graph.layers
+    real = constants["w"] * constants["ws"].reshape(-1, 1, 1, 1)
+    np.testing.assert_allclose(conv.matrix[0], real.reshape(6, -1), rtol=1e-6)
+    np.testing.assert_allclose(product.matrix[0], (constants["m"].T - 131.0) * 0.01, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "node",
     [
@@ -270,14 +367,18 @@ def test_uneven_padding_is_what_onnxruntime_gives(read_onnx, node, make_model):
     np.testing.assert_allclose(read_onnx(model).run(x), session.run(None, {"x": x})[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
 def test_a_recurrent_operator_is_two_layers_for_each_direction(
     read_onnx, kind, direction, make_model
 ):
     """Against PyTorch's equations, through onnxruntime where it is installed."""
     runtime = pytest.importorskip("onnxruntime")
-    gates, hidden, ways = (4 if kind == "LSTM" else 3), 3, 1 + (direction == "bidirectional")
+    gates, hidden, ways = (
+        {"LSTM": 4, "GRU": 3, "RNN": 1}[kind],
+        3,
+        1 + (direction == "bidirectional"),
+    )
     constants = {
         "w": numbers(ways, gates * hidden, 4), "r": numbers(ways, gates * hidden, hidden, seed=1),
         "b": numbers(ways, 2 * gates * hidden, seed=2), "shape": ints(0, -1),

@@ -15,12 +15,14 @@ from xbar.model.onnx.elementwise import ELEMENTWISE
 from xbar.model.onnx.file import DTYPES, Tensors, all_tensors, parse
 from xbar.model.onnx.fold import can_fold, fold
 from xbar.model.onnx.layers import LAYERS
+from xbar.model.onnx.quantised import QUANTISED
 from xbar.model.onnx.recurrent import RECURRENT
+from xbar.model.onnx.resize import RESIZE
 from xbar.model.onnx.shapes import SHAPES
 from xbar.model.source import Source
 
 OPERATORS: Mapping[str, Convert] = MappingProxyType(
-    {**LAYERS, **ELEMENTWISE, **SHAPES, **RECURRENT}
+    {**LAYERS, **ELEMENTWISE, **SHAPES, **RECURRENT, **RESIZE, **QUANTISED}
 )
 """How each operator is converted, by its name in ONNX."""
 _DOMAINS = ("", "ai.onnx")

@@ -140,13 +140,68 @@ def _axes(context: Context, operator: Operator, rank: int) -> tuple[int, ...] | 
     return axes
 
 
-def _norm(context: Context, operator: Operator) -> Value:
+def _sum_of(before: str, after: str) -> Convert:
+    """A sum along axes of some function of the numbers, and a function of that."""
+
+    def convert(context: Context, operator: Operator) -> Value:
+        x = context.ref(operator.need(0))
+        axes = _axes(context, operator, len(context.shape(x)))
+        each = context.add(before, x) if before else x
+        keep = bool(operator.integer("keepdims", 1))
+        total = each if axes is None else context.add("sum.dim_IntList", each, axes, keep)
+        return context.add(after, total) if after else total
+
+    return convert
+
+
+def _product(context: Context, operator: Operator) -> Value:
     x = context.ref(operator.need(0))
-    axes = _axes(context, operator, len(context.shape(x)))
-    square = context.add("mul.Tensor", x, x)
-    keep = bool(operator.integer("keepdims", 1))
-    total = square if axes is None else context.add("sum.dim_IntList", square, axes, keep)
-    return context.add("sqrt.default", total)
+    axes = _axes(context, operator, len(context.shape(x))) or ()
+    for axis in sorted(axes, reverse=True):
+        x = context.add("prod.dim_int", x, axis, bool(operator.integer("keepdims", 1)))
+    return x
+
+
+def _lp_norm(context: Context, operator: Operator) -> Value:
+    x, axis, p = (
+        context.ref(operator.need(0)),
+        operator.integer("axis", -1),
+        operator.integer("p", 2),
+    )
+    if p not in (1, 2):
+        raise ModelError(f"its p is {p}")
+    each = context.add("abs.default" if p == 1 else "square.default", x)
+    total = context.add("sum.dim_IntList", each, (axis,), True)
+    return context.add("div.Tensor", x, context.add("sqrt.default", total) if p == 2 else total)
+
+
+def _selu(context: Context, operator: Operator) -> Value:
+    alpha, gamma = operator.number("alpha", 1.6732632), operator.number("gamma", 1.0507010)
+    return context.add("elu.default", context.ref(operator.need(0)), alpha, gamma)
+
+
+def _swish(context: Context, operator: Operator) -> Value:
+    x = context.ref(operator.need(0))
+    inner = context.add("mul.Scalar", x, operator.number("alpha", 1.0))
+    return context.add("mul.Tensor", x, context.add("sigmoid.default", inner))
+
+
+def _thresholded(context: Context, operator: Operator) -> Value:
+    return context.add(
+        "threshold.default", context.ref(operator.need(0)), operator.number("alpha", 1.0), 0.0
+    )
+
+
+def _cast_like(context: Context, operator: Operator) -> Value:
+    dtype = context.builder.dtype(context.ref(operator.need(1)))
+    return context.add("to.dtype", context.ref(operator.need(0)), Tag("dtype", dtype))
+
+
+def _running_sum(context: Context, operator: Operator) -> Value:
+    operator.refuse("exclusive", 0)
+    operator.refuse("reverse", 0)
+    axis = int(context.scalar(operator.need(1)))
+    return context.add("cumsum.default", context.ref(operator.need(0)), axis)
 
 
 def _arg(op: str) -> Convert:
@@ -168,7 +223,9 @@ _UNARY: Mapping[str, str] = MappingProxyType(
         "Erf": "erf", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal",
         "Abs": "abs", "Neg": "neg", "Floor": "floor", "Ceil": "ceil", "Round": "round",
         "Sign": "sign", "Sin": "sin", "Cos": "cos", "HardSwish": "hardswish", "Mish": "mish",
-        "Not": "logical_not",
+        "Not": "logical_not", "Tan": "tan", "Asin": "asin", "Acos": "acos", "Atan": "atan",
+        "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh",
+        "IsNaN": "isnan",
     }
 )  # fmt: skip
 _BINARY: Mapping[str, str] = MappingProxyType(
@@ -176,7 +233,7 @@ _BINARY: Mapping[str, str] = MappingProxyType(
         "Add": "add.Tensor", "Sub": "sub.Tensor", "Mul": "mul.Tensor", "Equal": "eq.Tensor",
         "Less": "lt.Tensor", "LessOrEqual": "le.Tensor", "Greater": "gt.Tensor",
         "GreaterOrEqual": "ge.Tensor", "And": "logical_and.default", "Or": "logical_or.default",
-        "Mod": "remainder.Tensor",
+        "Mod": "remainder.Tensor", "Xor": "logical_xor.default",
     }
 )  # fmt: skip
 
@@ -206,7 +263,18 @@ ELEMENTWISE: Mapping[str, Convert] = MappingProxyType(
         "ReduceSum": _reduce("sum.dim_IntList"),
         "ReduceMax": _reduce("amax.default"),
         "ReduceMin": _reduce("amin.default"),
-        "ReduceL2": _norm,
+        "ReduceL1": _sum_of("abs.default", ""),
+        "ReduceL2": _sum_of("square.default", "sqrt.default"),
+        "ReduceSumSquare": _sum_of("square.default", ""),
+        "ReduceLogSum": _sum_of("", "log.default"),
+        "ReduceLogSumExp": _reduce("logsumexp.default"),
+        "ReduceProd": _product,
+        "LpNormalization": _lp_norm,
+        "CumSum": _running_sum,
+        "Selu": _selu,
+        "Swish": _swish,
+        "ThresholdedRelu": _thresholded,
+        "CastLike": _cast_like,
         "ArgMax": _arg("argmax.default"),
         "ArgMin": _arg("argmin.default"),
     }

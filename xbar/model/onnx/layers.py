@@ -176,6 +176,32 @@ def _group_norm(context: Context, operator: Operator) -> Value:
     return context.add("group_norm.default", x, groups, weight, bias, epsilon, False)
 
 
+def _rms_norm(context: Context, operator: Operator) -> Value:
+    operator.refuse("stash_type", 1)
+    x, weight = context.ref(operator.need(0)), context.ref(operator.need(1))
+    shape = context.shape(x)
+    axis = context.axis(operator.integer("axis", -1), len(shape))
+    if None in shape[axis:]:
+        raise ModelError("it normalises over the batch")
+    return context.add(
+        "rms_norm.default", x, shape[axis:], weight, operator.number("epsilon", 1e-5)
+    )
+
+
+def _neighbour_norm(context: Context, operator: Operator) -> Value:
+    """LRN: x / (bias + alpha mean(x² of the channels around))^beta."""
+    x, size = context.ref(operator.need(0)), operator.integer("size", 1)
+    sizes = context.builder.sizes(x)
+    square = context.add("square.default", x)
+    lined = context.add("reshape.default", square, (sizes[0], 1, sizes[1], -1))
+    padded = context.add("constant_pad_nd.default", lined, (0, 0, (size - 1) // 2, size // 2), 0.0)
+    mean = context.add("avg_pool2d.default", padded, (size, 1), (1, 1))
+    scaled = context.add("mul.Scalar", mean, operator.number("alpha", 1e-4))
+    base = context.add("add.Scalar", scaled, operator.number("bias", 1.0))
+    power = context.add("pow.Tensor_Scalar", base, operator.number("beta", 0.75))
+    return context.add("div.Tensor", x, context.add("reshape.default", power, sizes))
+
+
 def _einsum(context: Context, operator: Operator) -> Value:
     tensors = tuple(context.ref(each) for each in operator.inputs)
     return context.add("einsum.default", str(operator.attributes["equation"]), tensors)
@@ -217,6 +243,8 @@ LAYERS: Mapping[str, Convert] = MappingProxyType(
         "LayerNormalization": _layer_norm,
         "InstanceNormalization": _instance_norm,
         "GroupNormalization": _group_norm,
+        "RMSNormalization": _rms_norm,
+        "LRN": _neighbour_norm,
         "Einsum": _einsum,
         "Gather": _embedding_like,
     }

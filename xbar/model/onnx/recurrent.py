@@ -16,9 +16,11 @@ from xbar.errors import ModelError
 from xbar.model.graph import Ref
 from xbar.model.onnx.context import Array, Context, Convert, Known, Operator, Value
 
-_ORDERS: Mapping[str, tuple[int, ...]] = MappingProxyType({"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)})
+_ORDERS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
+)
 _USUAL: Mapping[str, list[str]] = MappingProxyType(
-    {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"]}
+    {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 )
 
 
@@ -35,7 +37,8 @@ def _recurrent(context: Context, operator: Operator) -> Sequence[Value]:
         state.append(_state(context, operator, x, 6, len(weights) // 4, hidden))
     hx = tuple(state) if kind == "LSTM" else state[0]
     given = (hx, tuple(weights), True, 1, 0.0, False, both, False)
-    made = context.add(f"{kind.lower()}.input", x, *given)
+    name = f"rnn_{_activations(operator, both)[0].lower()}" if kind == "RNN" else kind.lower()
+    made = context.add(f"{name}.input", x, *given)
     y = context.builder.item(made, 0)  # (T, N, directions * H) -> (T, directions, N, H)
     length, batch, _ = context.builder.sizes(y)
     y = context.add("reshape.default", y, (length, batch, 2 if both else 1, hidden))
@@ -45,11 +48,13 @@ def _recurrent(context: Context, operator: Operator) -> Sequence[Value]:
 
 def _check(operator: Operator, direction: str) -> None:
     kind = operator.kind
-    times = 2 if direction == "bidirectional" else 1
-    usual = _USUAL[kind] * times
+    both = direction == "bidirectional"
+    usual = _USUAL[kind] * (1 + both)
+    if kind == "RNN" and _activations(operator, both)[0] == "Relu":
+        usual = ["Relu"] * len(usual)
     if direction not in ("forward", "bidirectional"):
         raise ModelError(f"its direction is {direction!r}, which is not converted")
-    if operator.attributes.get("activations", usual) != usual:
+    if _activations(operator, both) != usual:
         raise ModelError(f"its activations must be {usual}")
     operator.refuse("layout", 0)
     operator.refuse("clip")
@@ -60,6 +65,11 @@ def _check(operator: Operator, direction: str) -> None:
             raise ModelError("it resets before the product, which ATen's does not")
     if operator.get(4) is not None or operator.get(7) is not None:
         raise ModelError("it has sequence lengths or peepholes, which are not converted")
+
+
+def _activations(operator: Operator, both: bool) -> list[str]:
+    given = operator.attributes.get("activations", _USUAL[operator.kind] * (1 + both))
+    return [str(each) for each in given] or [""]
 
 
 def _weights(context: Context, operator: Operator, hidden: int) -> list[Ref]:
@@ -96,5 +106,5 @@ def _state(
     return context.add("expand.default", zero, (directions, batch, hidden))
 
 
-RECURRENT: Mapping[str, Convert] = MappingProxyType({"LSTM": _recurrent, "GRU": _recurrent})
+RECURRENT: Mapping[str, Convert] = MappingProxyType(dict.fromkeys(_ORDERS, _recurrent))
 """How each recurrent operator is converted, by name."""

@@ -204,6 +204,31 @@ def _depth_to_space(context: Context, operator: Operator) -> Value:
     return context.add("pixel_shuffle.default", x, block)
 
 
+def _space_to_depth(context: Context, operator: Operator) -> Value:
+    """Channels in the order (row in block, column in block, channel)."""
+    x, block = context.ref(operator.need(0)), operator.integer("blocksize", 0)
+    channels = context.shape(x)[1]
+    split = context.add("pixel_unshuffle.default", x, block)  # (channel, row, column)
+    batch, _, height, width = context.builder.sizes(split)
+    parts = context.add("reshape.default", split, (batch, channels, block**2, height, width))
+    turned = context.add("transpose.int", parts, 1, 2)
+    return context.add("reshape.default", turned, (batch, -1, height, width))
+
+
+def _triangle(context: Context, operator: Operator) -> Value:
+    op = "triu.default" if operator.integer("upper", 1) else "tril.default"
+    diagonal = 0 if operator.get(1) is None else int(context.scalar(operator.get(1)))
+    return context.add(op, context.ref(operator.need(0)), diagonal)
+
+
+def _top(context: Context, operator: Operator) -> Sequence[Value]:
+    x, count = context.ref(operator.need(0)), operator.attributes.get("k")
+    count = int(context.scalar(operator.need(1)) if count is None else count)
+    axis, largest = operator.integer("axis", -1), bool(operator.integer("largest", 1))
+    found = context.add("topk.default", x, count, axis, largest, True)
+    return [context.builder.item(found, i) for i in range(2)]
+
+
 def _range(context: Context, operator: Operator) -> Value:
     start, limit, step = (context.scalar(operator.need(i)) for i in range(3))
     count = math.ceil((limit - start) / step) if step else 0
@@ -233,6 +258,9 @@ SHAPES: Mapping[str, Convert] = MappingProxyType(
         "Tile": _tile,
         "Pad": _pad,
         "DepthToSpace": _depth_to_space,
+        "SpaceToDepth": _space_to_depth,
+        "Trilu": _triangle,
+        "TopK": _top,
         "Range": _range,
     }
 )
