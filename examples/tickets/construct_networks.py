@@ -26,11 +26,11 @@ Floats = NDArray[np.float64]
 Row = dict[str, Any]
 
 
-def perceptron() -> nn.Module:
+def perceptron(hidden: int = 500) -> nn.Module:
     """784-500-10 with ReLU and no biases: 397,000 weights."""
     from torch import nn
 
-    first, last = nn.Linear(784, 500, bias=False), nn.Linear(500, 10, bias=False)
+    first, last = nn.Linear(784, hidden, bias=False), nn.Linear(hidden, 10, bias=False)
     return nn.Sequential(OrderedDict(fc1=first, relu1=nn.ReLU(), fc2=last))
 
 
@@ -65,7 +65,7 @@ class Trained:
             return np.concatenate([(model or self.model)(x).argmax(1).numpy() for x in parts])
 
 
-def trained_perceptron(seed: int, epochs: int = 15, images: int | None = None) -> Trained:
+def trained_perceptron(seed: int, epochs: int = 15, hidden: int = 500) -> Trained:
     """784-500-10 by the published recipe: SGD at 0.1, cosine, momentum 0.9, weight decay 5e-4.
 
     Adam with weight decay, as the demo has it, would leave exact zeros at pixels that are never
@@ -75,12 +75,12 @@ def trained_perceptron(seed: int, epochs: int = 15, images: int | None = None) -
 
     data = mnist()
     data = Split(
-        data.train[:images].reshape(-1, 784), data.train_labels[:images],
+        data.train.reshape(-1, 784), data.train_labels,
         data.test.reshape(-1, 784), data.test_labels,
     )  # fmt: skip
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    model = perceptron()
+    model = perceptron(hidden)
     x, y = torch.from_numpy(data.train), torch.from_numpy(data.train_labels)
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
@@ -95,10 +95,9 @@ def trained_perceptron(seed: int, epochs: int = 15, images: int | None = None) -
     return Trained(model.eval(), data)
 
 
-def trained_lenet(seed: int, epochs: int = 10, images: int | None = None) -> Trained:
+def trained_lenet(seed: int, epochs: int = 10) -> Trained:
     """LeNet-5 by the demo's recipe."""
     data = mnist()
-    data = Split(data.train[:images], data.train_labels[:images], data.test, data.test_labels)
     base = next(each for each in networks() if each.name == "mnist-cnn")
     network = replace(base, build=lenet, epochs=epochs, rate=2e-3)
     return Trained(train(network, data, seed, lambda done, total: None), data)

@@ -278,7 +278,7 @@ def _write(pair: Pair, part: slice, bank: Floats, mask: Bools) -> None:
 
 
 def draw_instances(target: Target, order: Order) -> NDArray[np.int64]:
-    """(S,) instances of a layer, drawn with replacement, that a prediction looks at."""
+    """(S,) instances of a layer that a prediction looks at, one from each of S equal parts."""
     total = target.weight.size * target.halves
     u = draw.uniform(order.seed, CHECK, target.index << 32, (SAMPLED,))
-    return (u * total).astype(np.int64)
+    return ((np.arange(SAMPLED) + u) / SAMPLED * total).astype(np.int64)

@@ -1,0 +1,116 @@
+"""Whole neurons removed, and single paths, beside subsets of single weights, at equal error.
+
+A trained 64-16-10 perceptron of the digits that scikit-learn carries is approximated by
+
+    malach     one path a weight
+    pensia     a subset of products a weight
+    neurons    a subset of neurons, one mask for d outputs at once (d = 1, 2, 3)
+
+with the samples at which 99 % of the weights come within eps = 0.02. Random numbers to choose from
+and hidden neurons a weight are what it costs; freed lines are neurons removed whole: a bit line of
+the first layer and a word line of the second each, which an unstructured mask frees only where no
+output kept anything of a neuron.
+
+    python examples/tickets/construct_neurons.py [--seeds 3] [--output build/tickets]
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from construct_networks import Row, Trained, report, seeds_and_output, spread
+
+from xbar.cli.demo_networks import digits, networks, train
+from xbar.pruning import approximate
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EPSILON = 0.02
+CASES: tuple[tuple[str, int, tuple[int, ...]], ...] = (
+    ("malach", 1, (200, 300, 400, 600, 800)),
+    ("pensia", 1, tuple(range(8, 25))),
+    ("neurons", 1, tuple(range(8, 25))),
+    ("neurons", 2, tuple(range(14, 29, 2))),
+    ("neurons", 3, tuple(range(22, 35, 3))),
+)
+
+
+def perceptron() -> nn.Module:
+    """64-16-10 with ReLU."""
+    from torch import nn
+
+    return nn.Sequential(OrderedDict(fc1=nn.Linear(64, 16), relu1=nn.ReLU(), fc2=nn.Linear(16, 10)))
+
+
+def trained_digits(seed: int) -> Trained:
+    """The perceptron by the demo's recipe."""
+    base = next(each for each in networks() if each.name == "digits-mlp")
+    network, data = replace(base, build=perceptron), digits()
+    return Trained(train(network, data, seed, lambda done, total: None), data)
+
+
+def run(network: Trained, seed: int, cases: Any = CASES) -> list[Row]:
+    """For each method the first number of samples at which 99 % of the weights are within eps."""
+    images = network.data.test.astype(np.float64)
+    rows = []
+    for method, group, sizes in cases:
+        for samples in sizes:
+            ticket = approximate(
+                network.model, method, EPSILON, samples, seed, group=group, inputs=images
+            )
+            account = ticket.certificate
+            near = np.concatenate([layer.weight_error.ravel() for layer in account.layers])
+            within = float((near <= EPSILON).mean())
+            if within >= 0.99:
+                break
+        neurons = sum(layer.pair.fixed.size for layer in account.layers)
+        used = 0
+        for pair in ticket.pairs:
+            second: Any = ticket.model.get_submodule(f"{pair.target.name}.second")
+            used += int(second.weight.numpy().any(axis=0).sum())
+        rows.append(
+            {
+                "method": method,
+                "d": group,
+                "samples": samples,
+                "within": within,
+                "neurons": neurons / account.weights,
+                "freed": 1 - used / neurons,
+                "kept": account.kept_share,
+                "measured": account.measured,
+                "before": network.accuracy(),
+                "after": network.accuracy(ticket.model),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """All seeds, one table."""
+    seeds, output = seeds_and_output("construct_neurons.py")
+    each = [run(trained_digits(seed), seed) for seed in seeds]
+    rows = []
+    for same in zip(*each, strict=True):
+        rows.append(
+            {
+                "method": same[0]["method"],
+                "d": same[0]["d"],
+                "samples": spread([row["samples"] for row in same], 0),
+                "within eps %": spread([100 * row["within"] for row in same], 1),
+                "neurons a weight": spread([row["neurons"] for row in same], 2),
+                "lines freed %": spread([100 * row["freed"] for row in same], 1),
+                "kept %": spread([100 * row["kept"] for row in same], 1),
+                "output error": max(row["measured"] for row in same),
+                "accuracy before %": spread([100 * row["before"] for row in same], 1),
+                "after %": spread([100 * row["after"] for row in same], 1),
+            }
+        )
+    report("construct_neurons", output, rows, seeds=seeds, each=each)
+
+
+if __name__ == "__main__":
+    main()
