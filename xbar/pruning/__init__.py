@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from xbar.pruning.approximation import approximate as approximate
     from xbar.pruning.certificate import Certificate as Certificate
     from xbar.pruning.certificate import LayerCertificate as LayerCertificate
-    from xbar.pruning.sizing import Width as Width
-    from xbar.pruning.sizing import width as width
     from xbar.pruning.magnitudes import lottery_ticket as lottery_ticket
     from xbar.pruning.magnitudes import magnitude as magnitude
     from xbar.pruning.magnitudes import random as random
     from xbar.pruning.popup import edge_popup as edge_popup
     from xbar.pruning.recipe import Recipe as Recipe
+    from xbar.pruning.sizing import Width as Width
+    from xbar.pruning.sizing import width as width
     from xbar.pruning.ticket import Epoch as Epoch
     from xbar.pruning.ticket import Ticket as Ticket
 
