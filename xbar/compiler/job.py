@@ -88,18 +88,16 @@ class Jobs:
         weights = tuple(block.of(program.weights[block.layer]) for block in blocks)
         job = TileJob(index, blocks, weights, program.chip, program.options)
         if self.kept is None:
-            scales = self._scales
-            fixed = tuple(np.asarray(scales[block.layer]) for block in blocks) if scales else ()
-            return replace(job, units=fixed, expected=self._expected)
+            scales = tuple(self._scales[block.layer] for block in blocks) if self._scales else ()
+            return replace(job, units=scales, expected=self._expected)
         kept = self.kept
         switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
         units = tuple(self._units(kept.units[block.layer], block) for block in blocks)
         return replace(job, kept=switches, units=units)
 
     def _units(self, unit: float | Floats, block: Block) -> Floats:
-        groups_outputs = self.program.weights[block.layer].shape[:2]
-        units: Floats = np.broadcast_to(unit, groups_outputs)[block.group, block.outputs]
-        return units
+        every = np.broadcast_to(unit, self.program.weights[block.layer].shape[:2])
+        return np.array(every[block.group, block.outputs], dtype=np.float64)
 
     @cached_property
     def _expected(self) -> Expected:
