@@ -58,7 +58,6 @@ def run(
     """Tell which packages and tools are here; exit code 1 if xbar can't work without one."""
     from xbar import __version__
     from xbar.cli.output import show
-    from xbar.report.text import table
 
     found = [*packages(), *(tool(name) for name in TOOLS)]
     missing = [one.name for one in found if one.needed and one.found is None]
@@ -70,8 +69,9 @@ def run(
         "missing": missing,
         **machine,
     }
-    rows = [[one.name, one.found or "missing", one.remark] for one in found]
-    lines = [table(f"xbar {__version__}, Python {content['python']}", ["", "", "for"], rows)]
+    lines = [f"xbar {__version__}, Python {content['python']}", ""]
+    lines += [f"{one.name:<14}{one.found or 'missing':<16}{one.remark}".rstrip() for one in found]
+    lines.append("")
     lines += [f"{key}: {value}" for key, value in machine.items() if key != "environment"]
     lines += [f"{name}={value}" for name, value in machine["environment"].items()]
     if "OPENBLAS_CORETYPE" in machine["environment"]:
@@ -113,7 +113,7 @@ def tool(name: str) -> Finding:
     if name == "ngspice":
         klu = any("KLU" in line for line in lines)
         use = "verify; with KLU" if klu else "verify; without KLU, so keep to tiles of 64 x 64"
-    return Finding(name, said.split(" : ")[0].split(" (")[0], use)
+    return Finding(name, said.split(" : ")[0].split(" (")[0].split("version ")[-1], use)
 
 
 def threads() -> dict[str, Any]:

@@ -28,7 +28,9 @@ table { border-collapse: collapse; margin: .6rem 0; }
 caption { text-align: left; color: #555; padding-bottom: .3rem; }
 th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #ddd; text-align: right;
   vertical-align: top; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child, .words th, .words td { text-align: left; overflow-wrap: anywhere; }
+td { white-space: nowrap; }
+th:first-child, td:first-child, .words th, .words td { text-align: left; white-space: normal;
+  overflow-wrap: anywhere; min-width: 5rem; }
 .wide { overflow-x: auto; }
 .pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
 figure { margin: 0; } figcaption { color: #555; max-width: 20rem; overflow-wrap: anywhere; }
@@ -61,7 +63,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
     parts = [
         f"<h1>{_text(name)}</h1>",
         _summary(survey),
-        _section("Accuracy", _accuracy(results)) if results else "",
+        _section("Accuracy", _accuracy(results, program.wire_aware)) if results else "",
         _section("Layers", _layers(survey)),
         _section("Residuals", _residuals(survey.layers)),
         _section("Wires", _wires(survey.wires)),
@@ -181,7 +183,7 @@ def _wires(wires: WireLoss | None) -> str:
     return f"<p>{_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
 
 
-def _accuracy(results: Sequence[Result]) -> str:
+def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     tables = []
     rows = [
         [
@@ -205,6 +207,8 @@ def _accuracy(results: Sequence[Result]) -> str:
         for layers in zip(*(result.layers for result in results), strict=True)
     ]
     note = "Each layer's products against exact ones, by read-out; clipped by the ADC."
+    if wire_aware:
+        note += " The subsets were chosen for the wires: without these they are not right."
     tables.append(_table(note, head, lines))
     tables += [_budget(result.budget) for result in results if result.budget is not None]
     return "\n".join(tables)
