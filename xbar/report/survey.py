@@ -119,7 +119,7 @@ class Survey:
         weights = sum(part.weight.size for tile in program.tiles for part in tile.blocks)
         cells = weights * get_mapping(program.options.mapping).bit_lines_per_column
         word_lines, bit_lines = program.chip.hardware.cells
-        return cells / (len(program.tiles) * word_lines * bit_lines)
+        return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
