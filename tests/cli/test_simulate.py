@@ -46,7 +46,8 @@ def test_every_option_is_the_librarys(call, work, trained):
     code, out, _ = call(
         *("simulate", work / "out.xbar", "--data", trained.data, "--readout", "nodal"),
         *("--trials", 2, "--noise-trials", 2, "--calibrate", "percentile", "--percentile", 99),
-        *("--calibration", 50, "--precision", "float32", "--budget", "--seed", 3, "--json"),
+        *("--calibration", 50, "--precision", "float32", "--budget", "--cost", "--seed", 3),
+        "--json",
     )
     assert code == 0
     with np.load(trained.data) as data:
@@ -61,6 +62,7 @@ def test_every_option_is_the_librarys(call, work, trained):
             calibration=50,
             precision="float32",
             budget=True,
+            cost=True,
             seed=3,
         )
     assert json.loads(out) == json.loads(json.dumps(result.to_json()))
@@ -78,6 +80,18 @@ def test_the_text_tells_the_budget_and_the_noise(call, work, trained):
     assert [row for row in rows if row in parts] == parts
     assert "float32 products: outputs off by" in out
     assert "standard deviation from read to read" in out
+
+
+def test_the_text_tells_the_cost(call, work, trained):
+    code, out, _ = call("simulate", work / "out.xbar", "--data", trained.data, "--cost")
+    assert code == 0
+    found = xbar.simulation.cost.cost(
+        xbar.Program.load(work / "out.xbar"), np.load(trained.data)["inputs"]
+    )
+    assert f"{found.configuration_bits} configuration bits" in out
+    (row,) = [line for line in out.splitlines() if line.split()[:1] == ["all"]]
+    assert str(found.devices) in row
+    assert xbar.units.format_quantity(found.energy, "J") in row
 
 
 def test_a_metric_of_the_users_is_told_by_its_name(call, work, trained, tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def test_an_empty_file_is_the_default_design(tmp_path):
         ("[tile]\ndrive = 'top'", r"tile\.drive must be 'left', 'right' or 'both', not 'top'"),
         ("[dac]\nrange = 1", r"dac\.bits is missing"),
         ("[adc]\nbits = 1", r"adc\.bits must be .* 2, not 1"),
-        ("tiles = 3", r"tiles is not a known key; known are adc, bank, dac"),
+        ("tiles = 3", r"tiles is not a known key; known are adc, bank, cost, dac"),
         ("bank = 3", r"bank must be .*not 3"),
     ],
 )

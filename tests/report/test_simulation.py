@@ -45,3 +45,11 @@ def test_a_budgets_last_line_is_all_parts():
     rows = [line.split() for line in budget_text(BUDGET).splitlines() if line.strip()]
     assert rows[-2] == ["wires", "0.05", "94.00", "%", "0.19", "91.00", "%"]
     assert rows[-1] == ["all", "1e-08", "95.00", "%", "0.2", "90.00", "%"]
+
+
+def test_a_budget_without_labels_has_no_accuracy():
+    part = replace(BUDGET.parts[0], accuracy_without=None, accuracy_alone=None)
+    text = budget_text(replace(BUDGET, accuracy=None, accuracy_without_all=None, parts=(part,)))
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    assert rows[-2:] == [["wires", "0.05", "0.19"], ["all", "1e-08", "0.2"]]
+    assert "accuracy" not in text

@@ -32,6 +32,9 @@ def run(
     budget: Annotated[
         bool, typer.Option("--budget", help="tell what each part of the error costs")
     ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
+    ] = False,
     metric: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +66,7 @@ def run(
             calibrate=None if method is None else Calibration(method, percentile),
             calibration=calibration,
             budget=budget,
+            cost=cost,
             metric=metric,
             seed=seed,
             progress=report,

@@ -17,6 +17,7 @@ from xbar.errors import FileError, SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import Spec
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
+from xbar.hardware.cost import Cost
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 
@@ -31,6 +32,7 @@ class Hardware(Spec):
         dac: what drives the word lines; None is an ideal driver.
         adc: what reads the bit lines; None is an ideal read-out.
         variation: what changes from one read to the next.
+        cost: what energy, time and area its parts take.
 
     >>> hardware = Hardware(bank=Bank(resistors=8, nominal=100e3), tile=Tile(word_lines=64))
     >>> hardware.model_copy(update={"dac": Converter(bits=8)}).dac.bits
@@ -43,6 +45,7 @@ class Hardware(Spec):
     dac: Converter | None = None
     adc: Converter | None = None
     variation: Variation = Field(default_factory=Variation)
+    cost: Cost = Field(default_factory=Cost)
 
     @model_validator(mode="after")
     def _tile_holds_a_bank(self) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from xbar.report.text import percent, table
+from xbar.simulation.cost import ProgramCost
 from xbar.simulation.result import Budget, Result
+from xbar.units import format_quantity
 
 
 def result_text(result: Result) -> str:
@@ -30,6 +32,8 @@ def result_text(result: Result) -> str:
     text = table(title, head + (["DAC clipped"] if dac else []), rows)
     if result.budget is not None:
         text += "\n" + budget_text(result.budget, result.metric)
+    if result.cost is not None:
+        text += "\n" + cost_text(result.cost)
     if result.precision_error is not None:
         text += f"\n{result.precision} products: outputs off by {result.precision_error:.1e}\n"
     return text + accuracy_text(result)
@@ -57,7 +61,51 @@ def budget_text(budget: Budget, metric: str = "accuracy") -> str:
         ]
     )
     title = "error budget: relative error of the outputs, first chip, with one part off or alone"
-    return table(title, ["part", "off: error", metric, "alone: error", metric], rows)
+    head = ["part", "off: error", metric, "alone: error", metric]
+    if budget.accuracy is None:
+        head, rows = head[:1] + head[1::2], [row[:1] + row[1::2] for row in rows]
+    return table(title, head, rows)
+
+
+def cost_text(cost: ProgramCost) -> str:
+    """What a program costs, by layer and in all."""
+    rows = [
+        [
+            layer.name,
+            str(layer.products),
+            str(layer.devices),
+            f"{layer.area * 1e6:.3g}",
+            *(
+                format_quantity(value, "J")
+                for value in (layer.read_energy, layer.dac_energy, layer.adc_energy)
+            ),
+            format_quantity(layer.energy, "J"),
+            format_quantity(layer.latency, "s"),
+        ]
+        for layer in cost.layers
+    ]
+    rows.append(
+        [
+            "all",
+            "",
+            str(cost.devices),
+            f"{cost.total_area * 1e6:.3g}",
+            *(
+                format_quantity(sum(getattr(layer, key) for layer in cost.layers), "J")
+                for key in ("read_energy", "dac_energy", "adc_energy")
+            ),
+            format_quantity(cost.energy, "J"),
+            format_quantity(cost.latency, "s"),
+        ]
+    )
+    title = (
+        f"cost of one input ({cost.activity}): {cost.tiles} tiles, "
+        f"{cost.configuration_bits} configuration bits, "
+        f"one input every {format_quantity(cost.interval, 's')} at most"
+    )
+    head = ["layer", "products", "devices", "mm²", "read", "DAC", "ADC", "energy", "latency"]
+    remarks = "".join(f"{note}\n" for note in cost.notes)
+    return table(title, head, rows) + remarks
 
 
 def accuracy_text(result: Result) -> str:

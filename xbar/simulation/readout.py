@@ -15,7 +15,6 @@ Shapes: N vectors, G groups, R inputs and C outputs of a stage (blocks driven al
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -23,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.compiler.program import Program
-from xbar.simulation.converters import ClipCount, serial_steps, to_codes
+from xbar.simulation.converters import ClipCount, to_codes
+from xbar.simulation.drive import dac_steps, unit_of
 from xbar.simulation.effects import Effect, Physics, Precision, effects_of
 from xbar.simulation.nonlinear import nonlinear_currents
 from xbar.simulation.ranges import CREST, Ranges, adc_range
@@ -89,12 +89,18 @@ class AnalogProducts:
         values: Reals = x.astype(self.precision, copy=False)
         if self.watch is None and not self._acting & {"dac", "adc", "noise", "nonlinearity"}:
             return product(values, self._matrix(layer)).astype(np.float64, copy=False)
-        unit = self._unit(layer, values)
+        hardware = self.program.chip.hardware
+        unit = unit_of(hardware, layer, values, self.ranges)
         y = np.zeros((len(x), x.shape[1], self.program.weights[layer].shape[1]), values.dtype)
         for start in range(0, len(x), ROWS):
             rows = slice(start, start + ROWS)
             volts = values[rows] * (unit if np.ndim(unit) == 0 else unit[rows])
-            for step, (weight, part) in enumerate(self._steps(layer, volts)):
+            steps = (
+                dac_steps(hardware, volts, self.dac_clips[layer])
+                if "dac" in self._acting
+                else [(1.0, volts)]
+            )
+            for step, (weight, part) in enumerate(steps):
                 for stage in self._stage_list(layer):
                     self._read(layer, stage, part, (step, weight), y[rows])
         y /= unit
@@ -104,31 +110,6 @@ class AnalogProducts:
     def _acting(self) -> frozenset[Effect]:
         assert self.effects is not None
         return self.effects
-
-    def _unit(self, layer: str, x: Reals) -> Any:
-        """Volts for an input of one: a number, or (N, 1, 1) where each vector has its own."""
-        voltage = self.program.chip.hardware.read_voltage
-        if self.ranges is not None and layer in self.ranges.inputs:
-            return x.dtype.type(voltage / self.ranges.inputs[layer])
-        peak = np.abs(x).max(axis=(1, 2), keepdims=True)
-        return voltage / np.where(peak > 0, peak, x.dtype.type(1.0))
-
-    def _steps(self, layer: str, volts: Reals) -> Iterator[tuple[float, Reals]]:
-        """The DAC, in place: what each step's readings count, and its volts (N, G, inputs)."""
-        hardware = self.program.chip.hardware
-        dac, full_scale = hardware.dac, hardware.read_voltage
-        if dac is None or "dac" not in self._acting:
-            yield 1.0, volts
-            return
-        volts *= dac.top / full_scale
-        to_codes(volts, dac.top, self.dac_clips[layer])
-        if dac.bit_serial is None:
-            volts *= full_scale / dac.top
-            yield 1.0, volts
-            return
-        for weight, share in serial_steps(volts, dac):
-            share *= full_scale
-            yield weight / dac.top, share.astype(volts.dtype, copy=False)
 
     def _read(
         self, layer: str, stage: Stage, volts: Reals, step: tuple[int, float], y: Reals

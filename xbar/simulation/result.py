@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xbar.simulation.cost import ProgramCost
 from xbar.simulation.effects import Effect
 
 
@@ -98,6 +99,7 @@ class Result:
         precision_error: largest difference of an output from float64's over the largest output,
             measured on the first inputs; None for float64.
         budget: where the error comes from, if it was asked for.
+        cost: devices, area, energy and time of one input, if they were asked for.
     """
 
     readout: str
@@ -118,10 +120,12 @@ class Result:
     precision: str = "float64"
     precision_error: float | None = None
     budget: Budget | None = None
+    cost: ProgramCost | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write; an exact layer's decibels are None."""
         content = asdict(self)
+        content["cost"] = None if self.cost is None else self.cost.to_json()
         for layer in content["layers"]:
             for key in ("snr_db", "bits"):
                 layer[key] = layer[key] if np.isfinite(layer[key]) else None

@@ -9,7 +9,7 @@ each time with other noise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev, variance
 from typing import Any, get_args
@@ -24,6 +24,8 @@ from xbar.hardware.chip import Chip
 from xbar.simulation.accuracy import mean_interval, wilson_interval
 from xbar.simulation.budget import Accountant, sets_of_parts
 from xbar.simulation.calibration import Calibration, Method, calibrate
+from xbar.simulation.cost import ProgramCost
+from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
 from xbar.simulation.effects import Physics, Precision, check_physics
 from xbar.simulation.metric import Metric, load_metric, metric_name
@@ -51,6 +53,7 @@ def simulate(
     calibration: int | ArrayLike | Mapping[str, ArrayLike] = CALIBRATION,
     precision: Precision = "float64",
     budget: bool = False,
+    cost: bool = False,
     metric: Metric | str | None = None,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -72,6 +75,7 @@ def simulate(
         calibration: the data for that: how many of the first inputs, or inputs of their own.
         precision: "float32" makes the analog products quicker; what it changes is measured.
         budget: tell what each part of the error costs, see ``xbar.simulation.budget``.
+        cost: tell devices, area, energy and time of one input, see ``xbar.simulation.cost``.
         metric: in place of accuracy, a function (outputs, labels) -> number or its name as
             "module:callable", which is imported: the user's own code runs.
         seed: of the other chips and of all read noise.
@@ -99,7 +103,8 @@ def simulate(
     passes = trials * noise_trials + (len(sets_of_parts(program, readout)) if budget else 0)
     scored = labels is not None or metric is not None
     run.progress = Progress(progress, len(data.batches) * (passes + scored))
-    return run.result(trials, noise_trials, what, budget=budget, scored=scored)
+    result = run.result(trials, noise_trials, what, budget=budget, scored=scored)
+    return replace(result, cost=run.cost()) if cost else result
 
 
 @dataclass(eq=False)
@@ -153,7 +158,11 @@ def _power(values: Floats) -> float:
 
 @dataclass(eq=False)
 class _Run:
-    """One simulation."""
+    """One simulation.
+
+    Attributes:
+        own: ranges of the program's own chip, once they are found.
+    """
 
     program: Program
     data: Data
@@ -163,6 +172,11 @@ class _Run:
     calibration: Calibration | None = None
     calibration_data: Data | None = None
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
+    own: Ranges | None = None
+
+    def cost(self) -> ProgramCost:
+        """What one input costs on the program's own chip, with its ranges."""
+        return program_cost(self.program, self.data.inputs, ranges=self.own)
 
     def result(
         self, trials: int, noise_trials: int, metric: str, *, budget: bool, scored: bool
@@ -170,11 +184,10 @@ class _Run:
         tally = _Tally(self.program.weights)
         exact = self.data.run(self.program, None, self.progress) if scored else None
         scores: list[list[float]] = []
-        own: Ranges | None = None
         for trial in range(trials):
             instance = _instance(self.program, trial, self.seed)
             ranges = self._ranges(instance)
-            own = ranges if trial == 0 else own
+            self.own = ranges if trial == 0 else self.own
             found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
             scores.append([each.score for each in found if each.score is not None])
         accuracies = tuple(mean(each) for each in scores) if scored else ()
@@ -199,8 +212,8 @@ class _Run:
             noise_deviation=_noise_deviation(scores, noise_trials) if scored else None,
             calibration=None if self.calibration is None else self.calibration.method,
             precision=self.precision,
-            precision_error=self._precision_error(own),
-            budget=self._accountant(own, exact).budget() if budget else None,
+            precision_error=self._precision_error(self.own),
+            budget=self._accountant(self.own, exact).budget() if budget else None,
         )
 
     def _products(

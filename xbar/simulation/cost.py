@@ -1,0 +1,358 @@
+"""What a program costs on its chip: devices, area, energy and time of one network input.
+
+    counts    resistors, switches and their bits: all of the tiles, and those that weights lie on
+    area      cells, bits, DACs, ADCs and adders of the tiles; a layer has the share of its cells
+    energy    reads: the drivers' power, solved with the wires, for the time of a read
+              DACs, ADCs and adders: conversions and additions by the formulas of ``Cost``
+    latency   steps x (a read + the conversions of the busiest ADC), product after product, layer
+              after layer; tiles work side by side, blocks on one tile in turn. Additions are done
+              while the next conversion runs. Nothing is counted for moving data.
+
+Every resistor is taken as Ohm's law has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from xbar.compiler.block import Block
+from xbar.compiler.mapping import get_mapping
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile
+from xbar.simulation.data import Data
+from xbar.simulation.drive import dac_steps, unit_of
+from xbar.simulation.power import read_power
+from xbar.simulation.ranges import Ranges
+from xbar.simulation.readout import product
+
+Floats = NDArray[np.float64]
+Reals = NDArray[np.floating[Any]]
+
+INPUTS = 16
+"""Network inputs whose activations are read."""
+
+VECTORS = 64
+"""Vectors of a layer whose power is found; of more, evenly spaced ones."""
+
+TILES = 32
+"""Tiles of a layer that are solved; the others' power is scaled by what wires took there."""
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer's part for one network input.
+
+    Attributes:
+        name: the layer.
+        tiles: that it lies on.
+        products: matrix-vector products that one input makes.
+        devices: resistors of its weights' own cells.
+        closed: switches of these that are closed.
+        area: square metres, its share of its tiles by cells.
+        reads: of arrays, one a block, step and product.
+        dac_conversions: word lines driven, over all reads.
+        adc_conversions: readings.
+        additions: readings added to others of the same output.
+        read_energy: joules of the arrays.
+        dac_energy: joules.
+        adc_energy: joules.
+        add_energy: joules.
+        latency: seconds for all its products.
+        solved: tiles whose currents were solved for the read energy.
+    """
+
+    name: str
+    tiles: int
+    products: int
+    devices: int
+    closed: int
+    area: float
+    reads: int
+    dac_conversions: int
+    adc_conversions: int
+    additions: int
+    read_energy: float
+    dac_energy: float
+    adc_energy: float
+    add_energy: float
+    latency: float
+    solved: int
+
+    @property
+    def energy(self) -> float:
+        """Joules in all."""
+        return self.read_energy + self.dac_energy + self.adc_energy + self.add_energy
+
+
+@dataclass(frozen=True)
+class ProgramCost:
+    """What a program costs for one network input.
+
+    Attributes:
+        activity: what the reads' power was found for: "data", or "uniform" random voltages.
+        tiles: how many.
+        devices: resistors fabricated on them; each has one switch.
+        configuration_bits: one a switch.
+        area: square metres, by part: "devices", "bits", "dac", "adc", "adders".
+        interval: seconds between inputs where layers work at once: the busiest tile's time.
+        layers: by layer.
+        notes: what was assumed.
+    """
+
+    activity: str
+    tiles: int
+    devices: int
+    configuration_bits: int
+    area: Mapping[str, float]
+    interval: float
+    layers: tuple[LayerCost, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def energy(self) -> float:
+        """Joules of one input."""
+        return sum(layer.energy for layer in self.layers)
+
+    @property
+    def latency(self) -> float:
+        """Seconds from an input to its output."""
+        return sum(layer.latency for layer in self.layers)
+
+    @property
+    def total_area(self) -> float:
+        """Square metres."""
+        return sum(self.area.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        content = asdict(self)
+        content |= {"energy": self.energy, "latency": self.latency, "total_area": self.total_area}
+        for layer, entry in zip(self.layers, content["layers"], strict=True):
+            entry["energy"] = layer.energy
+        return content
+
+
+def cost(
+    program: Program,
+    inputs: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    *,
+    ranges: Ranges | None = None,
+    seed: int = 0,
+) -> ProgramCost:
+    """What a program costs on its chip; constants are those of ``Hardware.cost``.
+
+    Args:
+        program: from ``xbar.compile``.
+        inputs: (N, ...) the network's inputs, or {layer: (N, inputs)}, of which the first are
+            read; None: voltages are uniform between minus and plus full scale.
+        ranges: of the DACs, where they were found from data.
+        seed: of the voltages where there are no inputs.
+
+    Raises:
+        SpecError: the inputs do not fit.
+        SolverError: an array does not fit into memory.
+    """
+    volts = _uniform(program, seed) if inputs is None else _driven(program, inputs, ranges)
+    notes: list[str] = []
+    area = _tile_area(program)
+    layers = []
+    for name in program.weights:
+        if name not in volts:
+            notes.append(f"{name}: is not used for these inputs, and costs no energy")
+        layers.append(_layer(program, name, volts.get(name, []), sum(area.values()), notes))
+    cells = program.chip.hardware.cells
+    devices = len(program.tiles) * cells[0] * cells[1] * program.chip.hardware.bank.resistors
+    return ProgramCost(
+        "uniform" if inputs is None else "data",
+        len(program.tiles),
+        devices,
+        devices,
+        {part: len(program.tiles) * each for part, each in area.items()},
+        _interval(program),
+        tuple(layers),
+        tuple(notes),
+    )
+
+
+def _tile_area(program: Program) -> dict[str, float]:
+    """Square metres of one tile, by part."""
+    hardware = program.chip.hardware
+    constants, (lines, bit_lines) = hardware.cost, hardware.cells
+    devices = lines * bit_lines * hardware.bank.resistors
+    columns = get_mapping(program.options.mapping).columns(bit_lines)
+    dac = adc = adders = 0.0
+    if hardware.dac is not None:
+        dac = lines * constants.dac_area * 2 ** (_dac_bits(program) - 1)
+    if hardware.adc is not None:
+        converters = -(-columns // hardware.adc.shared)
+        most = max(_adc_bits(program))
+        adc = converters * constants.adc_area * 2.0 ** (most - constants.adc_area_bits)
+        adders = converters * constants.add_area
+    return {
+        "devices": devices * constants.device_area,
+        "bits": devices * constants.bit_area,
+        "dac": dac,
+        "adc": adc,
+        "adders": adders,
+    }
+
+
+def _layer(
+    program: Program, name: str, volts: list[Reals], tile_area: float, notes: list[str]
+) -> LayerCost:
+    hardware, blocks = program.chip.hardware, list(program.blocks_of(name))
+    constants, steps = hardware.cost, hardware.steps
+    products = _products(program, name, notes)
+    rows = sum(part.block.shape[0] for _, _, part in blocks)
+    columns = sum(part.block.shape[1] for _, _, part in blocks)
+    readings = columns * steps * products
+    outputs = int(np.prod(program.weights[name].shape[:2])) * products
+    energy, solved = _read_energy(blocks, volts, constants.read_time)
+    dac, adc = hardware.dac, hardware.adc
+    adc_energy = dac_energy = add_energy = 0.0
+    additions = max(0, readings - outputs)
+    if dac is not None:
+        each = constants.dac_energy * 2.0 ** (_dac_bits(program) - 1)
+        dac_energy = rows * steps * products * each
+    if adc is not None:
+        each = constants.adc_step_energy * sum(2.0**bits for bits in _adc_bits(program))
+        adc_energy = columns * products * each
+        add_energy = additions * constants.add_energy
+    return LayerCost(
+        name=name,
+        tiles=len(program.tiles_of(name)),
+        products=products,
+        devices=sum(_cells(tile, part.block) for tile, _, part in blocks) * hardware.bank.resistors,
+        closed=sum(_closed(tile, part.block) for tile, _, part in blocks),
+        area=sum(tile_area * _share(tile, number) for tile, number, _ in blocks),
+        reads=len(blocks) * steps * products,
+        dac_conversions=0 if dac is None else rows * steps * products,
+        adc_conversions=0 if adc is None else readings,
+        additions=0 if adc is None else additions,
+        read_energy=energy * products,
+        dac_energy=dac_energy,
+        adc_energy=adc_energy,
+        add_energy=add_energy,
+        latency=products * max(_busy(blocks).values(), default=0.0),
+        solved=solved,
+    )
+
+
+def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tuple[float, int]:
+    """Joules of one product, all its steps, and how many blocks were solved for it."""
+    if not volts or not blocks:
+        return 0.0, 0
+    chosen = set(np.linspace(0, len(blocks) - 1, min(TILES, len(blocks))).astype(int).tolist())
+    ideal, solved = np.zeros(len(blocks)), 0.0
+    for place, (tile, number, part) in enumerate(blocks):
+        for each in volts:
+            lines = tile.voltage(each[:, part.block.group, part.block.inputs], number)
+            crossbar = tile.crossbar()
+            ideal[place] += float((lines**2 @ crossbar.conductance.sum(axis=1)).mean())
+            if place in chosen:
+                solved += float(read_power(crossbar, lines).mean())
+    here = float(ideal[sorted(chosen)].sum())
+    whole = solved * (float(ideal.sum()) / here) if here > 0 else solved
+    return whole * read_time, len(chosen)
+
+
+def _busy(blocks: list[Any]) -> dict[int, float]:
+    """By tile, seconds for one product of a layer: its blocks are read in turn."""
+    times: dict[int, float] = {}
+    for tile, _, part in blocks:
+        hardware = tile.chip.hardware
+        constants, busiest = hardware.cost, 0
+        if hardware.adc is not None:
+            busiest = int(np.bincount(part.block.columns // hardware.adc.shared).max())
+        one = constants.read_time + busiest * constants.adc_time
+        times[tile.index] = times.get(tile.index, 0.0) + hardware.steps * one
+    return times
+
+
+def _interval(program: Program) -> float:
+    times: dict[int, float] = {}
+    for name in program.weights:
+        products = _products(program, name, [])
+        for tile, seconds in _busy(list(program.blocks_of(name))).items():
+            times[tile] = times.get(tile, 0.0) + products * seconds
+    return max(times.values(), default=0.0)
+
+
+def _products(program: Program, name: str, notes: list[str]) -> int:
+    if program.graph is None:
+        return 1
+    (layer,) = [layer for layer in program.graph.layers if layer.name == name]
+    if layer.positions is None:
+        notes.append(f"{name}: how many products an input makes varies; one is counted")
+    return layer.positions or 1
+
+
+def _dac_bits(program: Program) -> int:
+    dac = program.chip.hardware.dac
+    assert dac is not None
+    return dac.bits if dac.bit_serial is None else dac.bit_serial
+
+
+def _adc_bits(program: Program) -> list[int]:
+    """Resolution after each step."""
+    adc = program.chip.hardware.adc
+    assert adc is not None
+    return list(adc.step_bits or [adc.bits] * program.chip.hardware.steps)
+
+
+def _cells(tile: ProgrammedTile, block: Block) -> int:
+    return block.shape[0] * len(tile.mapping.lines(block))
+
+
+def _share(tile: ProgrammedTile, number: int) -> float:
+    """A block's part of the cells that weights of its tile lie on."""
+    cells = [_cells(tile, part.block) for part in tile.blocks]
+    return cells[number] / sum(cells)
+
+
+def _closed(tile: ProgrammedTile, block: Block) -> int:
+    return int(tile.mapping.choice(tile.mask, block).sum())
+
+
+def _uniform(program: Program, seed: int) -> dict[str, list[Reals]]:
+    """By layer, volts (N, G, inputs) of each step."""
+    hardware = program.chip.hardware
+    result: dict[str, list[Reals]] = {}
+    for number, (name, weight) in enumerate(program.weights.items()):
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
+        values = rng.uniform(-1.0, 1.0, (VECTORS, weight.shape[0], weight.shape[2]))
+        values *= hardware.read_voltage
+        result[name] = [step.copy() for _, step in dac_steps(hardware, values)]
+    return result
+
+
+def _driven(
+    program: Program, inputs: ArrayLike | Mapping[str, ArrayLike], ranges: Ranges | None
+) -> dict[str, list[Reals]]:
+    data = Data.of(program, inputs, None)
+    watch = _Activations(program)
+    data.first(program, INPUTS if program.graph is not None else VECTORS).run(program, watch)
+    hardware = program.chip.hardware
+    result: dict[str, list[Reals]] = {}
+    for name, x in watch.seen.items():
+        some = x[np.linspace(0, len(x) - 1, min(VECTORS, len(x))).astype(int)]
+        volts = some * unit_of(hardware, name, some, ranges)
+        result[name] = [step.copy() for _, step in dac_steps(hardware, volts)]
+    return result
+
+
+@dataclass
+class _Activations:
+    """Exact products, and what was multiplied."""
+
+    program: Program
+    seen: dict[str, Floats] = field(default_factory=dict)
+
+    def __call__(self, layer: str, x: Floats) -> Floats:
+        self.seen[layer] = np.concatenate([self.seen[layer], x]) if layer in self.seen else x
+        return product(x, self.program.weights[layer])
