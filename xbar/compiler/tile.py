@@ -22,6 +22,7 @@ from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.block import Block, Floats
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
+from xbar.compiler.tuned import TunedCells
 from xbar.errors import SpecError
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
@@ -59,13 +60,16 @@ class Reached:
         worst: siemens, largest |achieved - target|.
         power: siemens², sum of the squares of the same.
         largest: siemens, largest |target|.
-        switches: how many are closed.
+        switches: how many are closed; of tuned devices, how many are written.
+        clipped: targets beyond what their bank reaches, by the choice of the scale or because
+            resistors are stuck.
     """
 
     worst: float
     power: float
     largest: float
     switches: int
+    clipped: int = 0
 
 
 def pack(mask: Masks) -> NDArray[np.uint8]:
@@ -87,6 +91,7 @@ class ProgrammedTile:
         wire_errors: where it was programmed for its wires: the relative error of the effective
             weights before, and after each round up to the best one. Empty where wires were
             ignored.
+        tuned: how its cells are tuned; None where the chip's resistors are switched.
     """
 
     index: int
@@ -96,6 +101,7 @@ class ProgrammedTile:
     mapping: SignedMapping
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
+    tuned: TunedCells | None = None
 
     @property
     def mask(self) -> Masks:
@@ -106,7 +112,13 @@ class ProgrammedTile:
 
     @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
+        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip.
+
+        Of a tuned cell's devices what each counts (see ``tuned.py``).
+        """
+        if self.tuned is not None:
+            targets = ((part.block, part.target) for part in self.blocks)
+            return self.tuned.branch(self.chip, self.index, targets)[0]
         return self.chip.branch(self.index, self.mask)
 
     @cached_property
@@ -240,6 +252,10 @@ class ProgrammedTile:
         """
         if detail not in get_args(Detail):
             raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
+        if detail == "bank" and self.tuned is not None:
+            raise SpecError(
+                "detail must be 'cell' or 'resistor' where cells are tuned: no switches"
+            )
         return crossbar_netlist(
             self._crossbar,
             None if voltage is None else np.asarray(voltage, dtype=np.float64),
