@@ -174,7 +174,17 @@ class ProgrammedTile:
         return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
     def noise_power(self, readout: Readout) -> list[Floats]:
-        """By block, (R, C) siemens²: sum of the squares of the resistors' conductances.
+        """By block, (R, C) siemens²: ``noise_parts``, those of reference cells in each column."""
+        return [
+            own if shared is None else own + shared[:, None]
+            for own, shared in self.noise_parts(readout)
+        ]
+
+    def noise_parts(self, readout: Readout) -> list[tuple[Floats, Floats | None]]:
+        """By block, sums of the squares of the resistors' conductances, in siemens².
+
+        (R, C) of the cells that each weight has for itself, and (R,) of the reference cells,
+        whose noise all columns see alike; None where there are none.
 
         Multiplied by the read noise's variance and the voltages' squares it gives a column's
         current variance. For the "nodal" read-out each resistor's share is attenuated as its
@@ -192,7 +202,7 @@ class ProgrammedTile:
             )
             power = power * gain**2
         cell = self._to_cells(power)
-        return [self.mapping.total(cell, part.block) for part in self.blocks]
+        return [self.mapping.own_and_shared(cell, part.block) for part in self.blocks]
 
     def _to_cells(self, array: Floats) -> Floats:
         return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
