@@ -70,6 +70,27 @@ def test_compile_tells_layers_and_residuals(work):
     assert content["layers"][1]["worst_residual"] == pytest.approx(residual.max(), rel=1e-9)
 
 
+def test_compile_takes_another_mapping_and_rival_programming(
+    call, refused, work, trained, tmp_path
+):
+    arguments = ("compile", trained.path, "--hardware", work / "chip.toml")
+    code, out, _ = call(*arguments, "--mapping", "reference", "-o", tmp_path / "a", "--json")
+    assert code == 0
+    assert json.loads(out)["resistors_per_weight"] == 6
+    rival = ("--programming", "residual", "--write-error", "0.03", "--scale-per", "tile")
+    code, out, _ = call(*arguments, *rival, "-o", tmp_path / "b")
+    assert code == 0
+    assert "programming: residual, write error 3.00 %" in " ".join(out.split())
+    options = xbar.Program.load(tmp_path / "b").options
+    assert (options.programming, options.write_error, options.scale_per) == (
+        "residual",
+        0.03,
+        "tile",
+    )
+    line = refused(*arguments, "--mapping", "other", "-o", tmp_path / "c")
+    assert "mapping must be 'pair' or 'reference', not 'other'" in line
+
+
 def test_compile_twice_writes_the_same_bytes(call, work, trained, tmp_path):
     for name in ("a.xbar", "b.xbar"):
         code, _, _ = call(

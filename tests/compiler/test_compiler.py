@@ -195,6 +195,24 @@ def test_a_zero_is_left_open_where_leakage_is_less_than_any_subset_misses():
     assert 0.3 < is_open[1:].mean() < 1.0
 
 
+def test_with_read_noise_a_weight_is_left_open_where_that_is_better():
+    """Against all 2^6 subsets, noise counted: open exactly where it beats the closest one."""
+    hardware = design(resistors=3, word_lines=32, bit_lines=64)
+    hardware = hardware.model_copy(update={"variation": xbar.Variation(read_noise=0.1)})
+    weights = np.random.default_rng(0).standard_normal((32, 32)) ** 3
+    (tile,) = xbar.compile({"fc": weights}, hardware, seed=0).tiles
+    (part,) = tile.blocks
+    bank = DifferentialPair().bank(*tile.chip.resistors(0), part.block)
+    choices = ((np.arange(64)[:, None] >> np.arange(6)) & 1).astype(bool)
+    miss = (bank.offset - part.target)[..., None] + bank.element @ choices.T
+    closest = np.abs(miss).argmin(axis=-1)
+    power = np.take_along_axis(miss, closest[..., None], axis=-1)[..., 0] ** 2
+    power += 0.01 * (bank.element**2 * choices[closest]).sum(axis=-1)
+    open_ = ~tile.mapping.choice(tile.mask, part.block).any(axis=-1)
+    np.testing.assert_array_equal(open_, (miss[..., 0] ** 2 <= power) | (closest == 0))
+    assert 0.2 < open_.mean() < 0.9
+
+
 def test_reprogramming_another_chip_keeps_the_network_and_changes_the_masks(weights):
     from xbar.compiler.compiler import reprogram
 

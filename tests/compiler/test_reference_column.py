@@ -91,6 +91,25 @@ def test_read_noise_has_the_power_of_cell_and_reference(readout):
     np.testing.assert_allclose(np.std(currents, axis=0), expected, rtol=0.06)
 
 
+def test_all_columns_see_the_same_noise_of_their_reference():
+    """Covariances of outputs, against the sum over resistors that each current has in common."""
+    hardware = design(4, read_noise=0.05, bit_lines=4, word_lines=12)
+    program = xbar.compile({"fc": WEIGHTS[:6, :12]}, hardware, seed=1, options=REFERENCE)
+    x = np.random.default_rng(1).random(12)
+    x /= x.max()
+    outputs = program.run({"fc": np.repeat(x[None], 20000, axis=0)}, seed=3)["fc"]
+    expected = np.zeros((6, 6))
+    for tile in program.tiles:
+        (part,) = tile.blocks
+        power = 0.05**2 * (x**2)[:, None] * (tile.branch**2).sum(axis=-1)[part.block.word_lines]
+        own, common = power[:, part.block.columns].sum(axis=0), power[:, -1].sum()
+        place = np.ix_(part.block.outputs, part.block.outputs)
+        expected[place] = (np.diag(own) + common) / np.outer(part.scale, part.scale)
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(np.cov(outputs, rowvar=False) / size, expected / size, atol=0.05)
+    assert 0.3 < (expected / size)[0, 1] < 0.7
+
+
 def test_wire_aware_programming_works_against_a_reference_too():
     hardware = design(12, word_lines=32, bit_lines=16, word_wire=2.0, bit_wire=2.0)
     hardware = hardware.model_copy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,6 +39,23 @@ def run(
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
     ] = False,
+    mapping: Annotated[
+        str, typer.Option(help="of signed weights: pair, or reference: one cell and a shared line")
+    ] = "pair",
+    scale_per: Annotated[
+        str, typer.Option(help="what shares a scale: column, tile or layer")
+    ] = "column",
+    programming: Annotated[
+        str,
+        typer.Option(
+            help="subset; or, to compare with, nominal codes, or tunable cells: write-verify, "
+            "bit-slice or residual"
+        ),
+    ] = "subset",
+    write_error: Annotated[
+        float, typer.Option(help="of tunable cells, standard deviation over full scale")
+    ] = 0.05,
+    cell_bits: Annotated[int, typer.Option(help="of tunable cells with bit-slice")] = 2,
     workers: Annotated[
         int | None, typer.Option(help="threads; as many as there are CPUs by default")
     ] = None,
@@ -58,6 +75,15 @@ def run(
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text
 
+    # checked by Options, which names what is allowed
+    words: dict[str, Any] = {
+        "mapping": mapping,
+        "scale_per": scale_per,
+        "programming": programming,
+    }
+    options = xbar.Options(
+        write_error=write_error, cell_bits=cell_bits, wire_aware=wire_aware, **words
+    )
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
     chip = (
@@ -72,7 +98,6 @@ def run(
         activation=activation,
         trust_pickle=trust_pickle,
     ).select(only or (), skip or ())
-    options = xbar.Options(wire_aware=wire_aware)
     with progress("tiles") as report:
         program = xbar.compile(
             graph,
@@ -90,6 +115,7 @@ def run(
         "tiles": len(program.tiles),
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
+        "options": program.options.model_dump(mode="json"),
         "layers": [layer.to_json() for layer in metrics],
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
         "notes": list(graph.notes),

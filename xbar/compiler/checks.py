@@ -70,12 +70,38 @@ def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
         )
 
 
-def check_wire_aware(hardware: Hardware, options: Options) -> None:
-    """Choosing subsets for the wires lists all sums of each half of a pair, and lowers scales.
+def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None:
+    """What is chosen must go together.
+
+    Args:
+        hardware: the design.
+        options: what was chosen.
+        ticket: the network says itself which resistors are switched in.
 
     Raises:
-        SpecError: the banks are too large for that, or scales may not be lowered tile by tile.
+        SpecError: it does not.
     """
+    if ticket and (options.mapping != "pair" or options.programming != "subset"):
+        raise SpecError(
+            "a ticket of a chip must be programmed with mapping 'pair' and programming 'subset', "
+            f"not {options.mapping!r} and {options.programming!r}: its switches are decided"
+        )
+    if options.mapping != "pair" and options.programming not in ("subset", "nominal"):
+        raise SpecError(
+            f"mapping must be 'pair' for programming {options.programming!r}, not "
+            f"{options.mapping!r}: a shared reference would need its own writing"
+        )
+    if options.wire_aware:
+        _check_wire_aware(hardware, options)
+
+
+def _check_wire_aware(hardware: Hardware, options: Options) -> None:
+    """Choosing subsets for the wires lists all sums of each half of a pair, and lowers scales."""
+    if options.programming != "subset":
+        raise SpecError(
+            "programming must be 'subset' for wire-aware programming, not "
+            f"{options.programming!r}; leave one out"
+        )
     if options.mapping == "pair" and hardware.bank.resistors > MAX_ELEMENTS:
         raise SpecError(
             f"bank.resistors must be at most {MAX_ELEMENTS} for wire-aware programming, not "

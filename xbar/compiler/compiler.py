@@ -19,7 +19,7 @@ from xbar.compiler.checks import (
     check_chip_size,
     check_hardware,
     check_matrices,
-    check_wire_aware,
+    check_options,
 )
 from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
@@ -153,8 +153,7 @@ def _plan(
     matrices, graph = _matrices(source)
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
-    if options.wire_aware:
-        check_wire_aware(chip.hardware, options)
+    check_options(chip.hardware, options, ticket=kept is not None)
     placement = place(matrices, chip.hardware, mapping)
     check_chip_size(chip, len(placement))
     return Program(chip, graph, matrices, (), options), placement, kept

@@ -17,13 +17,26 @@ from numpy.typing import NDArray
 from xbar.compiler.block import Block
 from xbar.compiler.mapping import Floats, SignedBank, get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
+from xbar.compiler.passes.choose_subsets import (
+    choose_codes,
+    choose_subsets,
+    joined,
+    joined_values,
+)
 from xbar.compiler.passes.correct_wires import correct_wires
-from xbar.compiler.passes.set_scales import Expected, expect, layer_scale, set_scales
+from xbar.compiler.passes.set_scales import (
+    Expected,
+    expect,
+    layer_scale,
+    nominal_resistors,
+    set_scales,
+)
 from xbar.compiler.placement import Placement
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
+from xbar.compiler.tuned import TunedCells
 from xbar.hardware.chip import Chip
+from xbar.subset.scaling import Reach, reach_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +158,14 @@ class TileResult:
         )
         mapping = get_mapping(options.mapping)
         return ProgrammedTile(
-            self.index, parts, self.packed, chip, mapping, self.reached, self.wire_errors
+            self.index,
+            parts,
+            self.packed,
+            chip,
+            mapping,
+            self.reached,
+            self.wire_errors,
+            TunedCells.of(options, chip),
         )
 
 
@@ -156,8 +176,12 @@ def run_job(job: TileJob) -> TileResult:
 
 def program_tile(job: TileJob) -> ProgrammedTile:
     """One tile with its weights on it."""
+    tuned = TunedCells.of(job.options, job.chip)
+    if tuned is not None:
+        return _tuned_tile(job, tuned)
+    measured = job.options.programming == "subset"
     mapping, chip = get_mapping(job.options.mapping), job.chip
-    on, off, stuck = chip.resistors(job.index)
+    on, off, stuck = chip.resistors(job.index) if measured else nominal_resistors(chip)
     mask = np.zeros(on.shape, dtype=np.bool_)
     mapping.close_references(mask, on, off, stuck, job.blocks)
     banks = [mapping.bank(on, off, stuck, block, mask) for block in job.blocks]
@@ -176,16 +200,29 @@ def program_tile(job: TileJob) -> ProgrammedTile:
     if job.options.wire_aware and job.kept is None:
         alike = job.options.scale_per != "column"
         tile = correct_wires(tile, banks, _expected(job), alike=alike)
-    if tile.wire_errors:
-        return replace(tile, reached=_reached(tile, tile.mask, tile.residual()))
+    reach = [reach_of(bank.element, bank.offset) for bank in banks]
+    if tile.wire_errors or not measured:
+        return replace(tile, reached=_reached(tile, tile.mask, tile.residual(), reach))
     achieved = [
         bank.offset + np.where(choice, bank.element, 0.0).sum(axis=-1) - part.target
         for bank, choice, part in zip(banks, choices, parts, strict=True)
     ]
-    return replace(tile, reached=_reached(tile, mask, achieved))
+    return replace(tile, reached=_reached(tile, mask, achieved, reach))
 
 
-def _scales(job: TileJob, banks: Sequence[SignedBank]) -> list[Floats]:
+def _tuned_tile(job: TileJob, tuned: TunedCells) -> ProgrammedTile:
+    """One tile whose cells are tuned: a rival."""
+    scales = _scales(job, [tuned] * len(job.blocks))
+    parts = tuple(map(ProgrammedBlock, job.blocks, scales, job.weights))
+    targets = ((part.block, part.target) for part in parts)
+    _, mask = tuned.branch(job.chip, job.index, targets)
+    mapping = get_mapping(job.options.mapping)
+    tile = ProgrammedTile(job.index, parts, pack(mask), job.chip, mapping, tuned=tuned)
+    reach = [tuned.reach_of(block.shape) for block in job.blocks]
+    return replace(tile, reached=_reached(tile, mask, tile.residual(), reach))
+
+
+def _scales(job: TileJob, banks: Sequence[SignedBank | TunedCells]) -> list[Floats]:
     if job.units:
         return [np.full(b.shape[1], u) for b, u in zip(job.blocks, job.units, strict=True)]
     alike = job.options.scale_per != "column"
@@ -203,7 +240,11 @@ def _choices(
     job: TileJob, banks: Sequence[SignedBank], scales: Sequence[Floats]
 ) -> list[NDArray[np.bool_]]:
     target = joined_values([w * s for w, s in zip(job.weights, scales, strict=True)])
-    choice = choose_subsets(joined(banks), target)
+    if job.options.programming == "nominal":
+        choice = choose_codes(joined(banks), target)
+    else:
+        noise = job.chip.hardware.variation.read_noise
+        choice = choose_subsets(joined(banks), target, noise)
     ends = np.cumsum([np.prod(block.shape) for block in job.blocks])[:-1]
     return [
         part.reshape(*block.shape, -1)
@@ -212,7 +253,10 @@ def _choices(
 
 
 def _reached(
-    tile: ProgrammedTile, mask: NDArray[np.bool_], residuals: Sequence[Floats]
+    tile: ProgrammedTile,
+    mask: NDArray[np.bool_],
+    residuals: Sequence[Floats],
+    reaches: Sequence[Reach],
 ) -> tuple[Reached, ...]:
     return tuple(
         Reached(
@@ -220,6 +264,7 @@ def _reached(
             float((residual**2).sum()),
             float(np.abs(part.target).max()),
             int(tile.mapping.choice(mask, part.block).sum()),
+            int(reach.misses(part.target).sum()),
         )
-        for part, residual in zip(tile.blocks, residuals, strict=True)
+        for part, residual, reach in zip(tile.blocks, residuals, reaches, strict=True)
     )

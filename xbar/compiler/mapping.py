@@ -111,6 +111,16 @@ class SignedMapping(ABC):
         plus, minus = self._halves(cell, block)
         return plus + minus
 
+    def own_and_shared(self, cell: Floats, block: Block) -> tuple[Floats, Floats | None]:
+        """(R, C) of the cells that each weight has for itself, added; (R,) of those that all share.
+
+        Of one value a cell (W, B); None where no cell is shared.
+        """
+        if self.shared_bit_lines == 0:
+            return self.total(cell, block), None
+        plus, minus = self._halves(cell, block)
+        return plus, minus[:, 0]
+
     def currents(self, line: Floats, block: Block) -> Floats:
         """(N, C): plus line minus minus line, of one value a bit line (N, B)."""
         result: Floats = line[:, self.plus(block.columns)] - line[:, self.minus(block.columns)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from xbar.hardware.base import Spec
+from pydantic import Field
+
+from xbar.hardware.base import Quantity, Spec
 
 
 class Options(Spec):
@@ -15,10 +17,20 @@ class Options(Spec):
             "reference", one cell a weight and one bit line of each tile that is taken off all.
         scale_per: what shares one scale, the siemens that stand for a weight of one: each
             "column" of a block, all columns of a block on a "tile", or all blocks of a "layer".
+        programming: how conductances come about: "subset", the best subset of each measured bank;
+            or, to compare with, "nominal", the code of the nominal values, which nothing was
+            measured for; "write-verify", "bit-slice" or "residual", K tunable devices in place
+            of the resistors (see ``tuned.py``).
+        write_error: of tunable devices: standard deviation of a written conductance, relative to
+            the device's full scale.
+        cell_bits: of tunable devices: bits that each holds with "bit-slice".
         wire_aware: choose the subsets so that the weights are right with the tile's wires, not
             without them; takes some exact solutions of each tile and banks of at most 16.
     """
 
     mapping: Literal["pair", "reference"] = "pair"
     scale_per: Literal["column", "tile", "layer"] = "column"
+    programming: Literal["subset", "nominal", "write-verify", "bit-slice", "residual"] = "subset"
+    write_error: Quantity = Field(default=0.05, ge=0, le=1)
+    cell_bits: int = Field(default=2, ge=1, le=8)
     wire_aware: bool = False

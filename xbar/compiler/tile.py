@@ -22,6 +22,7 @@ from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.block import Block, Floats
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
+from xbar.compiler.tuned import TunedCells
 from xbar.errors import SpecError
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
@@ -59,13 +60,16 @@ class Reached:
         worst: siemens, largest |achieved - target|.
         power: siemens², sum of the squares of the same.
         largest: siemens, largest |target|.
-        switches: how many are closed.
+        switches: how many are closed; of tuned devices, how many are written.
+        clipped: targets beyond what their bank reaches, by the choice of the scale or because
+            resistors are stuck.
     """
 
     worst: float
     power: float
     largest: float
     switches: int
+    clipped: int = 0
 
 
 def pack(mask: Masks) -> NDArray[np.uint8]:
@@ -87,6 +91,7 @@ class ProgrammedTile:
         wire_errors: where it was programmed for its wires: the relative error of the effective
             weights before, and after each round up to the best one. Empty where wires were
             ignored.
+        tuned: how its cells are tuned; None where the chip's resistors are switched.
     """
 
     index: int
@@ -96,6 +101,7 @@ class ProgrammedTile:
     mapping: SignedMapping
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
+    tuned: TunedCells | None = None
 
     @property
     def mask(self) -> Masks:
@@ -106,7 +112,13 @@ class ProgrammedTile:
 
     @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip."""
+        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip.
+
+        Of a tuned cell's devices what each counts (see ``tuned.py``).
+        """
+        if self.tuned is not None:
+            targets = ((part.block, part.target) for part in self.blocks)
+            return self.tuned.branch(self.chip, self.index, targets)[0]
         return self.chip.branch(self.index, self.mask)
 
     @cached_property
@@ -162,7 +174,17 @@ class ProgrammedTile:
         return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
     def noise_power(self, readout: Readout) -> list[Floats]:
-        """By block, (R, C) siemens²: sum of the squares of the resistors' conductances.
+        """By block, (R, C) siemens²: ``noise_parts``, those of reference cells in each column."""
+        return [
+            own if shared is None else own + shared[:, None]
+            for own, shared in self.noise_parts(readout)
+        ]
+
+    def noise_parts(self, readout: Readout) -> list[tuple[Floats, Floats | None]]:
+        """By block, sums of the squares of the resistors' conductances, in siemens².
+
+        (R, C) of the cells that each weight has for itself, and (R,) of the reference cells,
+        whose noise all columns see alike; None where there are none.
 
         Multiplied by the read noise's variance and the voltages' squares it gives a column's
         current variance. For the "nodal" read-out each resistor's share is attenuated as its
@@ -180,7 +202,7 @@ class ProgrammedTile:
             )
             power = power * gain**2
         cell = self._to_cells(power)
-        return [self.mapping.total(cell, part.block) for part in self.blocks]
+        return [self.mapping.own_and_shared(cell, part.block) for part in self.blocks]
 
     def _to_cells(self, array: Floats) -> Floats:
         return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
@@ -240,6 +262,10 @@ class ProgrammedTile:
         """
         if detail not in get_args(Detail):
             raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
+        if detail == "bank" and self.tuned is not None:
+            raise SpecError(
+                "detail must be 'cell' or 'resistor' where cells are tuned: no switches"
+            )
         return crossbar_netlist(
             self._crossbar,
             None if voltage is None else np.asarray(voltage, dtype=np.float64),

@@ -28,6 +28,7 @@ class LayerMetrics:
         wires_before: relative error of the effective weights, wires included, before they were
             programmed for their wires, root mean square over tiles; None where wires were ignored.
         wires_after: the same after.
+        clipped: weights whose targets lie beyond what their banks reach.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LayerMetrics:
     bits: float | None
     wires_before: float | None = None
     wires_after: float | None = None
+    clipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
@@ -64,6 +66,7 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
                 rms,
                 bits,
                 *_wire_errors(tiles),
+                sum(part.clipped for part in reached),
             )
         )
     return result

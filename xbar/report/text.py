@@ -49,6 +49,7 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
         f"{program.chip.hardware.bank.resistors} resistors a cell, "
         f"{program.resistors_per_weight} a weight"
     )
+    title += _programming(program)
     rows = [
         [
             layer.name,
@@ -63,7 +64,23 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     head = ["layer", "tiles", "weights", "worst residual", "bits", "error by wires"]
     if not program.wire_aware:
         head, rows = head[:-1], [row[:-1] for row in rows]
-    return table(title, head, rows)
+    clipped = [
+        f"{printable(layer.name)}: {layer.clipped} weights lie beyond what their banks reach\n"
+        for layer in metrics
+        if layer.clipped
+    ]
+    return table(title, head, rows) + "".join(clipped)
+
+
+def _programming(program: Program) -> str:
+    """What is not as usual, in a few words."""
+    options = program.options
+    words = [] if options.mapping == "pair" else ["one reference bit line a tile"]
+    if options.programming != "subset":
+        words.append(f"programming: {options.programming}")
+    if options.programming not in ("subset", "nominal"):
+        words.append(f"write error {percent(options.write_error)}")
+    return "".join(f", {word}" for word in words)
 
 
 def survey_text(found: Survey) -> str:

@@ -127,6 +127,12 @@ class AnalogProducts:
             deviation *= self.program.chip.hardware.variation.read_noise
             deviation *= self._generator(layer).standard_normal(current.shape)
             current += deviation
+        if stage.shared_noise is not None:
+            shared, column = stage.shared_noise
+            deviation = np.sqrt((x * x) @ shared)
+            deviation *= self.program.chip.hardware.variation.read_noise
+            deviation *= self._generator(layer).standard_normal(deviation.shape)
+            current -= deviation[:, column]
         if self.watch is not None:
             self.watch.currents(layer, stage, current)
         adc, factor = self.program.chip.hardware.adc, weight / stage.scale

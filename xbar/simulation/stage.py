@@ -5,7 +5,7 @@ Shapes: R inputs, C columns of all blocks of a stage.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,9 @@ class Stage:
         inputs: (R,) which inputs, a slice where they are neighbours.
         outputs: (C,) which outputs, likewise; no output twice.
         conductance: (R, C) siemens, what differential current a volt gives.
-        noise_power: (R, C) siemens², see ``ProgrammedTile.noise_power``; None without noise.
+        noise_power: (R, C) siemens², see ``ProgrammedTile.noise_parts``; None without noise.
+        shared_noise: (R, S) siemens² of reference cells, and (C,) which of the S each column is
+            read against; None without noise or references.
         scale: (C,) siemens per unit weight.
         full_scale: (C,) amperes of the ADC that reads each column; None without ADC.
         parts: the blocks.
@@ -55,6 +57,7 @@ class Stage:
     outputs: Indices | slice
     conductance: NDArray[np.floating[Any]]
     noise_power: NDArray[np.floating[Any]] | None
+    shared_noise: tuple[NDArray[np.floating[Any]], Indices] | None
     scale: Floats
     full_scale: Floats | None
     parts: tuple[Part, ...]
@@ -132,10 +135,11 @@ def _stage(
     blocks = [part.block for part in parts]
     physics: Readout = "nodal" if "wires" in effects else "ideal"
     dtype = np.dtype(precision)
-    noise = reach = None
+    noise = shared = reach = None
     if "noise" in effects:
-        power = [part.tile.noise_power(physics)[part.number] for part in parts]
-        noise = np.concatenate(power, axis=1).astype(dtype)
+        power = [part.tile.noise_parts(physics)[part.number] for part in parts]
+        noise = np.concatenate([own for own, _ in power], axis=1).astype(dtype)
+        shared = _shared(parts, [common for _, common in power], dtype)
     if full_scale is not None:
         reach = np.concatenate([full_scale[part.tile.index, part.number] for part in parts])
     conductance = [effective(part.tile, effects)[part.number] for part in parts]
@@ -145,10 +149,27 @@ def _stage(
         as_slice(np.concatenate([block.outputs for block in blocks])),
         np.ascontiguousarray(np.concatenate(conductance, axis=1), dtype=dtype),
         noise,
+        shared,
         np.concatenate([part.tile.blocks[part.number].scale for part in parts]),
         reach,
         parts,
     )
+
+
+def _shared(
+    parts: Sequence[Part], powers: Sequence[Floats | None], dtype: np.dtype[Any]
+) -> tuple[NDArray[np.floating[Any]], Indices] | None:
+    """``Stage.shared_noise``: blocks on the same word lines of a tile share its reference cells."""
+    found: dict[tuple[int, bytes], tuple[int, Floats]] = {}
+    columns = []
+    for part, power in zip(parts, powers, strict=True):
+        if power is None:
+            return None
+        key = part.tile.index, part.block.word_lines.tobytes()
+        number, _ = found.setdefault(key, (len(found), power))
+        columns += [number] * part.block.shape[1]
+    shared = np.stack([power for _, power in found.values()], axis=1)
+    return shared.astype(dtype), np.array(columns, dtype=np.int64)
 
 
 def as_slice(indices: Indices) -> Indices | slice:

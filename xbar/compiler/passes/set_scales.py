@@ -13,10 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import Floats, SignedBank, get_mapping
 from xbar.compiler.options import Options
+from xbar.compiler.passes.choose_subsets import choose_on_one_side
+from xbar.compiler.tuned import TunedCells
 from xbar.hardware.chip import Chip
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
 
@@ -42,6 +45,11 @@ class Expected:
 
 def expect(chip: Chip, options: Options) -> Expected:
     """Measure the error on the soundest banks of an even sample of a chip's first tile."""
+    noise = chip.hardware.variation.read_noise
+    tuned = TunedCells.of(options, chip)
+    if tuned is not None:
+        curve, one = tuned.expected(noise)
+        return Expected(curve, Reach(one.values[:, None]))
     mapping = get_mapping(options.mapping)
     on, off, stuck = chip.resistors(0)
     rows, columns = on.shape[0], mapping.columns(on.shape[1])
@@ -52,23 +60,38 @@ def expect(chip: Chip, options: Options) -> Expected:
     size = min(SAMPLE if element.shape[1] <= LONG else SAMPLE // 4, len(element))
     sound = np.argsort(missing, kind="stable")[: max(size, int((missing == missing.min()).sum()))]
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
-    noise = chip.hardware.variation.read_noise
-    curve = measure_error(element[sample], read_noise=noise)
-    return Expected(curve, reach_of(element[sample], offset[sample]))
+    if options.programming == "subset":
+        curve = measure_error(element[sample], read_noise=noise)
+        return Expected(curve, reach_of(element[sample], offset[sample]))
+    known = mapping.bank(*nominal_resistors(chip), block)
+    nominal = known.element.reshape(element.shape)[sample]
+    curve = measure_error(nominal, element[sample], choose_on_one_side, noise)
+    return Expected(curve, reach_of(nominal, known.offset.reshape(-1)[sample]))
+
+
+def nominal_resistors(chip: Chip) -> tuple[Floats, Floats, NDArray[np.int8]]:
+    """``Chip.resistors`` of any tile as it was designed, which is what is known unmeasured."""
+    bank = chip.hardware.bank
+    shape = (*chip.hardware.cells, bank.resistors)
+    on = np.broadcast_to(bank.nominal_conductance, shape)
+    return on, on / bank.on_off_ratio, np.zeros(shape, dtype=np.int8)
 
 
 def set_scales(
-    bank: SignedBank, weight: Floats, expected: Expected, *, alike: bool = False
+    bank: SignedBank | TunedCells, weight: Floats, expected: Expected, *, alike: bool = False
 ) -> Floats:
     """Siemens per unit weight of each column, (C,), for weights (R, C).
 
     Args:
-        bank: of each weight.
+        bank: of each weight; or the cells of them all.
         weight: what is to be programmed.
         expected: what error to expect.
         alike: one scale for all columns.
     """
-    reach = reach_of(bank.element, bank.offset)
+    if isinstance(bank, TunedCells):
+        reach = bank.reach_of(weight.shape)
+    else:
+        reach = reach_of(bank.element, bank.offset)
     if not alike:
         return best_scales(weight, reach, expected.curve)
     whole = Reach(reach.values.reshape(4, -1, 1))

@@ -1,0 +1,209 @@
+"""Cells that are tuned rather than switched: what subsets of imprecise resistors compete with.
+
+Each of a cell's K devices can be written to a conductance between that of an open one and g, the
+largest nominal one of the design, and keeps an error of standard deviation ``write_error`` times g
+whatever the value. A device whose share is 0 stays open, without error, so of a differential pair
+only one half is written.
+
+    write-verify   all K alike, each with a share of the target: the error averages
+    bit-slice      device k holds a digit of c bits and counts 2^(-c k): exact while the first
+                   device's error stays below half the word's last bit
+    residual       device k is written when the ones before have been read back, and makes up for
+                   what they miss; it counts (6 sigma)^k, so that 6 sigma of it cover that. (W. Song
+                   and others, Science 383, 2024; US 9,847,129.)
+
+Where a device counts less than one, its conductance is taken as so much smaller in the sum of its
+bit line. A real array gives such devices lines and converters of their own, and adds digitally: its
+wires carry more current than is simulated here.
+
+Shapes: W x B cells of a tile, R inputs and C outputs of a block, K devices a cell. Units: siemens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.block import Block
+from xbar.compiler.mapping import DifferentialPair, Floats, Masks
+from xbar.compiler.options import Options
+from xbar.hardware import draw
+from xbar.hardware.chip import Chip
+from xbar.subset.scaling import ErrorCurve, Reach, reach_of
+
+SIGMAS = 6.0
+"""Of the write error that the next device of residual programming covers, on either side."""
+
+WORD_BITS = 52
+"""A word of bit slicing has at most so many, which float64 holds exactly; more devices idle."""
+
+_WRITING, _SAMPLING = 8, 9  # streams of the generator: see ``xbar.hardware.chip``
+_SAMPLES, _SIZES = 128, 256
+_PAIR = DifferentialPair()
+
+
+@dataclass(frozen=True)
+class TunedCells:
+    """How the cells of a program are tuned.
+
+    Attributes:
+        method: "write-verify", "bit-slice" or "residual".
+        error: standard deviation of a written conductance over its full scale.
+        bits: of a device's digit; for "bit-slice".
+        devices: K.
+        full_scale: of one device.
+        open: what a device has that is not written.
+    """
+
+    method: str
+    error: float
+    bits: int
+    devices: int
+    full_scale: float
+    open: float
+
+    @classmethod
+    def of(cls, options: Options, chip: Chip) -> TunedCells | None:
+        """The tuned cells that the options ask for; None where resistors are switched."""
+        if options.programming in ("subset", "nominal"):
+            return None
+        bank = chip.hardware.bank
+        largest = float(bank.nominal_conductance.max())
+        return cls(
+            options.programming,
+            options.write_error,
+            options.cell_bits,
+            bank.resistors,
+            largest,
+            largest / bank.on_off_ratio,
+        )
+
+    @property
+    def counts(self) -> Floats:
+        """(K,): what a siemens of each device counts."""
+        place = np.arange(self.devices)
+        if self.method == "bit-slice":
+            return np.ldexp(1.0, -self.bits * place)
+        if self.method == "residual":
+            return np.float64(min(SIGMAS * self.error, 1.0)) ** place
+        return np.ones(self.devices)
+
+    @property
+    def reach(self) -> float:
+        """The largest target of a weight."""
+        span = self.full_scale - self.open
+        if self.method == "bit-slice":
+            return self._step * float(
+                np.ldexp(2.0 ** (self.bits * self._slices) - 1, -self.bits * (self._slices - 1))
+            )
+        return span * self.devices if self.method == "write-verify" else span
+
+    def expected(self, read_noise: float) -> tuple[ErrorCurve, Reach]:
+        """The error by the size of a target, found by writing samples; and the reach of a weight.
+
+        Args:
+            read_noise: relative standard deviation of each device in a read, counted too.
+        """
+        u = draw.uniform(0, _SAMPLING, 0, (_SAMPLES, _SIZES, 2, self.devices + 1))
+        size = self.reach * (np.arange(_SIZES) + u[:, :, 0, 0]) / _SIZES
+        error = draw.normal(u[..., 1:]) * (self.error * self.full_scale)
+        wanted = self._wanted(size, error, np.zeros(error.shape, dtype=np.int8))
+        own = self._stored(wanted, error) * self.counts
+        halves = own.sum(axis=-1)
+        power = (halves[..., 0] - halves[..., 1] - size) ** 2
+        power += read_noise**2 * (own**2).sum(axis=(-2, -1))
+        reach = self.reach_of(())
+        floor = np.finfo(np.float64).eps ** 2
+        table = np.maximum(power.mean(axis=0) / float(reach.deviation) ** 2, floor)
+        return ErrorCurve(table, _SIZES * float(reach.deviation) / self.reach), reach
+
+    def reach_of(self, shape: tuple[int, ...]) -> Reach:
+        """The reach of weights (...), all the same."""
+        ends = np.array([self.reach, -self.reach])
+        return reach_of(np.broadcast_to(ends, (*shape, 2)), np.zeros(shape))
+
+    def branch(
+        self, chip: Chip, tile: int, targets: Iterable[tuple[Block, Floats]]
+    ) -> tuple[Floats, Masks]:
+        """What each device of a tile counts, and which are written.
+
+        A function of the arguments alone: the errors are drawn from the chip's seed (0 for a
+        measured chip) and the tile.
+
+        Args:
+            chip: whose devices are stuck where its resistors are.
+            tile: which of its tiles.
+            targets: blocks of weights, and (R, C) siemens that each should have.
+
+        Returns:
+            (W, B, K) siemens and (W, B, K) bool.
+        """
+        stuck = chip.stuck(tile)
+        u = draw.uniform(chip.seed or 0, _WRITING, tile, stuck.shape)
+        error = draw.normal(u) * (self.error * self.full_scale)
+        own = np.full(stuck.shape, self.open)
+        written = np.zeros(stuck.shape, dtype=np.bool_)
+        for block, target in targets:
+            place = block.word_lines[:, None], _PAIR.lines(block)
+            pairs = (*target.shape, 2, self.devices)
+            wanted = self._wanted(
+                np.clip(target, -self.reach, self.reach),
+                error[place].reshape(pairs),
+                stuck[place].reshape(pairs),
+            )
+            lines = (len(target), -1, self.devices)
+            own[place] = self._stored(wanted, error[place].reshape(pairs)).reshape(lines)
+            written[place] = (wanted > 0).reshape(lines)
+        own = np.where(stuck < 0, self.open, np.where(stuck > 0, self.full_scale, own))
+        return own * self.counts, written & (stuck == 0)
+
+    def _stored(self, wanted: Floats, error: Floats) -> Floats:
+        """What devices have that were to be written so much above an open one's siemens."""
+        stored = np.maximum(self.open + wanted + error, self.open)
+        return np.where(wanted > 0, stored, self.open)
+
+    def _wanted(self, target: Floats, error: Floats, stuck: NDArray[np.int8]) -> Floats:
+        """(R, C, 2, K) siemens above an open device's that each device is to be written to."""
+        if self.method == "residual":
+            return self._corrections(target, error, stuck)
+        halves = np.maximum(np.stack([target, -target], axis=-1), 0.0)
+        if self.method == "write-verify":
+            return np.repeat(halves[..., None] / self.devices, self.devices, axis=-1)
+        word = np.rint(halves / self._last).astype(np.int64)
+        wanted = np.zeros((*halves.shape, self.devices))
+        for k in range(self._slices):
+            digit = (word >> (self.bits * (self._slices - 1 - k))) & (2**self.bits - 1)
+            wanted[..., k] = digit * self._step
+        return wanted
+
+    def _corrections(self, target: Floats, error: Floats, stuck: NDArray[np.int8]) -> Floats:
+        wanted = np.zeros(error.shape)
+        left, span = target, self.full_scale - self.open
+        for k, count in enumerate(self.counts):
+            if count == 0.0:
+                break
+            share = np.clip(left / count, -span, span)
+            wanted[..., k] = np.maximum(np.stack([share, -share], axis=-1), 0.0)
+            own = self._stored(wanted[..., k], error[..., k])
+            own = np.where(stuck[..., k] < 0, self.open, own)
+            own = np.where(stuck[..., k] > 0, self.full_scale, own)
+            left = left - count * (own[..., 0] - own[..., 1])
+        return wanted
+
+    @property
+    def _step(self) -> float:
+        """Between two digits of a device."""
+        return (self.full_scale - self.open) / float(2**self.bits - 1)
+
+    @property
+    def _last(self) -> float:
+        """Between two words."""
+        return self._step / float(2 ** (self.bits * (self._slices - 1)))
+
+    @property
+    def _slices(self) -> int:
+        """Devices that hold digits."""
+        return max(1, min(self.devices, WORD_BITS // self.bits))
