@@ -39,6 +39,16 @@ def run(
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
     ] = False,
+    compact: Annotated[
+        bool, typer.Option(help="give weights that are zero as few cells as possible")
+    ] = True,
+    pack: Annotated[
+        str,
+        typer.Option(
+            help="what blocks on one tile may share: none (one a tile), apart (no line), beside "
+            "(word lines), any (bit lines too)"
+        ),
+    ] = "apart",
     workers: Annotated[
         int | None, typer.Option(help="threads; as many as there are CPUs by default")
     ] = None,
@@ -53,6 +63,7 @@ def run(
     """Program a trained network onto a chip."""
     import xbar
     from xbar.cli.output import progress, show
+    from xbar.compiler.packing.rules import check_rule
     from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.report.metrics import layer_metrics
@@ -72,7 +83,7 @@ def run(
         activation=activation,
         trust_pickle=trust_pickle,
     ).select(only or (), skip or ())
-    options = xbar.Options(wire_aware=wire_aware)
+    options = xbar.Options(wire_aware=wire_aware, compact=compact, pack=check_rule(pack))
     with progress("tiles") as report:
         program = xbar.compile(
             graph,
@@ -88,6 +99,7 @@ def run(
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
+        "placement": None if program.placement is None else program.placement.to_json(),
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
         "layers": [layer.to_json() for layer in metrics],

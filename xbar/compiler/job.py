@@ -20,7 +20,7 @@ from xbar.compiler.options import Options
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.correct_wires import correct_wires
 from xbar.compiler.passes.set_scales import Expected, expect, layer_scale, set_scales
-from xbar.compiler.placement import Placement
+from xbar.compiler.placement import Tiles
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
 from xbar.hardware.chip import Chip
@@ -77,7 +77,7 @@ class Jobs:
     """
 
     program: Program
-    placement: Placement
+    placement: Tiles
     kept: Kept | None
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from xbar.compiler.packing.rules import Rule
 from xbar.hardware.base import Spec
 
 
@@ -17,8 +18,14 @@ class Options(Spec):
             "column" of a block, all columns of a block on a "tile", or all blocks of a "layer".
         wire_aware: choose the subsets so that the weights are right with the tile's wires, not
             without them; takes some exact solutions of each tile and banks of at most 16.
+        compact: leave out inputs and outputs whose weights are all zero, and gather the others so
+            that zeros take as few cells as possible; nothing changes where no weight is zero.
+        pack: what blocks that share a tile may have in common: "none", one block a tile; "apart",
+            no line; "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
     """
 
     mapping: Literal["pair", "reference"] = "pair"
     scale_per: Literal["column", "tile", "layer"] = "column"
     wire_aware: bool = False
+    compact: bool = True
+    pack: Rule = "apart"
