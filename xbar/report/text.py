@@ -68,8 +68,6 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     return table(title, head, rows)
 
 
-<<<<<<< HEAD
-=======
 def placement_text(report: PlacementReport) -> str:
     """How well the tiles are used, in one line."""
     text = (
@@ -79,32 +77,6 @@ def placement_text(report: PlacementReport) -> str:
     return text + (f"; {report.dropped} zeros take no place" if report.dropped else "")
 
 
-def result_text(result: Result) -> str:
-    """What a simulation found: layers, then the accuracy."""
-    rows = [
-        [
-            layer.name,
-            str(layer.tiles),
-            str(layer.weights),
-            f"{layer.snr_db:.1f} dB",
-            f"{layer.bits:.1f}",
-            percent(layer.clipped),
-        ]
-        for layer in result.layers
-    ]
-    title = f"{result.readout} read-out, {result.trials} chip(s), {result.inputs} inputs"
-    text = table(title, ["layer", "tiles", "weights", "signal/error", "bits", "clipped"], rows)
-    if result.accuracy is not None and result.interval is not None:
-        low, high = result.interval
-        text += (
-            f"\naccuracy {percent(result.accuracy)} "
-            f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), "
-            f"digital {percent(result.digital_accuracy)}\n"
-        )
-    return text
-
-
->>>>>>> 77ac7a1 (Leave out what is zero and let small blocks share a tile, so that pruned and grouped layers take few tiles)
 def verification_text(verification: Verification) -> str:
     """What the SPICE engine says, a line a tile."""
     rows = [
