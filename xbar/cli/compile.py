@@ -56,6 +56,16 @@ def run(
         float, typer.Option(help="of tunable cells, standard deviation over full scale")
     ] = 0.05,
     cell_bits: Annotated[int, typer.Option(help="of tunable cells with bit-slice")] = 2,
+    compact: Annotated[
+        bool, typer.Option(help="give weights that are zero as few cells as possible")
+    ] = True,
+    pack: Annotated[
+        str,
+        typer.Option(
+            help="what blocks on one tile may share: none (one a tile), apart (no line), beside "
+            "(word lines), any (bit lines too)"
+        ),
+    ] = "apart",
     workers: Annotated[
         int | None, typer.Option(help="threads; as many as there are CPUs by default")
     ] = None,
@@ -80,9 +90,14 @@ def run(
         "mapping": mapping,
         "scale_per": scale_per,
         "programming": programming,
+        "pack": pack,
     }
     options = xbar.Options(
-        write_error=write_error, cell_bits=cell_bits, wire_aware=wire_aware, **words
+        write_error=write_error,
+        cell_bits=cell_bits,
+        wire_aware=wire_aware,
+        compact=compact,
+        **words,
     )
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
@@ -113,6 +128,7 @@ def run(
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
+        "placement": None if program.placement is None else program.placement.to_json(),
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
         "options": program.options.model_dump(mode="json"),

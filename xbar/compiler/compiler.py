@@ -26,7 +26,7 @@ from xbar.compiler.job import Jobs, Kept, TileResult
 from xbar.compiler.journal import Journal
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.placement import Placement, place
+from xbar.compiler.placement import Tiles, place
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
@@ -131,15 +131,14 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
 
 def reprogram(program: Program, chip: Chip, progress: Progress | None = None) -> Program:
     """The same network on another chip of the same design, every subset chosen anew."""
-    placement = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
-    empty = Program(chip, program.graph, program.weights, (), program.options)
-    jobs = Jobs(empty, placement, None)
-    return _assembled(empty, jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
+    tiles = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
+    jobs = Jobs(replace(program, chip=chip, tiles=()), tiles, None)
+    return _assembled(jobs.program, jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
 
 
 def _plan(
     source: Graph | Ticket | Mapping[str, ArrayLike], chip: Chip, options: Options
-) -> tuple[Program, Placement, Kept | None]:
+) -> tuple[Program, Tiles, Kept | None]:
     """The program without its tiles, what lies where, and what was decided already."""
     kept = None
     if isinstance(source, Ticket) and not isinstance(source, Graph):
@@ -148,15 +147,19 @@ def _plan(
             raise SpecError(
                 "options must be left out for a ticket of a chip: its switches are decided already"
             )
-        kept = None if switches is None else Kept(switches, source.units())
+        if switches is not None:  # each weight is the cell that it was trained on
+            kept = Kept(switches, source.units())
+            options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
     matrices, graph = _matrices(source)
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     check_options(chip.hardware, options, ticket=kept is not None)
-    placement = place(matrices, chip.hardware, mapping)
-    check_chip_size(chip, len(placement))
-    return Program(chip, graph, matrices, (), options), placement, kept
+    if kept is not None:  # its cells were chosen with its mask, by the shapes alone
+        options = options.model_copy(update={"compact": False, "pack": "none"})
+    placement = place(matrices, chip.hardware, mapping, options)
+    check_chip_size(chip, len(placement.tiles))
+    return Program(chip, graph, matrices, (), options, placement.report), placement.tiles, kept
 
 
 def _matrices(

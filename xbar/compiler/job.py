@@ -31,7 +31,7 @@ from xbar.compiler.passes.set_scales import (
     nominal_resistors,
     set_scales,
 )
-from xbar.compiler.placement import Placement
+from xbar.compiler.placement import Tiles
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
 from xbar.compiler.tuned import TunedCells
@@ -90,7 +90,7 @@ class Jobs:
     """
 
     program: Program
-    placement: Placement
+    placement: Tiles
     kept: Kept | None
 
     def __len__(self) -> int:

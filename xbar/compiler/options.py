@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from xbar.compiler.packing.rules import Rule
 from xbar.hardware.base import Quantity, Spec
 
 
@@ -26,6 +27,10 @@ class Options(Spec):
         cell_bits: of tunable devices: bits that each holds with "bit-slice".
         wire_aware: choose the subsets so that the weights are right with the tile's wires, not
             without them; takes some exact solutions of each tile and banks of at most 16.
+        compact: leave out inputs and outputs whose weights are all zero, and gather the others so
+            that zeros take as few cells as possible; nothing changes where no weight is zero.
+        pack: what blocks that share a tile may have in common: "none", one block a tile; "apart",
+            no line; "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
     """
 
     mapping: Literal["pair", "reference"] = "pair"
@@ -34,3 +39,5 @@ class Options(Spec):
     write_error: Quantity = Field(default=0.05, ge=0, le=1)
     cell_bits: int = Field(default=2, ge=1, le=8)
     wire_aware: bool = False
+    compact: bool = True
+    pack: Rule = "apart"

@@ -1,70 +1,162 @@
-"""Where a matrix lies on the tiles.
+"""Where matrices lie on the tiles.
 
-A matrix too large for a tile is cut into a grid of blocks of nearly equal size; partial sums of
-blocks above each other are added after the read-out.
+    matrices ─► compact: without what is zero, cut to the tile's size ─► pack: several small blocks
+    share a tile ─► blocks of each tile
+
+A matrix too large for a tile is cut into blocks; partial sums of blocks above each other are added
+after the read-out. Blocks lie where wires cost least: next to the driven end of the word lines and
+to the sensed end of the bit lines.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.block import Block, span
+from xbar.compiler.block import Block, Indices
+from xbar.compiler.compaction import Cut, compact, grid
 from xbar.compiler.mapping import SignedMapping
+from xbar.compiler.options import Options
+from xbar.compiler.packing.pack import Packed, pack
+from xbar.compiler.packing.rules import area_bound
 from xbar.hardware.spec import Hardware
 
-Placement: TypeAlias = tuple[tuple[Block, ...], ...]
+Tiles: TypeAlias = tuple[tuple[Block, ...], ...]
 """The blocks of each tile."""
+
+Matrices: TypeAlias = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class PlacementReport:
+    """How well the tiles are used.
+
+    Attributes:
+        tiles: how many are taken.
+        blocks: that lie on them.
+        weights: places for a weight that the blocks take.
+        dropped: weights that are zero and take no place.
+        utilisation: the share of the tiles' places that blocks take.
+        bound: tiles that the blocks' area takes at least.
+        method: how blocks that leave room on their tile were packed: "alone", "first fit" or
+            "CP-SAT".
+        status: "optimal" where no packing of these blocks takes fewer tiles, else "best found".
+    """
+
+    tiles: int
+    blocks: int
+    weights: int
+    dropped: int
+    utilisation: float
+    bound: int
+    method: str
+    status: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which blocks lie on which tile, and how well that uses the tiles."""
+
+    tiles: Tiles
+    report: PlacementReport
+
+
+class _Piece(NamedTuple):
+    layer: str
+    group: int
+    inputs: Indices
+    outputs: Indices
 
 
 def place(
-    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: SignedMapping
+    matrices: Matrices, hardware: Hardware, mapping: SignedMapping, options: Options
 ) -> Placement:
-    """Which blocks lie on which tile."""
-    return tuple((block,) for block in cut(matrices, hardware, mapping))
+    """Which blocks lie on which tile: the same for the same arguments.
 
-
-def cut(
-    matrices: Mapping[str, NDArray[np.float64]], hardware: Hardware, mapping: SignedMapping
-) -> tuple[Block, ...]:
-    """One block a tile: every matrix (G, outputs, inputs) cut to the tile's size.
-
-    Blocks lie where wires cost least: next to the driven end of the word lines and to the sensed
-    end of the bit lines.
+    Where blocks may share lines, matrices are cut evenly and, as another attempt, into full tiles
+    and remainders; the fewest tiles win.
     """
-    tile, (height, bit_lines) = hardware.tile, hardware.cells
-    width = mapping.columns(bit_lines)
-    blocks = []
+    size = usable(hardware, mapping)
+    cuts: tuple[Cut, ...] = ("even", "full") if options.pack in ("beside", "any") else ("even",)
+    best: tuple[list[_Piece], Packed] | None = None
+    for cut_ in cuts:
+        pieces = list(_pieces(matrices, size, options.compact, cut_))
+        packed = pack(_shapes(pieces), size, options.pack)
+        if best is None or packed.packing.tiles < best[1].packing.tiles:
+            best = pieces, packed
+    assert best is not None
+    pieces, packed = best
+    tiles = _tiles(pieces, packed, hardware, mapping)
+    total = sum(matrix.size for matrix in matrices.values())
+    return Placement(tiles, _report(_shapes(pieces), packed, size, total))
+
+
+def cut(matrices: Matrices, hardware: Hardware, mapping: SignedMapping) -> tuple[Block, ...]:
+    """One block a tile, in order: every matrix (G, outputs, inputs) cut to the tile's size."""
+    whole = Options(compact=False, pack="none")
+    return tuple(block for (block,) in place(matrices, hardware, mapping, whole).tiles)
+
+
+def usable(hardware: Hardware, mapping: SignedMapping) -> tuple[int, int]:
+    """Rows of cells and columns of weights of a tile that blocks may take."""
+    rows, bit_lines = hardware.cells
+    return rows, mapping.columns(bit_lines)
+
+
+def _pieces(
+    matrices: Matrices, size: tuple[int, int], without_zeros: bool, cut_: Cut
+) -> Iterator[_Piece]:
     for layer, matrix in matrices.items():
-        groups, outputs, inputs = matrix.shape
-        for group in range(groups):
-            for rows in _even(inputs, height):
-                for columns in _even(outputs, width):
-                    line = _near(height, rows, at_end=tile.sense == "bottom")
-                    column = _near(width, columns, at_end=tile.drive == "right")
-                    blocks.append(
-                        Block(
-                            layer,
-                            group,
-                            span(*rows),
-                            span(*columns),
-                            span(line, line + rows[1] - rows[0]),
-                            span(column, column + columns[1] - columns[0]),
-                        )
-                    )
-    return tuple(blocks)
+        plain = grid(matrix.shape[1:], size, cut_)
+        for group, values in enumerate(matrix):
+            zeros = without_zeros and not values.all()
+            for inputs, outputs in compact(values != 0.0, size, cut_) if zeros else plain:
+                yield _Piece(layer, group, inputs, outputs)
 
 
-def _even(length: int, most: int) -> list[tuple[int, int]]:
-    """A length cut into the fewest parts of at most ``most``, their sizes equal within one."""
-    parts = -(-length // most)
-    edges = [length * p // parts for p in range(parts + 1)]
-    return list(itertools.pairwise(edges))
+def _shapes(pieces: Sequence[_Piece]) -> NDArray[np.int64]:
+    sizes = [(len(piece.inputs), len(piece.outputs)) for piece in pieces]
+    return np.array(sizes, dtype=np.int64).reshape(-1, 2)
 
 
-def _near(size: int, part: tuple[int, int], *, at_end: bool) -> int:
-    return size - (part[1] - part[0]) if at_end else 0
+def _tiles(
+    pieces: Sequence[_Piece], packed: Packed, hardware: Hardware, mapping: SignedMapping
+) -> Tiles:
+    rows, bit_lines = hardware.cells
+    columns = mapping.columns(bit_lines)
+    tiles: list[list[Block]] = [[] for _ in range(packed.packing.tiles)]
+    for piece, tile, corner in zip(
+        pieces, packed.packing.tile.tolist(), packed.packing.corner.tolist(), strict=True
+    ):
+        lines = corner[0] + np.arange(len(piece.inputs), dtype=np.int64)
+        places = corner[1] + np.arange(len(piece.outputs), dtype=np.int64)
+        if hardware.tile.sense == "bottom":
+            lines = rows - (corner[0] + len(lines)) + np.arange(len(lines), dtype=np.int64)
+        if hardware.tile.drive == "right":
+            places = columns - (corner[1] + len(places)) + np.arange(len(places), dtype=np.int64)
+        tiles[tile].append(Block(*piece, lines, places))
+    return tuple(tuple(blocks) for blocks in tiles)
+
+
+def _report(
+    shapes: NDArray[np.int64], packed: Packed, size: tuple[int, int], total: int
+) -> PlacementReport:
+    weights, tiles = int(shapes.prod(axis=1).sum()), packed.packing.tiles
+    return PlacementReport(
+        tiles=tiles,
+        blocks=len(shapes),
+        weights=weights,
+        dropped=total - weights,
+        utilisation=weights / (tiles * size[0] * size[1]) if tiles else 0.0,
+        bound=area_bound(shapes, size),
+        method=packed.method,
+        status=packed.status,
+    )

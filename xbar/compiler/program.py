@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options
+from xbar.compiler.placement import PlacementReport
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
@@ -30,6 +31,7 @@ class Program:
         weights: by layer, (G, outputs, inputs): what was to be programmed.
         tiles: by index.
         options: how it was programmed.
+        placement: how well its tiles are used.
     """
 
     chip: Chip
@@ -37,6 +39,7 @@ class Program:
     weights: Mapping[str, Floats]
     tiles: tuple[ProgrammedTile, ...]
     options: Options = field(default_factory=Options)
+    placement: PlacementReport | None = None
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.

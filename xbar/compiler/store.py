@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from xbar.compiler.block import Block
 from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
+from xbar.compiler.placement import PlacementReport
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile, Reached
 from xbar.errors import FileError, XbarError
@@ -38,7 +39,7 @@ from xbar.model.graph import Graph
 if TYPE_CHECKING:
     import zarr
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 CHUNK_CELLS = 2**20
 
@@ -55,10 +56,12 @@ def save_program(program: Program, path: Path, *, force: bool, within: Path | No
             "hardware": program.chip.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "options": program.options.model_dump(mode="json"),
+            "placement": None if program.placement is None else program.placement.to_json(),
             "tiles": [_tile_to_json(tile) for tile in program.tiles],
             "network": _write_network(root, program),
         }
-        _write_tiles(root.create_group("tiles"), program)
+        if program.tiles:
+            _write_tiles(root.create_group("tiles"), program)
         _write_measurement(root, program.chip)
         manifest["files"] = {
             str(file.relative_to(folder)): _sha256(file) for file in _files(folder)
@@ -94,7 +97,8 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         graph = Graph.from_json(network["graph"], constants)
         weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
     options = Options(**manifest["options"])
-    scales = iter(np.split(arrays["tiles/scale"], _scale_ends(manifest["tiles"])))
+    if manifest["tiles"]:
+        scales = iter(np.split(arrays["tiles/scale"], _scale_ends(manifest["tiles"])))
     tiles = []
     for index, entry in enumerate(manifest["tiles"]):
         blocks = tuple(Block.from_json(record["block"]) for record in entry["blocks"])
@@ -107,7 +111,9 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
             tuple(float(error) for error in entry["wire_errors"]),
         )
         tiles.append(result.tile(weights, chip, options))
-    return Program(chip, graph, weights, tuple(tiles), options)
+    told = manifest["placement"]
+    placement = None if told is None else PlacementReport(**told)
+    return Program(chip, graph, weights, tuple(tiles), options, placement)
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xbar.compiler.checks import check_chip_size, check_hardware
 from xbar.compiler.mapping import DifferentialPair
-from xbar.compiler.placement import Placement, place
+from xbar.compiler.placement import Tiles, cut
 from xbar.errors import ModelError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
@@ -39,7 +39,7 @@ class Cells:
     off: Floats
 
 
-def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Placement:
+def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Tiles:
     """Where matrices (G, outputs, inputs) lie on a chip: the blocks of each tile.
 
     Raises:
@@ -49,9 +49,9 @@ def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Plac
     check_hardware(chip.hardware, mapping)
     # placement looks at shapes alone; these arrays take no memory
     matrices = {name: np.broadcast_to(0.0, shape) for name, shape in shapes.items()}
-    placement = place(matrices, chip.hardware, mapping)
-    check_chip_size(chip, len(placement))
-    return placement
+    blocks = cut(matrices, chip.hardware, mapping)
+    check_chip_size(chip, len(blocks))
+    return tuple((block,) for block in blocks)
 
 
 def cells_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> dict[str, Cells]:

@@ -20,7 +20,8 @@ class LayerMetrics:
         name: the layer.
         tiles: that it lies on.
         weights: that it has.
-        worst_residual: siemens, largest |achieved - target| of a differential pair.
+        worst_residual: siemens, largest |achieved - target| of a differential pair; 0, as the
+            next, for a layer of zeros alone, which lies on no tile.
         rms_residual: siemens, root mean square of the same.
         bits: effective bits of the weights: of the uniform quantiser over the layer's targets
             with the same mean-square error, log2(range / (sqrt(12) rms)), range = 2 max|target|;
@@ -53,8 +54,8 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
         blocks = list(program.blocks_of(name))
         reached = [tile.reached[number] for tile, number, _ in blocks]
         count = sum(part.weight.size for _, _, part in blocks)
-        largest = max(part.largest for part in reached)
-        rms = float(np.sqrt(sum(part.power for part in reached) / count))
+        largest = max((part.largest for part in reached), default=0.0)
+        rms = float(np.sqrt(sum(part.power for part in reached) / max(count, 1)))
         bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None
         tiles = program.tiles_of(name)
         result.append(
@@ -62,7 +63,7 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
                 name,
                 len(tiles),
                 int(weight.size),
-                max(part.worst for part in reached),
+                max((part.worst for part in reached), default=0.0),
                 rms,
                 bits,
                 *_wire_errors(tiles),

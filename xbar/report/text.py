@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from xbar.compiler.placement import PlacementReport
 from xbar.compiler.program import Program
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
@@ -50,6 +51,8 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
         f"{program.resistors_per_weight} a weight"
     )
     title += _programming(program)
+    if program.placement is not None:
+        title += f"\n{placement_text(program.placement)}"
     rows = [
         [
             layer.name,
@@ -96,6 +99,15 @@ def survey_text(found: Survey) -> str:
         lines += [f"stays digital: {name}: {reason}" for name, reason in program.graph.digital]
         lines += [f"assumed: {note}" for note in program.graph.notes]
     return "\n".join([lines[0], *map(printable, lines[1:])]) + "\n"
+
+
+def placement_text(report: PlacementReport) -> str:
+    """How well the tiles are used, in one line."""
+    text = (
+        f"{percent(report.utilisation)} of the tiles' places taken by {report.blocks} blocks; "
+        f"by area they need {report.bound} tiles; packed: {report.method}, {report.status}"
+    )
+    return text + (f"; {report.dropped} zeros take no place" if report.dropped else "")
 
 
 def verification_text(verification: Verification) -> str:

@@ -169,7 +169,8 @@ def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int)
 
 def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTile]:
     if tiles is None:
-        return [program.tiles_of(layer)[0] for layer in program.weights]
+        first = {name: tile for tile in program.tiles[::-1] for name in tile.layers()}
+        return list(dict.fromkeys(first[name] for name in program.weights if name in first))
     for index in tiles:
         if not 0 <= index < len(program.tiles):
             raise SpecError(f"tile must be from 0 to {len(program.tiles) - 1}, not {index}")

@@ -1,0 +1,180 @@
+"""Which weights share a block: a matrix cut to the tile's size, without what is zero.
+
+Inputs and outputs whose weights are all zero vanish: they take no word line and no column. What is
+left is cut into strips of outputs, as many as a tile has columns; a strip takes only the inputs
+that its outputs use, and those are cut to the tile's height. So what counts is how few inputs the
+outputs of a strip use together: outputs that use the same inputs are gathered, one after another,
+the one that adds the fewest inputs first. The same is tried with inputs and outputs exchanged and
+with the order left as it is; the fewest tiles win, then the fewest cells, then the plainest order.
+A matrix without zeros is cut into a plain grid.
+
+Shapes: a support (O, I) says which of a matrix's weights are not zero. A tile holds ``size``, its
+rows of cells and its columns of weights.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.compiler.block import Indices, span
+
+Piece: TypeAlias = tuple[Indices, Indices]
+"""Inputs and outputs of a block."""
+
+Cut: TypeAlias = Literal["even", "full"]
+"""Parts of nearly equal size, or full tiles and a remainder."""
+
+Support: TypeAlias = NDArray[np.bool_]
+Size: TypeAlias = tuple[int, int]
+
+SEARCH_LIMIT = 2 * 10**9
+"""Flags added up at most, to gather the outputs of one matrix."""
+
+
+def grid(shape: tuple[int, int], size: Size, cut: Cut = "even") -> list[Piece]:
+    """All of a matrix (outputs, inputs) as pieces in order, none larger than ``size``."""
+    outputs, inputs = shape
+    return [
+        (span(*rows), span(*columns))
+        for rows in parts(inputs, size[0], cut)
+        for columns in parts(outputs, size[1], cut)
+    ]
+
+
+def compact(support: Support, size: Size, cut: Cut = "even") -> list[Piece]:
+    """Pieces that hold every weight that is not zero once, and few of the others.
+
+    Args:
+        support: (O, I) which weights are not zero.
+        size: rows and columns of a tile.
+        cut: how strips are cut.
+    """
+    outputs, inputs = np.flatnonzero(support.any(axis=1)), np.flatnonzero(support.any(axis=0))
+    if not len(outputs):
+        return []
+    kept = support[outputs[:, None], inputs]
+    if kept.all():
+        pieces = grid((len(outputs), len(inputs)), size, cut)
+    else:
+        pieces = min(_candidates(kept, size, cut), key=_cost)
+    return [(inputs[rows], outputs[columns]) for rows, columns in pieces]
+
+
+def parts(length: int, most: int, cut: Cut = "even") -> list[tuple[int, int]]:
+    """A length cut into the fewest parts of at most ``most``.
+
+    >>> parts(10, 4), parts(10, 4, "full")
+    ([(0, 3), (3, 6), (6, 10)], [(0, 4), (4, 8), (8, 10)])
+    """
+    number = -(-length // most)
+    if cut == "full":
+        edges = [min(most * part, length) for part in range(number + 1)]
+    else:
+        edges = [length * part // number for part in range(number + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def _cost(pieces: Sequence[Piece]) -> tuple[int, int]:
+    return len(pieces), sum(len(rows) * len(columns) for rows, columns in pieces)
+
+
+def _candidates(support: Support, size: Size, cut: Cut) -> Iterator[list[Piece]]:
+    """Ways to cut it, the plainest first."""
+    turned, other = np.ascontiguousarray(support.T), size[::-1]
+    yield _pieces(support, _in_order(len(support), size[1], cut), size, cut)
+    yield _turn(_pieces(turned, _in_order(len(turned), size[0], cut), other, cut))
+    for early in (False, True):
+        yield _pieces(support, _gather(support, size, cut, early), size, cut)
+        yield _turn(_pieces(turned, _gather(turned, other, cut, early), other, cut))
+
+
+def _turn(pieces: Sequence[Piece]) -> list[Piece]:
+    return [(columns, rows) for rows, columns in pieces]
+
+
+def _in_order(length: int, most: int, cut: Cut) -> list[Indices]:
+    return [span(*part) for part in parts(length, most, cut)]
+
+
+def _pieces(support: Support, strips: Sequence[Indices], size: Size, cut: Cut) -> list[Piece]:
+    """Each strip of outputs with the inputs that it uses, cut to the tile's height."""
+    result = []
+    for strip in strips:
+        part = support[strip]
+        used = np.flatnonzero(part.any(axis=0))
+        for first, end in parts(len(used), size[0], cut):
+            rows = used[first:end]
+            result.append((rows, strip[part[:, rows].any(axis=1)]))
+    return result
+
+
+def _gather(support: Support, size: Size, cut: Cut, early: bool) -> list[Indices]:
+    """Strips of outputs that use the same inputs, those with the fewest first.
+
+    These are the easiest, so the order is left as it is once they take as many tiles per output
+    as strips of all inputs would.
+
+    Args:
+        support: (O, I) without empty rows.
+        size: rows and columns of a tile.
+        cut: even strips, or full ones and a remainder.
+        early: whether a strip ends where the next output takes no fewer tiles than it would in a
+            strip of its own.
+    """
+    outputs, inputs = support.shape
+    in_order = _in_order(outputs, size[1], cut)
+    most = size[1] if early else max(len(strip) for strip in in_order)
+    if outputs * support.size // most > SEARCH_LIMIT:
+        return in_order
+    worst = len(in_order) * _tall(inputs, size) / outputs
+    by_input = np.ascontiguousarray(support.T).view(np.uint8)
+    count = support.sum(axis=1, dtype=np.int64)
+    left = np.ones(outputs, dtype=np.bool_)
+    strips, tiles = [], 0
+    while left.any():
+        strip, used = _strip(by_input, count, left, size, most, early)
+        strips.append(strip)
+        tiles += _tall(used, size)
+        if tiles >= worst * (outputs - int(left.sum())):
+            return in_order
+    return strips
+
+
+def _strip(
+    by_input: NDArray[np.uint8], count: Indices, left: Support, size: Size, most: int, early: bool
+) -> tuple[Indices, int]:
+    """One strip, taken off those that are ``left``, and how many inputs it uses.
+
+    It has at most ``most`` outputs; it may end ``early``, see ``_gather``.
+    """
+    never = len(by_input) + 1
+    fresh = np.where(left, count, never)  # inputs that an output would add
+    unused = np.ones(len(by_input), dtype=np.bool_)
+    strip: list[int] = []
+    used = 0
+    while len(strip) < most:
+        best = int(np.argmin(fresh))
+        added = int(fresh[best])
+        if added == never:
+            break
+        more = _tall(used + added, size) - _tall(used, size)
+        if early and strip and added and more >= _tall(int(count[best]), size):
+            break
+        strip.append(best)
+        left[best], fresh[best] = False, never
+        if added:
+            news = np.flatnonzero(by_input[:, best].view(np.bool_) & unused)
+            unused[news] = False
+            used += added
+            fresh[left] -= by_input[news].sum(axis=0, dtype=np.int64)[left]
+    return np.sort(np.array(strip, dtype=np.int64)), used
+
+
+def _tall(inputs: int, size: Size) -> int:
+    """Tiles that a strip takes which uses so many inputs."""
+    return -(-inputs // size[0])

@@ -1,0 +1,1 @@
+"""Blocks onto tiles: the fewest tiles that hold rectangles without overlap."""
