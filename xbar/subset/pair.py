@@ -7,6 +7,8 @@ compiler needs it: to correct a weight without changing how much current its lin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,13 @@ from xbar.errors import SpecError
 
 MAX_ELEMENTS = 16
 """K of one half: 2^K sums are listed for each."""
+
+_MOST_SUMS = 2**22
+"""Sums of a half that are kept at a time, 20 bytes each with their masks and the other half's."""
+
+Lists: TypeAlias = tuple[
+    tuple[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.uint16], NDArray[np.uint16]]
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,41 +67,113 @@ def solve_pair(
     >>> float(solution.difference), float(solution.total)
     (3.0, 9.0)
     """
+    return prepare_pairs(plus, minus).solve(target, total, weight)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPairs:
+    """Halves whose subset sums are listed once and used for as many wishes as come.
+
+    Attributes:
+        plus: (M, K) siemens.
+        minus: (M, K) siemens.
+        shape: the halves' leading axes; their product is M.
+    """
+
+    plus: NDArray[np.float64]
+    minus: NDArray[np.float64]
+    shape: tuple[int, ...]
+
+    def solve(
+        self,
+        target: ArrayLike,
+        total: ArrayLike,
+        weight: float,
+        which: NDArray[np.bool_] | None = None,
+    ) -> PairSolution:
+        """Subsets with p - m near a target and p + m near a wish, see ``solve_pair``.
+
+        Args:
+            target: (...) siemens, the wanted difference.
+            total: (...) siemens, the preferred sum.
+            weight: not negative; how much a unit of the sum's distance counts.
+            which: (...) problems to solve; of the others nothing is chosen. None: all.
+
+        Raises:
+            SpecError: shapes differ, or a value is not finite or negative.
+        """
+        if not (np.isfinite(weight) and weight >= 0):
+            raise SpecError(f"weight must be finite and not negative, not {weight}")
+        wish = [_wish("target", target, self.shape), _wish("total", total, self.shape)]
+        chosen = np.arange(len(self.plus)) if which is None else np.flatnonzero(which)
+        masks = np.zeros((len(self.plus), 2), dtype=np.int64)
+        self._solve(chosen, np.stack(wish, axis=1), float(weight), masks)
+        elements = self.plus.shape[1]
+        bits = ((masks[:, :, None] >> np.arange(elements)) & 1).astype(np.bool_)
+        p, m = (
+            np.where(bits[:, i], half, 0.0).sum(axis=1).reshape(self.shape)[()]
+            for i, half in enumerate((self.plus, self.minus))
+        )
+        shape = (*self.shape, elements)
+        return PairSolution(bits[:, 0].reshape(shape), bits[:, 1].reshape(shape), p - m, p + m)
+
+    def _solve(
+        self,
+        chosen: NDArray[np.int64],
+        wish: NDArray[np.float64],
+        weight: float,
+        masks: NDArray[np.int64],
+    ) -> None:
+        """Writes the masks (M, 2) of the chosen problems."""
+        from xbar.subset.kernels.pair import closest_pairs
+
+        step = max(1, _MOST_SUMS >> self.plus.shape[1])
+        if len(self.plus) <= step:
+            parts, lists = [chosen], self._lists
+        else:  # too many to keep: list a part, use it, forget it
+            parts, lists = np.split(chosen, range(step, len(chosen), step)), None
+        for part in parts:
+            found = np.empty((len(part), 2), dtype=np.int64)
+            sums, codes = lists or _lists(self.plus[part], self.minus[part])
+            place = part if lists else np.arange(len(part))
+            closest_pairs(sums, codes, place, wish[part], weight, found)
+            masks[part] = found
+
+    @cached_property
+    def _lists(self) -> Lists:
+        return _lists(self.plus, self.minus)
+
+
+def prepare_pairs(plus: ArrayLike, minus: ArrayLike) -> PreparedPairs:
+    """Halves of pairs, to be solved for many wishes.
+
+    Args:
+        plus: (..., K) siemens, not negative; K at most 16.
+        minus: (..., K) siemens, not negative.
+
+    Raises:
+        SpecError: shapes differ, a value is not finite or negative, or K is out of range.
+    """
     halves = [_half(name, half) for name, half in (("plus", plus), ("minus", minus))]
     if halves[0].shape != halves[1].shape:
         raise SpecError(
             f"plus and minus must have one shape, not {halves[0].shape} and {halves[1].shape}"
         )
-    if not (np.isfinite(weight) and weight >= 0):
-        raise SpecError(f"weight must be finite and not negative, not {weight}")
-    shape = halves[0].shape[:-1]
-    wish = np.stack([_wish("target", target, shape), _wish("total", total, shape)], axis=1)
-    chosen = _solve(halves[0], halves[1], wish, weight)
-    p, m = (
-        np.where(mask, half, 0.0).sum(axis=-1) for mask, half in zip(chosen, halves, strict=True)
-    )
-    return PairSolution(chosen[0], chosen[1], p - m, p + m)
+    elements = halves[0].shape[-1]
+    flat = [half.reshape(-1, elements) for half in halves]
+    return PreparedPairs(flat[0], flat[1], halves[0].shape[:-1])
 
 
-def _solve(
-    plus: NDArray[np.float64], minus: NDArray[np.float64], wish: NDArray[np.float64], weight: float
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    from xbar.subset.kernels.pair import closest_pairs, work_size
+def _lists(plus: NDArray[np.float64], minus: NDArray[np.float64]) -> Lists:
+    """The sorted sums of both halves, and their masks."""
+    from xbar.subset.kernels.pair import list_sums
 
-    elements = plus.shape[-1]
-    masks = np.empty((len(wish), 2), dtype=np.int64)
-    size = work_size(elements)
-    closest_pairs(
-        plus.reshape(-1, elements),
-        minus.reshape(-1, elements),
-        wish,
-        float(weight),
-        masks,
-        np.empty(size),
-        np.empty(size, dtype=np.int64),
-    )
-    bits = ((masks[:, :, None] >> np.arange(elements)) & 1).astype(np.bool_)
-    return bits[:, 0].reshape(plus.shape), bits[:, 1].reshape(plus.shape)
+    shape = (len(plus), 1 << plus.shape[1])
+    sums = np.empty(shape), np.empty(shape)
+    codes = np.empty(shape, np.uint16), np.empty(shape, np.uint16)
+    for half, total, code in zip((plus, minus), sums, codes, strict=True):
+        list_sums(half, total, code)
+    return sums, codes
 
 
 def _half(name: str, half: ArrayLike) -> NDArray[np.float64]:

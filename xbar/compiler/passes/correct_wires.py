@@ -8,17 +8,16 @@ adds what is missing to the subset's target and chooses anew:
 A new subset also changes how much current its lines carry, and with it every neighbour's IR drop.
 So subsets are chosen with a second wish: to keep the total conductance of both cells
 (``xbar.subset.pair``), and from the third round on only the worse half of the weights moves. The
-column's scale is lowered first by the attenuation, so that attenuated targets stay within reach.
+column's scale is lowered first by the attenuation, so that attenuated targets stay within reach;
+where the error stays large it is lowered further.
 
-The round with the least error is kept. On 64 x 64 tiles of 8 resistors a cell of 100 kohm behind
-1 ohm segments the error fell from 12 % of the weights to under 0.05 % within eight rounds, and
-from 60 % to 0.4 % where the resistors have 10 kohm.
+The round with the least error is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,21 +27,45 @@ from xbar.compiler.mapping import Floats, SignedBank
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.set_scales import Expected, set_scales
 from xbar.compiler.tile import ProgrammedTile, pack
-from xbar.subset.pair import solve_pair
+from xbar.subset.pair import PreparedPairs, prepare_pairs
 
 Choice = NDArray[np.bool_]
 
-ROUNDS = 10
-"""At most so many corrections."""
+ROUNDS = 30
+"""At most so many corrections in one attempt."""
 
-PATIENCE = 3
-"""Rounds without a new best before it stops."""
+PATIENCE = 4
+"""Rounds without a new best before an attempt ends."""
 
-KEEP_TOTAL = 2.0**-9
-"""What a siemens of changed total costs beside one of missed difference."""
+GOOD = 0.01
+"""A relative error that no further attempt is made for."""
 
 FLOOR = 0.02
 """Attenuations below this are not trusted: such a cell hardly reaches its amplifier."""
+
+
+HARSH = 0.05
+"""A relative error after the first attempt from which further ones begin with more headroom."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to begin.
+
+    Attributes:
+        headroom: scales are lowered so much further than the attenuation asks.
+        keep_total: what a siemens of changed total costs beside one of missed difference.
+    """
+
+    headroom: float
+    keep_total: float
+
+
+FIRST = Attempt(1.0, 2.0**-9)
+MILD = (Attempt(1.0, 2.0**-6), Attempt(0.5, 2.0**-6))
+BOLD = (Attempt(0.5, 2.0**-6), Attempt(0.25, 2.0**-6))
+"""What follows until one is good. A lower scale leaves a fraction of the error on harsh wires, and
+less signal beside read noise."""
 
 
 def correct_wires(
@@ -62,36 +85,117 @@ def correct_wires(
     before = wire_error(tile)
     if tile.crossbar().ideal or before == 0.0:
         return tile
-    bank = joined(banks)
-    total = np.full(bank.offset.shape, np.median(np.abs(bank.element).sum(axis=-1)) / 2)
-    choose = _choose if tile.mapping.bit_lines_per_column == 2 else _choose_single
-    choice = choose(bank, wanted_of(tile), total)
+    chooser = Chooser.of(joined(banks), pairs=tile.mapping.bit_lines_per_column == 2)
+    found: list[ProgrammedTile] = []
+    attempts = [FIRST]
+    for attempt in attempts:
+        start, loss = _begin(tile, banks, expected, chooser, attempt, alike=alike)
+        found.append(_correct(start, loss, chooser, attempt, (before, tile)))
+        error = found[-1].wire_errors[-1]
+        if error < GOOD:
+            break
+        if attempt is FIRST:
+            attempts += BOLD if error > HARSH else MILD
+    return min(found, key=lambda tile: tile.wire_errors[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Chooser:
+    """Chooses subsets with a wish for the total conductance of each weight's cells.
+
+    Attributes:
+        bank: (M,) of the weights of all blocks.
+        pairs: the sums of both halves of each bank; None where a weight has one cell, whose total
+            follows from its target.
+    """
+
+    bank: SignedBank
+    pairs: PreparedPairs | None
+
+    @classmethod
+    def of(cls, bank: SignedBank, *, pairs: bool) -> Chooser:
+        """The chooser for a tile's banks."""
+        if not pairs:
+            return cls(bank, None)
+        k = bank.element.shape[-1] // 2
+        return cls(bank, prepare_pairs(bank.element[..., :k], -bank.element[..., k:]))
+
+    def wish(self) -> Floats:
+        """(M,) siemens of total to begin with: where most subsets are."""
+        full = float(np.median(np.abs(self.bank.element).sum(axis=-1)))
+        return np.full(self.bank.offset.shape, full / 2)
+
+    def choose(
+        self, target: Floats, total: Floats, weight: float, which: NDArray[np.bool_] | None = None
+    ) -> Choice:
+        """(M, E); nothing is chosen for weights that are not asked for."""
+        goal = target - self.bank.offset
+        if self.pairs is None:
+            return choose_subsets(self.bank, target)
+        solution = self.pairs.solve(goal, total, weight, which)
+        choice: Choice = np.concatenate([solution.plus, solution.minus], axis=-1)
+        choice &= self.bank.element != 0.0
+        return choice
+
+    def total(self, choice: Choice) -> Floats:
+        """(M,) siemens of all chosen elements."""
+        chosen: Floats = (np.abs(self.bank.element) * choice).sum(axis=-1)
+        return chosen
+
+    def achieved(self, choice: Choice) -> Floats:
+        """(M,) siemens of difference, wires aside."""
+        chosen: Floats = (self.bank.element * choice).sum(axis=-1)
+        return self.bank.offset + chosen
+
+
+def _begin(
+    tile: ProgrammedTile,
+    banks: Sequence[SignedBank],
+    expected: Expected,
+    chooser: Chooser,
+    attempt: Attempt,
+    *,
+    alike: bool,
+) -> tuple[ProgrammedTile, Floats]:
+    """The tile with lower scales, and the attenuation (M,) of its weights."""
+    choice = chooser.choose(wanted_of(tile), chooser.wish(), attempt.keep_total)
     attenuation = _attenuation(_with_choice(tile, choice))
     parts = []
     for part, own, loss in zip(tile.blocks, banks, attenuation, strict=True):
         scale = set_scales(own, part.weight / loss, expected, alike=alike)
         # so low that attenuated targets stay within reach
-        parts.append(replace(part, scale=np.minimum(scale, part.scale)))
-    current = replace(tile, blocks=tuple(parts))
+        lower = attempt.headroom * np.minimum(scale, part.scale)
+        parts.append(replace(part, scale=lower))
+    return replace(tile, blocks=tuple(parts)), joined_values(attenuation)
+
+
+def _correct(
+    current: ProgrammedTile,
+    loss: Floats,
+    chooser: Chooser,
+    attempt: Attempt,
+    first: tuple[float, ProgrammedTile],
+) -> ProgrammedTile:
+    """One attempt; ``first`` is the error before it, and the tile that has it."""
     wanted = wanted_of(current)
-    loss = joined_values(attenuation)
-    aim = wanted / loss
-    errors, best = [before], tile
+    aim, total = wanted / loss, chooser.wish()
+    errors, best = [first[0]], first[1]
+    choice, moves = None, None
     for number in range(1, ROUNDS + 1):
-        fresh = choose(bank, aim, total)
-        if number > 2:
-            miss = np.abs(wanted - effective_of(current))
-            fresh = np.where((miss < np.median(miss))[..., None], choice, fresh)
-        choice = fresh
+        fresh = chooser.choose(aim, total, attempt.keep_total, moves)
+        choice = (
+            fresh if choice is None or moves is None else np.where(moves[:, None], fresh, choice)
+        )
         current = _with_choice(current, choice)
-        errors.append(wire_error(current))
+        miss = wanted - effective_of(current)
+        errors.append(float(np.sqrt((miss**2).sum() / (wanted**2).sum())))
         if errors[-1] < min(errors[:-1]):
             best = current
         elif number - int(np.argmin(errors)) >= PATIENCE:
             break
-        total = (np.abs(bank.element) * choice).sum(axis=-1)
-        achieved = bank.offset + (bank.element * choice).sum(axis=-1)
-        aim = achieved + (wanted - effective_of(current)) / loss
+        total, aim = chooser.total(choice), chooser.achieved(choice) + miss / loss
+        if number >= 2:  # the worse half alone: all at once would shake each other for ever
+            moves = np.abs(miss) >= np.median(np.abs(miss))
     return replace(best, wire_errors=tuple(errors[: int(np.argmin(errors)) + 1]))
 
 
@@ -111,22 +215,6 @@ def wanted_of(tile: ProgrammedTile) -> Floats:
 def effective_of(tile: ProgrammedTile) -> Floats:
     """(M,) siemens that they have, wires included."""
     return joined_values(tile.difference("nodal"))
-
-
-def _choose(bank: SignedBank, target: Floats, total: Floats) -> Choice:
-    k = bank.element.shape[-1] // 2
-    solution = solve_pair(
-        bank.element[..., :k], -bank.element[..., k:], target - bank.offset, total, KEEP_TOTAL
-    )
-    choice: Choice = np.concatenate([solution.plus, solution.minus], axis=-1)
-    choice &= bank.element != 0.0
-    return choice
-
-
-def _choose_single(bank: SignedBank, target: Floats, total: Floats) -> Choice:
-    """With one cell a weight its total follows from its target: there is nothing to prefer."""
-    del total
-    return choose_subsets(bank, target)
 
 
 def _with_choice(tile: ProgrammedTile, choice: Choice) -> ProgrammedTile:

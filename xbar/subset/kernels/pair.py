@@ -4,50 +4,60 @@ Every subset sum p of the plus half meets the subset sum m of the minus half tha
 closest to the target: one sweep over two sorted lists. Of these 2^K pairs the one with the least
 |p - m - target| + weight |p + m - common| is taken.
 
-Shapes: M problems, K elements in each half.
+Shapes: M problems, K elements in each half, S = 2^K sums of a half.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar.subset.kernels.jit import Floats, Ints, jit
 
+Codes: TypeAlias = NDArray[np.uint16]
 
-def work_size(elements: int) -> int:
-    """float64 and int64 words of scratch that `closest_pairs` needs, of each kind."""
-    return 4 << elements
+
+@jit
+def list_sums(half: Floats, sums: Floats, codes: Codes) -> None:
+    """The sorted subset sums of each half, with their masks.
+
+    Args:
+        half: (M, K) float64, not negative.
+        sums: (M, S) float64, written: ascending.
+        codes: (M, S) uint16, written: bit i of a sum's code stands for element i.
+    """
+    spare, spare_code = np.empty(sums.shape[1]), np.empty(sums.shape[1], np.uint16)
+    for m in range(len(half)):
+        _build(half[m], sums[m], codes[m], spare, spare_code)
 
 
 @jit
 def closest_pairs(
-    plus: Floats,
-    minus: Floats,
+    sums: tuple[Floats, Floats],
+    codes: tuple[Codes, Codes],
+    which: Ints,
     wish: Floats,
     weight: float,
     masks: Ints,
-    sums: Floats,
-    codes: Ints,
 ) -> None:
-    """For each problem the masks of both halves.
+    """For some of the problems the masks of both halves.
 
     Args:
-        plus: (M, K) float64, not negative.
-        minus: (M, K) float64, not negative.
-        wish: (M, 2) float64: the wanted difference and the preferred sum.
+        sums: (M, S) of the plus and of the minus half, from ``list_sums``.
+        codes: (M, S) of both.
+        which: (m,) the problems.
+        wish: (m, 2) float64: the wanted difference and the preferred sum.
         weight: what one unit of the sum's distance costs beside one of the difference's.
-        masks: (M, 2) int64, written: bit i stands for element i of plus and of minus.
-        sums: at least ``work_size(K)`` float64 words.
-        codes: at least ``work_size(K)`` int64 words.
+        masks: (m, 2) int64, written: bit i stands for element i of plus and of minus.
     """
-    n = 1 << plus.shape[1]
-    p, q, spare = sums[:n], sums[n : 2 * n], sums[2 * n : 3 * n]
-    p_code, q_code, spare_code = codes[:n], codes[n : 2 * n], codes[2 * n : 3 * n]
-    for m in range(len(plus)):
-        _build(plus[m], p, p_code, spare, spare_code)
-        _build(minus[m], q, q_code, spare, spare_code)
-        target, common = wish[m, 0], wish[m, 1]
+    n = sums[0].shape[1]
+    for number in range(len(which)):
+        p, q = sums[0][which[number]], sums[1][which[number]]
+        target, common = wish[number, 0], wish[number, 1]
         best = np.inf
+        i_best = k_best = 0
         j = 0
         for i in range(n):
             wanted = p[i] - target
@@ -57,16 +67,18 @@ def closest_pairs(
                 cost = abs(p[i] - q[k] - target) + weight * abs(p[i] + q[k] - common)
                 if cost < best:
                     best = cost
-                    masks[m, 0], masks[m, 1] = p_code[i], q_code[k]
+                    i_best, k_best = i, k
+        masks[number, 0] = codes[0][which[number], i_best]
+        masks[number, 1] = codes[1][which[number], k_best]
 
 
 @jit
-def _build(elements: Floats, x: Floats, code: Ints, spare: Floats, spare_code: Ints) -> None:
+def _build(elements: Floats, x: Floats, code: Codes, spare: Floats, spare_code: Codes) -> None:
     """The sorted subset sums of the elements, each with its mask."""
     x[0], code[0] = 0.0, 0
     rows = 1
     for e in range(len(elements)):
-        value, bit = elements[e], np.int64(1) << e
+        value, bit = elements[e], np.uint16(1 << e)
         i = j = 0
         for k in range(2 * rows):
             if j >= rows or (i < rows and x[i] <= x[j] + value):
