@@ -237,7 +237,7 @@ def test_what_can_not_be_mapped_stays_digital_and_is_listed_with_its_reason(fold
         ({"inputs": np.full((2, *SHAPE), np.nan)}, "inputs must be finite"),
         ({"inputs": np.zeros((2, 1, 8, 8))}, "(N, 2, 8, 8)"),
         ({"inputs": np.zeros((2, *SHAPE)) + 1j}, "complex"),
-        ({"inputs": np.array([["a"]])}, "(N, 2, 8, 8)"),
+        ({"inputs": np.array([["a"]])}, "real numbers"),
         ({"inputs": np.zeros((0, *SHAPE))}, "at least one input"),
         ({"inputs": np.zeros((2, *SHAPE)), "labels": [0, 5]}, "labels must be under 5"),
         ({"inputs": np.zeros((2, *SHAPE)), "labels": [0, -1]}, "class numbers from 0"),

@@ -47,12 +47,21 @@ def ints(*values):
         (helper.make_node("Tile", ["x", "huge"], ["y"]), "too many"),
         (helper.make_node("Range", ["c", "far", "tiny"], ["y"]), "range"),
         (helper.make_node("Cast", ["x"], ["y"], to=8), "type that is not converted"),
+        (helper.make_node("Resize", ["x", "", "batch"], ["y"]), "resizes the batch"),
+        (helper.make_node("Resize", ["x", "", "nothing"], ["y"]), "an axis of 4 by 0"),
+        (helper.make_node("Resize", ["x", "", "endless"], ["y"]), "malformed|an axis of 4 by inf"),
+        (helper.make_node("Resize", ["x", "", "far"], ["y"]), "1 sizes or scales for 2 axes"),
+        (helper.make_node("Resize", ["x", "", "nothing"], ["y"], antialias=1), "antialias"),
+        (helper.make_node("QuantizeLinear", ["x", "c", "c"], ["y"]), "zero point is of type float"),
+        (helper.make_node("TopK", ["x", "nothing"], ["y", "z"]), "one number"),
     ],
 )
 def test_a_model_that_can_not_be_converted_names_its_node(read_onnx, node, message, make_model):
     constants = {
         "c": np.array(0.5, np.float32), "t": np.array(True), "huge": ints(10**6, 10**6, 10**3),
         "far": np.array(1e30, np.float32), "tiny": np.array(1e-9, np.float32),
+        "batch": np.array([2, 1], np.float32), "nothing": np.array([1, 0], np.float32),
+        "endless": np.array([1, np.inf], np.float32),
     }  # fmt: skip
     with pytest.raises(ModelError, match=message) as refused:
         read_onnx(make_model([node], (4,), constants))

@@ -192,6 +192,10 @@ def test_a_quantiser_is_odd_and_idempotent():
         ({"fd": X}, "ideal", r"must be named like the matrices \['fc', 'grouped'\]"),
         (X, "ideal", "must be given by name"),
         ({"fc": X * np.nan}, "ideal", "fc: inputs must be finite"),
+        ({"fc": X + 1j}, "ideal", "fc: inputs must be real numbers, not complex128"),
+        ({"fc": X.astype(str)}, "ideal", "fc: inputs must be real numbers"),
+        ({"fc": [[1.0], [1.0, 2.0]]}, "ideal", "fc: inputs must be one array"),
+        ({}, "ideal", "inputs must name one of the matrices"),
         ({"fc": X}, "spice", "readout must be 'ideal' or 'nodal', not 'spice'"),
     ],
 )

@@ -14,7 +14,7 @@ from xbar.errors import SpecError
 from xbar.simulation.accuracy import check_labels, correct
 from xbar.simulation.metric import Metric, measure
 from xbar.simulation.readout import product
-from xbar.simulation.run import Multiply, run_matrices
+from xbar.simulation.run import Multiply, numbers, run_matrices
 
 BATCH = 256
 """Inputs that go through the network together; memory is bounded by it."""
@@ -91,7 +91,7 @@ class Data:
             return cls(inputs, None, 1, (slice(0, 1),))
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        array = np.asarray(inputs)
+        array = numbers(inputs)
         if array.ndim < 1 or len(array) == 0:
             raise SpecError("inputs must hold at least one input")
         batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +29,7 @@ def run_program(
     if program.graph is not None:
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        return np.asarray(program.graph.run(np.asarray(inputs), multiply), dtype=np.float64)
+        return np.asarray(program.graph.run(numbers(inputs), multiply), dtype=np.float64)
     return run_matrices(program, inputs, multiply)
 
 
@@ -43,6 +43,8 @@ def run_matrices(
             raise SpecError(
                 f"inputs must be named like the matrices {sorted(program.weights)}, not {unknown}"
             )
+        if not inputs:
+            raise SpecError(f"inputs must name one of the matrices {sorted(program.weights)}")
         return {name: _run_matrix(program, name, x, multiply) for name, x in inputs.items()}
     if len(program.weights) != 1:
         raise SpecError(
@@ -52,9 +54,24 @@ def run_matrices(
     return _run_matrix(program, next(iter(program.weights)), inputs, multiply)
 
 
+def numbers(inputs: ArrayLike, where: str = "") -> NDArray[Any]:
+    """Inputs as an array of real numbers.
+
+    Raises:
+        SpecError: they are something else, or their rows have different lengths.
+    """
+    try:
+        array = np.asarray(inputs)
+    except ValueError:
+        raise SpecError(f"{where}inputs must be one array, with rows of one length") from None
+    if array.dtype.kind not in "biuf":
+        raise SpecError(f"{where}inputs must be real numbers, not {array.dtype}")
+    return array
+
+
 def _run_matrix(program: Program, name: str, inputs: ArrayLike, multiply: Multiply) -> Floats:
     groups, outputs, rows = program.weights[name].shape
-    x = np.asarray(inputs, dtype=np.float64)
+    x = numbers(inputs, f"{name}: ").astype(np.float64)
     shape = (rows,) if groups == 1 else (groups, rows)
     if x.shape[1:] != shape or x.ndim != len(shape) + 1:
         expected = ", ".join(map(str, shape))
