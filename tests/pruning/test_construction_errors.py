@@ -11,6 +11,16 @@ from torch import nn  # noqa: E402
 from xbar.errors import ModelError, SpecError  # noqa: E402
 from xbar.pruning import approximate  # noqa: E402
 
+BLOCK = nn.Sequential(nn.Linear(4, 4))
+
+
+class Tanh(nn.Tanh):
+    """Not PyTorch's own, so it may do anything."""
+
+
+class Reversed(nn.Sequential):
+    """Runs its layers backwards."""
+
 
 def _net():
     torch.manual_seed(0)
@@ -49,8 +59,11 @@ def test_arguments_that_are_not_allowed(arguments, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(nn.Linear(4, 3), nn.GRU(3, 2)), "1: GRU can't be approximated"),
-        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), "1: Softmax can't be approximated"),
+        (nn.Sequential(nn.Linear(4, 3), nn.GRU(3, 2)), "1: GRU as it is can't be approximated"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), "1: Softmax as it is can't be approxim"),
+        (nn.Sequential(nn.Linear(4, 3), Tanh()), "1: Tanh as it is can't be approximated"),
+        (nn.Sequential(BLOCK, BLOCK), "network.1: a block must not stand in two places"),
+        (Reversed(nn.Linear(4, 3)), "takes a torch.nn.Sequential, layer after layer, not a Rever"),
         (nn.Sequential(nn.Linear(4, 3), nn.Linear(2, 2)), "1: takes no value of shape"),
         (nn.Sequential(nn.ReLU()), "input_shape must be given"),
         (nn.TransformerEncoderLayer(4, 2), "takes a torch.nn.Sequential"),
@@ -73,6 +86,8 @@ def test_networks_that_are_no_chain_of_known_layers(model, message):
             (1, 5, 5),
             "must be padded with numbers of zeros",
         ),
+        (nn.Sequential(nn.MaxPool2d(2, return_indices=True)), (1, 4, 4), "0: MaxPool2d as it is"),
+        (nn.Sequential(nn.AvgPool2d(2, divisor_override=1)), (1, 4, 4), "0: AvgPool2d as it is"),
         (nn.Sequential(nn.Flatten(2), nn.Linear(4, 2)), (1, 2, 2), "0: Flatten"),
     ],
 )

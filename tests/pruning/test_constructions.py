@@ -66,7 +66,7 @@ def _double(model, inputs):
     import copy
 
     with torch.no_grad():
-        return copy.deepcopy(model).double()(torch.from_numpy(inputs)).numpy()
+        return copy.deepcopy(model).double()(torch.tensor(inputs)).numpy()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -305,6 +305,10 @@ def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to
     assert small.certificate.measured == pytest.approx(whole.certificate.measured, abs=1e-6)
     for own, other in zip(small.pairs, whole.pairs, strict=True):
         assert np.array_equal(own.mask(), other.mask())
+    kernels = approximate(net, "cnn", 0.05, 12).certificate
+    assert kernels.measured <= kernels.bound
+    neurons = approximate(net, "neurons", 0.05, 12)
+    assert neurons.mask["0.second"].shape == (5, 6)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -392,3 +396,33 @@ def test_the_certificate_is_json():
     content = json.loads(json.dumps(account.to_json()))
     assert content["weights"] == 45
     assert content["layers"][0]["predicted"]["low"] <= content["layers"][0]["predicted"]["value"]
+
+
+def test_modules_that_stand_in_several_places_run_in_each():
+    rng = np.random.default_rng(26)
+    relu, twice = nn.ReLU(inplace=True), _linear(rng, 5, 5, 0.6)
+    net = nn.Sequential(relu, twice, relu, nn.Sequential(twice, relu), _linear(rng, 5, 2))
+    x = rng.uniform(-1, 1, (30, 5))
+    before = x.copy()
+    ticket = approximate(net, "pensia", 0.02, 18, inputs=x, input_range=(-1, 1))
+    assert [layer.name for layer in ticket.certificate.layers] == ["1", "3.0", "4"]
+    assert ticket.certificate.failures == 0
+    assert np.abs(_double(ticket.model, x) - _double(net, x)).max() < 1e-3
+    assert not np.array_equal(ticket.mask["1.second"], ticket.mask["3.0.second"])
+    assert np.array_equal(x, before)
+
+
+def test_neurons_of_1x1_convolutions_are_filters():
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1, stride=2), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2))
+    x = np.random.default_rng(27).random((9, 3, 5, 5))
+    account = approximate(net, "neurons", 0.05, 16, inputs=x).certificate
+    assert account.layers[0].candidates == 3 * 2 * 16
+    assert account.measured <= account.bound
+
+
+def test_without_inputs_errors_are_measured_on_random_ones():
+    rng = np.random.default_rng(28)
+    account = approximate(_perceptron(rng), samples=9, input_range=(-2, 3)).certificate
+    assert account.inputs == 64
+    assert 0 < account.measured <= account.bound

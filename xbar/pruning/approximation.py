@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.errors import ModelError, SpecError
+from xbar.errors import SpecError
+from xbar.hardware import draw
 from xbar.pruning import convolution, malach, multidimensional, pensia
 from xbar.pruning.certificate import Certificate, LayerCertificate, propagate
-from xbar.pruning.chain import Chain, children, read_chain
+from xbar.pruning.chain import Chain, check_chain, children, read_chain
 from xbar.pruning.choosing import Floats, Minimise, check_minimise
-from xbar.pruning.pairs import Order, Pair, Target
+from xbar.pruning.pairs import CHECK, Order, Pair, Target
 from xbar.pruning.ticket import Ticket
 from xbar.subset.laws import check_seed
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 Construct = Callable[[Target, Order], Pair]
+
+_DRAWN, _INPUTS = 64, 1 << 63  # inputs drawn to measure on, and their place in the generator
 
 _METHODS: dict[str, Construct] = {
     "malach": malach.construct,
@@ -53,7 +56,10 @@ class Approximation(Ticket):
 
     @cached_property
     def random(self) -> nn.Module:
-        """The random network before the mask is applied."""
+        """The random network before the mask is applied.
+
+        A layer too large for a module, of which the certificate tells, is as it is in `model`.
+        """
         from xbar.pruning.realise import realise
 
         return realise(self.target, list(self.pairs), pruned=False)
@@ -89,7 +95,7 @@ def approximate(
         seed: 0 to 2^64 - 1; the same seed gives the same network.
         minimise: "error" takes the closest subsets, "size" the smallest within epsilon.
         group: "neurons": outputs that share a mask; n samples give about n/group bits.
-        inputs: (N, ...) to measure the network's error on.
+        inputs: (N, ...) to measure the network's error on; None for 64 random ones.
         input_shape: of one input; needed without inputs if the model begins with a convolution.
         input_range: what values of inputs lie between, for the certificate's bounds.
         progress: called after each layer with layers done and in all.
@@ -129,10 +135,10 @@ def approximate(
         if progress is not None:
             progress(len(pairs), len(chain.targets))
     built = realise.realise(exact, pairs)
-    measured = None
-    if values is not None:
-        names = [pair.target.name for pair in pairs]
-        measured = realise.measure(precise, built, names, values)
+    if values is None:
+        values = low + (high - low) * draw.uniform(order.seed, CHECK, _INPUTS, (_DRAWN, *shape))
+    names = [pair.target.name for pair in pairs]
+    measured = realise.measure(precise, built, names, values)
     masks = {
         realise.masked_name(pair): realise.module_mask(pair, exact.get_submodule(pair.target.name))
         for pair in pairs
@@ -154,13 +160,12 @@ def certify(
     order: Order,
     chain: Chain,
     pairs: list[Pair],
-    measured: tuple[float, list[float]] | None,
-    inputs: Floats | None,
+    measured: tuple[float, list[float]],
+    inputs: Floats,
 ) -> Certificate:
     """The account of what was built."""
     bounds, own = propagate(chain, pairs)
-    worst = None if measured is None else measured[0]
-    each = [None] * len(pairs) if measured is None else measured[1]
+    worst, each = measured
     layers = tuple(
         LayerCertificate(
             name=pair.target.name,
@@ -190,7 +195,7 @@ def certify(
         bound=float(bounds.error.max()),
         promised=float(bounds.promised.max()),
         measured=worst,
-        inputs=0 if inputs is None else len(inputs),
+        inputs=len(inputs),
         input_range=(chain.low, chain.high),
         notes=tuple(_notes(chain, pairs)),
     )
@@ -236,14 +241,10 @@ def _sequential(model: nn.Module) -> nn.Module:
 
     from torch import nn
 
-    if isinstance(model, nn.Sequential):
-        return model
     if isinstance(model, (nn.Linear, nn.Conv2d)):
         return nn.Sequential(OrderedDict(layer=model))
-    raise ModelError(
-        f"a construction takes a torch.nn.Sequential, layer after layer, not a "
-        f"{type(model).__name__}; put its layers into one"
-    )
+    check_chain(model)
+    return model
 
 
 def _check_inputs(inputs: ArrayLike, input_range: tuple[float, float]) -> Floats:

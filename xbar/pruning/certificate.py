@@ -44,7 +44,7 @@ class LayerCertificate:
         weight_error: (O, J, T) the largest |realised - wanted| of each weight.
         bound: the most that an output may err by when the layer's inputs are exact.
         promised: the same if each weight errs by epsilon; it holds if nothing failed.
-        measured: the largest error of an output seen with exact inputs; None without inputs.
+        measured: the largest error of an output seen with exact inputs.
         pair: what the layer was built as.
     """
 
@@ -60,7 +60,7 @@ class LayerCertificate:
     weight_error: Floats
     bound: float
     promised: float
-    measured: float | None
+    measured: float
     pair: Pair
 
     @property
@@ -93,8 +93,7 @@ class Certificate:
         layers: one each.
         bound: the most that an output of the network may err by, for any inputs in the range.
         promised: the same if each weight errs by epsilon; it holds if nothing failed.
-        measured: the largest error of an output seen, both networks in float64; None where no
-            inputs were given.
+        measured: the largest error of an output seen, both networks in float64.
         inputs: how many inputs that was measured on.
         input_range: what the bounds take inputs to lie between.
         notes: what was rescaled, replaced or left out.
@@ -108,7 +107,7 @@ class Certificate:
     layers: tuple[LayerCertificate, ...]
     bound: float
     promised: float
-    measured: float | None
+    measured: float
     inputs: int
     input_range: tuple[float, float]
     notes: tuple[str, ...]

@@ -96,15 +96,44 @@ class Chain:
 
 
 def children(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Dotted names and modules of a chain of `torch.nn.Sequential`, in the order they run."""
+    """Dotted names and modules of a chain of `torch.nn.Sequential`, in the order they run.
+
+    A module that stands in several places comes once for each.
+    """
     from torch import nn
 
-    for name, module in model.named_children():
+    for name, module in model._modules.items():
         own = f"{path}.{name}" if path else name
         if isinstance(module, nn.Sequential):
             yield from children(module, own)
-        else:
+        elif module is not None:
             yield own, module
+
+
+def check_chain(model: nn.Module) -> None:
+    """It must be a plain chain, in which no block of several layers stands twice.
+
+    Raises:
+        ModelError: it is not.
+    """
+    from torch import nn
+
+    seen: set[int] = set()
+
+    def check(block: nn.Module, path: str) -> None:
+        if type(block) is not nn.Sequential:
+            raise ModelError(
+                f"{path}: a construction takes a torch.nn.Sequential, layer after layer, not a "
+                f"{type(block).__name__}; put its layers into one"
+            )
+        if id(block) in seen:
+            raise ModelError(f"{path}: a block must not stand in two places; make two of it")
+        seen.add(id(block))
+        for name, module in block._modules.items():
+            if isinstance(module, nn.Sequential):
+                check(module, f"{path}.{printable(name)}")
+
+    check(model, "network")
 
 
 def read_chain(
@@ -152,12 +181,12 @@ def read_chain(
 def _step(
     name: str, module: Any, shape: tuple[int, ...], positive: bool, index: int
 ) -> Step | None:
-    kind = type(module).__name__
+    kind = _kind(module)
     if kind in ("Linear", "Conv2d"):
         return _weights(name, module, shape, positive, index)
     if kind in _RISING:
         return Rising(_RISING[kind])
-    if kind in _POOLS:
+    if kind in _POOLS and not _is_unusual(module):
         return Pool(padded=kind == "AvgPool2d" and np.max(module.padding) > 0)
     if kind in _NORMS and module.running_var is not None:
         return _gain(module)
@@ -166,8 +195,8 @@ def _step(
     if kind in _SAME:
         return None
     raise ModelError(
-        f"{name}: {kind} can't be approximated; a chain may hold Linear, Conv2d, "
-        f"{', '.join([*_RISING, *sorted(_POOLS | _NORMS | _SAME)])} and Flatten"
+        f"{name}: {type(module).__name__} as it is can't be approximated; a chain may hold Linear, "
+        f"Conv2d, {', '.join([*_RISING, *sorted(_POOLS | _NORMS | _SAME)])} and Flatten"
     )
 
 
@@ -203,8 +232,19 @@ def _gain(module: Any) -> Gain:
     return Gain(gain, shift)
 
 
+def _kind(module: nn.Module) -> str:
+    """The name of a module of PyTorch's own; others may do anything."""
+    own = type(module).__module__.startswith("torch.nn.modules.")
+    return type(module).__name__ if own else ""
+
+
+def _is_unusual(pool: Any) -> bool:
+    """Whether a pooling gives more than one value, or no mean."""
+    return getattr(pool, "return_indices", False) or bool(getattr(pool, "divisor_override", 0))
+
+
 def _positive_after(module: nn.Module, positive: bool) -> bool:
-    kind = type(module).__name__
+    kind = _kind(module)
     if kind in _POSITIVE:
         return True
     return positive and kind not in ("Linear", "Conv2d") and kind not in _NORMS

@@ -66,10 +66,10 @@ def realise(model: nn.Module, pairs: list[Pair], pruned: bool = True) -> nn.Modu
 
 def module_mask(pair: Pair, layer: Any) -> Any:
     """The mask in the shape of the weight of `masked_name`."""
-    if isinstance(pair, NeuronPair):
-        return pair.neurons.reshape(-1, *(1,) * max(layer.weight.ndim - 1, 2))
     if is_large(pair):
         return _second_weight(pair.realised != 0.0, layer)
+    if isinstance(pair, NeuronPair):
+        return pair.neurons.reshape(-1, *(1,) * max(layer.weight.ndim - 1, 2))
     mask = pair.mask()
     return _second_weight(mask, layer) if pair.kind == "gates" else _first_weight(mask, layer)
 
@@ -95,8 +95,8 @@ def measure(
     worst = 0.0
     with torch.no_grad():
         for start in range(0, len(inputs), _BATCH):
-            value = torch.from_numpy(inputs[start : start + _BATCH])
-            answer = built(value)
+            value = torch.tensor(inputs[start : start + _BATCH])
+            answer = built(value.clone())  # as a step may work in place
             for name, module in exact.items():
                 after = module(value)
                 if name in own:
