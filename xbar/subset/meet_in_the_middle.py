@@ -20,6 +20,7 @@ from xbar.subset.shared_bank import solve_by_table, worth_a_table
 _BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
 _BLOCK_WORK = 1 << 20  # and about this many half sums
 _FEW = 5  # fewer problems than this leave too many lanes of the lock-step kernel idle
+_UNSURE = 0.4  # share of problems that 28 bits may leave open and still save time
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,10 @@ def _solve_block(
     target = writeable(batch.target[part])
     if len(row) >= _FEW:
         with scratch.borrowed() as work:
-            lockstep.closest_subsets(bank, row, target, mask, achieved, work)
+            if scratch.narrow and len(row) > 2 * _FEW:
+                _solve_narrow((bank, row, target), mask, achieved, scratch, work)
+            else:
+                lockstep.closest_subsets(bank, row, target, mask, achieved, work)
         return
     values = np.empty(bank.shape, np.int64)
     goal, masks = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
@@ -142,16 +146,45 @@ def _solve_block(
     scale.rescore(bank, row, mask, achieved)
 
 
+def _solve_narrow(
+    problems: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]],
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    scratch: _Scratch,
+    work: NDArray[np.int64],
+) -> None:
+    """Solves a block with 28 bits, and in full where these do not tell the closest subset."""
+    from xbar.subset.kernels import lockstep, narrow
+
+    bank, row, target = problems
+    unsure = np.empty(len(row), np.bool_)
+    narrow.closest_subsets(bank, row, target, mask, achieved, unsure, work)
+    again = np.flatnonzero(unsure)
+    if len(again) == 0:
+        return
+    if len(again) > _UNSURE * len(row):
+        scratch.narrow = False  # the answers are the same either way
+    whole, total = np.empty((len(again), mask.shape[1]), np.bool_), np.empty(len(again))
+    lockstep.closest_subsets(bank, row[again], target[again], whole, total, work)
+    mask[again], achieved[again] = whole, total
+
+
 class _Scratch:
-    """As much scratch for the lock-step kernel as there are threads, handed round."""
+    """As much scratch for the lock-step kernels as there are threads, handed round.
+
+    Attributes:
+        narrow: whether 28 bits are worth a try.
+    """
 
     def __init__(self, elements: int, threads: int) -> None:
-        from xbar.subset.kernels import lockstep
+        from xbar.subset.kernels import lockstep, narrow
 
+        self.narrow = narrow.LEAST_ELEMENTS <= elements <= narrow.MOST_ELEMENTS
         self._free: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
         for _ in range(threads):
             # costs nothing before it is used
-            self._free.put(aligned(lockstep.work_size(elements)))
+            size = max(lockstep.work_size(elements), narrow.work_size(elements))
+            self._free.put(aligned(size))
 
     @contextmanager
     def borrowed(self) -> Iterator[NDArray[np.int64]]:

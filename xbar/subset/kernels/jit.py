@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Bools: TypeAlias = NDArray[np.bool_]
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
+Rows: TypeAlias = NDArray[np.int64] | NDArray[np.int32]
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 

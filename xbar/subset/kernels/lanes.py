@@ -5,7 +5,6 @@ from __future__ import annotations
 from llvmlite import ir
 from numba.core import cgutils
 
-from xbar.subset.kernels.network import ZERO
 from xbar.subset.kernels.vectors import (
     INTEGERS,
     LANES,
@@ -22,6 +21,7 @@ from xbar.subset.kernels.vectors import (
 
 _BLOCK = 16
 _VALUE_BITS = 59  # as in `xbar.subset.kernels.scale`
+_DROPPED = 33  # bits of a key that its narrow form lacks
 
 
 @emitted
@@ -80,7 +80,7 @@ def scale_problems(
     wanted = b.select(b.icmp_signed("<", wanted, splat(0)), splat(0), wanted)
     most = total.get()
     wanted = b.select(b.icmp_signed(">", wanted, most), most, wanted)
-    x.store(goal, b.add(b.shl(wanted, splat(2)), splat(2 * ZERO + 1 - (1 << 64))))
+    x.store(goal, b.add(b.shl(wanted, splat(2)), splat(2 * Lanes.zero + 1 - (1 << 64))))
 
 
 def _function(builder: ir.IRBuilder, name: str) -> Value:
@@ -112,43 +112,59 @@ def _integer(x: Lanes, real: Value, factors: tuple[Value, Value]) -> Value:
 
 @emitted
 def half_sums(x: Lanes, state: Value, target: Value, to: Value) -> None:
-    """The two half sums, without ZERO, that the closest pair of keys stands for."""
+    """The two half sums, less the zeros, that the closest pair of keys stands for."""
     b = x.builder
     distance, low = x.load(b.add(state, constant(1))), x.load(b.add(state, constant(2)))
     high = b.add(low, distance)
-    odd = b.icmp_signed("!=", b.and_(low, splat(1)), splat(0))
+    odd = b.icmp_signed("!=", b.and_(low, x.splat(1)), x.splat(0))
     of_list, other = b.select(odd, high, low), b.select(odd, low, high)
-    x.store(to, b.sub(of_list, splat(ZERO)))
-    rest = b.sub(b.sub(x.load(target), other), splat(ZERO))
+    x.store(to, b.sub(of_list, x.splat(x.zero)))
+    rest = b.sub(b.sub(x.load(target), other), x.splat(x.zero))
     x.store(b.add(to, constant(1)), rest)
 
 
 @emitted
-def find_sums(x: Lanes, low: Value, few: Value, rest: Value, many: Value, to: Value) -> None:
-    """The least index j << few | i with row low + i equal to row rest + j; at least 16 low rows."""
+def find_sums(
+    x: Lanes, low: Value, few: Value, rest: Value, many: Value, margin: Value, to: Value
+) -> None:
+    """The least index j << few | i with row low + i equal to row rest + j; at least 16 low rows.
+
+    In narrow rows, one with a difference within the margin, and row `to + 2` gets how many have.
+    """
     b = x.builder
-    found = Variable(b, splat(0))
+    found, near = Variable(b, x.splat(0)), Variable(b, x.splat(0))
+    shift, most = _every_lane(x, margin), _every_lane(x, b.add(margin, margin))
     blocks = b.lshr(b.shl(constant(1), few), constant(4))
     rests = b.shl(constant(1), many)
     with loop(b, rests) as back:
         j = b.sub(b.sub(rests, constant(1)), back)
-        wanted = x.load(b.add(rest, j))
+        wanted = b.sub(x.load(b.add(rest, j)), shift)
         with loop(b, blocks) as block_back:
             block = b.sub(b.sub(blocks, constant(1)), block_back)
             first = b.mul(block, constant(_BLOCK))
-            index = splat(-1)
+            index, count = x.splat(-1), x.splat(0)
             for i in reversed(range(_BLOCK)):
                 row = x.load(b.add(b.add(low, first), constant(i)))
-                index = b.select(b.icmp_signed("==", row, wanted), splat(i), index)
+                if x.narrow:
+                    hit = b.icmp_unsigned("<=", b.sub(row, wanted), most)
+                    count = b.sub(count, b.sext(hit, x.vector))
+                else:
+                    hit = b.icmp_signed("==", row, wanted)
+                index = b.select(hit, x.splat(i), index)
             code = b.add(_every_lane(x, b.add(b.shl(j, few), first)), index)
-            hit = b.icmp_signed(">=", index, splat(0))
+            hit = b.icmp_signed(">=", index, x.splat(0))
             found.set(b.select(hit, code, found.get()))
+            near.set(b.add(near.get(), count))
     x.store(to, found.get())
+    if x.narrow:
+        x.store(b.add(to, constant(2)), near.get())
 
 
 def _every_lane(x: Lanes, value: Value) -> Value:
-    vector = ir.Constant(INTEGERS, ir.Undefined)
-    for lane in range(LANES):
+    vector = ir.Constant(x.vector, ir.Undefined)
+    if value.type != x.vector.element:
+        value = x.builder.trunc(value, x.vector.element)
+    for lane in range(x.vector.count):
         vector = x.builder.insert_element(vector, value, ir.Constant(ir.IntType(32), lane))
     return vector
 
@@ -182,3 +198,65 @@ def store_bytes(chosen: Lanes, at: Value, bits: Value) -> None:
     flags = b.lshr(b.add(spread, constant(0x7F7F7F7F7F7F7F7F)), constant(7))
     pointer = b.bitcast(chosen.element(at), ir.IntType(64).as_pointer())
     b.store(b.and_(flags, constant(0x0101010101010101)), pointer, align=1)
+
+
+@emitted
+def narrow_keys(x: Lanes, one: Lanes, first: Value, second: Value, to: Value, count: Value) -> None:
+    """Rows of 32-bit keys from two groups of LANES problems: twice the values in 28 bits."""
+    b = x.builder
+    with loop(b, count) as e:
+        rows = (one.load(b.add(group, e)) for group in (first, second))
+        x.store(b.add(to, e), b.shl(_join(b, [_rounded(b, row) for row in rows]), x.splat(1)))
+
+
+@emitted
+def narrow_goals(x: Lanes, one: Lanes, first: Value, second: Value, to: Value) -> None:
+    """A row of goals likewise, made odd."""
+    b = x.builder
+    offset = splat(2 * Lanes.zero + 1 - (1 << 64))
+    rows = (b.sub(one.load(group), offset) for group in (first, second))
+    twice = b.shl(_join(b, [_rounded(b, row) for row in rows]), x.splat(1))
+    x.store(to, b.or_(twice, x.splat(1)))
+
+
+def _rounded(b: ir.IRBuilder, keys: Value) -> Value:
+    """Keys, which are four times values of 59 bits, as values of 28 bits."""
+    half = 1 << (_DROPPED - 1)
+    shifted = b.ashr(b.add(keys, splat(half)), splat(_DROPPED))
+    return b.trunc(shifted, ir.VectorType(ir.IntType(32), LANES))
+
+
+def _join(b: ir.IRBuilder, halves: list[Value]) -> Value:
+    places = [ir.Constant(ir.IntType(32), i) for i in range(2 * LANES)]
+    kind = ir.VectorType(ir.IntType(32), 2 * LANES)
+    return b.shuffle_vector(*halves, ir.Constant(kind, places))
+
+
+@emitted
+def widen(x: Lanes, one: Lanes, row: Value, first: Value, second: Value) -> None:
+    """The two halves of a row of masks as rows of LANES."""
+    b = x.builder
+    numbers = x.load(row)
+    for half, to in enumerate((first, second)):
+        places = [ir.Constant(ir.IntType(32), half * LANES + i) for i in range(LANES)]
+        kind = ir.VectorType(ir.IntType(32), LANES)
+        part = b.shuffle_vector(numbers, numbers, ir.Constant(kind, places))
+        one.store(to, b.zext(part, INTEGERS))
+
+
+@emitted
+def judge(
+    x: Lanes, state: Value, counts: Value, first: Value, second: Value, margin: Value, to: Value
+) -> None:
+    """1 in the lanes whose answer another one may beat once nothing is rounded, else 0.
+
+    Row `state` is the one of `network.scan`; rows `counts` and the next say how many sums of each
+    half are as good as equal to the chosen one, where `first` and `second` are itself alone.
+    """
+    b = x.builder
+    best, runner_up = x.load(b.add(state, constant(1))), x.load(b.add(state, constant(3)))
+    unsure = b.icmp_signed("<=", b.sub(runner_up, best), _every_lane(x, margin))
+    for i, alone in enumerate((first, second)):
+        near = x.load(b.add(counts, constant(i)))
+        unsure = b.or_(unsure, b.icmp_signed("!=", near, _every_lane(x, alone)))
+    x.store(to, b.zext(unsure, x.vector))

@@ -14,6 +14,8 @@ K. E. Batcher, "Sorting networks and their applications", AFIPS 1968. `network` 
 Rows hold sums only, in 59 bits, so that sums and comparisons are exact where those of the integers
 of `xbar.subset.kernels.scale` are. Once the best pair of half sums is known, their subsets are
 looked up by a search for exactly these sums.
+
+What works on rows works on `narrow` rows, too: arrays of int32 with 2 * LANES numbers a row.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 
 from xbar.subset.kernels import lanes, network
-from xbar.subset.kernels.jit import Bools, Floats, Ints, jit
+from xbar.subset.kernels.jit import Bools, Floats, Ints, Rows, jit
 from xbar.subset.kernels.vectors import LANES, LOG_ROWS
 
 MAX_ELEMENTS = 32
@@ -71,18 +73,18 @@ def closest_subsets(
                 last_row[lane], last_target[lane] = row[i], target[i]
             lanes.load_problems(work, bank, last_row, last_target, k, 0, source)
         lanes.scale_problems(work, k, split, h - split, source, keys, goal)
-        _build(work, 0, keys, h, state)
-        _build(work, b, keys + h, h, state)
-        _merge(work, b, h, goal, state + 2)
+        build(work, 0, keys, h, state)
+        build(work, b, keys + h, h, state)
+        merge(work, b, h, goal, state + 2)
         lanes.half_sums(work, state + 2, goal, state + 5)
-        _find(work, keys, h, state + 5, masks)
-        _find(work, keys + h, h, state + 6, masks + 1)
+        find(work, keys, h, state + 5, 0, masks)
+        find(work, keys + h, h, state + 6, 0, masks + 1)
         lanes.rescore(work, k, split, source, masks)
-        _store(work, masks, start, chosen, achieved)
+        store(work, masks, start, chosen, achieved)
 
 
 @jit
-def _build(work: Ints, at: int, keys: int, h: int, total: int) -> None:
+def build(work: Rows, at: int, keys: int, h: int, total: int) -> None:
     """The sorted sums of h keys in 2**h rows."""
     network.start_list(work, at, keys, total)
     for e in range(LOG_ROWS, h):
@@ -91,7 +93,7 @@ def _build(work: Ints, at: int, keys: int, h: int, total: int) -> None:
 
 
 @jit
-def _double(work: Ints, at: int, e: int, total: int) -> None:
+def _double(work: Rows, at: int, e: int, total: int) -> None:
     """From the 2**e sorted sums of e keys to those of one key more."""
     rows = 1 << e
     mirror = at + 2 * rows - 1
@@ -115,7 +117,7 @@ def _double(work: Ints, at: int, e: int, total: int) -> None:
 
 
 @jit
-def _descend(work: Ints, at: int, start: int, size: int) -> None:
+def _descend(work: Rows, at: int, start: int, size: int) -> None:
     """The passes between first and last that must be done before the block at `start` is.
 
     Blocks come in order, so a part of the list is finished while it is still in the cache.
@@ -129,7 +131,7 @@ def _descend(work: Ints, at: int, start: int, size: int) -> None:
 
 
 @jit
-def _merge(work: Ints, b: int, h: int, goal: int, state: int) -> None:
+def merge(work: Rows, b: int, h: int, goal: int, state: int) -> None:
     """Merges the list at 0 with goal - (the list at b) and scans the outcome."""
     n = 1 << h
     first = h % LOG_ROWS
@@ -150,11 +152,14 @@ def _merge(work: Ints, b: int, h: int, goal: int, state: int) -> None:
 
 
 @jit
-def _find(work: Ints, keys: int, h: int, wanted: int, to: int) -> None:
-    """The lowest mask whose sum is `wanted`, by two tables of sums in the order of masks."""
+def find(work: Rows, keys: int, h: int, wanted: int, margin: int, to: int) -> None:
+    """The lowest mask whose sum is `wanted`, by two tables of sums in the order of masks.
+
+    For the margin see `lanes.find_sums`.
+    """
     few = max((h + 1) // 2, 4)
     rest = 1 << few
-    network.fill_row(work, 0, 0)
+    network.clear_row(work, 0)
     for e in range(few):
         for i in range(1 << e):
             network.add_row(work, (1 << e) + i, i, keys + e)
@@ -162,11 +167,12 @@ def _find(work: Ints, keys: int, h: int, wanted: int, to: int) -> None:
     for e in range(h - few):
         for i in range(1 << e):
             network.subtract_row(work, rest + (1 << e) + i, rest + i, keys + few + e)
-    lanes.find_sums(work, 0, few, rest, h - few, to)
+    lanes.find_sums(work, 0, few, rest, h - few, margin, to)
 
 
 @jit
-def _store(work: Ints, masks: int, start: int, chosen: Bools, achieved: Floats) -> None:
+def store(work: Ints, masks: int, start: int, chosen: Bools, achieved: Floats) -> None:
+    """Writes the masks and sums of rows `masks` and the next for the problems from `start` on."""
     m, k = chosen.shape
     flat = chosen.reshape(m * k)
     sums = work[(masks + 1) * LANES : (masks + 2) * LANES].view(np.float64)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TypeAlias
 
 from xbar.subset.kernels.vectors import (
     LOG_ROWS,
@@ -17,38 +16,35 @@ from xbar.subset.kernels.vectors import (
     Value,
     constant,
     emitted,
-    ordered,
-    sort_bitonic,
-    splat,
 )
-
-Pair: TypeAlias = tuple[Value, Value]  # a distance and the lower of its rows
 
 _ROWS = 1 << LOG_ROWS
 _ONE = constant(1)
-ZERO = 3 << 60  # what stands for a sum of 0: all keys stay positive, and normal as float64 bits
-FAR = 3 << 60  # more than any distance
-BEFORE = -(1 << 61)  # a row before the first that is FAR from it or more
+
+
+def _twice(zero: int) -> int:
+    """2 * zero as a 64-bit integer with a sign."""
+    return 2 * zero - (1 << 64) if zero else 0
 
 
 @emitted
 def start_list(x: Lanes, at: Value, keys: Value, totals: Value) -> None:
     """The sorted sums of the first LOG_ROWS keys; `totals` gets the running totals of all of them.
 
-    A total is stored with 2 * ZERO added, so that total - sum is the mirrored sum.
+    A total is stored with twice the zero added, so that total - sum is the mirrored sum.
     """
     b = x.builder
-    rows, total = [splat(ZERO)], splat(2 * ZERO - (1 << 64))
+    rows, total = [x.splat(x.zero)], x.splat(_twice(x.zero))
     for e in range(LOG_ROWS):
         total = b.add(total, x.load(b.add(keys, constant(e))))
-        low = sort_bitonic(b, [_fold(x, row, total) for row in rows])
+        low = x.sort_bitonic([_fold(x, row, total) for row in rows])
         rows = low + [b.sub(total, row) for row in reversed(low)]
     x.store_rows(at, _ONE, rows)
     x.store(totals, total)
 
 
 def _fold(x: Lanes, row: Value, total: Value) -> Value:
-    return ordered(x.builder, row, x.builder.sub(total, row))[0]
+    return x.ordered(row, x.builder.sub(total, row))[0]
 
 
 def _folding(log: int) -> Callable[..., None]:
@@ -57,7 +53,7 @@ def _folding(log: int) -> Callable[..., None]:
         """First pass: the lower half of "list merged with list + element", unsorted."""
         whole = x.load(total)
         rows = [_fold(x, row, whole) for row in x.rows(at, stride, 1 << log)]
-        x.store_rows(at, stride, sort_bitonic(x.builder, rows))
+        x.store_rows(at, stride, x.sort_bitonic(rows))
 
     return fold
 
@@ -69,8 +65,8 @@ def _splitting(log: int) -> Callable[..., None]:
         b = x.builder
         goal = x.load(target)
         first, second = x.rows(at, stride, 1 << log), x.rows(other, stride, 1 << log)
-        pairs = [ordered(b, u, b.sub(goal, v)) for u, v in zip(first, second, strict=True)]
-        low, high = (sort_bitonic(b, list(half)) for half in zip(*pairs, strict=True))
+        pairs = [x.ordered(u, b.sub(goal, v)) for u, v in zip(first, second, strict=True)]
+        low, high = (x.sort_bitonic(list(half)) for half in zip(*pairs, strict=True))
         x.store_rows(at, stride, low)
         x.store_rows(b.add(at, n), stride, high)
 
@@ -84,13 +80,13 @@ split_0, split_1, split_2, split_3 = (_splitting(log) for log in (0, 1, 2, 3))
 @emitted
 def exchange(x: Lanes, at: Value, stride: Value) -> None:
     """A pass in the middle."""
-    x.store_rows(at, stride, sort_bitonic(x.builder, x.rows(at, stride, _ROWS)))
+    x.store_rows(at, stride, x.sort_bitonic(x.rows(at, stride, _ROWS)))
 
 
 @emitted
 def finish_list(x: Lanes, at: Value, mirror: Value, total: Value) -> None:
     """Last pass: sorts consecutive rows and writes their mirror image, from row `mirror` down."""
-    _store_twice(x, sort_bitonic(x.builder, x.rows(at, _ONE, _ROWS)), at, mirror, x.load(total))
+    _store_twice(x, x.sort_bitonic(x.rows(at, _ONE, _ROWS)), at, mirror, x.load(total))
 
 
 @emitted
@@ -98,7 +94,7 @@ def fold_and_finish(x: Lanes, at: Value, mirror: Value, total: Value) -> None:
     """First and last pass in one, for a list of as many rows as fit in registers."""
     whole = x.load(total)
     rows = [_fold(x, row, whole) for row in x.rows(at, _ONE, _ROWS)]
-    _store_twice(x, sort_bitonic(x.builder, rows), at, mirror, whole)
+    _store_twice(x, x.sort_bitonic(rows), at, mirror, whole)
 
 
 def _store_twice(x: Lanes, rows: list[Value], at: Value, mirror: Value, total: Value) -> None:
@@ -109,33 +105,42 @@ def _store_twice(x: Lanes, rows: list[Value], at: Value, mirror: Value, total: V
 
 @emitted
 def start_scan(x: Lanes, state: Value) -> None:
-    """Clears the three rows of a scan: the row before, the best distance and its lower key."""
-    x.store_rows(state, _ONE, [splat(BEFORE), splat(FAR), splat(0)])
+    """Clears the rows of a scan: the row before, the best distance, its lower key, the second best.
+
+    The last one is kept for narrow rows only.
+    """
+    rows = [x.splat(x.before), x.splat(x.far), x.splat(0), x.splat(x.far)]
+    x.store_rows(state, _ONE, rows if x.narrow else rows[:3])
 
 
 @emitted
 def scan(x: Lanes, at: Value, state: Value) -> None:
     """Last pass of the merge: sorts consecutive rows and looks for the closest odd neighbours."""
     b = x.builder
-    before, best, low = x.rows(state, _ONE, 3)
-    rows = sort_bitonic(b, x.rows(at, _ONE, _ROWS))
+    before, *so_far = x.rows(state, _ONE, 4 if x.narrow else 3)
+    rows = x.sort_bitonic(x.rows(at, _ONE, _ROWS))
     found = []
     for lower, upper in pairwise([before, *rows]):
         distance = b.sub(upper, lower)
-        odd = b.icmp_signed("<", b.shl(distance, splat(63)), splat(0))
-        found.append((b.select(odd, distance, splat(FAR)), lower))
+        odd = b.icmp_signed("<", b.shl(distance, x.splat(31 if x.narrow else 63)), x.splat(0))
+        found.append([b.select(odd, distance, x.splat(x.far)), lower])
     # a knock-out, as one comparison after the other would wait for each to end
     while len(found) > 1:
         found = [_closer(x, found[i], found[i + 1]) for i in range(0, len(found), 2)]
-    best, low = _closer(x, (best, low), found[0])
-    x.store_rows(state, _ONE, [rows[-1], best, low])
+    x.store_rows(state, _ONE, [rows[-1], *_closer(x, so_far, found[0])])
 
 
-def _closer(x: Lanes, one: Pair, other: Pair) -> Pair:
-    """The pair of rows that is closer, the first if both are."""
-    less = x.builder.icmp_signed("<", other[0], one[0])
-    distance = x.builder.select(less, other[0], one[0])
-    return distance, x.builder.select(less, other[1], one[1])
+def _closer(x: Lanes, one: list[Value], other: list[Value]) -> list[Value]:
+    """The pair of rows that is closer, the first if both are; narrow: and the second distance."""
+    b = x.builder
+    less = b.icmp_signed("<", other[0], one[0])
+    closer = [b.select(less, other[i], one[i]) for i in (0, 1)]
+    if x.narrow:
+        second = b.select(less, one[0], other[0])
+        for seconds in (*one[2:], *other[2:]):
+            second = x.ordered(second, seconds)[0]
+        closer.append(second)
+    return closer
 
 
 @emitted
@@ -151,8 +156,6 @@ def subtract_row(x: Lanes, to: Value, row: Value, other: Value) -> None:
 
 
 @emitted
-def fill_row(x: Lanes, to: Value, value: Value) -> None:
-    """The same number in every lane."""
-    for lane in range(x.load(to).type.count):
-        place = x.builder.add(x.builder.mul(to, constant(splat(0).type.count)), constant(lane))
-        x.builder.store(value, x.element(place))
+def clear_row(x: Lanes, to: Value) -> None:
+    """0 in every lane."""
+    x.store(to, x.splat(0))

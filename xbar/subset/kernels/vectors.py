@@ -9,7 +9,8 @@ that are wider than the machine's own.
         x.store(to, x.builder.add(x.load(to), x.load(other)))
 
 makes ``add(array, 3, 4)`` callable from a compiled kernel, where array is int64 or float64 and
-row i of it holds elements i * LANES to (i + 1) * LANES - 1.
+row i of it holds elements i * LANES to (i + 1) * LANES - 1. If the array is int32 the same code is
+emitted for rows of 2 * LANES numbers, which take as much room.
 """
 
 from __future__ import annotations
@@ -59,23 +60,36 @@ def splat_real(value: float) -> Value:
 
 
 class Lanes:
-    """An array in the code that is being emitted, read and written in rows of LANES numbers."""
+    """An array in the code that is being emitted, read and written in rows of LANES numbers.
+
+    Attributes:
+        narrow: whether it holds 32-bit integers.
+        zero: what stands for a sum of 0: in 64 bits all keys stay positive, and normal as float64.
+        far: more than any distance.
+        before: a row before the first that is further from it than any sum.
+    """
+
+    narrow = False
+    vector = INTEGERS
+    zero = 3 << 60
+    far = 3 << 60
+    before = -(1 << 61)
 
     def __init__(self, context: Any, builder: Any, kind: Any, array: Any) -> None:
         self.builder = builder
         self.data = context.make_array(kind)(context, builder, array).data
 
     def _row(self, row: Value, kind: Any) -> Value:
-        place = self.builder.mul(row, constant(LANES))
+        place = self.builder.mul(row, constant(self.vector.count))
         pointer = self.builder.gep(self.data, [place])
         return self.builder.bitcast(pointer, kind.as_pointer())
 
     def load(self, row: Value) -> Value:
-        """LANES integers."""
-        return self.builder.load(self._row(row, INTEGERS), align=8)
+        """A row of integers."""
+        return self.builder.load(self._row(row, self.vector), align=8)
 
     def store(self, row: Value, vector: Value) -> None:
-        """Writes LANES numbers."""
+        """Writes a row of numbers."""
         self.builder.store(vector, self._row(row, vector.type), align=8)
 
     def load_reals(self, row: Value) -> Value:
@@ -95,6 +109,37 @@ class Lanes:
         """The row `first + q * stride`."""
         return self.builder.add(first, self.builder.mul(stride, constant(q)))
 
+    def splat(self, value: int) -> Value:
+        """The same integer in every lane."""
+        return ir.Constant(self.vector, [value] * self.vector.count)
+
+    def ordered(self, u: Value, v: Value) -> tuple[Value, Value]:
+        """The lesser and the greater, lane by lane; in 64 bits of non-negative integers.
+
+        Below AVX-512 there is no minimum of 64-bit integers. The bits of float64 numbers from 0 up
+        are ordered like the integers they spell, so they are compared as such; none of the sums of
+        this package is so small or so great that it spells a denormal or not a number.
+        """
+        b = self.builder
+        if WIDE or self.narrow:
+            less = b.icmp_signed("<", u, v)
+            return b.select(less, u, v), b.select(less, v, u)
+        one, other = b.bitcast(u, REALS), b.bitcast(v, REALS)
+        low = b.select(b.fcmp_ordered("<", one, other), one, other)
+        high = b.select(b.fcmp_ordered(">", one, other), one, other)
+        return b.bitcast(low, INTEGERS), b.bitcast(high, INTEGERS)
+
+    def sort_bitonic(self, rows: list[Value]) -> list[Value]:
+        """The last log2(rows) passes of a bitonic sort, all in registers."""
+        rows = list(rows)
+        step = len(rows) // 2
+        while step:
+            for i in range(len(rows)):
+                if not i & step:
+                    rows[i], rows[i + step] = self.ordered(rows[i], rows[i + step])
+            step //= 2
+        return rows
+
     def element(self, index: Value) -> Value:
         """A pointer to one element."""
         return self.builder.gep(self.data, [index])
@@ -106,6 +151,16 @@ class Lanes:
         for lane, number in enumerate(loads):
             vector = self.builder.insert_element(vector, number, ir.Constant(ir.IntType(32), lane))
         return vector
+
+
+class Narrow(Lanes):
+    """The same in rows of 2 * LANES 32-bit integers, which may be negative."""
+
+    narrow = True
+    vector = ir.VectorType(ir.IntType(32), 2 * LANES)
+    zero = 0
+    far = (1 << 31) - 1
+    before = -(1 << 30)
 
 
 class Variable:
@@ -131,34 +186,6 @@ def loop(builder: Any, count: Value) -> Iterator[Value]:
         yield cycle.index
 
 
-def ordered(builder: Any, u: Value, v: Value) -> tuple[Value, Value]:
-    """The lesser and the greater of non-negative integers, lane by lane.
-
-    Below AVX-512 there is no minimum of 64-bit integers. The bits of float64 numbers from 0 up
-    are ordered like the integers they spell, so they are compared as such; none of the sums of
-    this package is so small or so great that it spells a denormal or not a number.
-    """
-    if WIDE:
-        less = builder.icmp_signed("<", u, v)
-        return builder.select(less, u, v), builder.select(less, v, u)
-    a, b = builder.bitcast(u, REALS), builder.bitcast(v, REALS)
-    low = builder.select(builder.fcmp_ordered("<", a, b), a, b)
-    high = builder.select(builder.fcmp_ordered(">", a, b), a, b)
-    return builder.bitcast(low, INTEGERS), builder.bitcast(high, INTEGERS)
-
-
-def sort_bitonic(builder: Any, rows: list[Value]) -> list[Value]:
-    """The last log2(rows) passes of a bitonic sort, all in registers."""
-    rows = list(rows)
-    step = len(rows) // 2
-    while step:
-        for i in range(len(rows)):
-            if not i & step:
-                rows[i], rows[i + step] = ordered(builder, rows[i], rows[i + step])
-        step //= 2
-    return rows
-
-
 def emitted(emit: Callable[..., None]) -> Callable[..., None]:
     """Makes a function that emits code callable from numba: (arrays..., integers...) -> nothing."""
     parameters = list(inspect.signature(emit).parameters.values())
@@ -171,7 +198,12 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
 
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             pairs = zip(signature.args, values, arrays, strict=True)
-            emit(*(Lanes(context, builder, k, v) if is_array else v for k, v, is_array in pairs))
+            emit(
+                *(
+                    _rows_of(k)(context, builder, k, v) if is_array else v
+                    for k, v, is_array in pairs
+                )
+            )
             return context.get_dummy_value()
 
         return signature, generate
@@ -183,3 +215,8 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
     typed.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
     made: Callable[..., None] = intrinsic(typed)
     return made
+
+
+def _rows_of(kind: Any) -> type[Lanes]:
+    """How an array of that numba type is read."""
+    return Narrow if kind.dtype == types.int32 else Lanes
