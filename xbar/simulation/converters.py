@@ -43,16 +43,37 @@ def quantise(value: Floats, full_scale: Floats | float, bits: int) -> Floats:
     return result
 
 
-def to_codes(value: Reals, top: float, count: ClipCount | None = None) -> None:
-    """Turn values, in units of a level, into the nearest of the levels -top to top, in place."""
-    largest = float(np.abs(value).max()) if value.size else 0.0
-    if count is not None:
-        count.conversions += value.size
-        if largest > top * (1 + _ROUNDING):
-            count.clipped += int(np.count_nonzero(np.abs(value) > top * (1 + _ROUNDING)))
-    np.rint(value, out=value)
-    if largest > top:
-        np.clip(value, -top, top, out=value)
+def quantise_in_place(
+    value: Reals, full_scale: float, top: int, step: float, count: ClipCount
+) -> None:
+    """Replace values, C-contiguous, by the numbers -top to top of their nearest levels, x step."""
+    from xbar.simulation import kernels
+
+    limits = float(top), top * (1 + _ROUNDING)
+    count.conversions += value.size
+    count.clipped += kernels.quantise_in_place(value.reshape(-1), top / full_scale, limits, step)
+
+
+def add_codes(
+    value: Reals, full_scale: Floats, bits: int, factor: Floats, total: Reals, count: ClipCount
+) -> None:
+    """Add what an ADC makes of values (N, C) to a total (N, C).
+
+    Args:
+        value: what is converted.
+        full_scale: (C,) of each column's converter.
+        bits: resolution.
+        factor: (C,) what a unit of the value counts in the total.
+        total: changed in place.
+        count: of conversions.
+    """
+    from xbar.simulation import kernels
+
+    top = float(2 ** (bits - 1) - 1)
+    limits = top, top * (1 + _ROUNDING)
+    step = factor * (full_scale / top)
+    count.conversions += value.size
+    count.clipped += kernels.convert(value, top / full_scale, limits, step, total)
 
 
 def serial_steps(code: Reals, dac: Converter) -> Iterator[tuple[float, Floats]]:

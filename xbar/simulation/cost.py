@@ -52,7 +52,7 @@ class LayerCost:
         tiles: that it lies on.
         products: matrix-vector products that one input makes.
         devices: resistors of its weights' own cells.
-        closed: switches of these that are closed.
+        closed: switches that were closed for it; of tuned devices, how many are written.
         area: square metres, its share of its tiles by cells.
         reads: of arrays, one a block, step and product.
         dac_conversions: word lines driven, over all reads.
@@ -228,7 +228,7 @@ def _layer(
         tiles=len(program.tiles_of(name)),
         products=products,
         devices=sum(_cells(tile, part.block) for tile, _, part in blocks) * hardware.bank.resistors,
-        closed=sum(_closed(tile, part.block) for tile, _, part in blocks),
+        closed=sum(tile.reached[number].switches for tile, number, _ in blocks),
         area=sum(tile_area * _share(tile, number) for tile, number, _ in blocks),
         reads=len(blocks) * steps * products,
         dac_conversions=0 if dac is None else rows * steps * products,
@@ -313,10 +313,6 @@ def _share(tile: ProgrammedTile, number: int) -> float:
     """A block's part of the cells that weights of its tile lie on."""
     cells = [_cells(tile, part.block) for part in tile.blocks]
     return cells[number] / sum(cells)
-
-
-def _closed(tile: ProgrammedTile, block: Block) -> int:
-    return int(tile.mapping.choice(tile.mask, block).sum())
 
 
 def _uniform(program: Program, seed: int) -> dict[str, list[Reals]]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.hardware.spec import Hardware
-from xbar.simulation.converters import ClipCount, serial_steps, to_codes
+from xbar.simulation.converters import ClipCount, quantise_in_place, serial_steps
 from xbar.simulation.ranges import Ranges
 
 Reals = NDArray[np.floating[Any]]
@@ -27,7 +27,8 @@ def unit_of(hardware: Hardware, layer: str, x: Reals, ranges: Ranges | None) -> 
     voltage = hardware.read_voltage
     if ranges is not None and layer in ranges.inputs:
         return x.dtype.type(voltage / ranges.inputs[layer])
-    peak = np.abs(x).max(axis=(1, 2), keepdims=True)
+    axes = (1, 2)
+    peak = np.maximum(x.max(axis=axes, keepdims=True), -x.min(axis=axes, keepdims=True))
     return voltage / np.where(peak > 0, peak, x.dtype.type(1.0))
 
 
@@ -44,10 +45,9 @@ def dac_steps(
     if dac is None:
         yield 1.0, volts
         return
-    volts *= dac.top / full_scale
-    to_codes(volts, dac.top, count)
+    step = full_scale / dac.top if dac.bit_serial is None else 1.0
+    quantise_in_place(volts, full_scale, dac.top, step, count or ClipCount())
     if dac.bit_serial is None:
-        volts *= full_scale / dac.top
         yield 1.0, volts
         return
     for weight, share in serial_steps(volts, dac):

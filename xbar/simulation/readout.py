@@ -21,8 +21,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
-from xbar.simulation.converters import ClipCount, to_codes
+from xbar.compiler.tile import Readout
+from xbar.simulation.converters import ClipCount, add_codes
 from xbar.simulation.drive import dac_steps, unit_of
 from xbar.simulation.effects import Effect, Physics, Precision, effects_of
 from xbar.simulation.nonlinear import nonlinear_currents
@@ -75,6 +77,7 @@ class AnalogProducts:
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     _matrices: dict[str, Reals] = field(default_factory=dict)
+    _powers: dict[str, Reals] = field(default_factory=dict)
     _stages: dict[str, list[Stage]] = field(default_factory=dict)
     _noise: dict[str, np.random.Generator] = field(default_factory=dict)
 
@@ -89,6 +92,7 @@ class AnalogProducts:
         values: Reals = x.astype(self.precision, copy=False)
         if self.watch is None and not self._acting & {"dac", "adc", "noise", "nonlinearity"}:
             return product(values, self._matrix(layer)).astype(np.float64, copy=False)
+        by_parts = self._reads_parts
         hardware = self.program.chip.hardware
         unit = unit_of(hardware, layer, values, self.ranges)
         y = np.zeros((len(x), x.shape[1], self.program.weights[layer].shape[1]), values.dtype)
@@ -101,10 +105,21 @@ class AnalogProducts:
                 else [(1.0, volts)]
             )
             for step, (weight, part) in enumerate(steps):
-                for stage in self._stage_list(layer):
-                    self._read(layer, stage, part, (step, weight), y[rows])
+                if by_parts:
+                    for stage in self._stage_list(layer):
+                        self._read(layer, stage, part, (step, weight), y[rows])
+                else:
+                    y[rows] += weight * self._sum(layer, part)
         y /= unit
         return y.astype(np.float64, copy=False)
+
+    @property
+    def _reads_parts(self) -> bool:
+        """Whether the tiles' own currents matter, not only what they add up to."""
+        if self.watch is not None or self._acting & {"adc", "nonlinearity"}:
+            return True
+        mapping = get_mapping(self.program.options.mapping)
+        return "noise" in self._acting and mapping.shared_bit_lines > 0
 
     @property
     def _acting(self) -> frozenset[Effect]:
@@ -123,33 +138,45 @@ class AnalogProducts:
             else x @ stage.conductance
         )
         if stage.noise_power is not None:
-            deviation = np.sqrt((x * x) @ stage.noise_power)
-            deviation *= self.program.chip.hardware.variation.read_noise
-            deviation *= self._generator(layer).standard_normal(current.shape)
-            current += deviation
+            current += self._noise_of(layer, (x * x) @ stage.noise_power)
         if stage.shared_noise is not None:
             shared, column = stage.shared_noise
-            deviation = np.sqrt((x * x) @ shared)
-            deviation *= self.program.chip.hardware.variation.read_noise
-            deviation *= self._generator(layer).standard_normal(deviation.shape)
-            current -= deviation[:, column]
+            current -= self._noise_of(layer, (x * x) @ shared)[:, column]
         if self.watch is not None:
             self.watch.currents(layer, stage, current)
         adc, factor = self.program.chip.hardware.adc, weight / stage.scale
-        if adc is not None and stage.full_scale is not None:
-            bits = adc.bits if adc.step_bits is None else adc.step_bits[number]
-            top = float(2 ** (bits - 1) - 1)
-            current *= (top / stage.full_scale).astype(current.dtype)
-            to_codes(current, top, self.clips[layer])
-            factor = factor * (stage.full_scale / top)
-        current *= factor.astype(current.dtype)
-        y[:, stage.group, stage.outputs] += current
+        if adc is None or stage.full_scale is None:
+            current *= factor.astype(current.dtype)
+            y[:, stage.group, stage.outputs] += current
+            return
+        bits = adc.bits if adc.step_bits is None else adc.step_bits[number]
+        total = y[:, stage.group, stage.outputs]
+        add_codes(current, stage.full_scale, bits, factor, total, self.clips[layer])
+        if not isinstance(stage.outputs, slice):  # then the total is a copy
+            y[:, stage.group, stage.outputs] = total
+
+    def _sum(self, layer: str, volts: Reals) -> Reals:
+        """(N, G, outputs) of one step where nothing is done to the tiles' own currents.
+
+        The noises of partial sums add up to one of the sum of their variances.
+        """
+        y = product(volts, self._matrix(layer))
+        if "noise" in self._acting:
+            y += self._noise_of(layer, product(volts * volts, self._power(layer)))
+        return y
+
+    def _noise_of(self, layer: str, power: Reals) -> Reals:
+        """Noise of the standard deviation read_noise x the root of a power, which it overwrites."""
+        np.sqrt(power, out=power)
+        power *= self.program.chip.hardware.variation.read_noise
+        power *= self._generator(layer).standard_normal(power.shape, dtype=power.dtype.type)
+        return power
 
     def _generator(self, layer: str) -> np.random.Generator:
         if layer not in self._noise:
             number = list(self.program.weights).index(layer)
             self._noise[layer] = np.random.Generator(
-                np.random.Philox(np.random.SeedSequence([self.seed, number]))
+                np.random.SFC64(np.random.SeedSequence([self.seed, number]))
             )
         return self._noise[layer]
 
@@ -168,6 +195,17 @@ class AnalogProducts:
             block, found = part.block, effective(tile, self._acting)[number]
             matrix[block.group][block.outputs[:, None], block.inputs] += (found / part.scale).T
         return matrix
+
+    def _power(self, layer: str) -> Reals:
+        """(G, outputs, inputs) noise power of each weight, in the weights' units squared."""
+        if layer not in self._powers:
+            power = np.zeros_like(self.program.weights[layer])
+            physics: Readout = "nodal" if "wires" in self._acting else "ideal"
+            for tile, number, part in self.program.blocks_of(layer):
+                found = tile.noise_power(physics)[number] / part.scale**2
+                power[part.block.group][part.block.outputs[:, None], part.block.inputs] += found.T
+            self._powers[layer] = power.astype(self.precision, copy=False)
+        return self._powers[layer]
 
     def _stage_list(self, layer: str) -> list[Stage]:
         if layer not in self._stages:

@@ -27,7 +27,7 @@ from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
-from xbar.simulation.effects import Physics, Precision, check_physics
+from xbar.simulation.effects import Physics, Precision, check_physics, effects_of
 from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, product
@@ -249,11 +249,15 @@ class _Run:
     def _precision_error(self, ranges: Ranges | None) -> float | None:
         if self.precision == "float64":
             return None
-        some, seed = self.data.first(self.program, BATCH), _noise_seed(self.seed, 0, 0)
+        some = self.data.first(self.program, BATCH)
         precisions: tuple[Precision, ...] = ("float64", self.precision)
+        quiet = effects_of(self.program, self.physics) - {"noise"}  # its draws are not comparable
         double, single = (
-            some.run(self.program, self._products(self.program, ranges, seed, each)).values
-            for each in precisions
+            some.run(
+                self.program,
+                AnalogProducts(self.program, self.physics, 0, quiet, ranges, precision),
+            ).values
+            for precision in precisions
         )
         largest = float(np.abs(double).max())
         return float(np.abs(single - double).max()) / (largest or 1.0)

@@ -1,0 +1,64 @@
+"""Converters on arrays, in one pass each.
+
+Values are in units of a level. Adding and taking off 1.5 2^52 rounds a double to the nearest whole
+number, ties to even, as ``numpy.rint`` does, and vectorises.
+
+Shapes: N vectors, C columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.subset.kernels.jit import jit
+
+Floats: TypeAlias = NDArray[np.float64]
+Reals: TypeAlias = NDArray[np.floating[Any]]
+
+_ROUND = 1.5 * 2.0**52
+
+
+@jit
+def convert(
+    value: Reals, gain: Floats, limits: tuple[float, float], factor: Floats, total: Reals
+) -> int:
+    """Add codes of values (N, C) to a total (N, C).
+
+    Args:
+        value: what is converted.
+        gain: (C,) levels per unit of it.
+        limits: outermost level, and from which value on a conversion counts as clipped.
+        factor: (C,) what a level counts in the total.
+        total: changed in place.
+
+    Returns:
+        How many were clipped.
+    """
+    top, limit = limits
+    rows, columns = value.shape
+    clipped = 0
+    for i in range(rows):
+        for j in range(columns):
+            level = value[i, j] * gain[j]
+            clipped += abs(level) > limit
+            level = top if level > top else level
+            level = -top if level < -top else level
+            total[i, j] += ((level + _ROUND) - _ROUND) * factor[j]
+    return clipped
+
+
+@jit
+def quantise_in_place(value: Reals, gain: float, limits: tuple[float, float], step: float) -> int:
+    """Replace values (n,) by their nearest levels times a step; how many were clipped."""
+    top, limit = limits
+    clipped = 0
+    for i in range(value.size):
+        level = value[i] * gain
+        clipped += abs(level) > limit
+        level = top if level > top else level
+        level = -top if level < -top else level
+        value[i] = ((level + _ROUND) - _ROUND) * step
+    return clipped
