@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from xbar.compiler.packing.cp_sat import fit
 from xbar.compiler.packing.first_fit import first_fit
 from xbar.compiler.packing.pack import pack
-from xbar.compiler.packing.rules import area_bound, check_rule, lower_bound
-from xbar.errors import SpecError
+from xbar.compiler.packing.rules import area_bound, lower_bound
 
 RULES = ("none", "apart", "beside", "any")
 
@@ -181,8 +180,3 @@ def test_the_bound_counts_what_can_not_be_halved():
     assert lower_bound(lengths, (6, 1), "any") == 6
     assert lower_bound(lengths[[0, 1, 3, 4, 5]], (6, 1), "any") == 4
     assert area_bound(lengths[[0, 1, 3, 4, 5]], (6, 1)) == 3
-
-
-def test_an_unknown_rule_is_refused():
-    with pytest.raises(SpecError, match="pack must be one of none, apart, beside, any, not 'x'"):
-        check_rule("x")
