@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,9 @@ from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
+
+if TYPE_CHECKING:
+    from xbar.compiler.provenance import Device, Unreachable
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -64,6 +67,28 @@ class Program:
             for number, part in enumerate(tile.blocks):
                 if part.block.layer == layer:
                     yield tile, number, part
+
+    def devices_of(self, layer: str, output: int, input: int, group: int = 0) -> list[Device]:  # noqa: A002
+        """The cells of the weight of a layer's matrix at (output, input).
+
+        Plus cell, then minus cell or reference cell; none where the weight is zero and takes no
+        cell. ``ProgrammedTile.source_of`` is the way back.
+
+        Raises:
+            SpecError: there is no such layer or weight.
+        """
+        from xbar.compiler.provenance import devices_of
+
+        return devices_of(self, layer, output, input, group)
+
+    def unreachable(self) -> Iterator[Unreachable]:
+        """The weights whose targets lie beyond what their cells reach, tile by tile.
+
+        Because resistors are stuck, or because all others gain by a scale that leaves these out.
+        """
+        from xbar.compiler.provenance import unreachable
+
+        return unreachable(self)
 
     @property
     def wire_aware(self) -> bool:

@@ -58,11 +58,16 @@ def _lines(shapes: Shapes, size: Size, order: Order, rule: Rule) -> Packing:
     needs = shapes if rule == "apart" else shapes * np.array([0, 1])
     used = np.zeros((len(shapes), 2), dtype=np.int64)
     tile, corner = np.empty(len(shapes), dtype=np.int64), np.empty_like(shapes)
+    chosen, opened, before = 0, 0, None
     for number in order:
-        fits = (used + needs[number] <= np.array(size)).all(axis=1)
-        chosen = int(np.argmax(fits))
+        if before is None or (needs[number] != needs[before]).any():
+            chosen = 0  # else no tile before the last one that was chosen has room either
+        before = number
+        room = (used[chosen : opened + 1] + needs[number] <= np.array(size)).all(axis=1)
+        chosen += int(np.argmax(room))
         tile[number], corner[number] = chosen, used[chosen]
         used[chosen] += needs[number]
+        opened = max(opened, chosen + 1)
     return Packing(tile, corner)
 
 

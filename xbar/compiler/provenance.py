@@ -1,0 +1,129 @@
+"""From a weight to its devices, and the weights that their devices can't reach."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from xbar.compiler.block import Block
+from xbar.compiler.passes.set_scales import nominal_resistors
+from xbar.compiler.program import Program
+from xbar.compiler.tile import ProgrammedTile
+from xbar.errors import SpecError
+from xbar.subset.scaling import Reach, reach_of
+
+
+@dataclass(frozen=True)
+class Device:
+    """A cell of a weight.
+
+    Attributes:
+        tile: on which tile.
+        word_line: its row of cells.
+        bit_line: its column of cells.
+        sign: 1 or -1: whether its current counts for or against the weight.
+    """
+
+    tile: int
+    word_line: int
+    bit_line: int
+    sign: int
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A weight whose target lies beyond what its cells reach.
+
+    Attributes:
+        layer: the layer.
+        group: which of its matrices.
+        output: row of the matrix.
+        input: column of the matrix.
+        devices: its cells.
+        target: siemens that its cells should have together.
+        achieved: siemens that they have, wires included where it was programmed for them.
+        stuck: how many of its resistors can't be switched.
+    """
+
+    layer: str
+    group: int
+    output: int
+    input: int
+    devices: tuple[Device, ...]
+    target: float
+    achieved: float
+    stuck: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        return asdict(self)
+
+
+def devices_of(program: Program, layer: str, output: int, input: int, group: int) -> list[Device]:  # noqa: A002
+    """See ``Program.devices_of``."""
+    if layer not in program.weights:
+        known = ", ".join(program.weights)
+        raise SpecError(f"layer must be one of {known}, not {layer!r}")
+    place = []
+    for name, value, length in zip(
+        ("group", "output", "input"),
+        (group, output, input),
+        program.weights[layer].shape,
+        strict=True,
+    ):
+        number = operator.index(value)
+        if not 0 <= number < length:
+            raise SpecError(f"{layer}: {name} must be from 0 to {length - 1}, not {number}")
+        place.append(number)
+    for tile, _, part in program.blocks_of(layer):
+        block = part.block
+        rows = np.flatnonzero(block.inputs == place[2])
+        columns = np.flatnonzero(block.outputs == place[1])
+        if block.group == place[0] and len(rows) and len(columns):
+            return list(_devices(tile, block, int(rows[0]), int(columns[0])))
+    return []
+
+
+def unreachable(program: Program) -> Iterator[Unreachable]:
+    """See ``Program.unreachable``."""
+    for tile in program.tiles:
+        if not any(reached.clipped for reached in tile.reached):
+            continue
+        measured = program.options.programming == "subset"
+        on, off, stuck = (
+            tile.chip.resistors(tile.index) if measured else nominal_resistors(tile.chip)
+        )
+        residuals = tile.residual()
+        for number, part in enumerate(tile.blocks):
+            if not tile.reached[number].clipped:
+                continue
+            block = part.block
+            if tile.tuned is None:
+                bank = tile.mapping.bank(on, off, stuck, block, tile.mask)
+                reach: Reach = reach_of(bank.element, bank.offset)
+            else:
+                reach = tile.tuned.reach_of(block.shape)
+            missing = (tile.mapping.choice(stuck != 0, block)).sum(axis=-1)
+            for r, c in np.argwhere(reach.misses(part.target)).tolist():
+                target = float(part.target[r, c])
+                yield Unreachable(
+                    block.layer,
+                    block.group,
+                    int(block.outputs[c]),
+                    int(block.inputs[r]),
+                    tuple(_devices(tile, block, r, c)),
+                    target,
+                    target + float(residuals[number][r, c]),
+                    int(missing[r, c]),
+                )
+
+
+def _devices(tile: ProgrammedTile, block: Block, row: int, column: int) -> Iterator[Device]:
+    mapping, bit_lines = tile.mapping, tile.chip.hardware.cells[1]
+    word_line, one = int(block.word_lines[row]), block.columns[column : column + 1]
+    for line, sign in ((mapping.plus(one), 1), (mapping.minus(one), -1)):
+        yield Device(tile.index, word_line, int(line[0]) % bit_lines, sign)
