@@ -9,7 +9,8 @@ lines end in a line feed. Columns:
     sign                           1 or -1: whether the cell's current counts for or against it
     tile, word_line, bit_line      the cell
     resistor                       which of the cell's bank, from 0
-    switched_in                    1 or 0: what its switch is told; of a tuned device, if it is written
+    switched_in                    1 or 0: what its switch is told; or, of a tuned device,
+                                   whether it is written
     stuck                          -1 never switches in, 1 never out, else 0
     conductance_siemens            of this resistor with its switch so
     target_siemens                 of the weight, all its cells together; empty where the cell is
