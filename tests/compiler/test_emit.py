@@ -13,6 +13,7 @@ import pytest
 import xbar
 from xbar.compiler.devices import COLUMNS, plain_name, read_devices, safe_name
 from xbar.compiler.emit import Configuration
+from xbar.compiler.options import Options
 from xbar.compiler.words import read_words, words_text
 from xbar.errors import FileError, SpecError
 
@@ -157,6 +158,36 @@ def test_cells_over_several_lines_are_written_as_cells(verilog, tmp_path, layout
         np.testing.assert_array_equal(
             Configuration.open(tmp_path / "out").mask(tile.index, "csv"), tile.mask
         )
+
+
+def test_reference_cells_belong_to_every_output_and_have_no_target(tmp_path):
+    program = xbar.compile(
+        {"a": WEIGHTS["a"]}, HARDWARE, seed=4, options=Options(mapping="reference")
+    )
+    program.write_configuration(tmp_path / "out")
+    tile = program.tiles[0]
+    np.testing.assert_array_equal(Configuration.open(tmp_path / "out").mask(0, "csv"), tile.mask)
+    block = tile.blocks[0].block
+    for row in rows_of(tmp_path / "out" / "tile0.csv"):
+        if row["bit_line"] == "6" and int(row["word_line"]) in block.word_lines:
+            assert (row["layer"], row["output"], row["sign"]) == ("a", "-1", "-1")
+            assert row["target_siemens"] == row["residual_siemens"] == ""
+        elif row["layer"]:
+            assert row["sign"] == "1"
+            assert row["target_siemens"] != ""
+
+
+def test_tuned_devices_have_a_table_and_no_words(tmp_path):
+    hardware = HARDWARE.model_copy(update={"bank": xbar.Bank(resistors=3)})
+    options = Options(programming="write-verify")
+    program = xbar.compile({"a": WEIGHTS["a"]}, hardware, seed=4, options=options)
+    with pytest.raises(SpecError, match="format must be csv for a program by write-verify"):
+        program.write_configuration(tmp_path / "out")
+    program.write_configuration(tmp_path / "out", "csv")
+    total = np.zeros((6, 7))
+    for row in rows_of(tmp_path / "out" / "tile1.csv"):
+        total[int(row["word_line"]), int(row["bit_line"])] += float(row["conductance_siemens"])
+    np.testing.assert_allclose(total, program.tiles[1].conductance, rtol=1e-12)
 
 
 def test_hostile_names_break_neither_lines_nor_words(verilog, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xbar
-from xbar.simulation.verify import activations, real_voltage
+from xbar.simulation.verify import activations, real_voltages
 
 IMAGES = (0, 417)
 
@@ -62,12 +62,12 @@ def test_the_voltages_are_real_activations(lenet, program):
     theirs = fed(module, images[0])
     vectors = activations(program, images[:1])
     for tile in program.tiles:
-        block = tile.blocks[0].block
-        volts = real_voltage(tile, vectors)[block.word_lines]
-        every = theirs[block.layer]
-        strongest = every[np.argmax((every**2).sum(axis=1))]
-        wanted = strongest[block.inputs] * (0.2 / abs(strongest).max())
-        np.testing.assert_allclose(volts, wanted, atol=1e-6)
+        volts = real_voltages(tile, vectors)
+        for part in tile.blocks:
+            block, every = part.block, theirs[part.block.layer]
+            strongest = every[np.argmax((every**2).sum(axis=1))]
+            wanted = strongest[block.inputs] * (0.2 / abs(strongest).max())
+            np.testing.assert_allclose(volts[block.word_lines], wanted, atol=1e-6)
 
 
 def test_ngspice_confirms_sampled_tiles_of_every_layer(ngspice, lenet, program):
@@ -84,7 +84,8 @@ def test_ngspice_confirms_sampled_tiles_of_every_layer(ngspice, lenet, program):
         assert 0 < found.worst < 1e-9
     detailed = sorted({tiles[-1] for tiles in sampled.values()})
     found = xbar.verify(program, detailed, inputs=images[:1], detail="resistor", tolerance=1e-9)
-    assert {check.layer for check in found.tiles} == set(program.weights)
+    confirmed = {name for check in found.tiles for name in program.tiles[check.tile].layers()}
+    assert confirmed == set(program.weights)
     assert found.passed, found
 
 

@@ -6,7 +6,7 @@ import pytest
 import xbar
 from xbar.errors import SpecError, ToolError
 from xbar.simulation.dataset import read_dataset
-from xbar.simulation.verify import activations, tile_voltage
+from xbar.simulation.verify import activations, real_voltages, tile_voltage
 
 HARDWARE = xbar.Hardware(
     bank=xbar.Bank(resistors=4, on_off_ratio=100),
@@ -88,3 +88,33 @@ def test_a_missing_ngspice_is_told_with_the_way_to_install_it(program, monkeypat
 def test_bad_arguments_are_refused(program, arguments, message):
     with pytest.raises(SpecError, match=message):
         xbar.verify(program, **arguments)
+
+
+def test_every_block_of_a_shared_tile_is_driven_by_its_own_activations(ngspice, tmp_path):
+    import torch
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))
+    x = torch.randn(2, 6)
+    batch = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(module.eval(), (x,), dynamic_shapes=(batch,))
+    torch.export.save(exported, tmp_path / "m.pt2")
+    hardware = HARDWARE.model_copy(update={"dac": None})
+    program = xbar.compile(xbar.read_model(tmp_path / "m.pt2"), hardware, seed=0)
+    (tile,) = program.tiles
+    volts = real_voltages(tile, activations(program, x.numpy()))
+    hidden = module[1](module[0](x)).detach().numpy()
+    expected = np.zeros(24)
+    for part in tile.blocks:
+        vector = {"0": x.numpy(), "2": hidden}[part.block.layer][0]
+        expected[part.block.word_lines] = vector[part.block.inputs] * 0.2 / np.abs(vector).max()
+    np.testing.assert_allclose(volts, expected, atol=1e-6)
+    assert np.count_nonzero(expected) > 6
+    found = xbar.verify(program, inputs=x.numpy())
+    assert [check.layer for check in found.tiles] == ["0, 2"]
+    assert found.passed
+
+
+def test_layers_that_the_network_does_not_use_are_told(program):
+    with pytest.raises(SpecError, match="conv: is not used by the network"):
+        real_voltages(program.tiles[0], {})

@@ -163,7 +163,8 @@ class Program:
             progress: called with tiles done and tiles in all.
 
         Raises:
-            SpecError: a tile or the format does not exist.
+            SpecError: a tile or the format does not exist, or the program has words for no
+                switches because its devices are tuned.
             FileError: the path exists and ``force`` is not set, or can't be written.
         """
         from xbar.compiler.emit import write_configuration

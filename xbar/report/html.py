@@ -16,7 +16,7 @@ from xbar.errors import printable
 from xbar.report.plots import gain_picture, residual_picture
 from xbar.report.simulation import score
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
-from xbar.report.text import percent
+from xbar.report.text import percent, placement_text
 from xbar.simulation.result import Budget, LayerResult, Result
 from xbar.units import format_quantity
 
@@ -120,11 +120,14 @@ def _summary(survey: Survey) -> str:
         f"{resistors} in all, {switched} of them switched in. Weights have "
         f"{percent(survey.used)} of the tiles' cells."
     )
-    return f"<p>{_text(text)}</p>"
+    placement = "" if program.placement is None else placement_text(program.placement)
+    return f"<p>{_text(text)}</p>\n" + (f"<p>{_text(placement)}.</p>" if placement else "")
 
 
 def _layers(survey: Survey) -> str:
-    head = "layer,matrix,tiles,weights,resistors,switched in,worst residual,rms residual,bits"
+    head = (
+        "layer,matrix,tiles,weights,resistors,switched in,clipped,worst residual,rms residual,bits"
+    )
     rows = []
     for layer in survey.layers:
         found = layer.metrics
@@ -136,6 +139,7 @@ def _layers(survey: Survey) -> str:
             found.weights,
             layer.resistors,
             layer.switched_in,
+            found.clipped,
             format_quantity(found.worst_residual, "S"),
             format_quantity(found.rms_residual, "S"),
             "exact" if found.bits is None else f"{found.bits:.1f}",
@@ -144,7 +148,10 @@ def _layers(survey: Survey) -> str:
             row += [_share(found.wires_before), _share(found.wires_after)]
         rows.append(row)
     columns = head.split(",")
-    note = "Matrices are outputs x inputs. A residual is achieved - target of a weight."
+    note = (
+        "Matrices are outputs x inputs. A residual is achieved - target of a weight; of a clipped "
+        "one the target lies beyond what its bank reaches."
+    )
     if survey.program.wire_aware:
         columns += ["error by wires before", "after"]
         note += " Wires count in it: the subsets were chosen for them."

@@ -132,6 +132,7 @@ class Survey:
             "resistors_per_cell": program.chip.hardware.bank.resistors,
             "resistors_per_weight": program.resistors_per_weight,
             "cells_used": self.used,
+            "placement": None if program.placement is None else program.placement.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
             "wires": None if self.wires is None else self.wires.to_json(),
             "digital": [

@@ -84,8 +84,8 @@ def verify(
         program: from ``xbar.compile``.
         tiles: their indices; the first tile of each layer where nothing is said.
         engine: "ngspice", or "pyspice" for ngspice as a library within PySpice.
-        inputs: (N, ...) network inputs: each tile is driven with the strongest activation vector
-            that the first of them puts on it. None: random voltages from ``seed``.
+        inputs: (N, ...) network inputs: each tile is driven with the strongest activation vectors
+            that the first of them puts on its blocks. None: random voltages from ``seed``.
         seed: of the random voltages.
         detail: SPICE sees one resistor a "cell", every "resistor" of its bank, or the "bank" as a
             subcircuit with its switches.
@@ -140,6 +140,32 @@ def real_voltage(tile: ProgrammedTile, vectors: dict[str, Floats], number: int =
     return tile_voltage(tile, vectors[layer], number)
 
 
+def real_voltages(tile: ProgrammedTile, vectors: dict[str, Floats]) -> Floats:
+    """(W',) volts on a tile when all its blocks are driven at once, each as by ``real_voltage``.
+
+    On word lines that blocks share it is the first one's; blocks whose layer the network did not
+    use have 0 V.
+
+    Raises:
+        SpecError: the network used none of the blocks' layers.
+    """
+    used = [i for i, part in enumerate(tile.blocks) if part.block.layer in vectors]
+    volts = real_voltage(tile, vectors, used[0] if used else 0)
+    taken = _lines(tile, used[0])
+    for number in used[1:]:
+        lines = _lines(tile, number) & ~taken
+        volts = np.where(lines, real_voltage(tile, vectors, number), volts)
+        taken |= lines
+    return volts
+
+
+def _lines(tile: ProgrammedTile, number: int) -> NDArray[np.bool_]:
+    """(W',) which word lines a block lies on."""
+    rows = len(tile.blocks[number].block.word_lines)
+    lines: NDArray[np.bool_] = tile.voltage(np.ones((1, rows)), number)[0] > 0
+    return lines
+
+
 def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Floats:
     """(W',) volts that the DACs put on a tile for its layer's input vector (G, inputs).
 
@@ -159,7 +185,7 @@ def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Float
 
 def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int) -> Floats:
     if vectors is not None:
-        return real_voltage(tile, vectors)
+        return real_voltages(tile, vectors)
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
     volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])
