@@ -5,7 +5,8 @@ as the layer that it approximates; it fails if any of its weights misses epsilon
 each may miss with the chance 1 - (1 - delta)^(1/m), about delta/m.
 
 - simulation: targets and numbers drawn, best subsets found, misses counted for one n after the
-  other. Where misses get too rare to count, a line through log(share) goes on.
+  other, in eight ranges of |w|. Where misses get too rare to count, lines through the logarithm
+  of each range's misses go on.
 - formula: the mean of exp(-2 rho(w) eps) (`xbar.subset.density`). It knows only of sums near
   the target, not of sums that do not reach it, and so asks for too few.
 - theorem: proved, for targets in (-1/2, 1/2) at once, and ten times what is needed.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, SupportsIndex
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.pruning.choosing import MOST, Floats
@@ -31,9 +32,12 @@ from xbar.subset.theory import counting_resistors, theorem_resistors
 
 Law = Literal["uniform", "products"]
 
-_ENOUGH = 10  # misses from which a share may be extrapolated
+_ENOUGH = 20  # misses from which a share may be extrapolated
+_POINTS = 4
+_STRATA = 8
+_LAST = 24  # the longest bank that is simulated in vain
 _LONGEST = 64
-_BANKS = 4096
+_BANKS = 4096  # that the formula averages over
 _HALF = math.log(2.0) / 2.0
 """A product of two numbers of U(-1, 1) has the density -ln|t|/2, in (-1/2, 1/2) at least this: with
 this chance it is a number of U(-1/2, 1/2)."""
@@ -51,8 +55,8 @@ class Width:
         failure: the chance that one weight may miss epsilon with.
         simulated: the fewest numbers of which the simulation confirms that, with 97.5 %
             confidence; None where it would take more samples or more than 32 numbers.
-        extrapolated: the fewest by the line through the simulated shares; None where too few
-            misses were counted.
+        extrapolated: the fewest by the lines through the simulated misses; None where too few
+            were counted, and above 64.
         formula: the fewest by the design formula; None above 64.
         theorem: numbers that are proved to do.
         counting: numbers without which it can't be done.
@@ -103,27 +107,29 @@ def width(
 
     >>> size = width(0.01, delta=0.05, samples=2000)
     >>> size.counting, size.formula, size.simulated, size.theorem > 10 * size.simulated
-    (7, 12, 15, True)
+    (7, 12, 17, True)
     """
     failure = _check(epsilon, delta, weights, law, samples)
-    goal = _targets(targets, samples, check_seed(seed))
+    number = check_seed(seed)
+    strata = _strata(targets, max(samples // _STRATA, 1), number)
+    goal, share = np.concatenate([s[1] for s in strata]), np.array([s[0] for s in strata])
     curve: list[tuple[int, Estimate, float]] = []
-    simulated, formula = None, None
+    counts, simulated = [], None
     for n in range(1, MOST + 1):
-        banks = _banks(law, n, samples, check_seed(seed))
+        banks = _banks(law, n, len(goal), number)
         residual = np.abs(np.asarray(solve_subset(banks, goal, tolerance=epsilon).residual))
-        misses = share_estimate(int((residual > epsilon).sum()), samples)
-        curve.append((n, misses, _poisson(banks[:_BANKS], goal[:_BANKS], epsilon)))
+        far = (residual > epsilon).reshape(len(strata), -1)
+        counts.append(far.sum(axis=1))
+        each = [share_estimate(int(count), far.shape[1]) for count in counts[-1]]
+        ends = [[e.value, e.low, e.high] for e in each]
+        misses = Estimate(*(float(total) for total in share @ np.array(ends)))
+        curve.append((n, misses, _poisson(banks, goal, epsilon, share)))
         if misses.high <= failure:
             simulated = n
             break
-        if misses.value * samples < _ENOUGH:
-            break
-    for n in range(1, _LONGEST + 1):
-        few = min(samples, _BANKS)
-        if _poisson(_banks(law, n, few, check_seed(seed)), goal[:few], epsilon) <= failure:
-            formula = n
-            break
+        if n >= _LAST and failure * samples < _ENOUGH:
+            break  # so few misses can't be confirmed
+    few = [part[1][: _BANKS // len(strata)] for part in strata]
     return Width(
         epsilon=epsilon,
         delta=delta,
@@ -131,8 +137,8 @@ def width(
         law=law,
         failure=failure,
         simulated=simulated,
-        extrapolated=_extrapolate(curve, samples, failure),
-        formula=formula,
+        extrapolated=_extrapolate(np.array(counts), share, len(strata[0][1]), failure),
+        formula=_formula(law, np.concatenate(few), share, epsilon, failure, number),
         theorem=_theorem(epsilon, failure, law),
         counting=counting_resistors(epsilon, 2.0),
         curve=tuple(curve),
@@ -152,14 +158,23 @@ def _check(epsilon: float, delta: float, weights: int, law: str, samples: int) -
     return -math.expm1(math.log1p(-delta) / weights)
 
 
-def _targets(targets: ArrayLike | None, samples: int, seed: int) -> Floats:
-    shares = draw_shares(samples, seed)
+def _strata(targets: ArrayLike | None, samples: int, seed: int) -> list[tuple[float, Floats]]:
+    """Eight ranges of |target|: what share of the targets each holds, and samples from it.
+
+    The law is symmetric, so signs do not matter; large targets are rare and fail most.
+    """
+    draws = draw_shares(samples, seed)
     if targets is None:
-        return 2.0 * shares - 1.0
-    pool = np.asarray(targets, np.float64).ravel()
-    if not pool.size or not np.isfinite(pool).all() or np.abs(pool).max() > 1.0:
+        return [(1.0 / _STRATA, (k + draws) / _STRATA) for k in range(_STRATA)]
+    pool = np.abs(np.asarray(targets, np.float64)).ravel()
+    if not pool.size or not np.isfinite(pool).all() or pool.max() > 1.0:
         raise SpecError("targets must be numbers within -1 and 1; divide them by a power of two")
-    return np.asarray(pool[(shares * pool.size).astype(np.int64)])
+    which = np.minimum((pool / max(pool.max(), 1e-300) * _STRATA).astype(np.int64), _STRATA - 1)
+    strata = []
+    for k in np.unique(which):
+        part = pool[which == k]
+        strata.append((part.size / pool.size, part[(draws * part.size).astype(np.int64)]))
+    return strata
 
 
 def _banks(law: Law, n: int, samples: int, seed: int) -> Floats:
@@ -169,21 +184,44 @@ def _banks(law: Law, n: int, samples: int, seed: int) -> Floats:
     return numbers[:, 0::2] * np.abs(numbers[:, 1::2])
 
 
-def _poisson(banks: Floats, targets: Floats, epsilon: float) -> float:
+def _poisson(banks: Floats, targets: Floats, epsilon: float, share: Floats) -> float:
     """The share of targets without a sum within epsilon, by the design formula."""
-    return float(np.exp(-2.0 * density(banks, targets) * epsilon).mean())
+    missed = np.exp(-2.0 * density(banks, targets) * epsilon).reshape(len(share), -1)
+    return float(share @ missed.mean(axis=1))
+
+
+def _formula(
+    law: Law, targets: Floats, share: Floats, epsilon: float, failure: float, seed: int
+) -> int | None:
+    for n in range(1, _LONGEST + 1):
+        if _poisson(_banks(law, n, len(targets), seed), targets, epsilon, share) <= failure:
+            return n
+    return None
 
 
 def _extrapolate(
-    curve: list[tuple[int, Estimate, float]], samples: int, failure: float
+    counts: NDArray[np.int64], share: Floats, samples: int, failure: float
 ) -> int | None:
-    """Where the line through the last three shares that rest on ten misses or more gets there."""
-    counted = [(n, e.value) for n, e, _ in curve if e.value * samples >= _ENOUGH][-3:]
-    if len(counted) < 3 or counted[0][1] <= counted[-1][1]:
+    """Where lines through log(misses) of each range, added up, get below the failure allowed.
+
+    Each goes through the last four n with twenty misses or more. Misses fall faster and faster, so
+    the answer rather errs to the safe side; a range that never misses adds nothing.
+    """
+    lines = []
+    for part, count in zip(share, counts.T, strict=True):
+        last = np.flatnonzero(count >= _ENOUGH)[-_POINTS:]
+        if len(last) == _POINTS and count[last[0]] > count[last[-1]]:
+            slope, start = np.polyfit(last + 1, np.log(count[last] / samples), 1)
+            lines.append((np.log(part) + start, slope))
+        elif count.any():
+            return None
+    if not lines:
         return None
-    n, share = np.array(counted).T
-    slope, start = np.polyfit(n, np.log(share), 1)
-    return max(math.ceil((math.log(failure) - float(start)) / float(slope)), 1)
+    start, slope = np.array(lines).T
+    for n in range(1, _LONGEST + 1):
+        if np.exp(start + slope * n).sum() <= failure:
+            return n
+    return None
 
 
 def _theorem(epsilon: float, failure: float, law: Law) -> int:
