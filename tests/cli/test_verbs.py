@@ -1,6 +1,7 @@
 """The commands as a user types them: exit codes, stdout for results, one line for errors."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -395,3 +396,18 @@ def test_a_reader_that_leaves_early_is_no_error(work):
     process.stderr.close()
     assert process.wait(timeout=60) == 0
     assert err == ""
+
+
+def test_verify_store_compares_checksums_without_an_engine(call, work, tmp_path):
+    copy = tmp_path / "copy.xbar"
+    shutil.copytree(work / "out.xbar", copy)
+    code, out, _ = call("verify", copy, "--store", "--json")
+    assert code == 0
+    assert json.loads(out)["faults"] == []
+    chunk = next(file for file in sorted(copy.rglob("c/*")) if file.is_file())
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"\0")
+    (copy / "more").write_text("")
+    code, out, _ = call("verify", copy, "--store")
+    assert code == 1
+    assert "2 damaged" in out
+    assert "more does not belong to it" in out

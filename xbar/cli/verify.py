@@ -23,9 +23,16 @@ def run(
     detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
     tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
     seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
+    store: Annotated[
+        bool,
+        typer.Option("--store", help="compare the files' checksums instead, without an engine"),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Compare the currents of tiles, wires included, with those of a SPICE engine."""
+    if store:
+        _verify_store(program, as_json=as_json)
+        return
     import xbar
     from xbar.cli.output import progress, show
     from xbar.report.text import verification_text
@@ -47,6 +54,18 @@ def run(
         )
     show(as_json, verification.to_json(), verification_text(verification))
     if not verification.passed:
+        raise typer.Exit(1)
+
+
+def _verify_store(program: Path, *, as_json: bool) -> None:
+    from xbar.cli.output import show
+    from xbar.compiler.store import check_store
+
+    count, faults = check_store(program)
+    content = {"program": str(program), "files": count, "faults": faults, "passed": not faults}
+    text = "\n".join([f"{count} files, {len(faults) or 'none'} damaged", *faults])
+    show(as_json, content, text)
+    if faults:
         raise typer.Exit(1)
 
 

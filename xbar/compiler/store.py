@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,14 +210,28 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def check_store(path: Path) -> tuple[int, list[str]]:
+    """How many files a program has, and what is wrong with any of them, one sentence each.
+
+    Raises:
+        FileError: it is no program.
+    """
+    files = _read_manifest(path)["files"]
+    return len(files), list(_faults(path, files))
+
+
 def _check_files(path: Path, files: Mapping[str, str]) -> None:
+    for fault in _faults(path, files):
+        raise FileError(f"{path}: {fault}; compile it again")
+
+
+def _faults(path: Path, files: Mapping[str, str]) -> Iterator[str]:
     found = {str(file.relative_to(path)) for file in _files(path)} - {MANIFEST}
     for name in sorted(found ^ set(files)):
-        state = "is missing" if name in files else "does not belong to it"
-        raise FileError(f"{path}: {name} {state}; compile it again")
+        yield f"{name} {'is missing' if name in files else 'does not belong to it'}"
     for name, digest in files.items():
-        if _sha256(path / name) != digest:
-            raise FileError(f"{path}: {name} was changed after it was written; compile it again")
+        if name in found and _sha256(path / name) != digest:
+            yield f"{name} was changed after it was written"
 
 
 def _files(folder: Path) -> list[Path]:
