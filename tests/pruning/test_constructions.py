@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+import xbar  # noqa: E402
 from xbar.pruning import approximate  # noqa: E402
 
 METHODS = ("malach", "pensia", "cnn", "neurons")
@@ -377,6 +378,20 @@ def test_the_ticket_is_a_network_that_the_compiler_takes():
         with torch.no_grad():
             own = ticket.model(torch.from_numpy(x).float()).numpy()
         assert graph.run(x) == pytest.approx(own, abs=1e-5)
+
+
+def test_a_construction_is_programmed_on_a_chip_like_any_network():
+    rng = np.random.default_rng(29)
+    net, x = _perceptron(rng, (4, 3, 2)), rng.random((9, 4))
+    ticket = approximate(net, "cnn", 0.05, 8, inputs=x)
+    bank = xbar.Bank(resistors=12, nominal=1e-5, spread="lognormal", sigma=0.4)
+    chip = xbar.Chip.sample(
+        xbar.Hardware(bank=bank, tile=xbar.Tile(word_lines=32, bit_lines=32)), 1
+    )
+    with torch.no_grad():
+        own = ticket.model(torch.from_numpy(x).float()).numpy()
+    error = np.abs(xbar.compile(ticket, chip).run(x) - own).max()
+    assert error < 0.02 * np.abs(own).max()
 
 
 def test_progress_is_told_layer_by_layer():

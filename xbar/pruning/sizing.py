@@ -204,13 +204,17 @@ def _extrapolate(
 ) -> int | None:
     """Where lines through log(misses) of each range, added up, get below the failure allowed.
 
-    Each goes through the last four n with twenty misses or more. Misses fall faster and faster, so
+    Each goes through the last four n with twenty misses or more (with any, where there are fewer
+    such n). Misses fall faster and faster, so
     the answer rather errs to the safe side; a range that never misses adds nothing.
     """
     lines = []
     for part, count in zip(share, counts.T, strict=True):
-        last = np.flatnonzero(count >= _ENOUGH)[-_POINTS:]
-        if len(last) == _POINTS and count[last[0]] > count[last[-1]]:
+        last = np.flatnonzero(count >= _ENOUGH)
+        if len(last) < _POINTS:
+            last = np.flatnonzero(count)
+        last = last[-_POINTS:]
+        if len(last) > 2 and count[last[0]] > count[last[-1]]:
             slope, start = np.polyfit(last + 1, np.log(count[last] / samples), 1)
             lines.append((np.log(part) + start, slope))
         elif count.any():
