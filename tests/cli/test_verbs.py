@@ -190,6 +190,18 @@ def test_solve_takes_siemens_and_checks_a_tolerance(call):
     assert call(*arguments, "4.1u")[0] == 0
 
 
+def test_solve_tells_its_method_why_and_what_is_out_of_reach(call):
+    arguments = ("solve", "--bank", "10uS,20uS", "--target", "26u")
+    content = json.loads(call(*arguments, "--json")[1])
+    assert content["method"] == "meet-in-the-middle"
+    assert content["reason"].startswith("K = 2")
+    assert content["reachable"] is True
+    assert "method     greedy (as asked)" in call(*arguments, "--method", "greedy")[1]
+    out = call("solve", "--bank", "10uS,20uS", "--target", "31u", "--time-limit", "5")[1]
+    assert "beyond what the bank reaches" in out
+    assert call(*arguments, "--time-limit", "0")[0] == 2
+
+
 def test_progress_stays_away_from_stdout(run, work, trained):
     result = run("simulate", str(work / "out.xbar"), "--data", str(trained.data), "--json")
     assert result.returncode == 0

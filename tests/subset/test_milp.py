@@ -40,7 +40,7 @@ def random_constraints(rng, elements):
     )
 
 
-@pytest.mark.parametrize(("elements", "count"), [(5, 60), (8, 40), (10, 12)])
+@pytest.mark.parametrize(("elements", "count"), [(5, 60), (8, 40), (10, 12), (14, 4)])
 def test_constrained_subsets_are_those_of_brute_force(banks, rounding, elements, count):
     rng = np.random.default_rng(elements)
     bank, target = banks(rng, count, elements, signed=True)

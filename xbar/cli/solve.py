@@ -14,6 +14,9 @@ def run(
     tolerance: Annotated[
         str | None, typer.Option(help="siemens; a worse residual ends with exit code 1")
     ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="seconds; then the best subset found so far")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Choose the resistors whose conductances add up closest to a target."""
@@ -25,7 +28,7 @@ def run(
     conductance = [_conductance(name) for name in names]
     wanted = parse_quantity(target)
     limit = 0.0 if tolerance is None else parse_quantity(tolerance)
-    solution = xbar.solve_subset(conductance, wanted, method=method, tolerance=limit)
+    solution = xbar.solve_subset(conductance, wanted, method, limit, time_limit)
     content = {
         "mask": solution.mask.tolist(),
         "target": wanted,
@@ -33,14 +36,20 @@ def run(
         "residual": float(solution.residual),
         "status": solution.status,
         "bound": float(solution.bound),
+        "reachable": bool(solution.reachable),
+        "method": solution.method,
+        "reason": solution.reason,
     }
     chosen = [name for name, closed in zip(names, solution.mask, strict=True) if closed]
     text = (
         f"switch in  {', '.join(chosen) or 'none'}\n"
         f"achieved   {format_quantity(float(solution.achieved), 'S', 6)}\n"
         f"residual   {format_quantity(float(solution.residual), 'S')}\n"
-        f"status     {solution.status}"
+        f"status     {solution.status}\n"
+        f"method     {solution.method} ({solution.reason})"
     )
+    if not solution.reachable:
+        text += "\nthe target is beyond what the bank reaches; this is its nearest end"
     show(as_json, content, text)
     if tolerance is not None and abs(float(solution.residual)) > limit:
         raise typer.Exit(1)
