@@ -61,12 +61,14 @@ def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
     Raises:
         SpecError: it has too few bit lines.
     """
-    if mapping.columns(hardware.cells[1]) < 1:
+    spare = hardware.tile.spare_bit_lines
+    if mapping.columns(hardware.usable_cells[1]) < 1:
         needed = mapping.bit_lines_per_column + mapping.shared_bit_lines
         per_cell = hardware.bank.resistors if hardware.bank.layout == "columns" else 1
         raise SpecError(
-            f"tile.bit_lines must be at least {needed * per_cell}, the lines of one weight with "
-            f"mapping {mapping.name!r}, not {hardware.tile.bit_lines}"
+            f"tile.bit_lines must be at least {needed * per_cell + spare}, the lines of one weight "
+            f"with mapping {mapping.name!r}{f' and {spare} spare ones' if spare else ''}, not "
+            f"{hardware.tile.bit_lines}"
         )
 
 

@@ -1,6 +1,7 @@
 """The work on one tile, apart from all others: what goes in, what comes out.
 
-    measure the banks ─► set_scales ─► choose_subsets (─► correct_wires) ─► ProgrammedTile
+    measure the banks (─► assign_lines) ─► set_scales ─► choose_subsets (─► correct_wires)
+    ─► ProgrammedTile
 
 A job can go to another thread, process or machine; its result is what the program stores.
 """
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from xbar.compiler.block import Block
 from xbar.compiler.mapping import Floats, SignedBank, get_mapping
 from xbar.compiler.options import Options
+from xbar.compiler.passes.assign_lines import Resistors, assign_lines
 from xbar.compiler.passes.choose_subsets import (
     choose_codes,
     choose_subsets,
@@ -182,6 +184,8 @@ def program_tile(job: TileJob) -> ProgrammedTile:
     measured = job.options.programming == "subset"
     mapping, chip = get_mapping(job.options.mapping), job.chip
     on, off, stuck = chip.resistors(job.index) if measured else nominal_resistors(chip)
+    if job.kept is None and measured:
+        job = _with_lines(job, (on, off, stuck))
     mask = np.zeros(on.shape, dtype=np.bool_)
     mapping.close_references(mask, on, off, stuck, job.blocks)
     banks = [mapping.bank(on, off, stuck, block, mask) for block in job.blocks]
@@ -208,6 +212,16 @@ def program_tile(job: TileJob) -> ProgrammedTile:
         for bank, choice, part in zip(banks, choices, parts, strict=True)
     ]
     return replace(tile, reached=_reached(tile, mask, achieved, reach))
+
+
+def _with_lines(job: TileJob, resistors: Resistors) -> TileJob:
+    """The job with its blocks on the lines that suit them."""
+    if job.options.swap_lines == "never":
+        return job
+    blocks = assign_lines(
+        job.blocks, job.weights, resistors, job.options, _expected(job), job.units
+    )
+    return replace(job, blocks=blocks)
 
 
 def _tuned_tile(job: TileJob, tuned: TunedCells) -> ProgrammedTile:

@@ -31,6 +31,9 @@ class Options(Spec):
             that zeros take as few cells as possible; nothing changes where no weight is zero.
         pack: what blocks that share a tile may have in common: "none", one block a tile; "apart",
             no line; "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
+        swap_lines: when inputs and outputs may change places with others of their block and with
+            idle lines of the tile, so that stuck and dead resistors harm least: on tiles with
+            "faults", "always" or "never" (see ``passes/assign_lines.py``).
     """
 
     mapping: Literal["pair", "reference"] = "pair"
@@ -41,3 +44,4 @@ class Options(Spec):
     wire_aware: bool = False
     compact: bool = True
     pack: Rule = "apart"
+    swap_lines: Literal["faults", "always", "never"] = "faults"

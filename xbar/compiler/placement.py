@@ -107,7 +107,7 @@ def cut(matrices: Matrices, hardware: Hardware, mapping: SignedMapping) -> tuple
 
 def usable(hardware: Hardware, mapping: SignedMapping) -> tuple[int, int]:
     """Rows of cells and columns of weights of a tile that blocks may take."""
-    rows, bit_lines = hardware.cells
+    rows, bit_lines = hardware.usable_cells
     return rows, mapping.columns(bit_lines)
 
 

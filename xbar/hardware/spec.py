@@ -58,6 +58,17 @@ class Hardware(Spec):
         return self
 
     @model_validator(mode="after")
+    def _spare_lines_leave_some(self) -> Self:
+        for name, left in zip(("word", "bit"), self.usable_cells, strict=True):
+            if left < 1:
+                raise SpecError(
+                    f"tile.spare_{name}_lines must leave a line for weights, not "
+                    f"{getattr(self.tile, f'spare_{name}_lines')} of "
+                    f"{getattr(self.tile, f'{name}_lines')}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _converters_go_together(self) -> Self:
         for name, converter, foreign, other in (
             ("dac", self.dac, ("step_bits", "shared", "ranging"), "an ADC"),
@@ -87,6 +98,16 @@ class Hardware(Spec):
         return (
             self.tile.word_lines // (k if layout == "rows" else 1),
             self.tile.bit_lines // (k if layout == "columns" else 1),
+        )
+
+    @property
+    def usable_cells(self) -> tuple[int, int]:
+        """Those of ``cells`` that are not kept as spare ones, a line of them taking K lines too."""
+        k, layout = self.bank.resistors, self.bank.layout
+        rows, columns = self.cells
+        return (
+            rows - -(-self.tile.spare_word_lines // (k if layout == "rows" else 1)),
+            columns - -(-self.tile.spare_bit_lines // (k if layout == "columns" else 1)),
         )
 
     @property

@@ -57,8 +57,10 @@ def expect(chip: Chip, options: Options) -> Expected:
     bank = mapping.bank(on, off, stuck, block)
     element, offset = bank.element.reshape(rows * columns, -1), bank.offset.reshape(-1)
     missing = (element == 0.0).sum(axis=1)
-    size = min(SAMPLE if element.shape[1] <= LONG else SAMPLE // 4, len(element))
-    sound = np.argsort(missing, kind="stable")[: max(size, int((missing == missing.min()).sum()))]
+    size = SAMPLE if element.shape[1] <= LONG else SAMPLE // 4
+    half = min(size, -(-len(element) // 2))  # on a small tile dead lines are no small part
+    sound = np.argsort(missing, kind="stable")[: max(half, int((missing == missing.min()).sum()))]
+    size = min(size, len(sound))
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
     if options.programming == "subset":
         curve = measure_error(element[sample], read_noise=noise)
