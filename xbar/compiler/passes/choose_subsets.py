@@ -12,23 +12,48 @@ from xbar.subset.solver import solve_subset
 
 
 def choose_subsets(bank: SignedBank, target: Floats, read_noise: float = 0.0) -> NDArray[np.bool_]:
-    """The choice (..., E) whose sum comes closest to each target (...) in siemens.
-
-    With read noise no resistor is switched in where that leaves less error, noise included.
+    """The choice (..., E) of least error for each target (...) in siemens.
 
     Args:
         bank: of each weight.
         target: siemens.
-        read_noise: relative standard deviation of each resistor that is switched in.
+        read_noise: relative standard deviation of each resistor that is switched in; it counts
+            as error, see ``choose_quiet``.
     """
     goal = target - bank.offset
-    solution = solve_subset(bank.element, goal)
-    # a stuck resistor adds nothing when commanded: leave its switch open
-    choice: NDArray[np.bool_] = solution.mask & (bank.element != 0.0)
     if read_noise > 0.0:
-        noise = read_noise**2 * np.where(choice, bank.element**2, 0.0).sum(axis=-1)
-        choice[goal**2 <= solution.residual**2 + noise] = False
+        return choose_quiet(bank.element, goal, read_noise)
+    # a stuck resistor adds nothing when commanded: leave its switch open
+    choice: NDArray[np.bool_] = solve_subset(bank.element, goal).mask & (bank.element != 0.0)
     return choice
+
+
+def choose_quiet(element: Floats, goal: Floats, read_noise: float) -> NDArray[np.bool_]:
+    """The elements (..., E) whose sum leaves the least mean square error beside a goal (...).
+
+    Of three: those that come closest, which may be many and noisy; the closest of those of the
+    goal's sign alone, so that one half of a pair stays open; and none.
+
+    Args:
+        element: siemens.
+        goal: siemens.
+        read_noise: relative standard deviation of each element that is chosen.
+    """
+    choice: NDArray[np.bool_] = solve_subset(element, goal).mask & (element != 0.0)
+    for other in (choose_on_one_side(element, goal), np.zeros_like(choice)):
+        better = _power(element, other, goal, read_noise) <= _power(
+            element, choice, goal, read_noise
+        )
+        choice[better] = other[better]
+    return choice
+
+
+def _power(element: Floats, choice: NDArray[np.bool_], goal: Floats, read_noise: float) -> Floats:
+    """(...) siemens²: the mean square error of a choice."""
+    chosen = np.where(choice, element, 0.0)
+    miss: Floats = chosen.sum(axis=-1) - goal
+    noise: Floats = (chosen**2).sum(axis=-1)
+    return miss**2 + read_noise**2 * noise
 
 
 def choose_codes(bank: SignedBank, target: Floats) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ layer's scale is set before any of its tiles is looked at, from that sample.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,10 @@ from numpy.typing import NDArray
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import Floats, SignedBank, get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.passes.choose_subsets import choose_on_one_side
+from xbar.compiler.passes.choose_subsets import choose_on_one_side, choose_quiet
 from xbar.compiler.tuned import TunedCells
 from xbar.hardware.chip import Chip
-from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
+from xbar.subset.scaling import ErrorCurve, Reach, best_scales, closest, measure_error, reach_of
 
 SAMPLE = 64
 """Banks on which the error is measured; a quarter where choosing takes long."""
@@ -63,7 +64,8 @@ def expect(chip: Chip, options: Options) -> Expected:
     size = min(size, len(sound))
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
     if options.programming == "subset":
-        curve = measure_error(element[sample], read_noise=noise)
+        choose = partial(choose_quiet, read_noise=noise) if noise else closest
+        curve = measure_error(element[sample], choose=choose, read_noise=noise)
         return Expected(curve, reach_of(element[sample], offset[sample]))
     known = mapping.bank(*nominal_resistors(chip), block)
     nominal = known.element.reshape(element.shape)[sample]
