@@ -54,6 +54,16 @@ bench-circuit: ngspice
 	-$(BENCH)/bin/python -m pip install --quiet scikit-sparse==0.4.16
 	$(BENCH)/bin/python benchmarks/circuit.py
 
+# PyTorch first, or a peer would bring another one
+bench-simulate:
+	test -d $(BENCH) || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet "$(TORCH)"
+	$(BENCH)/bin/python -m pip install --quiet --editable .
+	-$(BENCH)/bin/python -m pip install --quiet mpimpy
+	-$(BENCH)/bin/python -m pip install --quiet --only-binary aihwkit --no-deps aihwkit
+	-$(BENCH)/bin/python -m pip install --quiet requests tqdm protobuf scikit-learn
+	$(BENCH)/bin/python benchmarks/simulate.py
+
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
