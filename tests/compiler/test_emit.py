@@ -181,7 +181,7 @@ def test_tuned_devices_have_a_table_and_no_words(tmp_path):
     hardware = HARDWARE.model_copy(update={"bank": xbar.Bank(resistors=3)})
     options = Options(programming="write-verify")
     program = xbar.compile({"a": WEIGHTS["a"]}, hardware, seed=4, options=options)
-    with pytest.raises(SpecError, match="format must be csv for a program by write-verify"):
+    with pytest.raises(SpecError, match="format must be 'csv' for programming 'write-verify'"):
         program.write_configuration(tmp_path / "out")
     program.write_configuration(tmp_path / "out", "csv")
     total = np.zeros((6, 7))

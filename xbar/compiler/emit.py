@@ -69,11 +69,6 @@ def write_configuration(
             f"are tuned and have no switches, not {form!r}"
         )
     chosen = _choose(program, tiles)
-    if "readmemh" in wanted and any(program.tiles[index].tuned for index in chosen):
-        raise SpecError(
-            f"format must be csv for a program by {program.options.programming}: its devices are "
-            "tuned, not switched, so that words of switches would say nothing"
-        )
     w, b = program.chip.hardware.cells
     content: dict[str, Any] = {
         "kind": KIND,

@@ -117,11 +117,12 @@ def _summary(survey: Survey) -> str:
         f"{weights} weights in {len(survey.layers)} layers on {len(program.tiles)} tiles of "
         f"{word_lines} x {bit_lines}, {chip}{design}. "
         f"{hardware.bank.resistors} resistors a cell, {program.resistors_per_weight} a weight: "
-        f"{resistors} in all, {switched} of them switched in. Weights have "
-        f"{percent(survey.used)} of the tiles' cells."
+        f"{resistors} in all, {switched} of them switched in."
     )
-    placement = "" if program.placement is None else placement_text(program.placement)
-    return f"<p>{_text(text)}</p>\n" + (f"<p>{_text(placement)}.</p>" if placement else "")
+    used = f"Weights have {percent(survey.used)} of the tiles' cells"
+    if program.placement is not None:
+        used = placement_text(program.placement)
+    return f"<p>{_text(text)}</p>\n<p>{_text(used)}.</p>"
 
 
 def _layers(survey: Survey) -> str:

@@ -51,8 +51,6 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
         f"{program.resistors_per_weight} a weight"
     )
     title += _programming(program)
-    if program.placement is not None:
-        title += f"\n{placement_text(program.placement)}"
     rows = [
         [
             layer.name,
@@ -72,7 +70,8 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
         for layer in metrics
         if layer.clipped
     ]
-    return table(title, head, rows) + "".join(clipped)
+    placed = "" if program.placement is None else f"\n{placement_text(program.placement)}\n"
+    return table(title, head, rows) + placed + "".join(clipped)
 
 
 def _programming(program: Program) -> str:
