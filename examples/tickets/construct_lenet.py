@@ -18,11 +18,13 @@ import numpy as np
 from construct_networks import Row, Trained, report, seeds_and_output, spread, trained_lenet
 
 from xbar.pruning import approximate
+from xbar.pruning.choosing import Minimise
 from xbar.subset import solve_subset
 from xbar.subset.laws import Uniform, draw_banks
 
 SIZES = (5, 10, 15, 20, 25, 30)
 EPSILON = 0.01
+SUBSETS: tuple[tuple[str, Minimise], ...] = (("best", "error"), ("smallest", "size"))
 PUBLISHED = {5: 0.892, 10: 0.566, 15: 0.0179, 20: 7.3e-4, 25: 7.7e-5, 30: 7.7e-6}
 
 
@@ -72,10 +74,52 @@ def run(network: Trained, seed: int, sizes: tuple[int, ...] = SIZES) -> list[Row
     return rows
 
 
+def products(network: Trained, seed: int) -> list[Row]:
+    """The same network by subsets of 21 products a weight, which no sign prunes and none scales."""
+    images = network.data.test.astype(np.float64)
+    rows = []
+    for name, minimise in SUBSETS:
+        ticket = approximate(
+            network.model, "pensia", EPSILON, 21, seed, minimise=minimise, inputs=images
+        )
+        account = ticket.certificate
+        rows.append(
+            {
+                "subsets": name,
+                "failures": account.failures,
+                "kept": account.kept_share,
+                "measured": account.measured,
+                "bound": account.bound,
+                "before": network.accuracy(),
+                "after": network.accuracy(ticket.model),
+                "changed": float((network.answers(ticket.model) != network.answers()).mean()),
+            }
+        )
+    return rows
+
+
+def products_table(each: list[list[Row]]) -> list[Row]:
+    """All seeds of `products`."""
+    return [
+        {
+            "subsets": same[0]["subsets"],
+            "missed 0.01": spread([row["failures"] for row in same], 0),
+            "kept %": spread([100 * row["kept"] for row in same], 1),
+            "output error": max(row["measured"] for row in same),
+            "bound": max(row["bound"] for row in same),
+            "accuracy before %": spread([100 * row["before"] for row in same], 1),
+            "after %": spread([100 * row["after"] for row in same], 1),
+            "changed %": spread([100 * row["changed"] for row in same], 1),
+        }
+        for same in zip(*each, strict=True)
+    ]
+
+
 def main() -> None:
-    """All seeds, two tables: the network, and each layer."""
+    """All seeds, three tables: the network, each layer, and the network from 21 products."""
     seeds, output = seeds_and_output("construct_lenet.py")
-    each = [run(trained_lenet(seed), seed) for seed in seeds]
+    trained = [trained_lenet(seed) for seed in seeds]
+    each = [run(network, seed) for network, seed in zip(trained, seeds, strict=True)]
     rows, layers = [], []
     for same in zip(*each, strict=True):
         n = same[0]["n"]
@@ -100,6 +144,8 @@ def main() -> None:
         layers.append(line)
     report("construct_lenet", output, rows, layers=layers, seeds=seeds, each=each)
     report("construct_lenet_layers", output, layers)
+    found = [products(network, seed) for network, seed in zip(trained, seeds, strict=True)]
+    report("construct_lenet_products", output, products_table(found), each=found)
 
 
 if __name__ == "__main__":

@@ -204,9 +204,9 @@ def _extrapolate(
 ) -> int | None:
     """Where lines through log(misses) of each range, added up, get below the failure allowed.
 
-    Each goes through the last four n with twenty misses or more (with any, where there are fewer
-    such n). Misses fall faster and faster, so
-    the answer rather errs to the safe side; a range that never misses adds nothing.
+    Each goes through the last four n with twenty misses or more (with any, where fewer than four
+    have so many). Misses fall faster and faster, so the answer rather errs to the safe side; a
+    range that never misses adds nothing.
     """
     lines = []
     for part, count in zip(share, counts.T, strict=True):
