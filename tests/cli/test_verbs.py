@@ -92,6 +92,32 @@ def test_compile_takes_another_mapping_and_rival_programming(
     assert "mapping must be 'pair' or 'reference', not 'other'" in line
 
 
+def test_compile_tells_how_tiles_are_used_and_what_faults_cost(call, trained, tmp_path):
+    chip = CHIP.replace("[tile]", "stuck_open = 0.4\n[tile]\nspare_word_lines = 2")
+    (tmp_path / "chip.toml").write_text(chip)
+    arguments = ("compile", trained.path, "--hardware", tmp_path / "chip.toml")
+    found = {}
+    for pack, swap in (("none", "never"), ("any", "never"), ("any", "faults")):
+        options = ("--pack", pack, "--swap-lines", swap)
+        code, out, _ = call(*arguments, *options, "-o", tmp_path / (pack + swap), "--json")
+        assert code == 0
+        found[pack, swap] = json.loads(out)
+    alone, packed, swapped = found.values()
+    for content in found.values():
+        assert content["placement"]["tiles"] == content["tiles"]
+        assert content["placement"]["bound"] <= content["tiles"]
+    assert packed["tiles"] < alone["tiles"]
+    assert len(swapped["unreachable"]) < 0.5 * len(packed["unreachable"])
+    one = packed["unreachable"][0]
+    program = xbar.Program.load(tmp_path / "anynever")
+    devices = program.devices_of(one["layer"], one["output"], one["input"], one["group"])
+    assert [vars(device) for device in devices] == one["devices"]
+    code, out, _ = call(*arguments, "--swap-lines", "never", "-o", tmp_path / "text")
+    assert code == 0
+    assert "weights can't be reached for stuck or dead resistors; the worst:" in out
+    assert "in place of" in out
+
+
 def test_compile_twice_writes_the_same_bytes(call, work, trained, tmp_path):
     for name in ("a.xbar", "b.xbar"):
         code, _, _ = call(

@@ -66,6 +66,13 @@ def run(
             "(word lines), any (bit lines too)"
         ),
     ] = "apart",
+    swap_lines: Annotated[
+        str,
+        typer.Option(
+            help="move weights off lines with stuck resistors: faults (where there are some), "
+            "always or never"
+        ),
+    ] = "faults",
     workers: Annotated[
         int | None, typer.Option(help="threads; as many as there are CPUs by default")
     ] = None,
@@ -83,7 +90,7 @@ def run(
     from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.report.metrics import layer_metrics
-    from xbar.report.text import program_text
+    from xbar.report.text import program_text, unreachable_lines
 
     # checked by Options, which names what is allowed
     words: dict[str, Any] = {
@@ -91,6 +98,7 @@ def run(
         "scale_per": scale_per,
         "programming": programming,
         "pack": pack,
+        "swap_lines": swap_lines,
     }
     options = xbar.Options(
         write_error=write_error,
@@ -125,6 +133,9 @@ def run(
             progress=report,
         )
     metrics = layer_metrics(program)
+    # on a sound chip weights lie out of reach by the choice of the scale alone, and are counted
+    faults = chip.may_have_faults
+    lost = [one for one in program.unreachable() if one.stuck] if faults else []
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
@@ -133,10 +144,12 @@ def run(
         "resistors_per_weight": program.resistors_per_weight,
         "options": program.options.model_dump(mode="json"),
         "layers": [layer.to_json() for layer in metrics],
+        "unreachable": [one.to_json() for one in lost],
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
         "notes": list(graph.notes),
     }
-    remarks = [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
+    remarks = unreachable_lines(lost)
+    remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
     remarks += [f"assumed: {note}" for note in graph.notes]
     text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")

@@ -216,7 +216,8 @@ def program_tile(job: TileJob) -> ProgrammedTile:
 
 def _with_lines(job: TileJob, resistors: Resistors) -> TileJob:
     """The job with its blocks on the lines that suit them."""
-    if job.options.swap_lines == "never":
+    when = job.options.swap_lines
+    if when == "never" or (when == "faults" and not job.chip.may_have_faults):
         return job
     blocks = assign_lines(
         job.blocks, job.weights, resistors, job.options, _expected(job), job.units

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xbar.compiler.block import Block
+from xbar.compiler.block import Block, Floats
+from xbar.compiler.passes.assign_lines import Resistors
 from xbar.compiler.passes.set_scales import nominal_resistors
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.errors import SpecError
 from xbar.subset.scaling import Reach, reach_of
 
@@ -46,7 +48,7 @@ class Unreachable:
         devices: its cells.
         target: siemens that its cells should have together.
         achieved: siemens that they have, wires included where it was programmed for them.
-        stuck: how many of its resistors can't be switched.
+        stuck: how many of its resistors are stuck or dead: their switches change nothing.
     """
 
     layer: str
@@ -90,36 +92,48 @@ def devices_of(program: Program, layer: str, output: int, input: int, group: int
 
 def unreachable(program: Program) -> Iterator[Unreachable]:
     """See ``Program.unreachable``."""
+    measured = program.options.programming == "subset"
     for tile in program.tiles:
         if not any(reached.clipped for reached in tile.reached):
             continue
-        measured = program.options.programming == "subset"
-        on, off, stuck = (
-            tile.chip.resistors(tile.index) if measured else nominal_resistors(tile.chip)
-        )
-        residuals = tile.residual()
+        # a copy of its own, so that what it computes is not kept with the program
+        residuals = replace(tile).residual()
+        resistors = tile.chip.resistors(tile.index) if measured else nominal_resistors(tile.chip)
         for number, part in enumerate(tile.blocks):
-            if not tile.reached[number].clipped:
-                continue
-            block = part.block
-            if tile.tuned is None:
-                bank = tile.mapping.bank(on, off, stuck, block, tile.mask)
-                reach: Reach = reach_of(bank.element, bank.offset)
-            else:
-                reach = tile.tuned.reach_of(block.shape)
-            missing = (tile.mapping.choice(stuck != 0, block)).sum(axis=-1)
-            for r, c in np.argwhere(reach.misses(part.target)).tolist():
-                target = float(part.target[r, c])
-                yield Unreachable(
-                    block.layer,
-                    block.group,
-                    int(block.outputs[c]),
-                    int(block.inputs[r]),
-                    tuple(_devices(tile, block, r, c)),
-                    target,
-                    target + float(residuals[number][r, c]),
-                    int(missing[r, c]),
-                )
+            if tile.reached[number].clipped:
+                reach, stuck = _reach(tile, part.block, resistors)
+                yield from _missed(tile, part, residuals[number], reach, stuck)
+
+
+def _reach(
+    tile: ProgrammedTile, block: Block, resistors: Resistors
+) -> tuple[Reach, NDArray[np.int64]]:
+    """(R, C) what each weight's cells reach, and how many of their resistors are stuck."""
+    if tile.tuned is not None:
+        return tile.tuned.reach_of(block.shape), np.zeros(block.shape, dtype=np.int64)
+    bank = tile.mapping.bank(*resistors, block, tile.mask)
+    return reach_of(bank.element, bank.offset), (bank.element == 0.0).sum(axis=-1)
+
+
+def _missed(
+    tile: ProgrammedTile,
+    part: ProgrammedBlock,
+    residual: Floats,
+    reach: Reach,
+    stuck: NDArray[np.int64],
+) -> Iterator[Unreachable]:
+    block, target = part.block, part.target
+    for r, c in np.argwhere(reach.misses(target)).tolist():
+        yield Unreachable(
+            block.layer,
+            block.group,
+            int(block.outputs[c]),
+            int(block.inputs[r]),
+            tuple(_devices(tile, block, r, c)),
+            float(target[r, c]),
+            float(target[r, c] + residual[r, c]),
+            int(stuck[r, c]),
+        )
 
 
 def _devices(tile: ProgrammedTile, block: Block, row: int, column: int) -> Iterator[Device]:

@@ -83,6 +83,12 @@ class Chip:
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
 
     @property
+    def may_have_faults(self) -> bool:
+        """Whether a resistor can be stuck or dead: on a measured chip, or where the design says."""
+        bank = self.hardware.bank
+        return self.measurement is not None or bank.stuck_open > 0 or bank.stuck_closed > 0
+
+    @property
     def tiles(self) -> int | None:
         """How many tiles there are; None where there are as many as wanted."""
         return None if self.measurement is None else len(self.measurement.on)

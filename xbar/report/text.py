@@ -11,6 +11,7 @@ from rich.table import Table
 
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.program import Program
+from xbar.compiler.provenance import Unreachable
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
@@ -18,6 +19,9 @@ from xbar.simulation.verify import Verification
 from xbar.units import format_quantity
 
 WIDTH = 100
+
+FEW = 5
+"""Weights out of reach that are told one by one."""
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -107,6 +111,26 @@ def placement_text(report: PlacementReport) -> str:
         f"by area they need {report.bound} tiles; packed: {report.method}, {report.status}"
     )
     return text + (f"; {report.dropped} zeros take no place" if report.dropped else "")
+
+
+def unreachable_lines(lost: Sequence[Unreachable]) -> list[str]:
+    """How many weights stuck resistors keep off their targets, and the worst of them."""
+    if not lost:
+        return []
+    worst = sorted(lost, key=lambda one: -abs(one.achieved - one.target))[:FEW]
+    head = f"{len(lost)} weights can't be reached for stuck or dead resistors; the worst:"
+    return [head, *map(_unreachable, worst)]
+
+
+def _unreachable(one: Unreachable) -> str:
+    group = f" group {one.group}," if one.group else ""
+    lines = " and ".join(str(device.bit_line) for device in one.devices)
+    first = one.devices[0]
+    return (
+        f"  {one.layer},{group} output {one.output}, input {one.input} · tile {first.tile}, word "
+        f"line {first.word_line}, bit lines {lines}: {format_quantity(one.achieved, 'S')} in place "
+        f"of {format_quantity(one.target, 'S')}, {one.stuck} resistors stuck"
+    )
 
 
 def verification_text(verification: Verification) -> str:

@@ -1,13 +1,14 @@
 """What blocks that share a tile may have in common, and how many tiles that takes at least.
 
     none      a tile holds one block
-    apart     blocks share no line. Each is read as if it were alone: no current of its own flows
-              on another's lines, and all can be read at once
+    apart     blocks share no line. Each is read as if it were alone in its place: but for what open
+              switches leak, no current of its own flows on another's lines
     beside    blocks may share word lines, not bit lines: idle columns load a word line's driver
     any       blocks may share bit lines too: idle rows, held at 0 V, draw current off the bit line
               through its wire, which the nodal read-out shows and wire-aware programming corrects
 
-Blocks that share lines are read one after another.
+Blocks are read one after another; those apart, each with bit lines of its own, may be read at once.
+A reference column is a bit line that all columns of a tile share, by any rule.
 
 Shapes: n rectangles (n, 2), rows of cells and columns of weights; a tile of the same kind.
 """

@@ -176,7 +176,7 @@ class _Search:
         """(R,) the line of banks for each input; where two are as good, the one it has."""
         from scipy.optimize import linear_sum_assignment
 
-        cost = costs(target, np.ascontiguousarray(banks), self.curve)
+        cost = costs(target, banks, self.curve)
         cost[np.arange(len(target)), now] -= STAY * self.small
         return np.asarray(linear_sum_assignment(cost)[1], dtype=np.int64)
 
@@ -201,7 +201,12 @@ def errors(target: Floats, banks: Floats, curve: ErrorCurve) -> Floats:
 
 def costs(target: Floats, banks: Floats, curve: ErrorCurve) -> Floats:
     """(R, W): the error to expect of each input's targets (R, C) on each line's banks (6, W, C)."""
-    return np.array([errors(row, banks, curve).sum(axis=-1) for row in target])
+    from xbar.subset.kernels import lines
+
+    result = np.empty((len(target), banks.shape[1]))
+    ordered = np.ascontiguousarray(np.moveaxis(banks, 0, -1))
+    lines.costs(np.ascontiguousarray(target), ordered, curve.table, curve.per_unit, result)
+    return result
 
 
 def _sound(banks: Floats) -> Floats:
