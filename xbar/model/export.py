@@ -6,20 +6,18 @@ and then read like a file.
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import torch
 
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.pytorch import LOAD_ERRORS
+from xbar.usercode import current_directory, import_named, summary
 
 # torch.export documents no errors; these are what its tracer, guards and fake tensors raise
 _EXPORT_ERRORS = (
@@ -52,7 +50,7 @@ def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byte
     except _EXPORT_ERRORS as error:
         raise ModelError(
             f"{name}: PyTorch can't export the module for inputs (N, "
-            f"{', '.join(map(str, input_shape))}): {_summary(error)}"
+            f"{', '.join(map(str, input_shape))}): {summary(error)}"
         ) from None
     finally:
         for part, mode in modes.items():
@@ -90,7 +88,7 @@ def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
             return None
         raise FileError(f"{where}: the file is damaged or cut short") from None
     except LOAD_ERRORS as error:
-        raise FileError(f"{where}: the file is damaged or cut short ({_summary(error)})") from None
+        raise FileError(f"{where}: the file is damaged or cut short ({summary(error)})") from None
     tensors = isinstance(loaded, Mapping) and all(
         isinstance(value, torch.Tensor) for value in loaded.values()
     )
@@ -111,10 +109,10 @@ def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
         ModelError: it is no module.
     """
     try:
-        with _quiet(), _current_directory():
+        with _quiet(), current_directory():
             loaded = torch.load(file, map_location="cpu", weights_only=False)
     except (*LOAD_ERRORS, ImportError) as error:
-        raise FileError(f"{where}: the pickled object can't be loaded: {_summary(error)}") from None
+        raise FileError(f"{where}: the pickled object can't be loaded: {summary(error)}") from None
     if not isinstance(loaded, torch.nn.Module):
         raise ModelError(f"{where}: the pickle must hold a module, not a {type(loaded).__name__}")
     return loaded
@@ -132,18 +130,13 @@ def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Mod
         SpecError: ``arch`` can't be imported or gives no module.
         ModelError: the state dict is not that module's.
     """
-    module_name, _, attribute = arch.partition(":")
-    if not module_name or not attribute:
-        raise SpecError(f"--arch must be module:callable, such as mynet:LeNet, not {arch!r}")
+    target = import_named(arch, "--arch", "mynet:LeNet")
     try:
-        with _current_directory():
-            target: Any = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                target = getattr(target, part)
+        with current_directory():
             module = target()
-    # the user's own code is imported and called, and may raise anything
+    # the user's own code is called, and may raise anything
     except Exception as error:
-        raise SpecError(f"--arch {arch}: it can't be built: {_summary(error)}") from error
+        raise SpecError(f"--arch {arch}: it can't be built: {summary(error)}") from error
     if not isinstance(module, torch.nn.Module):
         raise SpecError(f"--arch {arch}: it must give a torch module, not {type(module).__name__}")
     try:
@@ -153,19 +146,3 @@ def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Mod
             f"{where}: the state dict does not fit {arch}: {' '.join(str(error).split())[:300]}"
         ) from None
     return module.eval()
-
-
-@contextmanager
-def _current_directory() -> Iterator[None]:
-    """Let modules of the current directory be imported."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
-
-
-def _summary(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
