@@ -52,10 +52,12 @@ def test_the_accuracy_is_that_of_simulate_with_and_without_wires(call, work, tra
     assert f"{100 * expected[1].accuracy:.2f} %" in out
 
 
-def test_the_budget_is_that_of_the_read_out_with_wires(call, refused, work, trained, tmp_path):
+def test_budget_and_cost_are_those_of_the_read_out_with_wires(
+    call, refused, work, trained, tmp_path
+):
     pytest.importorskip("matplotlib")
     page = tmp_path / "report.html"
-    arguments = ("report", work / "out.xbar", "--budget", "--html", page)
+    arguments = ("report", work / "out.xbar", "--budget", "--cost", "--html", page)
     code, out, _ = call(*arguments, "--data", trained.data, "--json")
     assert code == 0
     ideal, nodal = json.loads(out)["simulations"]
@@ -64,7 +66,9 @@ def test_the_budget_is_that_of_the_read_out_with_wires(call, refused, work, trai
     assert {"selection", "wires"} <= {part["part"] for part in nodal["budget"]["parts"]}
     for part in nodal["budget"]["parts"]:
         assert f"{part['error_alone']:.3g}" in text
-    assert "--budget needs --data" in refused(*arguments, "--force")
+    assert ideal["cost"] is None
+    assert f"{nodal['cost']['configuration_bits']} configuration bits" in text
+    assert "--budget and --cost need --data" in refused(*arguments, "--force")
 
 
 def test_text_and_json_need_neither_data_nor_a_file(call, work):

@@ -24,6 +24,9 @@ def run(
     budget: Annotated[
         bool, typer.Option("--budget", help="tell what each part of the error costs")
     ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
+    ] = False,
     seed: Annotated[int, typer.Option(help="of further chips and of read noise")] = 0,
     force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
@@ -39,13 +42,15 @@ def run(
     from xbar.report.survey import survey
     from xbar.report.text import survey_text
 
-    if budget and data is None:
-        raise SpecError("--budget needs --data: errors are measured on inputs")
+    if (budget or cost) and data is None:
+        raise SpecError("--budget and --cost need --data: both depend on inputs")
     if html is not None:
         refuse_existing(html, force=force)
         check_matplotlib()
     loaded = xbar.Program.load(program)
-    results = [] if data is None else simulated(loaded, data, trials, seed, budget=budget)
+    results = (
+        [] if data is None else simulated(loaded, data, trials, seed, budget=budget, cost=cost)
+    )
     with progress("tiles") as report:
         found = survey(loaded, report)
     if html is not None:
@@ -63,7 +68,7 @@ def run(
 
 
 def simulated(
-    program: Program, data: Path, trials: int, seed: int, *, budget: bool
+    program: Program, data: Path, trials: int, seed: int, *, budget: bool, cost: bool
 ) -> list[Result]:
     """The program on data, with ideal wires and, where the design has any, with its own."""
     import xbar
@@ -87,6 +92,7 @@ def simulated(
                     trials=trials,
                     seed=seed,
                     budget=budget and readout == readouts[-1],
+                    cost=cost and readout == readouts[-1],
                     progress=report,
                 )
             )

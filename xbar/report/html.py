@@ -14,10 +14,11 @@ from xbar import __version__
 from xbar.compiler.program import Program
 from xbar.errors import printable
 from xbar.report.plots import gain_picture, residual_picture
-from xbar.report.simulation import score
+from xbar.report.simulation import budget_table, cost_table
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
 from xbar.report.text import percent, placement_text
-from xbar.simulation.result import Budget, LayerResult, Result
+from xbar.simulation.cost import ProgramCost
+from xbar.simulation.result import LayerResult, Result
 from xbar.units import format_quantity
 
 _STYLE = """
@@ -64,6 +65,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         f"<h1>{_text(name)}</h1>",
         _summary(survey),
         _section("Accuracy", _accuracy(results, program.wire_aware)) if results else "",
+        *[_section("Cost", _cost(result.cost)) for result in results if result.cost is not None],
         _section("Layers", _layers(survey)),
         _section("Residuals", _residuals(survey.layers)),
         _section("Wires", _wires(survey.wires)),
@@ -218,26 +220,13 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     if wire_aware:
         note += " The subsets were chosen for the wires: without these they are not right."
     tables.append(_table(note, head, lines))
-    tables += [_budget(result.budget) for result in results if result.budget is not None]
+    tables += [_table(*budget_table(r.budget)) for r in results if r.budget is not None]
     return "\n".join(tables)
 
 
-def _budget(budget: Budget) -> str:
-    """What each part of the error costs: without it, and it alone."""
-    rows = [
-        [
-            part.part,
-            f"{part.error_without:.3g}",
-            score(part.accuracy_without, "accuracy"),
-            f"{part.error_alone:.3g}",
-            score(part.accuracy_alone, "accuracy"),
-        ]
-        for part in budget.parts
-    ]
-    without = f"{budget.error_without_all:.3g}", score(budget.accuracy_without_all, "accuracy")
-    rows.append(["all", *without, f"{budget.error:.3g}", score(budget.accuracy, "accuracy")])
-    note = "Error budget: relative error of the outputs, first chip, with one part off or alone."
-    return _table(note, ["part", "off: error", "accuracy", "alone: error", "accuracy"], rows)
+def _cost(cost: ProgramCost) -> str:
+    notes = "".join(f"\n<p>{_text(note)}</p>" for note in cost.notes)
+    return _table(*cost_table(cost)) + notes
 
 
 def _score(result: Result) -> list[str]:

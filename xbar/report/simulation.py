@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from xbar.report.text import percent, table
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.result import Budget, Result
 from xbar.units import format_quantity
+
+Table: TypeAlias = tuple[str, list[str], list[list[str]]]
+"""A title, the names of the columns, and the rows."""
 
 
 def result_text(result: Result) -> str:
@@ -41,6 +46,11 @@ def result_text(result: Result) -> str:
 
 def budget_text(budget: Budget, metric: str = "accuracy") -> str:
     """What each part of the error costs."""
+    return table(*budget_table(budget, metric))
+
+
+def budget_table(budget: Budget, metric: str = "accuracy") -> Table:
+    """What each part of the error costs."""
     rows = [
         [
             part.part,
@@ -64,10 +74,15 @@ def budget_text(budget: Budget, metric: str = "accuracy") -> str:
     head = ["part", "off: error", metric, "alone: error", metric]
     if budget.accuracy is None:
         head, rows = head[:1] + head[1::2], [row[:1] + row[1::2] for row in rows]
-    return table(title, head, rows)
+    return title, head, rows
 
 
 def cost_text(cost: ProgramCost) -> str:
+    """What a program costs, by layer and in all."""
+    return table(*cost_table(cost)) + "".join(f"{note}\n" for note in cost.notes)
+
+
+def cost_table(cost: ProgramCost) -> Table:
     """What a program costs, by layer and in all."""
     rows = [
         [
@@ -104,8 +119,7 @@ def cost_text(cost: ProgramCost) -> str:
         f"one input every {format_quantity(cost.interval, 's')} at most"
     )
     head = ["layer", "products", "devices", "mm²", "read", "DAC", "ADC", "energy", "latency"]
-    remarks = "".join(f"{note}\n" for note in cost.notes)
-    return table(title, head, rows) + remarks
+    return title, head, rows
 
 
 def accuracy_text(result: Result) -> str:
