@@ -102,7 +102,7 @@ TASKS = {
     for task in (
         Task("digits", small, digits, 30),
         Task("perceptron", perceptron, mnist, 15),
-        Task("lenet", lenet, mnist, 15),
+        Task("lenet", lenet, mnist, 12),
         Task("conv4", conv4, mnist, 8),
     )
 }

@@ -44,6 +44,10 @@ class States:
     off: NDArray[np.float32] | None = None
     scale: float | None = None
 
+    def under(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """The weights under a mask."""
+        return np.where(mask, self.on, np.float32(0) if self.off is None else self.off)
+
 
 def random_states(
     model: nn.Module,

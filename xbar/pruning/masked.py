@@ -112,6 +112,10 @@ class Masked(nn.Module):
         if self.off is not None:
             np.add(self.weight, self.off, out=self.weight)
 
+    def mask(self, score: torch.Tensor) -> torch.Tensor:
+        """Which weights are kept now."""
+        return (score.detach().abs() >= self.least).expand(self.step.shape)
+
     def rank(self, score: torch.Tensor) -> NDArray[np.float32]:
         """What the final choice compares."""
         size: NDArray[np.float32] = np.abs(score.numpy(force=True))
@@ -172,6 +176,11 @@ class Scores:
             parametrize.register_parametrization(module, "weight", masked, unsafe=True)
             self.masked[name] = masked
 
+    def set_states(self, states: Mapping[str, States]) -> None:
+        """Other weights to choose from; they count from the next update on."""
+        for name, masked in self.masked.items():
+            masked.set_states(states[name])
+
     def parameters(self) -> dict[str, nn.Parameter]:
         """The scores themselves, by layer."""
         return {
@@ -195,6 +204,10 @@ class Scores:
         for name, score in scores.items():
             self.masked[name].choose(score, least[name])
 
+    def mask(self, name: str) -> torch.Tensor:
+        """Which weights of a layer are kept now."""
+        return self.masked[name].mask(self.parameters()[name])
+
     def masks(self) -> dict[str, NDArray[np.bool_]]:
         """Masks of the weights' shapes; exactly the wanted number of scores is kept."""
         ranks = {name: self.masked[name].rank(s) for name, s in self.parameters().items()}
@@ -208,7 +221,7 @@ class Scores:
         """Put plain weights back, as the masks choose them."""
         for name, module in self.layers.items():
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-            module.weight = nn.Parameter(torch.from_numpy(realised(states[name], masks[name])))
+            module.weight = nn.Parameter(torch.from_numpy(states[name].under(masks[name])))
 
     def _shift(self, scores: Mapping[str, NDArray[np.float32]]) -> None:
         """Make the mean probability the kept share, of each layer or of all."""
@@ -221,12 +234,6 @@ class Scores:
                 masked = self.masked[name]
                 assert isinstance(masked, Drawn)
                 masked.shift, masked.temperature = shift, self.temperature
-
-
-def realised(states: States, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The weights under a mask."""
-    off = np.float32(0) if states.off is None else states.off
-    return np.where(mask, states.on, off)
 
 
 def mean_shift(scores: NDArray[np.floating[Any]], share: float) -> float:
