@@ -138,9 +138,9 @@ def test_the_callers_random_numbers_are_left_alone(blobs):
 def test_the_gradient_passes_through_the_absolute_score_straight():
     rng = np.random.default_rng(0)
     on, off = (rng.normal(size=(3, 4)).astype(np.float32) for _ in range(2))
-    masked = Masked(States(on, off))
+    masked = Masked(States(on, off), (3, 4))
     score = torch.from_numpy(rng.normal(size=(3, 4)).astype(np.float32)).requires_grad_()
-    masked.threshold = 0.5
+    masked.choose(score.detach().numpy(), 0.5)
     wanted = rng.normal(size=(3, 4)).astype(np.float32)
     weight = masked(score)
     weight.backward(torch.from_numpy(wanted))
@@ -151,10 +151,25 @@ def test_the_gradient_passes_through_the_absolute_score_straight():
     np.testing.assert_allclose(score.grad.numpy(), wanted * (on - off) * np.sign(values), rtol=1e-5)
 
 
+def test_the_least_score_kept_is_exact_however_far_it_moved():
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=(30, 40)).astype(np.float32)
+    masked = Masked(States(np.ones_like(score)), score.shape)
+    for change in (1e-3, 1e-3, 0.5, 0.0):
+        score = score + np.float32(change) * rng.normal(size=score.shape).astype(np.float32)
+        for kept in (1, 600, 606, 1200):
+            found = masked.find_least(score, kept)
+            assert found == np.sort(np.abs(score).ravel())[-kept]
+            masked.choose(score, found)
+            assert np.count_nonzero(masked.weight) == kept
+
+
 def test_a_groups_score_gets_the_sum_of_its_weights_gradients():
     on = np.arange(6, dtype=np.float32).reshape(2, 3)
-    masked = Masked(States(on))
+    masked = Masked(States(on), (2, 1))
     score = torch.tensor([[-1.0], [2.0]], requires_grad=True)
+    masked.choose(score.detach().numpy(), 1.5)
+    np.testing.assert_array_equal(masked(score).detach().numpy(), [[0, 0, 0], [3, 4, 5]])
     masked(score).backward(torch.ones(2, 3))
     np.testing.assert_array_equal(score.grad.numpy(), [[-3.0], [12.0]])
 

@@ -36,6 +36,10 @@ def run(
     trust_pickle: Annotated[
         bool, typer.Option("--trust-pickle", help="run the code that a pickled module carries")
     ] = False,
+    switches: Annotated[
+        Path | None,
+        typer.Option(help="which weights are switched in, from xbar prune on this very chip"),
+    ] = None,
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
     ] = False,
@@ -89,6 +93,7 @@ def run(
     from xbar.cli.output import progress, show
     from xbar.errors import printable
     from xbar.files import refuse_existing
+    from xbar.pruning.store import load_switches
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text, unreachable_lines
 
@@ -121,9 +126,10 @@ def run(
         activation=activation,
         trust_pickle=trust_pickle,
     ).select(only or (), skip or ())
+    source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:
         program = xbar.compile(
-            graph,
+            source,
             chip,
             options=options,
             output=output,

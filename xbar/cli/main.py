@@ -19,6 +19,7 @@ from xbar.errors import XbarError, printable
 
 VERBS = {
     "compile": "xbar.cli.compile",
+    "prune": "xbar.cli.prune",
     "simulate": "xbar.cli.simulate",
     "verify": "xbar.cli.verify",
     "netlist": "xbar.cli.netlist",

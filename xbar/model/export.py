@@ -11,6 +11,7 @@ import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import torch
@@ -118,6 +119,36 @@ def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
     return loaded
 
 
+def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
+    """The module that ``arch`` makes, with the weights of a file or those that it is built with.
+
+    Args:
+        arch: "module:callable"; imported and called, so the user's own code runs.
+        path: a state dict that ``torch.save`` wrote; None to keep the module's own weights.
+        seed: PyTorch's, while the module is built.
+
+    Raises:
+        SpecError: ``arch`` can't be imported or gives no module.
+        FileError: the file can't be read or is no state dict.
+        ModelError: the state dict is not that module's.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if path is None:
+            return _call(arch)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise FileError(f"{path}: it can't be read ({error.strerror})") from error
+        state = load_state(io.BytesIO(data), path.name)
+        if state is None:
+            raise FileError(
+                f"{path.name}: it must be a state dict, not a pickled object; save "
+                "model.state_dict() alone"
+            )
+        return build(arch, state, path.name)
+
+
 def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Module:
     """The module that ``arch`` makes, with the weights of a state dict.
 
@@ -130,6 +161,18 @@ def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Mod
         SpecError: ``arch`` can't be imported or gives no module.
         ModelError: the state dict is not that module's.
     """
+    module = _call(arch)
+    try:
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{where}: the state dict does not fit {arch}: {' '.join(str(error).split())[:300]}"
+        ) from None
+    return module.eval()
+
+
+def _call(arch: str) -> torch.nn.Module:
+    """Import and call what ``arch`` names."""
     target = import_named(arch, "--arch", "mynet:LeNet")
     try:
         with current_directory():
@@ -139,10 +182,4 @@ def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Mod
         raise SpecError(f"--arch {arch}: it can't be built: {summary(error)}") from error
     if not isinstance(module, torch.nn.Module):
         raise SpecError(f"--arch {arch}: it must give a torch module, not {type(module).__name__}")
-    try:
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{where}: the state dict does not fit {arch}: {' '.join(str(error).split())[:300]}"
-        ) from None
-    return module.eval()
+    return module

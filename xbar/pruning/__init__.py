@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xbar.pruning.magnitudes import lottery_ticket as lottery_ticket
     from xbar.pruning.magnitudes import magnitude as magnitude
     from xbar.pruning.magnitudes import random as random
+    from xbar.pruning.moving import move as move
     from xbar.pruning.popup import edge_popup as edge_popup
     from xbar.pruning.recipe import Recipe as Recipe
     from xbar.pruning.sizing import Width as Width
@@ -37,6 +38,7 @@ _HOME = {
     "edge_popup": "popup",
     "lottery_ticket": "magnitudes",
     "magnitude": "magnitudes",
+    "move": "moving",
     "random": "magnitudes",
 }
 

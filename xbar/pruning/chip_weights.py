@@ -10,13 +10,16 @@ Shapes: G groups of a layer, (G, outputs, inputs) as the compiler takes it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.checks import check_chip_size, check_hardware
+from xbar.compiler.layout import to_array, to_cells
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Tiles, cut
 from xbar.errors import ModelError
@@ -24,6 +27,11 @@ from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
 
 Floats = NDArray[np.float64]
+Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
+Masks: TypeAlias = Mapping[str, NDArray[np.bool_]]
+
+FAINT = 1e-6
+"""What an open crossing is given to tell its share of voltage and current, over the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,7 @@ class Cells:
     off: Floats
 
 
-def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Tiles:
+def placement_of(chip: Chip, shapes: Shapes) -> Tiles:
     """Where matrices (G, outputs, inputs) lie on a chip: the blocks of each tile.
 
     Raises:
@@ -54,29 +62,101 @@ def placement_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> Tile
     return tuple((block,) for block in blocks)
 
 
-def cells_of(chip: Chip, shapes: Mapping[str, tuple[int, int, int]]) -> dict[str, Cells]:
+def cells_of(
+    chip: Chip, shapes: Shapes, readings: Sequence[Reading] | None = None
+) -> dict[str, Cells]:
     """What each weight of each layer can be on this chip. Stuck resistors stay as they are.
 
     Args:
         chip: sampled or measured.
         shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
+        readings: by tile, how its wires let its cells be read; None is ideal wires.
 
     Raises:
         SpecError: the chip has fewer tiles than the layers need.
     """
-    mapping = DifferentialPair()
+    mapping, bank = DifferentialPair(), chip.hardware.bank
     found = {name: Cells(np.zeros(shape), np.zeros(shape)) for name, shape in shapes.items()}
     for tile, blocks in enumerate(placement_of(chip, shapes)):
-        on, off, stuck = chip.on(tile), chip.off(tile), chip.stuck(tile)
-        for block in blocks:
-            bank = mapping.bank(on, off, stuck, block)
-            cells = found[block.layer]
-            block.put(cells.off, bank.offset)
-            block.put(cells.on, bank.offset + bank.element.sum(axis=-1))
+        for state in (True, False):
+            branch = chip.branch(tile, np.full((*chip.hardware.cells, bank.resistors), state))
+            array = to_array(branch, bank.layout)
+            if readings is not None:
+                array = readings[tile].effective(array)
+            cell = to_cells(array, bank.layout, bank.resistors)
+            for block in blocks:
+                cells = found[block.layer]
+                block.put(cells.on if state else cells.off, mapping.difference(cell, block))
     return found
 
 
-def units_of(graph: Graph, chip: Chip, masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, Floats]:
+def powers_of(chip: Chip, shapes: Shapes) -> dict[str, Floats]:
+    """By layer (2, G, outputs, inputs) siemens²: sum of both cells' resistors' squares.
+
+    The first half with all resistors switched out, the second with all switched in. Times the
+    relative variance of the read noise and a voltage's square it is the current's variance.
+    """
+    mapping, bank = DifferentialPair(), chip.hardware.bank
+    found = {name: np.zeros((2, *shape)) for name, shape in shapes.items()}
+    for tile, blocks in enumerate(placement_of(chip, shapes)):
+        for state in (False, True):
+            branch = chip.branch(tile, np.full((*chip.hardware.cells, bank.resistors), state))
+            for block in blocks:
+                total = mapping.total((branch**2).sum(axis=-1), block)
+                block.put(found[block.layer][int(state)], total)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How one tile's wires let its array be read under some mask.
+
+    Attributes:
+        transfer: (W', B') siemens, exact: current of a bit line per volt on a word line.
+        slope: (W', B') what a siemens more at a crossing adds to its transfer: the voltage on the
+            word line there, from ideal bit lines, times the share of a current into the bit line
+            there that is read, from ideal word lines.
+        conductance: (W', B') siemens of each crossing.
+    """
+
+    transfer: Floats
+    slope: Floats
+    conductance: Floats
+
+    def effective(self, conductance: Floats) -> Floats:
+        """(W', B') siemens that each crossing would count as, were it alone changed to these."""
+        return self.transfer + self.slope * (conductance - self.conductance)
+
+
+def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ...]:
+    """How each tile is read while these weights are switched in.
+
+    Args:
+        chip: sampled or measured.
+        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
+        switches: by layer, which weights are switched in.
+    """
+    mapping, tile, bank = DifferentialPair(), chip.hardware.tile, chip.hardware.bank
+    found = []
+    for index, blocks in enumerate(placement_of(chip, shapes)):
+        mask = np.zeros((*chip.hardware.cells, bank.resistors), np.bool_)
+        for block in blocks:
+            kept = block.of(switches[block.layer]) > 0
+            choice = np.broadcast_to(kept[..., None], (*kept.shape, 2 * bank.resistors))
+            mapping.switch(mask, block, choice)
+        array = to_array(chip.branch(index, mask), bank.layout)
+        # without wires on one side no current goes astray, and any conductance tells its share
+        probed = np.maximum(array, FAINT * array.max())
+        words: dict[str, Any] = {"word_wire": tile.word_wire, "source": tile.source}
+        bits: dict[str, Any] = {"bit_wire": tile.bit_wire, "load": tile.load}
+        ends: dict[str, Any] = {"drive": tile.drive, "sense": tile.sense}
+        share = [Crossbar(probed, **side, **ends).transfer.T / probed for side in (words, bits)]
+        transfer = Crossbar(array, **words, **bits, **ends).transfer.T
+        found.append(Reading(transfer, share[0] * share[1], array))
+    return tuple(found)
+
+
+def units_of(graph: Graph, chip: Chip, masks: Masks) -> dict[str, Floats]:
     """By layer (G, outputs): siemens that stand for a weight of one in a graph.
 
     Batch norms folded into a layer scale each of its outputs by itself.

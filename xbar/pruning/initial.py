@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
-from xbar.pruning.chip_weights import cells_of, layer_shapes
+from xbar.pruning.chip_weights import Cells, cells_of, layer_shapes
 
 if TYPE_CHECKING:
     import torch
@@ -43,6 +43,10 @@ class States:
     on: NDArray[np.float32]
     off: NDArray[np.float32] | None = None
     scale: float | None = None
+
+    def under(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """The weights under a mask."""
+        return np.where(mask, self.on, np.float32(0) if self.off is None else self.off)
 
 
 def random_states(
@@ -91,17 +95,34 @@ def chip_states(
     input_shape: tuple[int, ...],
 ) -> dict[str, States]:
     """Each layer's weights on a chip, kept and pruned."""
-    from xbar.model.read import from_module
-
-    shapes = layer_shapes(from_module(model, input_shape), list(layers))
-    found = {}
-    for name, cells in cells_of(chip, shapes).items():
-        shape = tuple(layers[name].weight.shape)
-        size = float(np.sqrt(np.mean(cells.on**2)))
+    shapes = shapes_of(model, layers, input_shape)
+    cells = cells_of(chip, shapes)
+    scales = {}
+    for name in layers:
+        size = float(np.sqrt(np.mean(cells[name].on ** 2)))
         if size == 0:
             raise SpecError(f"{name}: all its pairs of cells are equal on this chip; no weights")
-        scale = deviation(shape, keep) / size
-        on, off = (scale * cells.on).reshape(shape), (scale * cells.off).reshape(shape)
-        residue = off.astype(np.float32) if off.any() else None
-        found[name] = States(on.astype(np.float32), residue, scale)
+        scales[name] = deviation(tuple(layers[name].weight.shape), keep) / size
+    return scaled(cells, scales, layers)
+
+
+def shapes_of(
+    model: nn.Module, layers: Mapping[str, Any], input_shape: tuple[int, ...]
+) -> dict[str, tuple[int, int, int]]:
+    """(G, outputs, inputs) of each layer, in the order in which the compiler places them."""
+    from xbar.model.read import from_module
+
+    return layer_shapes(from_module(model, input_shape), list(layers))
+
+
+def scaled(
+    cells: Mapping[str, Cells], scales: Mapping[str, float], layers: Mapping[str, Any]
+) -> dict[str, States]:
+    """Conductances as weights, by layer in the order of the layers."""
+    found = {}
+    for name, module in layers.items():
+        shape, scale = tuple(module.weight.shape), scales[name]
+        on = (scale * cells[name].on).reshape(shape).astype(np.float32)
+        off = (scale * cells[name].off).reshape(shape).astype(np.float32)
+        found[name] = States(on, off if off.any() else None, scale)
     return found

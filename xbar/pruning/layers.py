@@ -14,6 +14,8 @@ from xbar.errors import ModelError, SpecError
 if TYPE_CHECKING:
     from torch import nn
 
+    from xbar.pruning.initial import States
+
 Masks = Mapping[str, NDArray[np.bool_]]
 
 
@@ -73,14 +75,14 @@ def without_learned_offsets(model: nn.Module) -> nn.Module:
     return model
 
 
-def apply_masks(model: nn.Module, masks: Masks) -> None:
-    """Set the weights of a model that are not kept to zero."""
+def set_weights(model: nn.Module, masks: Masks, states: Mapping[str, States]) -> None:
+    """Give each layer the weights that its mask chooses."""
     import torch
 
     layers = prunable(model)
     with torch.no_grad():
         for name, mask in masks.items():
-            layers[name].weight.mul_(torch.from_numpy(mask))
+            layers[name].weight.copy_(torch.from_numpy(states[name].under(mask)))
 
 
 def weights_of(model: nn.Module) -> dict[str, NDArray[np.float32]]:

@@ -22,26 +22,29 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xbar.pruning.initial import States
+from xbar.pruning.kernels import choose
 from xbar.pruning.select import Scope, Structure, count, group_shape, threshold, top_masks
 
 _SAMPLE = 20_000
 """Scores whose mean probability stands for that of all."""
 
+_DRIFT = 0.005
+"""How far the least score that is kept may move in a step; if it moves further, all are sorted."""
+
 
 class _Largest(torch.autograd.Function):
-    """Keep where the absolute score reaches a threshold."""
+    """The chosen weights forwards; backwards, times what a score's change would do to them."""
 
     @staticmethod
-    def forward(
-        ctx: Any, score: torch.Tensor, step: torch.Tensor, threshold: float
-    ) -> torch.Tensor:
-        ctx.save_for_backward(score, step)
-        return step * (score.abs() >= threshold)
+    def forward(ctx: Any, score: torch.Tensor, weight: torch.Tensor, slope: torch.Tensor) -> Any:
+        ctx.save_for_backward(slope)
+        ctx.shape = score.shape
+        return weight.view_as(weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
-        score, step = ctx.saved_tensors
-        return (gradients[0] * step).sum_to_size(score.shape) * score.sign(), None, None
+        (slope,) = ctx.saved_tensors
+        return (gradients[0] * slope).sum_to_size(ctx.shape), None, None
 
 
 class _Drawn(torch.autograd.Function):
@@ -61,33 +64,62 @@ class _Drawn(torch.autograd.Function):
 
 
 class Masked(nn.Module):
-    """The parametrisation of one layer's weight by its scores: the largest are kept."""
+    """The parametrisation of one layer's weight by its scores: the largest are kept.
 
-    def __init__(self, states: States) -> None:
+    ``choose`` writes the weight and its slope into arrays that are made once: fresh memory for
+    each step would cost more than what is computed in it.
+    """
+
+    def __init__(self, states: States, shape: tuple[int, ...]) -> None:
+        """What there is to choose from, and the shape of the scores."""
         super().__init__()
-        on = torch.from_numpy(states.on)
-        self.off = None if states.off is None else torch.from_numpy(states.off)
-        self.step = on if self.off is None else on - self.off
-        self.threshold = 0.0
-
-    def forward(self, score: torch.Tensor) -> torch.Tensor:
-        """The effective weight."""
-        chosen = _Largest.apply(score, self.step, self.threshold)  # type: ignore[no-untyped-call]
-        return self._with_residue(chosen)
+        self.set_states(states)
+        self.weight = np.zeros_like(states.on)
+        self.slope = np.zeros_like(states.on)
+        self.size = np.empty(math.prod(shape), np.float32)
+        self.near, self.far = np.empty((2, self.size.size), np.bool_)
+        self.least = 0.0
 
     def set_states(self, states: States) -> None:
         """Other weights to choose from, such as those that the wires leave."""
-        on = torch.from_numpy(states.on)
-        self.off = None if states.off is None else torch.from_numpy(states.off)
-        self.step = on if self.off is None else on - self.off
+        self.off = states.off
+        self.step = states.on if states.off is None else states.on - states.off
+
+    def forward(self, score: torch.Tensor) -> torch.Tensor:
+        """The effective weight."""
+        weight, slope = torch.from_numpy(self.weight), torch.from_numpy(self.slope)
+        chosen: torch.Tensor = _Largest.apply(score, weight, slope)  # type: ignore[no-untyped-call]
+        return chosen
+
+    def find_least(self, score: NDArray[np.float32], kept: int) -> float:
+        """The ``kept``-th largest absolute score, looked for near the last one first."""
+        np.abs(score.reshape(-1), out=self.size)
+        high = np.float32(self.least * (1 + _DRIFT))
+        np.greater_equal(self.size, np.float32(self.least * (1 - _DRIFT)), out=self.near)
+        reach = int(np.count_nonzero(self.near))
+        above = int(np.count_nonzero(np.greater_equal(self.size, high, out=self.far)))
+        if not above < kept <= reach:
+            return threshold(self.size, kept)
+        np.not_equal(self.near, self.far, out=self.near)
+        return threshold(self.size[self.near], kept - above)
+
+    def choose(self, score: NDArray[np.float32], least: float) -> None:
+        """Keep where the scores' absolute values reach the least one."""
+        self.least = least
+        every = np.ascontiguousarray(np.broadcast_to(score, self.step.shape))
+        weight, slope = self.weight.reshape(-1), self.slope.reshape(-1)
+        choose(every.reshape(-1), self.step.reshape(-1), least, weight, slope)
+        if self.off is not None:
+            np.add(self.weight, self.off, out=self.weight)
+
+    def mask(self, score: torch.Tensor) -> torch.Tensor:
+        """Which weights are kept now."""
+        return (score.detach().abs() >= self.least).expand(self.step.shape)
 
     def rank(self, score: torch.Tensor) -> NDArray[np.float32]:
         """What the final choice compares."""
         size: NDArray[np.float32] = np.abs(score.numpy(force=True))
         return size
-
-    def _with_residue(self, weight: torch.Tensor) -> torch.Tensor:
-        return weight if self.off is None else weight + self.off
 
 
 class Drawn(Masked):
@@ -97,8 +129,9 @@ class Drawn(Masked):
     temperature falls to make up the mask's mind.
     """
 
-    def __init__(self, states: States) -> None:
-        super().__init__(states)
+    def __init__(self, states: States, shape: tuple[int, ...]) -> None:
+        """What there is to choose from, and the shape of the scores."""
+        super().__init__(states, shape)
         self.shift = 0.0
         self.temperature = 1.0
 
@@ -106,8 +139,9 @@ class Drawn(Masked):
         """The effective weight, drawn anew in training."""
         probability = torch.sigmoid((score + self.shift) / self.temperature)
         uniform = torch.rand_like(probability) if self.training else torch.full_like(score, 0.5)
-        chosen = _Drawn.apply(probability, self.step, uniform)  # type: ignore[no-untyped-call]
-        return self._with_residue(chosen)
+        step = torch.from_numpy(self.step)
+        chosen: torch.Tensor = _Drawn.apply(probability, step, uniform)  # type: ignore[no-untyped-call]
+        return chosen if self.off is None else chosen + torch.from_numpy(self.off)
 
     def rank(self, score: torch.Tensor) -> NDArray[np.float32]:
         """What the final choice compares."""
@@ -135,11 +169,17 @@ class Scores:
         for name, module in layers.items():
             shape = tuple(module.weight.shape)
             bound = 1 / math.sqrt(math.prod(shape[1:]))
-            start = torch.rand(group_shape(shape, structures[name]), generator=draw) * 2 - 1
-            masked = (Drawn if drawn else Masked)(states[name])
+            scored = group_shape(shape, structures[name])
+            start = torch.rand(scored, generator=draw) * 2 - 1
+            masked = (Drawn if drawn else Masked)(states[name], scored)
             module.weight = nn.Parameter(start * bound)
             parametrize.register_parametrization(module, "weight", masked, unsafe=True)
             self.masked[name] = masked
+
+    def set_states(self, states: Mapping[str, States]) -> None:
+        """Other weights to choose from; they count from the next update on."""
+        for name, masked in self.masked.items():
+            masked.set_states(states[name])
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """The scores themselves, by layer."""
@@ -152,14 +192,21 @@ class Scores:
         scores = {name: each.numpy(force=True) for name, each in self.parameters().items()}
         if self.drawn:
             self._shift(scores)
-        elif self.scope == "layer":
-            for name, each in scores.items():
-                self.masked[name].threshold = threshold(each, count(each.size, self.keep))
+            return
+        if self.scope == "layer":
+            least = {
+                name: self.masked[name].find_least(score, count(score.size, self.keep))
+                for name, score in scores.items()
+            }
         else:
-            flat = np.concatenate([each.ravel() for each in scores.values()])
-            common = threshold(flat, count(flat.size, self.keep))
-            for masked in self.masked.values():
-                masked.threshold = common
+            flat = np.concatenate([np.abs(score).ravel() for score in scores.values()])
+            least = dict.fromkeys(scores, threshold(flat, count(flat.size, self.keep)))
+        for name, score in scores.items():
+            self.masked[name].choose(score, least[name])
+
+    def mask(self, name: str) -> torch.Tensor:
+        """Which weights of a layer are kept now."""
+        return self.masked[name].mask(self.parameters()[name])
 
     def masks(self) -> dict[str, NDArray[np.bool_]]:
         """Masks of the weights' shapes; exactly the wanted number of scores is kept."""
@@ -174,7 +221,7 @@ class Scores:
         """Put plain weights back, as the masks choose them."""
         for name, module in self.layers.items():
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
-            module.weight = nn.Parameter(torch.from_numpy(realised(states[name], masks[name])))
+            module.weight = nn.Parameter(torch.from_numpy(states[name].under(masks[name])))
 
     def _shift(self, scores: Mapping[str, NDArray[np.float32]]) -> None:
         """Make the mean probability the kept share, of each layer or of all."""
@@ -187,12 +234,6 @@ class Scores:
                 masked = self.masked[name]
                 assert isinstance(masked, Drawn)
                 masked.shift, masked.temperature = shift, self.temperature
-
-
-def realised(states: States, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The weights under a mask."""
-    off = np.float32(0) if states.off is None else states.off
-    return np.where(mask, states.on, off)
 
 
 def mean_shift(scores: NDArray[np.floating[Any]], share: float) -> float:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.pytorch import require_torch
-from xbar.pruning.initial import Source, random_states
-from xbar.pruning.layers import own_copy, prunable, without_learned_offsets
+from xbar.pruning.initial import Source, States, random_states, shapes_of
+from xbar.pruning.layers import own_copy, prunable, set_weights, without_learned_offsets
 from xbar.pruning.recipe import SCORES, Recipe
 from xbar.pruning.select import (
     Scope,
@@ -28,11 +29,17 @@ from xbar.pruning.select import (
     structures,
 )
 from xbar.pruning.ticket import Ticket
+from xbar.pruning.wires import Wires
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
+    from xbar.pruning.masked import Scores
+    from xbar.pruning.training import Data
+
 Choice: TypeAlias = Literal["largest", "drawn"]
+Readout: TypeAlias = Literal["ideal", "nodal"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ def edge_popup(
     structure: Structure = "weights",
     choice: Choice = "largest",
     anneal: float = 0.0,
+    readout: Readout = "ideal",
+    analog: bool = False,
     recipe: Recipe = SCORES,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ticket:
@@ -94,6 +103,10 @@ def edge_popup(
         choice: "largest" scores are kept; or each weight is "drawn" with a probability that its
             score sets, and the mask settles as a temperature falls.
         anneal: share of the epochs during which the kept share falls from 1 to ``keep``.
+        readout: of a chip: "nodal" lets the mask be learned with the tiles' wires, by the exact
+            transfer matrix of each tile under the mask of each epoch's beginning.
+        analog: of a chip: the mask is learned with the converters and the read noise that the
+            design has. Takes linear layers and two-dimensional convolutions, and much more time.
         recipe: how the scores are trained.
         progress: called after each epoch with epochs done and epochs in all.
 
@@ -110,36 +123,34 @@ def edge_popup(
         ("scope", scope, Scope),
         ("structure", structure, Structure),
         ("choice", choice, Choice),
+        ("readout", readout, Readout),
     ):
         check_choice(name, value, choices)
     if structure != "weights" and scope == "global":
         raise SpecError("scope must be 'layer' with a structure: groups of layers differ in size")
     if not 0 <= anneal < 1:
         raise SpecError(f"anneal, a share of the epochs, must be from 0, below 1, not {anneal!r}")
-    from xbar.pruning.masked import Scores
-    from xbar.pruning.training import check_data, fit, measure_norms, reproducible
+    if readout != "ideal" and not isinstance(weights, Chip):
+        raise SpecError(f"readout must be 'ideal' without a chip, which has the wires: {readout!r}")
+    if analog and not (isinstance(weights, Chip) and choice == "largest"):
+        raise SpecError(
+            "analog needs weights from a chip, which has the converters, and choice 'largest'"
+        )
+    from xbar.pruning.training import check_data, fit, reproducible
 
     checked = check_data(data)
     network = without_learned_offsets(own_copy(model))
-    layers, shape = prunable(network), checked.input_shape
+    report = progress or (lambda done, total: None)
     with reproducible(seed) as draw:
-        states = random_states(network, layers, weights, keep, shape, draw)
-        for each in network.parameters():
-            each.requires_grad_(False)
-        scored = structures(list(layers), structure)
-        scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
-        schedule = Anneal(anneal)
+        search = _Search.start(
+            network, checked, keep, weights, draw, scope, structure, choice, readout, analog
+        )
 
         def before_epoch(epoch: int) -> float:
-            if progress is not None and epoch:
-                progress(epoch, epochs)
-            scores.keep = schedule.keep(keep, epoch, epochs)
-            scores.temperature = FIRST * (LAST / FIRST) ** (epoch / max(1, epochs - 1))
-            scores.update()
-            return scores.keep
+            if epoch:
+                report(epoch, epochs)
+            return search.prepare(epoch, epochs, Anneal(anneal))
 
-        scores.keep = keep
-        scores.update()
         history = fit(
             network,
             checked,
@@ -147,17 +158,95 @@ def edge_popup(
             recipe,
             draw,
             before_epoch=before_epoch,
-            after_step=scores.update,
+            after_step=search.scores.update,
         )
-        scores.keep = keep
-        masks = scores.masks()
-        scores.settle(masks, states)
-        measure_norms(network, checked)
-    if progress is not None:
-        progress(epochs, epochs)
+        masks = search.finish()
+    report(epochs, epochs)
     chip = weights if isinstance(weights, Chip) else None
-    return Ticket(network, masks, shape, "edge-popup", int(seed), history, chip)
+    return Ticket(network, masks, checked.input_shape, "edge-popup", int(seed), history, chip)
 
 
 FIRST, LAST = 1.0, 0.05
 """Temperatures of drawn masks in the first and the last epoch, in units of a score."""
+
+
+@dataclass(eq=False)
+class _Search:
+    """The scores of a network, and what they choose among."""
+
+    network: nn.Module
+    data: Data
+    keep: float
+    states: dict[str, States]
+    scores: Scores
+    wires: Wires | None
+    analog: bool
+
+    @classmethod
+    def start(
+        cls,
+        network: nn.Module,
+        data: Data,
+        keep: float,
+        weights: Source | Chip,
+        draw: torch.Generator,
+        scope: Scope,
+        structure: Structure,
+        choice: Choice,
+        readout: Readout,
+        analog: bool,
+    ) -> _Search:
+        """Random weights and random scores in the network's layers."""
+        from xbar.pruning.masked import Scores
+
+        layers = prunable(network)
+        scored = structures(list(layers), structure)
+        states = random_states(network, layers, weights, keep, data.input_shape, draw)
+        wires = None
+        if isinstance(weights, Chip) and (readout == "nodal" or analog):
+            shapes = shapes_of(network, layers, data.input_shape)
+            scales = {name: each.scale or 1.0 for name, each in states.items()}
+            wires = Wires(weights, shapes, scales, layers)
+        for each in network.parameters():
+            each.requires_grad_(False)
+        scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
+        if analog and wires is not None:
+            from xbar.pruning.analog import attach
+
+            attach(layers, wires.chip, wires.shapes, wires.scales, scores.mask)
+        search = cls(
+            network, data, keep, states, scores, wires if readout == "nodal" else None, analog
+        )
+        scores.keep = keep
+        scores.update()
+        return search
+
+    def prepare(self, epoch: int, epochs: int, anneal: Anneal) -> float:
+        """Set the epoch's kept share, temperature and wires; gives the share."""
+        scores = self.scores
+        scores.keep = anneal.keep(self.keep, epoch, epochs)
+        scores.temperature = FIRST * (LAST / FIRST) ** (epoch / max(1, epochs - 1))
+        if self.wires is not None:
+            scores.set_states(self.wires.states(scores.masks()))
+        scores.update()
+        return scores.keep
+
+    def finish(self) -> dict[str, NDArray[np.bool_]]:
+        """Plain weights in the network, as the final masks choose them.
+
+        Batch norms are measured with the wires, if they were trained with them; the weights are
+        those of ideal wires in any case, as the compiler takes them.
+        """
+        from xbar.pruning.training import measure_norms
+
+        self.scores.keep = self.keep
+        masks = self.scores.masks()
+        seen = self.states if self.wires is None else self.wires.states(masks)
+        self.scores.settle(masks, seen)
+        measure_norms(self.network, self.data)
+        if self.analog:
+            from xbar.pruning.analog import detach
+
+            detach(self.scores.layers)
+        set_weights(self.network, masks, self.states)
+        return masks

@@ -67,9 +67,13 @@ def count(size: int, keep: float) -> int:
 
 
 def threshold(scores: Floats, kept: int) -> float:
-    """The ``kept``-th largest absolute score."""
-    size = np.abs(scores).ravel()
-    return float(np.partition(size, size.size - kept)[size.size - kept])
+    """The ``kept``-th largest score.
+
+    >>> threshold(np.array([1.0, 3.0, 2.0]), 2)
+    2.0
+    """
+    last = scores.size - kept
+    return float(np.partition(scores.ravel(), last)[last])
 
 
 def top(scores: Floats, kept: int) -> NDArray[np.bool_]:

@@ -1,0 +1,175 @@
+"""What the experiments on tickets share: networks, data, chips, and how a method is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import xbar
+from xbar.cli.demo_networks import Split, digits, mnist
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Run = Callable[["nn.Module", tuple[Any, Any], float, int], xbar.pruning.Ticket]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network, its data, and how long it is trained."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    load: Callable[[], Split]
+    epochs: int
+
+    def model(self, seed: int) -> nn.Module:
+        """The network with the initial weights of a seed."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.build()
+
+
+def small() -> nn.Module:
+    """64-128-64-10."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
+
+
+def perceptron() -> nn.Module:
+    """784-300-100-10, the one of the lottery ticket hypothesis."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, 300), nn.ReLU(),
+        nn.Linear(300, 100), nn.ReLU(),
+        nn.Linear(100, 10),
+    )  # fmt: skip
+
+
+def lenet(norms: bool = True) -> nn.Module:
+    """LeNet-5 with max pooling, and batch norms without learned scale and shift."""
+    from torch import nn
+
+    def norm(channels: int, kind: Any) -> list[Any]:
+        return [kind(channels, affine=False)] if norms else []
+
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5), *norm(6, nn.BatchNorm2d), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 5), *norm(16, nn.BatchNorm2d), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(256, 120), *norm(120, nn.BatchNorm1d), nn.ReLU(),
+        nn.Linear(120, 84), *norm(84, nn.BatchNorm1d), nn.ReLU(),
+        nn.Linear(84, 10),
+    )  # fmt: skip
+
+
+def plain_lenet() -> nn.Module:
+    """LeNet-5 without batch norms."""
+    return lenet(norms=False)
+
+
+def conv4() -> nn.Module:
+    """Conv4 of edge-popup's paper at a quarter of its width."""
+    from torch import nn
+
+    def block(a: int, b: int) -> list[Any]:
+        return [
+            nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b, affine=False), nn.ReLU(),
+            nn.Conv2d(b, b, 3, padding=1), nn.BatchNorm2d(b, affine=False), nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]  # fmt: skip
+
+    return nn.Sequential(
+        *block(1, 16), *block(16, 32), nn.Flatten(),
+        nn.Linear(32 * 49, 64), nn.BatchNorm1d(64, affine=False), nn.ReLU(),
+        nn.Linear(64, 64), nn.BatchNorm1d(64, affine=False), nn.ReLU(),
+        nn.Linear(64, 10),
+    )  # fmt: skip
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task("digits", small, digits, 30),
+        Task("perceptron", perceptron, mnist, 15),
+        Task("lenet", lenet, mnist, 12),
+        Task("conv4", conv4, mnist, 8),
+    )
+}
+
+
+def design(sigma: float, **tile: Any) -> xbar.Hardware:
+    """One resistor a cell of 100 kilohm with a lognormal spread, on/off 100, tiles of 128 x 128."""
+    return xbar.Hardware(
+        bank=xbar.Bank(resistors=1, nominal=100e3, sigma=sigma, on_off_ratio=100),
+        tile=xbar.Tile(word_lines=128, bit_lines=128, **tile),
+    )
+
+
+def accuracy(ticket: xbar.pruning.Ticket | nn.Module, data: Split) -> float:
+    """Share of the held-out images that are named rightly, by the ticket's own weights."""
+    from xbar.pruning.training import accuracy
+
+    model = ticket.model if isinstance(ticket, xbar.pruning.Ticket) else ticket
+    return accuracy(model, data.test, data.test_labels)
+
+
+def dense(task: Task, seed: int, data: Split) -> float:
+    """Accuracy of the whole network, trained by the recipe that the baselines have."""
+    from xbar.pruning.recipe import WEIGHTS
+    from xbar.pruning.training import check_data, fit, reproducible
+
+    model = task.model(seed)
+    with reproducible(seed) as draw:
+        fit(model, check_data((data.train, data.train_labels)), task.epochs, WEIGHTS, draw)
+    return accuracy(model, data)
+
+
+def logistic(data: Split) -> float:
+    """Accuracy of logistic regression on the pixels."""
+    from sklearn.linear_model import LogisticRegression
+
+    flat = data.train.reshape(len(data.train), -1)
+    model = LogisticRegression(max_iter=1000).fit(flat, data.train_labels)
+    held = data.test.reshape(len(data.test), -1)
+    return float(np.mean(model.predict(held) == data.test_labels))
+
+
+def methods(epochs: int) -> dict[str, Run]:
+    """Every method as a function of network, data, kept share and seed."""
+    pruning = xbar.pruning
+
+    def popup(weights: Any) -> Run:
+        def run(model: nn.Module, data: Any, keep: float, seed: int) -> xbar.pruning.Ticket:
+            source = weights(seed) if callable(weights) else weights
+            return pruning.edge_popup(model, data, keep, source, epochs, seed)
+
+        return run
+
+    def chip(sigma: float) -> Run:
+        return popup(lambda seed: xbar.Chip.sample(design(sigma), seed))
+
+    return {
+        "random mask, trained": lambda m, d, k, s: pruning.random(m, d, k, epochs, s),
+        "magnitude, 3 rounds": lambda m, d, k, s: pruning.magnitude(
+            m, d, k, epochs, s, rounds=3, tune=epochs // 3
+        ),
+        "lottery ticket, rewound to epoch 1": lambda m, d, k, s: pruning.lottery_ticket(
+            m, d, k, epochs, s, rounds=2, rewind=1
+        ),
+        "edge-popup, normal": popup("kaiming"),
+        "edge-popup, constant": popup("constant"),
+        "edge-popup, chip 20 %": chip(0.2),
+        "edge-popup, chip 30 %": chip(0.3),
+        "edge-popup, chip 50 %": chip(0.5),
+    }

@@ -1,0 +1,158 @@
+"""``xbar prune``: a subnetwork of a network, by its mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from xbar.hardware.chip import Chip
+    from xbar.pruning.ticket import Ticket
+
+METHODS = ("edge-popup", "magnitude", "lottery-ticket", "random")
+
+
+def run(
+    arch: Annotated[str, typer.Option(help="module:callable that builds the torch module")],
+    data: Annotated[Path, typer.Option(help=".npz with inputs and labels to train on")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="the network to write, such as ticket.pt2")
+    ],
+    state: Annotated[
+        Path | None, typer.Argument(help="a state dict; else the module as it is built")
+    ] = None,
+    method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "edge-popup",
+    keep: Annotated[float, typer.Option(help="share of weights to keep")] = 0.5,
+    weights: Annotated[
+        str,
+        typer.Option(
+            help="of edge-popup: kaiming, constant or given (the module's own); with --hardware "
+            "they are the chip's conductances"
+        ),
+    ] = "kaiming",
+    hardware: Annotated[
+        Path | None, typer.Option(help="edge-popup on a chip of this design, a TOML file")
+    ] = None,
+    measured: Annotated[
+        Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
+    ] = None,
+    readout: Annotated[
+        str, typer.Option(help="on a chip: ideal, or nodal: learn the mask with the wires")
+    ] = "ideal",
+    epochs: Annotated[int, typer.Option(help="passes over the data, in each round")] = 15,
+    rounds: Annotated[int, typer.Option(help="of magnitude pruning and lottery tickets")] = 3,
+    rewind: Annotated[int, typer.Option(help="of lottery tickets: back to this epoch's end")] = 0,
+    scope: Annotated[str, typer.Option(help="keep that share of each layer, or global")] = "layer",
+    structure: Annotated[
+        str, typer.Option(help="single weights, or whole outputs or inputs")
+    ] = "weights",
+    test: Annotated[
+        Path | None, typer.Option(help=".npz with inputs and labels to test on")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="replace the files if they exist")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Find a subnetwork and write it, with the chip's switches if it is a chip's."""
+    from xbar.cli.output import show
+    from xbar.errors import SpecError
+    from xbar.files import refuse_existing
+    from xbar.model.pytorch import require_torch
+    from xbar.pruning.store import save_ticket, switches_path
+
+    if method not in METHODS:
+        raise SpecError(f"--method must be one of {', '.join(METHODS)}, not {method!r}")
+    if (hardware is not None or measured is not None) and method != "edge-popup":
+        raise SpecError(f"--hardware is for edge-popup, not {method}; xbar compile takes the chip")
+    require_torch("pruning")
+    refuse_existing(output, force=force)
+    chip = _chip(hardware, measured, seed)
+    if chip is not None:
+        refuse_existing(switches_path(output), force=force)
+    options: dict[str, Any] = {"scope": scope, "structure": structure}
+    if method == "edge-popup":
+        options |= {"weights": chip or weights, "readout": readout}
+    elif method == "magnitude":
+        options |= {"rounds": rounds}
+    elif method == "lottery-ticket":
+        options |= {"rounds": rounds, "rewind": rewind}
+    ticket = _find(method, arch, state, data, keep, epochs, seed, options)
+    files = save_ticket(ticket, output, force=force)
+    content = {
+        "method": ticket.method,
+        "keep": keep,
+        "kept": ticket.kept,
+        "layers": {name: float(mask.mean()) for name, mask in ticket.mask.items()},
+        "training_accuracy": _accuracy(ticket, data),
+        "test_accuracy": None if test is None else _accuracy(ticket, test),
+        "files": [str(file) for file in files],
+    }
+    show(as_json, content, _text(content))
+
+
+def _chip(hardware: Path | None, measured: Path | None, seed: int) -> Chip | None:
+    import xbar
+    from xbar.errors import SpecError
+
+    if hardware is None:
+        if measured is not None:
+            raise SpecError("--measured needs --hardware, whose tiles and banks were measured")
+        return None
+    design = xbar.Hardware.load(hardware)
+    if measured is not None:
+        return xbar.Chip.from_measurement(measured, design)
+    return xbar.Chip.sample(design, seed)
+
+
+def _find(
+    method: str,
+    arch: str,
+    state: Path | None,
+    data: Path,
+    keep: float,
+    epochs: int,
+    seed: int,
+    options: dict[str, Any],
+) -> Ticket:
+    import xbar
+    from xbar.cli.output import progress
+    from xbar.model.export import build_module
+
+    module = build_module(arch, state, seed)
+    find = getattr(xbar.pruning, method.replace("-", "_"))
+    if method != "edge-popup":
+        return find(module, _read(data), keep, epochs=epochs, seed=seed, **options)  # type: ignore[no-any-return]
+    with progress("epochs") as report:
+        return find(  # type: ignore[no-any-return]
+            module, _read(data), keep, epochs=epochs, seed=seed, progress=report, **options
+        )
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    from xbar.errors import FileError
+    from xbar.simulation.dataset import read_dataset
+
+    found = read_dataset(path)
+    if found.labels is None:
+        raise FileError(f"{path}: must have an array 'labels' beside 'inputs'")
+    return found.inputs, found.labels
+
+
+def _accuracy(ticket: Ticket, path: Path) -> float:
+    from xbar.pruning.training import accuracy
+
+    return accuracy(ticket.model, *_read(path))
+
+
+def _text(content: dict[str, Any]) -> str:
+    from xbar.report.text import percent, table
+
+    rows = [[name, percent(share)] for name, share in content["layers"].items()]
+    rows.append(["all", percent(content["kept"])])
+    lines = [table(content["method"], ["layer", "kept"], rows)]
+    lines.append(f"accuracy on the training data {percent(content['training_accuracy'])}")
+    if content["test_accuracy"] is not None:
+        lines.append(f"accuracy on the test data {percent(content['test_accuracy'])}")
+    return "\n".join([*lines, *(f"written to {file}" for file in content["files"])])

@@ -1,0 +1,33 @@
+"""What edge-popup does to each weight at each step, in one pass over memory.
+
+numba is imported with this file: import it in functions.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.subset.kernels.jit import jit
+
+Floats: TypeAlias = NDArray[np.float32]
+
+
+@jit
+def choose(score: Floats, step: Floats, least: float, weight: Floats, slope: Floats) -> None:
+    """Write each weight, its step where |score| reaches ``least``, and step sign(score).
+
+    Args:
+        score: (n,) scores.
+        step: (n,) kept weight minus pruned one.
+        least: the smallest absolute score that is kept.
+        weight: (n,) written.
+        slope: (n,) written.
+    """
+    zero = np.float32(0)
+    for i in range(score.size):
+        one = step[i]
+        weight[i] = one if abs(score[i]) >= least else zero
+        slope[i] = one if score[i] >= 0 else -one

@@ -1,0 +1,139 @@
+"""Tickets as files: the network as a torch.export archive, a chip's switches as .npz beside it.
+
+ticket.pt2            the network, its weights as they count; any reader of such archives reads it
+ticket.switches.npz   for a ticket of a chip only:
+                      switches/<layer>   (G, outputs, inputs) bool, which weights are switched in
+                      units/<layer>      (G, outputs) siemens that stand for a weight of one
+                      chip               sha256 of the conductances of the tiles that they lie on
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import FileError, SpecError
+from xbar.files import read_npz, refuse_existing, write_bytes
+from xbar.hardware.chip import Chip
+from xbar.model.graph import Graph
+from xbar.pruning.chip_weights import placement_of
+from xbar.pruning.ticket import Ticket
+
+Shapes = Mapping[str, tuple[int, int, int]]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTicket:
+    """A ticket of a chip, read back: what the compiler asks a ticket."""
+
+    network: Graph
+    masks: Mapping[str, NDArray[np.bool_]]
+    scales: Mapping[str, NDArray[np.float64]]
+
+    def graph(self) -> Graph:
+        """The network."""
+        return self.network
+
+    def switches(self) -> Mapping[str, NDArray[np.bool_]]:
+        """By layer (G, outputs, inputs): which weights are switched in."""
+        return self.masks
+
+    def units(self) -> Mapping[str, NDArray[np.float64]]:
+        """By layer (G, outputs): siemens that stand for a weight of one."""
+        return self.scales
+
+
+def switches_path(path: Path) -> Path:
+    """Where the switches of a ticket lie.
+
+    >>> switches_path(Path("out/ticket.pt2")).name
+    'ticket.switches.npz'
+    """
+    return path.with_name(f"{path.stem}.switches.npz")
+
+
+def save_ticket(ticket: Ticket, path: str | Path, *, force: bool = False) -> tuple[Path, ...]:
+    """Write a ticket; gives the files.
+
+    Raises:
+        FileError: one exists and ``force`` is not set, or can't be written.
+        ModelError: PyTorch can't export the network.
+    """
+    from xbar.model.export import export_module
+
+    path = Path(path)
+    beside = switches_path(path)
+    files: list[tuple[Path, bytes]] = []
+    if ticket.chip is not None:
+        files.append((beside, _switches(ticket, ticket.chip)))
+    files.append((path, export_module(ticket.model, ticket.input_shape)))
+    for place, _ in files:
+        refuse_existing(place, force=force)
+    for place, content in files:
+        write_bytes(place, content, force=force)
+    return tuple(place for place, _ in reversed(files))
+
+
+def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
+    """A ticket of a chip: its network, already read, with the switches of a file.
+
+    Raises:
+        FileError: the file can't be read or holds something else.
+        SpecError: the switches are those of another network or of another chip.
+    """
+    path = Path(path)
+    arrays = read_npz(path)
+    masks, scales = (
+        {name.removeprefix(kind): each for name, each in arrays.items() if name.startswith(kind)}
+        for kind in ("switches/", "units/")
+    )
+    if not masks or masks.keys() != scales.keys() or "chip" not in arrays:
+        raise FileError(
+            f"{path}: must hold the switches of a ticket, as xbar prune writes them, not "
+            f"{sorted(arrays)[:5]}"
+        )
+    for layer in graph.layers:
+        mask, scale = masks.get(layer.name), scales.get(layer.name)
+        if mask is None or scale is None:
+            raise SpecError(f"{path}: it has no switches for the network's layer {layer.name}")
+        if mask.dtype != np.bool_ or mask.shape != layer.matrix.shape:
+            raise SpecError(
+                f"{path}: {layer.name}: the switches must be bool of shape {layer.matrix.shape} "
+                f"like the layer, not {mask.dtype} of shape {mask.shape}"
+            )
+        if scale.shape != mask.shape[:2] or not (np.isfinite(scale) & (scale > 0)).all():
+            raise SpecError(f"{path}: {layer.name}: its units must be positive, one an output")
+    shapes = {layer.name: layer.matrix.shape for layer in graph.layers}
+    if arrays["chip"].tobytes() != _fingerprint(chip, shapes):
+        raise SpecError(
+            f"{path}: the switches are those of another chip; give the design, seed or measurement "
+            "that the ticket was found with"
+        )
+    return StoredTicket(graph, masks, scales)
+
+
+def _switches(ticket: Ticket, chip: Chip) -> bytes:
+    switches, units = ticket.switches() or {}, ticket.units()
+    shapes: dict[str, Any] = {name: mask.shape for name, mask in switches.items()}
+    arrays: dict[str, Any] = {f"switches/{name}": mask for name, mask in switches.items()}
+    arrays |= {f"units/{name}": unit for name, unit in units.items()}
+    arrays["chip"] = np.frombuffer(_fingerprint(chip, shapes), dtype=np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def _fingerprint(chip: Chip, shapes: Any) -> bytes:
+    """sha256 of all conductances of the tiles that layers of these shapes lie on."""
+    digest = hashlib.sha256()
+    for tile in range(len(placement_of(chip, shapes))):
+        for part in (chip.on(tile), chip.off(tile), chip.stuck(tile)):
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.digest()
