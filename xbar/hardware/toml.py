@@ -17,9 +17,8 @@ def to_toml(spec: Spec, remarks: Sequence[str] = ()) -> str:
         remarks: lines of comment to begin with.
 
     >>> from xbar.hardware.converter import Converter
-    >>> print(to_toml(Converter(bits=8), ["an ADC"]), end="")
-    # an ADC
-    bits = 8
+    >>> to_toml(Converter(bits=8), ["an ADC"]).splitlines()[:2]
+    ['# an ADC', 'bits = 8']
     """
     lines = [f"# {' '.join(remark.split())}" for remark in remarks]
     return "\n".join([*lines, *_table(spec, "")]) + "\n"
