@@ -120,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("network", choices=["lenet", "crepe"])
     parser.add_argument("--chips", type=int, default=5)
+    parser.add_argument("--tiles", type=int, nargs="*", default=list(TILES), metavar="N")
     parser.add_argument("--output", type=Path, default=Path("build/wires"))
     arguments = parser.parse_args()
     task = {"lenet": lenet, "crepe": crepe}[arguments.network]()
@@ -128,7 +129,9 @@ def main() -> None:
     known = [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
     digital = task.right(np.asarray(task.graph.run(task.inputs), dtype=np.float64))
     print(f"digital: {100 * digital:.1f} %\n\n{HEAD}\n|{'--|' * HEAD.count('| ')}", flush=True)
-    for tile, full, resistors, wire in itertools.product(TILES, FULL_SCALES, RESISTORS, WIRES):
+    for tile, full, resistors, wire in itertools.product(
+        arguments.tiles, FULL_SCALES, RESISTORS, WIRES
+    ):
         key = {"wire": wire, "tile": tile, "full_scale": full, "resistors": resistors}
         done = next((row for row in known if key.items() <= row.items()), None)
         if done is None or done["chips"] != arguments.chips:
