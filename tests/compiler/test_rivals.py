@@ -185,16 +185,6 @@ def test_wires_act_on_written_cells_as_on_switched_ones(ngspice):
         program.tiles[0].netlist(detail="bank")
 
 
-def test_tuned_cells_have_a_table_of_conductances_and_no_switch_words(tmp_path):
-    program = compiled("residual", 2, weights=WEIGHTS[:3, :3])
-    with pytest.raises(SpecError, match="format must be 'csv' for programming 'residual'"):
-        program.write_configuration(tmp_path / "a")
-    program.write_configuration(tmp_path / "b", form="csv")
-    rows = (tmp_path / "b" / "tile0.csv").read_text().splitlines()[1:]
-    told = [float(row.split(",")[-3]) for row in rows]
-    np.testing.assert_array_equal(told, program.tiles[0].branch.ravel())
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

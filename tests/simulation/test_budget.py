@@ -15,7 +15,7 @@ BAD = xbar.Hardware(
     bank=xbar.Bank(resistors=4, on_off_ratio=30, nominal=10e3, nonlinearity={"sinh": 0.3}),
     tile=xbar.Tile(word_lines=32, bit_lines=32, word_wire=4.0, bit_wire=4.0),
     dac=xbar.Converter(bits=4),
-    adc=xbar.Converter(bits=5),
+    adc=xbar.Converter(bits=4),
     variation=xbar.Variation(read_noise=0.05),
 )
 
