@@ -103,6 +103,16 @@ def test_what_the_design_names_stays():
     assert ranges.currents == {}
 
 
+def test_inputs_may_keep_a_scale_of_their_own():
+    p = program(**CONVERTERS)
+    ranges = found(p, Calibration("max", own_scale=True))
+    assert ranges.inputs == {}
+    unit = 0.2 / np.abs(X).max(axis=1, keepdims=True)
+    for tile, current in currents(p, unit).items():
+        expected = np.full(current.shape[1], np.abs(current).max())
+        np.testing.assert_allclose(ranges.currents[tile, 0], expected, rtol=1e-6)
+
+
 def test_fixed_input_ranges_clip_what_lies_beyond_and_count_it():
     p = program(dac=xbar.Converter(bits=24))
     products = AnalogProducts(p, "ideal", 0, ranges=Ranges({"fc": 1.5}, {}))

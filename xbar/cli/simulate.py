@@ -28,6 +28,12 @@ def run(
     percentile: Annotated[
         float, typer.Option(help="share of values within the range, in percent")
     ] = 99.9,
+    own_scale: Annotated[
+        bool,
+        typer.Option(
+            "--own-scale", help="calibrate ADCs alone; inputs keep their own largest value as scale"
+        ),
+    ] = False,
     precision: Annotated[str, typer.Option(help="float64, or float32: quicker")] = "float64",
     budget: Annotated[
         bool, typer.Option("--budget", help="tell what each part of the error costs")
@@ -63,7 +69,7 @@ def run(
             dataset.labels,
             trials=trials,
             noise_trials=noise_trials,
-            calibrate=None if method is None else Calibration(method, percentile),
+            calibrate=None if method is None else Calibration(method, percentile, own_scale),
             calibration=calibration,
             budget=budget,
             cost=cost,

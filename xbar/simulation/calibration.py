@@ -43,10 +43,12 @@ class Calibration:
     Attributes:
         method: "max", "percentile" or "least-squares".
         percentile: share of the magnitudes within the range, in percent.
+        own_scale: leave each input vector scaled by its own largest value; ADCs alone get ranges.
     """
 
     method: Method
     percentile: float = 99.9
+    own_scale: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in get_args(Method):
@@ -141,7 +143,7 @@ def calibrate(
     hardware, effects = program.chip.hardware, effects_of(program, physics)
     quiet = effects - {"dac", "adc", "noise"}
     inputs: dict[str, float] = {}
-    if hardware.dac is not None:
+    if hardware.dac is not None and not calibration.own_scale:
         seen = _Inputs()
         run(AnalogProducts(program, physics, 0, quiet, watch=seen))
         inputs = {
