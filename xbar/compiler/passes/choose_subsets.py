@@ -64,6 +64,12 @@ def choose_codes(bank: SignedBank, target: Floats) -> NDArray[np.bool_]:
 
 def choose_on_one_side(element: Floats, goal: Floats) -> NDArray[np.bool_]:
     """The elements (..., E) of each goal's sign whose sum comes closest to it (...)."""
+    k = element.shape[-1] // 2
+    plus, minus, above = element[..., :k], element[..., k:], (goal > 0.0)[..., None]
+    if k == element.shape[-1] - k and plus.min() >= 0.0 >= minus.max():  # a pair's two halves
+        half = np.where(above, plus, minus)
+        chosen = solve_subset(half, goal).mask & (half != 0.0)
+        return np.concatenate([chosen & above, chosen & ~above], axis=-1)
     usable = np.where(element * np.sign(goal)[..., None] > 0.0, element, 0.0)
     choice: NDArray[np.bool_] = solve_subset(usable, goal).mask & (usable != 0.0)
     return choice
