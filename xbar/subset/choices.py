@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Options = Sequence[NDArray[np.float64]]
 
-_CHUNK = 1024  # queries at a time; each chunk bounds the next ones
+_FIRST, _MOST = 16, 1024  # queries at a time; each chunk bounds the distances of the next ones
 
 
 def closest_choice(
@@ -45,7 +45,8 @@ def closest_choice(
     best, index, other = math.inf, 0, 0
     start = 0
     while start < len(second) and not (over[0] and start):
-        stop = min(start + _CHUNK, len(second))
+        # as many as before in all, so that time can't be up unnoticed for long
+        stop = min(start + min(max(start, _FIRST), _MOST), len(second))
         distance, near = map(
             np.asarray,
             tree.query(target - second[start:stop], p=power, distance_upper_bound=best, workers=-1),
