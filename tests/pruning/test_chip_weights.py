@@ -41,7 +41,7 @@ def test_a_weight_has_the_cells_that_the_compiler_gives_it():
     shapes = {"a": (1, 13, 30), "b": (2, 3, 5)}
     cells = cells_of(chip, shapes)
     ones = {name: np.ones(shape) for name, shape in shapes.items()}
-    program = xbar.compile(ones, chip)
+    program = xbar.compile(ones, chip, options=xbar.Options(pack="none"))
     for tile in program.tiles:
         on = chip.on(tile.index).sum(axis=-1)
         for part in tile.blocks:
