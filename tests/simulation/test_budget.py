@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.compiler.options import Options
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.effects import EFFECTS, effects_of
 from xbar.simulation.readout import AnalogProducts, product
@@ -135,3 +136,33 @@ def test_bare_matrices_have_a_budget_too():
 
 def test_every_effect_has_its_order():
     assert EFFECTS == ("selection", "wires", "nonlinearity", "dac", "adc", "noise")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mapping": "reference"},
+        {"scale_per": "layer"},
+        {"programming": "write-verify"},
+        {"programming": "bit-slice"},
+        {"programming": "nominal"},
+        {"pack": "any"},
+        {"swap_lines": "always"},
+    ],
+    ids=str,
+)
+def test_however_it_is_programmed_all_parts_off_leave_the_products(options):
+    rng = np.random.default_rng(5)
+    weights = {"a": rng.standard_normal((20, 40)), "b": rng.standard_normal((2, 3, 8))}
+    x = {"a": rng.standard_normal((6, 40)), "b": rng.standard_normal((6, 2, 8))}
+    program = xbar.compile(weights, BAD, seed=3, options=Options(**options))
+    result = xbar.simulate(program, x, readout="nodal", budget=True, cost=True)
+    assert result.budget.error > 1e-3
+    assert result.budget.error_without_all < 1e-12
+    assert result.cost.energy > 0
+    linear = AnalogProducts(program, "nodal", 0, frozenset({"selection", "wires"}))
+    for name, matrix in program.matrices("nodal").items():
+        values = x[name].reshape(6, *weights[name].shape[:-2], -1)
+        expected = np.einsum("n...i,...oi->n...o", values, matrix)
+        found = linear(name, x[name].reshape(6, -1, weights[name].shape[-1]))
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, rtol=1e-9, atol=1e-9)

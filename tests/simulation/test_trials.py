@@ -137,3 +137,15 @@ def test_progress_counts_every_pass(program, data):
     )
     # digital, two reads, and the budget's: all, none, and selection and noise each the only one
     assert seen == [(done, 7) for done in range(1, 8)]
+
+
+def test_bad_data_at_the_end_are_refused_before_all_is_run(program, data):
+    done = []
+    many, labels = np.tile(data.inputs, (10, 1, 1, 1)), np.tile(data.labels, 10)
+    many[-1, 0, 2, 3] = np.inf
+    with pytest.raises(SpecError, match=r"must be finite, not inf at \[1199, 0, 2, 3\]"):
+        xbar.simulate(program, many, labels, progress=lambda *step: done.append(step))
+    many[-1, 0, 2, 3], labels[-1] = 0.0, 10
+    with pytest.raises(SpecError, match="labels must be under 10"):
+        xbar.simulate(program, many, labels, progress=lambda *step: done.append(step))
+    assert done == []

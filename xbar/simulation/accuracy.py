@@ -30,8 +30,8 @@ def check_labels(labels: ArrayLike, count: int) -> NDArray[np.int64]:
     return numbers
 
 
-def correct(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
-    """How many of the outputs (N, classes) are largest at their label.
+def check_classes(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+    """Labels (any number of them) that outputs (N, classes) have a class for.
 
     Raises:
         SpecError: the outputs are no class scores, or a label has no class.
@@ -46,6 +46,15 @@ def correct(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
             f"labels must be under {outputs.shape[1]}, the network's number of classes, not "
             f"{labels.max()}"
         )
+
+
+def correct(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
+    """How many of the outputs (N, classes) are largest at their label.
+
+    Raises:
+        SpecError: the outputs are no class scores, or a label has no class.
+    """
+    check_classes(outputs, labels)
     return int((outputs.argmax(axis=1) == labels).sum())
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
-from xbar.simulation.accuracy import check_labels, correct
+from xbar.simulation.accuracy import check_classes, check_labels, correct
 from xbar.simulation.metric import Metric, measure
 from xbar.simulation.readout import product
 from xbar.simulation.run import Multiply, numbers, run_matrices
@@ -94,6 +94,9 @@ class Data:
         array = numbers(inputs)
         if array.ndim < 1 or len(array) == 0:
             raise SpecError("inputs must hold at least one input")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise SpecError(f"inputs must be finite, not {array[where]} at {list(where)}")
         batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
         return cls(array, _labels(labels, len(array), metric), len(array), batches, metric)
 
@@ -114,10 +117,13 @@ class Data:
             count.step()
             each = found.values() if isinstance(found, dict) else [found]
             return Outputs(np.concatenate([y.reshape(1, -1) for y in each], axis=1), None)
-        parts, right = [], 0
+        parts: list[NDArray[Any]] = []
+        right = 0
         for batch in self.batches:
             outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
             if self.labels is not None and self.metric is None:
+                if not parts:  # so that the last label is refused before all inputs are run
+                    check_classes(outputs, self.labels)
                 right += correct(outputs, self.labels[batch])
             parts.append(outputs)
             count.step()
