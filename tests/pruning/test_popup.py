@@ -182,7 +182,9 @@ def test_a_structure_switches_whole_lines(blobs, structure, axis, layer, other):
     lines = ticket.mask[layer].all(axis)
     np.testing.assert_array_equal(lines, ticket.mask[layer].any(axis))
     assert lines.sum() == 8
-    assert int(ticket.mask[other].sum()) == round(0.25 * ticket.mask[other].size)
+    assert int(ticket.mask[other].sum()) <= round(0.25 * ticket.mask[other].size)
+    if structure == "outputs":  # what came from removed neurons is gone
+        assert not ticket.mask[other][:, ~lines].any()
 
 
 def test_filters_are_the_outputs_of_a_convolution():
