@@ -6,8 +6,8 @@ The perceptron 784-300-100-10 on chips of one resistor a cell, 30 % lognormal sp
 half of the weights kept, 15 epochs. Accuracies in percent on 1,000 held-out MNIST images: mean and,
 in brackets, least and greatest over the seeds, which set chip, scores and order of the data.
 
-    controls   the ticket's own; the chip that it was compiled to, simulated; the mask of the largest
-               random scores, nothing learned; the mask moved to another chip of the design
+    controls   the ticket's own; the compiled chip's, simulated; that of the mask of the largest
+               random scores, nothing learned; of the mask moved to another chip of the design
     wires      10 kilohm resistors and 1 ohm a segment, read with ideal wires and with the exact
                solution, for a mask learned without the wires and one learned with them
 """
@@ -69,7 +69,7 @@ def wires(task: Task, data: Split, seed: int) -> dict[str, float]:
     for learned in ("ideal", "nodal"):
         program = xbar.compile(find(task, data, chip, seed, readout=learned), chip)
         for read in ("ideal", "nodal"):
-            result = xbar.simulate(program, data.test, data.test_labels, readout=read)  # type: ignore[arg-type]
+            result = xbar.simulate(program, data.test, data.test_labels, readout=read)
             found[f"learned {learned}, read {read}"] = result.accuracy or 0.0
     return found
 

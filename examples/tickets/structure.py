@@ -3,9 +3,9 @@
     python examples/tickets/structure.py [--seeds 3] [--output build/tickets]
 
 The perceptron 784-300-100-10, magnitude pruning with fine-tuning, and edge-popup; compiled to tiles
-of 64 x 64 with 8 resistors a cell. "outputs" removes whole neurons, and with them the lines of their
-bit-line pairs and the next layer's word lines. Means over the seeds; accuracy in percent on 1,000
-held-out MNIST images, with the least and the greatest.
+of 64 x 64 with 8 resistors a cell. "outputs" removes whole neurons, and with them their bit lines
+and the next layer's word lines. Means over the seeds; accuracy in percent on 1,000 held-out MNIST
+images, with the least and the greatest.
 """
 
 from __future__ import annotations

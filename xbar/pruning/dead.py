@@ -48,7 +48,7 @@ def drop_dead(
             groups = getattr(module, "groups", 1)
             rows = np.arange(len(mask)) // (len(mask) // groups)
             gone = zero.reshape(groups, size)[rows]
-            mask[...] &= ~gone.reshape(len(mask), size, *[1] * (mask.ndim - 2))
+            mask[gone.nonzero()] = False
             # a removed output is 0, any other is not known
             alive = torch.from_numpy(np.where(_alive(mask), np.nan, 0.0)).to(output.dtype)
             after = 0 if axis == -1 else output.ndim - 2
