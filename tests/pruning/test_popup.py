@@ -218,6 +218,20 @@ def test_the_shift_makes_the_mean_probability_the_share(share):
     assert np.mean(1 / (1 + np.exp(-(scores + shift)))) == pytest.approx(share, abs=1e-3)
 
 
+def test_sharpening_lets_a_narrow_network_fit_and_changes_no_weight(digits):
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    data = (digits.train, digits.train_labels)
+    plain, sharp = (
+        xbar.pruning.edge_popup(model, data, epochs=8, recipe=Recipe(rate=1.0, sharpen=sharpen))
+        for sharpen in (False, True)
+    )
+    assert sharp.history[-1].loss < 0.6 * plain.history[-1].loss
+    both = plain.mask["0"] & sharp.mask["0"]
+    weights = [t.model[0].weight.detach().numpy()[both] for t in (plain, sharp)]
+    np.testing.assert_array_equal(*weights)
+
+
 def test_history_tells_the_annealed_share(blobs):
     ticket = find(blobs, keep=0.2, epochs=4, anneal=0.5)
     assert [e.kept for e in ticket.history] == pytest.approx([1.0, 0.2 + 0.8 / 8, 0.2, 0.2])

@@ -65,8 +65,7 @@ def drop_dead(
 
 
 def _alive(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    alive: NDArray[np.bool_] = mask.reshape(len(mask), -1).any(axis=1)
-    return alive
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1), dtype=np.bool_)
 
 
 def _channels(module: Any) -> int:

@@ -158,7 +158,6 @@ def edge_popup(
             epochs,
             recipe,
             draw,
-            sharpen=True,
             before_epoch=before_epoch,
             after_step=search.scores.update,
         )

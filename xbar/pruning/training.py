@@ -84,7 +84,6 @@ def fit(
     recipe: Recipe,
     draw: torch.Generator,
     *,
-    sharpen: bool = False,
     before_epoch: Callable[[int], float] = lambda _: 1.0,
     after_step: Callable[[], None] = lambda: None,
 ) -> tuple[Epoch, ...]:
@@ -94,10 +93,8 @@ def fit(
         model: trained in place and left in evaluation mode.
         data: to train on.
         epochs: passes over the data.
-        recipe: batch, rate, momentum, decay.
+        recipe: batch, rate, momentum, decay, sharpening.
         draw: shuffles the data.
-        sharpen: also learn a common factor of the network's outputs, for the loss alone: it
-            changes no answer, but weights that can't grow could not make the outputs certain.
         before_epoch: called with the epoch's number; gives the share of weights kept in it.
         after_step: called after each step.
 
@@ -108,9 +105,9 @@ def fit(
     learned = [p for p in model.parameters() if p.requires_grad]
     history = []
     if learned and epochs:
-        factor = nn.Parameter(torch.zeros(()), requires_grad=sharpen)  # its logarithm
+        factor = nn.Parameter(torch.zeros(()), requires_grad=recipe.sharpen)  # its logarithm
         groups: list[dict[str, Any]] = [{"params": learned}]
-        if sharpen:
+        if recipe.sharpen:
             groups.append({"params": [factor], "lr": _FACTOR_RATE, "weight_decay": 0.0})
         optimiser = torch.optim.SGD(
             groups, recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
