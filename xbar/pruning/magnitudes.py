@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.model.pytorch import require_torch
-from xbar.pruning.layers import own_copy, prunable, weights_of
+from xbar.pruning.layers import apply_masks, own_copy, prunable, weights_of
 from xbar.pruning.recipe import WEIGHTS, Recipe
 from xbar.pruning.select import (
     Scope,
@@ -236,6 +236,10 @@ class _Run:
 
         layers = prunable(self.network)
         factors = [(layers[name].weight, torch.from_numpy(m)) for name, m in self.masks.items()]
+        for name, each in self.masks.items():  # an output that is gone has no bias either
+            alive = each.reshape(len(each), -1).any(axis=1)
+            if layers[name].bias is not None and not alive.all():
+                factors.append((layers[name].bias, torch.from_numpy(alive)))
         kept = sum(int(m.sum()) for m in self.masks.values()) / sum(
             m.size for m in self.masks.values()
         )
@@ -264,6 +268,11 @@ class _Run:
         return early
 
     def ticket(self, method: str) -> Ticket:
-        """What was found."""
+        """What was found; without the weights from neurons that are gone."""
         shape = self.data.input_shape
+        if "outputs" in self.scored.values():
+            from xbar.pruning.dead import drop_dead
+
+            self.masks = drop_dead(self.network, self.masks, shape)
+            apply_masks(self.network, self.masks)
         return Ticket(self.network, self.masks, shape, method, self.seed, tuple(self.history))

@@ -100,6 +100,7 @@ def edge_popup(
         structure: what has a score: single weights; or all weights into one output ("outputs", a
             neuron or filter, a bit line) or from one input ("inputs", a word line). The last
             layer's outputs and the first one's inputs stay, there single weights are chosen.
+            Weights from neurons that are gone go too, where pruned weights leave nothing.
         choice: "largest" scores are kept; or each weight is "drawn" with a probability that its
             score sets, and the mask settles as a temperature falls.
         anneal: share of the epochs during which the kept share falls from 1 to ``keep``.
@@ -181,6 +182,7 @@ class _Search:
     scores: Scores
     wires: Wires | None
     analog: bool
+    structured: bool
 
     @classmethod
     def start(
@@ -214,9 +216,9 @@ class _Search:
             from xbar.pruning.analog import attach
 
             attach(layers, wires.chip, wires.shapes, wires.scales, scores.mask)
-        search = cls(
-            network, data, keep, states, scores, wires if readout == "nodal" else None, analog
-        )
+        if readout == "ideal":
+            wires = None
+        search = cls(network, data, keep, states, scores, wires, analog, structure != "weights")
         scores.keep = keep
         scores.update()
         return search
@@ -249,4 +251,9 @@ class _Search:
 
             detach(self.scores.layers)
         set_weights(self.network, masks, self.states)
+        if self.structured and all(each.off is None for each in self.states.values()):
+            from xbar.pruning.dead import drop_dead
+
+            masks = drop_dead(self.network, masks, self.data.input_shape)
+            set_weights(self.network, masks, self.states)
         return masks

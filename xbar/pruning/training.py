@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import nn
 from xbar.errors import ModelError, SpecError
 from xbar.pruning.recipe import Recipe
 from xbar.pruning.ticket import Epoch
+
+_FACTOR_RATE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def fit(
         model: trained in place and left in evaluation mode.
         data: to train on.
         epochs: passes over the data.
-        recipe: batch, rate, momentum, decay.
+        recipe: batch, rate, momentum, decay, sharpening.
         draw: shuffles the data.
         before_epoch: called with the epoch's number; gives the share of weights kept in it.
         after_step: called after each step.
@@ -102,8 +105,12 @@ def fit(
     learned = [p for p in model.parameters() if p.requires_grad]
     history = []
     if learned and epochs:
+        factor = nn.Parameter(torch.zeros(()), requires_grad=recipe.sharpen)  # its logarithm
+        groups: list[dict[str, Any]] = [{"params": learned}]
+        if recipe.sharpen:
+            groups.append({"params": [factor], "lr": _FACTOR_RATE, "weight_decay": 0.0})
         optimiser = torch.optim.SGD(
-            learned, recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
+            groups, recipe.rate, momentum=recipe.momentum, weight_decay=recipe.decay
         )
         steps = math.ceil(len(data.inputs) / recipe.batch) * epochs
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -112,7 +119,7 @@ def fit(
             model.train()
             order = torch.randperm(len(data.inputs), generator=draw)
             batches = _batches(data, order, recipe.batch)
-            loss, right = _epoch(model, batches, optimiser, schedule, after_step)
+            loss, right = _epoch(model, factor, batches, optimiser, schedule, after_step)
             history.append(Epoch(loss / len(order), right / len(order), kept))
     model.eval()
     return tuple(history)
@@ -129,6 +136,7 @@ def _batches(
 
 def _epoch(
     model: nn.Module,
+    factor: torch.Tensor,
     batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
@@ -138,7 +146,7 @@ def _epoch(
     total, right = 0.0, 0
     for inputs, labels in batches:
         scores = model(inputs)
-        loss = nn.functional.cross_entropy(scores, labels)
+        loss = nn.functional.cross_entropy(scores * factor.exp(), labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
