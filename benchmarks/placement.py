@@ -39,13 +39,19 @@ def dense() -> Matrices:
                 shapes.append((outputs, inputs))
             inputs = outputs
     shapes.append((1000, 2048))
-    return {f"layer{number}": np.ones((1, *shape)) for number, shape in enumerate(shapes)}
+    result: Matrices = {}
+    for number, shape in enumerate(shapes):
+        result[f"layer{number}"] = np.ones((1, *shape))
+    return result
 
 
 def scattered(share: float) -> Matrices:
     """The same with a share of zeros at random."""
     rng = np.random.default_rng(0)
-    return {name: 1.0 * (rng.random(one.shape) >= share) for name, one in dense().items()}
+    result = dense()
+    for matrix in result.values():
+        matrix[rng.random(matrix.shape) < share] = 0.0
+    return result
 
 
 def structured(share: float) -> Matrices:
