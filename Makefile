@@ -28,7 +28,7 @@ bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py
 
 test: setup ngspice iverilog check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
