@@ -74,14 +74,16 @@ def test_the_programmed_chip_is_the_ticket_itself(bank):
         own = ticket.model(torch.from_numpy(inputs)).numpy()
     np.testing.assert_allclose(program.run(inputs), own, rtol=1e-4, atol=1e-5)
     for name, kept in ticket.switches().items():
-        closed = np.zeros(kept.shape)
+        seen = np.zeros(kept.shape)
         for tile in program.tiles:
             for part in tile.blocks:
                 if part.block.layer == name:
                     both = tile.mapping.choice(tile.mask, part.block)
-                    assert (both.all(-1) == both.any(-1)).all()
-                    part.block.put(closed, both.all(-1).astype(float))
-        np.testing.assert_array_equal(closed > 0, kept)
+                    alive = tile.mapping.choice(chip.stuck(tile.index) == 0, part.block)
+                    wanted = (part.block.of(kept) > 0)[..., None] & alive
+                    np.testing.assert_array_equal(both, wanted)
+                    part.block.put(seen, np.ones(part.block.shape))
+        assert seen.all()
 
 
 def test_a_pruned_cell_leaves_its_leakage_in_the_model():
