@@ -23,8 +23,8 @@ def script(monkeypatch):
 
 def test_every_method_finds_a_ticket_of_the_digits(script, tmp_path, monkeypatch):
     curves = script("curves")
-    arguments = "curves.py --tasks digits --shares 0.5 --seeds 1 --output".split()
-    monkeypatch.setattr(sys, "argv", [*arguments, str(tmp_path)])
+    arguments = "curves.py --tasks digits --shares 0.5 --seeds 1 --methods lottery constant 30"
+    monkeypatch.setattr(sys, "argv", [*arguments.split(), "--output", str(tmp_path)])
     curves.main()
     found = json.loads((tmp_path / "curves_digits.json").read_text())
     dense = found["whole"]["dense"][0]

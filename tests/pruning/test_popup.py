@@ -164,6 +164,18 @@ def test_the_least_score_kept_is_exact_however_far_it_moved():
             assert np.count_nonzero(masked.weight) == kept
 
 
+@pytest.mark.parametrize("shape", [(30, 40), (30, 1)])
+def test_the_number_kept_in_training_is_never_far_off(shape):
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=shape).astype(np.float32)
+    masked = Masked(States(np.ones((30, 40), np.float32)), shape)
+    for change in (1e-4, 1e-3, 1e-2, 1.0, 1e-4):
+        score = score + np.float32(change) * rng.normal(size=shape).astype(np.float32)
+        masked.follow(score, score.size // 3)
+        group = 1200 // score.size
+        assert abs(np.count_nonzero(masked.weight) / group - score.size // 3) <= 0.8
+
+
 def test_a_groups_score_gets_the_sum_of_its_weights_gradients():
     on = np.arange(6, dtype=np.float32).reshape(2, 3)
     masked = Masked(States(on), (2, 1))

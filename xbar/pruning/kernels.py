@@ -16,7 +16,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 
 @jit
-def choose(score: Floats, step: Floats, least: float, weight: Floats, slope: Floats) -> None:
+def choose(score: Floats, step: Floats, least: float, weight: Floats, slope: Floats) -> int:
     """Write each weight, its step where |score| reaches ``least``, and step sign(score).
 
     Args:
@@ -25,9 +25,15 @@ def choose(score: Floats, step: Floats, least: float, weight: Floats, slope: Flo
         least: the smallest absolute score that is kept.
         weight: (n,) written.
         slope: (n,) written.
+
+    Returns:
+        How many are kept.
     """
-    zero = np.float32(0)
+    zero, kept = np.float32(0), 0
     for i in range(score.size):
         one = step[i]
-        weight[i] = one if abs(score[i]) >= least else zero
+        keep = abs(score[i]) >= least
+        kept += keep
+        weight[i] = one if keep else zero
         slope[i] = one if score[i] >= 0 else -one
+    return kept

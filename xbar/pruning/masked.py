@@ -28,6 +28,9 @@ from xbar.pruning.select import Scope, Structure, count, group_shape, threshold,
 _SAMPLE = 20_000
 """Scores whose mean probability stands for that of all."""
 
+_SLACK = 0.002
+"""By how much the number of kept scores may be off during training, as a share of it."""
+
 _DRIFT = 0.005
 """How far the least score that is kept may move in a step; if it moves further, all are sorted."""
 
@@ -103,14 +106,25 @@ class Masked(nn.Module):
         np.not_equal(self.near, self.far, out=self.near)
         return threshold(self.size[self.near], kept - above)
 
-    def choose(self, score: NDArray[np.float32], least: float) -> None:
-        """Keep where the scores' absolute values reach the least one."""
+    def choose(self, score: NDArray[np.float32], least: float) -> int:
+        """Keep where the scores' absolute values reach the least one; how many weights that is."""
         self.least = least
         every = np.ascontiguousarray(np.broadcast_to(score, self.step.shape))
         weight, slope = self.weight.reshape(-1), self.slope.reshape(-1)
-        choose(every.reshape(-1), self.step.reshape(-1), least, weight, slope)
+        kept = choose(every.reshape(-1), self.step.reshape(-1), least, weight, slope)
         if self.off is not None:
             np.add(self.weight, self.off, out=self.weight)
+        return kept
+
+    def follow(self, score: NDArray[np.float32], kept: int) -> None:
+        """Keep so many scores, within ``_SLACK`` of them: by the last step's least one if it does.
+
+        A step moves few scores across it, and looking for the exact one takes longer than the rest.
+        """
+        group = self.step.size // score.size
+        got = self.choose(score, self.least) // group
+        if abs(got - kept) > _SLACK * kept:
+            self.choose(score, self.find_least(score, kept))
 
     def mask(self, score: torch.Tensor) -> torch.Tensor:
         """Which weights are kept now."""
@@ -194,15 +208,13 @@ class Scores:
             self._shift(scores)
             return
         if self.scope == "layer":
-            least = {
-                name: self.masked[name].find_least(score, count(score.size, self.keep))
-                for name, score in scores.items()
-            }
-        else:
-            flat = np.concatenate([np.abs(score).ravel() for score in scores.values()])
-            least = dict.fromkeys(scores, threshold(flat, count(flat.size, self.keep)))
+            for name, score in scores.items():
+                self.masked[name].follow(score, count(score.size, self.keep))
+            return
+        flat = np.concatenate([np.abs(score).ravel() for score in scores.values()])
+        least = threshold(flat, count(flat.size, self.keep))
         for name, score in scores.items():
-            self.masked[name].choose(score, least[name])
+            self.masked[name].choose(score, least)
 
     def mask(self, name: str) -> torch.Tensor:
         """Which weights of a layer are kept now."""
