@@ -91,7 +91,7 @@ def test_bad_arguments_are_one_line(work, refused):
     start = ("prune", "--data", "train.npz", "-o", "t.pt2", "--arch")
     assert "must lie between 0 and 1" in refused(*start, "prunednet:net", "--keep", 1)
     assert "--method must be one of" in refused(*start, "prunednet:net", "--method", "magic")
-    assert "it can't be built" in refused(*start, "prunednet:nothing")
+    assert "it can't be imported" in refused(*start, "prunednet:nothing")
     assert "--hardware is for edge-popup" in refused(
         *start, "prunednet:net", "--method", "random", "--hardware", "chip.toml"
     )
