@@ -63,6 +63,11 @@ def write_configuration(
 ) -> None:
     """See ``Program.write_configuration``."""
     wanted = [kind for kind in ENDINGS if check_format(form) in (kind, "both")]
+    if "readmemh" in wanted and any(tile.tuned is not None for tile in program.tiles):
+        raise SpecError(
+            f"format must be 'csv' for programming {program.options.programming!r}, whose cells "
+            f"are tuned and have no switches, not {form!r}"
+        )
     chosen = _choose(program, tiles)
     w, b = program.chip.hardware.cells
     content: dict[str, Any] = {
