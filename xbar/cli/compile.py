@@ -94,6 +94,7 @@ def run(
     from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.pruning.store import load_switches
+    from xbar.report.harsh import harsh_layers
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text, unreachable_lines
 
@@ -142,6 +143,7 @@ def run(
     # on a sound chip weights lie out of reach by the choice of the scale alone, and are counted
     faults = chip.may_have_faults
     lost = [one for one in program.unreachable() if one.stuck] if faults else []
+    harsh = harsh_layers(program, metrics)
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
@@ -151,10 +153,11 @@ def run(
         "options": program.options.model_dump(mode="json"),
         "layers": [layer.to_json() for layer in metrics],
         "unreachable": [one.to_json() for one in lost],
+        "harsh_wires": [layer.to_json() for layer in harsh],
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
         "notes": list(graph.notes),
     }
-    remarks = unreachable_lines(lost)
+    remarks = [*map(str, harsh), *unreachable_lines(lost)]
     remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
     remarks += [f"assumed: {note}" for note in graph.notes]
     text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
