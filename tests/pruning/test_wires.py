@@ -106,9 +106,9 @@ def test_a_mask_moved_to_another_chip_is_worth_nothing(digits):
     hardware = design(wire=0.0)
     chip, other = (xbar.Chip.sample(hardware, seed) for seed in (0, 1))
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
     ticket = xbar.pruning.edge_popup(
-        model, (digits.train, digits.train_labels), weights=chip, epochs=8
+        model, (digits.train, digits.train_labels), weights=chip, epochs=12
     )
     own, moved, back = (
         xbar.pruning.training.accuracy(each.model, digits.test, digits.test_labels)
@@ -119,7 +119,7 @@ def test_a_mask_moved_to_another_chip_is_worth_nothing(digits):
         )
     )
     assert own > 0.9
-    assert moved < 0.4
+    assert moved < 0.2
     assert back == own
 
 
