@@ -96,6 +96,18 @@ def test_a_pruned_cell_leaves_its_leakage_in_the_model():
     assert (perfect.model[4].weight.detach().numpy()[~perfect.mask["4"]] == 0).all()
 
 
+def test_trials_of_a_ticket_of_a_chip_are_reads_of_that_chip(tmp_path):
+    inputs, labels = data()
+    program = xbar.compile(find(xbar.Chip.sample(hardware(), 0)), xbar.Chip.sample(hardware(), 0))
+    program.save(tmp_path / "a.xbar")
+    loaded = xbar.Program.load(tmp_path / "a.xbar")
+    assert loaded.decided
+    first, *others = xbar.simulate(loaded, inputs, labels, trials=3, seed=5).accuracies
+    assert others == [first, first]
+    right = (program.run(inputs).argmax(axis=1) == labels).mean()
+    assert first == pytest.approx(right)
+
+
 def test_weights_on_a_chip_have_the_size_of_random_ones():
     chip = xbar.Chip.sample(hardware(on_off_ratio=float("inf")), 0)
     model = nn.Sequential(nn.Linear(100, 200))

@@ -159,7 +159,9 @@ def _plan(
         options = options.model_copy(update={"compact": False, "pack": "none"})
     placement = place(matrices, chip.hardware, mapping, options)
     check_chip_size(chip, len(placement.tiles))
-    return Program(chip, graph, matrices, (), options, placement.report), placement.tiles, kept
+    decided = kept is not None
+    empty = Program(chip, graph, matrices, (), options, placement.report, decided)
+    return empty, placement.tiles, kept
 
 
 def _matrices(

@@ -35,6 +35,7 @@ class Program:
         tiles: by index.
         options: how it was programmed.
         placement: how well its tiles are used.
+        decided: its switches are those of a ticket of this chip, worth nothing on another.
     """
 
     chip: Chip
@@ -43,6 +44,7 @@ class Program:
     tiles: tuple[ProgrammedTile, ...]
     options: Options = field(default_factory=Options)
     placement: PlacementReport | None = None
+    decided: bool = False
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.

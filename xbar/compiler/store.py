@@ -39,7 +39,7 @@ from xbar.model.graph import Graph
 if TYPE_CHECKING:
     import zarr
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 CHUNK_CELLS = 2**20
 
@@ -57,6 +57,7 @@ def save_program(program: Program, path: Path, *, force: bool, within: Path | No
             "seed": program.chip.seed,
             "options": program.options.model_dump(mode="json"),
             "placement": None if program.placement is None else program.placement.to_json(),
+            "decided": program.decided,
             "tiles": [_tile_to_json(tile) for tile in program.tiles],
             "network": _write_network(root, program),
         }
@@ -113,7 +114,8 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         tiles.append(result.tile(weights, chip, options))
     told = manifest["placement"]
     placement = None if told is None else PlacementReport(**told)
-    return Program(chip, graph, weights, tuple(tiles), options, placement)
+    decided = bool(manifest["decided"])
+    return Program(chip, graph, weights, tuple(tiles), options, placement, decided)
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:

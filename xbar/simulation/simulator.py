@@ -2,8 +2,8 @@
 
 Trial 0 is the program's own chip. Further trials are other chips of the same design, each
 programmed anew, so their spread is what a designer may expect from the next wafer. A measured
-chip has no siblings: its trials differ by read noise alone. Each chip may be read several times,
-each time with other noise.
+chip has no siblings, and a ticket of one chip is worth nothing on another: their trials differ by
+read noise alone. Each chip may be read several times, each time with other noise.
 """
 
 from __future__ import annotations
@@ -291,7 +291,7 @@ def _noise_deviation(scores: list[list[float]], noise_trials: int) -> float | No
 
 def _instance(program: Program, trial: int, seed: int) -> Program:
     chip = program.chip
-    if trial == 0 or chip.seed is None:
+    if trial == 0 or chip.seed is None or program.decided:
         return program
     return reprogram(program, Chip.sample(chip.hardware, _trial_seed(seed, 0, trial)))
 
