@@ -103,11 +103,13 @@ def readouts(sizes: list[int], vectors: int, repeats: int) -> Table:
                 _ = tile.crossbar().transfer
             solves = time.process_time() - start
             plain = median(
+                # defaults bind the loop's values; mypy has no types for them
                 lambda p=program: batches(lambda n, x: product(x, p.weights[n]), data),  # type: ignore[misc]
                 repeats,
             )
             double, single = (
                 median(
+                    # defaults bind the loop's values; mypy has no types for them
                     lambda p=program, k=kind: batches(  # type: ignore[misc]
                         AnalogProducts(p, "nodal", 0, precision=k), data
                     ),
@@ -204,6 +206,7 @@ def wires(repeats: int) -> list[list[str]]:
         voltage = rng.uniform(0.0, 1.0, (10, 64))
         exact = exact_currents(cells, 1.0, voltage)
         methods: dict[str, Callable[[], Floats]] = {
+            # defaults bind the loop's values; mypy has no types for them
             "xbar": lambda cells=cells, voltage=voltage: (  # type: ignore[misc]
                 voltage @ xbar.Crossbar(cells, 1.0, 1.0).transfer.T
             )
@@ -211,6 +214,7 @@ def wires(repeats: int) -> list[list[str]]:
         if find_spec("mpimpy") is not None:
             from mpimpy.crossbar import crossbar
 
+            # defaults bind the loop's values; mypy has no types for them
             methods["mPimPy"] = lambda cells=cells, voltage=voltage: np.asarray(  # type: ignore[misc]
                 crossbar.hdot(voltage, 1 / cells, 1.0)
             )

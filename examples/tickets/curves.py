@@ -66,6 +66,7 @@ def curve(task: Task, wanted: argparse.Namespace) -> None:
             each[name] = {
                 f"{share:.0%}": measure(
                     f"{name}, {share:.0%}",
+                    # defaults bind the loop's values; mypy has no types for them
                     lambda seed, run=run, share=share: accuracy(  # type: ignore[misc]
                         run(task.model(seed), pair, share, seed), data
                     ),

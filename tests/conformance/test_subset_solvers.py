@@ -106,7 +106,7 @@ def problems(law, elements, count=COUNT):
     return bank, target, np.abs(solve_subset(bank, target, ORACLE).residual)
 
 
-def check(bank, target, solution, least):
+def assert_it_keeps_its_word(bank, target, solution, least):
     slack = 2 * rounding(bank, target) + 1e-323
     distance = np.abs(solution.residual)
     assert (distance >= least - slack).all()
@@ -135,7 +135,7 @@ def test_it_keeps_its_word_beside_exhaustive_search(method, law):
         solution = solve_subset(bank, target, method)
         assert solution.method == method
         assert solution.status == "optimal" or method in HEURISTIC
-        check(bank, target, solution, least)
+        assert_it_keeps_its_word(bank, target, solution, least)
 
 
 @pytest.mark.parametrize("law", LAWS)
@@ -145,14 +145,14 @@ def test_it_keeps_its_word_problem_by_problem(method, law):
     for elements in (3, 7, 11):
         bank, target, least = (part[:4, None] for part in problems(law, elements))
         for one in zip(bank, target, least, strict=True):
-            check(*one[:2], solve_subset(*one[:2], method), one[2])
+            assert_it_keeps_its_word(*one[:2], solve_subset(*one[:2], method), one[2])
 
 
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("method", TESTED)
 def test_it_keeps_its_word_on_longer_banks(method, law):
     bank, target, least = problems(law, 15, 20)
-    check(bank, target, solve_subset(bank, target, method), least)
+    assert_it_keeps_its_word(bank, target, solve_subset(bank, target, method), least)
 
 
 @pytest.mark.parametrize("elements", [33, 36, 40])

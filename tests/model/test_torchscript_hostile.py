@@ -246,7 +246,7 @@ def test_torchscript_cut_or_changed_anywhere_gives_a_network_or_one_line(tmp_pat
         try:
             read_model(path, shape)
         except XbarError as error:
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)
 
 
 def test_a_pickle_changed_anywhere_gives_a_network_or_one_line(tmp_path, make_net, rewrite):
@@ -268,4 +268,4 @@ def test_a_pickle_changed_anywhere_gives_a_network_or_one_line(tmp_path, make_ne
         try:
             read_model(path, shape)
         except XbarError as error:
-            assert "\n" not in str(error)  # noqa: PT017
+            assert "\n" not in str(error)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-from xbar.errors import ModelError, SpecError  # noqa: E402
-from xbar.pruning import approximate  # noqa: E402
+from xbar.errors import ModelError, SpecError
+from xbar.pruning import approximate
 
 BLOCK = nn.Sequential(nn.Linear(4, 4))
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+from torch import nn
 
-import xbar  # noqa: E402
-from xbar.pruning import approximate  # noqa: E402
+import xbar
+from xbar.pruning import approximate
 
 METHODS = ("malach", "pensia", "cnn", "neurons")
 

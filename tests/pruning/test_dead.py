@@ -8,8 +8,8 @@ import xbar
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-from xbar.pruning.dead import drop_dead  # noqa: E402
-from xbar.pruning.layers import apply_masks, prunable  # noqa: E402
+from xbar.pruning.dead import drop_dead
+from xbar.pruning.layers import apply_masks, prunable
 
 
 def masked(model, gone):

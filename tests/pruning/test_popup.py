@@ -12,9 +12,9 @@ from xbar.pruning.recipe import Recipe
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-from xbar.pruning.initial import States  # noqa: E402
-from xbar.pruning.masked import Masked, mean_shift  # noqa: E402
-from xbar.pruning.training import accuracy  # noqa: E402
+from xbar.pruning.initial import States
+from xbar.pruning.masked import Masked, mean_shift
+from xbar.pruning.training import accuracy
 
 
 def perceptron(hidden=64, inputs=64):
