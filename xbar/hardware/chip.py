@@ -82,6 +82,10 @@ class Chip:
         shape = (*hardware.cells, bank.resistors)
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
 
+    def holding(self, tile: int) -> Chip:
+        """The same chip with one tile's resistors in memory, for work that asks for them often."""
+        return _HoldingChip(self.hardware, self.seed, self.measurement, tile, self.resistors(tile))
+
     @property
     def may_have_faults(self) -> bool:
         """Whether a resistor can be stuck or dead: on a measured chip, or where the design says."""
@@ -157,6 +161,25 @@ class Chip:
                 f"tile must be from 0 to {limit - 1}, not {tile}"
                 + ("; measure more tiles or choose a smaller network" if self.tiles else "")
             )
+
+
+@dataclass(frozen=True, eq=False)
+class _HoldingChip(Chip):
+    """A chip that need not draw the resistors of one tile again.
+
+    Attributes:
+        tile: which tile.
+        held: what ``resistors`` gives for it.
+    """
+
+    tile: int = 0
+    held: tuple[Floats, Floats, NDArray[np.int8]] | None = None
+
+    def resistors(self, tile: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
+        """``on``, ``off`` and ``stuck`` of a tile."""
+        if tile == self.tile and self.held is not None:
+            return self.held
+        return super().resistors(tile)
 
 
 def _closed(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from xbar.errors import SpecError
 MAX_ELEMENTS = 16
 """K of one half: 2^K sums are listed for each."""
 
-_MOST_SUMS = 2**22
+_MOST_SUMS = 2**23
 """Sums of a half that are kept at a time, 20 bytes each with their masks and the other half's."""
 
 Lists: TypeAlias = tuple[

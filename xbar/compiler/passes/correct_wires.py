@@ -61,8 +61,12 @@ class Attempt:
     keep_total: float
 
 
-FIRST = Attempt(1.0, 2.0**-9)
-MILD = (Attempt(1.0, 2.0**-6), Attempt(0.5, 2.0**-6))
+SOFT = 0.3
+"""A relative error before, up to which the first attempt hardly asks for the old totals."""
+
+GENTLE = Attempt(1.0, 2.0**-9)
+FIRM = Attempt(1.0, 2.0**-6)
+MILD = (FIRM, Attempt(0.5, 2.0**-6))
 BOLD = (Attempt(0.5, 2.0**-6), Attempt(0.25, 2.0**-6))
 """What follows until one is good. A lower scale leaves a fraction of the error on harsh wires, and
 less signal beside read noise."""
@@ -85,18 +89,20 @@ def correct_wires(
     before = wire_error(tile)
     if tile.crossbar().ideal or before == 0.0:
         return tile
+    chip = tile.chip
+    tile = replace(tile, chip=chip.holding(tile.index))  # each round asks for its resistors
     chooser = Chooser.of(joined(banks), pairs=tile.mapping.bit_lines_per_column == 2)
     found: list[ProgrammedTile] = []
-    attempts = [FIRST]
+    attempts = [GENTLE if before < SOFT else FIRM]
     for attempt in attempts:
         start, loss = _begin(tile, banks, expected, chooser, attempt, alike=alike)
         found.append(_correct(start, loss, chooser, attempt, (before, tile)))
         error = found[-1].wire_errors[-1]
         if error < GOOD:
             break
-        if attempt is FIRST:
-            attempts += BOLD if error > HARSH else MILD
-    return min(found, key=lambda tile: tile.wire_errors[-1])
+        if len(found) == 1:
+            attempts += [a for a in (BOLD if error > HARSH else MILD) if a is not attempt]
+    return replace(min(found, key=lambda tile: tile.wire_errors[-1]), chip=chip)
 
 
 @dataclass(frozen=True, eq=False)

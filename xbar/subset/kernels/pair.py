@@ -1,8 +1,12 @@
 """Two halves of a differential pair, chosen together with a wish for their sum.
 
-Every subset sum p of the plus half meets the subset sum m of the minus half that brings p - m
-closest to the target: one sweep over two sorted lists. Of these 2^K pairs the one with the least
+Every subset sum p of the plus half meets the subset sums m of the minus half that bring p - m
+closest to the target from either side. Of these pairs the one with the least
 |p - m - target| + weight |p + m - common| is taken.
+
+With e = p - m - target this cost is |e| + weight |2p - target - common - e|, which is at least
+min(weight, 1) |2p - target - common|. So the search goes up and down from the p where that is 0,
+and ends where it alone costs more than the best pair so far: a few p of the 2^K, usually.
 
 Shapes: M problems, K elements in each half, S = 2^K sums of a half.
 """
@@ -52,24 +56,42 @@ def closest_pairs(
         weight: what one unit of the sum's distance costs beside one of the difference's.
         masks: (m, 2) int64, written: bit i stands for element i of plus and of minus.
     """
-    n = sums[0].shape[1]
     for number in range(len(which)):
         p, q = sums[0][which[number]], sums[1][which[number]]
-        target, common = wish[number, 0], wish[number, 1]
-        best = np.inf
-        i_best = k_best = 0
-        j = 0
-        for i in range(n):
+        i, k = _closest(p, q, wish[number, 0], wish[number, 1], weight)
+        masks[number, 0] = codes[0][which[number], i]
+        masks[number, 1] = codes[1][which[number], k]
+
+
+@jit
+def _closest(p: Floats, q: Floats, target: float, common: float, weight: float) -> tuple[int, int]:
+    """Which of the ascending sums (S,) of both halves to take; of equal pairs the first."""
+    n = len(p)
+    bound = min(weight, 1.0)
+    rounding = 1e-15 * (p[n - 1] + q[n - 1] + abs(target) + abs(common))
+    middle = np.searchsorted(p, 0.5 * (target + common))
+    best = np.inf
+    i_best = k_best = 0
+    for step in (1, -1):
+        i = middle if step > 0 else middle - 1
+        j = -1
+        while 0 <= i < n and bound * abs(2.0 * p[i] - target - common) <= best + rounding:
             wanted = p[i] - target
-            while j < n - 1 and q[j + 1] <= wanted:
-                j += 1
+            if j < 0:  # the last q that is not above what is wanted
+                j = max(np.searchsorted(q, wanted, side="right") - 1, 0)
+            elif step > 0:
+                while j < n - 1 and q[j + 1] <= wanted:
+                    j += 1
+            else:
+                while j > 0 and q[j] > wanted:
+                    j -= 1
             for k in range(j, min(j + 2, n)):
                 cost = abs(p[i] - q[k] - target) + weight * abs(p[i] + q[k] - common)
-                if cost < best:
+                if cost < best or (cost == best and (i, k) < (i_best, k_best)):
                     best = cost
                     i_best, k_best = i, k
-        masks[number, 0] = codes[0][which[number], i_best]
-        masks[number, 1] = codes[1][which[number], k_best]
+            i += step
+    return i_best, k_best
 
 
 @jit
