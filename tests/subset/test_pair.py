@@ -49,6 +49,24 @@ def test_of_each_plus_sums_best_partner_the_cheapest_is_taken(elements, seed, we
     assert got <= reference + 1e-12
 
 
+@pytest.mark.parametrize("weight", [0.0, 2.0**-9, 2.0**-6, 0.5, 3.0])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_search_that_stops_early_finds_what_a_full_one_finds(weight, whole):
+    rng = np.random.default_rng(7)
+    plus, minus = rng.uniform(0.5, 1.5, (2, 300, 6))
+    target, total = rng.uniform(-8, 8, 300), rng.uniform(-2, 14, 300)
+    if whole:  # many pairs are equally good
+        plus, minus, target, total = (np.round(2 * each) for each in (plus, minus, target, total))
+    solution = solve_pair(plus, minus, target, total, weight)
+    got = abs(solution.difference - target) + weight * abs(solution.total - total)
+    for m in range(300):
+        p, q = all_sums(plus[m])[:, None], np.sort(all_sums(minus[m]))
+        below = np.maximum(np.searchsorted(q, p - target[m], side="right") - 1, 0)
+        near = q[np.hstack([below, np.minimum(below + 1, len(q) - 1)])]
+        cost = np.abs(p - near - target[m]) + weight * np.abs(p + near - total[m])
+        assert abs(got[m] - cost.min()) < 1e-12
+
+
 def test_the_wish_trades_a_little_difference_for_the_total():
     rng = np.random.default_rng(0)
     plus, minus = rng.uniform(0.5, 1.5, (2, 500, 8))

@@ -69,7 +69,7 @@ def _closest(p: Floats, q: Floats, target: float, common: float, weight: float) 
     n = len(p)
     bound = min(weight, 1.0)
     rounding = 1e-15 * (p[n - 1] + q[n - 1] + abs(target) + abs(common))
-    middle = np.searchsorted(p, 0.5 * (target + common))
+    middle = int(np.searchsorted(p, 0.5 * (target + common)))
     best = np.inf
     i_best = k_best = 0
     for step in (1, -1):
@@ -78,7 +78,7 @@ def _closest(p: Floats, q: Floats, target: float, common: float, weight: float) 
         while 0 <= i < n and bound * abs(2.0 * p[i] - target - common) <= best + rounding:
             wanted = p[i] - target
             if j < 0:  # the last q that is not above what is wanted
-                j = max(np.searchsorted(q, wanted, side="right") - 1, 0)
+                j = max(int(np.searchsorted(q, wanted, side="right")) - 1, 0)
             elif step > 0:
                 while j < n - 1 and q[j + 1] <= wanted:
                     j += 1
