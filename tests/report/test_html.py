@@ -9,7 +9,7 @@ import pytest
 
 import xbar
 from xbar.report.html import html_report
-from xbar.report.survey import survey
+from xbar.report.survey import LISTED, survey
 
 pytest.importorskip("matplotlib")
 
@@ -119,3 +119,24 @@ def test_a_layer_whose_targets_are_all_met_has_a_sentence_in_place_of_a_picture(
     assert "<svg" not in page
     assert "every target is met exactly" in page
     assert "are ideal" in page
+
+
+def test_weights_out_of_reach_are_listed_with_their_cells_worst_first():
+    bank = xbar.Bank(resistors=2, stuck_open=0.4)
+    hardware = xbar.Hardware(bank=bank, tile=xbar.Tile(word_lines=16, bit_lines=16))
+    weights = np.random.default_rng(0).standard_normal((8, 16))
+    program = xbar.compile({"fc": weights}, hardware, seed=0)
+    missed = sorted(program.unreachable(), key=lambda w: -abs(w.achieved - w.target))
+    assert len(missed) > LISTED
+    root = ElementTree.fromstring(html_report("out", survey(program)))
+    name = "{http://www.w3.org/1999/xhtml}"
+    (found,) = (
+        table
+        for table in root.iter(f"{name}table")
+        if "lie beyond what their cells" in table.findtext(f"{name}caption")
+    )
+    rows = [[cell.text for cell in row] for row in found.find(f"{name}tbody")]
+    assert len(rows) == LISTED
+    for row, weight in zip(rows, missed, strict=False):
+        cells = "; ".join(f"{d.tile}: {d.word_line}, {d.bit_line}" for d in weight.devices)
+        assert row[:4] == ["fc", f"{weight.output}, {weight.input}", cells, str(weight.stuck)]

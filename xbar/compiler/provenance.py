@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -90,10 +90,12 @@ def devices_of(program: Program, layer: str, output: int, input: int, group: int
     return []
 
 
-def unreachable(program: Program) -> Iterator[Unreachable]:
-    """See ``Program.unreachable``."""
+def unreachable(
+    program: Program, tiles: Iterable[ProgrammedTile] | None = None
+) -> Iterator[Unreachable]:
+    """See ``Program.unreachable``; on some of its tiles where these are given."""
     measured = program.options.programming == "subset"
-    for tile in program.tiles:
+    for tile in program.tiles if tiles is None else tiles:
         if not any(reached.clipped for reached in tile.reached):
             continue
         # a copy of its own, so that what it computes is not kept with the program

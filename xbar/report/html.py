@@ -12,6 +12,7 @@ from typing import Any
 
 from xbar import __version__
 from xbar.compiler.program import Program
+from xbar.compiler.provenance import Unreachable
 from xbar.errors import printable
 from xbar.report.plots import gain_picture, residual_picture
 from xbar.report.simulation import budget_table, cost_table
@@ -69,6 +70,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         _section("Layers", _layers(survey)),
         _section("Residuals", _residuals(survey.layers)),
         _section("Wires", _wires(survey.wires)),
+        _section("Out of reach", _unreachable(survey.unreachable)),
         _section("What stays digital", _digital(digital, notes)),
         _section("Design and options", _design(program)),
         f"<footer>written by xbar {__version__}</footer>",
@@ -191,6 +193,30 @@ def _wires(wires: WireLoss | None) -> str:
         "not conduct, and cells with all switches open may lie above 1."
     )
     return f"<p>{_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
+
+
+def _unreachable(weights: Sequence[Unreachable]) -> str:
+    if not weights:
+        return "<p>Every target lies within what its cells reach.</p>"
+    rows = [
+        [
+            weight.layer,
+            f"{weight.output}, {weight.input}"
+            if weight.group == 0
+            else f"{weight.group}: {weight.output}, {weight.input}",
+            "; ".join(f"{d.tile}: {d.word_line}, {d.bit_line}" for d in weight.devices),
+            weight.stuck,
+            format_quantity(weight.target, "S"),
+            format_quantity(weight.achieved, "S"),
+        ]
+        for weight in weights
+    ]
+    note = (
+        "Weights (output, input) whose targets lie beyond what their cells (tile: word line, bit "
+        "line) reach: those that miss most. A resistor that is stuck or dead can't be chosen; "
+        "without one a scale that suits the other weights of the column leaves this one out."
+    )
+    return _table(note, ["layer", "weight", "cells", "stuck", "target", "achieved"], rows)
 
 
 def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
+from xbar.compiler.provenance import Unreachable, unreachable
 from xbar.compiler.tile import ProgrammedTile
 from xbar.report.metrics import LayerMetrics, layer_metrics
 
@@ -25,6 +27,7 @@ Floats = NDArray[np.float64]
 TILES_PER_LAYER = 32
 SOLVED = 8
 BINS = 41
+LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +109,13 @@ class Survey:
         program: of which.
         layers: by layer.
         wires: what they take; None where all are ideal.
+        unreachable: weights whose targets their cells miss most, on the tiles looked at.
     """
 
     program: Program
     layers: tuple[LayerSurvey, ...]
     wires: WireLoss | None
+    unreachable: tuple[Unreachable, ...]
 
     @property
     def used(self) -> float:
@@ -135,6 +140,7 @@ class Survey:
             "placement": None if program.placement is None else program.placement.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
             "wires": None if self.wires is None else self.wires.to_json(),
+            "unreachable": [weight.to_json() for weight in self.unreachable],
             "digital": [
                 {"name": name, "reason": reason}
                 for name, reason in (() if graph is None else graph.digital)
@@ -171,7 +177,9 @@ def survey(program: Program, progress: Callable[[int, int], None] | None = None)
         _layer(program, layer, len(chosen[layer.name]), edges[layer.name], counts[layer.name])
         for layer in metrics
     )
-    return Survey(program, layers, _wires(program, conducts))
+    missed = unreachable(program, [program.tiles[index] for index in indices])
+    worst = nlargest(LISTED, missed, key=lambda weight: abs(weight.achieved - weight.target))
+    return Survey(program, layers, _wires(program, conducts), tuple(worst))
 
 
 def _layer(
