@@ -27,7 +27,7 @@ from xbar.cli.demo_networks import Split
 
 KEEP = 0.5
 OHMS = (1.0, 3.0)
-READOUTS = ("ideal", "nodal")
+READOUTS: tuple[Any, ...] = ("ideal", "nodal")
 SHARP = xbar.pruning.Recipe(rate=1.0, sharpen=True)
 """Wires make outputs small, and the loss of small outputs says little."""
 
@@ -80,7 +80,6 @@ def wires(name: str, size: list[int | None], learned: Any, ohm: float, seed: int
     chip = xbar.Chip.sample(hardware.model_copy(update={"bank": bank}), seed)
     ticket = find(task, data, chip, seed, readout=learned, recipe=SHARP)
     program = xbar.compile(ticket, chip, workers=1)
-    read: Any
     return [
         100 * (xbar.simulate(program, data.test, data.test_labels, readout=read).accuracy or 0.0)
         for read in READOUTS

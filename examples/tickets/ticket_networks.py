@@ -47,9 +47,7 @@ def thinned(data: Split, images: int) -> Split:
     def some(array: Any) -> Any:
         return array[:: -(-len(array) // images)]
 
-    return Split(
-        some(data.train), some(data.train_labels), some(data.test), some(data.test_labels)
-    )
+    return Split(some(data.train), some(data.train_labels), some(data.test), some(data.test_labels))
 
 
 def small() -> nn.Module:
