@@ -61,7 +61,7 @@ def point(task: str, size: Size, method: str, share: float, seed: int) -> float:
 def wholes(task: str, wanted: Wanted) -> dict[str, list[int]]:
     """What a task's whole networks are, and the seeds of each."""
     names = ["dense"] + ["dense, no batch norm"] * (task == "lenet")
-    return {name: wanted.seeds for name in names} | {"logistic regression": wanted.seeds[:1]}
+    return dict.fromkeys(names, wanted.seeds) | {"logistic regression": wanted.seeds[:1]}
 
 
 def found_of(parsed: Namespace, task: str) -> tuple[list[str], list[float]]:
