@@ -64,7 +64,7 @@ def test_every_network_of_the_curves_runs(run):
 
 
 def test_the_mask_is_what_was_learned_and_the_chip_answers_as_the_ticket(run):
-    found = run("chips", f"{ONE} --tasks digits --epochs 12 --images 1000")
+    found = run("chips", f"{ONE} --tasks digits --epochs 8")
     own, simulated, differ, random, moved = found["chips_controls"]["each"]["digits"][0].values()
     assert own > 90
     assert simulated == own
@@ -80,7 +80,7 @@ def test_the_mask_is_what_was_learned_and_the_chip_answers_as_the_ticket(run):
 
 
 def test_structure_counts_what_a_chip_is_asked_for(run):
-    found = run("structure", f"{ONE} --epochs 4 --images 1500 --shares 0.2")
+    found = run("structure", f"{ONE} --epochs 2 --images 1000 --shares 0.2")
     rows = {row["method"]: row for row in found["structure"]["rows"]}
     assert len(rows) == 7
     counts = {
@@ -98,7 +98,7 @@ def test_structure_counts_what_a_chip_is_asked_for(run):
 
 def test_the_construction_scripts_make_their_tables(run):
     run("construct_784_500_10", f"{ONE} --epochs 2 --hidden 20")
-    run("construct_lenet", f"{ONE} --epochs 1 --images 300 --sizes 5")
+    run("construct_lenet", f"{ONE} --epochs 20 --images 200 --sizes 5")
     run("construct_neurons", f"{ONE} --epochs 5 --sizes 1")
     found = run("construct_sizes", f"{ONE} --epochs 1 --targets 300")
     rows = {name: each["rows"] for name, each in found.items()}
@@ -110,6 +110,8 @@ def test_the_construction_scripts_make_their_tables(run):
     assert len(rows["construct_lenet_layers"][0]) == 2 + 2 * 5
     exact = rows["construct_lenet_products"][0]
     assert exact["accuracy before %"] == exact["after %"]
+    assert float(exact["accuracy before %"].split()[0]) > 50
+    assert exact["largest output error"] <= exact["bound"]
     assert [row["method"] for row in rows["construct_neurons"]] == [
         "malach", "pensia", "neurons", "neurons", "neurons",
     ]  # fmt: skip
