@@ -164,6 +164,20 @@ def deviations(each: list[list[Row]]) -> list[float]:
     return found
 
 
+def remarks(each: list[list[Row]]) -> str:
+    """What the tables leave out: the layers' scales, and the median errors of the largest n."""
+    last = [rows[-1]["layers"] for rows in each]
+    parts = []
+    for name in last[0]:
+        scales = sorted({layers[name]["scale"] for layers in last})
+        medians = [layers[name]["median"] for layers in last]
+        parts.append(
+            f"{name}: scales {', '.join(f'{scale:g}' for scale in scales)}, median error "
+            f"{min(medians):.2g} to {max(medians):.2g} at n = {each[0][-1]['n']}"
+        )
+    return "\n".join(parts)
+
+
 def theorem(seed: int, size: list[int | None], n: int) -> list[Row]:
     """`run` of one n, for the network and the numbers of a seed."""
     return run(network_of(seed, size), seed, (n,))
@@ -211,6 +225,7 @@ def main() -> None:
             f"failures of {len(apart)} layers differ from their predictions by {max(apart):.2f} "
             f"standard errors at most, {sum(one > 2 for one in apart)} by more than 2"
         )
+        print(remarks(each))
         report("construct_lenet_layers", asked.output, layers_table(each), deviations=apart)
         built = [found[f"construct_lenet/products, seed {seed}"] for seed in asked.seeds]
         report("construct_lenet_products", asked.output, products_table(built), each=built)

@@ -110,7 +110,7 @@ def line(same: list[Row]) -> Row:
         "outputs that share a mask": same[0]["d"],
         "samples": spread([row["samples"] for row in same], 0),
         "weights within eps %": spread([100 * row["within"] for row in same], 1),
-        "neurons a weight": spread([row["neurons"] for row in same], 1),
+        "neurons a weight": spread([row["neurons"] for row in same], 2),
         "neurons freed %": spread([100 * row["freed"] for row in same], 1),
         "kept %": spread([100 * row["kept"] for row in same], 1),
         "largest output error": max(row["measured"] for row in same),

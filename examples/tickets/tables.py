@@ -46,7 +46,7 @@ def main() -> None:
     for document in parsed.documents:
         text, missing = filled(document.read_text(), parsed.output)
         write_text(document, text, force=True)
-        print(f"{document}: {', '.join(missing) or 'no table'} not made")
+        print(f"{document}: not made and left as they are: {', '.join(missing) or 'none'}")
 
 
 if __name__ == "__main__":

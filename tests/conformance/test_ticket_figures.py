@@ -121,8 +121,8 @@ def test_the_construction_scripts_make_their_tables(run):
 def test_claims_are_read_from_the_tables_and_what_fails_is_bold(script, run, tmp_path):
     each = {
         "lottery ticket, rewound to epoch 1": {"20%": [93.0, 94.0]},
-        "edge-popup, normal": {"50%": [94.6], "30%": [93.8], "10%": [93.2]},
-        "edge-popup, chip of 30 %": {"50%": [93.6], "30%": [93.4], "10%": [92.9]},
+        "edge-popup, normal": {"50%": [94.6], "30%": [93.8], "10%": [92.9]},
+        "edge-popup, chip of 30 %": {"50%": [93.6], "30%": [93.4]},
     }
     whole = {"dense": [94.0, 96.0], "logistic regression": [88.0]}
     script("construct_networks").report(
@@ -130,8 +130,8 @@ def test_claims_are_read_from_the_tables_and_what_fails_is_bold(script, run, tmp
     )
     found = run("claims")
     assert [list(row.values())[2:] for row in found["claims_gaps"]["rows"]] == [
-        ["0.4", "**1.2**", "1.8"],
-        ["1.4", "**1.6**", "**2.1**"],
+        ["0.4", "**1.2**", "**2.1**"],
+        ["1.4", "**1.6**", ""],
     ]
     assert [(row["asked"], row["found"]) for row in found["claims"]["rows"]] == [
         ("at most 1", "**1.5**")
