@@ -188,7 +188,7 @@ def methods(epochs: int) -> dict[str, Run]:
             m, d, k, epochs, s, rounds=3, tune=epochs // 3
         ),
         "lottery ticket, rewound to epoch 1": lambda m, d, k, s: pruning.lottery_ticket(
-            m, d, k, epochs, s, rounds=2, rewind=1
+            m, d, k, epochs, s, rounds=2, rewind=min(1, epochs - 1)
         ),
         "edge-popup, normal": popup("kaiming"),
         "edge-popup, constant": popup("constant"),
