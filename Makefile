@@ -19,10 +19,11 @@ figures: setup
 	for figure in f1_lenet_weights f1_recipes f2_worst_of_2500 f3_smallest_subset f6_any_target \
 	  bank_laws recursion; do $(BIN)/python examples/figures/$$figure.py || exit 1; done
 
-# the lottery ticket experiments: tables on the screen, data in build/tickets
+# the lottery ticket experiments, two runs at a time: tables on the screen, data in build/tickets. A
+# stopped one goes on; rm -r build/tickets/runs measures anew. tables.py puts them into docs/
 tickets: setup
 	for script in curves chips structure construct_784_500_10 construct_lenet construct_neurons \
-	  construct_sizes; do $(BIN)/python examples/tickets/$$script.py || exit 1; done
+	  construct_sizes claims; do $(BIN)/python examples/tickets/$$script.py || exit 1; done
 
 bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py

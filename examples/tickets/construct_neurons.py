@@ -18,10 +18,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from construct_networks import Row, Trained, report, seeds_and_output, spread
+from construct_networks import Row, Trained, report, spread
+from work import Job, arguments, results, timed, wanted
 
 from xbar.cli.demo_networks import digits, networks, train
 from xbar.pruning import approximate
@@ -39,6 +41,10 @@ CASES: tuple[tuple[str, int, tuple[int, ...]], ...] = (
 )
 
 
+COSTS = (1.0, 5.0, 5.0, 10.0, 15.0)
+"""Seconds that each takes, about."""
+
+
 def perceptron() -> nn.Module:
     """64-16-10 with ReLU."""
     from torch import nn
@@ -46,10 +52,12 @@ def perceptron() -> nn.Module:
     return nn.Sequential(OrderedDict(fc1=nn.Linear(64, 16), relu1=nn.ReLU(), fc2=nn.Linear(16, 10)))
 
 
-def trained_digits(seed: int) -> Trained:
-    """The perceptron by the demo's recipe."""
+@cache
+def trained_digits(seed: int, epochs: int | None = None) -> Trained:
+    """The perceptron by the demo's recipe, or by fewer epochs."""
     base = next(each for each in networks() if each.name == "digits-mlp")
-    network, data = replace(base, build=perceptron), digits()
+    epochs = base.epochs if epochs is None else epochs
+    network, data = replace(base, build=perceptron, epochs=epochs), digits()
     return Trained(train(network, data, seed, lambda done, total: None), data)
 
 
@@ -89,27 +97,48 @@ def run(network: Trained, seed: int, cases: Any = CASES) -> list[Row]:
     return rows
 
 
+def one(seed: int, epochs: int | None, case: int, sizes: int | None) -> Row:
+    """One case, of the first sizes only, for the network and the numbers of a seed."""
+    method, group, samples = CASES[case]
+    return run(trained_digits(seed, epochs), seed, ((method, group, samples[:sizes]),))[0]
+
+
+def line(same: list[Row]) -> Row:
+    """Means and extremes of one case's seeds."""
+    return {
+        "method": same[0]["method"],
+        "outputs that share a mask": same[0]["d"],
+        "samples": spread([row["samples"] for row in same], 0),
+        "weights within eps %": spread([100 * row["within"] for row in same], 1),
+        "neurons a weight": spread([row["neurons"] for row in same], 2),
+        "neurons freed %": spread([100 * row["freed"] for row in same], 1),
+        "kept %": spread([100 * row["kept"] for row in same], 1),
+        "largest output error": max(row["measured"] for row in same),
+        "accuracy before %": spread([100 * row["before"] for row in same], 1),
+        "after %": spread([100 * row["after"] for row in same], 1),
+    }
+
+
 def main() -> None:
     """All seeds, one table."""
-    seeds, output = seeds_and_output("construct_neurons.py")
-    each = [run(trained_digits(seed), seed) for seed in seeds]
-    rows = []
-    for same in zip(*each, strict=True):
-        rows.append(
-            {
-                "method": same[0]["method"],
-                "d": same[0]["d"],
-                "samples": spread([row["samples"] for row in same], 0),
-                "within eps %": spread([100 * row["within"] for row in same], 1),
-                "neurons a weight": spread([row["neurons"] for row in same], 2),
-                "lines freed %": spread([100 * row["freed"] for row in same], 1),
-                "kept %": spread([100 * row["kept"] for row in same], 1),
-                "output error": max(row["measured"] for row in same),
-                "accuracy before %": spread([100 * row["before"] for row in same], 1),
-                "after %": spread([100 * row["after"] for row in same], 1),
-            }
-        )
-    report("construct_neurons", output, rows, seeds=seeds, each=each)
+    parser = arguments("construct_neurons.py")
+    parser.add_argument("--sizes", type=int, help="try so many sizes of each case only")
+    parsed = parser.parse_args()
+    asked = wanted(parsed)
+    names = {
+        (seed, case): f"construct_neurons/{method}, d = {group}, seed {seed}"
+        for seed in asked.seeds
+        for case, (method, group, _) in enumerate(CASES)
+    }
+    jobs = [
+        Job(name, one, [seed, asked.epochs, case, parsed.sizes], COSTS[case])
+        for (seed, case), name in names.items()
+    ]
+    with timed("construct_neurons"):
+        found = results(jobs, asked.output / "runs", asked.processes)
+        each = [[found[names[seed, case]] for case in range(len(CASES))] for seed in asked.seeds]
+        rows = [line(list(same)) for same in zip(*each, strict=True)]
+        report("construct_neurons", asked.output, rows, seeds=asked.seeds, each=each)
 
 
 if __name__ == "__main__":

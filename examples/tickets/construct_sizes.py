@@ -10,15 +10,11 @@ misses are too rare to count.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
-from construct_networks import (
-    Floats,
-    Row,
-    report,
-    seeds_and_output,
-    trained_lenet,
-    trained_perceptron,
-)
+from construct_networks import Floats, Row, report, trained_lenet, trained_perceptron
+from work import Job, arguments, results, timed, wanted
 
 from xbar.pruning import width
 from xbar.pruning.chain import read_chain
@@ -55,20 +51,38 @@ def weights_of(model: object, shape: tuple[int, ...]) -> Floats:
     from torch import nn
 
     assert isinstance(model, nn.Module)
-    chain = read_chain(model.double(), shape, (0.0, 1.0))
+    chain = read_chain(copy.deepcopy(model).double(), shape, (0.0, 1.0))
     pool = np.concatenate([target.weight.ravel() for target in chain.targets])
     return np.asarray(pool / 2.0 ** max(np.ceil(np.log2(np.abs(pool).max())), 0.0))
 
 
+NAMES = ("one of U(-1, 1)", "784-500-10", "LeNet-5")
+
+
+def pooled(name: str, epochs: int | None, targets: int) -> list[Row]:
+    """The rows of one pool."""
+    pool = None
+    if name == "784-500-10":
+        pool = weights_of(trained_perceptron(0, 15 if epochs is None else epochs).model, (784,))
+    elif name == "LeNet-5":
+        model = trained_lenet(0, 10 if epochs is None else epochs).model
+        pool = weights_of(model, (1, 28, 28))
+    return rows({name: pool}, targets)
+
+
 def main() -> None:
     """One table."""
-    _, output = seeds_and_output("construct_sizes.py", seeds=1)
-    pools = {
-        "one of U(-1, 1)": None,
-        "784-500-10": weights_of(trained_perceptron(0).model, (784,)),
-        "LeNet-5": weights_of(trained_lenet(0).model, (1, 28, 28)),
-    }
-    report("construct_sizes", output, rows(pools))
+    parser = arguments("construct_sizes.py", seeds=1)
+    parser.add_argument("--targets", type=int, default=20_000)
+    parsed = parser.parse_args()
+    asked = wanted(parsed)
+    jobs = [
+        Job(f"construct_sizes/{name}", pooled, [name, asked.epochs, parsed.targets])
+        for name in NAMES
+    ]
+    with timed("construct_sizes"):
+        found = results(jobs, asked.output / "runs", asked.processes)
+        report("construct_sizes", asked.output, [row for each in found.values() for row in each])
 
 
 if __name__ == "__main__":

@@ -7,102 +7,132 @@ Each entry is the mean over the seeds, with the least and the greatest, of the a
 data in percent. A seed sets the initial weights, the order of the data, the scores and the chip.
 Learning rates and epochs were chosen once, for all shares, seeds and sources of weights, by a few
 runs that looked at the held-out data.
-
-Every run is written to <output>/runs when it ends, and is not made again while it is there: a
-stopped experiment goes on, and parts of one, by --methods and --shares, can run beside each other.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable, Iterable
-from functools import partial
+from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from construct_networks import Row, report, spread
-from ticket_networks import TASKS, Task, accuracy, dense, logistic, methods, plain_lenet
+from ticket_networks import TASKS, accuracy, dense, logistic, methods, plain_lenet
+from work import Job, Wanted, arguments, results, timed, wanted
 
-from xbar.files import write_text
+Size = list[int | None]
 
 ALL = (0.05, 0.1, 0.2, 0.3, 0.5, 0.9)
 SHARES: dict[str, Iterable[float]] = {
     "digits": ALL,
     "perceptron": ALL,
-    "lenet": (0.1, 0.2, 0.3, 0.5),
-    "conv4": (0.1, 0.5),
+    "lenet": ALL,
+    "conv4": (0.1, 0.3, 0.5),
 }
 ONLY: dict[str, tuple[str, ...]] = {
-    "lenet": ("random", "lottery", "normal", "constant", "30 %"),
-    "conv4": ("constant", "30 %"),
+    "conv4": ("random", "magnitude", "normal", "constant", "30 %"),
 }
-"""Methods, by a part of their name, where not all are run: a convolution takes longer."""
+"""Methods, by a part of their name, where not all are run."""
+EPOCH = {"digits": 0.02, "perceptron": 0.18, "lenet": 0.5, "conv4": 3.5}
+"""Seconds that an epoch takes, about."""
 
 
-def once(place: Path, work: Callable[[], float]) -> float:
-    """What the work gave, from the file where it was written if it was done before."""
-    if place.exists():
-        return float(json.loads(place.read_text()))
-    value = work()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_text(place, json.dumps(value), force=True)
-    return value
+def whole(task: str, size: Size, kind: str, seed: int) -> float:
+    """Percent that the whole network, or logistic regression, names rightly."""
+    chosen = TASKS[task].reduced(*size)
+    data = chosen.load()
+    if kind == "logistic regression":
+        return 100 * logistic(data)
+    if kind == "dense, no batch norm":
+        chosen = replace(chosen, build=plain_lenet)
+    return 100 * dense(chosen, seed, data)
 
 
-def curve(task: Task, wanted: argparse.Namespace) -> None:
-    """The methods and shares that are wanted, on one network."""
-    data, seeds = task.load(), range(wanted.seeds)
+def point(task: str, size: Size, method: str, share: float, seed: int) -> float:
+    """Percent that one ticket names rightly."""
+    chosen = TASKS[task].reduced(*size)
+    data = chosen.load()
     pair = (data.train, data.train_labels)
-    shares = list(wanted.shares or SHARES[task.name])
-    runs = wanted.output / "runs" / task.name
+    ticket = methods(chosen.epochs)[method](chosen.model(seed), pair, share, seed)
+    return 100 * accuracy(ticket, data)
 
-    def measure(name: str, work: Callable[[int], float]) -> list[float]:
-        return [100 * once(runs / f"{name}, {seed}.json", partial(work, seed)) for seed in seeds]
 
-    each: dict[str, dict[str, list[float]]] = {}
-    for name, run in methods(task.epochs).items():
-        if any(part in name for part in wanted.methods or ONLY.get(task.name, ("",))):
-            each[name] = {
-                f"{share:.0%}": measure(
-                    f"{name}, {share:.0%}",
-                    # defaults bind the loop's values; mypy has no types for them
-                    lambda seed, run=run, share=share: accuracy(  # type: ignore[misc]
-                        run(task.model(seed), pair, share, seed), data
-                    ),
-                )
-                for share in shares
-            }
-            print(name, each[name], flush=True)
-    whole = {"dense": measure("dense", lambda seed: dense(task, seed, data))}
-    if task.name == "lenet":
-        plain = Task("lenet", plain_lenet, task.load, task.epochs)
-        whole["dense, no batch norm"] = measure(
-            "dense, no batch norm", lambda seed: dense(plain, seed, data)
-        )
-    whole["logistic regression"] = measure("logistic", lambda seed: logistic(data))[:1]
+def wholes(task: str, wanted: Wanted) -> dict[str, list[int]]:
+    """What a task's whole networks are, and the seeds of each."""
+    names = ["dense"] + ["dense, no batch norm"] * (task == "lenet")
+    return dict.fromkeys(names, wanted.seeds) | {"logistic regression": wanted.seeds[:1]}
+
+
+def found_of(parsed: Namespace, task: str) -> tuple[list[str], list[float]]:
+    """The methods and shares that are wanted of a task."""
+    parts = parsed.methods or ONLY.get(task, ("",))
+    names = [name for name in methods(1) if any(part in name for part in parts)]
+    return names, list(parsed.shares or SHARES[task])
+
+
+def jobs(parsed: Namespace, wanted: Wanted) -> list[Job]:
+    """All runs of all tasks."""
+    made = []
+    for task in parsed.tasks:
+        one = EPOCH[task] * TASKS[task].reduced(*wanted.size).epochs
+        for kind, seeds in wholes(task, wanted).items():
+            for seed in seeds:
+                name, values = _name(task, kind, seed), [task, wanted.size, kind, seed]
+                made.append(Job(name, whole, values, one))
+        names, shares = found_of(parsed, task)
+        for method in names:
+            times = {"lottery": 3.0, "magnitude,": 2.0, "random": 1.0}.get(method.split()[0], 1.4)
+            for share in shares:
+                for seed in wanted.seeds:
+                    name = _name(task, f"{method}, {share:.0%}", seed)
+                    values = [task, wanted.size, method, share, seed]
+                    made.append(Job(name, point, values, one * times))
+    return made
+
+
+def table(task: str, parsed: Namespace, wanted: Wanted, found: dict[str, Any]) -> None:
+    """A task's methods against its shares."""
+    names, shares = found_of(parsed, task)
+    each = {
+        method: {
+            f"{share:.0%}": [found[_name(task, f"{method}, {share:.0%}", s)] for s in wanted.seeds]
+            for share in shares
+        }
+        for method in names
+    }
+    kinds = {
+        kind: [found[_name(task, kind, seed)] for seed in seeds]
+        for kind, seeds in wholes(task, wanted).items()
+    }
+    heads = [f"{share:.0%}".replace("%", " %") for share in shares]
     rows: list[Row] = [
-        {"method": name, "100%": spread(values, 1)} | dict.fromkeys(each[next(iter(each))], "")
-        for name, values in whole.items()
+        {"method": kind} | dict.fromkeys(heads, "") | {"100 %": spread(values, 1)}
+        for kind, values in kinds.items()
     ]
-    for name, found in each.items():
-        line: dict[str, Any] = {"method": name, "100%": ""}
-        rows.append(line | {share: spread(values, 1) for share, values in found.items()})
-    report(f"curves_{task.name}", wanted.output, rows, seeds=list(seeds), whole=whole, each=each)
+    for method, values in each.items():
+        line = [spread(one, 1) for one in values.values()]
+        rows.append({"method": method, **dict(zip(heads, line, strict=True)), "100 %": ""})
+    print(f"\n{task}")
+    report(f"curves_{task}", wanted.output, rows, seeds=wanted.seeds, whole=kinds, each=each)
 
 
 def main() -> None:
     """The tasks that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments("curves.py")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--methods", nargs="+", help="parts of their names")
     parser.add_argument("--shares", nargs="+", type=float)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path("build/tickets"))
-    wanted = parser.parse_args()
-    for name in wanted.tasks:
-        print(f"\n{name}")
-        curve(TASKS[name], wanted)
+    parsed = parser.parse_args()
+    asked = wanted(parsed)
+    with timed("curves"):
+        found = results(jobs(parsed, asked), asked.output / "runs", asked.processes)
+        for task in parsed.tasks:
+            table(task, parsed, asked, found)
+
+
+def _name(task: str, what: str, seed: int) -> str:
+    return str(Path("curves", task, f"{what}, seed {seed}"))
 
 
 if __name__ == "__main__":

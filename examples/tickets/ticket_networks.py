@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,20 @@ class Task:
             torch.manual_seed(seed)
             return self.build()
 
+    def reduced(self, epochs: int | None, images: int | None) -> Task:
+        """The task with fewer epochs and images of each set; None leaves them as they are."""
+        load = self.load if images is None else lambda: thinned(self.load(), images)
+        return replace(self, epochs=self.epochs if epochs is None else epochs, load=load)
+
+
+def thinned(data: Split, images: int) -> Split:
+    """At most so many images of each set, taken evenly: they are sorted by class."""
+
+    def some(array: Any) -> Any:
+        return array[:: -(-len(array) // images)]
+
+    return Split(some(data.train), some(data.train_labels), some(data.test), some(data.test_labels))
+
 
 def small() -> nn.Module:
     """64-128-64-10."""
@@ -44,15 +59,16 @@ def small() -> nn.Module:
     )
 
 
-def perceptron() -> nn.Module:
-    """784-300-100-10, the one of the lottery ticket hypothesis."""
+def perceptron(width: int = 1) -> nn.Module:
+    """784-300-100-10, the one of the lottery ticket hypothesis; or so many times as wide."""
     from torch import nn
 
+    first, second = 300 * width, 100 * width
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(784, 300), nn.ReLU(),
-        nn.Linear(300, 100), nn.ReLU(),
-        nn.Linear(100, 10),
+        nn.Linear(784, first), nn.ReLU(),
+        nn.Linear(first, second), nn.ReLU(),
+        nn.Linear(second, 10),
     )  # fmt: skip
 
 
@@ -97,14 +113,21 @@ def conv4() -> nn.Module:
     )  # fmt: skip
 
 
+DIGITS, MNIST = cache(digits), cache(mnist)
 TASKS = {
     task.name: task
     for task in (
-        Task("digits", small, digits, 30),
-        Task("perceptron", perceptron, mnist, 15),
-        Task("lenet", lenet, mnist, 12),
-        Task("conv4", conv4, mnist, 8),
+        Task("digits", small, DIGITS, 30),
+        Task("perceptron", perceptron, MNIST, 15),
+        Task("lenet", lenet, MNIST, 12),
+        Task("conv4", conv4, MNIST, 6),
     )
+}
+TITLES = {
+    "digits": "64-128-64-10",
+    "perceptron": "784-300-100-10",
+    "lenet": "LeNet-5",
+    "conv4": "Conv4",
 }
 
 
@@ -165,11 +188,11 @@ def methods(epochs: int) -> dict[str, Run]:
             m, d, k, epochs, s, rounds=3, tune=epochs // 3
         ),
         "lottery ticket, rewound to epoch 1": lambda m, d, k, s: pruning.lottery_ticket(
-            m, d, k, epochs, s, rounds=2, rewind=1
+            m, d, k, epochs, s, rounds=2, rewind=min(1, epochs - 1)
         ),
         "edge-popup, normal": popup("kaiming"),
         "edge-popup, constant": popup("constant"),
-        "edge-popup, chip 20 %": chip(0.2),
-        "edge-popup, chip 30 %": chip(0.3),
-        "edge-popup, chip 50 %": chip(0.5),
+        "edge-popup, chip of 20 %": chip(0.2),
+        "edge-popup, chip of 30 %": chip(0.3),
+        "edge-popup, chip of 50 %": chip(0.5),
     }

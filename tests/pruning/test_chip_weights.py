@@ -139,3 +139,31 @@ def test_a_layer_that_is_no_module_is_refused():
     inputs = (np.zeros((4, 8), np.float32), np.arange(4) % 3)
     with pytest.raises(ModelError, match="every layer must be linear or a convolution to take"):
         xbar.pruning.edge_popup(Product(), inputs, weights=chip)
+
+
+def test_a_ticket_goes_to_its_own_chip_only():
+    chip, other = (xbar.Chip.sample(hardware(), seed) for seed in (0, 1))
+    ticket = find(chip)
+    with pytest.raises(SpecError, match=r"tile 0 has other conductances.*pruning\.move"):
+        xbar.compile(ticket, other)
+    with pytest.raises(SpecError, match="must be the one that the ticket was found on"):
+        xbar.compile(ticket, hardware(), seed=1)
+    taller = hardware().model_copy(update={"tile": xbar.Tile(word_lines=13, bit_lines=20)})
+    with pytest.raises(SpecError, match="its tiles have other cells"):
+        xbar.compile(ticket, taller, seed=0)
+    moved = xbar.compile(xbar.pruning.move(ticket, other), other)
+    assert moved.chip is other
+    own = xbar.compile(ticket, chip)
+    assert any(
+        not np.array_equal(moved.matrices()[name], own.matrices()[name])
+        for name in moved.matrices()
+    )
+
+
+def test_the_same_resistors_are_the_same_chip_whatever_their_wires():
+    ticket = find(xbar.Chip.sample(hardware(), 3))
+    wired = xbar.Tile(word_lines=12, bit_lines=20, word_wire=1.0, bit_wire=1.0)
+    program = xbar.compile(ticket, hardware().model_copy(update={"tile": wired}), seed=3)
+    assert program.chip.hardware.tile.word_wire == 1.0
+    for name, matrix in xbar.compile(ticket, ticket.chip).matrices().items():
+        np.testing.assert_array_equal(program.matrices()[name], matrix)

@@ -87,13 +87,13 @@ def test_a_mask_learned_with_the_wires_reads_better_through_them(digits):
         0,
     )
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
     data = (digits.train, digits.train_labels)
     sharp = xbar.pruning.Recipe(rate=1.0, sharpen=True)
     found = {}
     for readout in ("ideal", "nodal"):
         ticket = xbar.pruning.edge_popup(
-            model, data, weights=chip, epochs=30, seed=1, readout=readout, recipe=sharp
+            model, data, weights=chip, epochs=20, seed=1, readout=readout, recipe=sharp
         )
         program = xbar.compile(ticket, chip)
         result = xbar.simulate(program, digits.test, digits.test_labels, readout="nodal")

@@ -127,3 +127,32 @@ def check_chip_size(chip: Chip, needed: int) -> None:
             f"the chip must have at least {needed} tiles for this network, but {chip.tiles} were "
             "measured; measure more, take larger tiles or a smaller network"
         )
+
+
+def check_own_chip(own: Chip, chip: Chip, tiles: int) -> None:
+    """A ticket's mask must go to the chip whose conductances it chose among.
+
+    Args:
+        own: the chip that the ticket was found on.
+        chip: the one that is programmed; its design may differ in wires and converters.
+        tiles: how many of them the network lies on.
+
+    Raises:
+        SpecError: its resistors are others, or lie elsewhere.
+    """
+    if own is chip:
+        return
+    designs = (own.hardware, chip.hardware)
+    layouts = [(each.cells, each.usable_cells, each.bank.layout) for each in designs]
+    where = "its tiles have other cells" if layouts[0] != layouts[1] else ""
+    for tile in range(0 if where else tiles):
+        mine, given = own.resistors(tile), chip.resistors(tile)
+        if not all(np.array_equal(mine[part], given[part]) for part in range(3)):
+            where = f"tile {tile} has other conductances"
+            break
+    if where:
+        raise SpecError(
+            f"the chip must be the one that the ticket was found on, but {where}: a mask is worth "
+            "nothing on another chip; give the ticket's own, find a ticket for this one, or put "
+            "the mask on it knowingly by xbar.pruning.move(ticket, chip)"
+        )

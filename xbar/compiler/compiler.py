@@ -20,6 +20,7 @@ from xbar.compiler.checks import (
     check_hardware,
     check_matrices,
     check_options,
+    check_own_chip,
 )
 from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
@@ -41,6 +42,11 @@ Progress: TypeAlias = Callable[[int, int], None]
 @runtime_checkable
 class Ticket(Protocol):
     """A pruned network that says itself which weights are switched in (``xbar.pruning``)."""
+
+    @property
+    def chip(self) -> Chip | None:
+        """Whose conductances ``switches`` choose among; None where it gives no masks."""
+        ...
 
     def graph(self) -> Graph:
         """The network, its pruned weights zero or what a pruned cell leaves."""
@@ -97,7 +103,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
 
     Raises:
         SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small,
-            options don't go together, or a seed is given beside a chip, which has its own.
+            options don't go together, a seed is given beside a chip, which has its own, or a
+            ticket of one chip is to go to another.
         FileError: ``output`` is in the way or can't be written, or another run writes it.
         ToolError: a scheduler is given and Dask is not installed.
 
@@ -140,7 +147,7 @@ def _plan(
     source: Graph | Ticket | Mapping[str, ArrayLike], chip: Chip, options: Options
 ) -> tuple[Program, Tiles, Kept | None]:
     """The program without its tiles, what lies where, and what was decided already."""
-    kept = None
+    kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph):
         switches = source.switches()
         if switches is not None and options != Options():
@@ -148,7 +155,7 @@ def _plan(
                 "options must be left out for a ticket of a chip: its switches are decided already"
             )
         if switches is not None:  # each weight is the cell that it was trained on
-            kept = Kept(switches, source.units())
+            kept, own = Kept(switches, source.units()), source.chip or chip
             options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
     matrices, graph = _matrices(source)
@@ -159,6 +166,7 @@ def _plan(
         options = options.model_copy(update={"compact": False, "pack": "none"})
     placement = place(matrices, chip.hardware, mapping, options)
     check_chip_size(chip, len(placement.tiles))
+    check_own_chip(own, chip, len(placement.tiles))
     decided = kept is not None
     empty = Program(chip, graph, matrices, (), options, placement.report, decided)
     return empty, placement.tiles, kept

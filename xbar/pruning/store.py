@@ -36,6 +36,7 @@ class StoredTicket:
     network: Graph
     masks: Mapping[str, NDArray[np.bool_]]
     scales: Mapping[str, NDArray[np.float64]]
+    chip: Chip
 
     def graph(self) -> Graph:
         """The network."""
@@ -116,7 +117,7 @@ def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
             f"{path}: the switches are those of another chip; give the design, seed or measurement "
             "that the ticket was found with"
         )
-    return StoredTicket(graph, masks, scales)
+    return StoredTicket(graph, masks, scales, chip)
 
 
 def _switches(ticket: Ticket, chip: Chip) -> bytes:

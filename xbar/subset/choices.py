@@ -47,9 +47,10 @@ def closest_choice(
     while start < len(second) and not (over[0] and start):
         # as many as before in all, so that time can't be up unnoticed for long
         stop = min(start + min(max(start, _FIRST), _MOST), len(second))
+        # threads are begun anew for each chunk, which takes longer than they save
         distance, near = map(
             np.asarray,
-            tree.query(target - second[start:stop], p=power, distance_upper_bound=best, workers=-1),
+            tree.query(target - second[start:stop], p=power, distance_upper_bound=best, workers=1),
         )
         k = int(distance.argmin())
         if distance[k] < best:
