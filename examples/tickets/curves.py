@@ -30,10 +30,6 @@ SHARES: dict[str, Iterable[float]] = {
     "lenet": ALL,
     "conv4": (0.1, 0.3, 0.5),
 }
-ONLY: dict[str, tuple[str, ...]] = {
-    "conv4": ("random", "magnitude", "normal", "constant", "30 %"),
-}
-"""Methods, by a part of their name, where not all are run."""
 EPOCH = {"digits": 0.02, "perceptron": 0.18, "lenet": 0.5, "conv4": 3.5}
 """Seconds that an epoch takes, about."""
 
@@ -66,7 +62,7 @@ def wholes(task: str, wanted: Wanted) -> dict[str, list[int]]:
 
 def found_of(parsed: Namespace, task: str) -> tuple[list[str], list[float]]:
     """The methods and shares that are wanted of a task."""
-    parts = parsed.methods or ONLY.get(task, ("",))
+    parts = parsed.methods or ("",)
     names = [name for name in methods(1) if any(part in name for part in parts)]
     return names, list(parsed.shares or SHARES[task])
 
