@@ -34,7 +34,7 @@ SHARP = xbar.pruning.Recipe(rate=1.0, sharpen=True)
 
 def find(task: Task, data: Split, chip: xbar.Chip, seed: int, **options: Any) -> Any:
     """A ticket of a chip."""
-    options = {"epochs": task.epochs, **options}
+    options = {"epochs": task.score_epochs, "recipe": task.scores, **options}
     return xbar.pruning.edge_popup(
         task.model(seed), (data.train, data.train_labels), KEEP, chip, seed=seed, **options
     )

@@ -50,7 +50,7 @@ def point(task: str, size: Size, method: str, share: float, seed: int) -> float:
     chosen = TASKS[task].reduced(*size)
     data = chosen.load()
     pair = (data.train, data.train_labels)
-    ticket = methods(chosen.epochs)[method](chosen.model(seed), pair, share, seed)
+    ticket = methods(chosen)[method](chosen.model(seed), pair, share, seed)
     return 100 * accuracy(ticket, data)
 
 
@@ -63,7 +63,7 @@ def wholes(task: str, wanted: Wanted) -> dict[str, list[int]]:
 def found_of(parsed: Namespace, task: str) -> tuple[list[str], list[float]]:
     """The methods and shares that are wanted of a task."""
     parts = parsed.methods or ("",)
-    names = [name for name in methods(1) if any(part in name for part in parts)]
+    names = [name for name in methods(TASKS[task]) if any(part in name for part in parts)]
     return names, list(parsed.shares or SHARES[task])
 
 
@@ -71,14 +71,16 @@ def jobs(parsed: Namespace, wanted: Wanted) -> list[Job]:
     """All runs of all tasks."""
     made = []
     for task in parsed.tasks:
-        one = EPOCH[task] * TASKS[task].reduced(*wanted.size).epochs
+        chosen = TASKS[task].reduced(*wanted.size)
+        one = EPOCH[task] * chosen.epochs
         for kind, seeds in wholes(task, wanted).items():
             for seed in seeds:
                 name, values = _name(task, kind, seed), [task, wanted.size, kind, seed]
                 made.append(Job(name, whole, values, one))
         names, shares = found_of(parsed, task)
         for method in names:
-            times = {"lottery": 3.0, "magnitude,": 2.0, "random": 1.0}.get(method.split()[0], 1.4)
+            popup = 1.4 * chosen.score_epochs / chosen.epochs
+            times = {"lottery": 3.0, "magnitude,": 2.0, "random": 1.0}.get(method.split()[0], popup)
             for share in shares:
                 for seed in wanted.seeds:
                     name = _name(task, f"{method}, {share:.0%}", seed)

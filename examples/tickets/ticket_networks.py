@@ -17,15 +17,28 @@ if TYPE_CHECKING:
 
 Run = Callable[["nn.Module", tuple[Any, Any], float, int], xbar.pruning.Ticket]
 
+SCORES = xbar.pruning.Recipe(rate=1.0)
+
 
 @dataclass(frozen=True)
 class Task:
-    """A network, its data, and how long it is trained."""
+    """A network, its data, and how long it is trained.
+
+    Attributes:
+        name: on the command line.
+        build: makes the network.
+        load: gives the data.
+        epochs: of weights.
+        score_epochs: of edge-popup's scores.
+        scores: how they are trained.
+    """
 
     name: str
     build: Callable[[], nn.Module]
     load: Callable[[], Split]
     epochs: int
+    score_epochs: int
+    scores: xbar.pruning.Recipe = SCORES
 
     def model(self, seed: int) -> nn.Module:
         """The network with the initial weights of a seed."""
@@ -38,7 +51,9 @@ class Task:
     def reduced(self, epochs: int | None, images: int | None) -> Task:
         """The task with fewer epochs and images of each set; None leaves them as they are."""
         load = self.load if images is None else lambda: thinned(self.load(), images)
-        return replace(self, epochs=self.epochs if epochs is None else epochs, load=load)
+        if epochs is None:
+            return replace(self, load=load)
+        return replace(self, epochs=epochs, score_epochs=epochs, load=load)
 
 
 def thinned(data: Split, images: int) -> Split:
@@ -117,10 +132,10 @@ DIGITS, MNIST = cache(digits), cache(mnist)
 TASKS = {
     task.name: task
     for task in (
-        Task("digits", small, DIGITS, 30),
-        Task("perceptron", perceptron, MNIST, 15),
-        Task("lenet", lenet, MNIST, 12),
-        Task("conv4", conv4, MNIST, 6),
+        Task("digits", small, DIGITS, 30, 30),
+        Task("perceptron", perceptron, MNIST, 15, 15),
+        Task("lenet", lenet, MNIST, 12, 20, xbar.pruning.Recipe(rate=1.0, batch=32)),
+        Task("conv4", conv4, MNIST, 6, 6),
     )
 }
 TITLES = {
@@ -168,14 +183,16 @@ def logistic(data: Split) -> float:
     return float(np.mean(model.predict(held) == data.test_labels))
 
 
-def methods(epochs: int) -> dict[str, Run]:
+def methods(task: Task) -> dict[str, Run]:
     """Every method as a function of network, data, kept share and seed."""
-    pruning = xbar.pruning
+    pruning, epochs = xbar.pruning, task.epochs
 
     def popup(weights: Any) -> Run:
         def run(model: nn.Module, data: Any, keep: float, seed: int) -> xbar.pruning.Ticket:
             source = weights(seed) if callable(weights) else weights
-            return pruning.edge_popup(model, data, keep, source, epochs, seed)
+            return pruning.edge_popup(
+                model, data, keep, source, task.score_epochs, seed, recipe=task.scores
+            )
 
         return run
 
