@@ -1,7 +1,7 @@
 """What wires cost a network, and what programming for them gives back.
 
     python benchmarks/wires.py lenet --chips 5
-    python benchmarks/wires.py crepe --chips 1
+    python benchmarks/wires.py crepe --chips 5
 
 LeNet-5-like network on the held-out MNIST images (1,000), and the pitch tracker CREPE "tiny" with
 its published weights on 300 synthetic tones (right is within 50 cents). For every wire, tile,
