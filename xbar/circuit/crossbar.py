@@ -23,6 +23,7 @@ from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
+    from xbar.circuit.solvers.parts import Parts
     from xbar.circuit.solvers.revision import Revision
 
 Floats = NDArray[np.float64]
@@ -88,6 +89,8 @@ class Crossbar:
 
     # set by update: what this crossbar's transfer matrix can be made from
     _revision: ClassVar[Revision | None] = None
+    # set by sharing: blocks of an array with the same wires and many of the same cells
+    parts: ClassVar[Parts | None] = None
 
     if TYPE_CHECKING:
         # arguments may be anything that numpy accepts; the attributes are arrays
@@ -151,6 +154,11 @@ class Crossbar:
         """Whether every wire, source and load is 0 ohm, so that no cell disturbs another."""
         wires = (self.word_wire, self.bit_wire, self.source, self.load)
         return not any(np.any(ohms) for ohms in wires)
+
+    def sharing(self, parts: Parts | None) -> Crossbar:
+        """This crossbar, which will take what it can of its transfer matrix from these blocks."""
+        object.__setattr__(self, "parts", parts)
+        return self
 
     @cached_property
     def transfer(self) -> Floats:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.solvers.parts import Parts
 from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.block import Block, Floats
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
@@ -92,6 +93,8 @@ class ProgrammedTile:
             weights before, and after each round up to the best one. Empty where wires were
             ignored.
         tuned: how its cells are tuned; None where the chip's resistors are switched.
+        parts: what its transfer matrix may have in common with that of the same tile under
+            another mask; None where none was solved.
     """
 
     index: int
@@ -102,6 +105,7 @@ class ProgrammedTile:
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
+    parts: Parts | None = None
 
     @property
     def mask(self) -> Masks:
@@ -134,7 +138,7 @@ class ProgrammedTile:
     @cached_property
     def _crossbar(self) -> Crossbar:
         tile = self.chip.hardware.tile
-        return Crossbar(
+        crossbar = Crossbar(
             to_array(self.branch, self._layout),
             word_wire=tile.word_wire,
             bit_wire=tile.bit_wire,
@@ -143,6 +147,7 @@ class ProgrammedTile:
             drive=tile.drive,
             sense=tile.sense,
         )
+        return crossbar.sharing(self.parts)
 
     @property
     def _layout(self) -> Layout:

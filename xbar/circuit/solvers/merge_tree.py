@@ -15,7 +15,7 @@ multiplies positive numbers, and every entry keeps its relative accuracy. Diagon
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
+from xbar.circuit.solvers.parts import Parts
 from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class MergeTreeSolver:
     @cached_property
     def _transfer(self) -> Floats:
         with one_blas_thread():
-            return frozen(transfer_matrix(as_grid(self.crossbar)))
+            return frozen(transfer_matrix(as_grid(self.crossbar), self.crossbar.parts))
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
@@ -72,9 +73,15 @@ class MergeTreeSolver:
         return np.asarray(voltage @ self._transfer.T)
 
 
-def transfer_matrix(grid: Grid) -> Floats:
-    """Bit-line current per volt on each word line, (B, W) siemens."""
-    blocks = _leaves(grid)
+def transfer_matrix(grid: Grid, parts: Parts | None = None) -> Floats:
+    """Bit-line current per volt on each word line, (B, W) siemens.
+
+    Args:
+        grid: the array.
+        parts: of the array solved before, to take what is the same; changed into this one's.
+    """
+    parts = Parts() if parts is None else parts.begin(grid)
+    blocks = _leaves(grid, parts)
     alone = blocks.size == 1
     while blocks.size > 1:
         high, wide = blocks.shape
@@ -87,7 +94,8 @@ def transfer_matrix(grid: Grid) -> Floats:
             if len(pair) == 1:
                 pairs[i, j] = pair[0]
             else:
-                pairs[i, j] = _join(pair[0], pair[1], stacked, last)
+                join_both = partial(_join, pair[0], pair[1], stacked, last)
+                pairs[i, j] = parts.joined((blocks.shape, i, j), pair[0], pair[1], join_both)
             level[i, 2 * j : 2 * j + 2] = None  # the memory of a block goes with it
         blocks = pairs.T if stacked else pairs
     return _between_terminals(grid, blocks[0, 0], alone)
@@ -121,7 +129,7 @@ def _sum_ends(siemens: Floats, ends: Ints, count: int) -> Floats:
     return total
 
 
-def _leaves(grid: Grid) -> NDArray[np.object_]:
+def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
     """The array of blocks, each at most _SIDE cells high and wide."""
     lines, columns = grid.cells.shape
     side = _SIDE if lines * columns > _FEW_CELLS else _SIDE // 2
@@ -133,7 +141,10 @@ def _leaves(grid: Grid) -> NDArray[np.object_]:
     groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for i, j in np.ndindex(leaves.shape):
         part = slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])
-        if some_ideal and ideal[part].any():
+        known = parts.leaf(part, grid)
+        if known is not None:
+            leaves[i, j] = known
+        elif some_ideal and ideal[part].any():
             leaves[i, j] = _by_itself(grid, *part)
         else:
             shape = int(rows[i + 1] - rows[i]), int(cuts[j + 1] - cuts[j])
@@ -145,6 +156,7 @@ def _leaves(grid: Grid) -> NDArray[np.object_]:
         reduce_blocks((grid.cells, grid.word, grid.bit), (h, w), origin, pool, blocks)
         for (i, j), siemens in zip(members, blocks, strict=True):
             leaves[i, j] = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
+    parts.keep(leaves, rows, cuts)
     return leaves
 
 

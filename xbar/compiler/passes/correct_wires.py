@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.circuit.solvers.parts import Parts
 from xbar.compiler.block import Indices
 from xbar.compiler.mapping import Floats, SignedBank
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
@@ -90,7 +91,8 @@ def correct_wires(
     if tile.crossbar().ideal or before == 0.0:
         return tile
     chip = tile.chip
-    tile = replace(tile, chip=chip.holding(tile.index))  # each round asks for its resistors
+    # each round asks for its resistors, and solves it with other cells in some of its columns
+    tile = replace(tile, chip=chip.holding(tile.index), parts=Parts())
     chooser = Chooser.of(joined(banks), pairs=tile.mapping.bit_lines_per_column == 2)
     found: list[ProgrammedTile] = []
     attempts = [GENTLE if before < SOFT else FIRM]
@@ -102,7 +104,7 @@ def correct_wires(
             break
         if len(found) == 1:
             attempts += [a for a in (BOLD if error > HARSH else MILD) if a is not attempt]
-    return replace(min(found, key=lambda tile: tile.wire_errors[-1]), chip=chip)
+    return replace(min(found, key=lambda tile: tile.wire_errors[-1]), chip=chip, parts=None)
 
 
 @dataclass(frozen=True, eq=False)
