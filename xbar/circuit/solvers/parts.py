@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,8 @@ class Parts:
         """Remember the blocks that begin at these rows and columns."""
         if self.grid is not None:
             for i, j in np.ndindex(leaves.shape):
-                self.leaves[int(rows[i]), int(columns[j])] = leaves[i, j]
+                block: Any = leaves[i, j]
+                self.leaves[int(rows[i]), int(columns[j])] = block
 
     def joined(self, place: Place, first: Block, second: Block, join: Callable[[], Block]) -> Block:
         """What two blocks make at a place in the tree."""
