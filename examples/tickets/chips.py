@@ -10,7 +10,8 @@ scores and order of the data.
     controls   the ticket's own; the compiled chip's, simulated; that of the mask of the largest
                random scores, nothing learned; of the mask moved to another chip of the design
     wires      10 kilohm resistors and 1 or 3 ohm a segment, read with ideal wires and with the
-               exact solution, for a mask learned without the wires and one learned with them
+               exact solution, for a mask learned without the wires and one learned with them, in
+               batches of 64 and as many epochs as weights are trained for
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def wires(name: str, size: list[int | None], learned: Any, ohm: float, seed: int
     hardware = design(0.3, word_wire=ohm, bit_wire=ohm)
     bank = hardware.bank.model_copy(update={"nominal": 10e3})
     chip = xbar.Chip.sample(hardware.model_copy(update={"bank": bank}), seed)
-    ticket = find(task, data, chip, seed, readout=learned, recipe=SHARP)
+    ticket = find(task, data, chip, seed, readout=learned, recipe=SHARP, epochs=task.epochs)
     program = xbar.compile(ticket, chip, workers=1)
     return [
         100 * (xbar.simulate(program, data.test, data.test_labels, readout=read).accuracy or 0.0)
