@@ -14,6 +14,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -65,8 +66,7 @@ def main() -> None:
         ratios, times = [], []
         for _ in range(arguments.repeats):
             base = cpu(plain)
-            # defaults bind the loop's values; mypy has no types for them
-            times.append(cpu(lambda c=construct, m=minimise: build(c, m, outputs)))  # type: ignore[misc]
+            times.append(cpu(partial(build, construct, minimise, outputs)))
             ratios.append(times[-1] / base)
         rate = weight.size / statistics.median(times)
         middle = statistics.median(ratios)

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -78,6 +79,16 @@ def batches(multiply: Callable[[str, Floats], Floats], data: dict[str, Floats]) 
             multiply(layer, x[start : start + BATCH])
 
 
+def plain_product(program: xbar.Program, layer: str, x: Floats) -> Floats:
+    """What numpy makes of the digital weights."""
+    return np.asarray(product(x, program.weights[layer]))
+
+
+def read_out(program: xbar.Program, kind: Any, data: dict[str, Floats]) -> None:
+    """All vectors through the exact read-out in one precision."""
+    batches(AnalogProducts(program, "nodal", 0, precision=kind), data)
+
+
 def unsolved(program: xbar.Program) -> xbar.Program:
     """The same program, having solved nothing."""
     return replace(program, tiles=tuple(replace(tile) for tile in program.tiles))
@@ -102,19 +113,9 @@ def readouts(sizes: list[int], vectors: int, repeats: int) -> Table:
             for tile in program.tiles:
                 _ = tile.crossbar().transfer
             solves = time.process_time() - start
-            plain = median(
-                # defaults bind the loop's values; mypy has no types for them
-                lambda p=program: batches(lambda n, x: product(x, p.weights[n]), data),  # type: ignore[misc]
-                repeats,
-            )
+            plain = median(partial(batches, partial(plain_product, program), data), repeats)
             double, single = (
-                median(
-                    # defaults bind the loop's values; mypy has no types for them
-                    lambda p=program, k=kind: batches(  # type: ignore[misc]
-                        AnalogProducts(p, "nodal", 0, precision=k), data
-                    ),
-                    repeats,
-                )
+                median(partial(read_out, program, kind, data), repeats)
                 for kind in ("float64", "float32")
             )
             times = [f"{1e3 * t:.0f}" for t in (solves, plain, double, single)]
@@ -197,6 +198,18 @@ def typical(found: Floats, exact: Floats) -> str:
     return f"typical {np.sqrt(((found - exact) ** 2).mean() / (exact**2).mean()):.1e}"
 
 
+def by_transfer(cells: Floats, voltage: Floats) -> Floats:
+    """Currents of an array with 1 ohm segments by xbar."""
+    return np.asarray(voltage @ xbar.Crossbar(cells, 1.0, 1.0).transfer.T)
+
+
+def by_mpimpy(cells: Floats, voltage: Floats) -> Floats:
+    """The same by mPimPy."""
+    from mpimpy.crossbar import crossbar
+
+    return np.asarray(crossbar.hdot(voltage, 1 / cells, 1.0))
+
+
 def wires(repeats: int) -> list[list[str]]:
     """One 64 x 64 array with 1 ohm segments: xbar and mPimPy against sparse LU."""
     rows = []
@@ -205,19 +218,9 @@ def wires(repeats: int) -> list[list[str]]:
         cells = 10 ** rng.uniform(low, high, (64, 64))
         voltage = rng.uniform(0.0, 1.0, (10, 64))
         exact = exact_currents(cells, 1.0, voltage)
-        methods: dict[str, Callable[[], Floats]] = {
-            # defaults bind the loop's values; mypy has no types for them
-            "xbar": lambda cells=cells, voltage=voltage: (  # type: ignore[misc]
-                voltage @ xbar.Crossbar(cells, 1.0, 1.0).transfer.T
-            )
-        }
+        methods: dict[str, Callable[[], Floats]] = {"xbar": partial(by_transfer, cells, voltage)}
         if find_spec("mpimpy") is not None:
-            from mpimpy.crossbar import crossbar
-
-            # defaults bind the loop's values; mypy has no types for them
-            methods["mPimPy"] = lambda cells=cells, voltage=voltage: np.asarray(  # type: ignore[misc]
-                crossbar.hdot(voltage, 1 / cells, 1.0)
-            )
+            methods["mPimPy"] = partial(by_mpimpy, cells, voltage)
         times = {
             name: median(run, 1 if name != "xbar" else repeats) for name, run in methods.items()
         }

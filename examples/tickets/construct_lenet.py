@@ -14,6 +14,8 @@ numbers, less what scaling costs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from construct_networks import Row, Trained, report, spread, trained_lenet
 from work import Job, Wanted, arguments, results, timed, wanted
@@ -102,19 +104,26 @@ def products(network: Trained, seed: int) -> list[Row]:
     return rows
 
 
+def _told(same: Sequence[Row]) -> Row:
+    """What both constructions' tables say of a row's seeds."""
+    return {
+        "kept %": spread([100 * row["kept"] for row in same], 1),
+        "largest output error": max(row["measured"] for row in same),
+        "bound": max(row["bound"] for row in same),
+        "accuracy before %": spread([100 * row["before"] for row in same], 1),
+        "after %": spread([100 * row["after"] for row in same], 1),
+        "answers changed %": spread([100 * row["changed"] for row in same], 1),
+    }
+
+
 def products_table(each: list[list[Row]]) -> list[Row]:
     """All seeds of `products`."""
     return [
         {
             "subsets": same[0]["subsets"],
             "missed 0.01, of 44,190": spread([row["failures"] for row in same], 1),
-            "kept %": spread([100 * row["kept"] for row in same], 1),
-            "largest output error": max(row["measured"] for row in same),
-            "bound": max(row["bound"] for row in same),
-            "accuracy before %": spread([100 * row["before"] for row in same], 1),
-            "after %": spread([100 * row["after"] for row in same], 1),
-            "answers changed %": spread([100 * row["changed"] for row in same], 1),
         }
+        | _told(same)
         for same in zip(*each, strict=True)
     ]
 
@@ -126,13 +135,8 @@ def theorem_table(each: list[list[Row]]) -> list[Row]:
             "n": same[0]["n"],
             "missed 0.01, of 44,190": spread([row["failures"] for row in same], 0),
             "predicted": spread([row["predicted"] for row in same], 0),
-            "kept %": spread([100 * row["kept"] for row in same], 1),
-            "largest output error": max(row["measured"] for row in same),
-            "bound": max(row["bound"] for row in same),
-            "accuracy before %": spread([100 * row["before"] for row in same], 1),
-            "after %": spread([100 * row["after"] for row in same], 1),
-            "answers changed %": spread([100 * row["changed"] for row in same], 1),
         }
+        | _told(same)
         for same in zip(*each, strict=True)
     ]
 

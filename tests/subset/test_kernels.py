@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ def digest():
 def test_a_processor_without_wide_vectors_gives_the_same_bytes():
     """Compiles for the least processor of this architecture, in a process of its own."""
     code = f"import sys; sys.path[:0] = {sys.path!r}; import test_kernels as t; print(t.digest())"
-    folder = os.path.dirname(__file__)  # noqa: PTH120
+    folder = Path(__file__).parent
     plain = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     run = subprocess.run(
         [sys.executable, "-c", code], env=plain, cwd=folder, check=True, capture_output=True

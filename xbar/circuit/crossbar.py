@@ -80,6 +80,7 @@ class Crossbar:
     """
 
     conductance: Floats
+    # numbers until they are spread over the array, when it is made
     word_wire: Floats = 0.0  # type: ignore[assignment]
     bit_wire: Floats = 0.0  # type: ignore[assignment]
     source: Floats = 0.0  # type: ignore[assignment]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xbar.hardware.chip import Chip
     from xbar.pruning.ticket import Ticket
 
@@ -121,13 +123,11 @@ def _find(
     from xbar.model.export import build_module
 
     module = build_module(arch, state, seed)
-    find = getattr(xbar.pruning, method.replace("-", "_"))
+    find: Callable[..., Ticket] = getattr(xbar.pruning, method.replace("-", "_"))
     if method != "edge-popup":
-        return find(module, _read(data), keep, epochs=epochs, seed=seed, **options)  # type: ignore[no-any-return]
+        return find(module, _read(data), keep, epochs=epochs, seed=seed, **options)
     with progress("epochs") as report:
-        return find(  # type: ignore[no-any-return]
-            module, _read(data), keep, epochs=epochs, seed=seed, progress=report, **options
-        )
+        return find(module, _read(data), keep, epochs=epochs, seed=seed, progress=report, **options)
 
 
 def _read(path: Path) -> tuple[Any, Any]:

@@ -27,7 +27,7 @@ def check_plot(path: Path, *, force: bool) -> None:
         raise SpecError(f"a picture must end in {', '.join(_FORMATS)}, not {path.name!r}")
     refuse_existing(path, force=force)
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 - only whether it is there
     except ImportError as error:
         raise ToolError("pictures need matplotlib: pip install 'xbar[plot]'") from error
 

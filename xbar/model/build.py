@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xbar.model.probe import Fake, Probe
 
 Array: TypeAlias = NDArray[Any]
-Size: TypeAlias = Union[int, Ref]  # noqa: UP007
+Size: TypeAlias = int | Ref
 """A size that is known, or the node that computes it from the batch."""
 
 MOST_NODES = 50_000

@@ -40,7 +40,7 @@ class _LanesType(types.Type):
 
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call] # numba has no types
 
 
 register_model(_LanesType)(_LanesModel)

@@ -22,7 +22,7 @@ def one_blas_thread() -> Iterator[None]:
 @cache
 def _controller() -> Any:
     """What finds the loaded BLAS libraries; scipy's is loaded before it looks."""
-    import scipy.linalg.blas  # noqa: F401
+    import scipy.linalg.blas  # noqa: F401 - loads its BLAS
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
