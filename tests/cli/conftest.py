@@ -9,6 +9,17 @@ from typer.testing import CliRunner
 
 from xbar.cli.main import app
 
+CHIP = """
+[bank]
+resistors = 6
+nominal = "50k"
+[tile]
+word_lines = 32
+bit_lines = 32
+word_wire = "1 ohm"
+bit_wire = "1 ohm"
+"""
+
 
 @pytest.fixture(scope="session")
 def run():
@@ -56,3 +67,17 @@ def refused(call):
         return lines[0]
 
     return function
+
+
+@pytest.fixture(scope="module")
+def work(call, tmp_path_factory, trained):
+    """A folder with a chip.toml and a compiled program."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "chip.toml").write_text(CHIP)
+    code, out, _ = call(
+        *("compile", trained.path, "--hardware", folder / "chip.toml", "--seed", 0),
+        *("-o", folder / "out.xbar", "--json"),
+    )
+    assert code == 0
+    (folder / "compile.json").write_text(out)
+    return folder

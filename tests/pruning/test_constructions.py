@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,31 +13,8 @@ from torch import nn
 import xbar
 from xbar.pruning import approximate
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 METHODS = ("malach", "pensia", "cnn", "neurons")
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def _linear(rng, inputs, outputs, reach=1.0, bias=True):
-    layer = nn.Linear(inputs, outputs, bias=bias)
-    with torch.no_grad():
-        layer.weight.copy_(torch.from_numpy(rng.uniform(-reach, reach, layer.weight.shape)))
-        if bias:
-            layer.bias.copy_(torch.from_numpy(rng.uniform(-1, 1, outputs)))
-    return layer
-
-
-def _perceptron(rng, widths=(6, 5, 3), reach=1.0):
-    layers = []
-    for a, b in pairwise(widths):
-        layers += [_linear(rng, a, b, reach), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
 
 
 def _convolutions(seed):
@@ -71,9 +47,9 @@ def _double(model, inputs):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_pruned_network_is_the_random_one_times_its_mask(method):
+def test_the_pruned_network_is_the_random_one_times_its_mask(perceptron, method):
     rng = np.random.default_rng(0)
-    ticket = approximate(_perceptron(rng), method, 0.05, 12, seed=3)
+    ticket = approximate(perceptron(rng), method, 0.05, 12, seed=3)
     for name, mask in ticket.mask.items():
         random = ticket.random.get_submodule(name).weight.numpy()
         pruned = ticket.model.get_submodule(name).weight.numpy()
@@ -83,9 +59,9 @@ def test_the_pruned_network_is_the_random_one_times_its_mask(method):
     assert ticket.kept == pytest.approx(ticket.certificate.kept_share)
 
 
-def test_random_weights_are_uniform_and_independent():
+def test_random_weights_are_uniform_and_independent(linear):
     rng = np.random.default_rng(1)
-    ticket = approximate(nn.Sequential(_linear(rng, 40, 30, 0.9)), "pensia", 0.05, 20, seed=5)
+    ticket = approximate(nn.Sequential(linear(rng, 40, 30, 0.9)), "pensia", 0.05, 20, seed=5)
     second = np.sort(ticket.random.get_submodule("0.second").weight.numpy().ravel())
     steps = (np.arange(second.size) + 0.5) / second.size
     distance = np.abs((second + 1) / 2 - steps).max()  # Kolmogorov and Smirnov
@@ -97,10 +73,10 @@ def test_random_weights_are_uniform_and_independent():
 
 
 @pytest.mark.parametrize("method", ["malach", "pensia", "neurons"])
-def test_dense_matrices_with_the_mask_give_the_same_outputs(method):
+def test_dense_matrices_with_the_mask_give_the_same_outputs(linear, method):
     """The theorem's two matrices, written out: x -> V s(U x), U with one entry a neuron."""
     rng = np.random.default_rng(2)
-    net = nn.Sequential(_linear(rng, 7, 4, 0.8))
+    net = nn.Sequential(linear(rng, 7, 4, 0.8))
     x = rng.uniform(-1, 1, (50, 7))
     ticket = approximate(net, method, 0.05, 10, 7, input_range=(-1, 1), inputs=x)
     pair = ticket.pairs[0]
@@ -156,13 +132,13 @@ def test_convolutions_run_with_stride_padding_and_groups_and_keep_their_bounds(m
     assert single == pytest.approx(_double(ticket.model, x), abs=1e-4)
 
 
-def test_the_bound_is_never_violated_in_1000_random_small_targets():
+def test_the_bound_is_never_violated_in_1000_random_small_targets(perceptron):
     rng = np.random.default_rng(6)
     close = 0.0
     for trial in range(1000):
         method = METHODS[trial % 4]
         widths = rng.integers(1, 6, 3)
-        net = _perceptron(rng, widths, reach=rng.choice([0.3, 1.0, 3.0]))
+        net = perceptron(rng, widths, reach=rng.choice([0.3, 1.0, 3.0]))
         low = 0.0 if method == "cnn" else rng.choice([0.0, -1.0])
         corners = rng.choice([low, 1.0], (8, widths[0]))  # where layer errors are largest
         x = np.concatenate([corners, rng.uniform(low, 1.0, (8, widths[0]))])
@@ -180,9 +156,9 @@ def test_the_bound_is_never_violated_in_1000_random_small_targets():
     assert close > 0.99  # the first layer's bound is attained at a corner
 
 
-def test_a_layers_bound_is_what_the_worst_input_reaches():
+def test_a_layers_bound_is_what_the_worst_input_reaches(linear):
     rng = np.random.default_rng(7)
-    net = nn.Sequential(_linear(rng, 9, 3, 0.5))
+    net = nn.Sequential(linear(rng, 9, 3, 0.5))
     ticket = approximate(net, "pensia", 0.1, 6, seed=1, input_range=(-1, 1))
     pair = ticket.pairs[0]
     plus, minus = pair.error[:, :, 0, 0], pair.error[:, :, 0, 1]
@@ -199,67 +175,9 @@ def test_a_layers_bound_is_what_the_worst_input_reaches():
     assert sums.max() / 2 <= max(worst) <= sums.max()
 
 
-def test_a_published_failure_rate_of_products_is_met():
-    """Burkholz and others (2022): products of two uniforms, n = 15, eps = 0.01: 3.55 % fail."""
-    rng = np.random.default_rng(8)
-    net = nn.Sequential(_linear(rng, 10_000, 2, 1.0, bias=False))
-    layer = approximate(net, "pensia", 0.01, 15, seed=9).certificate.layers[0]
-    error = math.sqrt(0.0355 * 0.9645 * (1 / 20_000 + 1 / 20_000 + 1 / 100_000))
-    assert layer.instances == 20_000
-    # two weights share an input's 15 first-layer numbers, which at worst halves the sample
-    error *= math.sqrt(2)
-    assert layer.failures / layer.instances == pytest.approx(0.0355, abs=3 * error)
-
-
-@pytest.mark.parametrize(
-    ("method", "samples", "minimise"),
-    [("pensia", 9, "error"), ("pensia", 10, "size"), ("malach", 60, "error"), ("cnn", 14, "error")],
-)
-def test_failures_match_their_prediction(method, samples, minimise):
-    rng = np.random.default_rng(10)
-    net = nn.Sequential(_linear(rng, 120, 60, 0.5), nn.ReLU(), _linear(rng, 60, 40, 2.5))
-    account = approximate(net, method, 0.02, samples, seed=11, minimise=minimise).certificate
-    for layer in account.layers:
-        rate = layer.prediction.counted.value
-        error = math.sqrt(rate * (1 - rate) * (1 / layer.instances + 1 / 20_000))
-        assert 0.01 < rate < 0.99
-        assert layer.failures / layer.instances == pytest.approx(rate, abs=3 * error)
-    assert account.predicted_failures == pytest.approx(account.failures, rel=0.15)
-
-
-def test_neurons_fail_as_predicted():
-    rng = np.random.default_rng(12)
-    net = nn.Sequential(_linear(rng, 300, 4, 0.5))
-    account = approximate(net, "neurons", 0.02, 11, seed=13).certificate
-    layer = account.layers[0]
-    rate = layer.prediction.counted.value
-    error = math.sqrt(rate * (1 - rate) * (1 / layer.instances + 1 / 200))
-    assert layer.instances == 600
-    assert layer.failures / 600 == pytest.approx(rate, abs=3 * error)
-
-
-def test_single_paths_fail_by_the_closed_form_of_products():
-    """P(|u v - w| <= eps) is the integral of -ln|t|/2; n paths miss with (1 - p)^n."""
-
-    def integral(t):
-        return (t - t * np.log(np.abs(t))) / 2
-
-    rng = np.random.default_rng(14)
-    net = nn.Sequential(_linear(rng, 20_000, 1, 0.9, bias=False))
-    w = net[0].weight.detach().double().numpy().ravel()
-    layer = approximate(net, "malach", 0.02, 80, seed=15).certificate.layers[0]
-    missed = (1 - (integral(np.abs(w) + 0.02) - integral(np.abs(w) - 0.02))) ** 80
-    missed = np.where(np.abs(w) <= 0.02, 0.0, missed)
-    error = math.sqrt((missed * (1 - missed)).sum())
-    assert missed.mean() > 0.05
-    assert layer.failures == pytest.approx(missed.sum(), abs=3 * error)
-    spread = missed.std() / math.sqrt(20_000)
-    assert layer.prediction.counted.value == pytest.approx(missed.mean(), abs=5 * spread)
-
-
-def test_weights_above_one_are_rescaled_and_it_is_said():
+def test_weights_above_one_are_rescaled_and_it_is_said(linear):
     rng = np.random.default_rng(16)
-    net = nn.Sequential(_linear(rng, 30, 20, 5.0))
+    net = nn.Sequential(linear(rng, 30, 20, 5.0))
     ticket = approximate(net, "pensia", 0.01, 20, seed=0)
     assert ticket.certificate.layers[0].scale == 8.0
     assert any(
@@ -269,9 +187,9 @@ def test_weights_above_one_are_rescaled_and_it_is_said():
     assert ticket.certificate.failures < 10
 
 
-def test_signed_inputs_take_both_halves_and_positive_ones_one():
+def test_signed_inputs_take_both_halves_and_positive_ones_one(perceptron):
     rng = np.random.default_rng(17)
-    net = _perceptron(rng)
+    net = perceptron(rng)
     ticket = approximate(net, "pensia", 0.05, 12, input_range=(-1, 1))
     first, last = ticket.certificate.layers
     assert (first.instances, last.instances) == (2 * 30, 15)
@@ -292,11 +210,13 @@ def test_counts_are_those_of_the_published_experiment():
     assert (account.kept_share, account.bound) == (0.0, 0.0)
 
 
-def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to(monkeypatch):
+def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to(
+    perceptron, monkeypatch
+):
     from xbar.pruning import realise
 
     rng = np.random.default_rng(18)
-    net, x = _perceptron(rng), rng.uniform(-1, 1, (40, 6))
+    net, x = perceptron(rng), rng.uniform(-1, 1, (40, 6))
     whole = approximate(net, "pensia", 0.05, 12, inputs=x, input_range=(-1, 1))
     monkeypatch.setattr(realise, "MOST_WEIGHTS", 100)
     small = approximate(net, "pensia", 0.05, 12, inputs=x, input_range=(-1, 1))
@@ -313,9 +233,9 @@ def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_same_seed_gives_the_same_network(method):
+def test_the_same_seed_gives_the_same_network(perceptron, method):
     rng = np.random.default_rng(19)
-    net = _perceptron(rng)
+    net = perceptron(rng)
     one, same, other = (approximate(net, method, 0.05, 10, seed) for seed in (4, 4, 5))
     for name, mask in one.mask.items():
         assert np.array_equal(mask, same.mask[name])
@@ -324,20 +244,20 @@ def test_the_same_seed_gives_the_same_network(method):
         assert not np.array_equal(pair[0], pair[2])
 
 
-def test_blocks_of_outputs_do_not_change_the_result(monkeypatch):
+def test_blocks_of_outputs_do_not_change_the_result(perceptron, monkeypatch):
     from xbar.pruning import pairs
 
     rng = np.random.default_rng(20)
-    net = _perceptron(rng)
+    net = perceptron(rng)
     whole = approximate(net, "pensia", 0.05, 12)
     monkeypatch.setattr(pairs, "CELLS", 100)
     parts = approximate(net, "pensia", 0.05, 12)
     assert all(np.array_equal(whole.mask[name], parts.mask[name]) for name in whole.mask)
 
 
-def test_whole_neurons_are_removed_and_the_masks_are_those_of_exhaustive_search():
+def test_whole_neurons_are_removed_and_the_masks_are_those_of_exhaustive_search(linear):
     rng = np.random.default_rng(21)
-    net = nn.Sequential(_linear(rng, 5, 4, 0.7))
+    net = nn.Sequential(linear(rng, 5, 4, 0.7))
     ticket = approximate(net, "neurons", 0.1, 9, seed=3, group=2)
     pair = ticket.pairs[0]
     wanted = net[0].weight.detach().double().numpy()
@@ -357,9 +277,9 @@ def test_whole_neurons_are_removed_and_the_masks_are_those_of_exhaustive_search(
     assert ticket.kept == pytest.approx(1 - removed.mean())
 
 
-def test_more_outputs_that_share_a_mask_cost_bits():
+def test_more_outputs_that_share_a_mask_cost_bits(linear):
     rng = np.random.default_rng(22)
-    net = nn.Sequential(_linear(rng, 12, 6, 0.5))
+    net = nn.Sequential(linear(rng, 12, 6, 0.5))
     medians = []
     for group in (1, 2, 3):
         ticket = approximate(net, "neurons", 0.1, 16, seed=3, group=group)
@@ -368,9 +288,9 @@ def test_more_outputs_that_share_a_mask_cost_bits():
     assert medians[0] - 1 < 2 * medians[1] < medians[0] + 6  # about n/d bits
 
 
-def test_the_ticket_is_a_network_that_the_compiler_takes():
+def test_the_ticket_is_a_network_that_the_compiler_takes(perceptron):
     rng = np.random.default_rng(23)
-    net, x = _perceptron(rng), rng.random((9, 6))
+    net, x = perceptron(rng), rng.random((9, 6))
     for method in ("pensia", "cnn"):
         ticket = approximate(net, method, 0.05, 8, inputs=x)
         graph = ticket.graph()
@@ -380,9 +300,9 @@ def test_the_ticket_is_a_network_that_the_compiler_takes():
         assert graph.run(x) == pytest.approx(own, abs=1e-5)
 
 
-def test_a_construction_is_programmed_on_a_chip_like_any_network():
+def test_a_construction_is_programmed_on_a_chip_like_any_network(perceptron):
     rng = np.random.default_rng(29)
-    net, x = _perceptron(rng, (4, 3, 2)), rng.random((9, 4))
+    net, x = perceptron(rng, (4, 3, 2)), rng.random((9, 4))
     ticket = approximate(net, "cnn", 0.05, 8, inputs=x)
     bank = xbar.Bank(resistors=12, nominal=1e-5, spread="lognormal", sigma=0.4)
     chip = xbar.Chip.sample(
@@ -394,29 +314,27 @@ def test_a_construction_is_programmed_on_a_chip_like_any_network():
     assert error < 0.02 * np.abs(own).max()
 
 
-def test_progress_is_told_layer_by_layer():
+def test_progress_is_told_layer_by_layer(perceptron):
     seen = []
     rng = np.random.default_rng(24)
-    approximate(
-        _perceptron(rng), samples=4, progress=lambda done, total: seen.append((done, total))
-    )
+    approximate(perceptron(rng), samples=4, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 2), (2, 2)]
 
 
-def test_the_certificate_is_json():
+def test_the_certificate_is_json(perceptron):
     import json
 
     rng = np.random.default_rng(25)
-    account = approximate(_perceptron(rng), samples=6).certificate
+    account = approximate(perceptron(rng), samples=6).certificate
     content = json.loads(json.dumps(account.to_json()))
     assert content["weights"] == 45
     assert content["layers"][0]["predicted"]["low"] <= content["layers"][0]["predicted"]["value"]
 
 
-def test_modules_that_stand_in_several_places_run_in_each():
+def test_modules_that_stand_in_several_places_run_in_each(linear):
     rng = np.random.default_rng(26)
-    relu, twice = nn.ReLU(inplace=True), _linear(rng, 5, 5, 0.6)
-    net = nn.Sequential(relu, twice, relu, nn.Sequential(twice, relu), _linear(rng, 5, 2))
+    relu, twice = nn.ReLU(inplace=True), linear(rng, 5, 5, 0.6)
+    net = nn.Sequential(relu, twice, relu, nn.Sequential(twice, relu), linear(rng, 5, 2))
     x = rng.uniform(-1, 1, (30, 5))
     before = x.copy()
     ticket = approximate(net, "pensia", 0.02, 18, inputs=x, input_range=(-1, 1))
@@ -436,8 +354,8 @@ def test_neurons_of_1x1_convolutions_are_filters():
     assert account.measured <= account.bound
 
 
-def test_without_inputs_errors_are_measured_on_random_ones():
+def test_without_inputs_errors_are_measured_on_random_ones(perceptron):
     rng = np.random.default_rng(28)
-    account = approximate(_perceptron(rng), samples=9, input_range=(-2, 3)).certificate
+    account = approximate(perceptron(rng), samples=9, input_range=(-2, 3)).certificate
     assert account.inputs == 64
     assert 0 < account.measured <= account.bound
