@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from xbar.model.read import from_module, read_model
@@ -245,3 +246,31 @@ def read_onnx(tmp_path):
         return read_model(path, shape)
 
     return read
+
+
+@pytest.fixture
+def honest(make_net, save_export):
+    """A sound torch.export archive."""
+    return save_export(*make_net("residual"), name="honest.pt2")
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """What ONNX's reference evaluator gives a model for one input."""
+    evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator
+
+    def outputs(model, x):
+        return evaluator(model).run(None, {model.graph.input[0].name: x})[0]
+
+    return outputs
+
+
+@pytest.fixture(scope="session")
+def exact():
+    """Products with a graph's own matrices, as its layers ask for them."""
+
+    def products(graph):
+        matrices = {layer.name: layer.matrix for layer in graph.layers}
+        return lambda layer, x: np.einsum("goi,ngi->ngo", matrices[layer], x)
+
+    return products
