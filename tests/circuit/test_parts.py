@@ -58,3 +58,18 @@ def test_only_blocks_with_changed_cells_are_joined_again():
     kept = [place for place, made in parts.joins.items() if made[2] is before[place][2]]
     assert 0 < len(kept) < len(before)
     np.testing.assert_array_equal(shared, crossbar(cells).transfer)
+
+
+def test_an_array_whose_solution_was_broken_off_leaves_no_wrong_block(monkeypatch):
+    parts, first, second = Parts(), some_cells(0), some_cells(1)
+    assert crossbar(first).sharing(parts).transfer.shape == SHAPE[::-1]
+
+    def fail(*arguments):
+        raise MemoryError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("xbar.circuit.solvers.merge_tree.reduce_blocks", fail)
+        with pytest.raises(MemoryError):
+            _ = crossbar(second).sharing(parts).transfer
+    shared = crossbar(second).sharing(parts).transfer
+    np.testing.assert_array_equal(shared, crossbar(second).transfer)

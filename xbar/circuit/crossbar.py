@@ -157,7 +157,11 @@ class Crossbar:
         return not any(np.any(ohms) for ohms in wires)
 
     def sharing(self, parts: Parts | None) -> Crossbar:
-        """This crossbar, which will take what it can of its transfer matrix from these blocks."""
+        """This crossbar, which takes what it can of its transfer matrix from blocks made before.
+
+        The matrix has the same bits. It is for arrays with the same wires that differ in some of
+        their columns, or lines: give them all the same ``Parts``.
+        """
         object.__setattr__(self, "parts", parts)
         return self
 

@@ -214,7 +214,7 @@ def _unreachable(weights: Sequence[Unreachable]) -> str:
     note = (
         "Weights (output, input) whose targets lie beyond what their cells (tile: word line, bit "
         "line) reach: those that miss most. A resistor that is stuck or dead can't be chosen; "
-        "without one a scale that suits the other weights of the column leaves this one out."
+        "where none is, the scale that suits the column's other weights leaves this one out."
     )
     return _table(note, ["layer", "weight", "cells", "stuck", "target", "achieved"], rows)
 

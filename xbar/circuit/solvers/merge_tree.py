@@ -145,7 +145,8 @@ def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
         if known is not None:
             leaves[i, j] = known
         elif some_ideal and ideal[part].any():
-            leaves[i, j] = _by_itself(grid, *part)
+            leaves[i, j] = block = _by_itself(grid, *part)
+            parts.keep(part, block)
         else:
             shape = int(rows[i + 1] - rows[i]), int(cuts[j + 1] - cuts[j])
             groups.setdefault(shape, []).append((i, j))
@@ -155,8 +156,9 @@ def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
         pool = np.empty(pool_size(h, w))
         reduce_blocks((grid.cells, grid.word, grid.bit), (h, w), origin, pool, blocks)
         for (i, j), siemens in zip(members, blocks, strict=True):
-            leaves[i, j] = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
-    parts.keep(leaves, rows, cuts)
+            block = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
+            leaves[i, j] = block
+            parts.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), block)
     return leaves
 
 

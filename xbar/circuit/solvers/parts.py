@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +15,24 @@ from numpy.typing import NDArray
 from xbar.circuit.solvers.grid import Grid
 from xbar.circuit.solvers.joining import Block
 
-Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Place = tuple[tuple[int, ...], int, int]
 
 
 @dataclass(eq=False)
 class Parts:
-    """What was made of the last array; without one, nothing is kept.
+    """What was made of the arrays solved so far, the last at each place; nothing before the first.
+
+    All levels of the tree stay in memory, where a solution by itself has two at a time.
 
     Attributes:
         grid: the array that is being solved; None where nothing is kept.
-        before: the one before.
-        leaves: by first row and column.
+        leaves: by first row and column: the cells, and the block that they made.
         joins: by place in the tree: both halves and what they made.
     """
 
     grid: Grid | None = None
-    before: Grid | None = None
-    leaves: dict[tuple[int, int], Block] = field(default_factory=dict)
+    leaves: dict[tuple[int, int], tuple[Floats, Block]] = field(default_factory=dict)
     joins: dict[Place, tuple[Block, Block, Block]] = field(default_factory=dict)
 
     def begin(self, grid: Grid) -> Parts:
@@ -41,22 +40,19 @@ class Parts:
         if self.grid is not None and not _same_wires(self.grid, grid):
             self.leaves.clear()
             self.joins.clear()
-            self.grid = None
-        self.before, self.grid = self.grid, grid
+        self.grid = grid
         return self
 
     def leaf(self, part: tuple[slice, slice], grid: Grid) -> Block | None:
-        """The block of some rows and columns, if their cells are as before."""
-        if self.before is None or not np.array_equal(self.before.cells[part], grid.cells[part]):
-            return None
-        return self.leaves.get((int(part[0].start), int(part[1].start)))
+        """The block of some rows and columns, if their cells are those that it was made of."""
+        known = self.leaves.get((int(part[0].start), int(part[1].start)))
+        return known[1] if known and np.array_equal(known[0], grid.cells[part]) else None
 
-    def keep(self, leaves: NDArray[np.object_], rows: Ints, columns: Ints) -> None:
-        """Remember the blocks that begin at these rows and columns."""
+    def keep(self, part: tuple[slice, slice], block: Block) -> None:
+        """Remember the block of some rows and columns of the array that is being solved."""
         if self.grid is not None:
-            for i, j in np.ndindex(leaves.shape):
-                block: Any = leaves[i, j]
-                self.leaves[int(rows[i]), int(columns[j])] = block
+            place = int(part[0].start), int(part[1].start)
+            self.leaves[place] = self.grid.cells[part].copy(), block
 
     def joined(self, place: Place, first: Block, second: Block, join: Callable[[], Block]) -> Block:
         """What two blocks make at a place in the tree."""
