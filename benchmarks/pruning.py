@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from xbar.pruning.initial import random_states
-from xbar.pruning.layers import own_copy, prunable, without_learned_offsets
 from xbar.pruning.masked import Scores
 from xbar.pruning.select import structures
+from xbar.training.layers import own_copy, prunable, without_learned_offsets
 
 BATCH = 64
 

@@ -18,9 +18,9 @@ from functools import partial
 
 import numpy as np
 
-from xbar.pruning import convolution, malach, pensia
-from xbar.pruning.choosing import Minimise
-from xbar.pruning.pairs import Order, Pair, Target
+from xbar.pruning.constructions import convolution, malach, pensia
+from xbar.pruning.constructions.choosing import Minimise
+from xbar.pruning.constructions.pairs import Order, Pair, Target
 from xbar.subset import solve_subset
 
 CASES: tuple[tuple[str, Callable[[Target, Order], Pair], Minimise], ...] = (

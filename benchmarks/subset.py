@@ -29,7 +29,7 @@ import subset_peers as peers
 from numpy.typing import NDArray
 
 from xbar.subset import SchroeppelShamir, get_solver, solve_stream
-from xbar.subset.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.methods.meet_in_the_middle import MeetInTheMiddle
 from xbar.subset.registry import choose
 
 Floats = NDArray[np.float64]

@@ -10,8 +10,8 @@ from typing import Any
 from drawing import Content, make
 
 from xbar.hardware.bank import Bank
-from xbar.subset.laws import BankLaw, Law, Lognormal, Normal, Uniform
-from xbar.subset.precision import precision
+from xbar.sizing.laws import BankLaw, Law, Lognormal, Normal, Uniform
+from xbar.sizing.precision import precision
 
 KNOWN = {
     "U(0, 1)": ((3.0, 4.2, 6.3), (5.5, 7.9, 9.5), (10.4, 11.7, 12.7)),

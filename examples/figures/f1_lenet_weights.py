@@ -25,9 +25,9 @@ from drawing import Content, make
 from numpy.typing import NDArray
 
 from xbar.cli.demo_networks import networks, train
+from xbar.sizing.laws import Uniform, draw_banks
+from xbar.statistics import quantile_estimate
 from xbar.subset import solve_subset
-from xbar.subset.intervals import quantile_estimate
-from xbar.subset.laws import Uniform, draw_banks
 
 if TYPE_CHECKING:
     from torch import nn

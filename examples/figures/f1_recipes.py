@@ -17,8 +17,8 @@ from f1_lenet_weights import MEDIANS, SIZES, lenet
 from numpy.typing import NDArray
 
 from xbar.cli.demo_networks import Split, mnist
+from xbar.sizing.laws import Uniform, draw_banks
 from xbar.subset import solve_subset
-from xbar.subset.laws import Uniform, draw_banks
 
 if TYPE_CHECKING:
     from torch import nn

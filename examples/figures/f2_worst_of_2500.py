@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from drawing import Content, make
 
+from xbar.sizing.laws import Uniform, draw_banks, draw_shares
+from xbar.statistics import quantile_estimate
 from xbar.subset import solve_subset
-from xbar.subset.intervals import quantile_estimate
-from xbar.subset.laws import Uniform, draw_banks, draw_shares
 
 SIZES = (5, 10, 15, 20, 25, 30)
 MEDIANS = (2.7e-2, 1.2e-3, 4.6e-5, 1.6e-6, 5.5e-8, 2.0e-9)

@@ -17,9 +17,9 @@ import numpy as np
 from drawing import Content, make
 from numpy.typing import NDArray
 
+from xbar.sizing.laws import Uniform, draw_banks
+from xbar.statistics import share_estimate
 from xbar.subset import solve_subset
-from xbar.subset.intervals import share_estimate
-from xbar.subset.laws import Uniform, draw_banks
 
 ELEMENTS, EPS = 15, 0.01
 PUBLISHED = (0.0103, 0.1371, 0.4492, 0.3578, 0.0410, 0.0038)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from drawing import Content, make
 
-from xbar.subset.intervals import quantile_estimate
-from xbar.subset.laws import DifferentialPair, Law, Uniform, draw_banks
-from xbar.subset.precision import largest_errors
+from xbar.sizing.laws import DifferentialPair, Law, Uniform, draw_banks
+from xbar.sizing.precision import largest_errors
+from xbar.statistics import quantile_estimate
 
 KNOWN = {8: (1.0, 1.1, 5.1), 12: (1.0, 3.8, 8.2), 16: (4.4, 7.0, 11.6)}
 LAWS: tuple[Law, ...] = (Uniform(-1, 1), DifferentialPair(Uniform()))

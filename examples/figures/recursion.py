@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from drawing import Content, make
 
-from xbar.subset.theory import expected_coverage, simulate_coverage, theorem_resistors
+from xbar.sizing.theory import expected_coverage, simulate_coverage, theorem_resistors
 
 EXPONENTS = (4, 6, 8, 10)
 STEPS = 60

@@ -30,7 +30,7 @@ from construct_networks import Floats, Row, Trained, report, spread, trained_per
 from work import Job, arguments, results, timed, wanted
 
 from xbar.pruning import approximate
-from xbar.pruning.choosing import Minimise, subset, sums
+from xbar.pruning.constructions.choosing import Minimise, subset, sums
 from xbar.subset import solve_subset
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from construct_networks import Row, Trained, report, spread, trained_lenet
 from work import Job, Wanted, arguments, results, timed, wanted
 
 from xbar.pruning import approximate
-from xbar.pruning.choosing import Minimise
+from xbar.pruning.constructions.choosing import Minimise
+from xbar.sizing.laws import Uniform, draw_banks
 from xbar.subset import solve_subset
-from xbar.subset.laws import Uniform, draw_banks
 
 SIZES = (5, 10, 15, 20, 25, 30)
 EPSILON = 0.01

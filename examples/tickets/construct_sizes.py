@@ -17,7 +17,7 @@ from construct_networks import Floats, Row, report, trained_lenet, trained_perce
 from work import Job, arguments, results, timed, wanted
 
 from xbar.pruning import width
-from xbar.pruning.chain import read_chain
+from xbar.pruning.constructions.chain import read_chain
 
 DELTA = 0.05
 

@@ -156,7 +156,7 @@ def design(sigma: float, **tile: Any) -> xbar.Hardware:
 
 def accuracy(ticket: xbar.pruning.Ticket | nn.Module, data: Split) -> float:
     """Share of the held-out images that are named rightly, by the ticket's own weights."""
-    from xbar.pruning.training import accuracy
+    from xbar.training.loop import accuracy
 
     model = ticket.model if isinstance(ticket, xbar.pruning.Ticket) else ticket
     return accuracy(model, data.test, data.test_labels)
@@ -164,8 +164,8 @@ def accuracy(ticket: xbar.pruning.Ticket | nn.Module, data: Split) -> float:
 
 def dense(task: Task, seed: int, data: Split) -> float:
     """Accuracy of the whole network, trained by the recipe that the baselines have."""
-    from xbar.pruning.recipe import WEIGHTS
-    from xbar.pruning.training import check_data, fit, reproducible
+    from xbar.training.loop import check_data, fit, reproducible
+    from xbar.training.recipe import WEIGHTS
 
     model = task.model(seed)
     with reproducible(seed) as draw:

@@ -9,9 +9,9 @@ from xbar.errors import SpecError
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-from xbar.pruning.analog import attach, detach
-from xbar.pruning.chip_weights import cells_of, layer_shapes
-from xbar.pruning.layers import prunable
+from xbar.training.analog import attach, detach
+from xbar.training.chip_weights import cells_of, layer_shapes
+from xbar.training.layers import prunable
 
 
 def design(noise=0.0, dac=6, adc=7):

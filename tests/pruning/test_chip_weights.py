@@ -5,7 +5,7 @@ import pytest
 
 import xbar
 from xbar.errors import ModelError, SpecError
-from xbar.pruning.chip_weights import cells_of
+from xbar.training.chip_weights import cells_of
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

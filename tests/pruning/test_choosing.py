@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xbar.errors import SpecError
-from xbar.pruning.choosing import check_minimise, single, subset, sums
+from xbar.pruning.constructions.choosing import check_minimise, single, subset, sums
 
 
 def _instances(seed, count=300, elements=9):

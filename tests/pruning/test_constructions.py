@@ -213,7 +213,7 @@ def test_counts_are_those_of_the_published_experiment():
 def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to(
     perceptron, monkeypatch
 ):
-    from xbar.pruning import realise
+    from xbar.pruning.constructions import realise
 
     rng = np.random.default_rng(18)
     net, x = perceptron(rng), rng.uniform(-1, 1, (40, 6))
@@ -245,7 +245,7 @@ def test_the_same_seed_gives_the_same_network(perceptron, method):
 
 
 def test_blocks_of_outputs_do_not_change_the_result(perceptron, monkeypatch):
-    from xbar.pruning import pairs
+    from xbar.pruning.constructions import pairs
 
     rng = np.random.default_rng(20)
     net = perceptron(rng)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 nn = torch.nn
 
 from xbar.pruning.dead import drop_dead
-from xbar.pruning.layers import apply_masks, prunable
+from xbar.training.layers import apply_masks, prunable
 
 
 def masked(model, gone):
@@ -75,6 +75,6 @@ def test_structured_pruning_frees_lines_that_unstructured_does_not(digits):
     for structure in ("weights", "outputs"):
         ticket = xbar.pruning.magnitude(model, data, 0.25, 5, structure=structure, tune=5)
         tiles[structure] = len(xbar.compile(ticket, hardware).tiles)
-        accuracy = xbar.pruning.training.accuracy(ticket.model, digits.test, digits.test_labels)
+        accuracy = xbar.training.loop.accuracy(ticket.model, digits.test, digits.test_labels)
         assert accuracy > 0.9
     assert tiles["outputs"] <= tiles["weights"] / 3

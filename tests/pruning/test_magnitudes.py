@@ -9,7 +9,7 @@ from xbar.errors import SpecError
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-from xbar.pruning.training import accuracy
+from xbar.training.loop import accuracy
 
 
 def network(inputs=8, hidden=32, classes=3):

@@ -7,14 +7,14 @@ import pytest
 
 import xbar
 from xbar.errors import ModelError, SpecError
-from xbar.pruning.recipe import Recipe
+from xbar.training.recipe import Recipe
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
 from xbar.pruning.initial import States
 from xbar.pruning.masked import Masked, mean_shift
-from xbar.pruning.training import accuracy
+from xbar.training.loop import accuracy
 
 
 def perceptron(hidden=64, inputs=64):

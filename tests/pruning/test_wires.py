@@ -5,10 +5,10 @@ import pytest
 
 import xbar
 from xbar.errors import SpecError
-from xbar.pruning.chip_weights import cells_of, layer_shapes, read_tiles
 from xbar.pruning.initial import scaled
-from xbar.pruning.layers import prunable
 from xbar.pruning.wires import Wires
+from xbar.training.chip_weights import cells_of, layer_shapes, read_tiles
+from xbar.training.layers import prunable
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -111,7 +111,7 @@ def test_a_mask_moved_to_another_chip_is_worth_nothing(digits):
         model, (digits.train, digits.train_labels), weights=chip, epochs=12
     )
     own, moved, back = (
-        xbar.pruning.training.accuracy(each.model, digits.test, digits.test_labels)
+        xbar.training.loop.accuracy(each.model, digits.test, digits.test_labels)
         for each in (
             ticket,
             xbar.pruning.move(ticket, other),

@@ -5,9 +5,9 @@ import pytest
 
 import xbar
 from xbar.errors import SpecError
-from xbar.subset import rivals as rival
-from xbar.subset.bankdesign import contiguous_ratio, design_bank
-from xbar.subset.precision import precision
+from xbar.sizing import rivals as rival
+from xbar.sizing.bankdesign import contiguous_ratio, design_bank
+from xbar.sizing.precision import precision
 
 MIDDLE = (0.25, 0.75)
 

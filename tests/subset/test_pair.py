@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xbar.errors import SpecError
-from xbar.subset.pair import solve_pair
+from xbar.subset.variants.pair import solve_pair
 
 
 def all_sums(half):

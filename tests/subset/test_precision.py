@@ -7,8 +7,7 @@ import pytest
 
 import xbar
 from xbar.errors import SpecError
-from xbar.subset.intervals import quantile_estimate, share_estimate
-from xbar.subset.laws import (
+from xbar.sizing.laws import (
     BankLaw,
     DifferentialPair,
     Lognormal,
@@ -16,12 +15,13 @@ from xbar.subset.laws import (
     Uniform,
     draw_banks,
 )
-from xbar.subset.precision import (
+from xbar.sizing.precision import (
     counting_bound,
     largest_errors,
     precision,
     resistors_for_bits,
 )
+from xbar.statistics import quantile_estimate, share_estimate
 
 
 def _all_sums(bank):

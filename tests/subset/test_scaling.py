@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from xbar.hardware.bank import Bank
-from xbar.subset.laws import Uniform, draw_banks
+from xbar.sizing.laws import Uniform, draw_banks
 from xbar.subset.scaling import (
     ErrorCurve,
     Reach,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from xbar.errors import SpecError
-from xbar.subset import theory
-from xbar.subset.laws import Uniform, draw_banks
+from xbar.sizing import theory
+from xbar.sizing.laws import Uniform, draw_banks
 
 
 def _covered_by_enumeration(numbers, eps, grid):
@@ -101,7 +101,7 @@ def test_errors_near_the_centre_are_exponential():
 
 
 def test_the_largest_error_of_a_window_is_about_the_formulas():
-    from xbar.subset.precision import largest_errors
+    from xbar.sizing.precision import largest_errors
 
     banks = draw_banks(Uniform(), 14, 400, 5)
     middle = banks.sum(axis=1) / 2
@@ -131,7 +131,7 @@ def test_what_is_not_allowed_is_told():
 
 def test_theory_is_reached_from_the_package_without_numba():
     code = (
-        "import sys, xbar; xbar.subset.theory.expected_coverage; xbar.subset.theory.precision\n"
+        "import sys, xbar; xbar.sizing.theory.expected_coverage; xbar.sizing.theory.precision\n"
         "assert not {'numba', 'scipy', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

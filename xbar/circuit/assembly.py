@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.circuit.arrays import frozen
+from xbar.arrays import frozen
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.circuit.arrays import as_floats, check_range, frozen
+from xbar.arrays import Floats, as_floats, check_range, frozen
 from xbar.circuit.banktext import SWITCH, switch_definition
 from xbar.circuit.dialects.registry import get_dialect
 from xbar.circuit.netlist import Netlist
@@ -31,8 +31,6 @@ from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.deck.circuit import Circuit
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

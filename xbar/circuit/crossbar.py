@@ -17,16 +17,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
+from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.solvers.parts import Parts
     from xbar.circuit.solvers.revision import Revision
 
-Floats = NDArray[np.float64]
 
 _DRIVES = ("left", "right", "both")
 _SENSES = ("bottom", "top", "both")

@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from xbar.circuit.arrays import as_floats, check_range
+from xbar.arrays import Floats, as_floats, check_range
 from xbar.circuit.assembly import KINDS, Assembly, assemble
 from xbar.circuit.banktext import bank_name, cell_parameters, definitions, switch_parameters
 from xbar.circuit.crossbar import Crossbar
@@ -41,8 +41,6 @@ from xbar.circuit.switches import SwitchedBank
 from xbar.circuit.text import number, sanitise
 from xbar.errors import SpecError
 from xbar.files import write_text
-
-Floats = NDArray[np.float64]
 
 _SUM_TOLERANCE = 1e-12  # of a cell's conductance: rounding of a sum, no more
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.circuit.arrays import as_floats, as_indices, check_range, frozen
+from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
 from xbar.errors import CircuitError, SpecError
 
 if TYPE_CHECKING:
     import networkx as nx
 
-Floats = NDArray[np.float64]
 
 _SHOWN = 6  # nodes that an error names before it says how many more there are
 

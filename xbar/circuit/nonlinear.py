@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.circuit.arrays import as_floats, frozen
+from xbar.arrays import Floats, as_floats, frozen
 from xbar.errors import SolverError, SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
 
 _NEWTON_STEPS = 60
 _SPLIT_STEPS = 200

@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.circuit.arrays import SMALLEST, as_floats, check_range, frozen
+from xbar.arrays import SMALLEST, Floats, as_floats, check_range, frozen
 from xbar.errors import SpecError
-
-Floats = NDArray[np.float64]
 
 # What a resistor or a switch of 0 S is written as: far below what double precision resolves
 # beside any other conductance, and still a number to every simulator.

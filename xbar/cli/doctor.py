@@ -121,7 +121,7 @@ def threads() -> dict[str, Any]:
     import numpy  # noqa: F401 - loads its BLAS
     from threadpoolctl import threadpool_info
 
-    from xbar.subset.parallel import cpus
+    from xbar.parallel import cpus
 
     blas = [
         f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"

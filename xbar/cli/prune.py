@@ -141,7 +141,7 @@ def _read(path: Path) -> tuple[Any, Any]:
 
 
 def _accuracy(ticket: Ticket, path: Path) -> float:
-    from xbar.pruning.training import accuracy
+    from xbar.training.loop import accuracy
 
     return accuracy(ticket.model, *_read(path))
 

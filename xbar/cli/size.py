@@ -9,9 +9,9 @@ import typer
 
 if TYPE_CHECKING:
     from xbar.hardware.bank import Bank
-    from xbar.subset.bankdesign import BankDesign
-    from xbar.subset.precision import Figure, Sizing, Window
-    from xbar.subset.rivals import Rival
+    from xbar.sizing.bankdesign import BankDesign
+    from xbar.sizing.precision import Figure, Sizing, Window
+    from xbar.sizing.rivals import Rival
 
     Spread: TypeAlias = Literal["normal", "lognormal", "uniform"]
 
@@ -46,9 +46,9 @@ def run(
     from xbar.cli.output import show
     from xbar.cli.size_plot import check_plot, draw_sizes
     from xbar.files import write_bytes
-    from xbar.subset.bankdesign import design_bank
-    from xbar.subset.precision import resistors_for_bits
-    from xbar.subset.rivals import rivals
+    from xbar.sizing.bankdesign import design_bank
+    from xbar.sizing.precision import resistors_for_bits
+    from xbar.sizing.rivals import rivals
 
     if plot is not None:
         check_plot(plot, force=force)
@@ -108,9 +108,9 @@ def _content(
     best: BankDesign | None,
     seed: int,
 ) -> dict[str, Any]:
-    from xbar.subset import theory
-    from xbar.subset.intervals import finite_or_none
-    from xbar.subset.laws import BankLaw
+    from xbar.sizing import theory
+    from xbar.sizing.laws import BankLaw
+    from xbar.statistics import finite_or_none
 
     first = next(iter(sizes.values()))
     eps = min(2.0 ** -(first.bits + 1), 0.25)
@@ -139,8 +139,8 @@ def _content(
 
 
 def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -> dict[str, Any]:
-    from xbar.subset import theory
-    from xbar.subset.precision import counting_bound
+    from xbar.sizing import theory
+    from xbar.sizing.precision import counting_bound
 
     formula = None  # a list of nominals does not go on beyond its end
     if not isinstance(bank.nominal, tuple):

@@ -10,7 +10,7 @@ from xbar.errors import SpecError, ToolError
 from xbar.files import refuse_existing
 
 if TYPE_CHECKING:
-    from xbar.subset.precision import Figure, Sizing
+    from xbar.sizing.precision import Figure, Sizing
 
 _FORMATS = (".png", ".svg", ".pdf")
 

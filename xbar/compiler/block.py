@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from xbar.arrays import Floats
+
 Indices: TypeAlias = NDArray[np.int64]
 
 

@@ -12,7 +12,7 @@ from xbar.compiler.options import Options
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
-from xbar.subset.pair import MAX_ELEMENTS
+from xbar.subset.variants.pair import MAX_ELEMENTS
 
 
 def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:

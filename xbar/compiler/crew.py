@@ -16,7 +16,7 @@ from xbar.circuit.solvers.threads import one_blas_thread
 from xbar.compiler.job import Jobs, TileJob, TileResult, run_job
 from xbar.errors import SpecError, ToolError
 from xbar.hardware.chip import Chip
-from xbar.subset.parallel import cpus, one_thread
+from xbar.parallel import cpus, one_thread
 
 AHEAD = 3
 """Jobs or batches that wait for each worker, so that none idles and memory stays bounded."""

@@ -15,8 +15,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.mapping import Floats, SignedBank, get_mapping
+from xbar.compiler.mapping import SignedBank, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.assign_lines import Resistors, assign_lines
 from xbar.compiler.passes.choose_subsets import (

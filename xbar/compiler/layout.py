@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.hardware.bank import Layout
-
-Floats = NDArray[np.float64]
 
 
 def to_array(cell: NDArray[Any], layout: Layout) -> NDArray[Any]:

@@ -20,10 +20,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices
 from xbar.subset.solver import solve_subset
 
-Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 Stuck = NDArray[np.int8]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xbar.arrays import Floats
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
@@ -20,8 +21,6 @@ from xbar.model.graph import Graph
 
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
-
-Floats: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

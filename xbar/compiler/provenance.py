@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.block import Block, Floats
+from xbar.arrays import Floats
+from xbar.compiler.block import Block
 from xbar.compiler.passes.assign_lines import Resistors
 from xbar.compiler.passes.set_scales import nominal_resistors
 from xbar.compiler.program import Program

@@ -16,11 +16,12 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist, crossbar_netlist
 from xbar.circuit.solvers.parts import Parts
 from xbar.circuit.switches import SwitchedBank
-from xbar.compiler.block import Block, Floats
+from xbar.compiler.block import Block
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells

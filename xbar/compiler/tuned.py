@@ -27,8 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.mapping import DifferentialPair, Floats, Masks
+from xbar.compiler.mapping import DifferentialPair, Masks
 from xbar.compiler.options import Options
 from xbar.hardware import draw
 from xbar.hardware.chip import Chip

@@ -19,13 +19,12 @@ from typing import Self, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware import draw
 from xbar.hardware.bank import Bank
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
-
-Floats = NDArray[np.float64]
 
 _CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they are the chip
 NORMAL_FLOOR = 0.01

@@ -9,15 +9,11 @@ Shapes: L numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from xbar.hardware.draw import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
-
-Floats = NDArray[np.float64]
+from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
+from xbar.jit import Floats, jit
 
 _BLOCK = 1024
 _CENTRE_TOP, _CENTRE_BOTTOM = (np.array(row) for row in CENTRE)
@@ -29,18 +25,14 @@ _FRACTION = (1 << 52) - 1  # the bits of a double's fraction
 _HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
 
 
-def _jit(function: Any) -> Any:
-    return njit(cache=True, nogil=True, error_model="numpy")(function)
-
-
-@_jit
+@jit
 def uniform(raw: NDArray[np.uint64], out: Floats) -> None:
     """Numbers (L,) of U(0, 1) from 64 random bits each (L,)."""
     for i in range(len(raw)):
         out[i] = (np.float64(np.int64(raw[i] >> np.uint64(12))) + 0.5) * 2.0**-52
 
 
-@_jit
+@jit
 def normal(u: Floats, out: Floats) -> None:
     """Standard normal quantiles (L,) of u (L,) in (0, 1)."""
     top, bottom, far = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
@@ -67,7 +59,7 @@ def normal(u: Floats, out: Floats) -> None:
             result[i] = -far[j] if part[i] < 0.5 else far[j]
 
 
-@_jit
+@jit
 def _ratio(above: Floats, below: Floats, x: Floats, top: Floats, bottom: Floats) -> None:
     """Writes the ratio of two polynomials at x into ``top``; ``bottom`` is scratch."""
     n = len(x)
@@ -83,7 +75,7 @@ def _ratio(above: Floats, below: Floats, x: Floats, top: Floats, bottom: Floats)
         top[i] = top[i] / bottom[i]
 
 
-@_jit
+@jit
 def _far(tail: Floats, r: Floats, scratch: Floats) -> None:
     """Replaces tail probabilities below 0.075 by the quantiles' absolute values."""
     n = len(tail)
@@ -111,7 +103,7 @@ def _far(tail: Floats, r: Floats, scratch: Floats) -> None:
             _ratio(_TAIL_TOP, _TAIL_BOTTOM, k[:1], tail[i : i + 1], scratch[:1])
 
 
-@_jit
+@jit
 def exp_scaled(z: Floats, sigma: float, out: Floats) -> None:
     """exp(sigma z) of numbers z (L,), for |sigma z| < 700."""
     rest, series, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)

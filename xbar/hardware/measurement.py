@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_npz
-
-Floats = NDArray[np.float64]
 
 _INDICES = ["tile", "word_line", "bit_line", "resistor"]
 

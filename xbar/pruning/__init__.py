@@ -10,36 +10,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xbar.pruning.approximation import Approximation as Approximation
-    from xbar.pruning.approximation import approximate as approximate
-    from xbar.pruning.certificate import Certificate as Certificate
-    from xbar.pruning.certificate import LayerCertificate as LayerCertificate
+    from xbar.pruning.constructions.approximation import Approximation as Approximation
+    from xbar.pruning.constructions.approximation import approximate as approximate
+    from xbar.pruning.constructions.certificate import Certificate as Certificate
+    from xbar.pruning.constructions.certificate import LayerCertificate as LayerCertificate
+    from xbar.pruning.constructions.sizing import Width as Width
+    from xbar.pruning.constructions.sizing import width as width
     from xbar.pruning.magnitudes import lottery_ticket as lottery_ticket
     from xbar.pruning.magnitudes import magnitude as magnitude
     from xbar.pruning.magnitudes import random as random
     from xbar.pruning.moving import move as move
     from xbar.pruning.popup import edge_popup as edge_popup
-    from xbar.pruning.recipe import Recipe as Recipe
-    from xbar.pruning.sizing import Width as Width
-    from xbar.pruning.sizing import width as width
-    from xbar.pruning.ticket import Epoch as Epoch
     from xbar.pruning.ticket import Ticket as Ticket
+    from xbar.training.recipe import Epoch as Epoch
+    from xbar.training.recipe import Recipe as Recipe
 
 _HOME = {
-    "Approximation": "approximation",
-    "Certificate": "certificate",
-    "LayerCertificate": "certificate",
-    "Width": "sizing",
-    "approximate": "approximation",
-    "width": "sizing",
-    "Epoch": "ticket",
-    "Recipe": "recipe",
-    "Ticket": "ticket",
-    "edge_popup": "popup",
-    "lottery_ticket": "magnitudes",
-    "magnitude": "magnitudes",
-    "move": "moving",
-    "random": "magnitudes",
+    "Approximation": "xbar.pruning.constructions.approximation",
+    "Certificate": "xbar.pruning.constructions.certificate",
+    "LayerCertificate": "xbar.pruning.constructions.certificate",
+    "Width": "xbar.pruning.constructions.sizing",
+    "approximate": "xbar.pruning.constructions.approximation",
+    "width": "xbar.pruning.constructions.sizing",
+    "Epoch": "xbar.training.recipe",
+    "Recipe": "xbar.training.recipe",
+    "Ticket": "xbar.pruning.ticket",
+    "edge_popup": "xbar.pruning.popup",
+    "lottery_ticket": "xbar.pruning.magnitudes",
+    "magnitude": "xbar.pruning.magnitudes",
+    "move": "xbar.pruning.moving",
+    "random": "xbar.pruning.magnitudes",
 }
 
 __all__ = sorted(_HOME)
@@ -48,7 +48,7 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'xbar.pruning' has no attribute {name!r}")
-    value = getattr(import_module(f"xbar.pruning.{_HOME[name]}"), name)
+    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

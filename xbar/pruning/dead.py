@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from xbar.pruning.layers import prunable
+from xbar.training.layers import prunable
 
 Masks = Mapping[str, NDArray[np.bool_]]
 

@@ -13,40 +13,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
-from xbar.pruning.chip_weights import Cells, cells_of, layer_shapes
+from xbar.training.chip_weights import Cells, cells_of, layer_shapes
+from xbar.training.layers import States
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 Source: TypeAlias = Literal["kaiming", "constant", "given"]
-
-
-@dataclass(frozen=True, eq=False)
-class States:
-    """What each weight of one layer is, kept and pruned; arrays of the weight's shape.
-
-    Attributes:
-        on: if it is kept.
-        off: if it is pruned; None is 0.
-        scale: weight that a siemens stands for; None without a chip.
-    """
-
-    on: NDArray[np.float32]
-    off: NDArray[np.float32] | None = None
-    scale: float | None = None
-
-    def under(self, mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """The weights under a mask."""
-        return np.where(mask, self.on, np.float32(0) if self.off is None else self.off)
 
 
 def random_states(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.subset.kernels.jit import jit
+from xbar.jit import jit
 
 Floats: TypeAlias = NDArray[np.float32]
 

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.model.pytorch import require_torch
-from xbar.pruning.layers import apply_masks, own_copy, prunable, weights_of
-from xbar.pruning.recipe import WEIGHTS, Recipe
 from xbar.pruning.select import (
     Scope,
     Structure,
@@ -27,13 +25,15 @@ from xbar.pruning.select import (
     structures,
     top_masks,
 )
-from xbar.pruning.ticket import Epoch, Ticket
+from xbar.pruning.ticket import Ticket
+from xbar.training.layers import apply_masks, own_copy, prunable, weights_of
+from xbar.training.recipe import WEIGHTS, Epoch, Recipe
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from xbar.pruning.training import Data
+    from xbar.training.loop import Data
 
 Masks = dict[str, NDArray[np.bool_]]
 
@@ -194,7 +194,7 @@ class _Run:
     ) -> _Run:
         """Check what all methods take."""
         require_torch("pruning")
-        from xbar.pruning.training import check_data
+        from xbar.training.loop import check_data
 
         keep = check_keep(keep)
         check_count("seed", seed, 0)
@@ -210,7 +210,7 @@ class _Run:
 
     def reproducible(self) -> Any:
         """See ``training.reproducible``."""
-        from xbar.pruning.training import reproducible
+        from xbar.training.loop import reproducible
 
         return reproducible(self.seed)
 
@@ -232,7 +232,7 @@ class _Run:
         """Train what is kept; the state after ``remember`` epochs."""
         import torch
 
-        from xbar.pruning.training import fit
+        from xbar.training.loop import fit
 
         layers = prunable(self.network)
         factors = [(layers[name].weight, torch.from_numpy(m)) for name, m in self.masks.items()]

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils import parametrize
 
-from xbar.pruning.initial import States
 from xbar.pruning.kernels import choose
 from xbar.pruning.select import Scope, Structure, count, group_shape, threshold, top_masks
+from xbar.training.layers import States
 
 _SAMPLE = 20_000
 """Scores whose mean probability stands for that of all."""

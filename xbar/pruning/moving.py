@@ -8,10 +8,10 @@ import numpy as np
 
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
-from xbar.pruning.chip_weights import cells_of, layer_shapes
 from xbar.pruning.initial import scaled
-from xbar.pruning.layers import own_copy, prunable, set_weights
 from xbar.pruning.ticket import Ticket
+from xbar.training.chip_weights import cells_of, layer_shapes
+from xbar.training.layers import own_copy, prunable, set_weights
 
 
 def move(ticket: Ticket, chip: Chip) -> Ticket:

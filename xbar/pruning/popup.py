@@ -17,9 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.pytorch import require_torch
-from xbar.pruning.initial import Source, States, random_states, shapes_of
-from xbar.pruning.layers import own_copy, prunable, set_weights, without_learned_offsets
-from xbar.pruning.recipe import SCORES, Recipe
+from xbar.pruning.initial import Source, random_states, shapes_of
 from xbar.pruning.select import (
     Scope,
     Structure,
@@ -30,13 +28,15 @@ from xbar.pruning.select import (
 )
 from xbar.pruning.ticket import Ticket
 from xbar.pruning.wires import Wires
+from xbar.training.layers import States, own_copy, prunable, set_weights, without_learned_offsets
+from xbar.training.recipe import SCORES, Recipe
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from xbar.pruning.masked import Scores
-    from xbar.pruning.training import Data
+    from xbar.training.loop import Data
 
 Choice: TypeAlias = Literal["largest", "drawn"]
 Readout: TypeAlias = Literal["ideal", "nodal"]
@@ -137,7 +137,7 @@ def edge_popup(
         raise SpecError(
             "analog needs weights from a chip, which has the converters, and choice 'largest'"
         )
-    from xbar.pruning.training import check_data, fit, reproducible
+    from xbar.training.loop import check_data, fit, reproducible
 
     checked = check_data(data)
     network = without_learned_offsets(own_copy(model))
@@ -213,7 +213,7 @@ class _Search:
             each.requires_grad_(False)
         scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
         if analog and wires is not None:
-            from xbar.pruning.analog import attach
+            from xbar.training.analog import attach
 
             attach(layers, wires.chip, wires.shapes, wires.scales, scores.mask)
         if readout == "ideal":
@@ -239,7 +239,7 @@ class _Search:
         Batch norms are measured with the wires, if they were trained with them; the weights are
         those of ideal wires in any case, as the compiler takes them.
         """
-        from xbar.pruning.training import measure_norms
+        from xbar.training.loop import measure_norms
 
         self.scores.keep = self.keep
         masks = self.scores.masks()
@@ -247,7 +247,7 @@ class _Search:
         self.scores.settle(masks, seen)
         measure_norms(self.network, self.data)
         if self.analog:
-            from xbar.pruning.analog import detach
+            from xbar.training.analog import detach
 
             detach(self.scores.layers)
         set_weights(self.network, masks, self.states)

@@ -23,8 +23,8 @@ from xbar.errors import FileError, SpecError
 from xbar.files import read_npz, refuse_existing, write_bytes
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
-from xbar.pruning.chip_weights import placement_of
 from xbar.pruning.ticket import Ticket
+from xbar.training.chip_weights import placement_of
 
 Shapes = Mapping[str, tuple[int, int, int]]
 

@@ -21,26 +21,12 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
+from xbar.training.recipe import Epoch
 
 if TYPE_CHECKING:
     from torch import nn
 
 Masks = Mapping[str, NDArray[np.bool_]]
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One pass over the data.
-
-    Attributes:
-        loss: mean cross entropy of its batches.
-        accuracy: share of right answers while it ran.
-        kept: share of weights that were kept in it.
-    """
-
-    loss: float
-    accuracy: float
-    kept: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +85,7 @@ class Ticket:
         switches = self.switches()
         if self.chip is None or switches is None:
             return {}
-        from xbar.pruning.chip_weights import units_of
+        from xbar.training.chip_weights import units_of
 
         return units_of(self.graph(), self.chip, switches)
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.hardware.chip import Chip
-from xbar.pruning.chip_weights import Shapes, cells_of, read_tiles
-from xbar.pruning.initial import States, scaled
+from xbar.pruning.initial import scaled
+from xbar.training.chip_weights import Shapes, cells_of, read_tiles
+from xbar.training.layers import States
 
 Masks = Mapping[str, NDArray[np.bool_]]
 

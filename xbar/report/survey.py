@@ -16,13 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable, unreachable
 from xbar.compiler.tile import ProgrammedTile
 from xbar.report.metrics import LayerMetrics, layer_metrics
-
-Floats = NDArray[np.float64]
 
 TILES_PER_LAYER = 32
 SOLVED = 8

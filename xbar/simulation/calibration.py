@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.simulation.converters import quantise
@@ -26,7 +27,6 @@ from xbar.simulation.ranges import Ranges, not_zero, pools
 from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.stage import Stage
 
-Floats = NDArray[np.float64]
 Method: TypeAlias = Literal["max", "percentile", "least-squares"]
 
 KEPT = 8192

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.hardware.converter import Converter
 
-Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
 
 _ROUNDING = 4e-6

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
@@ -30,7 +31,6 @@ from xbar.simulation.power import read_power
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import product
 
-Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
 
 INPUTS = 16

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.subset.kernels.jit import jit
+from xbar.arrays import Floats
+from xbar.jit import jit
 
-Floats: TypeAlias = NDArray[np.float64]
 Reals: TypeAlias = NDArray[np.floating[Any]]
 
 _ROUND = 1.5 * 2.0**52

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.nonlinear import CellLaw, PolynomialCell, SinhCell, solve_nonlinear
 from xbar.compiler.tile import ProgrammedTile
@@ -17,7 +18,6 @@ from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.simulation.effects import Effect
 from xbar.simulation.stage import Stage
 
-Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
 
 

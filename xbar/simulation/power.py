@@ -9,11 +9,9 @@ Shapes: N vectors, W' word lines and B' bit lines of the physical array.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
-
-Floats = NDArray[np.float64]
 
 _CELLS = 1 << 22
 """Cell currents that are held at once: 32 MiB each of voltages and currents."""

@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.hardware.converter import Converter
-
-Floats = NDArray[np.float64]
 
 CREST = 4.0
 """Automatic ADC range: a column's root-sum-square current at full-scale inputs, times this."""

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Readout
@@ -33,7 +34,6 @@ from xbar.simulation.stage import Stage, effective, stages
 
 __all__ = ["CREST", "AnalogProducts", "adc_range", "product"]
 
-Floats = NDArray[np.float64]
 Reals = NDArray[np.floating[Any]]
 Real = TypeVar("Real", bound=np.floating[Any])
 

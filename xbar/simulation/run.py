@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.program import Program, check_readout
 from xbar.compiler.tile import Readout
 from xbar.errors import SpecError
 from xbar.simulation.readout import AnalogProducts
 
-Floats = NDArray[np.float64]
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
 
 

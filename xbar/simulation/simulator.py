@@ -15,8 +15,9 @@ from statistics import mean, stdev, variance
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from xbar.arrays import Floats
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
@@ -35,7 +36,6 @@ from xbar.simulation.result import LayerResult, Result
 
 __all__ = ["LayerResult", "Result", "simulate"]
 
-Floats = NDArray[np.float64]
 
 CALIBRATION = 256
 """Inputs that ranges are found from where nothing is said."""

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile, Readout
 from xbar.simulation.effects import Effect, Precision
 from xbar.simulation.ranges import Ranges, adc_ranges
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

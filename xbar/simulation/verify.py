@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Detail, ProgrammedTile
 from xbar.errors import SpecError
 from xbar.simulation.converters import quantise
 from xbar.simulation.readout import product
-
-Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-9
 

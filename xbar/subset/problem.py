@@ -256,3 +256,17 @@ def _check_finite(name: str, array: NDArray[np.float64]) -> None:
     if name == "target":
         advice = "leave out what has no target"
     raise SpecError(f"{name} must be finite, not {array[where]}{place}; {advice}")
+
+
+def shape_of(name: str, value: ArrayLike) -> tuple[int, ...]:
+    """The shape of an argument.
+
+    Raises:
+        SpecError: its rows are of different lengths.
+    """
+    try:
+        return np.shape(value)
+    except ValueError:
+        raise SpecError(
+            f"{name} must be an array of numbers, every row as long as the others"
+        ) from None

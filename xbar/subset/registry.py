@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xbar.errors import SpecError
-from xbar.subset.differencing import Differencing
-from xbar.subset.exhaustive import Exhaustive
-from xbar.subset.greedy import Greedy
-from xbar.subset.meet_in_the_middle import MeetInTheMiddle
-from xbar.subset.milp import Milp
-from xbar.subset.schroeppel_shamir import SchroeppelShamir
-from xbar.subset.window import Window
+from xbar.subset.methods.differencing import Differencing
+from xbar.subset.methods.exhaustive import Exhaustive
+from xbar.subset.methods.greedy import Greedy
+from xbar.subset.methods.meet_in_the_middle import MeetInTheMiddle
+from xbar.subset.methods.schroeppel_shamir import SchroeppelShamir
+from xbar.subset.methods.window import Window
+from xbar.subset.programs.milp import Milp
 
 if TYPE_CHECKING:
     from xbar.subset.solver import Solver

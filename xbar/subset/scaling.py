@@ -1,7 +1,7 @@
 """How large to make targets, so that subsets of their banks meet them with the least error.
 
 The sums of a bank lie densest at their mean m and thin out within a few deviations s (the design
-formula of `xbar.subset.density`). Scaled high, the error of a subset is small beside its target,
+formula of `xbar.sizing.density`). Scaled high, the error of a subset is small beside its target,
 until the largest targets come to where sums are rare or end. In between lies a scale of least
 expected error: of the mean of (achieved / scale - weight)² over the weights that share it. A few
 outlying weights may be missed or end up coarse where all others gain more than these lose.
@@ -22,8 +22,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.hardware import draw
-from xbar.subset.laws import Floats
 from xbar.subset.solver import solve_subset
 
 Choice: TypeAlias = NDArray[np.bool_]
@@ -35,7 +35,7 @@ LONGEST = 32
 
 _BINS_PER_UNIT = 4
 _TABLE_PER_UNIT = 64
-_STREAM = 24  # of the generator: see ``xbar.subset.laws`` and ``xbar.hardware.chip``
+_STREAM = 24  # of the generator: see ``xbar.sizing.laws`` and ``xbar.hardware.chip``
 _START = 0.5  # the lowest scale puts the largest weight this many deviations from 0
 
 

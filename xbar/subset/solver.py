@@ -7,8 +7,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
-from xbar.subset.constrained import shape_of
-from xbar.subset.problem import AS_ASKED, SubsetSolution
+from xbar.subset.problem import AS_ASKED, SubsetSolution, shape_of
 from xbar.subset.registry import choose, get_solver
 
 

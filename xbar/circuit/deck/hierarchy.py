@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from xbar.circuit.arrays import LARGEST, SMALLEST
+from xbar.arrays import LARGEST, SMALLEST
 from xbar.circuit.deck.expression import evaluate
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.statements import Deck, Definition, Element

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.deck.groups import Groups, join_nodes
 from xbar.errors import SolverError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
     from scipy.sparse.linalg import SuperLU
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _STEPS = 10

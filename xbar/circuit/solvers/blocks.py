@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xbar.circuit.solvers.jit import (
+from xbar.circuit.solvers.lanes import (
     LANES,
     Floats,
     Ints,

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.solvers.direct import DirectSolver
 from xbar.circuit.solvers.grid import as_grid
 from xbar.circuit.solvers.kirchhoff import residual
@@ -20,7 +20,6 @@ from xbar.errors import SolverError
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
 
 _STEPS = 4  # conjugate-gradient steps that the mildest wires need
 

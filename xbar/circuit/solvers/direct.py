@@ -6,15 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.assembly import Assembly, assemble
 from xbar.circuit.solvers.factor import Factor
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
 
 _BLOCK = 64  # inputs in memory at once
 

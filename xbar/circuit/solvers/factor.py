@@ -16,9 +16,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import SuperLU, splu
 
+from xbar.arrays import Floats
 from xbar.errors import SolverError
-
-Floats = NDArray[np.float64]
 
 _COLUMNS = 8  # right-hand sides solved at once: SuperLU is quickest when these stay in cache
 _GOOD = 1e-12  # relative correction below which refining buys nothing

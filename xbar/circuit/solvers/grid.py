@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from xbar.arrays import Floats
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xbar.circuit.solvers.jit import Floats, Ints, jit
+from xbar.circuit.solvers.lanes import Floats, Ints, jit
 
 Block: TypeAlias = tuple[Floats, Ints, Ints]
 Equations: TypeAlias = tuple[Floats, Floats, Floats, Ints, Ints]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xbar.circuit.solvers.grid import Grid
-from xbar.circuit.solvers.jit import Floats, jit
+from xbar.circuit.solvers.lanes import Floats, jit
 
 
 def residual(grid: Grid, voltage: Floats, word: Floats, bit: Floats) -> float:

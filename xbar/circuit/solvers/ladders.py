@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from xbar.circuit.solvers.jit import (
+from xbar.circuit.solvers.lanes import (
     LANES,
     Floats,
     add,

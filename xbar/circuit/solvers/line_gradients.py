@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.circuit.arrays import frozen
+from xbar.arrays import Floats, frozen
 from xbar.circuit.solvers.grid import Grid, as_grid
-from xbar.circuit.solvers.jit import LANES
 from xbar.circuit.solvers.ladders import (
     Factor,
     Shape,
@@ -33,13 +32,13 @@ from xbar.circuit.solvers.ladders import (
     solve_bits,
     solve_words,
 )
+from xbar.circuit.solvers.lanes import LANES
 from xbar.circuit.solvers.memory import check_memory
 from xbar.errors import SolverError, SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
 
 TOLERANCE = 1e-12
 _MOST = 10_000

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf
 
-from xbar.circuit.arrays import frozen
+from xbar.arrays import Floats, Ints, frozen
 from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
@@ -34,8 +34,6 @@ from xbar.circuit.solvers.threads import one_blas_thread
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _SIDE = 32  # cells along a block that is reduced in lanes
 _FEW_CELLS = 64 * 64  # up to here blocks of half that size, so that the lanes are filled

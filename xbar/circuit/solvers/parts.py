@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.solvers.grid import Grid
 from xbar.circuit.solvers.joining import Block
 
-Floats = NDArray[np.float64]
 Place = tuple[tuple[int, ...], int, int]
 
 

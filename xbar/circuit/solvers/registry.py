@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from xbar.arrays import Floats
 from xbar.circuit.solvers.direct import DirectSolver
 from xbar.circuit.solvers.line_gradients import LineGradientsSolver
 from xbar.circuit.solvers.merge_tree import MergeTreeSolver
@@ -15,8 +13,6 @@ from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
-
-Floats = NDArray[np.float64]
 
 
 class CrossbarSolver(Protocol):

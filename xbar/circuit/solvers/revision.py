@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats, Ints
 from xbar.circuit.solvers.choice import steps_worth
 from xbar.circuit.solvers.line_gradients import LineGradientsSolver
 from xbar.errors import SolverError
@@ -27,8 +27,6 @@ from xbar.errors import SolverError
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _STEPS = 4  # conjugate-gradient steps that one changed cell takes at least
 _TOLERANCE = 1e-13  # of those solutions

@@ -26,8 +26,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices, span
-from xbar.compiler.mapping import Floats, SignedBank, SignedMapping, get_mapping
+from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.set_scales import Expected
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, reach_of

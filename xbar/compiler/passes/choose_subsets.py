@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.mapping import Floats, SignedBank
+from xbar.arrays import Floats
+from xbar.compiler.mapping import SignedBank
 from xbar.subset.solver import solve_subset
 
 

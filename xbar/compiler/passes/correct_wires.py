@@ -7,9 +7,9 @@ adds what is missing to the subset's target and chooses anew:
 
 A new subset also changes how much current its lines carry, and with it every neighbour's IR drop.
 So subsets are chosen with a second wish: to keep the total conductance of both cells
-(``xbar.subset.pair``), and from the third round on only the worse half of the weights moves. The
-column's scale is lowered first by the attenuation, so that attenuated targets stay within reach;
-where the error stays large it is lowered further.
+(``xbar.subset.variants.pair``), and from the third round on only the worse half of the weights
+moves. The column's scale is lowered first by the attenuation, so that attenuated targets stay
+within reach; where the error stays large it is lowered further.
 
 The round with the least error is kept.
 """
@@ -22,13 +22,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.solvers.parts import Parts
 from xbar.compiler.block import Indices
-from xbar.compiler.mapping import Floats, SignedBank
+from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.set_scales import Expected, set_scales
 from xbar.compiler.tile import ProgrammedTile, pack
-from xbar.subset.pair import PreparedPairs, prepare_pairs
+from xbar.subset.variants.pair import PreparedPairs, prepare_pairs
 
 Choice = NDArray[np.bool_]
 

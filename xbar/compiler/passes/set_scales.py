@@ -16,8 +16,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.compiler.block import Block, span
-from xbar.compiler.mapping import Floats, SignedBank, get_mapping
+from xbar.compiler.mapping import SignedBank, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.choose_subsets import choose_on_one_side, choose_quiet
 from xbar.compiler.tuned import TunedCells

@@ -13,7 +13,7 @@ import heapq
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Bools, Ints, jit
+from xbar.jit import Bools, Ints, jit
 
 LEVELS = 40  # the tree is searched once so many numbers are left
 

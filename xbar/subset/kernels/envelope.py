@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xbar.jit import Floats, Ints, jit
 from xbar.subset.kernels.halves import build
-from xbar.subset.kernels.jit import Floats, Ints, jit
 from xbar.subset.kernels.walks import costs_of
 
 

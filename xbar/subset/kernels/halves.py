@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Ints, jit
+from xbar.jit import Ints, jit
 
 FAR = 1 << 62
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xbar.jit import Bools, Ints, jit
 from xbar.subset.kernels import merge
-from xbar.subset.kernels.jit import Bools, Ints, jit
 
 
 @jit

@@ -5,7 +5,7 @@ Shapes: R lines of C targets, W lines of C banks.
 
 from __future__ import annotations
 
-from xbar.subset.kernels.jit import Floats, jit
+from xbar.jit import Floats, jit
 
 
 @jit

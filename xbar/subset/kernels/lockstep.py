@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xbar.jit import Bools, Floats, Ints, Rows, jit
 from xbar.subset.kernels import lanes, network
-from xbar.subset.kernels.jit import Bools, Floats, Ints, Rows, jit
 from xbar.subset.kernels.vectors import LANES, LOG_ROWS
 
 MAX_ELEMENTS = 32

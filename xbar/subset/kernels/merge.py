@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Ints, jit
+from xbar.jit import Ints, jit
 
 _FAR = np.int64(1) << np.int64(62)
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xbar.jit import Bools, Floats, Ints, jit
 from xbar.subset.kernels import lanes, lockstep
-from xbar.subset.kernels.jit import Bools, Floats, Ints, jit
 from xbar.subset.kernels.vectors import LANES
 
 LEAST_ELEMENTS, MOST_ELEMENTS = 9, 18

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.subset.kernels.jit import Floats, Ints, jit
+from xbar.jit import Floats, Ints, jit
 
 Codes: TypeAlias = NDArray[np.uint16]
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Bools, Ints, jit
+from xbar.jit import Bools, Ints, jit
 
 CHUNK = 1 << 15  # half sums that a chunk should hold
 _CAPACITY = 8 * CHUNK  # and may hold

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Bools, Floats, Ints, jit
+from xbar.jit import Bools, Floats, Ints, jit
 
 _VALUE_BITS = 59
 

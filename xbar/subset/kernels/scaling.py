@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xbar.subset.kernels.jit import Floats, jit
+from xbar.jit import Floats, jit
 
 OCTAVES = 6
 STEPS = 2

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from xbar.jit import Floats, Ints, jit
 from xbar.subset.kernels.halves import build
-from xbar.subset.kernels.jit import Floats, Ints, jit
 
 _SPARE = 8  # times as many subsets as wanted are collected at most, and sorted
 

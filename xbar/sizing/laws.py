@@ -1,0 +1,230 @@
+"""Laws that a bank's elements follow, and banks drawn from them.
+
+A law turns numbers of U(0, 1) into elements. The unit of the elements never matters to bits of
+precision, which compare errors with the bank's own span.
+
+Shapes: S samples of banks, K elements each.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Protocol, SupportsIndex
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.errors import SpecError
+from xbar.hardware import draw
+from xbar.hardware.bank import Bank
+from xbar.hardware.chip import NORMAL_FLOOR, spread
+
+# streams of the generator; those of a chip (xbar.hardware.chip) are lower, so banks that size a
+# design are never the ones of the chip that is made from it with the same seed
+_ELEMENTS, _STUCK_OPEN, _STUCK_CLOSED, TARGETS = 16, 17, 18, 19
+
+
+class Law(Protocol):
+    """How elements are distributed.
+
+    Attributes:
+        name: what reports call it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) elements, signed, from independent numbers (S, K) of U(0, 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Elements of U(low, high); U(-1, 1) is the law of most random-subset-sum theorems.
+
+    >>> Uniform(-1, 1).elements(np.array([[0.25, 0.5]]))
+    array([[-0.5,  0. ]])
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise SpecError(
+                f"a uniform law must have a finite low below its high, not {self.low}, {self.high}"
+            )
+
+    @property
+    def name(self) -> str:
+        """As in textbooks."""
+        return f"U({self.low:g}, {self.high:g})"
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) elements."""
+        return self.low + (self.high - self.low) * u
+
+
+@dataclass(frozen=True)
+class Lognormal:
+    """Elements exp(sigma z) with a standard normal z: always positive."""
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _check_sigma(self.sigma)
+
+    @property
+    def name(self) -> str:
+        """With its sigma."""
+        return f"lognormal {self.sigma:g}"
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) elements."""
+        return draw.exp(self.sigma * draw.normal(u))
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Elements 1 + sigma z, not below 0.01 as in a `Bank` of spread "normal"."""
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _check_sigma(self.sigma)
+
+    @property
+    def name(self) -> str:
+        """With its sigma."""
+        return f"N(1, {self.sigma:g})"
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) elements."""
+        return np.maximum(1.0 + self.sigma * draw.normal(u), NORMAL_FLOOR)
+
+
+@dataclass(frozen=True)
+class DifferentialPair:
+    """Every other element negative: the halves of a differential pair, chosen jointly.
+
+    >>> DifferentialPair(Uniform()).elements(np.array([[0.25, 0.5, 0.75]]))
+    array([[ 0.25, -0.5 ,  0.75]])
+    """
+
+    half: Law
+
+    @property
+    def name(self) -> str:
+        """That of one half, with both signs."""
+        return f"+-{self.half.name}"
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) elements."""
+        sign = np.where(np.arange(u.shape[1]) % 2 == 0, 1.0, -1.0)
+        return sign * self.half.elements(u)
+
+
+@dataclass(frozen=True)
+class BankLaw:
+    """The switched conductances of a design's bank, in siemens.
+
+    A switch that leaks takes the same share off every element and stuck resistors are elements of
+    value 0; the offset that both add is the compiler's to subtract.
+
+    Attributes:
+        bank: the design; its nominal values go on by its ratio where K asks for more resistors,
+            and stop at K where it asks for fewer.
+    """
+
+    bank: Bank
+
+    @property
+    def name(self) -> str:
+        """Spread, sigma and ratio."""
+        bank = self.bank
+        nominal = "listed nominals" if isinstance(bank.nominal, tuple) else f"ratio {bank.ratio:g}"
+        return f"{bank.spread} {bank.sigma:g}, {nominal}"
+
+    def elements(self, u: Floats) -> Floats:
+        """(S, K) siemens.
+
+        Raises:
+            SpecError: the bank lists fewer nominal values than K.
+        """
+        return spread(self._of(u.shape[1]), u) * (1.0 - 1.0 / self.bank.on_off_ratio)
+
+    def _of(self, elements: int) -> Bank:
+        nominal = self.bank.nominal
+        if not isinstance(nominal, tuple):
+            return self.bank.model_copy(update={"resistors": elements})
+        if elements > len(nominal):
+            raise SpecError(
+                f"a bank of {elements} resistors needs as many nominal values, not {len(nominal)}; "
+                "list more, or give one value and a ratio"
+            )
+        return self.bank.model_copy(update={"resistors": elements, "nominal": nominal[:elements]})
+
+
+def law_of(law: Law | Bank) -> Law:
+    """A bank's own law, or the law itself."""
+    return BankLaw(law) if isinstance(law, Bank) else law
+
+
+def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsIndex) -> Floats:
+    """(S, K) banks drawn from a law, the same on every machine.
+
+    The numbers of element k depend on the seed and k alone: a longer bank begins with the
+    elements of the shorter one, so comparisons between lengths share their chance.
+
+    Raises:
+        SpecError: a count is below 1, the seed is not an integer from 0 to 2^64 - 1, or the law
+            has no K elements.
+
+    >>> short, long = (draw_banks(Uniform(), k, 3, seed=1) for k in (2, 4))
+    >>> np.array_equal(short, long[:, :2])
+    True
+    """
+    if resistors < 1 or samples < 1:
+        raise SpecError(f"resistors and samples must be at least 1, not {resistors} and {samples}")
+    number = check_seed(seed)
+    law = law_of(law)
+    banks = law.elements(_columns(number, _ELEMENTS, resistors, samples))
+    if isinstance(law, BankLaw) and law.bank.stuck_open + law.bank.stuck_closed > 0:
+        stuck_open = _columns(number, _STUCK_OPEN, resistors, samples) < law.bank.stuck_open
+        closed = _columns(number, _STUCK_CLOSED, resistors, samples) < law.bank.stuck_closed
+        banks = np.where(stuck_open | closed, 0.0, banks)
+    return banks
+
+
+def draw_shares(samples: int, seed: SupportsIndex) -> Floats:
+    """(S,) numbers of U(0, 1) that place targets in their windows, independent of the banks."""
+    return draw.uniform(check_seed(seed), TARGETS, 0, (samples,))
+
+
+def check_seed(seed: SupportsIndex) -> int:
+    """The seed as an integer.
+
+    Raises:
+        SpecError: it is not one from 0 to 2^64 - 1.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError as error:
+        raise SpecError(f"seed must be an integer, not {seed!r}") from error
+    if not 0 <= number < 2**64:
+        raise SpecError(f"seed must be from 0 to 2^64 - 1, not {number}")
+    return number
+
+
+def _columns(seed: int, stream: int, resistors: int, samples: int) -> Floats:
+    columns = [draw.uniform(seed, stream, k, (samples,)) for k in range(resistors)]
+    return np.stack(columns, axis=1)
+
+
+def _check_sigma(sigma: float) -> None:
+    if not (np.isfinite(sigma) and sigma >= 0):
+        raise SpecError(f"sigma must be finite and not negative, not {sigma}")

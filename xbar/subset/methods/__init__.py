@@ -1,0 +1,1 @@
+"""One subset method a file; `xbar.subset.registry` lists them."""

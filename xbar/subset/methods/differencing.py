@@ -1,0 +1,51 @@
+"""Differencing of Karmarkar, Karp and Korf: very close subsets of long banks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xbar.arrays import Bools
+from xbar.errors import SpecError
+from xbar.parallel import cpus
+from xbar.subset.methods.base import Limited
+from xbar.subset.methods.integers import Whole, solve_each
+from xbar.subset.problem import Batch, SubsetSolution
+
+
+@dataclass(frozen=True)
+class Differencing(Limited):
+    """Puts elements on two sides, the largest two against each other, again and again.
+
+    Close beyond float64's resolution from some hundred elements on. With time it goes back and
+    tries other sides (`xbar.subset.kernels.differencing`); for K < 40 it is exact once it has
+    tried them all, and says so.
+
+    Attributes:
+        nodes: how many nodes of its tree are looked at, at most, for each problem; about 10
+            million a second.
+        time_limit: seconds for each problem, None for no limit but `nodes`. However short, the
+            first descent, which is the heuristic of Karmarkar and Karp, is made.
+    """
+
+    name: ClassVar[str] = "differencing"
+    max_elements: ClassVar[int] = 65_536
+
+    nodes: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nodes < 1:
+            raise SpecError(f"nodes must be at least 1, not {self.nodes}")
+
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """A close subset of each."""
+        return solve_each(batch, self, self._search, tolerance, cpus())
+
+    def _search(self, problem: Whole, chosen: Bools) -> bool:
+        from xbar.subset.kernels import differencing
+
+        found = differencing.closest_subset(
+            problem.values, problem.goal, self.nodes, problem.enough, problem.over, chosen
+        )
+        return bool(found)

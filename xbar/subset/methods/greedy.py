@@ -1,0 +1,36 @@
+"""Greedy: the largest element that still fits, and so on; a rough answer at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from xbar.arrays import Bools
+from xbar.subset.methods.base import Method
+from xbar.subset.methods.integers import Whole, solve_each
+from xbar.subset.problem import Batch, SubsetSolution
+
+
+@dataclass(frozen=True)
+class Greedy(Method):
+    """Takes elements from the largest down as long as they fit, then perhaps one more.
+
+    Linear in K but for the sorting. Elements of like size leave about half of the smallest.
+    """
+
+    name: ClassVar[str] = "greedy"
+    max_elements: ClassVar[int] = 65_536
+
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """A close subset of each."""
+        return solve_each(batch, self, _search, tolerance, threads=1)  # too quick to share out
+
+
+def _search(problem: Whole, chosen: Bools) -> bool:
+    from xbar.subset.kernels import heuristics
+
+    order = np.argsort(-problem.values, kind="stable")
+    reached = heuristics.greedy(problem.values, order, problem.goal, chosen)
+    return bool(reached == problem.goal)

@@ -1,0 +1,211 @@
+"""Meet-in-the-middle: the sorted sums of each half of a bank, merged; exact for K <= 32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.parallel import aligned, in_threads, writeable
+from xbar.subset.methods import early
+from xbar.subset.methods.base import Threaded
+from xbar.subset.methods.shared_bank import solve_by_table, worth_a_table
+from xbar.subset.problem import Batch, SubsetSolution
+
+_BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
+_BLOCK_WORK = 1 << 20  # and about this many half sums
+_FEW = 5  # fewer problems than this leave too many lanes of the lock-step kernel idle
+_UNSURE = 0.4  # share of problems that 28 bits may leave open and still save time
+
+
+@dataclass(frozen=True)
+class MeetInTheMiddle(Threaded):
+    """Sorts the sums of both halves of a bank and finds the closest pair by one merge.
+
+    Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
+    time, the same bank and target give the same mask: the greater of two equally close sums, no
+    element of value 0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`.
+    Elements below about 2**-59 of sum|g| count as 0.
+
+    Attributes:
+        threads: threads to use; None means as many as this process may have CPUs.
+    """
+
+    name: ClassVar[str] = "meet-in-the-middle"
+    max_elements: ClassVar[int] = 32
+
+    def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
+        """The closest subset of each.
+
+        With a tolerance, subsets of a part of the bank that are good enough are taken first; where
+        there are none the optimum is returned.
+        """
+        mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
+        achieved = np.empty(len(batch.target))
+        if worth_a_table(batch):
+            solve_by_table(batch, mask, achieved, self.workers)
+            return batch.solution(self.name, mask, achieved)
+        sizes = early.part_sizes(batch, tolerance)
+        proven = np.ones(len(achieved), np.bool_)
+        scratch = _Scratch(mask.shape[1], self.workers)
+
+        def solve_block(part: slice) -> None:
+            if sizes.any():
+                block, size = early.select(batch, part), sizes[batch.row[part]]
+                out = mask[part], achieved[part], proven[part]
+                _parts_first(block, size, tolerance, out, scratch)
+            else:
+                _solve_block(batch, part, mask[part], achieved[part], scratch)
+
+        in_threads(solve_block, list(_blocks(*mask.shape)), self.workers)
+        return batch.solution(self.name, mask, achieved, proven, tolerance)
+
+
+def _parts_first(
+    batch: Batch,
+    sizes: NDArray[np.int64],
+    tolerance: float,
+    out: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]],
+    scratch: _Scratch,
+) -> None:
+    """Solves M problems, each by so many of its elements first or, for 0, by all at once.
+
+    Writes mask, achieved, and where all elements were searched.
+    """
+    mask, achieved, proven = out
+    for size in np.unique(sizes):
+        which = sizes == size
+        some = early.select(batch, which)
+        chosen, total = np.empty((len(some.target), mask.shape[1]), np.bool_), achieved[which]
+        if size:
+            proven[which] = _part_first(some, size, tolerance, (chosen, total), scratch)
+        else:
+            _solve_block(some, slice(None), chosen, total, scratch)
+        mask[which], achieved[which] = chosen, total
+
+
+def _part_first(
+    batch: Batch,
+    size: int,
+    tolerance: float,
+    out: tuple[NDArray[np.bool_], NDArray[np.float64]],
+    scratch: _Scratch,
+) -> NDArray[np.bool_]:
+    """Searches the first `size` elements, then all of them where that is not close enough.
+
+    Writes mask and achieved.
+
+    Returns:
+        (M,) where all elements were searched.
+    """
+    mask, achieved = out
+    part, mask[:, size:] = early.part_of(batch, size)
+    inner = np.empty((len(mask), size), np.bool_)
+    _solve_block(part, slice(None), inner, achieved, scratch)
+    mask[:, :size] = inner
+    achieved[:] = early.add_up(batch, mask)
+    again = np.abs(achieved - batch.target) > tolerance
+    if again.any():
+        rest = early.select(batch, again)
+        whole, reached = np.empty((len(rest.target), mask.shape[1]), np.bool_), achieved[again]
+        _solve_block(rest, slice(None), whole, reached, scratch)
+        mask[again], achieved[again] = whole, reached
+    return again
+
+
+def _solve_block(
+    batch: Batch,
+    part: slice,
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    scratch: _Scratch,
+) -> None:
+    """Solves the problems of one slice of the batch into the arrays' same slices."""
+    from xbar.subset.kernels import lockstep, merge, scale
+
+    bank, row = _banks_used(batch, part)
+    target = writeable(batch.target[part])
+    if len(row) >= _FEW:
+        with scratch.borrowed() as work:
+            if scratch.narrow and len(row) > 2 * _FEW:
+                _solve_narrow((bank, row, target), mask, achieved, scratch, work)
+            else:
+                lockstep.closest_subsets(bank, row, target, mask, achieved, work)
+        return
+    values = np.empty(bank.shape, np.int64)
+    goal, masks = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    scale.to_integers(bank, row, target, values, goal)
+    work = np.empty(merge.work_size(bank.shape[1]), np.int64)
+    merge.closest_subsets(values, row, goal, masks, work)
+    scale.unpack(masks, mask)
+    scale.rescore(bank, row, mask, achieved)
+
+
+def _solve_narrow(
+    problems: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]],
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    scratch: _Scratch,
+    work: NDArray[np.int64],
+) -> None:
+    """Solves a block with 28 bits, and in full where these do not tell the closest subset."""
+    from xbar.subset.kernels import lockstep, narrow
+
+    bank, row, target = problems
+    unsure = np.empty(len(row), np.bool_)
+    narrow.closest_subsets(bank, row, target, mask, achieved, unsure, work)
+    again = np.flatnonzero(unsure)
+    if len(again) == 0:
+        return
+    if len(again) > _UNSURE * len(row):
+        scratch.narrow = False  # the answers are the same either way
+    whole, total = np.empty((len(again), mask.shape[1]), np.bool_), np.empty(len(again))
+    lockstep.closest_subsets(bank, row[again], target[again], whole, total, work)
+    mask[again], achieved[again] = whole, total
+
+
+class _Scratch:
+    """As much scratch for the lock-step kernels as there are threads, handed round.
+
+    Attributes:
+        narrow: whether 28 bits are worth a try.
+    """
+
+    def __init__(self, elements: int, threads: int) -> None:
+        from xbar.subset.kernels import lockstep, narrow
+
+        self.narrow = narrow.LEAST_ELEMENTS <= elements <= narrow.MOST_ELEMENTS
+        self._free: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
+        for _ in range(threads):
+            # costs nothing before it is used
+            size = max(lockstep.work_size(elements), narrow.work_size(elements))
+            self._free.put(aligned(size))
+
+    @contextmanager
+    def borrowed(self) -> Iterator[NDArray[np.int64]]:
+        """One of them."""
+        work = self._free.get()
+        try:
+            yield work
+        finally:
+            self._free.put(work)
+
+
+def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The different banks of a slice of the batch, and which one each problem has."""
+    if len(batch.bank) == len(batch.target):
+        bank = writeable(batch.bank[part])
+        return bank, np.arange(len(bank))
+    used, row = np.unique(batch.row[part], return_inverse=True)
+    return batch.bank[used], row
+
+
+def _blocks(count: int, elements: int) -> Iterator[slice]:
+    step = min(max(_BLOCK_WORK >> ((elements + 1) // 2), 32), _BLOCK)
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))

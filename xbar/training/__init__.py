@@ -1,0 +1,1 @@
+"""Torch modules trained as the hardware multiplies: layers, chip weights, the loop."""
