@@ -91,7 +91,7 @@ def read_out(program: xbar.Program, kind: Any, data: dict[str, Floats]) -> None:
 
 def unsolved(program: xbar.Program) -> xbar.Program:
     """The same program, having solved nothing."""
-    return replace(program, tiles=tuple(replace(tile) for tile in program.tiles))
+    return replace(program, tiles=tuple(tile.fresh() for tile in program.tiles))
 
 
 def readouts(sizes: list[int], vectors: int, repeats: int) -> Table:

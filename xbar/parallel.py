@@ -1,4 +1,4 @@
-"""Threads over the blocks of a batch, and arrays as compiled kernels want them."""
+"""Threads over the blocks of a batch, their progress, and arrays as compiled kernels want them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ _Part = TypeVar("_Part")
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _alone: ContextVar[bool] = ContextVar("one_thread", default=False)
 _LINE = 8  # int64 words of a cache line
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how much is done and how much there is."""
 
 
 def cpus() -> int:

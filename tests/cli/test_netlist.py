@@ -9,6 +9,7 @@ import pytest
 import xbar
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import get_mapping
+from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached, pack
 
@@ -31,7 +32,7 @@ def all_on_one_tile(graph):
     mask = np.random.default_rng(0).random((16, 20, 5)) < 0.5
     chip, reached = xbar.Chip.sample(HARDWARE, 0), (Reached(0.0, 0.0, 1.0, 0),) * len(blocks)
     tile = ProgrammedTile(0, tuple(blocks), pack(mask), chip, get_mapping("pair"), reached)
-    return Program(chip, graph, weights, (tile,))
+    return Program(Plan(chip, graph, weights), (tile,))
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_off_means_what_the_hardware_without_it_does(program, data):
     for part, change in without.items():
         chip = xbar.Chip.sample(BAD.model_copy(update=change), seed=2)
         tiles = tuple(replace(tile, chip=chip) for tile in program.tiles)
-        plain = replace(program, chip=chip, tiles=tiles)
+        plain = replace(program, plan=replace(program.plan, chip=chip), tiles=tiles)
         effects = effects_of(program, "nodal") - {part}
         off = graph.run(inputs, AnalogProducts(program, "nodal", 5, effects))
         np.testing.assert_array_equal(off, graph.run(inputs, AnalogProducts(plain, "nodal", 5)))

@@ -196,7 +196,7 @@ def test_a_quantiser_is_odd_and_idempotent():
         ({"fc": X.astype(str)}, "ideal", "fc: inputs must be real numbers"),
         ({"fc": [[1.0], [1.0, 2.0]]}, "ideal", "fc: inputs must be one array"),
         ({}, "ideal", "inputs must name one of the matrices"),
-        ({"fc": X}, "spice", "readout must be 'ideal' or 'nodal', not 'spice'"),
+        ({"fc": X}, "spice", "readout must be 'ideal', 'nodal' or 'nonlinear', not 'spice'"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(inputs, readout, message):

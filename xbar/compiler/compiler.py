@@ -1,16 +1,16 @@
 """The compiler: a network or matrices, and a chip, become a program.
 
 once per network    read and check the matrices ─► place them on tiles
-once per tile       ``job.py``: measure the banks ─► set_scales ─► choose_subsets (─► correct_wires)
+once per tile       ``pipeline.py``: measure the banks ─► set_scales ─► choose_subsets ─► ...
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,16 +27,15 @@ from xbar.compiler.job import Jobs, Kept, TileResult
 from xbar.compiler.journal import Journal
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.placement import Tiles, place
+from xbar.compiler.placement import place
+from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
+from xbar.parallel import Progress
 
 
 @runtime_checkable
@@ -123,30 +122,42 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     if wire_aware:
         options = options.model_copy(update={"wire_aware": True})
     crew = Crew(workers, scheduler)
-    empty, placement, kept = _plan(source, chip, options)
-    jobs = Jobs(empty, placement, kept)
+    jobs = _planned(source, chip, options)
     if output is None:
-        return _assembled(empty, jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
+        return _assembled(jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
     with Journal.open(Path(output), jobs, force=force) as journal:
         finished = journal.results()
         todo = [index for index in range(len(jobs)) if index not in finished]
         results = chain(finished.values(), map(journal.add, run_jobs(jobs, todo, crew)))
-        program = _assembled(empty, jobs, results, progress)
+        program = _assembled(jobs, results, progress)
         journal.save(program, force=force)
     return program
 
 
-def reprogram(program: Program, chip: Chip, progress: Progress | None = None) -> Program:
-    """The same network on another chip of the same design, every subset chosen anew."""
-    tiles = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
-    jobs = Jobs(replace(program, chip=chip, tiles=()), tiles, None)
-    return _assembled(jobs.program, jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
+def reprogram(
+    program: Program,
+    chip: Chip,
+    options: Options | None = None,
+    progress: Progress | None = None,
+) -> Program:
+    """The same network on another chip of the same design, every subset chosen anew.
+
+    Args:
+        program: whose network it is, and whose blocks, each on the tile where it lies.
+        chip: the other chip.
+        options: how it is programmed; as ``program`` was where nothing is said.
+        progress: called with tiles done and tiles in all.
+    """
+    plan = replace(program.plan, chip=chip, options=options or program.options)
+    blocks = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
+    jobs = Jobs(plan, blocks, None)
+    return _assembled(jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
 
 
-def _plan(
+def _planned(
     source: Graph | Ticket | Mapping[str, ArrayLike], chip: Chip, options: Options
-) -> tuple[Program, Tiles, Kept | None]:
-    """The program without its tiles, what lies where, and what was decided already."""
+) -> Jobs:
+    """The jobs of a compilation: all checked, and each block on its tile."""
     kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph):
         switches = source.switches()
@@ -154,7 +165,7 @@ def _plan(
             raise SpecError(
                 "options must be left out for a ticket of a chip: its switches are decided already"
             )
-        if switches is not None:  # each weight is the cell that it was trained on
+        if switches is not None:  # each weight is the cell that it was trained on, by its shape
             kept, own = Kept(switches, source.units()), source.chip or chip
             options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
@@ -162,14 +173,11 @@ def _plan(
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     check_options(chip.hardware, options, ticket=kept is not None)
-    if kept is not None:  # its cells were chosen with its mask, by the shapes alone
-        options = options.model_copy(update={"compact": False, "pack": "none"})
     placement = place(matrices, chip.hardware, mapping, options)
     check_chip_size(chip, len(placement.tiles))
     check_own_chip(own, chip, len(placement.tiles))
-    decided = kept is not None
-    empty = Program(chip, graph, matrices, (), options, placement.report, decided)
-    return empty, placement.tiles, kept
+    plan = Plan(chip, graph, matrices, options, placement.report, decided=kept is not None)
+    return Jobs(plan, placement.tiles, kept)
 
 
 def _matrices(
@@ -185,13 +193,11 @@ def _matrices(
     )
 
 
-def _assembled(
-    empty: Program, jobs: Jobs, results: Iterable[TileResult], progress: Progress | None
-) -> Program:
+def _assembled(jobs: Jobs, results: Iterable[TileResult], progress: Progress | None) -> Program:
     """The program with the tiles of all results, whatever their order."""
     tiles: dict[int, ProgrammedTile] = {}
     for result in results:
-        tiles[result.index] = result.tile(empty.weights, empty.chip, empty.options)
+        tiles[result.index] = result.tile(jobs.plan)
         if progress is not None:
             progress(len(tiles), len(jobs))
-    return replace(empty, tiles=tuple(tiles[index] for index in sorted(tiles)))
+    return Program(jobs.plan, tuple(tiles[index] for index in sorted(tiles)))

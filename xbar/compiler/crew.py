@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xbar.circuit.solvers.threads import one_blas_thread
-from xbar.compiler.job import Jobs, TileJob, TileResult, run_job
+from xbar.compiler.job import Jobs, TileResult, run_job
+from xbar.compiler.passes.base import TileJob
 from xbar.errors import SpecError, ToolError
 from xbar.hardware.chip import Chip
 from xbar.parallel import cpus, one_thread
@@ -115,7 +116,7 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
         raise ToolError(f"no Dask scheduler answers at {scheduler} ({error})") from error
     with client:
         # not scattered: what a task gave is made again when the worker that holds it dies
-        chip = client.submit(_carry, jobs.program.chip, pure=False)
+        chip = client.submit(_carry, jobs.plan.chip, pure=False)
         batches = _batches(jobs, todo)
         running = as_completed(loop=client.loop)
         ahead = AHEAD * max(1, len(client.scheduler_info()["workers"]))
@@ -133,7 +134,7 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
 
 
 def _batches(jobs: Jobs, todo: Sequence[int]) -> Iterator[list[TileJob]]:
-    hardware = jobs.program.chip.hardware
+    hardware = jobs.plan.hardware
     size = max(1, BATCH_CELLS // (hardware.cells[0] * hardware.cells[1]))
     bare: Any = Chip(hardware, None)
     for start in range(0, len(todo), size):

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, get_args
 
@@ -29,6 +29,7 @@ from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.words import read_words, words_text
 from xbar.errors import FileError, SpecError
 from xbar.files import new_directory
+from xbar.parallel import Progress
 
 Format: TypeAlias = Literal["readmemh", "csv", "both"]
 Masks = NDArray[np.bool_]
@@ -59,7 +60,7 @@ def write_configuration(
     tiles: Sequence[int] | None = None,
     *,
     force: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """See ``Program.write_configuration``."""
     wanted = [kind for kind in ENDINGS if check_format(form) in (kind, "both")]
@@ -84,8 +85,7 @@ def write_configuration(
     }
     with new_directory(path, INDEX, force=force) as folder:
         for done, index in enumerate(chosen, start=1):
-            # a copy of its own, so that what it computes is not kept with the program
-            tile = replace(program.tiles[index])
+            tile = program.tiles[index].fresh()
             entry: dict[str, Any] = {"tile": index}
             for kind in wanted:
                 name = f"tile{index}.{ENDINGS[kind]}"

@@ -143,20 +143,20 @@ def _hold(lock: IO[str], output: Path) -> None:
 
 def _digest(jobs: Jobs) -> str:
     """Of everything that the program's bytes depend on."""
-    program, total = jobs.program, hashlib.sha256()
-    chip = program.chip
-    plan = {
+    plan, total = jobs.plan, hashlib.sha256()
+    chip = plan.chip
+    said = {
         "format": FORMAT,
         "hardware": chip.hardware.model_dump(mode="json"),
         "seed": chip.seed,
-        "options": program.options.model_dump(mode="json"),
-        "placement": [[block.to_json() for block in blocks] for blocks in jobs.placement],
-        "graph": None if program.graph is None else program.graph.to_json(),
+        "options": plan.options.model_dump(mode="json"),
+        "placement": [[block.to_json() for block in blocks] for blocks in jobs.blocks],
+        "graph": None if plan.graph is None else plan.graph.to_json(),
     }
-    total.update(json.dumps(plan, sort_keys=True).encode())
-    arrays: list[Any] = list(program.weights.values())
-    if program.graph is not None:
-        arrays += program.graph.constants.values()
+    total.update(json.dumps(said, sort_keys=True).encode())
+    arrays: list[Any] = list(plan.weights.values())
+    if plan.graph is not None:
+        arrays += plan.graph.constants.values()
     if chip.measurement is not None:
         arrays += [chip.measurement.on, chip.measurement.off, chip.measurement.stuck]
     if jobs.kept is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -11,47 +11,84 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats
-from xbar.compiler.mapping import get_mapping
+from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
+from xbar.compiler.plan import Plan
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
-from xbar.errors import SpecError
+from xbar.effects.readout import Physics, check_matrix_readout
 from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.parallel import Progress
 
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
+    from xbar.simulation.run import Reader
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A network on a chip.
+    """A network on a chip: a plan that was carried out.
 
     Attributes:
-        chip: the chip.
-        graph: the network; None where bare matrices were compiled.
-        weights: by layer, (G, outputs, inputs): what was to be programmed.
+        plan: what was to be programmed, on what, and how; its attributes are the program's too.
         tiles: by index.
-        options: how it was programmed.
-        placement: how well its tiles are used.
-        decided: its switches are those of a ticket of this chip, worth nothing on another.
     """
 
-    chip: Chip
-    graph: Graph | None
-    weights: Mapping[str, Floats]
+    plan: Plan
     tiles: tuple[ProgrammedTile, ...]
-    options: Options = field(default_factory=Options)
-    placement: PlacementReport | None = None
-    decided: bool = False
+
+    @property
+    def chip(self) -> Chip:
+        """The chip."""
+        return self.plan.chip
+
+    @property
+    def hardware(self) -> Hardware:
+        """The design of the chip."""
+        return self.plan.hardware
+
+    @property
+    def graph(self) -> Graph | None:
+        """The network; None where bare matrices were compiled."""
+        return self.plan.graph
+
+    @property
+    def weights(self) -> Mapping[str, Floats]:
+        """By layer, (G, outputs, inputs): what was to be programmed."""
+        return self.plan.weights
+
+    @property
+    def options(self) -> Options:
+        """How it was programmed."""
+        return self.plan.options
+
+    @property
+    def mapping(self) -> SignedMapping:
+        """The cells that a signed weight has."""
+        return self.plan.mapping
+
+    @property
+    def placement(self) -> PlacementReport | None:
+        """How well its tiles are used."""
+        return self.plan.placement
+
+    @property
+    def decided(self) -> bool:
+        """Whether its switches are those of a ticket of this chip, worth nothing on another."""
+        return self.plan.decided
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.
 
         With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact
         solution a tile, done once.
+
+        Raises:
+            SpecError: there is no such read-out, or it is "nonlinear", which has no matrix.
         """
-        check_readout(readout)
+        check_matrix_readout(readout)
         result = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
         for tile in self.tiles:
             for part, difference in zip(tile.blocks, tile.difference(readout), strict=True):
@@ -102,35 +139,64 @@ class Program:
 
         The cells of the reference column itself, one a word line, are not counted.
         """
-        cells = get_mapping(self.options.mapping).bit_lines_per_column
-        return cells * self.chip.hardware.bank.resistors
+        return self.mapping.bit_lines_per_column * self.hardware.bank.resistors
 
     @overload
     def run(
-        self, inputs: Mapping[str, ArrayLike], readout: Readout = "ideal", seed: int = 0
+        self, inputs: Mapping[str, ArrayLike], readout: Physics = "ideal", seed: int = 0
     ) -> dict[str, Floats]: ...
 
     @overload
-    def run(self, inputs: ArrayLike, readout: Readout = "ideal", seed: int = 0) -> Floats: ...
+    def run(self, inputs: ArrayLike, readout: Physics = "ideal", seed: int = 0) -> Floats: ...
 
     def run(
         self,
         inputs: ArrayLike | Mapping[str, ArrayLike],
-        readout: Readout = "ideal",
+        readout: Physics = "ideal",
         seed: int = 0,
     ) -> Floats | dict[str, Floats]:
         """The network's outputs (N, ...) through this chip for inputs (N, ...).
 
         Converters and read noise act where the hardware has them; ``seed`` is for the noise. A
         program of bare matrices takes {layer: inputs (N, inputs)} and gives {layer: (N,
-        outputs)}; with one matrix the arrays alone do.
+        outputs)}; with one matrix the arrays alone do. To run many times, take a ``reader``.
+
+        Args:
+            inputs: the inputs.
+            readout: "ideal" wires; "nodal" for the exact solution of each tile with its wires;
+                "nonlinear" for cells that follow ``bank.nonlinearity``, by Newton's method for
+                each input, which is slow.
+            seed: of the read noise.
 
         Raises:
-            SpecError: the inputs do not fit the network.
+            SpecError: the inputs do not fit the network, or the design lacks what the read-out
+                needs.
         """
-        from xbar.simulation.run import run_program
+        return self.reader(readout, seed)(inputs)
 
-        return run_program(self, inputs, readout, seed)
+    def reader(self, readout: Physics = "ideal", seed: int = 0, device: str = "cpu") -> Reader:
+        """The program made ready to be run many times; it is called with inputs, as ``run`` is.
+
+        What it makes of the tiles on the way, such as their solutions with wires, it keeps.
+
+        Args:
+            readout: as of ``run``.
+            seed: of the read noise, which goes on from call to call.
+            device: where products are computed: "cpu".
+
+        Raises:
+            SpecError: there is no such read-out or device, the design lacks what the read-out
+                needs, or the seed is negative.
+
+        >>> from xbar import Hardware, compile
+        >>> reader = compile({"fc": [[0.5, -1.0]]}, Hardware(), seed=1).reader(readout="nodal")
+        >>> reader([[1.0, 0.0], [0.0, 1.0]]).round(2)
+        array([[ 0.5],
+               [-1. ]])
+        """
+        from xbar.simulation.run import Reader
+
+        return Reader(self, readout, seed, device)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the program as a directory (zarr v3 arrays and a manifest), whole or not at all.
@@ -149,7 +215,7 @@ class Program:
         tiles: Sequence[int] | None = None,
         *,
         force: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """Write the switches as a folder of files, tile by tile, whole or not at all.
 
@@ -182,13 +248,3 @@ class Program:
         from xbar.compiler.store import load_program
 
         return load_program(Path(path))
-
-
-def check_readout(readout: str) -> None:
-    """Only known read-outs.
-
-    Raises:
-        SpecError: it is another word.
-    """
-    if readout not in ("ideal", "nodal"):
-        raise SpecError(f"readout must be 'ideal' or 'nodal', not {readout!r}")

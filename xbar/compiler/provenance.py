@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.passes.assign_lines import Resistors
+from xbar.compiler.passes.base import Resistors
 from xbar.compiler.passes.set_scales import nominal_resistors
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
@@ -99,8 +99,7 @@ def unreachable(
     for tile in program.tiles if tiles is None else tiles:
         if not any(reached.clipped for reached in tile.reached):
             continue
-        # a copy of its own, so that what it computes is not kept with the program
-        residuals = replace(tile).residual()
+        residuals = tile.fresh().residual()
         resistors = tile.chip.resistors(tile.index) if measured else nominal_resistors(tile.chip)
         for number, part in enumerate(tile.blocks):
             if tile.reached[number].clipped:

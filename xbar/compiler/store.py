@@ -27,6 +27,7 @@ from xbar.compiler.block import Block
 from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
+from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile, Reached
 from xbar.errors import FileError, XbarError
@@ -97,7 +98,10 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         constants = {name: arrays[f"constants/{i}"] for i, name in enumerate(network["names"])}
         graph = Graph.from_json(network["graph"], constants)
         weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
-    options = Options(**manifest["options"])
+    told = manifest["placement"]
+    placement = None if told is None else PlacementReport(**told)
+    options, decided = Options(**manifest["options"]), bool(manifest["decided"])
+    plan = Plan(chip, graph, weights, options, placement, decided)
     if manifest["tiles"]:
         scales = iter(np.split(arrays["tiles/scale"], _scale_ends(manifest["tiles"])))
     tiles = []
@@ -111,11 +115,8 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
             tuple(Reached(**record["reached"]) for record in entry["blocks"]),
             tuple(float(error) for error in entry["wire_errors"]),
         )
-        tiles.append(result.tile(weights, chip, options))
-    told = manifest["placement"]
-    placement = None if told is None else PlacementReport(**told)
-    decided = bool(manifest["decided"])
-    return Program(chip, graph, weights, tuple(tiles), options, placement, decided)
+        tiles.append(result.tile(plan))
+    return Program(plan, tuple(tiles))
 
 
 def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:

@@ -9,7 +9,7 @@ Units: siemens, and siemens per unit weight for scales.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -107,6 +107,14 @@ class ProgrammedTile:
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
     parts: Parts | None = None
+
+    def fresh(self) -> ProgrammedTile:
+        """The same tile, having computed nothing yet.
+
+        A tile keeps its conductances and its solved array for as long as it lives. To look at the
+        tiles of a large program in turn, take each one fresh and let it go.
+        """
+        return replace(self)
 
     @property
     def mask(self) -> Masks:

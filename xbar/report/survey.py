@@ -8,8 +8,7 @@ Shapes: W x B cells of a tile. Units: siemens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
 
@@ -17,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable, unreachable
 from xbar.compiler.tile import ProgrammedTile
+from xbar.parallel import Progress
 from xbar.report.metrics import LayerMetrics, layer_metrics
 
 TILES_PER_LAYER = 32
@@ -121,7 +120,7 @@ class Survey:
         """Share of the tiles' cells that are weights' own."""
         program = self.program
         weights = sum(part.weight.size for tile in program.tiles for part in tile.blocks)
-        cells = weights * get_mapping(program.options.mapping).bit_lines_per_column
+        cells = weights * program.mapping.bit_lines_per_column
         word_lines, bit_lines = program.chip.hardware.cells
         return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
 
@@ -148,7 +147,7 @@ class Survey:
         }
 
 
-def survey(program: Program, progress: Callable[[int, int], None] | None = None) -> Survey:
+def survey(program: Program, progress: Progress | None = None) -> Survey:
     """Look at a program.
 
     Args:
@@ -162,8 +161,7 @@ def survey(program: Program, progress: Callable[[int, int], None] | None = None)
     indices = sorted({index for tiles in chosen.values() for index in tiles})
     conducts = {}
     for done, index in enumerate(indices, start=1):
-        # a copy of its own, so that what it computes is not kept with the program
-        tile = replace(program.tiles[index])
+        tile = program.tiles[index].fresh()
         conducts[index] = float(tile.conductance.sum())
         for part, residual in zip(tile.blocks, tile.residual(), strict=True):
             name = part.block.layer
@@ -219,7 +217,7 @@ def _wires(program: Program, conducts: dict[int, float]) -> WireLoss | None:
     heaviest = sorted(conducts, key=lambda index: (-conducts[index], index))[:SOLVED]
     found = None
     for index in heaviest:
-        solved = replace(program.tiles[index])
+        solved = program.tiles[index].fresh()
         own = solved.conductance.sum()
         lost = 1.0 - float(solved.cells("nodal").sum() / own) if own > 0 else 0.0
         if found is None or lost > found.lost:

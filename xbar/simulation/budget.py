@@ -8,7 +8,7 @@ with its subsets chosen for that.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
@@ -87,5 +87,5 @@ class Accountant:
             return self.program
         if self._flat is None:
             options = self.program.options.model_copy(update={"wire_aware": False})
-            self._flat = reprogram(replace(self.program, options=options), self.program.chip)
+            self._flat = reprogram(self.program, self.program.chip, options)
         return self._flat

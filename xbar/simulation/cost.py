@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.simulation.data import Data
@@ -184,7 +183,7 @@ def _tile_area(program: Program) -> dict[str, float]:
     hardware = program.chip.hardware
     constants, (lines, bit_lines) = hardware.cost, hardware.cells
     devices = lines * bit_lines * hardware.bank.resistors
-    columns = get_mapping(program.options.mapping).columns(bit_lines)
+    columns = program.mapping.columns(bit_lines)
     dac = adc = adders = 0.0
     if hardware.dac is not None:
         dac = lines * constants.dac_area * 2 ** (_dac_bits(program) - 1)

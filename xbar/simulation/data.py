@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar import parallel
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.simulation.accuracy import check_classes, check_labels, correct
@@ -24,7 +25,7 @@ BATCH = 256
 class Progress:
     """Tells how many batches are done."""
 
-    report: Callable[[int, int], None] | None
+    report: parallel.Progress | None
     total: int
     done: int = 0
 

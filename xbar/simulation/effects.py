@@ -15,13 +15,10 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, get_args
 
 from xbar.compiler.program import Program
-from xbar.errors import SpecError
+from xbar.effects.readout import Physics as Physics
 
 Effect: TypeAlias = Literal["selection", "wires", "nonlinearity", "dac", "adc", "noise"]
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
-
-Physics: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
-"""How currents are found; ``Readout`` and the cells' own law."""
 
 Precision: TypeAlias = Literal["float64", "float32"]
 
@@ -40,18 +37,3 @@ def effects_of(program: Program, physics: Physics) -> frozenset[Effect]:
         "noise": hardware.variation.read_noise > 0,
     }
     return frozenset(effect for effect in EFFECTS if has[effect])
-
-
-def check_physics(program: Program, physics: str) -> None:
-    """Only read-outs that exist, and that the design says enough for.
-
-    Raises:
-        SpecError: it is another word, or the design has no law of its cells.
-    """
-    if physics not in get_args(Physics):
-        raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {physics!r}")
-    if physics == "nonlinear" and program.chip.hardware.bank.nonlinearity is None:
-        raise SpecError(
-            "readout 'nonlinear' needs the cells' law: bank.nonlinearity with sinh or odd; "
-            "'nodal' is exact for cells that obey Ohm's law"
-        )

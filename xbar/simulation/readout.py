@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.compiler.mapping import get_mapping
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Readout
 from xbar.simulation.converters import ClipCount, add_codes
@@ -118,8 +117,7 @@ class AnalogProducts:
         """Whether the tiles' own currents matter, not only what they add up to."""
         if self.watch is not None or self._acting & {"adc", "nonlinearity"}:
             return True
-        mapping = get_mapping(self.program.options.mapping)
-        return "noise" in self._acting and mapping.shared_bit_lines > 0
+        return "noise" in self._acting and self.program.mapping.shared_bit_lines > 0
 
     @property
     def _acting(self) -> frozenset[Effect]:

@@ -3,34 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
-from xbar.compiler.program import Program, check_readout
-from xbar.compiler.tile import Readout
+from xbar.compiler.program import Program
+from xbar.effects.readout import Physics, check_readout
 from xbar.errors import SpecError
 from xbar.simulation.readout import AnalogProducts
 
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
 
 
-def run_program(
-    program: Program,
-    inputs: ArrayLike | Mapping[str, ArrayLike],
-    readout: Readout = "ideal",
-    seed: int = 0,
-) -> Floats | dict[str, Floats]:
-    """See ``Program.run``."""
-    check_readout(readout)
-    multiply = AnalogProducts(program, readout, seed)
-    if program.graph is not None:
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A program made ready to be run many times: call it with inputs.
+
+    What a read-out needs of a layer's tiles (its matrix, the wires' solutions, the noise of its
+    cells, the converters' ranges) is made when the layer is first read, and kept. The read noise
+    goes on from call to call, as a chip's does: the same inputs again give other noise. The first
+    call of a new reader gives what ``Program.run`` gives. Use it in one thread at a time.
+
+    Attributes:
+        program: what is read.
+        readout: "ideal", "nodal" or "nonlinear", see ``Program.run``.
+        seed: of the read noise.
+        device: where products are computed.
+    """
+
+    program: Program = field(repr=False)
+    readout: Physics = "ideal"
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_readout(self.readout, self.program.hardware)
+        if self.device != "cpu":
+            raise SpecError(
+                f"device must be 'cpu', not {self.device!r}: products are computed nowhere else"
+            )
+        if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+            raise SpecError(f"seed must be a non-negative integer, not {self.seed!r}")
+
+    @overload
+    def __call__(self, inputs: Mapping[str, ArrayLike]) -> dict[str, Floats]: ...
+
+    @overload
+    def __call__(self, inputs: ArrayLike) -> Floats: ...
+
+    def __call__(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Floats | dict[str, Floats]:
+        """The outputs (N, ...) for inputs (N, ...), as of ``Program.run``.
+
+        Raises:
+            SpecError: the inputs do not fit the network.
+        """
+        graph = self.program.graph
+        if graph is None:
+            return run_matrices(self.program, inputs, self._products)
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        return np.asarray(program.graph.run(numbers(inputs), multiply), dtype=np.float64)
-    return run_matrices(program, inputs, multiply)
+        return np.asarray(graph.run(numbers(inputs), self._products), dtype=np.float64)
+
+    @cached_property
+    def _products(self) -> AnalogProducts:
+        return AnalogProducts(self.program, self.readout, self.seed)
 
 
 def run_matrices(

@@ -17,9 +17,11 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from xbar import parallel
 from xbar.arrays import Floats
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
+from xbar.effects.readout import check_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.accuracy import mean_interval, wilson_interval
@@ -28,7 +30,7 @@ from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
-from xbar.simulation.effects import Physics, Precision, check_physics, effects_of
+from xbar.simulation.effects import Physics, Precision, effects_of
 from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, product
@@ -56,7 +58,7 @@ def simulate(
     cost: bool = False,
     metric: Metric | str | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: parallel.Progress | None = None,
 ) -> Result:
     """Run data through a programmed chip and tell what is left of the accuracy.
 
@@ -84,7 +86,7 @@ def simulate(
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
     """
-    check_physics(program, readout)
+    check_readout(readout, program.hardware)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         if value < 1:
             raise SpecError(f"{name} must be at least 1, not {value}")

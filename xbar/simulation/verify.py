@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Detail, ProgrammedTile
 from xbar.errors import SpecError
+from xbar.parallel import Progress
 from xbar.simulation.converters import quantise
 from xbar.simulation.readout import product
 
@@ -75,7 +76,7 @@ def verify(
     seed: int = 0,
     detail: Detail = "cell",
     tolerance: float = TOLERANCE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
     """Compare the currents of tiles, wires included, with those of a SPICE engine.
 

@@ -24,17 +24,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices, span
 from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.passes.set_scales import Expected
+from xbar.compiler.passes.base import Pass, Resistors, TileJob, TileState
+from xbar.compiler.passes.set_scales import Expected, expected_of
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, reach_of
-
-Stuck = NDArray[np.int8]
-Resistors = tuple[Floats, Floats, Stuck]
 
 WORTH = 4.0
 """Lines are exchanged where the error to expect is so many times that of sound banks."""
@@ -220,3 +217,20 @@ def _sound(banks: Floats) -> Floats:
 
 def _everywhere(bank: Floats, shape: tuple[int, ...]) -> Floats:
     return np.broadcast_to(bank[:, None, None], (len(bank), *shape))
+
+
+def run(state: TileState) -> TileState:
+    """The blocks on the lines that suit them."""
+    job = state.job
+    blocks = assign_lines(
+        state.blocks, job.weights, state.resistors, job.options, expected_of(job), job.units
+    )
+    return replace(state, blocks=blocks)
+
+
+def _applies(job: TileJob) -> bool:
+    when = job.options.swap_lines
+    return job.chooses and (when == "always" or (when == "faults" and job.chip.may_have_faults))
+
+
+PASS = Pass("assign_lines", run, ("resistors", "blocks"), ("blocks",), _applies)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.mapping import SignedBank
+from xbar.compiler.passes.base import Pass, TileState
 from xbar.subset.solver import solve_subset
 
 
@@ -87,3 +89,32 @@ def joined(banks: Sequence[SignedBank]) -> SignedBank:
 def joined_values(values: Sequence[Floats]) -> Floats:
     """Values (R, C) of all blocks of a tile in one list (M,)."""
     return np.concatenate([value.ravel() for value in values])
+
+
+def chosen_for_tile(
+    state: TileState, choose: Callable[[SignedBank, Floats], NDArray[np.bool_]]
+) -> TileState:
+    """The choices of all blocks of a tile, made together."""
+    targets = [w * s for w, s in zip(state.job.weights, state.scales, strict=True)]
+    choice = choose(joined(state.banks), joined_values(targets))
+    ends = np.cumsum([np.prod(block.shape) for block in state.blocks])[:-1]
+    choices = tuple(
+        part.reshape(*block.shape, -1)
+        for part, block in zip(np.split(choice, ends), state.blocks, strict=True)
+    )
+    return replace(state, choices=choices)
+
+
+def run(state: TileState) -> TileState:
+    """The subset of least error of each weight's bank."""
+    noise = state.job.chip.hardware.variation.read_noise
+    return chosen_for_tile(state, lambda bank, target: choose_subsets(bank, target, noise))
+
+
+PASS = Pass(
+    "choose_subsets",
+    run,
+    needs=("blocks", "banks", "scales"),
+    makes=("choices",),
+    applies=lambda job: job.chooses,
+)

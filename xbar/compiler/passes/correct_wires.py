@@ -26,8 +26,9 @@ from xbar.arrays import Floats
 from xbar.circuit.solvers.parts import Parts
 from xbar.compiler.block import Indices
 from xbar.compiler.mapping import SignedBank
+from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
-from xbar.compiler.passes.set_scales import Expected, set_scales
+from xbar.compiler.passes.set_scales import Expected, expected_of, set_scales
 from xbar.compiler.tile import ProgrammedTile, pack
 from xbar.subset.variants.pair import PreparedPairs, prepare_pairs
 
@@ -254,3 +255,20 @@ def _attenuation(tile: ProgrammedTile) -> list[Floats]:
 
 def _lines(tile: ProgrammedTile) -> tuple[Callable[[Indices], Indices], ...]:
     return tile.mapping.plus, tile.mapping.minus
+
+
+def run(state: TileState) -> TileState:
+    """The tile with its subsets chosen for its wires, and what its weights then have."""
+    job = state.job
+    alike = job.options.scale_per != "column"
+    tile = correct_wires(state.tile, state.banks, expected_of(job), alike=alike)
+    if not tile.wire_errors:
+        return replace(state, tile=tile)
+    return replace(state, tile=tile, achieved=tuple(tile.difference("nodal")))
+
+
+def _applies(job: TileJob) -> bool:
+    return job.options.wire_aware and job.kept is None and job.tuned is None
+
+
+PASS = Pass("correct_wires", run, ("tile", "banks", "achieved"), ("tile", "achieved"), _applies)

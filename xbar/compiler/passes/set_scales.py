@@ -10,7 +10,8 @@ layer's scale is set before any of its tiles is looked at, from that sample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,6 +21,7 @@ from xbar.arrays import Floats
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import SignedBank, get_mapping
 from xbar.compiler.options import Options
+from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.choose_subsets import choose_on_one_side, choose_quiet
 from xbar.compiler.tuned import TunedCells
 from xbar.hardware.chip import Chip
@@ -110,3 +112,35 @@ def layer_scale(weight: Floats, expected: Expected) -> float:
     place = np.arange(weight.size) % values.shape[1]
     reach = Reach(values[:, place][:, :, None])
     return float(best_scales(weight.reshape(-1, 1), reach, expected.curve)[0])
+
+
+def expected_of(job: TileJob) -> Expected:
+    """What error a job is to expect of its chip's banks."""
+    return expect(job.chip, job.options) if job.expected is None else job.expected
+
+
+def scales_of(
+    job: TileJob, blocks: Sequence[Block], banks: Sequence[SignedBank | TunedCells]
+) -> tuple[Floats, ...]:
+    """By block, (C,) siemens per unit weight: the job's own where it has them."""
+    if job.units:
+        return tuple(np.full(b.shape[1], u) for b, u in zip(blocks, job.units, strict=True))
+    expected, alike = expected_of(job), job.options.scale_per != "column"
+    return tuple(
+        set_scales(bank, weight, expected, alike=alike)
+        for bank, weight in zip(banks, job.weights, strict=True)
+    )
+
+
+def run(state: TileState) -> TileState:
+    """The scales of all blocks of a tile."""
+    return replace(state, scales=scales_of(state.job, state.blocks, state.banks))
+
+
+PASS = Pass(
+    "set_scales",
+    run,
+    needs=("blocks", "banks"),
+    makes=("scales",),
+    applies=lambda job: job.tuned is None,
+)

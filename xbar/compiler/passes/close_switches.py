@@ -1,0 +1,39 @@
+"""Close the switches that were chosen: the tile is programmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.compiler.passes.base import Pass, TileState
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, pack
+
+
+def run(state: TileState) -> TileState:
+    """The tile with its choices in its mask, and what its weights have with ideal wires."""
+    job, mask = state.job, state.mask.copy()
+    for block, choice in zip(state.blocks, state.choices, strict=True):
+        job.mapping.switch(mask, block, choice)
+    parts = tuple(map(ProgrammedBlock, state.blocks, state.scales, job.weights))
+    tile = ProgrammedTile(job.index, parts, pack(mask), job.chip, job.mapping)
+    return replace(state, tile=tile, achieved=_achieved(state, tile))
+
+
+def _achieved(state: TileState, tile: ProgrammedTile) -> tuple[Floats, ...]:
+    if state.job.options.programming == "nominal":  # the banks are not the chip's own
+        return tuple(tile.difference("ideal"))
+    return tuple(
+        bank.offset + np.where(choice, bank.element, 0.0).sum(axis=-1)
+        for bank, choice in zip(state.banks, state.choices, strict=True)
+    )
+
+
+PASS = Pass(
+    "close_switches",
+    run,
+    needs=("blocks", "mask", "banks", "scales", "choices"),
+    makes=("tile", "achieved"),
+    applies=lambda job: job.tuned is None,
+)

@@ -1,0 +1,36 @@
+"""Record how well the weights of each block were reached: what a program stores of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.compiler.passes.base import Pass, TileState
+from xbar.compiler.tile import Masks, ProgrammedBlock, ProgrammedTile, Reached
+from xbar.subset.scaling import Reach
+
+
+def run(state: TileState) -> TileState:
+    """The tile with one ``Reached`` a block; what it computed on the way is not kept with it."""
+    tile, mask = state.tile, state.tile.mask
+    found = zip(tile.blocks, state.achieved, state.reach, strict=True)
+    reached = tuple(_reached(tile, mask, *each) for each in found)
+    return replace(state, tile=replace(tile, reached=reached))
+
+
+def _reached(
+    tile: ProgrammedTile, mask: Masks, part: ProgrammedBlock, achieved: Floats, reach: Reach
+) -> Reached:
+    residual, target = achieved - part.target, part.target
+    return Reached(
+        float(np.abs(residual).max()),
+        float((residual**2).sum()),
+        float(np.abs(target).max()),
+        int(tile.mapping.choice(mask, part.block).sum()),
+        int(reach.misses(target).sum()),
+    )
+
+
+PASS = Pass("record_reached", run, ("tile", "achieved", "reach"), ("tile",))

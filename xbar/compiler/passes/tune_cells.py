@@ -1,0 +1,36 @@
+"""Write tunable cells in place of switches: a rival of subsets, see ``tuned.py``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xbar.compiler.passes.base import Pass, TileState
+from xbar.compiler.passes.set_scales import scales_of
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, pack
+
+
+def run(state: TileState) -> TileState:
+    """The tile with its cells written, and what its weights have with ideal wires."""
+    job, tuned = state.job, state.job.tuned
+    assert tuned is not None  # applies to no other job
+    scales = scales_of(job, state.blocks, [tuned] * len(state.blocks))
+    parts = tuple(map(ProgrammedBlock, state.blocks, scales, job.weights))
+    targets = ((part.block, part.target) for part in parts)
+    _, mask = tuned.branch(job.chip, job.index, targets)
+    tile = ProgrammedTile(job.index, parts, pack(mask), job.chip, job.mapping, tuned=tuned)
+    return replace(
+        state,
+        reach=tuple(tuned.reach_of(block.shape) for block in state.blocks),
+        scales=scales,
+        tile=tile,
+        achieved=tuple(tile.difference("ideal")),
+    )
+
+
+PASS = Pass(
+    "tune_cells",
+    run,
+    needs=("blocks",),
+    makes=("reach", "scales", "tile", "achieved"),
+    applies=lambda job: job.tuned is not None,
+)
