@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.compiler.provenance import source_of
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import FileError
 
@@ -93,7 +94,7 @@ def device_lines(tile: ProgrammedTile) -> Iterator[str]:
         values = zip(mask[w].tolist(), stuck[w].tolist(), branch[w].tolist(), strict=True)
         for b, cell in enumerate(values):
             weight, result = _IDLE
-            source = tile.source_of(w, b)
+            source = source_of(tile, w, b)
             if source is not None:
                 layer, *place = source
                 weight = ",".join([names[layer], *map(str, place)])

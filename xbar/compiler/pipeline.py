@@ -45,14 +45,18 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def program_tile(job: TileJob, passes: Sequence[Pass] = PASSES) -> ProgrammedTile:
+def program_tile(job: TileJob, passes: Sequence[Pass] | None = None) -> ProgrammedTile:
     """One tile with its weights on it.
+
+    Args:
+        job: what there is to do.
+        passes: ``PASSES`` where nothing is said.
 
     Raises:
         SpecError: the passes can't be run in this order.
     """
     state = TileState(job, job.blocks)
-    for step in in_order(passes, job):
+    for step in in_order(PASSES if passes is None else passes, job):
         state = step.run(state)
     return state.tile
 

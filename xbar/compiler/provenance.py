@@ -1,4 +1,4 @@
-"""From a weight to its devices, and the weights that their devices can't reach."""
+"""From a weight to its devices and back, and the weights that their devices can't reach."""
 
 from __future__ import annotations
 
@@ -89,6 +89,25 @@ def devices_of(program: Program, layer: str, output: int, input: int, group: int
         if block.group == place[0] and len(rows) and len(columns):
             return list(_devices(tile, block, int(rows[0]), int(columns[0])))
     return []
+
+
+def source_of(
+    tile: ProgrammedTile, word_line: int, bit_line: int
+) -> tuple[str, int, int, int, int] | None:
+    """See ``ProgrammedTile.source_of``."""
+    column, sign = tile.mapping.column_of(bit_line, tile.chip.hardware.cells[1])
+    for part in tile.blocks:
+        block = part.block
+        rows = np.flatnonzero(block.word_lines == word_line)
+        if not len(rows):
+            continue
+        row = int(block.inputs[rows[0]])
+        if column is None:
+            return block.layer, block.group, -1, row, sign
+        outputs = np.flatnonzero(block.columns == column)
+        if len(outputs):
+            return block.layer, block.group, int(block.outputs[outputs[0]]), row, sign
+    return None
 
 
 def unreachable(

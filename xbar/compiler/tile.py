@@ -11,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
-from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.netlist import Netlist
 from xbar.circuit.solvers.parts import Parts
-from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.block import Block
 from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
-from xbar.errors import SpecError
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 
@@ -241,19 +239,9 @@ class ProgrammedTile:
         The output is -1 for a reference cell, which all outputs on its word line share; layer,
         group and input are then those of the first block that uses it.
         """
-        column, sign = self.mapping.column_of(bit_line, self.chip.hardware.cells[1])
-        for part in self.blocks:
-            block = part.block
-            rows = np.flatnonzero(block.word_lines == word_line)
-            if not len(rows):
-                continue
-            row = int(block.inputs[rows[0]])
-            if column is None:
-                return block.layer, block.group, -1, row, sign
-            outputs = np.flatnonzero(block.columns == column)
-            if len(outputs):
-                return block.layer, block.group, int(block.outputs[outputs[0]]), row, sign
-        return None
+        from xbar.compiler.provenance import source_of
+
+        return source_of(self, word_line, bit_line)
 
     def layers(self) -> Iterator[str]:
         """The layers that it holds weights of, each once."""
@@ -273,28 +261,10 @@ class ProgrammedTile:
             detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
                 subcircuit with its switches. Where a cell's resistors lie on lines of their own
                 the deck is the physical array, with a sense amplifier on each bit line.
+
+        Raises:
+            SpecError: there is no such dialect or detail, or a "bank" of tuned cells is asked for.
         """
-        if detail not in get_args(Detail):
-            raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
-        if detail == "bank" and self.tuned is not None:
-            raise SpecError(
-                "detail must be 'cell' or 'resistor' where cells are tuned: no switches"
-            )
-        return crossbar_netlist(
-            self._crossbar,
-            None if voltage is None else np.asarray(voltage, dtype=np.float64),
-            dialect=dialect,
-            title=f"{' '.join(self.layers())} tile {self.index}",
-            branch=self._cells(detail),
-        )
+        from xbar.compiler.deck import tile_netlist
 
-    def _cells(self, detail: Detail) -> Floats | SwitchedBank | None:
-        """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
-        if detail == "bank":
-            on, off = self.chip.on(self.index), self.chip.off(self.index)
-            closed = self.chip.closed(self.index, self.mask)
-            return SwitchedBank(self._crossings(on), self._crossings(off), self._crossings(closed))
-        return self._crossings(self.branch) if detail == "resistor" else None
-
-    def _crossings(self, resistor: NDArray[Any]) -> NDArray[Any]:
-        return resistor if self._layout == "cell" else to_array(resistor, self._layout)[..., None]
+        return tile_netlist(self, dialect, voltage, detail)
