@@ -144,8 +144,8 @@ def test_a_ticket_s_weights_are_switched_in_with_all_their_resistors_or_with_non
             [one for one in PASSES if one not in (close_switches.PASS, record_reached.PASS)],
             "plain",
             (
-                r"PASSES must make the tile, but none of \['measure_resistors', 'assign_lines', .*\]"
-                " does for programming 'subset'; add 'close_switches'"
+                r"PASSES must make the tile, but none of \['measure_resistors', .*\] does "
+                "for programming 'subset'; add 'close_switches'"
             ),
         ),
     ],
