@@ -77,7 +77,7 @@ def simulated(
     from xbar.simulation.dataset import read_dataset
 
     dataset = read_dataset(data)
-    tile = program.chip.hardware.tile
+    tile = program.hardware.tile
     wired = max(tile.word_wire, tile.bit_wire, tile.source, tile.load) > 0
     readouts: tuple[Readout, ...] = ("ideal", "nodal") if wired else ("ideal",)
     results = []

@@ -70,16 +70,16 @@ def write_configuration(
             f"are tuned and have no switches, not {form!r}"
         )
     chosen = _choose(program, tiles)
-    w, b = program.chip.hardware.cells
+    w, b = program.hardware.cells
     content: dict[str, Any] = {
         "kind": KIND,
         "format": FORMAT,
-        "design": program.chip.hardware.name,
+        "design": program.hardware.name,
         "seed": program.chip.seed,
         "word_lines": w,
         "bit_lines": b,
-        "resistors": program.chip.hardware.bank.resistors,
-        "layout": program.chip.hardware.bank.layout,
+        "resistors": program.hardware.bank.resistors,
+        "layout": program.hardware.bank.layout,
         "tiles": [],
         "files": {},
     }

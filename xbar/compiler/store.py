@@ -54,7 +54,7 @@ def save_program(program: Program, path: Path, *, force: bool, within: Path | No
         manifest = {
             "format": FORMAT,
             "kind": "xbar program",
-            "hardware": program.chip.hardware.model_dump(mode="json"),
+            "hardware": program.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "options": program.options.model_dump(mode="json"),
             "placement": None if program.placement is None else program.placement.to_json(),

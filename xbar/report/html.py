@@ -110,7 +110,7 @@ def _table(
 
 
 def _summary(survey: Survey) -> str:
-    program, hardware = survey.program, survey.program.chip.hardware
+    program, hardware = survey.program, survey.program.hardware
     chip = "a measured chip" if program.chip.seed is None else f"chip of seed {program.chip.seed}"
     design = f", design {hardware.name}" if hardware.name else ""
     weights = sum(layer.metrics.weights for layer in survey.layers)
@@ -278,7 +278,7 @@ def _digital(digital: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
 
 
 def _design(program: Program) -> str:
-    hardware = program.chip.hardware.model_dump(mode="json")
+    hardware = program.hardware.model_dump(mode="json")
     tables = [
         _table("design", ["key", "value"], _flat("", hardware), "words"),
         _table("options", ["key", "value"], _flat("", program.options.model_dump()), "words"),

@@ -121,18 +121,18 @@ class Survey:
         program = self.program
         weights = sum(part.weight.size for tile in program.tiles for part in tile.blocks)
         cells = weights * program.mapping.bit_lines_per_column
-        word_lines, bit_lines = program.chip.hardware.cells
+        word_lines, bit_lines = program.hardware.cells
         return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
         program, graph = self.program, self.program.graph
         return {
-            "hardware": program.chip.hardware.model_dump(mode="json"),
+            "hardware": program.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
             "options": program.options.model_dump(mode="json"),
             "tiles": len(program.tiles),
-            "resistors_per_cell": program.chip.hardware.bank.resistors,
+            "resistors_per_cell": program.hardware.bank.resistors,
             "resistors_per_weight": program.resistors_per_weight,
             "cells_used": self.used,
             "placement": None if program.placement is None else program.placement.to_json(),
@@ -211,7 +211,7 @@ def _sample(tiles: tuple[ProgrammedTile, ...]) -> set[int]:
 
 
 def _wires(program: Program, conducts: dict[int, float]) -> WireLoss | None:
-    tile = program.chip.hardware.tile
+    tile = program.hardware.tile
     if tile.word_wire == tile.bit_wire == tile.source == tile.load == 0 or not conducts:
         return None
     heaviest = sorted(conducts, key=lambda index: (-conducts[index], index))[:SOLVED]

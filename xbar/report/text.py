@@ -48,10 +48,10 @@ def percent(share: float | None) -> str:
 
 def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     """What was programmed, a line a layer."""
-    tile = program.chip.hardware.tile
+    tile = program.hardware.tile
     title = (
         f"{len(program.tiles)} tiles of {tile.word_lines} x {tile.bit_lines}, "
-        f"{program.chip.hardware.bank.resistors} resistors a cell, "
+        f"{program.hardware.bank.resistors} resistors a cell, "
         f"{program.resistors_per_weight} a weight"
     )
     title += _programming(program)
