@@ -11,7 +11,7 @@ Physics: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
 """How currents are found: "ideal" wires, the "nodal" solution, or "nonlinear" cells."""
 
 
-def check_readout(readout: str, hardware: Hardware) -> None:
+def check_readout(hardware: Hardware, readout: str) -> None:
     """Only read-outs that exist, and that the design says enough for.
 
     Raises:

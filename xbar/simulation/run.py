@@ -41,7 +41,7 @@ class Reader:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        check_readout(self.readout, self.program.hardware)
+        check_readout(self.program.hardware, self.readout)
         if self.device != "cpu":
             raise SpecError(
                 f"device must be 'cpu', not {self.device!r}: products are computed nowhere else"

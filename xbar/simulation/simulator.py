@@ -86,7 +86,7 @@ def simulate(
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
     """
-    check_readout(readout, program.hardware)
+    check_readout(program.hardware, readout)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         if value < 1:
             raise SpecError(f"{name} must be at least 1, not {value}")
