@@ -89,16 +89,18 @@ def test_a_stuck_resistor_ignores_its_switch():
     np.testing.assert_array_equal(off, on / 100)
 
 
-def test_a_chip_that_holds_a_tile_is_the_same_chip(measured, tmp_path):
+def test_a_tiles_resistors_in_memory_are_those_of_the_chip(measured, tmp_path):
     path = tmp_path / "chip.npz"
     np.savez(path, on=measured)
     bank = Bank(resistors=3, sigma=0.2, stuck_open=0.2, stuck_closed=0.1)
     sampled = Chip.sample(Hardware(bank=bank, tile=SMALL.tile), 3)
     for chip in (sampled, Chip.from_measurement(path, SMALL)):
-        held = chip.holding(1)
-        for tile in (0, 1):
-            mask = np.random.default_rng(tile).random(chip.on(tile).shape) < 0.5
-            np.testing.assert_array_equal(held.branch(tile, mask), chip.branch(tile, mask))
+        held = chip.resistors(1)
+        mask = np.random.default_rng(1).random(chip.on(1).shape) < 0.5
+        closed = (mask & (chip.stuck(1) >= 0)) | (chip.stuck(1) > 0)
+        expected = np.where(closed, chip.on(1), chip.off(1))
+        np.testing.assert_array_equal(held.branch(mask), expected)
+        np.testing.assert_array_equal(chip.branch(1, mask), expected)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "0", None])

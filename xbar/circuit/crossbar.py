@@ -23,12 +23,13 @@ from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
-    from xbar.circuit.solvers.parts import Parts
     from xbar.circuit.solvers.revision import Revision
 
 
 _DRIVES = ("left", "right", "both")
 _SENSES = ("bottom", "top", "both")
+CELL_AXES = ("word line", "bit line")
+CELL_ADVICE = "map signed weights to a DifferentialPair first"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,6 @@ class Crossbar:
 
     # set by update: what this crossbar's transfer matrix can be made from
     _revision: ClassVar[Revision | None] = None
-    # set by sharing: blocks of an array with the same wires and many of the same cells
-    parts: ClassVar[Parts | None] = None
 
     if TYPE_CHECKING:
         # arguments may be anything that numpy accepts; the attributes are arrays
@@ -114,8 +113,7 @@ class Crossbar:
                 f"conductance must have the shape (W, B) with at least one word line and one bit "
                 f"line, not {cells.shape}"
             )
-        advice = "map signed weights to a DifferentialPair first"
-        check_range(cells, "conductance", "S", ("word line", "bit line"), advice)
+        check_range(cells, "conductance", "S", CELL_AXES, CELL_ADVICE)
         lines, columns = cells.shape
         word, bit = (
             (lines, columns + (self.drive == "both")),
@@ -154,15 +152,6 @@ class Crossbar:
         """Whether every wire, source and load is 0 ohm, so that no cell disturbs another."""
         wires = (self.word_wire, self.bit_wire, self.source, self.load)
         return not any(np.any(ohms) for ohms in wires)
-
-    def sharing(self, parts: Parts | None) -> Crossbar:
-        """This crossbar, which takes what it can of its transfer matrix from blocks made before.
-
-        The matrix has the same bits. It is for arrays with the same wires that differ in some of
-        their columns, or lines: give them all the same ``Parts``.
-        """
-        object.__setattr__(self, "parts", parts)
-        return self
 
     @cached_property
     def transfer(self) -> Floats:

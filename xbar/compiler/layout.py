@@ -23,6 +23,12 @@ from xbar.arrays import Floats
 from xbar.hardware.bank import Layout
 
 
+def array_shape(cells: tuple[int, int], layout: Layout, resistors: int) -> tuple[int, int]:
+    """(W', B') lines of the physical array of W x B cells."""
+    w, b = cells
+    return w * (resistors if layout == "rows" else 1), b * (resistors if layout == "columns" else 1)
+
+
 def to_array(cell: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """The physical array (W', B') of values (W, B, K) of each resistor; parallel ones add up.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist
-from xbar.circuit.solvers.parts import Parts
+from xbar.circuit.prepared import PreparedArray
 from xbar.compiler.block import Block
-from xbar.compiler.layout import to_array, to_cells, to_columns, to_lines
+from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
 from xbar.hardware.bank import Layout
@@ -30,6 +30,17 @@ from xbar.hardware.chip import Chip
 Readout: TypeAlias = Literal["ideal", "nodal"]
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
 Masks: TypeAlias = NDArray[np.bool_]
+
+
+class Wires(TypedDict):
+    """What lies around the cells of an array, as in ``Crossbar``."""
+
+    word_wire: float
+    bit_wire: float
+    source: float
+    load: float
+    drive: Literal["left", "right", "both"]
+    sense: Literal["bottom", "top", "both"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +83,11 @@ class Reached:
     clipped: int = 0
 
 
+def gain_of(own: Floats, effective: Floats) -> Floats:
+    """Effective over own conductance of each cell, wires included; 0 where the own one is 0."""
+    return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
+
+
 def pack(mask: Masks) -> NDArray[np.uint8]:
     """Switches (W, B, K) as bits (W, B, ceil(K / 8)), first resistor first."""
     return np.packbits(mask, axis=-1, bitorder="little")
@@ -92,8 +108,6 @@ class ProgrammedTile:
             weights before, and after each round up to the best one. Empty where wires were
             ignored.
         tuned: how its cells are tuned; None where the chip's resistors are switched.
-        parts: what its transfer matrix may have in common with that of the same tile under
-            another mask; None where none was solved.
     """
 
     index: int
@@ -104,7 +118,6 @@ class ProgrammedTile:
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
-    parts: Parts | None = None
 
     def fresh(self) -> ProgrammedTile:
         """The same tile, having computed nothing yet.
@@ -144,9 +157,12 @@ class ProgrammedTile:
 
     @cached_property
     def _crossbar(self) -> Crossbar:
+        return Crossbar(to_array(self.branch, self._layout), **self._wires)
+
+    @property
+    def _wires(self) -> Wires:
         tile = self.chip.hardware.tile
-        crossbar = Crossbar(
-            to_array(self.branch, self._layout),
+        return Wires(
             word_wire=tile.word_wire,
             bit_wire=tile.bit_wire,
             source=tile.source,
@@ -154,7 +170,22 @@ class ProgrammedTile:
             drive=tile.drive,
             sense=tile.sense,
         )
-        return crossbar.sharing(self.parts)
+
+    def prepare(self) -> PreparedArray:
+        """The array's wires, to be solved with one mask after another (see ``effective``)."""
+        shape = array_shape(
+            self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
+        )
+        return PreparedArray(shape, **self._wires)
+
+    def effective(self, array: PreparedArray, branch: Floats) -> Floats:
+        """(W, B) siemens of each cell, wires included, where its resistors are ``branch``.
+
+        Args:
+            array: what ``prepare`` gave for a tile of this design.
+            branch: (W, B, K) siemens of each resistor as it is switched.
+        """
+        return self._to_cells(array.transfer(to_array(branch, self._layout)).T)
 
     @property
     def _layout(self) -> Layout:
@@ -169,7 +200,10 @@ class ProgrammedTile:
 
     def difference(self, readout: Readout) -> list[Floats]:
         """By block, (R, C) siemens: differential current of each column per volt on each row."""
-        cell = self.cells(readout)
+        return self.differences(self.cells(readout))
+
+    def differences(self, cell: Floats) -> list[Floats]:
+        """By block, (R, C) siemens: the same where the cells' conductances are (W, B)."""
         return [self.mapping.difference(cell, part.block) for part in self.blocks]
 
     def residual(self) -> list[Floats]:
@@ -182,8 +216,7 @@ class ProgrammedTile:
 
     def gain(self) -> Floats:
         """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
-        effective, own = self.cells("nodal"), self.conductance
-        return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
+        return gain_of(self.conductance, self.cells("nodal"))
 
     def noise_power(self, readout: Readout) -> list[Floats]:
         """By block, (R, C) siemens²: ``noise_parts``, those of reference cells in each column."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, SupportsIndex
+from typing import NamedTuple, Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,24 @@ from xbar.hardware.spec import Hardware
 
 _CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they are the chip
 NORMAL_FLOOR = 0.01
+
+
+class Resistors(NamedTuple):
+    """The resistors of one tile, in memory: for work that asks for them often.
+
+    Attributes:
+        on: (W, B, K) siemens switched in.
+        off: (W, B, K) siemens switched out: leakage.
+        stuck: (W, B, K), -1 where a resistor never switches in, +1 where never out, else 0.
+    """
+
+    on: Floats
+    off: Floats
+    stuck: NDArray[np.int8]
+
+    def branch(self, mask: NDArray[np.bool_]) -> Floats:
+        """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        return np.where(_closed(mask, self.stuck), self.on, self.off)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +99,6 @@ class Chip:
         shape = (*hardware.cells, bank.resistors)
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
 
-    def holding(self, tile: int) -> Chip:
-        """The same chip with one tile's resistors in memory, for work that asks for them often."""
-        return _HoldingChip(self.hardware, self.seed, self.measurement, tile, self.resistors(tile))
-
     @property
     def may_have_faults(self) -> bool:
         """Whether a resistor can be stuck or dead: on a measured chip, or where the design says."""
@@ -112,12 +126,12 @@ class Chip:
             return _one(self.measurement.off, tile)
         return self.on(tile) / self.hardware.bank.on_off_ratio
 
-    def resistors(self, tile: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
+    def resistors(self, tile: int) -> Resistors:
         """``on``, ``off`` and ``stuck`` of a tile, drawn once."""
         on = self.on(tile)
         if self.measurement is not None:
-            return on, self.off(tile), self.stuck(tile)
-        return on, on / self.hardware.bank.on_off_ratio, self.stuck(tile)
+            return Resistors(on, self.off(tile), self.stuck(tile))
+        return Resistors(on, on / self.hardware.bank.on_off_ratio, self.stuck(tile))
 
     def stuck(self, tile: int) -> NDArray[np.int8]:
         """(W, B, K): -1 where a resistor never switches in, +1 where never out, else 0."""
@@ -137,8 +151,7 @@ class Chip:
     def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
         """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
         self._check_mask(mask)
-        on, off, stuck = self.resistors(tile)
-        return np.where(_closed(mask, stuck), on, off)
+        return self.resistors(tile).branch(mask)
 
     def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(W, B, K) which resistors are in fact switched in under a switch mask (W, B, K)."""
@@ -160,25 +173,6 @@ class Chip:
                 f"tile must be from 0 to {limit - 1}, not {tile}"
                 + ("; measure more tiles or choose a smaller network" if self.tiles else "")
             )
-
-
-@dataclass(frozen=True, eq=False)
-class _HoldingChip(Chip):
-    """A chip that need not draw the resistors of one tile again.
-
-    Attributes:
-        tile: which tile.
-        held: what ``resistors`` gives for it.
-    """
-
-    tile: int = 0
-    held: tuple[Floats, Floats, NDArray[np.int8]] | None = None
-
-    def resistors(self, tile: int) -> tuple[Floats, Floats, NDArray[np.int8]]:
-        """``on``, ``off`` and ``stuck`` of a tile."""
-        if tile == self.tile and self.held is not None:
-            return self.held
-        return super().resistors(tile)
 
 
 def _closed(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool_]:

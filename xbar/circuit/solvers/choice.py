@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.circuit.solvers.cache import BlockCache
 from xbar.circuit.solvers.direct import DirectSolver
-from xbar.circuit.solvers.grid import as_grid
+from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.kirchhoff import residual
 from xbar.circuit.solvers.line_gradients import LineGradientsSolver
-from xbar.circuit.solvers.merge_tree import MergeTreeSolver
+from xbar.circuit.solvers.merge_tree import MergeTreeSolver, prepared_transfer
 from xbar.errors import SolverError
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def steps_worth(shape: tuple[int, ...]) -> int:
 def transfer(crossbar: Crossbar) -> Floats:
     """The transfer matrix (B, W)."""
     return MergeTreeSolver(crossbar).transfer()
+
+
+def cached_transfer(grid: Grid, cache: BlockCache) -> Floats:
+    """The same of an array whose wires were solved before, with other cells."""
+    return prepared_transfer(grid, cache)
 
 
 def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:

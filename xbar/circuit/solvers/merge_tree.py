@@ -25,10 +25,10 @@ from scipy.linalg.lapack import dpotrf
 
 from xbar.arrays import Floats, Ints, frozen
 from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
+from xbar.circuit.solvers.cache import BlockCache
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
-from xbar.circuit.solvers.parts import Parts
 from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ _SIDE = 32  # cells along a block that is reduced in lanes
 _FEW_CELLS = 64 * 64  # up to here blocks of half that size, so that the lanes are filled
 _SMALL = 8  # cells along a block that is reduced by itself, since it has ideal wires
 _BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
+_BYTES_PER_LEVEL = (
+    144  # and cell, of blocks that a cache keeps: those of h x 2h cells have 6h ports
+)
 _CANCELS = 1e3  # a pivot so much smaller than its diagonal has lost too many digits
 
 
@@ -60,7 +63,7 @@ class MergeTreeSolver:
     @cached_property
     def _transfer(self) -> Floats:
         with one_blas_thread():
-            return frozen(transfer_matrix(as_grid(self.crossbar), self.crossbar.parts))
+            return frozen(transfer_matrix(as_grid(self.crossbar)))
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
@@ -71,15 +74,29 @@ class MergeTreeSolver:
         return np.asarray(voltage @ self._transfer.T)
 
 
-def transfer_matrix(grid: Grid, parts: Parts | None = None) -> Floats:
+def prepared_transfer(grid: Grid, cache: BlockCache) -> Floats:
+    """The transfer matrix (B, W), with what a cache knows of an array with the same wires.
+
+    All levels of the tree stay in memory, where a solution by itself has two at a time.
+
+    Raises:
+        SolverError: they do not fit into this machine's memory.
+    """
+    levels = max(int(np.ceil(np.log2(grid.cells.size / _SIDE**2))), 0)
+    needed = _BYTES_PER_CELL + levels * _BYTES_PER_LEVEL
+    check_memory(needed * grid.cells.size, grid.cells.shape)
+    with one_blas_thread():
+        return transfer_matrix(grid, cache)
+
+
+def transfer_matrix(grid: Grid, cache: BlockCache | None = None) -> Floats:
     """Bit-line current per volt on each word line, (B, W) siemens.
 
     Args:
         grid: the array.
-        parts: of the array solved before, to take what is the same; changed into this one's.
+        cache: blocks of the array with the same wires that was solved before; this one's after.
     """
-    parts = Parts() if parts is None else parts.begin(grid)
-    blocks = _leaves(grid, parts)
+    blocks = _leaves(grid, cache)
     alone = blocks.size == 1
     while blocks.size > 1:
         high, wide = blocks.shape
@@ -93,7 +110,10 @@ def transfer_matrix(grid: Grid, parts: Parts | None = None) -> Floats:
                 pairs[i, j] = pair[0]
             else:
                 join_both = partial(_join, pair[0], pair[1], stacked, last)
-                pairs[i, j] = parts.joined((blocks.shape, i, j), pair[0], pair[1], join_both)
+                place = blocks.shape, i, j
+                pairs[i, j] = (
+                    cache.joined(place, pair[0], pair[1], join_both) if cache else join_both()
+                )
             level[i, 2 * j : 2 * j + 2] = None  # the memory of a block goes with it
         blocks = pairs.T if stacked else pairs
     return _between_terminals(grid, blocks[0, 0], alone)
@@ -127,7 +147,7 @@ def _sum_ends(siemens: Floats, ends: Ints, count: int) -> Floats:
     return total
 
 
-def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
+def _leaves(grid: Grid, cache: BlockCache | None) -> NDArray[np.object_]:
     """The array of blocks, each at most _SIDE cells high and wide."""
     lines, columns = grid.cells.shape
     side = _SIDE if lines * columns > _FEW_CELLS else _SIDE // 2
@@ -139,12 +159,13 @@ def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
     groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for i, j in np.ndindex(leaves.shape):
         part = slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])
-        known = parts.leaf(part, grid)
+        known = cache.leaf(part, grid) if cache else None
         if known is not None:
             leaves[i, j] = known
         elif some_ideal and ideal[part].any():
             leaves[i, j] = block = _by_itself(grid, *part)
-            parts.keep(part, block)
+            if cache:
+                cache.keep(part, grid, block)
         else:
             shape = int(rows[i + 1] - rows[i]), int(cuts[j + 1] - cuts[j])
             groups.setdefault(shape, []).append((i, j))
@@ -156,7 +177,8 @@ def _leaves(grid: Grid, parts: Parts) -> NDArray[np.object_]:
         for (i, j), siemens in zip(members, blocks, strict=True):
             block = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
             leaves[i, j] = block
-            parts.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), block)
+            if cache:
+                cache.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), grid, block)
     return leaves
 
 

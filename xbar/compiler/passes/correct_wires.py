@@ -18,18 +18,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.circuit.solvers.parts import Parts
+from xbar.circuit.prepared import PreparedArray
 from xbar.compiler.block import Indices
 from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.choose_subsets import choose_subsets, joined, joined_values
 from xbar.compiler.passes.set_scales import Expected, expected_of, set_scales
-from xbar.compiler.tile import ProgrammedTile, pack
+from xbar.compiler.tile import ProgrammedTile, gain_of, pack
+from xbar.hardware.chip import Resistors
 from xbar.subset.variants.pair import PreparedPairs, prepare_pairs
 
 Choice = NDArray[np.bool_]
@@ -89,24 +91,46 @@ def correct_wires(
         expected: what error to expect of them.
         alike: each block has one scale.
     """
-    before = wire_error(tile)
-    if tile.crossbar().ideal or before == 0.0:
+    bench = Bench.of(tile)
+    before = wire_error(tile, bench)
+    if bench.array.ideal or before == 0.0:
         return tile
-    chip = tile.chip
-    # each round asks for its resistors, and solves it with other cells in some of its columns
-    tile = replace(tile, chip=chip.holding(tile.index), parts=Parts())
+    scales = partial(set_scales, expected=expected, alike=alike)
     chooser = Chooser.of(joined(banks), pairs=tile.mapping.bit_lines_per_column == 2)
     found: list[ProgrammedTile] = []
     attempts = [GENTLE if before < SOFT else FIRM]
     for attempt in attempts:
-        start, loss = _begin(tile, banks, expected, chooser, attempt, alike=alike)
-        found.append(_correct(start, loss, chooser, attempt, (before, tile)))
+        start, loss = _begin(tile, banks, scales, chooser, attempt, bench)
+        found.append(_correct(start, loss, chooser, attempt, (before, tile), bench))
         error = found[-1].wire_errors[-1]
         if error < GOOD:
             break
         if len(found) == 1:
             attempts += [a for a in (BOLD if error > HARSH else MILD) if a is not attempt]
-    return replace(min(found, key=lambda tile: tile.wire_errors[-1]), chip=chip, parts=None)
+    return min(found, key=lambda tile: tile.wire_errors[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A tile's array and resistors, kept at hand to solve it under one mask after another.
+
+    Attributes:
+        array: the array's wires; each round changes some of its columns only.
+        resistors: of the tile.
+    """
+
+    array: PreparedArray
+    resistors: Resistors
+
+    @classmethod
+    def of(cls, tile: ProgrammedTile) -> Bench:
+        """The bench of a tile and of all others like it under another mask."""
+        return cls(tile.prepare(), tile.chip.resistors(tile.index))
+
+    def cells(self, tile: ProgrammedTile) -> tuple[Floats, Floats]:
+        """(W, B) siemens of the cells: their own, and the effective ones."""
+        branch = self.resistors.branch(tile.mask)
+        return branch.sum(axis=-1), tile.effective(self.array, branch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,18 +185,17 @@ class Chooser:
 def _begin(
     tile: ProgrammedTile,
     banks: Sequence[SignedBank],
-    expected: Expected,
+    scales: Callable[[SignedBank, Floats], Floats],
     chooser: Chooser,
     attempt: Attempt,
-    *,
-    alike: bool,
+    bench: Bench,
 ) -> tuple[ProgrammedTile, Floats]:
     """The tile with lower scales, and the attenuation (M,) of its weights."""
     choice = chooser.choose(wanted_of(tile), chooser.wish(), attempt.keep_total)
-    attenuation = _attenuation(_with_choice(tile, choice))
+    attenuation = _attenuation(_with_choice(tile, choice), bench)
     parts = []
     for part, own, loss in zip(tile.blocks, banks, attenuation, strict=True):
-        scale = set_scales(own, part.weight / loss, expected, alike=alike)
+        scale = scales(own, part.weight / loss)
         # so low that attenuated targets stay within reach
         lower = attempt.headroom * np.minimum(scale, part.scale)
         parts.append(replace(part, scale=lower))
@@ -185,6 +208,7 @@ def _correct(
     chooser: Chooser,
     attempt: Attempt,
     first: tuple[float, ProgrammedTile],
+    bench: Bench,
 ) -> ProgrammedTile:
     """One attempt; ``first`` is the error before it, and the tile that has it."""
     wanted = wanted_of(current)
@@ -197,7 +221,7 @@ def _correct(
             fresh if choice is None or moves is None else np.where(moves[:, None], fresh, choice)
         )
         current = _with_choice(current, choice)
-        miss = wanted - effective_of(current)
+        miss = wanted - effective_of(current, bench)
         errors.append(float(np.sqrt((miss**2).sum() / (wanted**2).sum())))
         if errors[-1] < min(errors[:-1]):
             best = current
@@ -209,11 +233,11 @@ def _correct(
     return replace(best, wire_errors=tuple(errors[: int(np.argmin(errors)) + 1]))
 
 
-def wire_error(tile: ProgrammedTile) -> float:
+def wire_error(tile: ProgrammedTile, bench: Bench) -> float:
     """Root mean square of effective minus wanted differences, over that of the wanted ones."""
     wanted = wanted_of(tile)
     power = float((wanted**2).sum())
-    missed = float(((effective_of(tile) - wanted) ** 2).sum())
+    missed = float(((effective_of(tile, bench) - wanted) ** 2).sum())
     return float(np.sqrt(missed / power)) if power > 0 else 0.0
 
 
@@ -222,9 +246,9 @@ def wanted_of(tile: ProgrammedTile) -> Floats:
     return joined_values([part.target for part in tile.blocks])
 
 
-def effective_of(tile: ProgrammedTile) -> Floats:
+def effective_of(tile: ProgrammedTile, bench: Bench) -> Floats:
     """(M,) siemens that they have, wires included."""
-    return joined_values(tile.difference("nodal"))
+    return joined_values(tile.differences(bench.cells(tile)[1]))
 
 
 def _with_choice(tile: ProgrammedTile, choice: Choice) -> ProgrammedTile:
@@ -237,11 +261,11 @@ def _with_choice(tile: ProgrammedTile, choice: Choice) -> ProgrammedTile:
     return replace(tile, packed=pack(mask))
 
 
-def _attenuation(tile: ProgrammedTile) -> list[Floats]:
+def _attenuation(tile: ProgrammedTile, bench: Bench) -> list[Floats]:
     """By block, (R, C): effective over programmed conductance of the weaker cell, smoothed."""
     from scipy.ndimage import median_filter
 
-    gain, result = tile.gain(), []
+    gain, result = gain_of(*bench.cells(tile)), []
     for part in tile.blocks:
         rows = part.block.word_lines[:, None]
         pair = [gain[rows, lines(part.block.columns)] for lines in _lines(tile)]

@@ -1,0 +1,100 @@
+"""Same wires, other cells: an array prepared once and solved many times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbar.arrays import Floats, as_floats, check_range, frozen
+from xbar.circuit.crossbar import CELL_ADVICE, CELL_AXES, Crossbar
+from xbar.errors import SpecError
+
+if TYPE_CHECKING:
+    from xbar.circuit.solvers.cache import BlockCache
+
+
+class PreparedArray:
+    """The wires of a crossbar, prepared to be solved with one set of cells after another.
+
+    A compiler that changes some columns of a tile again and again need not reduce and join the
+    others each time: the merge tree's blocks stay in memory from one solution to the next, about
+    140 bytes a cell and level of the tree. The transfer matrix has the same bits as that of a
+    ``Crossbar`` with these cells. Threads may share a prepared array.
+
+    Args:
+        shape: (W, B), word lines and bit lines.
+        word_wire: ohms, as in ``Crossbar``; so are all that follow.
+        bit_wire: ohms.
+        source: ohms.
+        load: ohms.
+        drive: end of the word lines that is driven.
+        sense: end of the bit lines that is read.
+
+    Raises:
+        SpecError: a value is negative, not finite or of the wrong shape.
+
+    >>> array = PreparedArray((1, 1), source=1e3)
+    >>> array.transfer([[1e-3]]), array.transfer([[3e-3]])
+    (array([[0.0005]]), array([[0.00075]]))
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        word_wire: ArrayLike = 0.0,
+        bit_wire: ArrayLike = 0.0,
+        source: ArrayLike = 0.0,
+        load: ArrayLike = 0.0,
+        drive: Literal["left", "right", "both"] = "left",
+        sense: Literal["bottom", "top", "both"] = "bottom",
+    ) -> None:
+        from xbar.circuit.solvers.cache import BlockCache
+        from xbar.circuit.solvers.grid import as_grid
+
+        wires = Crossbar(np.zeros(shape), word_wire, bit_wire, source, load, drive, sense)
+        self.shape = shape
+        self.ideal = wires.ideal
+        self._wires = as_grid(wires)
+        self._cache: BlockCache = BlockCache()
+
+    @classmethod
+    def of(cls, crossbar: Crossbar) -> PreparedArray:
+        """The wires of a crossbar, whose own cells are left aside."""
+        lines, columns = crossbar.conductance.shape
+        return cls(
+            (lines, columns),
+            crossbar.word_wire,
+            crossbar.bit_wire,
+            crossbar.source,
+            crossbar.load,
+            crossbar.drive,
+            crossbar.sense,
+        )
+
+    def __repr__(self) -> str:
+        return f"PreparedArray({self.shape[0]} x {self.shape[1]})"
+
+    def transfer(self, conductance: ArrayLike) -> Floats:
+        """Bit-line current per volt on each word line, (B, W) siemens, of cells (W, B) siemens.
+
+        Raises:
+            SpecError: a conductance is negative or not finite, or the shape is not the array's.
+            SolverError: the array does not fit into memory.
+        """
+        cells = as_floats(conductance, "conductance")
+        if cells.shape != self.shape:
+            raise SpecError(
+                f"conductance must have the shape {self.shape} of the prepared array, "
+                f"not {cells.shape}"
+            )
+        check_range(cells, "conductance", "S", CELL_AXES, CELL_ADVICE)
+        if self.ideal:
+            return frozen(cells.T.copy())
+        from xbar.circuit.solvers import choice
+
+        wires = self._wires
+        turned = np.ascontiguousarray(cells[wires.rows, wires.columns])
+        return frozen(choice.cached_transfer(replace(wires, cells=turned), self._cache))
