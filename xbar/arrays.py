@@ -7,8 +7,9 @@ what must hold, what was got and where.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -39,6 +40,21 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return np.array(array, dtype=np.float64, order="C")
 
 
+def as_flags(values: ArrayLike, name: str) -> Bools:
+    """A new array of booleans.
+
+    Raises:
+        SpecError: the values are not booleans in a rectangular array.
+    """
+    try:
+        array = np.array(values)
+    except ValueError as error:
+        raise SpecError(f"{name} must be a rectangular array of booleans: {error}") from error
+    if array.dtype != bool:
+        raise SpecError(f"{name} must be True or False throughout, not {array.dtype}")
+    return array
+
+
 def as_indices(values: ArrayLike, name: str, count: int | None, what: str) -> NDArray[np.int64]:
     """A new array (E,) of indices below ``count``, or of any size.
 
@@ -62,6 +78,20 @@ def as_indices(values: ArrayLike, name: str, count: int | None, what: str) -> ND
             f"{name} must be {what} from 0 {upwards}, not {array[bad[0]]} at position {bad[0]}"
         )
     return frozen(array.astype(np.int64))
+
+
+def given(values: ArrayLike) -> Floats:
+    """An argument just as it was given: the converter of attributes that are arrays.
+
+    Whatever numpy accepts may be given; the class that has the attribute makes an array of it
+    after all arguments are known, since its shape follows from the others.
+    """
+    return cast("Floats", values)
+
+
+def arguments(value: attrs.AttrsInstance) -> tuple[Any, ...]:
+    """What an object of attrs was made with, by position: enough to make it again."""
+    return attrs.astuple(value, recurse=False, filter=lambda attribute, _: attribute.init)
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

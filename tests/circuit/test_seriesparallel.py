@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fractions import Fraction
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -165,7 +165,7 @@ def test_more_conductance_anywhere_never_raises_a_resistance(network, data):
     edge = data.draw(st.integers(0, len(network.tail) - 1))
     siemens = network.conductance.copy()
     siemens[edge] *= data.draw(st.floats(1, 1e3))
-    better = replace(network, conductance=siemens)
+    better = attrs.evolve(network, conductance=siemens)
     before, after = network.effective_resistance(0, 1), better.effective_resistance(0, 1)
     assert after <= before * (1 + 1e-10)
     shrunk = reduce_series_parallel(better).effective_resistance(0, 1)

@@ -15,9 +15,10 @@ Shapes: K resistors, masks (..., K). Units: ohms and siemens.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -31,6 +32,22 @@ from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.deck.circuit import Circuit
+
+
+def _ohms(values: ArrayLike, name: str) -> Floats:
+    ohms = np.atleast_1d(as_floats(values, name))
+    if ohms.ndim != 1 or not len(ohms) or not ohms.all():
+        raise SpecError(f"{name} must be a row of positive numbers of ohms, not {ohms.tolist()}")
+    check_range(ohms, name, "ohm", ("resistor",), "a cell is made of resistors")
+    return frozen(ohms)
+
+
+def _resistance(resistance: ArrayLike) -> Floats:
+    return _ohms(resistance, "resistance")
+
+
+def _rail(rail: ArrayLike) -> Floats:
+    return _ohms(rail, "rail")
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,7 @@ class Part:
     bypass: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@attrs.frozen(eq=False, slots=False)
 class CellCircuit(ABC):
     """K resistors and K switches between two terminals.
 
@@ -67,18 +84,11 @@ class CellCircuit(ABC):
         SpecError: a value is no resistance.
     """
 
-    resistance: Floats
+    resistance: Floats = attrs.field(converter=_resistance)
     switch_on: float = 0.0
     switch_off: float = np.inf
 
-    if TYPE_CHECKING:
-        # arguments may be anything that numpy accepts; the attributes are arrays
-        def __init__(
-            self, resistance: ArrayLike, switch_on: float = 0.0, switch_off: float = np.inf
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "resistance", _ohms(self.resistance, "resistance"))
+    def __attrs_post_init__(self) -> None:
         if not 0 <= self.switch_on < self.switch_off:
             raise SpecError(
                 f"switch_on must be from 0 ohm upwards and below switch_off, "
@@ -220,7 +230,7 @@ class SeriesCell(CellCircuit):
         return found
 
 
-@dataclass(frozen=True, eq=False)
+@attrs.frozen(eq=False, slots=False)
 class LadderCell(CellCircuit):
     """K rungs of a resistor and a switch to b, along a rail of K resistors from a.
 
@@ -231,22 +241,10 @@ class LadderCell(CellCircuit):
     array([0.5       , 0.33333333])
     """
 
-    rail: Floats = field(kw_only=True)
+    rail: Floats = attrs.field(kw_only=True, converter=_rail)
 
-    if TYPE_CHECKING:
-
-        def __init__(
-            self,
-            resistance: ArrayLike,
-            switch_on: float = 0.0,
-            switch_off: float = np.inf,
-            *,
-            rail: ArrayLike,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "rail", _ohms(self.rail, "rail"))
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
         if self.rail.shape != self.resistance.shape:
             raise SpecError(
                 f"rail must have one resistor for each rung, {self.k}, not {len(self.rail)}"
@@ -272,11 +270,3 @@ class LadderCell(CellCircuit):
                 Part(f"s{k}", f"m{k}", "b", None, k),
             ]
         return found
-
-
-def _ohms(values: ArrayLike, name: str) -> Floats:
-    ohms = np.atleast_1d(as_floats(values, name))
-    if ohms.ndim != 1 or not len(ohms) or not ohms.all():
-        raise SpecError(f"{name} must be a row of positive numbers of ohms, not {ohms.tolist()}")
-    check_range(ohms, name, "ohm", ("resistor",), "a cell is made of resistors")
-    return frozen(ohms)

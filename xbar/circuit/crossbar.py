@@ -12,14 +12,15 @@ Shapes: W word lines, B bit lines, N input vectors. Units: SI throughout.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
+from xbar.arrays import Floats, arguments, as_floats, as_indices, check_range, frozen, given
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
@@ -52,7 +53,29 @@ class Solution:
     residual: Floats
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
+class _Start:
+    """What a crossbar's transfer matrix can be made from, if not afresh.
+
+    Attributes:
+        revision: another crossbar, whose matrix is known; None where there is none.
+    """
+
+    revision: Revision | None = None
+
+
+def _siemens(conductance: ArrayLike) -> Floats:
+    cells = as_floats(conductance, "conductance")
+    if cells.ndim != 2 or 0 in cells.shape:
+        raise SpecError(
+            f"conductance must have the shape (W, B) with at least one word line and one bit "
+            f"line, not {cells.shape}"
+        )
+    check_range(cells, "conductance", "S", CELL_AXES, CELL_ADVICE)
+    return frozen(cells)
+
+
+@attrs.frozen(eq=False, slots=False)
 class Crossbar:
     """W word lines crossing B bit lines, with one cell at each crossing.
 
@@ -79,47 +102,23 @@ class Crossbar:
     array([[0.0005]])
     """
 
-    conductance: Floats
-    # numbers until they are spread over the array, when it is made
-    word_wire: Floats = 0.0  # type: ignore[assignment]
-    bit_wire: Floats = 0.0  # type: ignore[assignment]
-    source: Floats = 0.0  # type: ignore[assignment]
-    load: Floats = 0.0  # type: ignore[assignment]
+    conductance: Floats = attrs.field(converter=_siemens)
+    word_wire: Floats = attrs.field(default=0.0, converter=given)
+    bit_wire: Floats = attrs.field(default=0.0, converter=given)
+    source: Floats = attrs.field(default=0.0, converter=given)
+    load: Floats = attrs.field(default=0.0, converter=given)
     drive: Literal["left", "right", "both"] = "left"
     sense: Literal["bottom", "top", "both"] = "bottom"
+    _start: _Start = attrs.field(init=False, factory=_Start)
 
-    # set by update: what this crossbar's transfer matrix can be made from
-    _revision: ClassVar[Revision | None] = None
-
-    if TYPE_CHECKING:
-        # arguments may be anything that numpy accepts; the attributes are arrays
-        def __init__(
-            self,
-            conductance: ArrayLike,
-            word_wire: ArrayLike = 0.0,
-            bit_wire: ArrayLike = 0.0,
-            source: ArrayLike = 0.0,
-            load: ArrayLike = 0.0,
-            drive: Literal["left", "right", "both"] = "left",
-            sense: Literal["bottom", "top", "both"] = "bottom",
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         _check_choice("drive", self.drive, _DRIVES)
         _check_choice("sense", self.sense, _SENSES)
-        cells = as_floats(self.conductance, "conductance")
-        if cells.ndim != 2 or 0 in cells.shape:
-            raise SpecError(
-                f"conductance must have the shape (W, B) with at least one word line and one bit "
-                f"line, not {cells.shape}"
-            )
-        check_range(cells, "conductance", "S", CELL_AXES, CELL_ADVICE)
-        lines, columns = cells.shape
+        lines, columns = self.conductance.shape
         word, bit = (
             (lines, columns + (self.drive == "both")),
             (lines + (self.sense == "both"), columns),
         )
-        object.__setattr__(self, "conductance", frozen(cells))
         self._set_ohms("word_wire", word, ("word line", "segment"))
         self._set_ohms("bit_wire", bit, ("segment", "bit line"))
         self._set_ohms("source", (lines,), ("word line",))
@@ -136,12 +135,8 @@ class Crossbar:
         check_range(ohms, name, "ohm", axes, "0 is an ideal wire, and opens belong in the cells")
         object.__setattr__(self, name, frozen(np.array(np.broadcast_to(ohms, shape))))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()
+    def __reduce__(self) -> tuple[type[Crossbar], tuple[Any, ...]]:
+        return type(self), arguments(self)
 
     def __repr__(self) -> str:
         lines, columns = self.conductance.shape
@@ -169,10 +164,11 @@ class Crossbar:
             return frozen(self.conductance.T.copy())
         from xbar.circuit.solvers import choice
 
-        revised = self._revision.transfer(self.conductance) if self._revision else None
+        start = self._start
+        revised = start.revision.transfer(self.conductance) if start.revision else None
         if revised is not None:
             return frozen(revised[0])
-        object.__setattr__(self, "_revision", None)
+        start.revision = None
         return frozen(choice.transfer(self))
 
     def read(self, voltage: ArrayLike) -> Floats:
@@ -250,14 +246,14 @@ class Crossbar:
             )
         cells = self.conductance.copy()
         cells[row, column] = values
-        changed = replace(self, conductance=cells)
-        object.__setattr__(changed, "_revision", self._as_base())
+        changed = attrs.evolve(self, conductance=cells)
+        changed._start.revision = self._as_base()
         return changed
 
     def _as_base(self) -> Revision | None:
         """What a crossbar with a few other cells can build on: a transfer matrix that is known."""
-        if self._revision or "transfer" not in self.__dict__ or self.ideal:
-            return self._revision
+        if self._start.revision or "transfer" not in self.__dict__ or self.ideal:
+            return self._start.revision
         from xbar.circuit.solvers.revision import Revision
 
         return Revision(self)

@@ -7,14 +7,22 @@ nodes. A node is called by its label: its number, or what it was called in the g
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
+from xbar.arrays import (
+    Floats,
+    Ints,
+    arguments,
+    as_floats,
+    as_indices,
+    check_range,
+    frozen,
+)
 from xbar.errors import CircuitError, SpecError
 
 if TYPE_CHECKING:
@@ -24,7 +32,23 @@ if TYPE_CHECKING:
 _SHOWN = 6  # nodes that an error names before it says how many more there are
 
 
-@dataclass(frozen=True, eq=False)
+def _tail(tail: ArrayLike) -> Ints:
+    return as_indices(tail, "tail", None, "a node")
+
+
+def _head(head: ArrayLike) -> Ints:
+    return as_indices(head, "head", None, "a node")
+
+
+def _siemens(conductance: ArrayLike) -> Floats:
+    return frozen(np.atleast_1d(as_floats(conductance, "conductance")))
+
+
+def _labels(labels: Sequence[Hashable]) -> Sequence[Hashable]:
+    return tuple(labels)
+
+
+@attrs.frozen(eq=False, slots=False)
 class ResistorNetwork:
     """E resistors between nodes, the first T of which are terminals.
 
@@ -49,28 +73,16 @@ class ResistorNetwork:
            [-0.5,  0.5]])
     """
 
-    tail: NDArray[np.int64]
-    head: NDArray[np.int64]
-    conductance: Floats
+    tail: Ints = attrs.field(converter=_tail)
+    head: Ints = attrs.field(converter=_head)
+    conductance: Floats = attrs.field(converter=_siemens)
     terminals: int
-    labels: Sequence[Hashable] = ()
+    labels: Sequence[Hashable] = attrs.field(default=(), converter=_labels)
 
-    if TYPE_CHECKING:
-        # arguments may be anything that numpy accepts; the attributes are arrays
-        def __init__(
-            self,
-            tail: ArrayLike,
-            head: ArrayLike,
-            conductance: ArrayLike,
-            terminals: int,
-            labels: Sequence[Hashable] = (),
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         count = len(self.labels) or None
         tail = as_indices(self.tail, "tail", count, "a node")
-        head = as_indices(self.head, "head", count, "a node")
-        conductance = np.atleast_1d(as_floats(self.conductance, "conductance"))
+        head, conductance = as_indices(self.head, "head", count, "a node"), self.conductance
         if not tail.shape == head.shape == conductance.shape:
             raise SpecError(
                 f"tail, head and conductance must be rows of one length, one entry per resistor, "
@@ -86,16 +98,9 @@ class ResistorNetwork:
         _check_terminals(self.terminals, len(self.labels))
         if len(set(self.labels)) != len(self.labels):
             raise SpecError("labels must differ, one for each node")
-        for name, value in (("tail", tail), ("head", head), ("conductance", conductance)):
-            object.__setattr__(self, name, frozen(value))
-        object.__setattr__(self, "labels", tuple(self.labels))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()
+    def __reduce__(self) -> tuple[type[ResistorNetwork], tuple[Any, ...]]:
+        return type(self), arguments(self)
 
     @property
     def nodes(self) -> int:

@@ -8,9 +8,10 @@ cells' true currents differ from those that obey Kirchhoff's current law.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,7 +35,18 @@ class CellLaw(Protocol):
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
 
 
-@dataclass(frozen=True, eq=False)
+def _coefficients(coefficients: ArrayLike) -> Floats:
+    terms = as_floats(coefficients, "coefficients")
+    if terms.ndim not in (1, 3) or not len(terms):
+        raise SpecError(f"coefficients must have the shape (P,) or (P, W, B), not {terms.shape}")
+    return frozen(terms)
+
+
+def _siemens(conductance: ArrayLike) -> Floats:
+    return frozen(as_floats(conductance, "conductance"))
+
+
+@attrs.frozen(eq=False, slots=False)
 class PolynomialCell:
     """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers alone it is the same both ways.
 
@@ -46,20 +58,7 @@ class PolynomialCell:
     (array([[0.000625]]), array([[0.00175]]))
     """
 
-    coefficients: Floats
-
-    if TYPE_CHECKING:
-
-        def __init__(self, coefficients: ArrayLike) -> None: ...
-
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "coefficients", frozen(as_floats(self.coefficients, "coefficients"))
-        )
-        if self.coefficients.ndim not in (1, 3) or not len(self.coefficients):
-            raise SpecError(
-                f"coefficients must have the shape (P,) or (P, W, B), not {self.coefficients.shape}"
-            )
+    coefficients: Floats = attrs.field(converter=_coefficients)
 
     def current(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
@@ -70,19 +69,19 @@ class PolynomialCell:
         return total * voltage, slope
 
 
-@dataclass(frozen=True, eq=False)
+@attrs.frozen(eq=False, slots=False)
 class SinhCell:
     """Current G V0 sinh(v / V0), as of tunnelling through a barrier.
 
     Attributes:
-        conductance: (W, B) siemens at 0 V, or one for all.
+        conductance: (W, B) siemens at 0 V; () for all cells alike.
         scale: V0 in volts, from which on the current grows exponentially.
     """
 
-    conductance: Floats | float
+    conductance: Floats = attrs.field(converter=_siemens)
     scale: float
 
-    def __post_init__(self) -> None:
+    def __attrs_post_init__(self) -> None:
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise SpecError(f"scale must be positive, not {self.scale} V")
 
@@ -215,7 +214,7 @@ def _newton(
                 f"a cell's current must not fall with voltage, and does at {drop[i, j]:.3g} V at "
                 f"word line {i}, bit line {j}; keep to the range that the law was made for"
             )
-        linear = LineGradientsSolver(replace(crossbar, conductance=slope))
+        linear = LineGradientsSolver(attrs.evolve(crossbar, conductance=slope))
         found = linear.solve(volts[None], (current - slope * drop)[None])
         word, bit = found.word[0], found.bit[0]
         reached = np.clip(word - bit, -span, span)

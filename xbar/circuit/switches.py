@@ -13,13 +13,19 @@ Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens and ohms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
+import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import SMALLEST, Floats, as_floats, check_range, frozen
+from xbar.arrays import (
+    SMALLEST,
+    Bools,
+    Floats,
+    as_flags,
+    as_floats,
+    check_range,
+    frozen,
+)
 from xbar.errors import SpecError
 
 # What a resistor or a switch of 0 S is written as: far below what double precision resolves
@@ -30,7 +36,19 @@ _SHARE = 1e-3  # of the smallest resistance in the tile: the default of a closed
 _AXES = ("word line", "bit line", "resistor")
 
 
-@dataclass(frozen=True, eq=False)
+def _on(on: ArrayLike) -> Floats:
+    return frozen(as_floats(on, "on"))
+
+
+def _off(off: ArrayLike) -> Floats:
+    return frozen(as_floats(off, "off"))
+
+
+def _closed(closed: ArrayLike) -> Bools:
+    return frozen(as_flags(closed, "closed"))
+
+
+@attrs.frozen(eq=False, slots=False)
 class SwitchedBank:
     """The K resistors of every cell, and how their switches stand.
 
@@ -50,25 +68,14 @@ class SwitchedBank:
     ([[[990.0, 990.0]]], [[[0.001, 0.0]]])
     """
 
-    on: Floats
-    off: Floats
-    closed: NDArray[np.bool_]
+    on: Floats = attrs.field(converter=_on)
+    off: Floats = attrs.field(converter=_off)
+    closed: Bools = attrs.field(converter=_closed)
     switch_on: float | None = None
 
-    if TYPE_CHECKING:
-        # arguments may be anything that numpy accepts; the attributes are arrays
-        def __init__(
-            self,
-            on: ArrayLike,
-            off: ArrayLike,
-            closed: ArrayLike,
-            switch_on: float | None = None,
-        ) -> None: ...
-
-    def __post_init__(self) -> None:
-        on, off = as_floats(self.on, "on"), as_floats(self.off, "off")
-        closed = np.array(self.closed)
-        if on.ndim != 3 or not on.shape == off.shape == closed.shape or closed.dtype != bool:
+    def __attrs_post_init__(self) -> None:
+        on, off, closed = self.on, self.off, self.closed
+        if on.ndim != 3 or not on.shape == off.shape == closed.shape:
             raise SpecError(
                 f"on, off and closed must have one shape (W, B, K), siemens, siemens and bool, "
                 f"not {on.shape}, {off.shape} and {closed.shape} of {closed.dtype}"
@@ -79,8 +86,6 @@ class SwitchedBank:
         switch_on = _SHARE * smallest if self.switch_on is None else float(self.switch_on)
         if not SMALLEST <= switch_on < OPEN:
             raise SpecError(f"switch_on must be a positive number of ohms, not {self.switch_on!r}")
-        for name, value in (("on", on), ("off", off), ("closed", closed)):
-            object.__setattr__(self, name, frozen(value))
         object.__setattr__(self, "switch_on", switch_on)
         self._check(self.resistor > 0, "switch_on must be below 1/on", "choose a smaller switch_on")
         lower = (self.leak > 0) & ((on > 0) | (off == 0))
