@@ -1,7 +1,11 @@
-"""Numbers that users hand to circuits, checked and copied once.
+"""Numbers that users give, checked once.
 
-Every function returns a float64 array that can't be written to, or raises a SpecError that says
-what must hold, what was got and where.
+    real, as_floats, as_indices, as_flags   what is given, as one array of that kind
+    check_shape                             its shape
+    check_finite, check_range               its values
+
+Each raises a SpecError that says what must hold, what was got, where, and what to do. Names in
+the messages may begin with a place: "conv1: inputs".
 """
 
 from __future__ import annotations
@@ -25,8 +29,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 SMALLEST, LARGEST = 1e-100, 1e100
 
 
-def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """A new float64 array of real numbers.
+def real(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Real numbers of any type as an array, which is not copied if they are one.
 
     Raises:
         SpecError: the values are not real numbers in a rectangular array.
@@ -34,10 +38,91 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise SpecError(f"{name} must be a rectangular array of numbers: {error}") from error
+        raise SpecError(
+            f"{name} must be one rectangular array of numbers, with rows of one length"
+        ) from error
     if array.dtype.kind not in "fiub":
         raise SpecError(f"{name} must hold real numbers, not {array.dtype}")
-    return np.array(array, dtype=np.float64, order="C")
+    return array
+
+
+def as_floats(values: ArrayLike, name: str) -> Floats:
+    """A new float64 array of real numbers.
+
+    Raises:
+        SpecError: the values are not real numbers in a rectangular array.
+    """
+    return np.array(real(values, name), dtype=np.float64, order="C")
+
+
+def check_shape(
+    array: NDArray[Any], name: str, shape: Sequence[int | str], advice: str = ""
+) -> None:
+    """Raise a SpecError unless an array has this shape.
+
+    Args:
+        array: any array.
+        name: what it is.
+        shape: of each axis its length, or the letter of a length that is free, as "N".
+        advice: what the lengths are, or what to do.
+
+    >>> check_shape(np.zeros((2, 4)), "voltage", ("N", 3), "one volt per word line")
+    Traceback (most recent call last):
+    xbar.errors.SpecError: voltage must have the shape (N, 3), not (2, 4); one volt per word line
+    """
+    if len(shape) == array.ndim and all(
+        isinstance(wanted, str) or wanted == got
+        for wanted, got in zip(shape, array.shape, strict=True)
+    ):
+        return
+    wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    raise SpecError(
+        f"{name} must have the shape ({wanted}), not {array.shape}{f'; {advice}' if advice else ''}"
+    )
+
+
+def check_finite(
+    array: NDArray[Any],
+    name: str,
+    unit: str = "",
+    axes: Sequence[str] = (),
+    advice: str = "",
+    *,
+    negative: bool = True,
+) -> None:
+    """Raise a SpecError that names the first value that is NaN or infinite.
+
+    Args:
+        array: real numbers.
+        name: what they are.
+        unit: of the numbers.
+        axes: what each axis counts; without them the place is given as an index.
+        advice: what to do.
+        negative: whether values below 0 are allowed.
+
+    >>> check_finite(np.array([[0.0, np.inf]]), "voltage", "V", ("input", "word line"))
+    Traceback (most recent call last):
+    xbar.errors.SpecError: voltage must be finite, not inf V at input 0, word line 1
+    """
+    good = np.isfinite(array)
+    if not negative:
+        good &= array >= 0
+    if good.all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~good)[0])
+    must = "finite" if negative else "finite and non-negative"
+    raise SpecError(
+        f"{name} must be {must}, not {array[place]}{f' {unit}' if unit else ''}"
+        f"{_at(place, axes)}{f'; {advice}' if advice else ''}"
+    )
+
+
+def _at(place: Sequence[int], axes: Sequence[str]) -> str:
+    if not place:
+        return ""
+    if not axes:
+        return f" at {list(place)}"
+    return " at " + ", ".join(f"{axis} {i}" for axis, i in zip(axes, place, strict=True))
 
 
 def as_flags(values: ArrayLike, name: str) -> Bools:
@@ -109,9 +194,8 @@ def check_range(
     if not len(bad):
         return
     value = array[tuple(bad[0])]
-    place = ", ".join(f"{axis} {index}" for axis, index in zip(axes, bad[0], strict=False))
     must = "finite and non-negative"
     if np.isfinite(value) and value > 0:
         must = f"zero or from {SMALLEST:g} to {LARGEST:g} {unit}"
-    where = f" at {place}" if place else ""
-    raise SpecError(f"{name} must be {must}, not {value} {unit}{where}; {advice}")
+    place = _at([int(i) for i in bad[0]], axes)
+    raise SpecError(f"{name} must be {must}, not {value} {unit}{place}; {advice}")

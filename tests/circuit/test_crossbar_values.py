@@ -150,7 +150,7 @@ def test_a_crossbar_refuses_what_it_cannot_mean(arguments, message):
     [
         ([1.0, 2.0], r"write voltage\[None, :\]"),
         (1.0, r"shape \(N, 2\)"),
-        ([[1.0, 2.0, 3.0]], r"shape \(N, 2\), one volt per word line, not \(1, 3\)"),
+        ([[1.0, 2.0, 3.0]], r"shape \(N, 2\), not \(1, 3\); one volt per word line"),
         ([[0.0, 1.0], [0.0, np.nan]], "not nan V at input 1, word line 1"),
         ([[1j, 0]], "real numbers"),
     ],

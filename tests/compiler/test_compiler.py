@@ -249,7 +249,7 @@ def test_progress_counts_tiles(weights):
         ({"fc": np.zeros((0, 3))}, "none of them 0"),
         ({"fc": [[1.0, np.nan]]}, r"fc: weights must be finite, not nan at output 0, input 1"),
         ({"fc": [[np.inf]]}, "fc: weights must be finite, not inf"),
-        ({"fc": [["a"]]}, "fc: a matrix must be numbers"),
+        ({"fc": [["a"]]}, "fc: weights must hold real numbers, not <U1"),
         ({"fc": [[1e300]]}, "fc: the largest weight must be between"),
         ({3: [[1.0]]}, "name must be text, not 3"),
         ([[1.0]], "must be a Graph or matrices by name, not list"),

@@ -148,12 +148,16 @@ def test_a_measured_table_in_any_order_gives_the_same_chip(tmp_path, measured):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"on": np.ones((2, 4, 2))}, r"on must have shape \(tiles, 4, 2, 3\).*not \(2, 4, 2\)"),
+        (
+            {"on": np.ones((2, 4, 2))},
+            r"on must have the shape \(tiles, 4, 2, 3\), not \(2, 4, 2\)",
+        ),
         ({"on": np.full((1, 4, 2, 3), np.nan)}, r"not nan S at tile 0, word line 0, bit line 0"),
         ({"on": -np.ones((1, 4, 2, 3))}, r"non-negative, not -1\.0 S"),
         ({"off": np.ones((1, 4, 2, 3))}, "must have one shape"),
         ({"stuck": np.full((2, 4, 2, 3), 2)}, "stuck must be"),
-        ({"on": np.full((1, 4, 2, 3), "x")}, "must be numbers"),
+        ({"on": np.ones((1, 4, 2, 3), bool)}, "must be numbers in siemens, not bool"),
+        ({"on": np.full((1, 4, 2, 3), "x")}, "on must hold real numbers, not <U1"),
     ],
 )
 def test_a_bad_measurement_is_refused_with_its_place(tmp_path, measured, change, message):

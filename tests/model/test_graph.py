@@ -105,9 +105,9 @@ def test_running_does_not_change_the_weights(make_net):
         (np.zeros(5), r"takes inputs \(N, 5\).*not \(5,\)"),
         (np.zeros((0, 5)), r"N is any number from 1"),
         (np.full((1, 5), np.nan), r"finite, not nan at \[0, 0\]"),
-        (np.full((1, 5), "a"), "type float32, not <U1"),
-        (np.zeros((1, 5), complex), "type float32, not complex128"),
-        ([[1, 2], [3]], "must be one array"),
+        (np.full((1, 5), "a"), "real numbers, not <U1"),
+        (np.zeros((1, 5), complex), "real numbers, not complex128"),
+        ([[1, 2], [3]], "inputs must be one rectangular array"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(make_net, inputs, message):

@@ -160,7 +160,7 @@ def test_a_sample_keeps_the_largest_value_and_stays_small():
     [
         ({"calibrate": "mean"}, "calibrate must be one of max, percentile, least-squares"),
         ({"calibrate": "max", "calibration": 0}, "calibration must be at least 1 input, not 0"),
-        ({"calibrate": "max", "calibration": {"fc": X[:, :3]}}, r"must have shape \(N, 19\)"),
+        ({"calibrate": "max", "calibration": {"fc": X[:, :3]}}, r"must have the shape \(N, 19\)"),
         ({"calibrate": "max", "calibration": {"fc": X * np.nan}}, "must be finite"),
     ],
 )

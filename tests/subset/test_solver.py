@@ -181,7 +181,7 @@ def test_banks_of_any_layout_and_real_type_are_taken(method):
         (np.ones((3, 2)), np.ones(4), r"target of shape \(4,\) must broadcast .* axes \(3,\)"),
         ([1.0, 2.0j], 1.0, "real numbers, not complex128"),
         (["a"], 1.0, "bank must hold real numbers"),
-        ([[1.0], [1.0, 2.0]], 1.0, "bank must be an array of numbers"),
+        ([[1.0], [1.0, 2.0]], 1.0, "bank must be one rectangular array"),
         ([1e308, 1e308], 1.0, "sum of a bank's absolute values must be finite"),
         ([1e308], 1e308, r"plus \|target\| must be finite"),
     ],

@@ -20,7 +20,17 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, arguments, as_floats, as_indices, check_range, frozen, given
+from xbar.arrays import (
+    Floats,
+    arguments,
+    as_floats,
+    as_indices,
+    check_finite,
+    check_range,
+    check_shape,
+    frozen,
+    given,
+)
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
@@ -119,12 +129,17 @@ class Crossbar:
             (lines, columns + (self.drive == "both")),
             (lines + (self.sense == "both"), columns),
         )
-        self._set_ohms("word_wire", word, ("word line", "segment"))
-        self._set_ohms("bit_wire", bit, ("segment", "bit line"))
-        self._set_ohms("source", (lines,), ("word line",))
-        self._set_ohms("load", (columns,), ("bit line",))
+        wires: tuple[tuple[str, tuple[int, ...], Sequence[str]], ...] = (
+            ("word_wire", word, ("word line", "segment")),
+            ("bit_wire", bit, ("segment", "bit line")),
+            ("source", (lines,), ("word line",)),
+            ("load", (columns,), ("bit line",)),
+        )
+        for name, shape, axes in wires:
+            object.__setattr__(self, name, self._spread(name, shape, axes))
 
-    def _set_ohms(self, name: str, shape: tuple[int, ...], axes: Sequence[str]) -> None:
+    def _spread(self, name: str, shape: tuple[int, ...], axes: Sequence[str]) -> Floats:
+        """Ohms of each wire, from those that were given."""
         ohms = as_floats(getattr(self, name), name)
         if ohms.shape not in ((), shape):
             longer = len(shape) == 2 and shape != self.conductance.shape
@@ -133,7 +148,7 @@ class Crossbar:
                 f"{name} must be a scalar or have the shape {shape}{why}, not {ohms.shape}"
             )
         check_range(ohms, name, "ohm", axes, "0 is an ideal wire, and opens belong in the cells")
-        object.__setattr__(self, name, frozen(np.array(np.broadcast_to(ohms, shape))))
+        return frozen(np.array(np.broadcast_to(ohms, shape)))
 
     def __reduce__(self) -> tuple[type[Crossbar], tuple[Any, ...]]:
         return type(self), arguments(self)
@@ -271,17 +286,8 @@ class Crossbar:
                 f"voltage must have the shape (N, {lines}), not {volts.shape}; "
                 f"write voltage[None, :] for a single input vector"
             )
-        if volts.ndim != 2 or volts.shape[1] != lines:
-            raise SpecError(
-                f"voltage must have the shape (N, {lines}), one volt per word line, "
-                f"not {volts.shape}"
-            )
-        bad = np.argwhere(~np.isfinite(volts))
-        if len(bad):
-            n, i = bad[0]
-            raise SpecError(
-                f"voltage must be finite, not {volts[n, i]} V at input {n}, word line {i}"
-            )
+        check_shape(volts, "voltage", ("N", lines), "one volt per word line")
+        check_finite(volts, "voltage", "V", ("input", "word line"))
         return volts
 
 

@@ -31,7 +31,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, check_range
+from xbar.arrays import Floats, as_floats, check_finite, check_range, check_shape
 from xbar.circuit.assembly import KINDS, Assembly, assemble
 from xbar.circuit.banktext import bank_name, cell_parameters, definitions, switch_parameters
 from xbar.circuit.crossbar import Crossbar
@@ -225,14 +225,9 @@ def _wire_parameters(
 
 def _voltage(voltage: ArrayLike | None, lines: int) -> list[float]:
     volts = np.ones(lines) if voltage is None else as_floats(voltage, "voltage")
-    if volts.shape != (lines,):
-        raise SpecError(
-            f"voltage must have the shape ({lines},), one volt per word line, not {volts.shape}; "
-            f"a netlist holds one input vector"
-        )
-    bad = np.flatnonzero(~np.isfinite(volts))
-    if len(bad):
-        raise SpecError(f"voltage must be finite, not {volts[bad[0]]} V at word line {bad[0]}")
+    advice = "one volt per word line: a netlist holds one input vector"
+    check_shape(volts, "voltage", (lines,), advice)
+    check_finite(volts, "voltage", "V", ("word line",))
     return [float(v) for v in volts]
 
 

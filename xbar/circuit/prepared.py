@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, check_range, frozen
+from xbar.arrays import Floats, as_floats, check_range, check_shape, frozen
 from xbar.circuit.crossbar import CELL_ADVICE, CELL_AXES, Crossbar
-from xbar.errors import SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.solvers.cache import BlockCache
@@ -85,11 +84,7 @@ class PreparedArray:
             SolverError: the array does not fit into memory.
         """
         cells = as_floats(conductance, "conductance")
-        if cells.shape != self.shape:
-            raise SpecError(
-                f"conductance must have the shape {self.shape} of the prepared array, "
-                f"not {cells.shape}"
-            )
+        check_shape(cells, "conductance", self.shape, "an array is prepared for one shape")
         check_range(cells, "conductance", "S", CELL_AXES, CELL_ADVICE)
         if self.ideal:
             return frozen(cells.T.copy())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import as_floats, check_finite
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.errors import SpecError
@@ -29,30 +30,20 @@ def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.fl
 def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
     if not isinstance(name, str) or not name:
         raise SpecError(f"a layer's name must be text, not {name!r}")
-    try:
-        values = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{name}: a matrix must be numbers ({error})") from error
-    if values.ndim == 2:
-        values = values[None]
-    if values.ndim != 3 or 0 in values.shape:
+    values = as_floats(matrix, f"{name}: weights")
+    if values.ndim not in (2, 3) or 0 in values.shape:
         raise SpecError(
             f"{name}: a matrix must have shape (outputs, inputs), none of them 0, not "
-            f"{np.shape(matrix)}"
+            f"{values.shape}"
         )
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        group, output, row = bad[0]
-        raise SpecError(
-            f"{name}: weights must be finite, not {values[group, output, row]} at output "
-            f"{output}, input {row}"
-        )
+    axes = ("group", "output", "input")[-values.ndim :]
+    check_finite(values, f"{name}: weights", axes=axes)
     largest = np.abs(values).max()
     if largest > 0 and not 1e-200 < largest < 1e200:
         raise SpecError(
             f"{name}: the largest weight must be between 1e-200 and 1e200, not {largest:g}"
         )
-    return values
+    return values if values.ndim == 3 else values[None]
 
 
 def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:

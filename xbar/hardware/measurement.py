@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, check_finite, check_shape, real
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_npz
 
@@ -79,21 +79,12 @@ def check_measurement(
 def _conductance(
     name: str, array: NDArray[np.generic], shape: tuple[int, int, int], where: str
 ) -> Floats:
-    if array.ndim != 4 or array.shape[1:] != shape:
-        raise SpecError(
-            f"{where}{name} must have shape (tiles, {shape[0]}, {shape[1]}, {shape[2]}) as the "
-            f"design's tile and bank say, not {array.shape}"
-        )
-    if array.dtype.kind not in "fiu":
-        raise SpecError(f"{where}{name} must be numbers in siemens, not {array.dtype}")
+    name = f"{where}{name}"
+    if array.dtype.kind == "b":
+        raise SpecError(f"{name} must be numbers in siemens, not {array.dtype}")
+    check_shape(real(array, name), name, ("tiles", *shape), "as the design's tile and bank say")
     values = np.ascontiguousarray(array, dtype=np.float64)
-    bad = np.argwhere(~(np.isfinite(values) & (values >= 0)))
-    if len(bad):
-        t, w, b, k = bad[0]
-        raise SpecError(
-            f"{where}{name} must be finite and non-negative, not {values[t, w, b, k]} S at tile "
-            f"{t}, word line {w}, bit line {b}, resistor {k}"
-        )
+    check_finite(values, name, "S", ("tile", "word line", "bit line", "resistor"), negative=False)
     return values
 
 

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias, Union
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import check_finite, real
 from xbar.errors import ModelError, SpecError
 from xbar.model.operations import check_operation
 
@@ -215,10 +216,7 @@ class Graph:
 
     def _check_inputs(self, inputs: ArrayLike) -> NDArray[Any]:
         want = self.inputs[0]
-        try:
-            x = np.asarray(inputs)
-        except ValueError as error:
-            raise SpecError(f"the inputs must be one array, not {error}") from None
+        x = real(inputs, "inputs")
         fits = x.ndim == len(want.shape) and all(
             size in (None, got) for size, got in zip(want.shape, x.shape, strict=True)
         )
@@ -228,12 +226,11 @@ class Graph:
                 f"not {_show(x.shape)}"
             )
         dtype = np.dtype(want.dtype)
-        if x.dtype.kind not in "biuf" or (x.dtype.kind == "f" and dtype.kind != "f"):
+        if x.dtype.kind == "f" and dtype.kind != "f":
             raise SpecError(f"the network takes inputs of type {dtype}, not {x.dtype}")
         cast = x.astype(dtype, copy=False)
-        if dtype.kind == "f" and not np.isfinite(cast).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-            raise SpecError(f"inputs must be finite, not {x[where]} at {list(where)}")
+        check_finite(x, "inputs")
+        check_finite(cast, f"inputs as {dtype}", advice="scale them down")
         return cast
 
     def to_json(self) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import ModelError
+from xbar.arrays import check_finite
+from xbar.errors import ModelError, SpecError
 from xbar.model.graph import Argument, Graph, Layer, Node, Ref
 from xbar.model.unfold import Window
 
@@ -134,13 +135,10 @@ def _layer_names(constants: Sequence[str]) -> list[str]:
 
 
 def _check_finite(layer: str, what: str, array: Array) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        where = tuple(int(i) for i in bad[0])
-        raise ModelError(
-            f"{layer}: every {what} must be finite, but {what} {list(where)} is {array[where]}; "
-            "train or save the model again"
-        )
+    try:
+        check_finite(array, f"{layer}: every {what}", advice="train or save the model again")
+    except SpecError as error:
+        raise ModelError(str(error)) from None
 
 
 def _check_bias(layer: str, bias: Argument, nodes: Nodes, graph: Graph) -> None:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar import parallel
+from xbar.arrays import check_finite, real
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.simulation.accuracy import check_classes, check_labels, correct
 from xbar.simulation.metric import Metric, measure
 from xbar.simulation.readout import product
-from xbar.simulation.run import Multiply, numbers, run_matrices
+from xbar.simulation.run import Multiply, run_matrices
 
 BATCH = 256
 """Inputs that go through the network together; memory is bounded by it."""
@@ -92,12 +93,10 @@ class Data:
             return cls(inputs, None, 1, (slice(0, 1),))
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        array = numbers(inputs)
+        array = real(inputs, "inputs")
         if array.ndim < 1 or len(array) == 0:
             raise SpecError("inputs must hold at least one input")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-            raise SpecError(f"inputs must be finite, not {array[where]} at {list(where)}")
+        check_finite(array, "inputs")
         batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
         return cls(array, _labels(labels, len(array), metric), len(array), batches, metric)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, as_floats, check_finite, check_shape
 from xbar.compiler.program import Program
 from xbar.effects.readout import Physics, check_readout
 from xbar.errors import SpecError
@@ -66,7 +66,7 @@ class Reader:
             return run_matrices(self.program, inputs, self._products)
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        return np.asarray(graph.run(numbers(inputs), self._products), dtype=np.float64)
+        return np.asarray(graph.run(inputs, self._products), dtype=np.float64)
 
     @cached_property
     def _products(self) -> AnalogProducts:
@@ -94,29 +94,11 @@ def run_matrices(
     return _run_matrix(program, next(iter(program.weights)), inputs, multiply)
 
 
-def numbers(inputs: ArrayLike, where: str = "") -> NDArray[Any]:
-    """Inputs as an array of real numbers.
-
-    Raises:
-        SpecError: they are something else, or their rows have different lengths.
-    """
-    try:
-        array = np.asarray(inputs)
-    except ValueError:
-        raise SpecError(f"{where}inputs must be one array, with rows of one length") from None
-    if array.dtype.kind not in "biuf":
-        raise SpecError(f"{where}inputs must be real numbers, not {array.dtype}")
-    return array
-
-
 def _run_matrix(program: Program, name: str, inputs: ArrayLike, multiply: Multiply) -> Floats:
     groups, outputs, rows = program.weights[name].shape
-    x = numbers(inputs, f"{name}: ").astype(np.float64)
-    shape = (rows,) if groups == 1 else (groups, rows)
-    if x.shape[1:] != shape or x.ndim != len(shape) + 1:
-        expected = ", ".join(map(str, shape))
-        raise SpecError(f"{name}: inputs must have shape (N, {expected}), not {x.shape}")
-    if not np.isfinite(x).all():
-        raise SpecError(f"{name}: inputs must be finite, but one is NaN or infinite")
+    x = as_floats(inputs, f"{name}: inputs")
+    shape = ("N", rows) if groups == 1 else ("N", groups, rows)
+    check_shape(x, f"{name}: inputs", shape)
+    check_finite(x, f"{name}: inputs")
     y = multiply(name, x.reshape(len(x), groups, rows))
     return y.reshape(len(x), outputs) if groups == 1 else y

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import check_finite, real
 from xbar.errors import SpecError
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROWS = 1 << 14
+_TOO_LARGE = "scale the numbers down"
 
 AS_ASKED = "as asked"
 """Why the method was this one, unless it was chosen."""
@@ -186,8 +188,9 @@ def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
             high[start : start + _ROWS] = part @ ones  # much quicker than sum(axis=1)
         total = high - low
     if not np.isfinite(total).all():
-        _check_finite("bank", array)
-        _check_finite("the sum of a bank's absolute values", total.reshape(array.shape[:-1]))
+        check_finite(array, "bank", advice="mark what was not measured as 0")
+        name = "the sum of a bank's absolute values"
+        check_finite(total.reshape(array.shape[:-1]), name, advice=_TOO_LARGE)
     return Banks(elements, low, high, array.shape[:-1])
 
 
@@ -214,7 +217,7 @@ def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Bat
             not broadcast; the tolerance is negative or not finite.
     """
     target = _numbers("target", targets)
-    _check_finite("target", target)
+    check_finite(target, "target", advice="leave out what has no target")
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise SpecError(f"tolerance of {method} must be finite and not negative, not {tolerance!r}")
     try:
@@ -230,43 +233,21 @@ def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Bat
     if target.size:
         with np.errstate(over="ignore"):
             reach = (banks.high - banks.low).max() + np.abs(target)
-        _check_finite("the sum of a bank's absolute values plus |target|", reach.reshape(shape))
+        name = "the sum of a bank's absolute values plus |target|"
+        check_finite(reach.reshape(shape), name, advice=_TOO_LARGE)
     return Batch(banks.elements, banks.low, banks.high, row, target, shape)
 
 
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Real numbers as a C-contiguous float64 array."""
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise SpecError(
-            f"{name} must be an array of numbers, every row as long as the others"
-        ) from None
-    if array.dtype.kind not in "biuf":
-        raise SpecError(f"{name} must hold real numbers, not {array.dtype}")
+    """Real numbers as a C-contiguous float64 array, not copied if they are one."""
+    array = real(value, name)
     return np.ascontiguousarray(array, np.float64).reshape(array.shape)
-
-
-def _check_finite(name: str, array: NDArray[np.float64]) -> None:
-    if np.isfinite(array).all():
-        return
-    where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-    place = f" at [{', '.join(map(str, where))}]" if where else ""
-    advice = "mark what was not measured as 0" if name == "bank" else "scale the numbers down"
-    if name == "target":
-        advice = "leave out what has no target"
-    raise SpecError(f"{name} must be finite, not {array[where]}{place}; {advice}")
 
 
 def shape_of(name: str, value: ArrayLike) -> tuple[int, ...]:
     """The shape of an argument.
 
     Raises:
-        SpecError: its rows are of different lengths.
+        SpecError: it holds no real numbers, or its rows are of different lengths.
     """
-    try:
-        return np.shape(value)
-    except ValueError:
-        raise SpecError(
-            f"{name} must be an array of numbers, every row as long as the others"
-        ) from None
+    return np.shape(real(value, name))

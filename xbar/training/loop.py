@@ -16,6 +16,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import nn
 
+from xbar.arrays import check_finite, real
 from xbar.errors import ModelError, SpecError
 from xbar.training.recipe import Epoch, Recipe
 
@@ -43,13 +44,10 @@ def check_data(data: tuple[ArrayLike, ArrayLike]) -> Data:
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise SpecError("the data must be a pair (inputs (N, ...), labels (N,))")
-    inputs, labels = (np.asarray(part) for part in data)
-    if inputs.ndim < 2 or inputs.dtype.kind not in "biuf" or 0 in inputs.shape:
-        raise SpecError(
-            f"inputs must be numbers of shape (N, ...), not {inputs.dtype} of shape {inputs.shape}"
-        )
-    if not np.isfinite(inputs).all():
-        raise SpecError("inputs must be finite, but one is NaN or infinite")
+    inputs, labels = real(data[0], "inputs"), real(data[1], "labels")
+    if inputs.ndim < 2 or 0 in inputs.shape:
+        raise SpecError(f"inputs must have the shape (N, ...), none of it 0, not {inputs.shape}")
+    check_finite(inputs, "inputs")
     if labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0:
         raise SpecError(
             f"labels must be {len(inputs)} class numbers from 0, one an input, not "
