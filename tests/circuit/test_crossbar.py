@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xbar.circuit.crossbar import Crossbar
-from xbar.circuit.solvers.registry import get_solver
+from xbar.circuit.solvers.choice import get_solver
 from xbar.errors import SolverError, SpecError
 
 DRIVES, SENSES = ("left", "right", "both"), ("bottom", "top", "both")

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines.ngspice import run
 from xbar.circuit.netlist import crossbar_netlist
+from xbar.circuit.solvers import choice
+from xbar.circuit.solvers.choice import SOLVERS, VOLTAGE_SOLVERS, get_solver
 from xbar.circuit.solvers.grid import as_grid
 from xbar.circuit.solvers.kirchhoff import residual
-from xbar.circuit.solvers.registry import SOLVERS, VOLTAGE_SOLVERS, get_solver
-from xbar.errors import SpecError
+from xbar.errors import SolverError, SpecError
 
 DRIVES, SENSES = ("left", "right", "both"), ("bottom", "top", "both")
 
@@ -170,6 +171,40 @@ def test_all_solvers_agree_with_ngspice_to_1e_9(ngspice, seed):
         prepared = prepare(crossbar)
         for current in (prepared.current(voltage[None])[0], prepared.transfer() @ voltage):
             assert np.abs(current - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
+class Foretold:
+    """A method whose answers are recognised."""
+
+    def __init__(self, crossbar):
+        self.shape = crossbar.conductance.shape
+
+    def transfer(self):
+        return np.full(self.shape[::-1], 7.0)
+
+    def voltages(self, voltage):
+        return (np.full((len(voltage), *self.shape), 2.0),) * 2
+
+
+class Failing(Foretold):
+    def voltages(self, voltage):
+        raise SolverError("too hard")
+
+
+def test_a_crossbar_is_solved_by_the_methods_of_the_registry(monkeypatch):
+    crossbar = Crossbar(np.full((2, 3), 1e-3), 1.0, 1.0)
+    monkeypatch.setitem(SOLVERS, "foretold", Foretold)
+    monkeypatch.setattr(choice, "TRANSFER", "foretold")
+    np.testing.assert_array_equal(crossbar.transfer, np.full((3, 2), 7.0))
+    monkeypatch.setitem(VOLTAGE_SOLVERS, "foretold", Foretold)
+    monkeypatch.setitem(VOLTAGE_SOLVERS, "failing", Failing)
+    monkeypatch.setattr(choice, "VOLTAGES", ("failing", "foretold"))
+    np.testing.assert_array_equal(crossbar.solve([[1.0, 1.0]]).word_voltage, np.full((1, 2, 3), 2))
+    monkeypatch.setattr(choice, "VOLTAGES", ("foretold", "failing"))
+    assert crossbar.solve([[1.0, 1.0]]).bit_voltage[0, 1, 2] == 2.0
+    monkeypatch.setattr(choice, "VOLTAGES", ("failing", "failing"))
+    with pytest.raises(SolverError, match="too hard"):
+        crossbar.solve([[1.0, 1.0]])
 
 
 def test_a_solver_that_does_not_exist_is_refused():

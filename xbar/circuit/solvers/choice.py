@@ -1,11 +1,14 @@
-"""Which method answers what `Crossbar` is asked: decided by shapes and values alone.
+"""The methods that solve a crossbar, by name, and which one answers what `Crossbar` is asked.
 
-So the same question gives the same bytes at any time, whatever was asked before.
+A new method is one file, one line in ``SOLVERS``, and its place in ``TRANSFER`` or ``VOLTAGES``
+where it is the better one. The choice depends on shapes and values alone, so the same question
+gives the same bytes at any time, whatever was asked before.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,13 +19,57 @@ from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.kirchhoff import residual
 from xbar.circuit.solvers.line_gradients import LineGradientsSolver
 from xbar.circuit.solvers.merge_tree import MergeTreeSolver, prepared_transfer
-from xbar.errors import SolverError
+from xbar.errors import SolverError, SpecError
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
 
+class CrossbarSolver(Protocol):
+    """A crossbar prepared for solving by one method."""
+
+    def transfer(self) -> Floats:
+        """Bit-line current per volt on each word line, (B, W) siemens."""
+
+    def current(self, voltage: Floats) -> Floats:
+        """Bit-line currents (N, B) for word-line voltages (N, W)."""
+
+
+class VoltageSolver(CrossbarSolver, Protocol):
+    """A method that also finds the voltages inside."""
+
+    def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W)."""
+
+
+VOLTAGE_SOLVERS: dict[str, Callable[[Crossbar], VoltageSolver]] = {
+    "direct": DirectSolver,
+    "line-gradients": LineGradientsSolver,
+}
+
+SOLVERS: dict[str, Callable[[Crossbar], CrossbarSolver]] = {
+    **VOLTAGE_SOLVERS,
+    "merge-tree": MergeTreeSolver,
+}
+
+TRANSFER = "merge-tree"
+"""The method for the whole transfer matrix, whatever the wires."""
+
+VOLTAGES = ("line-gradients", "direct")
+"""The methods for the voltages inside, in turn until one succeeds: the last one minds no wires."""
+
 _STEPS = 4  # conjugate-gradient steps that the mildest wires need
+
+
+def get_solver(name: str) -> Callable[[Crossbar], CrossbarSolver]:
+    """The method of that name: called with a crossbar, it prepares it for solving.
+
+    Raises:
+        SpecError: there is no such method.
+    """
+    if name not in SOLVERS:
+        raise SpecError(f"circuit solver must be one of {', '.join(sorted(SOLVERS))}, not {name!r}")
+    return SOLVERS[name]
 
 
 def steps_worth(shape: tuple[int, ...]) -> int:
@@ -35,16 +82,22 @@ def steps_worth(shape: tuple[int, ...]) -> int:
 
 def transfer(crossbar: Crossbar) -> Floats:
     """The transfer matrix (B, W)."""
-    return MergeTreeSolver(crossbar).transfer()
+    return get_solver(TRANSFER)(crossbar).transfer()
 
 
 def cached_transfer(grid: Grid, cache: BlockCache) -> Floats:
-    """The same of an array whose wires were solved before, with other cells."""
+    """The same of an array whose wires were solved before, with other cells.
+
+    By the merge tree, whatever ``TRANSFER`` says: the cache holds its blocks.
+    """
     return prepared_transfer(grid, cache)
 
 
 def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:
-    """Bit-line currents (N, B) without the transfer matrix, or None where that is cheaper."""
+    """Bit-line currents (N, B) without the transfer matrix, or None where that is cheaper.
+
+    By conjugate gradients, the one method whose effort can be limited.
+    """
     most = steps_worth(crossbar.conductance.shape)
     if _STEPS * len(voltage) > most:
         return None
@@ -57,11 +110,16 @@ def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:
 
 def voltages(crossbar: Crossbar, voltage: Floats) -> tuple[Floats, Floats, Floats]:
     """Word-line and bit-line voltages (N, W, B) and Kirchhoff's residual (N,)."""
-    gradients = LineGradientsSolver(crossbar)
-    try:
-        word, bit = gradients.voltages(voltage)
-    except SolverError:
-        word, bit = DirectSolver(crossbar).voltages(voltage)
+    word, bit = _voltages(crossbar, voltage)
     grid = as_grid(crossbar)
     violated = [residual(grid, *one) for one in zip(voltage, word, bit, strict=True)]
     return word, bit, np.array(violated)
+
+
+def _voltages(crossbar: Crossbar, voltage: Floats) -> tuple[Floats, Floats]:
+    for name in VOLTAGES[:-1]:
+        try:
+            return VOLTAGE_SOLVERS[name](crossbar).voltages(voltage)
+        except SolverError:
+            continue
+    return VOLTAGE_SOLVERS[VOLTAGES[-1]](crossbar).voltages(voltage)
