@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
 from xbar.errors import SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     from xbar.circuit.solvers.parts import Parts
@@ -31,8 +32,8 @@ _DRIVES = ("left", "right", "both")
 _SENSES = ("bottom", "top", "both")
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution(Outline):
     """Every voltage and current of a crossbar for N input vectors.
 
     Attributes:

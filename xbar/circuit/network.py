@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats, as_floats, as_indices, check_range, frozen
 from xbar.errors import CircuitError, SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _SHOWN = 6  # nodes that an error names before it says how many more there are
 
 
-@dataclass(frozen=True, eq=False)
-class ResistorNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResistorNetwork(Outline):
     """E resistors between nodes, the first T of which are terminals.
 
     Attributes:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats, as_floats, frozen
 from xbar.errors import SolverError, SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
@@ -34,8 +35,8 @@ class CellLaw(Protocol):
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
 
 
-@dataclass(frozen=True, eq=False)
-class PolynomialCell:
+@dataclass(frozen=True, eq=False, repr=False)
+class PolynomialCell(Outline):
     """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers alone it is the same both ways.
 
     Attributes:
@@ -70,8 +71,8 @@ class PolynomialCell:
         return total * voltage, slope
 
 
-@dataclass(frozen=True, eq=False)
-class SinhCell:
+@dataclass(frozen=True, eq=False, repr=False)
+class SinhCell(Outline):
     """Current G V0 sinh(v / V0), as of tunnelling through a barrier.
 
     Attributes:
@@ -148,8 +149,8 @@ def milo_rram(conductance: ArrayLike) -> PolynomialCell:
     return PolynomialCell(np.array([cells, second, third]))
 
 
-@dataclass(frozen=True, eq=False)
-class NonlinearSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class NonlinearSolution(Outline):
     """Voltages and currents of a crossbar with non-linear cells, for N inputs.
 
     Attributes:

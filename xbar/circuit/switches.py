@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import SMALLEST, Floats, as_floats, check_range, frozen
 from xbar.errors import SpecError
+from xbar.tables import Outline
 
 # What a resistor or a switch of 0 S is written as: far below what double precision resolves
 # beside any other conductance, and still a number to every simulator.
@@ -30,8 +31,8 @@ _SHARE = 1e-3  # of the smallest resistance in the tile: the default of a closed
 _AXES = ("word line", "bit line", "resistor")
 
 
-@dataclass(frozen=True, eq=False)
-class SwitchedBank:
+@dataclass(frozen=True, eq=False, repr=False)
+class SwitchedBank(Outline):
     """The K resistors of every cell, and how their switches stand.
 
     Attributes:

@@ -114,7 +114,7 @@ def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[st
 
 
 def _text(entries: list[dict[str, Any]], design: Hardware) -> str:
-    from xbar.report.text import percent, table
+    from xbar.tables import percent, table
     from xbar.units import format_quantity
 
     tile = design.tile

@@ -147,7 +147,7 @@ def _accuracy(ticket: Ticket, path: Path) -> float:
 
 
 def _text(content: dict[str, Any]) -> str:
-    from xbar.report.text import percent, table
+    from xbar.tables import percent, table
 
     rows = [[name, percent(share)] for name, share in content["layers"].items()]
     rows.append(["all", percent(content["kept"])])

@@ -38,7 +38,6 @@ def run(
     from xbar.files import refuse_existing, write_text
     from xbar.report.html import html_report
     from xbar.report.plots import check_matplotlib
-    from xbar.report.simulation import result_text
     from xbar.report.survey import survey
     from xbar.report.text import survey_text
 
@@ -61,7 +60,7 @@ def run(
         **found.to_json(),
         "simulations": [result.to_json() for result in results],
     }
-    texts = [survey_text(found), *map(result_text, results)]
+    texts = [survey_text(found), *map(str, results)]
     if html is not None:
         texts.append(printable(f"written to {html}"))
     show(as_json, content, "\n".join(texts))

@@ -53,7 +53,6 @@ def run(
     """Simulate the analog products and tell the accuracy beside the digital one."""
     import xbar
     from xbar.cli.output import progress, show
-    from xbar.report.simulation import result_text
     from xbar.simulation.calibration import Calibration
     from xbar.simulation.dataset import read_dataset
 
@@ -78,4 +77,4 @@ def run(
             progress=report,
             **words,
         )
-    show(as_json, result.to_json(), result_text(result))
+    show(as_json, result.to_json(), str(result))

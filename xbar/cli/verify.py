@@ -35,7 +35,6 @@ def run(
         return
     import xbar
     from xbar.cli.output import progress, show
-    from xbar.report.text import verification_text
     from xbar.simulation.dataset import read_dataset
 
     loaded = xbar.Program.load(program)
@@ -52,7 +51,7 @@ def run(
             tolerance=tolerance,
             progress=report,
         )
-    show(as_json, verification.to_json(), verification_text(verification))
+    show(as_json, verification.to_json(), str(verification))
     if not verification.passed:
         raise typer.Exit(1)
 

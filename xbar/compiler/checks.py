@@ -30,7 +30,10 @@ def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
     if not isinstance(name, str) or not name:
         raise SpecError(f"a layer's name must be text, not {name!r}")
     try:
-        values = np.array(matrix, dtype=np.float64)
+        values = np.array(matrix)
+        if values.dtype.kind == "c":
+            raise TypeError("they are complex")
+        values = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise SpecError(f"{name}: a matrix must be numbers ({error})") from error
     if values.ndim == 2:
