@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from xbar.compiler.provenance import Unreachable as Unreachable
     from xbar.compiler.tile import ProgrammedBlock as ProgrammedBlock
     from xbar.compiler.tile import ProgrammedTile as ProgrammedTile
+    from xbar.compiler.tile import Reached as Reached
     from xbar.errors import CircuitError as CircuitError
     from xbar.errors import EngineError as EngineError
     from xbar.errors import FileError as FileError
@@ -110,6 +111,7 @@ _HOME = {
     "ProgramCost": "xbar.simulation.cost",
     "ProgrammedBlock": "xbar.compiler.tile",
     "ProgrammedTile": "xbar.compiler.tile",
+    "Reached": "xbar.compiler.tile",
     "ResistorNetwork": "xbar.circuit.network",
     "Result": "xbar.simulation.result",
     "Solution": "xbar.circuit.crossbar",
