@@ -114,7 +114,7 @@ def classes(value):
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
         }
-        for word in re.findall(r"\w+", " ".join(map(str, annotations))):
+        for word in re.findall(r"(?<!\.)\b\w+", " ".join(map(str, annotations))):
             found = vars(module).get(word)
             if found is None and imported.get(word, "").startswith("xbar."):
                 found = getattr(import_module(imported[word]), word)

@@ -110,7 +110,14 @@ def values(program):
     crossbar = program.tiles[0].crossbar()
     network = xbar.ResistorNetwork(np.arange(500), np.arange(1, 501), np.ones(500), terminals=2)
     yield from (program, program.chip, HARDWARE, *program.tiles, *program.tiles[0].blocks)
-    yield from (program.placement, crossbar, crossbar.solve(np.ones((3, 16))), network)
+    yield from (
+        program.plan,
+        program.reader(),
+        program.placement,
+        crossbar,
+        crossbar.solve(np.ones((3, 16))),
+        network,
+    )
     yield program.tiles[0].netlist()
     yield xbar.solve_subset(RNG.random((300, 9)), 1.0)
     yield xbar.subset.solve_robust(RNG.random(9), 1.0, read_noise=0.1)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from xbar.compiler.emit import Configuration as Configuration
     from xbar.compiler.options import Options as Options
     from xbar.compiler.placement import PlacementReport as PlacementReport
+    from xbar.compiler.plan import Plan as Plan
     from xbar.compiler.program import Program as Program
     from xbar.compiler.provenance import Device as Device
     from xbar.compiler.provenance import Unreachable as Unreachable
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
     from xbar.simulation.result import Result as Result
+    from xbar.simulation.run import Reader as Reader
     from xbar.simulation.simulator import simulate as simulate
     from xbar.simulation.verify import TileCheck as TileCheck
     from xbar.simulation.verify import Verification as Verification
@@ -106,12 +108,14 @@ _HOME = {
     "Nonlinearity": "xbar.hardware.nonlinearity",
     "OperatingPoint": "xbar.circuit.deck.circuit",
     "Options": "xbar.compiler.options",
+    "Plan": "xbar.compiler.plan",
     "PlacementReport": "xbar.compiler.placement",
     "Program": "xbar.compiler.program",
     "ProgramCost": "xbar.simulation.cost",
     "ProgrammedBlock": "xbar.compiler.tile",
     "ProgrammedTile": "xbar.compiler.tile",
     "Reached": "xbar.compiler.tile",
+    "Reader": "xbar.simulation.run",
     "ResistorNetwork": "xbar.circuit.network",
     "Result": "xbar.simulation.result",
     "Solution": "xbar.circuit.crossbar",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
     from xbar.simulation.result import Result as Result
+    from xbar.simulation.run import Reader as Reader
     from xbar.simulation.simulator import simulate as simulate
     from xbar.simulation.verify import TileCheck as TileCheck
     from xbar.simulation.verify import Verification as Verification
@@ -32,6 +33,7 @@ _HOME = {
     "LayerCost": "xbar.simulation.cost",
     "LayerResult": "xbar.simulation.result",
     "ProgramCost": "xbar.simulation.cost",
+    "Reader": "xbar.simulation.run",
     "Result": "xbar.simulation.result",
     "TileCheck": "xbar.simulation.verify",
     "Verification": "xbar.simulation.verify",
