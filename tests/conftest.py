@@ -45,6 +45,16 @@ def iverilog() -> str:
     return path
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; without it the test is skipped, or fails if it is required."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        missing("chromium is not on PATH: sudo apt-get install chromium", "XBAR_REQUIRE_CHROMIUM")
+    assert path is not None
+    return path
+
+
 @dataclass(frozen=True)
 class Trained:
     """A small classifier of scikit-learn's digits, trained once for all tests.

@@ -6,19 +6,42 @@ is quick and needs no optional package.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar import circuit as circuit
+    from xbar import effects as effects
+    from xbar import hardware as hardware
+    from xbar import model as model
     from xbar import pruning as pruning
+    from xbar import report as report
+    from xbar import simulation as simulation
+    from xbar import sizing as sizing
     from xbar import subset as subset
+    from xbar import training as training
     from xbar.circuit.crossbar import Crossbar as Crossbar
     from xbar.circuit.crossbar import Solution as Solution
+    from xbar.circuit.deck.circuit import Circuit as Circuit
+    from xbar.circuit.deck.circuit import OperatingPoint as OperatingPoint
+    from xbar.circuit.deck.hierarchy import FlatElement as FlatElement
     from xbar.circuit.deck.read import read_spice as read_spice
+    from xbar.circuit.netlist import Netlist as Netlist
     from xbar.circuit.network import ResistorNetwork as ResistorNetwork
+    from xbar.circuit.switches import SwitchedBank as SwitchedBank
+    from xbar.compiler.block import Block as Block
     from xbar.compiler.compiler import compile as compile
+    from xbar.compiler.emit import Configuration as Configuration
     from xbar.compiler.options import Options as Options
+    from xbar.compiler.placement import PlacementReport as PlacementReport
+    from xbar.compiler.plan import Plan as Plan
     from xbar.compiler.program import Program as Program
+    from xbar.compiler.provenance import Device as Device
+    from xbar.compiler.provenance import Unreachable as Unreachable
+    from xbar.compiler.tile import ProgrammedBlock as ProgrammedBlock
+    from xbar.compiler.tile import ProgrammedTile as ProgrammedTile
+    from xbar.compiler.tile import Reached as Reached
     from xbar.errors import CircuitError as CircuitError
     from xbar.errors import EngineError as EngineError
     from xbar.errors import FileError as FileError
@@ -31,11 +54,26 @@ if TYPE_CHECKING:
     from xbar.hardware.bank import Bank as Bank
     from xbar.hardware.chip import Chip as Chip
     from xbar.hardware.converter import Converter as Converter
+    from xbar.hardware.cost import Cost as Cost
+    from xbar.hardware.measurement import Measurement as Measurement
+    from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.tile import Tile as Tile
     from xbar.hardware.variation import Variation as Variation
+    from xbar.model.graph import Graph as Graph
+    from xbar.model.graph import Layer as Layer
     from xbar.model.read import read_model as read_model
+    from xbar.simulation.calibration import Calibration as Calibration
+    from xbar.simulation.cost import LayerCost as LayerCost
+    from xbar.simulation.cost import ProgramCost as ProgramCost
+    from xbar.simulation.result import Budget as Budget
+    from xbar.simulation.result import BudgetPart as BudgetPart
+    from xbar.simulation.result import LayerResult as LayerResult
+    from xbar.simulation.result import Result as Result
+    from xbar.simulation.run import Reader as Reader
     from xbar.simulation.simulator import simulate as simulate
+    from xbar.simulation.verify import TileCheck as TileCheck
+    from xbar.simulation.verify import Verification as Verification
     from xbar.simulation.verify import verify as verify
     from xbar.subset.problem import SubsetSolution as SubsetSolution
     from xbar.subset.solver import solve_subset as solve_subset
@@ -44,25 +82,54 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Bank": "xbar.hardware.bank",
+    "Block": "xbar.compiler.block",
+    "Budget": "xbar.simulation.result",
+    "BudgetPart": "xbar.simulation.result",
+    "Calibration": "xbar.simulation.calibration",
     "Chip": "xbar.hardware.chip",
+    "Circuit": "xbar.circuit.deck.circuit",
     "CircuitError": "xbar.errors",
+    "Configuration": "xbar.compiler.emit",
     "Converter": "xbar.hardware.converter",
+    "Cost": "xbar.hardware.cost",
     "Crossbar": "xbar.circuit.crossbar",
+    "Device": "xbar.compiler.provenance",
     "EngineError": "xbar.errors",
     "FileError": "xbar.errors",
+    "FlatElement": "xbar.circuit.deck.hierarchy",
+    "Graph": "xbar.model.graph",
     "Hardware": "xbar.hardware.spec",
+    "Layer": "xbar.model.graph",
+    "LayerCost": "xbar.simulation.cost",
+    "LayerResult": "xbar.simulation.result",
+    "Measurement": "xbar.hardware.measurement",
     "ModelError": "xbar.errors",
+    "Netlist": "xbar.circuit.netlist",
+    "Nonlinearity": "xbar.hardware.nonlinearity",
+    "OperatingPoint": "xbar.circuit.deck.circuit",
     "Options": "xbar.compiler.options",
+    "Plan": "xbar.compiler.plan",
+    "PlacementReport": "xbar.compiler.placement",
     "Program": "xbar.compiler.program",
+    "ProgramCost": "xbar.simulation.cost",
+    "ProgrammedBlock": "xbar.compiler.tile",
+    "ProgrammedTile": "xbar.compiler.tile",
+    "Reached": "xbar.compiler.tile",
+    "Reader": "xbar.simulation.run",
     "ResistorNetwork": "xbar.circuit.network",
+    "Result": "xbar.simulation.result",
     "Solution": "xbar.circuit.crossbar",
     "SolverError": "xbar.errors",
     "SpecError": "xbar.errors",
     "SubsetSolution": "xbar.subset.problem",
+    "SwitchedBank": "xbar.circuit.switches",
     "Tile": "xbar.hardware.tile",
+    "TileCheck": "xbar.simulation.verify",
     "ToolError": "xbar.errors",
+    "Unreachable": "xbar.compiler.provenance",
     "UntrustedFileError": "xbar.errors",
     "Variation": "xbar.hardware.variation",
+    "Verification": "xbar.simulation.verify",
     "XbarError": "xbar.errors",
     "compile": "xbar.compiler.compiler",
     "read_model": "xbar.model.read",
@@ -71,20 +138,19 @@ _HOME = {
     "solve_subset": "xbar.subset.solver",
     "verify": "xbar.simulation.verify",
 }
-_PACKAGES = {"pruning", "subset"}
+_PACKAGES = (
+    "circuit",
+    "effects",
+    "hardware",
+    "model",
+    "pruning",
+    "report",
+    "simulation",
+    "sizing",
+    "subset",
+    "training",
+)
 
 __all__ = sorted([*_HOME, *_PACKAGES])
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PACKAGES:
-        return import_module(f"xbar.{name}")
-    if name not in _HOME:
-        raise AttributeError(f"module 'xbar' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = public_names("xbar", _HOME, _PACKAGES, other=("__version__",))

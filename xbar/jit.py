@@ -1,12 +1,16 @@
-"""How kernels are compiled, with types that survive it."""
+"""How kernels are compiled, with types that survive it, and how a person who waits hears of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import event
 from numpy.typing import NDArray
 
 from xbar.arrays import Bools as Bools
@@ -17,8 +21,59 @@ Rows: TypeAlias = NDArray[np.int64] | NDArray[np.int32]
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
+NOTICE = "xbar compiles its kernels, once on this machine; xbar doctor --warm does it ahead"
+
 
 def jit(kernel: _Kernel) -> _Kernel:
     """Compiled at the first call, kept on disk, and free of the interpreter lock."""
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
     return cast(_Kernel, compiled)
+
+
+@contextmanager
+def watch_compilation(hear: Callable[[str], None]) -> Iterator[None]:
+    """Within it, ``hear`` is called with each kernel's name before it is compiled.
+
+    Kernels that are loaded from disk, or were used before, are not compiled. The notice on the
+    terminal is left out.
+    """
+    before, _LISTENER.hear = _LISTENER.hear, hear
+    try:
+        yield
+    finally:
+        _LISTENER.hear = before
+
+
+@dataclass
+class _Listener(event.Listener):
+    """Hears numba compile: it says so for xbar's kernels, and costs nothing where it does not.
+
+    Attributes:
+        hear: called with the kernel's name.
+    """
+
+    hear: Callable[[str], None]
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if function.__module__.startswith("xbar."):
+            self.hear(f"{function.__module__}.{function.__name__}")
+
+    def on_end(self, event: Any) -> None:
+        """A kernel that is ready needs no word."""
+
+
+def _notice(kernel: str) -> None:
+    """Say once, to a person at a terminal, why the first call takes long."""
+    del kernel
+    _LISTENER.hear = _ignore
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(NOTICE, file=sys.stderr)
+
+
+def _ignore(kernel: str) -> None:
+    del kernel
+
+
+_LISTENER = _Listener(_notice)
+event.register("numba:compile", _LISTENER)

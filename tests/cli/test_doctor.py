@@ -1,8 +1,11 @@
 """``xbar doctor`` tells what is here and what is not, and ends with 1 only if xbar can't work."""
 
 import json
+import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +34,6 @@ def test_it_runs_without_arguments_and_imports_nothing_heavy(run):
 
 
 def test_every_package_that_xbar_installs_with_is_looked_for():
-    import tomllib
-    from pathlib import Path
-
     text = Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8")
     needed = tomllib.loads(text)["project"]["dependencies"]
     assert [entry.split(">")[0] for entry in sorted(needed)] == sorted(doctor.NEEDED)
@@ -78,3 +78,32 @@ def test_a_needed_package_that_is_missing_ends_with_1(call, monkeypatch):
     code, out, _ = call("doctor")
     assert code == 1
     assert "needed and missing: no-such-package" in out
+
+
+SCRIPT = """
+import re
+from pathlib import Path
+from xbar.jit import watch_compilation
+
+text = Path({readme!r}).read_text()
+script = re.search("```python(.*?)```", text, re.DOTALL).group(1)
+compiled = []
+with watch_compilation(compiled.append):
+    exec(script)
+print(compiled)
+"""
+
+
+def test_once_the_kernels_are_warm_the_first_script_compiles_none(call):
+    assert call("doctor", "--warm")[0] == 0
+    code, out, _ = call("doctor", "--warm", "--json")
+    assert code == 0
+    assert json.loads(out)["compiled"] == []
+    readme = str(Path(__file__).parents[2] / "README.md")
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(readme=readme)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -252,7 +252,7 @@ def test_progress_counts_tiles(weights):
         ({"fc": [["a"]]}, "fc: weights must hold real numbers, not <U1"),
         ({"fc": [[1e300]]}, "fc: the largest weight must be between"),
         ({3: [[1.0]]}, "name must be text, not 3"),
-        ([[1.0]], "must be a Graph or matrices by name, not list"),
+        (3.0, "must be a Graph, a torch module, or a matrix or matrices by name, not float"),
     ],
 )
 def test_bad_matrices_are_refused(source, message):

@@ -32,6 +32,7 @@ from xbar.arrays import (
     given,
 )
 from xbar.errors import SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     from xbar.circuit.solvers.revision import Revision
@@ -43,8 +44,8 @@ CELL_AXES = ("word line", "bit line")
 CELL_ADVICE = "map signed weights to a DifferentialPair first"
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution(Outline):
     """Every voltage and current of a crossbar for N input vectors.
 
     Attributes:

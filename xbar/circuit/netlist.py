@@ -41,12 +41,13 @@ from xbar.circuit.switches import SwitchedBank
 from xbar.circuit.text import number, sanitise
 from xbar.errors import SpecError
 from xbar.files import write_text
+from xbar.tables import Outline
 
 _SUM_TOLERANCE = 1e-12  # of a cell's conductance: rounding of a sum, no more
 
 
-@dataclass(frozen=True)
-class Netlist:
+@dataclass(frozen=True, repr=False)
+class Netlist(Outline):
     """A circuit as text for a SPICE simulator.
 
     Attributes:

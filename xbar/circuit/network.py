@@ -24,6 +24,7 @@ from xbar.arrays import (
     frozen,
 )
 from xbar.errors import CircuitError, SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -48,8 +49,8 @@ def _labels(labels: Sequence[Hashable]) -> Sequence[Hashable]:
     return tuple(labels)
 
 
-@attrs.frozen(eq=False, slots=False)
-class ResistorNetwork:
+@attrs.frozen(eq=False, slots=False, repr=False)
+class ResistorNetwork(Outline):
     """E resistors between nodes, the first T of which are terminals.
 
     Attributes:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats, as_floats, frozen
 from xbar.errors import SolverError, SpecError
+from xbar.tables import Outline
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
@@ -46,8 +47,8 @@ def _siemens(conductance: ArrayLike) -> Floats:
     return frozen(as_floats(conductance, "conductance"))
 
 
-@attrs.frozen(eq=False, slots=False)
-class PolynomialCell:
+@attrs.frozen(eq=False, slots=False, repr=False)
+class PolynomialCell(Outline):
     """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers alone it is the same both ways.
 
     Attributes:
@@ -69,8 +70,8 @@ class PolynomialCell:
         return total * voltage, slope
 
 
-@attrs.frozen(eq=False, slots=False)
-class SinhCell:
+@attrs.frozen(eq=False, slots=False, repr=False)
+class SinhCell(Outline):
     """Current G V0 sinh(v / V0), as of tunnelling through a barrier.
 
     Attributes:
@@ -147,8 +148,8 @@ def milo_rram(conductance: ArrayLike) -> PolynomialCell:
     return PolynomialCell(np.array([cells, second, third]))
 
 
-@dataclass(frozen=True, eq=False)
-class NonlinearSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class NonlinearSolution(Outline):
     """Voltages and currents of a crossbar with non-linear cells, for N inputs.
 
     Attributes:

@@ -27,6 +27,7 @@ from xbar.arrays import (
     frozen,
 )
 from xbar.errors import SpecError
+from xbar.tables import Outline
 
 # What a resistor or a switch of 0 S is written as: far below what double precision resolves
 # beside any other conductance, and still a number to every simulator.
@@ -48,8 +49,8 @@ def _closed(closed: ArrayLike) -> Bools:
     return frozen(as_flags(closed, "closed"))
 
 
-@attrs.frozen(eq=False, slots=False)
-class SwitchedBank:
+@attrs.frozen(eq=False, slots=False, repr=False)
+class SwitchedBank(Outline):
     """The K resistors of every cell, and how their switches stand.
 
     Attributes:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbar.cli.output import Json, show
+
 if TYPE_CHECKING:
     from xbar.hardware.catalog import Technology
 
@@ -17,10 +19,9 @@ def run(
     wires: Annotated[
         str | None, typer.Option(help="with the wires of a node and cell, such as 22nm-1t1r")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """Published technologies, as designs with their source and assumptions."""
-    from xbar.cli.output import show
     from xbar.errors import SpecError
     from xbar.hardware.catalog import TECHNOLOGIES, find_technology
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from xbar.cli.output import Force, Json, Measured, progress, show
+
 
 def run(
     model: Annotated[Path, typer.Argument(help="a network's file, such as a torch.export archive")],
     hardware: Annotated[Path, typer.Option("--hardware", help="the design, a TOML file")],
     output: Annotated[Path, typer.Option("--output", "-o", help="the program to write")],
     seed: Annotated[int, typer.Option(help="of the chip that is sampled from the design")] = 0,
-    measured: Annotated[
-        Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
-    ] = None,
+    measured: Measured = None,
     arch: Annotated[
         str | None, typer.Option(help="module:callable that builds the network of a state dict")
     ] = None,
@@ -83,14 +83,11 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="a Dask cluster that does the work, such as tcp://host:8786")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="replace the program if it exists")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Program a trained network onto a chip."""
     import xbar
-    from xbar.cli.output import progress, show
     from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.pruning.store import load_switches

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbar.cli.output import Force, Json, progress, show
+
 if TYPE_CHECKING:
     from xbar.cli.demo_networks import DemoNetwork
     from xbar.compiler.program import Program
@@ -24,15 +26,14 @@ def run(
         Path | None, typer.Option(help="the design, a TOML file; else the demo's own")
     ] = None,
     seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="replace the folder if it exists")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Train two networks, program them on a chip, simulate it, verify a tile with ngspice."""
     import json
 
     import xbar
     from xbar.cli.demo_networks import networks
-    from xbar.cli.output import show
     from xbar.files import new_directory, refuse_existing
 
     refuse_existing(output, force=force)
@@ -54,7 +55,6 @@ def _one(network: DemoNetwork, design: Hardware, seed: int, folder: Path) -> dic
 
     import xbar
     from xbar.cli.demo_networks import export, train
-    from xbar.cli.output import progress
     from xbar.report.metrics import layer_metrics
     from xbar.simulation.dataset import Dataset
 
@@ -92,7 +92,6 @@ def _one(network: DemoNetwork, design: Hardware, seed: int, folder: Path) -> dic
 def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[str, Any]:
     """Ask ngspice about the fullest tile; without it, say so."""
     import xbar
-    from xbar.cli.output import progress
     from xbar.errors import ToolError
     from xbar.simulation.verify import activations, tile_voltage
 
@@ -114,7 +113,7 @@ def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[st
 
 
 def _text(entries: list[dict[str, Any]], design: Hardware) -> str:
-    from xbar.report.text import percent, table
+    from xbar.tables import percent, table
     from xbar.units import format_quantity
 
     tile = design.tile

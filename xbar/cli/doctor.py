@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from xbar.cli.output import Json, progress, show
+
 NEEDED = "numpy scipy numba networkx ortools pydantic typer rich zarr threadpoolctl".split()
 OPTIONAL = {
     "torch": "networks from PyTorch: pip install 'xbar[torch]'",
@@ -53,11 +55,14 @@ class Finding:
 
 
 def run(
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="compile the kernels now, not at their first call")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Tell which packages and tools are here; exit code 1 if xbar can't work without one."""
     from xbar import __version__
-    from xbar.cli.output import show
+    from xbar.cli.warm import warm as compile_kernels
 
     found = [*packages(), *(tool(name) for name in TOOLS)]
     missing = [one.name for one in found if one.needed and one.found is None]
@@ -69,6 +74,9 @@ def run(
         "missing": missing,
         **machine,
     }
+    if warm:
+        with progress("kernels") as report:
+            content["compiled"] = compile_kernels(report)
     lines = [f"xbar {__version__}, Python {content['python']}", ""]
     lines += [f"{one.name:<14}{one.found or 'missing':<16}{one.remark}".rstrip() for one in found]
     lines.append("")
@@ -78,6 +86,8 @@ def run(
         lines.append(
             "OPENBLAS_CORETYPE may make numpy slow: unset it unless you know why it is set"
         )
+    if warm:
+        lines.append(f"{len(content['compiled'])} kernels compiled; the others were already")
     lines += [f"needed and missing: {name}; install xbar again" for name in missing]
     show(as_json, content, "\n".join(lines))
     if missing:

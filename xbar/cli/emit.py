@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
+from xbar.cli.output import Force, Json, ProgramPath, progress, show
+
 
 def run(
-    program: Annotated[Path, typer.Argument(help="the program")],
+    program: ProgramPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="the folder to write")],
     form: Annotated[
         str, typer.Option("--format", help="readmemh words, a csv of all resistors, or both")
     ] = "both",
     tiles: Annotated[str | None, typer.Option(help="such as 0,3,7; all if not said")] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the folder if it exists")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Write what a chip's configuration logic loads, and where each device is."""
     import xbar
-    from xbar.cli.output import progress, show
     from xbar.cli.verify import read_tiles
     from xbar.compiler.emit import Configuration, check_format
     from xbar.files import refuse_existing

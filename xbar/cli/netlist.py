@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xbar.cli.output import DetailName, Force, Json, ProgramPath, show
+
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
 
 
 def run(
-    program: Annotated[Path, typer.Argument(help="the program")],
+    program: ProgramPath,
     tile: Annotated[int, typer.Option(help="which tile")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="the deck to write; else to stdout")
     ] = None,
     dialect: Annotated[str, typer.Option(help="whose input it is")] = "ngspice",
-    detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
+    detail: DetailName = "cell",
     data: Annotated[
         Path | None, typer.Option(help=".npz whose first input drives the tile; else 1 V")
     ] = None,
@@ -28,14 +30,13 @@ def run(
     block: Annotated[
         int | None, typer.Option(help="number of the block on the tile, in place of --layer")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the deck if it exists")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Write one tile's netlist: what is simulated is what is exported."""
     import numpy as np
 
     import xbar
-    from xbar.cli.output import show
     from xbar.cli.verify import read_detail
     from xbar.errors import SpecError
     from xbar.simulation.dataset import read_dataset

@@ -1,4 +1,4 @@
-"""What the verbs share: how a result is printed and progress is shown."""
+"""What the verbs share: options, how a result is printed and progress is shown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,33 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON")]
+Force: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="replace what is to be written if it exists")
+]
+ProgramPath: TypeAlias = Annotated[Path, typer.Argument(help="the program")]
+OptionalData: TypeAlias = Annotated[
+    Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
+]
+Measured: TypeAlias = Annotated[
+    Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
+]
+DetailName: TypeAlias = Annotated[
+    str, typer.Option(help="one element a cell, a resistor, or a bank")
+]
+Trials: TypeAlias = Annotated[int, typer.Option(help="chips; the first is the program's own")]
+WithBudget: TypeAlias = Annotated[
+    bool, typer.Option("--budget", help="tell what each part of the error costs")
+]
+WithCost: TypeAlias = Annotated[
+    bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
+]
+NoiseSeed: TypeAlias = Annotated[int, typer.Option(help="of further chips and of read noise")]
 
 
 def show(as_json: bool, content: dict[str, Any], text: str) -> None:

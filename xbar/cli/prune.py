@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbar.cli.output import Force, Json, Measured, progress, show
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,9 +39,7 @@ def run(
     hardware: Annotated[
         Path | None, typer.Option(help="edge-popup on a chip of this design, a TOML file")
     ] = None,
-    measured: Annotated[
-        Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
-    ] = None,
+    measured: Measured = None,
     readout: Annotated[
         str, typer.Option(help="on a chip: ideal, or nodal: learn the mask with the wires")
     ] = "ideal",
@@ -54,11 +54,10 @@ def run(
         Path | None, typer.Option(help=".npz with inputs and labels to test on")
     ] = None,
     seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="replace the files if they exist")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Find a subnetwork and write it, with the chip's switches if it is a chip's."""
-    from xbar.cli.output import show
     from xbar.errors import SpecError
     from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch
@@ -119,7 +118,6 @@ def _find(
     options: dict[str, Any],
 ) -> Ticket:
     import xbar
-    from xbar.cli.output import progress
     from xbar.model.export import build_module
 
     module = build_module(arch, state, seed)
@@ -147,7 +145,7 @@ def _accuracy(ticket: Ticket, path: Path) -> float:
 
 
 def _text(content: dict[str, Any]) -> str:
-    from xbar.report.text import percent, table
+    from xbar.tables import percent, table
 
     rows = [[name, percent(share)] for name, share in content["layers"].items()]
     rows.append(["all", percent(content["kept"])])

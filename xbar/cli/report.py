@@ -7,38 +7,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xbar.cli.output import (
+    Force,
+    Json,
+    NoiseSeed,
+    OptionalData,
+    ProgramPath,
+    Trials,
+    WithBudget,
+    WithCost,
+    progress,
+    show,
+)
+
 if TYPE_CHECKING:
     from xbar.compiler.program import Program
     from xbar.simulation.result import Result
 
 
 def run(
-    program: Annotated[Path, typer.Argument(help="the program")],
+    program: ProgramPath,
     html: Annotated[
         Path | None, typer.Option("--html", help="the HTML file to write, with pictures")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
-    ] = None,
-    trials: Annotated[int, typer.Option(help="chips; the first is the program's own")] = 1,
-    budget: Annotated[
-        bool, typer.Option("--budget", help="tell what each part of the error costs")
-    ] = False,
-    cost: Annotated[
-        bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="of further chips and of read noise")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="replace the file if it exists")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    data: OptionalData = None,
+    trials: Trials = 1,
+    budget: WithBudget = False,
+    cost: WithCost = False,
+    seed: NoiseSeed = 0,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Report on a program: layers, residuals, wires and, with data, accuracy."""
     import xbar
-    from xbar.cli.output import progress, show
     from xbar.errors import SpecError, printable
     from xbar.files import refuse_existing, write_text
     from xbar.report.html import html_report
     from xbar.report.plots import check_matplotlib
-    from xbar.report.simulation import result_text
     from xbar.report.survey import survey
     from xbar.report.text import survey_text
 
@@ -61,7 +66,7 @@ def run(
         **found.to_json(),
         "simulations": [result.to_json() for result in results],
     }
-    texts = [survey_text(found), *map(result_text, results)]
+    texts = [survey_text(found), *map(str, results)]
     if html is not None:
         texts.append(printable(f"written to {html}"))
     show(as_json, content, "\n".join(texts))
@@ -72,7 +77,6 @@ def simulated(
 ) -> list[Result]:
     """The program on data, with ideal wires and, where the design has any, with its own."""
     import xbar
-    from xbar.cli.output import progress
     from xbar.compiler.tile import Readout
     from xbar.simulation.dataset import read_dataset
 

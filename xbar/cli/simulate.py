@@ -7,9 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
+from xbar.cli.output import (
+    Json,
+    NoiseSeed,
+    ProgramPath,
+    Trials,
+    WithBudget,
+    WithCost,
+    progress,
+    show,
+)
+
 
 def run(
-    program: Annotated[Path, typer.Argument(help="the program")],
+    program: ProgramPath,
     data: Annotated[Path, typer.Option(help=".npz with inputs and, for accuracy, labels")],
     readout: Annotated[
         str,
@@ -18,7 +29,7 @@ def run(
             "input by input, which is slow"
         ),
     ] = "ideal",
-    trials: Annotated[int, typer.Option(help="chips; the first is the program's own")] = 1,
+    trials: Trials = 1,
     noise_trials: Annotated[int, typer.Option(help="times that each chip is read")] = 1,
     calibrate: Annotated[
         str | None,
@@ -35,25 +46,19 @@ def run(
         ),
     ] = False,
     precision: Annotated[str, typer.Option(help="float64, or float32: quicker")] = "float64",
-    budget: Annotated[
-        bool, typer.Option("--budget", help="tell what each part of the error costs")
-    ] = False,
-    cost: Annotated[
-        bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
-    ] = False,
+    budget: WithBudget = False,
+    cost: WithCost = False,
     metric: Annotated[
         str | None,
         typer.Option(
             help="module:callable(outputs, labels) in place of accuracy; your own code runs"
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="of further chips and of read noise")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    seed: NoiseSeed = 0,
+    as_json: Json = False,
 ) -> None:
     """Simulate the analog products and tell the accuracy beside the digital one."""
     import xbar
-    from xbar.cli.output import progress, show
-    from xbar.report.simulation import result_text
     from xbar.simulation.calibration import Calibration
     from xbar.simulation.dataset import read_dataset
 
@@ -78,4 +83,4 @@ def run(
             progress=report,
             **words,
         )
-    show(as_json, result.to_json(), result_text(result))
+    show(as_json, result.to_json(), str(result))

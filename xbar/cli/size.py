@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
+from xbar.cli.output import Force, Json, show
+
 if TYPE_CHECKING:
     from xbar.hardware.bank import Bank
     from xbar.sizing.bankdesign import BankDesign
@@ -39,11 +41,10 @@ def run(
     samples: Annotated[int | None, typer.Option(help="banks to draw for each size")] = None,
     seed: Annotated[int, typer.Option(help="of the Monte Carlo")] = 0,
     plot: Annotated[Path | None, typer.Option(help="draw this .png, .svg or .pdf")] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace the picture")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    force: Force = False,
+    as_json: Json = False,
 ) -> None:
     """Say how many imprecise resistors a weight needs, from simulation, not from theorems."""
-    from xbar.cli.output import show
     from xbar.cli.size_plot import check_plot, draw_sizes
     from xbar.files import write_bytes
     from xbar.sizing.bankdesign import design_bank

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from xbar.cli.output import Json, show
+
 
 def run(
     bank: Annotated[str, typer.Option(help="ohms such as 10k,20k,39k; or siemens, as 50uS")],
@@ -17,11 +19,10 @@ def run(
     time_limit: Annotated[
         float | None, typer.Option(help="seconds; then the best subset found so far")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """Choose the resistors whose conductances add up closest to a target."""
     import xbar
-    from xbar.cli.output import show
     from xbar.units import format_quantity, parse_quantity
 
     names = [part.strip() for part in bank.split(",")]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
+from xbar.cli.output import DetailName, Json, ProgramPath, progress, show
+
 if TYPE_CHECKING:
     from xbar.compiler.tile import Detail
 
 
 def run(
-    program: Annotated[Path, typer.Argument(help="the program")],
+    program: ProgramPath,
     data: Annotated[
         Path | None, typer.Option(help=".npz whose first input drives the tiles; else random volts")
     ] = None,
@@ -20,22 +22,20 @@ def run(
         str | None, typer.Option(help="such as 0,3,7 or all; the first of each layer if not said")
     ] = None,
     engine: Annotated[str, typer.Option(help="ngspice or pyspice")] = "ngspice",
-    detail: Annotated[str, typer.Option(help="one element a cell, a resistor, or a bank")] = "cell",
+    detail: DetailName = "cell",
     tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
     seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
     store: Annotated[
         bool,
         typer.Option("--store", help="compare the files' checksums instead, without an engine"),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: Json = False,
 ) -> None:
     """Compare the currents of tiles, wires included, with those of a SPICE engine."""
     if store:
         _verify_store(program, as_json=as_json)
         return
     import xbar
-    from xbar.cli.output import progress, show
-    from xbar.report.text import verification_text
     from xbar.simulation.dataset import read_dataset
 
     loaded = xbar.Program.load(program)
@@ -52,13 +52,12 @@ def run(
             tolerance=tolerance,
             progress=report,
         )
-    show(as_json, verification.to_json(), verification_text(verification))
+    show(as_json, verification.to_json(), str(verification))
     if not verification.passed:
         raise typer.Exit(1)
 
 
 def _verify_store(program: Path, *, as_json: bool) -> None:
-    from xbar.cli.output import show
     from xbar.compiler.store import check_store
 
     count, faults = check_store(program)

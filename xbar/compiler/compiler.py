@@ -6,19 +6,18 @@ once per tile       ``pipeline.py``: measure the banks ─► set_scales ─► 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from xbar.compiler.checks import (
     check_chip_size,
     check_hardware,
-    check_matrices,
     check_options,
     check_own_chip,
 )
@@ -30,6 +29,7 @@ from xbar.compiler.options import Options
 from xbar.compiler.placement import place
 from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
+from xbar.compiler.source import Network, is_module, read_source
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
@@ -67,9 +67,10 @@ class Ticket(Protocol):
 
 
 def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
-    source: Graph | Ticket | Mapping[str, ArrayLike],
+    source: Network | Ticket,
     chip: Chip | Hardware,
     *,
+    input_shape: Sequence[int] | None = None,
     seed: int | None = None,
     wire_aware: bool = False,
     options: Options | None = None,
@@ -82,9 +83,12 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     """Program a network onto a chip.
 
     Args:
-        source: the network (``xbar.read_model``), a ticket (``xbar.pruning``), or matrices
-            (outputs, inputs) by layer name.
+        source: the network (``xbar.read_model``, or a torch module with its ``input_shape``), a
+            ticket (``xbar.pruning``), matrices (outputs, inputs) by layer name, or one matrix
+            (outputs, inputs), which becomes the layer "matrix".
         chip: the chip; or a design, of which one chip is sampled with ``seed``.
+        input_shape: one input's shape without the batch axis, such as (1, 28, 28): for a torch
+            module, and for nothing else.
         seed: for a design only; 0 where nothing is said.
         wire_aware: the same as in ``options``.
         options: how it is programmed.
@@ -102,10 +106,11 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
 
     Raises:
         SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small,
-            options don't go together, a seed is given beside a chip, which has its own, or a
-            ticket of one chip is to go to another.
+            options don't go together, a module comes without its ``input_shape``, a seed is given
+            beside a chip, which has its own, or a ticket of one chip is to go to another.
         FileError: ``output`` is in the way or can't be written, or another run writes it.
-        ToolError: a scheduler is given and Dask is not installed.
+        ModelError: PyTorch can't export the module.
+        ToolError: a scheduler is given and Dask is not installed, or a module and not PyTorch.
 
     >>> from xbar.hardware.tile import Tile
     >>> hardware = Hardware(tile=Tile(word_lines=4, bit_lines=4))
@@ -122,7 +127,7 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     if wire_aware:
         options = options.model_copy(update={"wire_aware": True})
     crew = Crew(workers, scheduler)
-    jobs = _planned(source, chip, options)
+    jobs = _planned(source, chip, options, input_shape)
     if output is None:
         return _assembled(jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
     with Journal.open(Path(output), jobs, force=force) as journal:
@@ -155,11 +160,14 @@ def reprogram(
 
 
 def _planned(
-    source: Graph | Ticket | Mapping[str, ArrayLike], chip: Chip, options: Options
+    source: Network | Ticket,
+    chip: Chip,
+    options: Options,
+    input_shape: Sequence[int] | None,
 ) -> Jobs:
     """The jobs of a compilation: all checked, and each block on its tile."""
     kept, own = None, chip
-    if isinstance(source, Ticket) and not isinstance(source, Graph):
+    if isinstance(source, Ticket) and not isinstance(source, Graph) and not is_module(source):
         switches = source.switches()
         if switches is not None and options != Options():
             raise SpecError(
@@ -169,7 +177,7 @@ def _planned(
             kept, own = Kept(switches, source.units()), source.chip or chip
             options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
-    matrices, graph = _matrices(source)
+    matrices, graph = read_source(source, input_shape)
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     check_options(chip.hardware, options, ticket=kept is not None)
@@ -178,19 +186,6 @@ def _planned(
     check_own_chip(own, chip, len(placement.tiles))
     plan = Plan(chip, graph, matrices, options, placement.report, decided=kept is not None)
     return Jobs(plan, placement.tiles, kept)
-
-
-def _matrices(
-    source: Any,
-) -> tuple[dict[str, NDArray[np.float64]], Graph | None]:
-    if isinstance(source, Graph):
-        return check_matrices({layer.name: layer.matrix for layer in source.layers}), source
-    if isinstance(source, Mapping):
-        return check_matrices(source), None
-    raise SpecError(
-        f"what is compiled must be a Graph or matrices by name, not {type(source).__name__}; "
-        "xbar.read_model reads a file"
-    )
 
 
 def _assembled(jobs: Jobs, results: Iterable[TileResult], progress: Progress | None) -> Program:

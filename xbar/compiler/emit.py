@@ -30,6 +30,7 @@ from xbar.compiler.words import read_words, words_text
 from xbar.errors import FileError, SpecError
 from xbar.files import new_directory
 from xbar.parallel import Progress
+from xbar.tables import Outline
 
 Format: TypeAlias = Literal["readmemh", "csv", "both"]
 Masks = NDArray[np.bool_]
@@ -129,8 +130,8 @@ def _write(path: Path, lines: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class Configuration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Configuration(Outline):
     """A folder that ``Program.write_configuration`` wrote.
 
     Attributes:

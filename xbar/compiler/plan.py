@@ -12,10 +12,11 @@ from xbar.compiler.placement import PlacementReport
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.tables import Outline
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan(Outline):
     """What is to be programmed, on what, and how; with its tiles it is a ``Program``.
 
     Attributes:

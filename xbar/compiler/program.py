@@ -21,14 +21,15 @@ from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.parallel import Progress
+from xbar.tables import Card, Facts, count, few, percent
 
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
     from xbar.simulation.run import Reader
 
 
-@dataclass(frozen=True, eq=False)
-class Program:
+@dataclass(frozen=True, eq=False, repr=False)
+class Program(Card):
     """A network on a chip: a plan that was carried out.
 
     Attributes:
@@ -78,6 +79,20 @@ class Program:
     def decided(self) -> bool:
         """Whether its switches are those of a ticket of this chip, worth nothing on another."""
         return self.plan.decided
+
+    def _facts(self) -> Facts:
+        tile, name = self.chip.hardware.tile, self.chip.hardware.name
+        used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
+        size = f"{tile.word_lines} x {tile.bit_lines}"
+        weights = sum(weight.size for weight in self.weights.values())
+        chosen = self.options.model_dump(exclude_defaults=True)
+        return [
+            (count(len(self.weights), "layer"), few([*self.weights])),
+            ("tiles", f"{len(self.tiles)} of {size}{used}"),
+            ("weights", f"{weights:,}, {self.resistors_per_weight} resistors each"),
+            ("chip", self.chip.origin + (f", design {name}" if name else "")),
+            ("options", ", ".join(f"{key}={value!r}" for key, value in chosen.items())),
+        ]
 
     def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.

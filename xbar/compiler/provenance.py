@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.passes.base import Resistors
 from xbar.compiler.passes.set_scales import nominal_resistors
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.errors import SpecError
+from xbar.hardware.chip import Resistors
 from xbar.subset.scaling import Reach, reach_of
 
 

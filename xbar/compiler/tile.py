@@ -8,6 +8,7 @@ Units: siemens, and siemens per unit weight for scales.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +27,7 @@ from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
+from xbar.tables import Card, Facts, Outline, few
 
 Readout: TypeAlias = Literal["ideal", "nodal"]
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
@@ -43,8 +45,8 @@ class Wires(TypedDict):
     sense: Literal["bottom", "top", "both"]
 
 
-@dataclass(frozen=True, eq=False)
-class ProgrammedBlock:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProgrammedBlock(Outline):
     """A block's weights and how they are scaled.
 
     Attributes:
@@ -93,8 +95,8 @@ def pack(mask: Masks) -> NDArray[np.uint8]:
     return np.packbits(mask, axis=-1, bitorder="little")
 
 
-@dataclass(frozen=True, eq=False)
-class ProgrammedTile:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProgrammedTile(Card):
     """One array with blocks of layers' weights on it.
 
     Attributes:
@@ -118,6 +120,15 @@ class ProgrammedTile:
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
+
+    def _facts(self) -> Facts:
+        tile, switches = self.chip.hardware.tile, sum(each.switches for each in self.reached)
+        return [
+            ("tile", f"{self.index}, {tile.word_lines} x {tile.bit_lines}"),
+            ("blocks", f"{len(self.blocks)}, of {few([*self.layers()])}"),
+            ("switched in", f"{switches:,} of {math.prod(self.mask.shape):,} resistors"),
+            ("chip", self.chip.origin),
+        ]
 
     def fresh(self) -> ProgrammedTile:
         """The same tile, having computed nothing yet.

@@ -1,1 +1,41 @@
-"""What the chip is: its design (Hardware) and one fabricated instance of it (Chip)."""
+"""What the chip is: its design (Hardware) and one fabricated instance of it (Chip).
+
+The names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xbar.lazy import public_names
+
+if TYPE_CHECKING:
+    from xbar.hardware import catalog as catalog
+    from xbar.hardware.bank import Bank as Bank
+    from xbar.hardware.chip import Chip as Chip
+    from xbar.hardware.chip import Resistors as Resistors
+    from xbar.hardware.converter import Converter as Converter
+    from xbar.hardware.cost import Cost as Cost
+    from xbar.hardware.measurement import Measurement as Measurement
+    from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
+    from xbar.hardware.spec import Hardware as Hardware
+    from xbar.hardware.tile import Tile as Tile
+    from xbar.hardware.variation import Variation as Variation
+
+_HOME = {
+    "Bank": "xbar.hardware.bank",
+    "Chip": "xbar.hardware.chip",
+    "Converter": "xbar.hardware.converter",
+    "Cost": "xbar.hardware.cost",
+    "Hardware": "xbar.hardware.spec",
+    "Measurement": "xbar.hardware.measurement",
+    "Nonlinearity": "xbar.hardware.nonlinearity",
+    "Resistors": "xbar.hardware.chip",
+    "Tile": "xbar.hardware.tile",
+    "Variation": "xbar.hardware.variation",
+}
+_MODULES = ("catalog",)
+
+__all__ = sorted([*_HOME, *_MODULES])
+
+__getattr__, __dir__ = public_names("xbar.hardware", _HOME, _MODULES)

@@ -25,6 +25,7 @@ from xbar.hardware import draw
 from xbar.hardware.bank import Bank
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
+from xbar.tables import Card, Facts, count
 
 _CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they are the chip
 NORMAL_FLOOR = 0.01
@@ -48,8 +49,8 @@ class Resistors(NamedTuple):
         return np.where(_closed(mask, self.stuck), self.on, self.off)
 
 
-@dataclass(frozen=True, eq=False)
-class Chip:
+@dataclass(frozen=True, eq=False, repr=False)
+class Chip(Card):
     """One fabricated instance of a design.
 
     Attributes:
@@ -98,6 +99,16 @@ class Chip:
         bank = hardware.bank
         shape = (*hardware.cells, bank.resistors)
         return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
+
+    def _facts(self) -> Facts:
+        return [("chip", self.origin), *self.hardware.facts()]
+
+    @property
+    def origin(self) -> str:
+        """Where its resistors come from, in a few words."""
+        if self.tiles is not None:
+            return f"measured, {count(self.tiles, 'tile')}"
+        return f"sampled, seed {self.seed}"
 
     @property
     def may_have_faults(self) -> bool:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats, check_finite, check_shape, real
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_npz
+from xbar.tables import Outline
 
 _INDICES = ["tile", "word_line", "bit_line", "resistor"]
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Outline):
     """What was measured of a chip: on, off (T, W, B, K) siemens; stuck (T, W, B, K) -1, 0, +1."""
 
     on: Floats

@@ -20,6 +20,8 @@ from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
+from xbar.tables import Facts, card, html_card
+from xbar.units import format_quantity
 
 
 class Hardware(Spec):
@@ -85,6 +87,26 @@ class Hardware(Spec):
                 f"not {len(listed)}"
             )
         return self
+
+    def __repr__(self) -> str:
+        return card("Hardware", self.facts())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_card("Hardware", self.facts())
+
+    def facts(self) -> Facts:
+        """What there is to say of the design, in a few lines: (name, text)."""
+        tile, noise = self.tile, self.variation.read_noise
+        return [
+            ("design", self.name),
+            ("bank", _bank(self.bank)),
+            ("tile", f"{tile.word_lines} x {tile.bit_lines} lines{_wires(tile)}"),
+            ("DAC", _converter(self.dac)),
+            ("ADC", _converter(self.adc)),
+            ("read noise", f"{100 * noise:g} %" if noise else ""),
+        ]
 
     @property
     def steps(self) -> int:
@@ -155,3 +177,34 @@ class Hardware(Spec):
             return cls(**content)
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
+
+
+def _bank(bank: Bank) -> str:
+    listed = isinstance(bank.nominal, tuple)
+    nominal = bank.nominal if isinstance(bank.nominal, tuple) else (bank.nominal,)
+    ohms = format_quantity(nominal[0], "ohm")
+    if listed:
+        ohms = f"{format_quantity(min(nominal), 'ohm')} to {format_quantity(max(nominal), 'ohm')}"
+    text = f"{bank.resistors} resistors a cell, {ohms}"
+    if bank.ratio != 1:
+        text += f", each {bank.ratio:g} times the one before"
+    if bank.spread != "none" and bank.sigma:
+        text += f", {bank.spread} spread of {100 * bank.sigma:g} %"
+    if bank.on_off_ratio != float("inf"):
+        text += f", on/off {bank.on_off_ratio:g}"
+    return text
+
+
+def _wires(tile: Tile) -> str:
+    if not max(tile.word_wire, tile.bit_wire, tile.source, tile.load):
+        return ", ideal wires"
+    wires = f", {tile.word_wire:g} and {tile.bit_wire:g} ohm a segment"
+    return wires + (
+        f", driver {tile.source:g} and amplifier {tile.load:g} ohm"
+        if tile.source or tile.load
+        else ""
+    )
+
+
+def _converter(converter: Converter | None) -> str:
+    return "" if converter is None else f"{converter.bits} bits"

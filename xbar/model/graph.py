@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import check_finite, real
 from xbar.errors import ModelError, SpecError
 from xbar.model.operations import check_operation
+from xbar.tables import Card, Facts, Outline, count, few
 
 Multiply: TypeAlias = Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
 """(layer name, inputs (N', G, inputs)) -> outputs (N', G, outputs)."""
@@ -88,8 +89,8 @@ class Input:
     dtype: str
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer(Outline):
     """A constant matrix that the network multiplies by: what goes to crossbars.
 
     Attributes:
@@ -107,8 +108,8 @@ class Layer:
     nodes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Graph:
+@dataclass(frozen=True, eq=False, repr=False)
+class Graph(Card):
     """A neural network with one input and one output tensor.
 
     Attributes:
@@ -158,6 +159,18 @@ class Graph:
         for ref in references(node):
             if ref not in known:
                 raise ModelError(f"{node.name}: it uses {ref!r}, which no earlier node computes")
+
+    def _facts(self) -> Facts:
+        names = [layer.name for layer in self.layers]
+        numbers = sum(array.size for array in self.constants.values())
+        return [
+            ("input", _show(self.inputs[0].shape)),
+            (count(len(names), "layer"), few(names)),
+            ("digital", few([name for name, _ in self.digital])),
+            ("nodes", str(len(self.nodes))),
+            ("constants", count(numbers, "number")),
+            ("notes", str(len(self.notes) or "")),
+        ]
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

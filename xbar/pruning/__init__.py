@@ -6,8 +6,9 @@ function that it holds: an import of the file would hide the function.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from xbar.lazy import public_names
 
 if TYPE_CHECKING:
     from xbar.pruning.constructions.approximation import Approximation as Approximation
@@ -28,30 +29,20 @@ if TYPE_CHECKING:
 _HOME = {
     "Approximation": "xbar.pruning.constructions.approximation",
     "Certificate": "xbar.pruning.constructions.certificate",
-    "LayerCertificate": "xbar.pruning.constructions.certificate",
-    "Width": "xbar.pruning.constructions.sizing",
-    "approximate": "xbar.pruning.constructions.approximation",
-    "width": "xbar.pruning.constructions.sizing",
     "Epoch": "xbar.training.recipe",
+    "LayerCertificate": "xbar.pruning.constructions.certificate",
     "Recipe": "xbar.training.recipe",
     "Ticket": "xbar.pruning.ticket",
+    "Width": "xbar.pruning.constructions.sizing",
+    "approximate": "xbar.pruning.constructions.approximation",
     "edge_popup": "xbar.pruning.popup",
     "lottery_ticket": "xbar.pruning.magnitudes",
     "magnitude": "xbar.pruning.magnitudes",
     "move": "xbar.pruning.moving",
     "random": "xbar.pruning.magnitudes",
+    "width": "xbar.pruning.constructions.sizing",
 }
 
 __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'xbar.pruning' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = public_names("xbar.pruning", _HOME)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
+from xbar.tables import Card, Facts, few, percent
 from xbar.training.recipe import Epoch
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 Masks = Mapping[str, NDArray[np.bool_]]
 
 
-@dataclass(frozen=True, eq=False)
-class Ticket:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ticket(Card):
     """A network and which of its weights are kept.
 
     Attributes:
@@ -55,6 +56,16 @@ class Ticket:
 
     def __post_init__(self) -> None:
         check_masks(self.model, self.mask)
+
+    def _facts(self) -> Facts:
+        shares = [f"{name} {percent(float(mask.mean()))}" for name, mask in self.mask.items()]
+        return [
+            ("method", f"{self.method}, seed {self.seed}"),
+            ("input", str(self.input_shape)),
+            ("kept", f"{percent(self.kept)}: {few(shares)}"),
+            ("epochs", str(len(self.history) or "")),
+            ("chip", "any" if self.chip is None else f"its own: {self.chip.origin}"),
+        ]
 
     @property
     def kept(self) -> float:

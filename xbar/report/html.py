@@ -7,19 +7,18 @@ and requests. Whatever comes from a file is made printable and escaped.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from xbar import __version__
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
-from xbar.errors import printable
 from xbar.report.plots import gain_picture, residual_picture
-from xbar.report.simulation import budget_table, cost_table
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
-from xbar.report.text import percent, placement_text
+from xbar.report.text import placement_text
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.result import LayerResult, Result
+from xbar.simulation.tables import budget_table, cost_table
+from xbar.tables import html_table, html_text, percent
 from xbar.units import format_quantity
 
 _STYLE = """
@@ -63,7 +62,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
     digital = () if graph is None else graph.digital
     notes = () if graph is None else graph.notes
     parts = [
-        f"<h1>{_text(name)}</h1>",
+        f"<h1>{html_text(name)}</h1>",
         _summary(survey),
         _section("Accuracy", _accuracy(results, program.wire_aware)) if results else "",
         *[_section("Cost", _cost(result.cost)) for result in results if result.cost is not None],
@@ -81,32 +80,13 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         '<html xmlns="http://www.w3.org/1999/xhtml" lang="en">\n<head>\n<meta charset="utf-8"/>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"<title>{_text(name)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<title>{html_text(name)}</title>\n<style>{_STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
 
-def _text(value: object) -> str:
-    return escape(printable(str(value)))
-
-
 def _section(title: str, content: str) -> str:
     return f"<section>\n<h2>{title}</h2>\n{content}\n</section>"
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], kind: str = "numbers"
-) -> str:
-    """A table; all of its texts are escaped here."""
-    columns = "".join(f'<th scope="col">{_text(name)}</th>' for name in head)
-    lines = "\n".join(
-        "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    title = f"<caption>{_text(caption)}</caption>\n" if caption else ""
-    return (
-        f'<div class="wide"><table class="{kind}">\n{title}<thead><tr>{columns}</tr></thead>\n'
-        f"<tbody>\n{lines}\n</tbody>\n</table></div>"
-    )
 
 
 def _summary(survey: Survey) -> str:
@@ -126,7 +106,7 @@ def _summary(survey: Survey) -> str:
     used = f"Weights have {percent(survey.used)} of the tiles' cells"
     if program.placement is not None:
         used = placement_text(program.placement)
-    return f"<p>{_text(text)}</p>\n<p>{_text(used)}.</p>"
+    return f"<p>{html_text(text)}</p>\n<p>{html_text(used)}.</p>"
 
 
 def _layers(survey: Survey) -> str:
@@ -160,7 +140,7 @@ def _layers(survey: Survey) -> str:
     if survey.program.wire_aware:
         columns += ["error by wires before", "after"]
         note += " Wires count in it: the subsets were chosen for them."
-    return _table(note, columns, rows)
+    return html_table(note, columns, rows)
 
 
 def _share(share: float | None) -> str:
@@ -178,7 +158,7 @@ def _residuals(layers: Iterable[LayerSurvey]) -> str:
             all_ = layer.looked_at == found.tiles
             note = "" if all_ else f"{layer.looked_at} of {found.tiles} tiles"
         caption = f"{found.name} ({note})" if note else found.name
-        figures.append(f"<figure>{picture}<figcaption>{_text(caption)}</figcaption></figure>")
+        figures.append(f"<figure>{picture}<figcaption>{html_text(caption)}</figcaption></figure>")
     return '<div class="pictures">\n' + "\n".join(figures) + "\n</div>"
 
 
@@ -192,7 +172,7 @@ def _wires(wires: WireLoss | None) -> str:
         "looked at. The map shows each cell's effective over its own conductance; grey cells do "
         "not conduct, and cells with all switches open may lie above 1."
     )
-    return f"<p>{_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
+    return f"<p>{html_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
 
 
 def _unreachable(weights: Sequence[Unreachable]) -> str:
@@ -216,7 +196,7 @@ def _unreachable(weights: Sequence[Unreachable]) -> str:
         "line) reach: those that miss most. A resistor that is stuck or dead can't be chosen; "
         "where none is, the scale that suits the column's other weights leaves this one out."
     )
-    return _table(note, ["layer", "weight", "cells", "stuck", "target", "achieved"], rows)
+    return html_table(note, ["layer", "weight", "cells", "stuck", "target", "achieved"], rows)
 
 
 def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
@@ -233,7 +213,7 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     if rows:
         rows.insert(0, ["digital", percent(first.digital_accuracy), ""])
         note = f"{first.inputs} inputs, {first.trials} chip(s)"
-        tables.append(_table(note, ["", "accuracy", "95 % interval"], rows))
+        tables.append(html_table(note, ["", "accuracy", "95 % interval"], rows))
     head = ["layer"]
     for result in results:
         head += [f"{result.readout}: signal/error", "bits", "clipped"]
@@ -245,14 +225,14 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     note = "Each layer's products against exact ones, by read-out; clipped by the ADC."
     if wire_aware:
         note += " The subsets were chosen for the wires: without these they are not right."
-    tables.append(_table(note, head, lines))
-    tables += [_table(*budget_table(r.budget)) for r in results if r.budget is not None]
+    tables.append(html_table(note, head, lines))
+    tables += [html_table(*budget_table(r.budget)) for r in results if r.budget is not None]
     return "\n".join(tables)
 
 
 def _cost(cost: ProgramCost) -> str:
-    notes = "".join(f"\n<p>{_text(note)}</p>" for note in cost.notes)
-    return _table(*cost_table(cost)) + notes
+    notes = "".join(f"\n<p>{html_text(note)}</p>" for note in cost.notes)
+    return html_table(*cost_table(cost)) + notes
 
 
 def _score(result: Result) -> list[str]:
@@ -269,19 +249,19 @@ def _signal(layer: LayerResult) -> tuple[str, str]:
 def _digital(digital: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
     rows = [[name, reason] for name, reason in digital]
     parts = [
-        _table("", ["what", "why"], rows, "words")
+        html_table("", ["what", "why"], rows, "words")
         if rows
         else "<p>No layer with weights; all other operations run as they are.</p>"
     ]
-    parts += [f"<p>Assumed: {_text(note)}</p>" for note in notes]
+    parts += [f"<p>Assumed: {html_text(note)}</p>" for note in notes]
     return "\n".join(parts)
 
 
 def _design(program: Program) -> str:
     hardware = program.hardware.model_dump(mode="json")
     tables = [
-        _table("design", ["key", "value"], _flat("", hardware), "words"),
-        _table("options", ["key", "value"], _flat("", program.options.model_dump()), "words"),
+        html_table("design", ["key", "value"], _flat("", hardware), "words"),
+        html_table("options", ["key", "value"], _flat("", program.options.model_dump()), "words"),
     ]
     return "\n".join(tables)
 

@@ -1,13 +1,8 @@
-"""Tables for people, plain text of a fixed width so that a file and a terminal show the same."""
+"""What was programmed, as text for people."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Sequence
 
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.program import Program
@@ -15,35 +10,11 @@ from xbar.compiler.provenance import Unreachable
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
-from xbar.simulation.verify import Verification
+from xbar.tables import percent, table
 from xbar.units import format_quantity
-
-WIDTH = 100
 
 FEW = 5
 """Weights out of reach that are told one by one."""
-
-
-def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A titled table; the first column is flush left, the others flush right."""
-    grid = Table(box=box.SIMPLE)
-    for number, name in enumerate(head):
-        grid.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
-    for row in rows:
-        grid.add_row(*map(printable, row))
-    stream = io.StringIO()
-    Console(file=stream, width=WIDTH, markup=False, emoji=False, highlight=False).print(grid)
-    body = "\n".join(line.rstrip() for line in stream.getvalue().splitlines()).strip("\n")
-    return f"{printable(title)}\n\n{body}\n"
-
-
-def percent(share: float | None) -> str:
-    """A share as a percentage with two digits, or a dash.
-
-    >>> percent(0.9675), percent(None)
-    ('96.75 %', '-')
-    """
-    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
@@ -131,16 +102,6 @@ def _unreachable(one: Unreachable) -> str:
         f"line {first.word_line}, bit lines {lines}: {format_quantity(one.achieved, 'S')} in place "
         f"of {format_quantity(one.target, 'S')}, {one.stuck} resistors stuck"
     )
-
-
-def verification_text(verification: Verification) -> str:
-    """What the SPICE engine says, a line a tile."""
-    rows = [
-        [check.layer, str(check.tile), f"{check.error:.2e}", "pass" if check.passed else "FAIL"]
-        for check in verification.tiles
-    ]
-    title = f"against {verification.engine}, tolerance {verification.tolerance:g} of full scale"
-    return table(title, ["layer", "tile", "worst current error", ""], rows)
 
 
 def _wires(layer: LayerMetrics) -> str:

@@ -1,1 +1,46 @@
-"""What a program does: analog products with converters, wires and noise, and the accuracy left."""
+"""What a program does: analog products with converters, wires and noise, and the accuracy left.
+
+The names below are imported when they are first used. ``xbar.verify`` is the function of that
+name, ``xbar.simulation.verify`` the file that holds it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xbar.lazy import public_names
+
+if TYPE_CHECKING:
+    from xbar.simulation.calibration import Calibration as Calibration
+    from xbar.simulation.cost import LayerCost as LayerCost
+    from xbar.simulation.cost import ProgramCost as ProgramCost
+    from xbar.simulation.dataset import Dataset as Dataset
+    from xbar.simulation.dataset import read_dataset as read_dataset
+    from xbar.simulation.result import Budget as Budget
+    from xbar.simulation.result import BudgetPart as BudgetPart
+    from xbar.simulation.result import LayerResult as LayerResult
+    from xbar.simulation.result import Result as Result
+    from xbar.simulation.run import Reader as Reader
+    from xbar.simulation.simulator import simulate as simulate
+    from xbar.simulation.verify import TileCheck as TileCheck
+    from xbar.simulation.verify import Verification as Verification
+
+_HOME = {
+    "Budget": "xbar.simulation.result",
+    "BudgetPart": "xbar.simulation.result",
+    "Calibration": "xbar.simulation.calibration",
+    "Dataset": "xbar.simulation.dataset",
+    "LayerCost": "xbar.simulation.cost",
+    "LayerResult": "xbar.simulation.result",
+    "ProgramCost": "xbar.simulation.cost",
+    "Reader": "xbar.simulation.run",
+    "Result": "xbar.simulation.result",
+    "TileCheck": "xbar.simulation.verify",
+    "Verification": "xbar.simulation.verify",
+    "read_dataset": "xbar.simulation.dataset",
+    "simulate": "xbar.simulation.simulator",
+}
+
+__all__ = sorted(_HOME)
+
+__getattr__, __dir__ = public_names("xbar.simulation", _HOME)

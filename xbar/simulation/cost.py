@@ -29,6 +29,9 @@ from xbar.simulation.drive import dac_steps, unit_of
 from xbar.simulation.power import read_power
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import product
+from xbar.simulation.tables import cost_table, cost_text
+from xbar.tables import Card, Facts, html_table
+from xbar.units import format_quantity
 
 Reals = NDArray[np.floating[Any]]
 
@@ -88,8 +91,8 @@ class LayerCost:
         return self.read_energy + self.dac_energy + self.adc_energy + self.add_energy
 
 
-@dataclass(frozen=True)
-class ProgramCost:
+@dataclass(frozen=True, repr=False)
+class ProgramCost(Card):
     """What a program costs for one network input.
 
     Attributes:
@@ -126,6 +129,21 @@ class ProgramCost:
     def total_area(self) -> float:
         """Square metres."""
         return sum(self.area.values())
+
+    def __str__(self) -> str:
+        return cost_text(self)
+
+    def _facts(self) -> Facts:
+        return [
+            ("tiles", str(self.tiles)),
+            ("devices", f"{self.devices:,}"),
+            ("area", f"{self.total_area * 1e6:.3g} mm²"),
+            ("energy", f"{format_quantity(self.energy, 'J')} an input ({self.activity})"),
+            ("latency", format_quantity(self.latency, "s")),
+        ]
+
+    def _repr_html_(self) -> str:
+        return html_table(*cost_table(self))
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError
 from xbar.files import read_npz
+from xbar.tables import Outline
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Outline):
     """Inputs (N, ...) and their class numbers (N,), if known."""
 
     inputs: NDArray[Any]

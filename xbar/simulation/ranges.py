@@ -16,13 +16,14 @@ from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.hardware.converter import Converter
+from xbar.tables import Outline
 
 CREST = 4.0
 """Automatic ADC range: a column's root-sum-square current at full-scale inputs, times this."""
 
 
-@dataclass(frozen=True, eq=False)
-class Ranges:
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranges(Outline):
     """Full scales that were found from data.
 
     Attributes:

@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from xbar.errors import SpecError
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.effects import Effect
+from xbar.simulation.tables import (
+    accuracy_text,
+    budget_table,
+    budget_text,
+    layer_table,
+    precision_text,
+    result_text,
+    score,
+)
+from xbar.tables import Card, Facts, count, html_table, html_text
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,8 @@ class BudgetPart:
     error_alone: float
 
 
-@dataclass(frozen=True)
-class Budget:
+@dataclass(frozen=True, repr=False)
+class Budget(Card):
     """Where the error comes from, on the program's own chip and with one draw of noise.
 
     Attributes:
@@ -72,8 +83,18 @@ class Budget:
     error_without_all: float
     parts: tuple[BudgetPart, ...]
 
+    def __str__(self) -> str:
+        return budget_text(self)
 
-@dataclass(frozen=True)
+    def _facts(self) -> Facts:
+        alone = [(part.part, f"{part.error_alone:.3g} alone") for part in self.parts]
+        return [("error", f"{self.error:.3g} of the outputs"), *alone]
+
+    def _repr_html_(self) -> str:
+        return html_table(*budget_table(self))
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a simulation found.
 
@@ -121,6 +142,49 @@ class Result:
     precision_error: float | None = None
     budget: Budget | None = None
     cost: ProgramCost | None = None
+
+    @property
+    def score(self) -> float:
+        """``accuracy``, as a number in any case.
+
+        Raises:
+            SpecError: there is none: nothing was measured but the products.
+        """
+        return self._scored(self.accuracy)
+
+    @property
+    def digital_score(self) -> float:
+        """``digital_accuracy``, as a number in any case.
+
+        Raises:
+            SpecError: there is none: nothing was measured but the products.
+        """
+        return self._scored(self.digital_accuracy)
+
+    def _scored(self, value: float | None) -> float:
+        if value is None:
+            raise SpecError("a score needs labels, or a metric: give xbar.simulate one of them")
+        return value
+
+    def __repr__(self) -> str:
+        what = [f"{self.readout} read-out", count(self.trials, "chip")]
+        what.append(count(self.inputs, "input"))
+        if self.accuracy is not None:
+            what.append(f"{self.metric} {score(self.accuracy, self.metric)}")
+            what.append(f"digital {score(self.digital_accuracy, self.metric)}")
+        return f"Result({', '.join(what)})"
+
+    def __str__(self) -> str:
+        return result_text(self)
+
+    def _repr_html_(self) -> str:
+        tables = [html_table(*layer_table(self))]
+        if self.budget is not None:
+            tables.append(html_table(*budget_table(self.budget, self.metric)))
+        if self.cost is not None:
+            tables.append(self.cost._repr_html_())
+        words = (precision_text(self).strip(), accuracy_text(self).strip())
+        return "\n".join([*tables, *(f"<p>{html_text(text)}</p>" for text in words if text)])
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write; an exact layer's decibels are None."""

@@ -17,6 +17,8 @@ from xbar.errors import SpecError
 from xbar.parallel import Progress
 from xbar.simulation.converters import quantise
 from xbar.simulation.readout import product
+from xbar.simulation.tables import verification_text
+from xbar.tables import Card, Facts
 
 TOLERANCE = 1e-9
 
@@ -38,8 +40,8 @@ class TileCheck:
     passed: bool
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Card):
     """What the engine says.
 
     Attributes:
@@ -61,6 +63,18 @@ class Verification:
     def passed(self) -> bool:
         """Every tile is within the tolerance."""
         return all(check.passed for check in self.tiles)
+
+    def __str__(self) -> str:
+        return verification_text(self)
+
+    def _facts(self) -> Facts:
+        failed = [str(check.tile) for check in self.tiles if not check.passed]
+        return [
+            ("engine", self.engine),
+            ("tiles", f"{len(self.tiles)}, {len(failed)} of them differ"),
+            ("worst error", f"{self.worst:.2e} of full scale" if self.tiles else ""),
+            ("tolerance", f"{self.tolerance:g} of full scale"),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""

@@ -5,10 +5,12 @@ The names below are imported when they are first used; numba is loaded by the fi
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar.subset import theory as theory
     from xbar.subset.methods.differencing import Differencing as Differencing
     from xbar.subset.methods.exhaustive import Exhaustive as Exhaustive
     from xbar.subset.methods.greedy import Greedy as Greedy
@@ -42,54 +44,42 @@ if TYPE_CHECKING:
     from xbar.subset.variants.vector import solve_vector as solve_vector
 
 _HOME = {
-    "ConstrainedSolution": "programs.milp",
-    "Constraints": "programs.constraints",
-    "Differencing": "methods.differencing",
-    "Exhaustive": "methods.exhaustive",
-    "Greedy": "methods.greedy",
-    "MeetInTheMiddle": "methods.meet_in_the_middle",
-    "Milp": "programs.milp",
-    "NetworkSearch": "variants.rational",
-    "PartitionSolution": "variants.partition",
-    "Prepared": "solver",
-    "RobustSolution": "variants.robust",
-    "SchroeppelShamir": "methods.schroeppel_shamir",
-    "SmallestSolution": "variants.smallest",
-    "Solver": "solver",
-    "SubsetSolution": "problem",
-    "VectorSolution": "variants.vector",
-    "Window": "methods.window",
-    "best_subsets": "variants.best_subsets",
-    "get_solver": "registry",
-    "names": "registry",
-    "solve_constrained": "programs.milp",
-    "solve_fixed_size": "variants.fixed_size",
-    "solve_many_targets": "variants.partition",
-    "solve_network": "variants.rational",
-    "solve_robust": "variants.robust",
-    "solve_series": "variants.rational",
-    "solve_smallest": "variants.smallest",
-    "solve_stream": "variants.stream",
-    "solve_subset": "solver",
-    "solve_vector": "variants.vector",
-    "solve_with_stuck": "variants.stuck",
+    "ConstrainedSolution": "xbar.subset.programs.milp",
+    "Constraints": "xbar.subset.programs.constraints",
+    "Differencing": "xbar.subset.methods.differencing",
+    "Exhaustive": "xbar.subset.methods.exhaustive",
+    "Greedy": "xbar.subset.methods.greedy",
+    "MeetInTheMiddle": "xbar.subset.methods.meet_in_the_middle",
+    "Milp": "xbar.subset.programs.milp",
+    "NetworkSearch": "xbar.subset.variants.rational",
+    "PartitionSolution": "xbar.subset.variants.partition",
+    "Prepared": "xbar.subset.solver",
+    "RobustSolution": "xbar.subset.variants.robust",
+    "SchroeppelShamir": "xbar.subset.methods.schroeppel_shamir",
+    "SmallestSolution": "xbar.subset.variants.smallest",
+    "Solver": "xbar.subset.solver",
+    "SubsetSolution": "xbar.subset.problem",
+    "VectorSolution": "xbar.subset.variants.vector",
+    "Window": "xbar.subset.methods.window",
+    "best_subsets": "xbar.subset.variants.best_subsets",
+    "get_solver": "xbar.subset.registry",
+    "names": "xbar.subset.registry",
+    "solve_constrained": "xbar.subset.programs.milp",
+    "solve_fixed_size": "xbar.subset.variants.fixed_size",
+    "solve_many_targets": "xbar.subset.variants.partition",
+    "solve_network": "xbar.subset.variants.rational",
+    "solve_robust": "xbar.subset.variants.robust",
+    "solve_series": "xbar.subset.variants.rational",
+    "solve_smallest": "xbar.subset.variants.smallest",
+    "solve_stream": "xbar.subset.variants.stream",
+    "solve_subset": "xbar.subset.solver",
+    "solve_vector": "xbar.subset.variants.vector",
+    "solve_with_stuck": "xbar.subset.variants.stuck",
 }
-_SIZING = {"bankdesign", "laws"}  # modules of the package above, by the names of the public API
+# sizing stands on the solvers, so these can not be imported above
+_HOME |= {"bankdesign": "xbar.sizing", "laws": "xbar.sizing"}
+_MODULES = ("theory",)
 
-__all__ = sorted([*_HOME, *_SIZING, "theory"])
+__all__ = sorted([*_HOME, *_MODULES])
 
-
-def __getattr__(name: str) -> Any:
-    if name in _SIZING:
-        return import_module(f"xbar.sizing.{name}")
-    if name == "theory":
-        return import_module("xbar.subset.theory")
-    if name not in _HOME:
-        raise AttributeError(f"module 'xbar.subset' has no attribute {name!r}")
-    value = getattr(import_module(f"xbar.subset.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = public_names("xbar.subset", _HOME, _MODULES)

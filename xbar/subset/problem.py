@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import check_finite, real
 from xbar.errors import SpecError
+from xbar.tables import Outline
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ROWS = 1 << 14
@@ -26,8 +27,8 @@ AS_ASKED = "as asked"
 """Why the method was this one, unless it was chosen."""
 
 
-@dataclass(frozen=True, eq=False)
-class SubsetSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class SubsetSolution(Outline):
     """The subsets that were chosen and how well they do.
 
     Units are those of the bank. A problem without batch axes has numpy scalars in place of

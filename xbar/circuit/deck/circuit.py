@@ -21,12 +21,13 @@ from xbar.circuit.deck.hierarchy import FlatElement
 from xbar.circuit.deck.nodal import Elements, floating_nodes, solve
 from xbar.circuit.network import ResistorNetwork
 from xbar.errors import CircuitError
+from xbar.tables import Outline
 
 _SHOWN = 6  # names that an error lists before it says how many more there are
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
+@dataclass(frozen=True, repr=False)
+class OperatingPoint(Outline):
     """Voltages and currents of a circuit.
 
     Attributes:
@@ -39,8 +40,8 @@ class OperatingPoint:
     current: Mapping[str, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Circuit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Circuit(Outline):
     """Resistors, voltage sources and current sources between nodes.
 
     Attributes:

@@ -29,8 +29,9 @@ from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices, span
 from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
-from xbar.compiler.passes.base import Pass, Resistors, TileJob, TileState
+from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.set_scales import Expected, expected_of
+from xbar.hardware.chip import Resistors
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, reach_of
 
 WORTH = 4.0

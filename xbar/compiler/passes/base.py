@@ -24,15 +24,13 @@ from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.tuned import TunedCells
-from xbar.hardware.chip import Chip
+from xbar.hardware.chip import Chip, Resistors
 from xbar.subset.scaling import Reach
 
 if TYPE_CHECKING:
     from xbar.compiler.passes.set_scales import Expected
 
 Masks: TypeAlias = NDArray[np.bool_]
-Resistors: TypeAlias = tuple[Floats, Floats, NDArray[np.int8]]
-"""(W, B, K) siemens switched in and switched out, and -1 or 1 where a resistor is stuck."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block, span
@@ -24,7 +23,7 @@ from xbar.compiler.options import Options
 from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.choose_subsets import choose_on_one_side, choose_quiet
 from xbar.compiler.tuned import TunedCells
-from xbar.hardware.chip import Chip
+from xbar.hardware.chip import Chip, Resistors
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, closest, measure_error, reach_of
 
 SAMPLE = 64
@@ -76,12 +75,12 @@ def expect(chip: Chip, options: Options) -> Expected:
     return Expected(curve, reach_of(nominal, known.offset.reshape(-1)[sample]))
 
 
-def nominal_resistors(chip: Chip) -> tuple[Floats, Floats, NDArray[np.int8]]:
+def nominal_resistors(chip: Chip) -> Resistors:
     """``Chip.resistors`` of any tile as it was designed, which is what is known unmeasured."""
     bank = chip.hardware.bank
     shape = (*chip.hardware.cells, bank.resistors)
     on = np.broadcast_to(bank.nominal_conductance, shape)
-    return on, on / bank.on_off_ratio, np.zeros(shape, dtype=np.int8)
+    return Resistors(on, on / bank.on_off_ratio, np.zeros(shape, dtype=np.int8))
 
 
 def set_scales(

@@ -37,7 +37,7 @@ _METHODS: dict[str, Construct] = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Approximation(Ticket):
     """A construction's ticket.
 

@@ -23,12 +23,13 @@ from xbar.arrays import Floats
 from xbar.pruning.constructions.chain import Chain, Flat, Gain, Pool, Rising, Step, Weights
 from xbar.pruning.constructions.pairs import Pair, Prediction
 from xbar.statistics import finite_or_none
+from xbar.tables import Card, Facts, Outline
 
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True, eq=False)
-class LayerCertificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerCertificate(Outline):
     """One layer.
 
     Attributes:
@@ -80,8 +81,8 @@ class LayerCertificate:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(Card):
     """A construction's account of its network.
 
     Attributes:
@@ -111,6 +112,15 @@ class Certificate:
     inputs: int
     input_range: tuple[float, float]
     notes: tuple[str, ...]
+
+    def _facts(self) -> Facts:
+        return [
+            ("method", f"{self.method}, {self.samples} samples a weight, seed {self.seed}"),
+            ("weights", f"{self.weights:,}, chosen from {self.candidates:,} random ones"),
+            ("failures", f"{self.failures:,}, {self.predicted_failures:.3g} expected"),
+            ("error", f"{self.measured:.3g} measured on {self.inputs} inputs"),
+            ("bound", f"{self.bound:.3g}; {self.promised:.3g} if nothing fails"),
+        ]
 
     @property
     def weights(self) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.parallel import cpus
 from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.tables import Outline
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Method(ABC):
         """The subset of each of M problems that were checked."""
 
 
-@dataclass(frozen=True, eq=False)
-class PreparedBanks:
+@dataclass(frozen=True, eq=False, repr=False)
+class PreparedBanks(Outline):
     """Banks that were checked.
 
     Attributes:

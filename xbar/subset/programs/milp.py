@@ -23,7 +23,7 @@ _HINTED = 32  # longest bank whose unconstrained optimum is looked up as a start
 _FREE = Constraints()
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ConstrainedSolution(SubsetSolution):
     """Subsets that satisfy constraints.
 
@@ -110,7 +110,7 @@ class Milp(Method):
         return engines[self.engine](self.time_limit, self.seed)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PreparedMilp(PreparedBanks):
     """Banks that were checked.
 

@@ -24,7 +24,7 @@ _WINDOW = 24  # resistors that end a long target's sum
 _ROUNDS = 120
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PartitionSolution(SubsetSolution):
     """A bank shared out among m targets.
 

@@ -26,7 +26,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _FAR = 2.0**100  # 2**40 banks away: what a target further off chooses, one here does
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class RobustSolution(SubsetSolution):
     """Subsets of the least expected squared error.
 

@@ -16,7 +16,7 @@ _NAME = "solve_smallest"
 _MARGIN = 1 << 7  # integer steps that float64's rounding may amount to, per element
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SmallestSolution(SubsetSolution):
     """Subsets within a tolerance that cost the least.
 

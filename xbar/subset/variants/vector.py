@@ -25,7 +25,7 @@ _WINDOW = 24  # elements that are re-chosen at a time in a longer bank
 _ROUNDS = 40
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class VectorSolution(SubsetSolution):
     """Masks that serve d targets at once.
 

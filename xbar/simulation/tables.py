@@ -1,20 +1,30 @@
-"""Tables about a simulation."""
+"""Tables about what a simulation found."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
-from xbar.report.text import percent, table
-from xbar.simulation.cost import ProgramCost
-from xbar.simulation.result import Budget, Result
+from xbar.tables import Table, percent, table
 from xbar.units import format_quantity
 
-Table: TypeAlias = tuple[str, list[str], list[list[str]]]
-"""A title, the names of the columns, and the rows."""
+if TYPE_CHECKING:
+    from xbar.simulation.cost import ProgramCost
+    from xbar.simulation.result import Budget, Result
+    from xbar.simulation.verify import Verification
 
 
 def result_text(result: Result) -> str:
-    """What a simulation found: layers, the error budget, then the accuracy."""
+    """What a simulation found: layers, the error budget, the cost, then the accuracy."""
+    text = table(*layer_table(result))
+    if result.budget is not None:
+        text += "\n" + budget_text(result.budget, result.metric)
+    if result.cost is not None:
+        text += "\n" + cost_text(result.cost)
+    return text + precision_text(result) + accuracy_text(result)
+
+
+def layer_table(result: Result) -> Table:
+    """How well each layer's products are realised."""
     dac = any(layer.dac_clipped for layer in result.layers)
     rows = [
         [
@@ -34,14 +44,14 @@ def result_text(result: Result) -> str:
     if result.calibration is not None:
         title += f", ranges by {result.calibration}"
     head = ["layer", "tiles", "weights", "signal/error", "bits", "clipped"]
-    text = table(title, head + (["DAC clipped"] if dac else []), rows)
-    if result.budget is not None:
-        text += "\n" + budget_text(result.budget, result.metric)
-    if result.cost is not None:
-        text += "\n" + cost_text(result.cost)
-    if result.precision_error is not None:
-        text += f"\n{result.precision} products: outputs off by {result.precision_error:.1e}\n"
-    return text + accuracy_text(result)
+    return title, head + (["DAC clipped"] if dac else []), rows
+
+
+def precision_text(result: Result) -> str:
+    """What rounding of the analog products costs; nothing for float64."""
+    if result.precision_error is None:
+        return ""
+    return f"\n{result.precision} products: outputs off by {result.precision_error:.1e}\n"
 
 
 def budget_text(budget: Budget, metric: str = "accuracy") -> str:
@@ -137,6 +147,16 @@ def accuracy_text(result: Result) -> str:
     if remarks:
         text += f" ({'; '.join(remarks)})"
     return f"{text}, digital {digital}\n"
+
+
+def verification_text(verification: Verification) -> str:
+    """What the SPICE engine says, a line a tile."""
+    rows = [
+        [check.layer, str(check.tile), f"{check.error:.2e}", "pass" if check.passed else "FAIL"]
+        for check in verification.tiles
+    ]
+    title = f"against {verification.engine}, tolerance {verification.tolerance:g} of full scale"
+    return table(title, ["layer", "tile", "worst current error", ""], rows)
 
 
 def score(value: float | None, metric: str) -> str:

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from xbar.report.simulation import accuracy_text, budget_text, result_text
 from xbar.simulation.result import Budget, BudgetPart, LayerResult, Result
+from xbar.simulation.tables import accuracy_text, budget_text, result_text
 
 RESULT = Result(
     readout="nodal",

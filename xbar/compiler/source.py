@@ -1,0 +1,105 @@
+"""What is compiled: a network, matrices by name, a bare matrix or a PyTorch module, as matrices."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbar.arrays import Floats, as_floats
+from xbar.compiler.checks import check_matrices
+from xbar.errors import SpecError
+from xbar.model.graph import Graph
+
+if TYPE_CHECKING:
+    import torch
+
+Network: TypeAlias = "Graph | Mapping[str, ArrayLike] | ArrayLike | torch.nn.Module"
+"""What has matrices: a graph, matrices by layer name, one matrix, or a module."""
+
+BARE = "matrix"
+"""The layer name of a matrix that was given without one."""
+
+
+def read_source(
+    source: Network, input_shape: Sequence[int] | None = None
+) -> tuple[dict[str, Floats], Graph | None]:
+    """The matrices (G, outputs, inputs) by layer, and the network if there is one.
+
+    Args:
+        source: a graph; matrices (outputs, inputs) or (G, outputs, inputs) by layer name; one bare
+            matrix (outputs, inputs), which becomes the layer "matrix"; or a torch module.
+        input_shape: one input's shape without the batch axis, for a module alone.
+
+    Raises:
+        SpecError: it is none of these, a matrix is not finite numbers of such a shape, or the
+            input's shape is missing or has no use.
+        ModelError: PyTorch can't export the module.
+        ToolError: PyTorch is needed and not installed.
+    """
+    if is_module(source):
+        return _read_module(source, input_shape)
+    if input_shape is not None:
+        raise SpecError(
+            "input_shape must be left out for what is no torch module: "
+            f"a {type(source).__name__} says its own"
+        )
+    if isinstance(source, Graph):
+        return check_matrices({layer.name: layer.matrix for layer in source.layers}), source
+    if isinstance(source, Mapping):
+        return check_matrices({name: _array(matrix) for name, matrix in source.items()}), None
+    if isinstance(source, (str, bytes, Path)) or not _is_array(source):
+        raise SpecError(
+            "what is compiled must be a Graph, a torch module, or a matrix or matrices by name, "
+            f"not {type(source).__name__}; xbar.read_model reads a file"
+        )
+    return check_matrices({BARE: _bare(_array(source))}), None
+
+
+def is_module(source: object) -> TypeGuard[torch.nn.Module]:
+    """Whether it is a PyTorch module; there is none before PyTorch is imported."""
+    torch_ = sys.modules.get("torch")
+    return torch_ is not None and isinstance(source, torch_.nn.Module)
+
+
+def _read_module(
+    module: torch.nn.Module, input_shape: Sequence[int] | None
+) -> tuple[dict[str, Floats], Graph | None]:
+    from xbar.model.read import from_module
+
+    if input_shape is None:
+        raise SpecError(
+            f"input_shape must be given for a torch module ({type(module).__name__}): one input's "
+            "shape without the batch axis, such as input_shape=(1, 28, 28)"
+        )
+    return read_source(from_module(module, input_shape))
+
+
+def _bare(source: ArrayLike) -> Floats:
+    """A matrix (outputs, inputs) that has no name."""
+    matrix = as_floats(source, "the matrix")
+    if matrix.ndim != 2:
+        raise SpecError(
+            f"a bare matrix must have shape (outputs, inputs), not {matrix.shape}; "
+            "give several, or groups, by name: {'name': matrix}"
+        )
+    return matrix
+
+
+def _is_array(source: object) -> TypeGuard[ArrayLike]:
+    """Whether numpy reads it as an array: it has rows, or says itself how it becomes one."""
+    return isinstance(source, Sequence) or hasattr(source, "__array__")
+
+
+def _array(matrix: Any) -> Any:
+    """The matrix, taken off PyTorch's tape where it is a tensor that is trained."""
+    torch_ = sys.modules.get("torch")
+    if torch_ is not None and isinstance(matrix, torch_.Tensor):
+        from xbar.model.pytorch import as_array
+
+        return as_array(matrix, "the matrix")
+    return np.asarray(matrix) if hasattr(matrix, "__array__") else matrix

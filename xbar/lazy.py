@@ -1,0 +1,38 @@
+"""Packages whose public names are imported when they are first used.
+
+A package's ``__init__`` lists where its names live; ``import xbar`` then loads nothing of numba,
+scipy or PyTorch, and ``dir`` of the package shows its public names alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def public_names(
+    package: str, home: Mapping[str, str], modules: Iterable[str] = (), other: Iterable[str] = ()
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """A package's ``__getattr__`` and ``__dir__``.
+
+    Args:
+        package: its name.
+        home: by public name, the module that holds it.
+        modules: the package's modules and subpackages that are public themselves.
+        other: names that the package defines itself.
+    """
+    public = frozenset(modules)
+    shown = sorted({*home, *public, *other})
+
+    def get(name: str) -> Any:
+        if name in public:
+            return import_module(f"{package}.{name}")
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(home[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return get, lambda: list(shown)
