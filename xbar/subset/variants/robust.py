@@ -17,13 +17,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import Bools, Floats, Ints
 from xbar.errors import SpecError
-from xbar.subset.problem import Banks, SubsetSolution
-from xbar.subset.variants.common import METHOD, Task, bank_of, each_block, task, total_of
+from xbar.parallel import cpus, in_threads, writeable
+from xbar.subset.problem import Banks, Batch, SubsetSolution, pair
+from xbar.subset.variants.common import (
+    MAX_ELEMENTS,
+    METHOD,
+    bank_of,
+    check_stuck,
+    each_block,
+    reach_of,
+    reachable,
+    sums_of,
+    task,
+    total_of,
+)
 
 _NAME = "solve_robust"
+_HOW = "the elements in doubt first, or lower envelopes of a half's parabolas"
 _EPSILON = float(np.finfo(np.float64).eps)
 _FAR = 2.0**100  # 2**40 banks away: what a target further off chooses, one here does
+_BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
+_BLOCK_WORK = 1 << 20  # and about this many half sums
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -54,7 +70,8 @@ def solve_robust(
 ) -> RobustSolution:
     """Chooses the subset of least expected squared error, by the formula above.
 
-    Meet-in-the-middle over the lower envelope of one half's parabolas; exact for K <= 40.
+    Meet-in-the-middle, the elements in doubt first (`xbar.subset.kernels.noisy`); banks whose
+    sums are alike, by the lower envelope of one half's parabolas. Exact for K <= 40.
 
     Args:
         bank: (..., K) siemens, or any signed numbers, as measured.
@@ -83,9 +100,29 @@ def solve_robust(
     plain = bank_of(bank, _NAME)
     relative = _relative(read_noise, drift_spread, plain)
     drifted = bank_of(plain.elements.reshape(*plain.shape, -1) * drift, _NAME)
-    problems = task(drifted, target, stuck, _NAME)
-    masks = _most_robust(problems, relative)
-    return _solution(problems, masks, relative)
+    batch = pair(drifted, target, 0.0, _NAME)
+    fixed = check_stuck(stuck, (*plain.shape, plain.elements.shape[1]))
+    fixed = fixed.reshape(plain.elements.shape)
+    return _solution(batch, fixed, _most_robust(batch, fixed, relative), relative)
+
+
+def quietest_subsets(bank: Floats, target: Floats, read_noise: float, gain: float = 1.0) -> Bools:
+    """The masks (..., K) of `solve_robust`, alone, for banks with one noise and one gain.
+
+    Args:
+        bank: (..., K) siemens, K <= 40.
+        target: (...) siemens.
+        read_noise: standard deviation in one read relative to the conductance.
+        gain: mean reading over conductance.
+
+    Raises:
+        SpecError: as `solve_robust`.
+    """
+    banks = bank_of(np.asarray(bank) * gain, _NAME)
+    batch = pair(banks, target, 0.0, _NAME)
+    relative = np.full(batch.bank.shape, read_noise)
+    masks = _most_robust(batch, np.zeros(batch.bank.shape, np.int64), relative)
+    return _unpacked(masks, batch.bank.shape[1]).reshape(*batch.shape, -1)
 
 
 def _relative(noise: ArrayLike, spread: ArrayLike, banks: Banks) -> NDArray[np.float64]:
@@ -107,24 +144,58 @@ def _relative(noise: ArrayLike, spread: ArrayLike, banks: Banks) -> NDArray[np.f
     return np.asarray(np.sqrt(r**2 + s**2 + r**2 * s**2))
 
 
-def _most_robust(problems: Task, relative: NDArray[np.float64]) -> NDArray[np.int64]:
+def _most_robust(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
+    """The masks (M,) of the best subsets."""
+    masks = _by_core(batch, fixed, relative)
+    left = np.flatnonzero(masks < 0)
+    if len(left):
+        masks[left] = _by_envelope(batch, fixed, relative, left)
+    return masks
+
+
+def _by_core(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
+    """The masks (M,), -1 where the kernel left a problem."""
+    from xbar.subset.kernels import noisy
+
+    bank, target, row = batch.bank, batch.target, writeable(batch.row)
+    closed = (fixed > 0).astype(np.int64)
+    if fixed.any():
+        bank = np.where(fixed == 0, bank, 0.0)
+        target = target - (batch.bank * closed).sum(axis=1)[row]
+    bank, target, relative = writeable(bank), writeable(target), writeable(relative)
+    masks = np.empty(len(target), np.int64)
+
+    def work(part: slice) -> None:
+        noisy.quietest(bank, relative, row[part], target[part], masks[part])
+
+    elements = bank.shape[1]
+    step = min(max(_BLOCK_WORK >> ((elements + 1) // 2), 1), _BLOCK)
+    in_threads(work, [slice(i, i + step) for i in range(0, len(row), step)], cpus())
+    if closed.any():
+        bits = (closed << np.arange(elements)).sum(axis=1)[row]
+        masks = np.where(masks < 0, masks, masks | bits)
+    return masks
+
+
+def _by_envelope(batch: Batch, fixed: Ints, relative: Floats, left: Ints) -> Ints:
+    """The masks of some problems `left` (m,)."""
     from xbar.subset.kernels import envelope
 
-    batch = problems.batch
+    row, target = batch.row[left], batch.target[left]
+    bank = batch.bank[row]
+    problems = task(bank_of(bank, _NAME), target, fixed[row], _NAME)
     shift = problems.shift
-    variance = (np.ldexp(batch.bank, shift[:, None]) * relative) ** 2
-    low = np.minimum(batch.bank, 0.0).sum(axis=1)[batch.row]
-    high = np.maximum(batch.bank, 0.0).sum(axis=1)[batch.row]
-    outside = batch.target - np.clip(batch.target, low, high)
+    variance = (np.ldexp(bank, shift[:, None]) * relative[row]) ** 2
+    low, high = np.minimum(bank, 0.0).sum(axis=1), np.maximum(bank, 0.0).sum(axis=1)
     with np.errstate(over="ignore"):
-        beyond = np.clip(np.ldexp(outside, shift[batch.row]), -_FAR, _FAR)
-    masks = np.empty(len(batch.target), np.int64)
-    row = batch.row.copy()
+        beyond = np.clip(np.ldexp(target - np.clip(target, low, high), shift), -_FAR, _FAR)
+    at = np.arange(len(left))
+    masks = np.empty(len(left), np.int64)
 
     def work(part: slice) -> None:
         envelope.most_robust(
             problems.values,
-            row[part],
+            at[part],
             problems.goal[part],
             beyond[part],
             problems.flips,
@@ -133,23 +204,31 @@ def _most_robust(problems: Task, relative: NDArray[np.float64]) -> NDArray[np.in
             masks[part],
         )
 
-    each_block(len(row), work)
+    each_block(len(left), work)
     return masks
 
 
-def _solution(
-    problems: Task, masks: NDArray[np.int64], relative: NDArray[np.float64]
-) -> RobustSolution:
-    batch = problems.batch
-    mask, achieved = problems.rescore(masks)
+def _unpacked(masks: Ints, elements: int) -> Bools:
+    """Masks (M,) as (M, K)."""
+    from xbar.subset.kernels.scale import unpack
+
+    chosen = np.empty((len(masks), elements), np.bool_)
+    unpack(masks, chosen)
+    return chosen
+
+
+def _solution(batch: Batch, fixed: Ints, masks: Ints, relative: Floats) -> RobustSolution:
+    elements = batch.bank.shape[1]
+    mask = _unpacked(masks, elements)
+    achieved = sums_of(batch.bank[batch.row], mask)
     residual = achieved - batch.target
     each = np.where(mask, (batch.bank * relative)[batch.row], 0.0)
     deviation = _root_of_squares(each)
     error = np.hypot(residual, deviation)
-    elements = batch.bank.shape[1]
     reach = total_of(batch.bank)[batch.row] + np.abs(batch.target)
     part = np.divide(error, reach, out=np.zeros_like(error), where=reach > 0)
     bound = np.sqrt(np.maximum(part**2 - 4 * elements * _EPSILON, 0.0)) * reach
+    reached = reachable(batch, *reach_of(batch.bank, fixed))
     shape = batch.shape
     return RobustSolution(
         mask=mask.reshape(*shape, elements),
@@ -158,8 +237,8 @@ def _solution(
         status="optimal",
         bound=bound.reshape(shape)[()],
         method=METHOD,
-        reason=problems.why("lower envelopes of a half's parabolas"),
-        reachable=problems.reachable().reshape(shape)[()],
+        reason=f"K = {elements}: exact up to {MAX_ELEMENTS} elements, {_HOW}",
+        reachable=reached.reshape(shape)[()],
         deviation=deviation.reshape(shape)[()],
         expected_error=error.reshape(shape)[()],
     )

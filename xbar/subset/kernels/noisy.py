@@ -1,0 +1,355 @@
+"""The subset S of least expected squared error, (sum over S of g - t)**2 + sum over S of v.
+
+v is the variance of an element. A multiplier m moves the problem to where it is small. With
+sum over S of g = t + e the cost is
+
+    e**2 + sum over S of v = (e + m/2)**2 + sum over S of (v - m g) + m t - m**2 / 4,
+
+so that the set S0 of all elements with v < m g is the best but for the first term, and whatever
+else is chosen pays |v - m g| for each element that it puts into S0 or takes out. With m at the
+maximum of the Lagrangian bound the sum of S0 comes as close to the target as whole elements may,
+and a good subset differs from S0 in few elements, of those that pay little: the core of the
+problem, as in S. Martello and P. Toth, "A new algorithm for the 0-1 knapsack problem",
+Management Science 1988. Any m gives the same subsets their costs, up to a constant: rounding
+it is no error. An m beyond all v/g stands for a target out of reach.
+
+The sums of the elements that pay least are listed whole (`list_half`); the best of them bounds
+the cost, and the list of the others' sums takes those only that pay less than the bound. What remains, a few subsets of the others, meets the first list by a look at all of it
+where that is short, else through buckets by sum, of which only those within the root of what is
+left of the bound are looked at.
+
+Banks are scaled by a power of two to a span below 1, so that squares are in float64's range.
+
+Shapes: R banks, K elements, M problems, N subsets of a list at most.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from xbar.jit import Floats, Ints, jit
+
+_CORE = 8  # elements whose subsets are listed whole before anything is left out
+_SHORT = 18  # elements up to which the core is one side, and the other grows from all others
+_FEW = 16  # subsets of the other side that a look at the whole core is quick for
+_PATIENCE = 32  # pairs looked at for each subset listed, before another method is quicker
+_FAR = 2.0**100  # spans away: a target further off chooses what one here does
+_TINY = 1e-300
+
+# rows of scratch (12, N), read as float64 or as int64: a list has sums, costs and masks
+_NEAR, _OTHERS, _SORTED, _TRIAL, _START, _BUCKET, _ROWS = 0, 3, 6, 9, 10, 11, 12
+
+
+@jit
+def quietest(bank: Floats, relative: Floats, row: Ints, target: Floats, masks: Ints) -> None:
+    """For each target the subset of least expected squared error.
+
+    Args:
+        bank: (R, K) finite, the sum of absolute values finite; K up to 50.
+        relative: (R, K) standard deviation of each element over its value, not negative.
+        row: (M,) which bank each target belongs to.
+        target: (M,) finite, within reach or not.
+        masks: (M,) written: bit e stands for element e, never one that is 0; -1 where the
+            search would be long, as it may be in banks with many equal sums. Of equally good
+            subsets the first that is met, whatever else is in the batch.
+    """
+    k = bank.shape[1]
+    raw, element = np.empty((2, k)), np.empty((2, k))  # values and costs
+    place, order = np.empty(k, np.int64), np.empty(k, np.int64)  # of both in the bank
+    rows = np.empty((3, k))
+    size = 1 << max((k + 1) // 2, _CORE, min(k, _SHORT) - _CORE)
+    n = np.empty((_ROWS, size + 2), np.int64)
+    x = n.view(np.float64)
+    for m in range(len(row)):
+        count, wanted = _load(bank[row[m]], relative[row[m]], target[m], raw, place)
+        if count == 0:
+            masks[m] = 0
+            continue
+        wanted, flips = _reduce(raw, place, count, wanted, rows)
+        _sort_elements(raw, place, count, rows, element, order)
+        found = _search(count, wanted, element, x, n)
+        if found < 0:
+            masks[m] = -1
+            continue
+        mask = flips
+        for e in range(count):
+            mask ^= ((found >> e) & 1) << order[e]
+        masks[m] = mask
+
+
+@jit
+def list_half(element: Floats, first: int, last: int, x: Floats, at: int) -> int:
+    """All subsets of elements first to last - 1: sums and costs, in the order of their masks.
+
+    Args:
+        element: (2, K) the value of each element, and its cost or variance.
+        first: the first element.
+        last: one past the last.
+        x: (..., N) rows `at` and `at + 1` are written: sums of values and of costs. Entry i is
+            the subset of mask i << first.
+        at: which rows.
+
+    Returns:
+        How many subsets that is, 2**(last - first).
+    """
+    x[at, 0] = x[at + 1, 0] = 0.0
+    rows = 1
+    for e in range(first, last):
+        value, cost = element[0, e], element[1, e]
+        for i in range(rows):
+            x[at, rows + i] = x[at, i] + value
+        for i in range(rows):
+            x[at + 1, rows + i] = x[at + 1, i] + cost
+        rows *= 2
+    return rows
+
+
+@jit
+def _extend(
+    element: Floats,
+    span: tuple[int, int],
+    limit: float,
+    known: tuple[int, int],
+    x: Floats,
+    n: Ints,
+) -> int:
+    """Adds to a list what more elements make of it at a cost up to a limit.
+
+    Args:
+        element: (2, K) by rising cost.
+        span: the first element that is new to the list, and one past the last.
+        limit: no subset of higher cost is added.
+        known: the list's first row, and how many entries it has.
+        x: scratch.
+        n: the same as integers.
+
+    Returns:
+        How many entries it has now.
+    """
+    at, rows = known
+    for e in range(span[0], span[1]):
+        value, cost, bit = element[0, e], element[1, e], 1 << e
+        if cost > limit:
+            break
+        end = rows
+        for i in range(rows):
+            total = x[at + 1, i] + cost
+            x[at, end], x[at + 1, end] = x[at, i] + value, total
+            n[at + 2, end] = n[at + 2, i] | bit
+            end += total <= limit
+        rows = end
+    return rows
+
+
+@jit
+def _load(
+    bank: Floats, relative: Floats, target: float, raw: Floats, place: Ints
+) -> tuple[int, float]:
+    """Writes the scaled elements of a bank (K,) that are not 0: how many, and the target scaled."""
+    span = 0.0
+    for e in range(len(bank)):
+        span += abs(bank[e])
+    shift = -math.frexp(span)[1]
+    # in two factors: 2**shift alone overflows when the bank is below 1e-308
+    one, other = math.ldexp(1.0, shift // 2), math.ldexp(1.0, shift - shift // 2)
+    count = 0
+    for e in range(len(bank)):
+        value = bank[e] * one * other
+        deviation = value * relative[e]
+        raw[0, count], raw[1, count], place[count] = value, deviation * deviation, e
+        count += value != 0.0
+    return count, min(max(target * one * other, -_FAR), _FAR)
+
+
+@jit
+def _reduce(
+    raw: Floats, place: Ints, count: int, target: float, rows: Floats
+) -> tuple[float, int]:
+    """Turns elements round that S0 holds; costs become those of departing from S0.
+
+    Returns:
+        What turned and other elements must add up to, and the mask of S0.
+    """
+    m = _multiplier(raw, count, target, rows)
+    target -= 0.5 * m
+    mask = 0
+    for e in range(count):
+        value = raw[0, e]
+        reduced = raw[1, e] - m * value
+        if reduced < 0.0:
+            target -= value
+            mask |= 1 << place[e]
+            raw[0, e] = -value
+        raw[1, e] = abs(reduced)
+    return target, mask
+
+
+@jit
+def _multiplier(raw: Floats, count: int, target: float, rows: Floats) -> float:
+    """Where m/2 + the sum of all elements with v < m g passes the target, as m rises.
+
+    That sum starts with all negative elements and grows by |g| at each m = v/g; rows (3, K) get
+    these m, and the sums just below and just above.
+    """
+    lowest = 0.0
+    for i in range(count):
+        rows[0, i] = raw[1, i] / raw[0, i]
+        lowest += min(raw[0, i], 0.0)
+    for i in range(count):
+        rows[1, i] = rows[2, i] = lowest
+    for j in range(count):
+        turn, size = rows[0, j], abs(raw[0, j])
+        for i in range(count):
+            rows[1, i] += size if rows[0, i] > turn else 0.0
+        for i in range(count):
+            rows[2, i] += size if rows[0, i] >= turn else 0.0
+    at, m = -np.inf, 2.0 * (target - lowest)
+    for i in range(count):
+        turn = rows[0, i]
+        if turn > at and target - 0.5 * turn >= rows[1, i]:
+            at = turn
+            m = max(at, 2.0 * (target - rows[2, i]))
+    return m
+
+
+@jit
+def _sort_elements(
+    raw: Floats, place: Ints, count: int, rows: Floats, element: Floats, order: Ints
+) -> None:
+    """Writes the elements by rising cost, equal ones in the order of the bank."""
+    for i in range(count):
+        rows[0, i] = 0.0
+    for j in range(count):
+        cost = raw[1, j]
+        for i in range(count):
+            rows[0, i] += 1.0 if raw[1, i] > cost else 0.0
+    taken = 0
+    for j in range(count):
+        to = int(rows[0, j])
+        while (taken >> to) & 1:
+            to += 1
+        taken |= 1 << to
+        element[0, to], element[1, to], order[to] = raw[0, j], raw[1, j], place[j]
+
+
+@jit
+def _search(count: int, target: float, element: Floats, x: Floats, n: Ints) -> int:
+    """The mask of least (sum - target)**2 + cost among the ordered elements, or -1."""
+    core = half = min(count, _CORE)
+    rows = list_half(element, 0, core, x, _NEAR)
+    best, mask = _best_beside(target, rows, x, n)
+    for e in range(core, count):  # one more element beside the core: a better bound, soon
+        if element[1, e] >= best:
+            break
+        beside, i = _best_beside(target - element[0, e], rows, x, n)
+        if beside + element[1, e] < best:
+            best, mask = beside + element[1, e], i | 1 << e
+    for i in range(rows):
+        n[_NEAR + 2, i] = i
+    if count > _SHORT:
+        half = (count + 1) // 2
+        rows = _extend(element, (core, half), best, (_NEAR, rows), x, n)
+    x[_OTHERS, 0] = x[_OTHERS + 1, 0] = 0.0
+    n[_OTHERS + 2, 0] = 0
+    others = _extend(element, (half, count), best, (_OTHERS, 1), x, n)
+    if count > _SHORT or others > _FEW + count - core:
+        return _by_buckets(rows, others, target, (best, mask), x, n)
+    for i in range(others):
+        chosen, cost = n[_OTHERS + 2, i], x[_OTHERS + 1, i]
+        if chosen & (chosen - 1) == 0 or cost >= best:  # one element or none: seen above
+            continue
+        beside, j = _best_beside(target - x[_OTHERS, i], rows, x, n)
+        if beside + cost < best:
+            best, mask = beside + cost, j | chosen
+    return mask
+
+
+@jit
+def _best_beside(wanted: float, rows: int, x: Floats, n: Ints) -> tuple[float, int]:
+    """The least (sum - wanted)**2 + cost of the near list, and the first entry that has it.
+
+    Two loops that LLVM turns into vectors; floats that are not negative order like integers.
+    """
+    for i in range(rows):
+        e = x[_NEAR, i] - wanted
+        x[_TRIAL, i] = e * e + x[_NEAR + 1, i]
+    least = n[_TRIAL, 0]
+    for i in range(1, rows):
+        least = min(least, n[_TRIAL, i])
+    at = 0
+    while n[_TRIAL, at] != least:
+        at += 1
+    return x[_TRIAL, at], at
+
+
+@jit
+def _by_buckets(
+    rows: int, others: int, target: float, known: tuple[float, int], x: Floats, n: Ints
+) -> int:
+    """The best mask of a near and another subset, or -1 where that is a long search."""
+    best, mask = known
+    low, scale, buckets = _fill_buckets(rows, others, target, best, x, n)
+    if buckets == 0:
+        return mask
+    budget = _PATIENCE * (rows + others)
+    for i in range(others):
+        cost = x[_OTHERS + 1, i]
+        if cost >= best:
+            continue
+        wanted, within = target - x[_OTHERS, i], math.sqrt(best - cost)
+        last = (wanted + within - low) * scale
+        if last < 0.0:
+            continue
+        first = int(min(max((wanted - within - low) * scale, 0.0), float(buckets)))
+        begin, end = n[_START, first], n[_START, int(min(last, buckets - 1.0)) + 1]
+        budget -= max(end - begin, 0)
+        if budget < 0:
+            return -1
+        for j in range(begin, end):
+            e = x[_SORTED, j] - wanted
+            beside = e * e + x[_SORTED + 1, j]
+            if beside + cost < best:
+                best, mask = beside + cost, n[_SORTED + 2, j] | n[_OTHERS + 2, i]
+    return mask
+
+
+@jit
+def _fill_buckets(
+    rows: int, others: int, target: float, best: float, x: Floats, n: Ints
+) -> tuple[float, float, int]:
+    """Sorts near subsets that may be part of something better into buckets by their sums.
+
+    Returns:
+        The lowest sum, buckets for one unit of sum, and how many buckets there are.
+    """
+    lowest = highest = 0.0
+    for i in range(others):
+        lowest, highest = min(lowest, x[_OTHERS, i]), max(highest, x[_OTHERS, i])
+    within = math.sqrt(best)
+    low, high = target - highest - within, target - lowest + within
+    first, last, kept = np.inf, -np.inf, 0
+    for i in range(rows):
+        value, cost, mask = x[_NEAR, i], x[_NEAR + 1, i], n[_NEAR + 2, i]
+        x[_NEAR, kept], x[_NEAR + 1, kept], n[_NEAR + 2, kept] = value, cost, mask
+        if cost <= best and low <= value <= high:
+            first, last = min(first, value), max(last, value)
+            kept += 1
+    if kept == 0:
+        return 0.0, 0.0, 0
+    scale = kept / max(last - first, _TINY)
+    for i in range(kept + 2):
+        n[_START, i] = 0
+    for i in range(kept):
+        bucket = int(min((x[_NEAR, i] - first) * scale, kept - 1.0))
+        n[_BUCKET, i] = bucket
+        n[_START, bucket + 2] += 1
+    for i in range(2, kept + 2):
+        n[_START, i] += n[_START, i - 1]
+    for i in range(kept):
+        to = n[_START, n[_BUCKET, i] + 1]
+        n[_START, n[_BUCKET, i] + 1] = to + 1
+        x[_SORTED, to], x[_SORTED + 1, to] = x[_NEAR, i], x[_NEAR + 1, i]
+        n[_SORTED + 2, to] = n[_NEAR + 2, i]
+    return first, scale, kept
