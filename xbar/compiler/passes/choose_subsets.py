@@ -1,4 +1,10 @@
-"""Choose, for each weight, which resistors are switched in."""
+"""Choose, for each weight, which resistors are switched in.
+
+Without noise: those whose sum comes closest to the target. On chips whose reads are noisy: those of
+least expected squared error, bias² + variance (``xbar.effects.expected``), which is found exactly
+for banks of up to EXACT elements (20 resistors a cell for a differential pair). Longer noisy banks
+get the best of three guesses, see ``_best_of_three``.
+"""
 
 from __future__ import annotations
 
@@ -6,66 +12,78 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Bools, Floats
 from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.base import Pass, TileState
+from xbar.effects.expected import ExpectedError, expected_error
 from xbar.subset.solver import solve_subset
+from xbar.subset.variants.common import MAX_ELEMENTS
+from xbar.subset.variants.robust import quietest_subsets
+
+EXACT = MAX_ELEMENTS
+"""Elements of a weight up to which the choice for a noisy chip is exact."""
+
+_NO_ERROR = ExpectedError()
 
 
-def choose_subsets(bank: SignedBank, target: Floats, read_noise: float = 0.0) -> NDArray[np.bool_]:
-    """The choice (..., E) of least error for each target (...) in siemens.
+def choose_subsets(bank: SignedBank, target: Floats, error: ExpectedError = _NO_ERROR) -> Bools:
+    """The choice (..., E) of least expected error for each target (...) in siemens.
 
     Args:
         bank: of each weight.
         target: siemens.
-        read_noise: relative standard deviation of each resistor that is switched in; it counts
-            as error, see ``choose_quiet``.
+        error: what is minimised. The offset's own noise is the same for every choice.
     """
-    goal = target - bank.offset
-    if read_noise > 0.0:
-        return choose_quiet(bank.element, goal, read_noise)
-    # a stuck resistor adds nothing when commanded: leave its switch open
-    choice: NDArray[np.bool_] = solve_subset(bank.element, goal).mask & (bank.element != 0.0)
-    return choice
+    return choose_least_error(bank.element, target - error.gain * bank.offset, error)
 
 
-def choose_quiet(element: Floats, goal: Floats, read_noise: float) -> NDArray[np.bool_]:
-    """The elements (..., E) whose sum leaves the least mean square error beside a goal (...).
+def choose_least_error(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
+    """The elements (..., E) whose reading has the least expected squared error beside a goal (...).
 
-    Of three: those that come closest, which may be many and noisy; the closest of those of the
-    goal's sign alone, so that one half of a pair stays open; and none.
+    A minimum over all subsets up to EXACT elements, and for any number of them without noise.
 
     Args:
-        element: siemens.
+        element: siemens; one that is 0, as it is stuck or missing, stays open.
         goal: siemens.
-        read_noise: relative standard deviation of each element that is chosen.
+        error: what is minimised.
     """
-    choice: NDArray[np.bool_] = solve_subset(element, goal).mask & (element != 0.0)
-    for other in (choose_on_one_side(element, goal), np.zeros_like(choice)):
-        better = _power(element, other, goal, read_noise) <= _power(
-            element, choice, goal, read_noise
-        )
-        choice[better] = other[better]
+    if error.noise > 0.0:
+        if element.shape[-1] <= EXACT:
+            return quietest_subsets(element, goal, error.noise, error.gain)
+        return _best_of_three(element, goal, error)
+    # a stuck resistor adds nothing when commanded: leave its switch open
+    choice: Bools = solve_subset(error.gain * element, goal).mask & (element != 0.0)
     return choice
 
 
-def _power(element: Floats, choice: NDArray[np.bool_], goal: Floats, read_noise: float) -> Floats:
-    """(...) siemens²: the mean square error of a choice."""
-    chosen = np.where(choice, element, 0.0)
-    miss: Floats = chosen.sum(axis=-1) - goal
-    noise: Floats = (chosen**2).sum(axis=-1)
-    return miss**2 + read_noise**2 * noise
+def _best_of_three(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
+    """A guess for banks that are too long for the exact choice.
+
+    Of three choices the one of least expected error: the elements that come closest, which may be
+    many and noisy; the closest of those of the goal's sign alone, so that one half of a pair stays
+    open; and none.
+    """
+    read = error.gain * element
+    found = [
+        solve_subset(read, goal).mask & (element != 0.0),
+        choose_on_one_side(read, goal),
+        np.zeros(element.shape, np.bool_),
+    ]
+    chosen = [np.where(choice, element, 0.0) for choice in found]
+    costs = [error.of(c.sum(axis=-1), goal, (c**2).sum(axis=-1)) for c in chosen]
+    best = np.argmin(costs[::-1], axis=0)[..., None]  # of equals the one with fewest
+    choice: Bools = np.choose(best, found[::-1])
+    return choice
 
 
-def choose_codes(bank: SignedBank, target: Floats) -> NDArray[np.bool_]:
+def choose_codes(bank: SignedBank, target: Floats) -> Bools:
     """The choice (..., E) of elements of the target's sign alone: of a pair one half stays open."""
     goal = target - bank.offset
     return choose_on_one_side(bank.element, goal)
 
 
-def choose_on_one_side(element: Floats, goal: Floats) -> NDArray[np.bool_]:
+def choose_on_one_side(element: Floats, goal: Floats) -> Bools:
     """The elements (..., E) of each goal's sign whose sum comes closest to it (...)."""
     k = element.shape[-1] // 2
     plus, minus, above = element[..., :k], element[..., k:], (goal > 0.0)[..., None]
@@ -74,7 +92,7 @@ def choose_on_one_side(element: Floats, goal: Floats) -> NDArray[np.bool_]:
         chosen = solve_subset(half, goal).mask & (half != 0.0)
         return np.concatenate([chosen & above, chosen & ~above], axis=-1)
     usable = np.where(element * np.sign(goal)[..., None] > 0.0, element, 0.0)
-    choice: NDArray[np.bool_] = solve_subset(usable, goal).mask & (usable != 0.0)
+    choice: Bools = solve_subset(usable, goal).mask & (usable != 0.0)
     return choice
 
 
@@ -91,9 +109,7 @@ def joined_values(values: Sequence[Floats]) -> Floats:
     return np.concatenate([value.ravel() for value in values])
 
 
-def chosen_for_tile(
-    state: TileState, choose: Callable[[SignedBank, Floats], NDArray[np.bool_]]
-) -> TileState:
+def chosen_for_tile(state: TileState, choose: Callable[[SignedBank, Floats], Bools]) -> TileState:
     """The choices of all blocks of a tile, made together."""
     targets = [w * s for w, s in zip(state.job.weights, state.scales, strict=True)]
     choice = choose(joined(state.banks), joined_values(targets))
@@ -107,8 +123,8 @@ def chosen_for_tile(
 
 def run(state: TileState) -> TileState:
     """The subset of least error of each weight's bank."""
-    noise = state.job.chip.hardware.variation.read_noise
-    return chosen_for_tile(state, lambda bank, target: choose_subsets(bank, target, noise))
+    error = expected_error(state.job.chip.hardware)
+    return chosen_for_tile(state, lambda bank, target: choose_subsets(bank, target, error))
 
 
 PASS = Pass(

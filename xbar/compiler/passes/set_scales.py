@@ -21,10 +21,11 @@ from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import SignedBank, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.base import Pass, TileJob, TileState
-from xbar.compiler.passes.choose_subsets import choose_on_one_side, choose_quiet
+from xbar.compiler.passes.choose_subsets import choose_least_error, choose_on_one_side
 from xbar.compiler.tuned import TunedCells
+from xbar.effects.expected import ExpectedError, expected_error
 from xbar.hardware.chip import Chip, Resistors
-from xbar.subset.scaling import ErrorCurve, Reach, best_scales, closest, measure_error, reach_of
+from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
 
 SAMPLE = 64
 """Banks on which the error is measured; a quarter where choosing takes long."""
@@ -48,7 +49,7 @@ class Expected:
 
 def expect(chip: Chip, options: Options) -> Expected:
     """Measure the error on the soundest banks of an even sample of a chip's first tile."""
-    noise = chip.hardware.variation.read_noise
+    noise = expected_error(chip.hardware).noise
     tuned = TunedCells.of(options, chip)
     if tuned is not None:
         curve, one = tuned.expected(noise)
@@ -66,7 +67,7 @@ def expect(chip: Chip, options: Options) -> Expected:
     size = min(size, len(sound))
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
     if options.programming == "subset":
-        choose = partial(choose_quiet, read_noise=noise) if noise else closest
+        choose = partial(choose_least_error, error=ExpectedError(noise=noise))
         curve = measure_error(element[sample], choose=choose, read_noise=noise)
         return Expected(curve, reach_of(element[sample], offset[sample]))
     known = mapping.bank(*nominal_resistors(chip), block)

@@ -14,9 +14,10 @@ Management Science 1988. Any m gives the same subsets their costs, up to a const
 it is no error. An m beyond all v/g stands for a target out of reach.
 
 The sums of the elements that pay least are listed whole (`list_half`); the best of them bounds
-the cost, and the list of the others' sums takes those only that pay less than the bound. What remains, a few subsets of the others, meets the first list by a look at all of it
-where that is short, else through buckets by sum, of which only those within the root of what is
-left of the bound are looked at.
+the cost, and the list of the others' sums takes those only that pay less than the bound. What
+remains, a few subsets of the others, meets the first list by a look at all of it where that is
+short, else through buckets by sum, of which only those within the root of what is left of the
+bound are looked at.
 
 Banks are scaled by a power of two to a span below 1, so that squares are in float64's range.
 
@@ -164,9 +165,7 @@ def _load(
 
 
 @jit
-def _reduce(
-    raw: Floats, place: Ints, count: int, target: float, rows: Floats
-) -> tuple[float, int]:
+def _reduce(raw: Floats, place: Ints, count: int, target: float, rows: Floats) -> tuple[float, int]:
     """Turns elements round that S0 holds; costs become those of departing from S0.
 
     Returns:
