@@ -18,7 +18,9 @@ class Options(Spec):
             "reference", one cell a weight and one bit line of each tile that is taken off all.
         scale_per: what shares one scale, the siemens that stand for a weight of one: each
             "column" of a block, all columns of a block on a "tile", or all blocks of a "layer".
-        programming: how conductances come about: "subset", the best subset of each measured bank;
+        programming: how conductances come about: "subset", the best subset of each measured bank
+            (with read noise of least bias² + variance, for up to 40 resistors a weight; a good
+            guess beyond);
             or, to compare with, "nominal", the code of the nominal values, which nothing was
             measured for; "write-verify", "bit-slice" or "residual", K tunable devices in place
             of the resistors (see ``tuned.py``).
