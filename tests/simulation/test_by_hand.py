@@ -12,7 +12,7 @@ EQUAL = xbar.Bank(resistors=1, nominal=1e3, spread="none")
 
 @pytest.mark.parametrize(("cells", "share"), [(4, 1.0), (16, 1.0), (64, 0.5), (256, 0.25)])
 def test_equal_cells_at_full_scale_are_clipped_at_four_times_the_root_of_their_number(cells, share):
-    """n equal currents i: the automatic range is the smaller of n i and 4 sqrt(n) i."""
+    """Of n equal currents i the automatic range is the smaller of n i and 4 sqrt(n) i."""
     tile = xbar.Tile(word_lines=256, bit_lines=2)
     analog, read = (
         xbar.compile({"fc": np.ones((1, cells))}, hardware, seed=0).run(np.ones((1, cells)))
