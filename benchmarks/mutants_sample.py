@@ -1,8 +1,8 @@
 """Which mutants of xbar are tried: Cosmic Ray's, without those that no test is meant to find.
 
-Left out are types, decorators (caches, and with them speed), the wording of errors and what is
-imported for type checkers only. A mutant's turn is a hash of the text around it, so that a change
-in one file leaves the sample of the others as it is.
+Left out are types, decorators (caches, and with them speed), the wording of errors, zip's strict
+(an assertion) and what is imported for type checkers only. A mutant's turn is a hash of the text
+around it, so that a change in one file leaves the sample of the others as it is.
 """
 
 from __future__ import annotations
@@ -98,6 +98,8 @@ def _skipped(tree: ast.Module) -> list[tuple[Place, Place]]:
         elif isinstance(node, ast.AnnAssign):
             alias = isinstance(node.annotation, ast.Name) and node.annotation.id == "TypeAlias"
             nodes.append(node if alias else node.annotation)
+        elif isinstance(node, ast.keyword) and node.arg == "strict":
+            nodes.append(node.value)
         elif isinstance(node, ast.arg) and node.annotation:
             nodes.append(node.annotation)
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
