@@ -8,7 +8,7 @@ import pytest
 import xbar
 from xbar.errors import SpecError
 from xbar.simulation.converters import quantise, serial_steps
-from xbar.simulation.ranges import adc_range, adc_ranges
+from xbar.simulation.readout import AnalogProducts, adc_range
 
 WEIGHTS = {"fc": np.random.default_rng(0).standard_normal((7, 19))}
 X = np.random.default_rng(1).standard_normal((40, 19))
@@ -117,14 +117,13 @@ def test_a_converter_of_its_own_never_has_more_range_than_the_tiles():
     tile_wide = program(adc=xbar.Converter(bits=6))
     own = program(adc=xbar.Converter(bits=6, ranging="converter"))
     layer = program(adc=xbar.Converter(bits=6, ranging="layer"))
-    found = adc_ranges(own, "fc", None)
-    assert len(found) == len(own.tiles)
-    for tile in own.tiles:
-        assert (found[tile.index, 0] <= adc_range(tile) * (1 + 1e-12)).all()
-        assert found[tile.index, 0].max() == pytest.approx(adc_range(tile))
+    for stage in AnalogProducts(own, "ideal", 0)._stage_list("fc"):
+        for part in stage.parts:
+            assert (stage.full_scale[part.columns] <= adc_range(part.tile) * (1 + 1e-12)).all()
+            assert stage.full_scale[part.columns].max() == pytest.approx(adc_range(part.tile))
     widest = max(adc_range(tile) for tile in layer.tiles)
-    for reach in adc_ranges(layer, "fc", None).values():
-        np.testing.assert_allclose(reach, widest)
+    for stage in AnalogProducts(layer, "ideal", 0)._stage_list("fc"):
+        np.testing.assert_allclose(stage.full_scale, widest)
     snr = [xbar.simulate(p, {"fc": X}).layers[0].snr_db for p in (layer, tile_wide, own)]
     assert snr[0] < snr[1] < snr[2]
 
