@@ -179,9 +179,10 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--least", type=float, default=0.85, help="share that must be killed")
     parser.add_argument("--python", default=sys.executable, help="that the tests are run with")
+    parser.add_argument("--table", type=Path, default=Path(__file__).with_suffix(".toml"))
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "mutants")
     arguments = parser.parse_args()
-    settings = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+    settings = tomllib.loads(arguments.table.read_text())
     shares = {folder: SHARES.get(folder, 1.0) for folder in arguments.only}
     mutants = sample(shares, arguments.sample, arguments.seed)
     random.Random(arguments.seed).shuffle(mutants)  # where time runs out each folder has its part
