@@ -149,6 +149,12 @@ def judged(
                         other.cancel()
 
 
+def told(verdict: Verdict) -> str:
+    """A verdict on one line."""
+    mutant, word = verdict.mutant, "SURVIVED" if verdict.survived else "killed"
+    return f"{word:8} {verdict.seconds:4.0f} s  {mutant.file}:{mutant.start[0]}  {mutant.becomes}"
+
+
 def report(verdicts: list[Verdict], known: list[dict[str, str]], output: Path) -> float:
     """Print and write what was found; the share that was killed."""
     output.mkdir(parents=True, exist_ok=True)
@@ -189,8 +195,7 @@ def main() -> int:
     verdicts = []
     for verdict in judged(mutants, settings["nearest"], arguments):
         verdicts.append(verdict)
-        mark = "S" if verdict.survived else "."
-        print(mark, end="" if len(verdicts) % 50 else "\n", flush=True)
+        print(told(verdict), flush=True)
     print(f"\n{len(verdicts)} of {len(mutants)} judged in the time that there was")
     share = report(verdicts, settings.get("survivor", []), arguments.output)
     return 0 if share >= arguments.least else 1

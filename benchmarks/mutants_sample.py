@@ -122,21 +122,21 @@ def _shuffled(mutants: Sequence[Mutant], seed: int) -> list[Mutant]:
 
 
 def _valid(mutants: Sequence[Mutant], wanted: int) -> list[Mutant]:
-    """The first that compile and are not what another one is."""
+    """The first that compile and are neither what there was nor what another one is."""
     found: dict[tuple[str, str], Mutant] = {}
     for mutant in mutants:
         if len(found) == wanted:
             break
         source = (ROOT / mutant.file).read_text()
-        changed = mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence)
-        if changed is None or changed == source or (mutant.file, changed) in found:
-            continue
+        changed = mutate_code(source, get_operator(mutant.operator)(), mutant.occurrence) or source
         try:
-            compile(changed, mutant.file, "exec", dont_inherit=True)
+            meaning = ast.dump(ast.parse(changed))
         except SyntaxError:
+            continue
+        if meaning == ast.dump(ast.parse(source)) or (mutant.file, meaning) in found:
             continue
         pairs = zip(source.splitlines(), changed.splitlines(), strict=False)
         line, becomes = next((a.strip(), b.strip()) for a, b in pairs if a != b)
         place = mutant.operator, mutant.occurrence, mutant.start, mutant.end
-        found[mutant.file, changed] = Mutant(mutant.file, mutant.where, *place, line, becomes)
+        found[mutant.file, meaning] = Mutant(mutant.file, mutant.where, *place, line, becomes)
     return list(found.values())
