@@ -1,5 +1,7 @@
 """Design rules hold up to their limits, and a message names the limit that was missed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,12 @@ def test_the_bad_weight_is_named():
 def test_wires_are_corrected_by_subsets_at_scales_of_the_tiles_own(choices, message):
     with pytest.raises(SpecError, match=message):
         compiled(options=xbar.Options(**choices, wire_aware=True))
+
+
+def test_wires_are_corrected_with_as_many_resistors_as_the_message_allows():
+    with pytest.raises(SpecError, match=r"bank\.resistors must be at most \d+") as error:
+        compiled(resistors=64, wire_aware=True)
+    most = int(re.findall(r"at most (\d+)", str(error.value))[0])
+    assert compiled(resistors=most, wire_aware=True).wire_aware
+    with pytest.raises(SpecError, match=f"at most {most} for .*, not {most + 1}"):
+        compiled(resistors=most + 1, wire_aware=True)
