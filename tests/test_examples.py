@@ -12,15 +12,10 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def test_there_are_examples():
-    assert len(EXAMPLES) >= 4
-
-
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_example_runs_and_its_number_holds(path, tmp_path):
     text = path.read_text()
     assert re.search(r"^\s*assert ", text, re.MULTILINE)
-    assert text.count("\n") < 60
     if "torch" in text:
         pytest.importorskip("torch")
         pytest.importorskip("sklearn")

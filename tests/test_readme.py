@@ -26,7 +26,3 @@ def test_every_command_shown_exists():
         line.split()[1] for _, text in BLOCKS for line in text.splitlines() if "xbar " in line[:5]
     }
     assert shown == set(VERBS) - {"demo"}
-
-
-def test_the_readme_is_short():
-    assert len(README.splitlines()) < 150

@@ -95,6 +95,16 @@ def test_an_update_that_would_lose_digits_is_a_fresh_start():
     assert_fresh(changed, 1e-14)
 
 
+@pytest.mark.parametrize("power", range(10))
+def test_an_update_errs_by_less_than_1e_10_however_large_the_change(power):
+    """A short that is taken away: the larger it was, the more digits cancel."""
+    short = cells(5)
+    short[0, 39] = 10.0**power
+    crossbar = Crossbar(short, **WIRES)
+    _ = crossbar.transfer
+    assert_fresh(crossbar.update(0, 39, 1e-6))
+
+
 def test_the_error_bound_holds():
     rng = np.random.default_rng(6)
     base = Crossbar(cells(6), **WIRES)

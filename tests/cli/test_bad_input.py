@@ -48,7 +48,7 @@ def test_a_truncated_model_is_refused(refused, work, trained, tmp_path):
 
 
 def test_a_pickled_module_is_refused_unless_trusted(call, refused, work, trained, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
 
     path = tmp_path / "module.pt"
     torch.save(trained.module, path)
@@ -59,7 +59,7 @@ def test_a_pickled_module_is_refused_unless_trusted(call, refused, work, trained
 
 
 def test_a_state_dict_compiles_with_its_arch(run, work, trained, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
 
     torch.save(trained.module.state_dict(), tmp_path / "weights.pt")
     (tmp_path / "mynet.py").write_text(

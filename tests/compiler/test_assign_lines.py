@@ -7,7 +7,7 @@ import pytest
 
 import xbar
 from xbar.compiler.block import Block, span
-from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.mapping import DifferentialPair, SignedBank
 from xbar.compiler.passes.assign_lines import (
     assign_lines,
     costs,
@@ -278,3 +278,16 @@ def test_spare_lines_must_leave_some(tile, message):
 def test_spare_lines_must_leave_a_pair():
     with pytest.raises(SpecError, match=r"at least 13, the lines of one weight .* 11 spare ones"):
         xbar.compile({"fc": WEIGHTS}, design(spare_bit_lines=11), seed=0)
+
+
+@pytest.mark.parametrize(("live", "within"), [(1, 1e-6), (2, 0.01)])
+def test_the_last_live_resistors_leave_the_twelfth_of_a_square_to_expect(live, within):
+    """Targets between two sums that lie one element g apart miss them by g/sqrt(12)."""
+    chip = xbar.Chip.sample(xbar.Hardware(), seed=0)
+    curve = expect(chip, xbar.Options()).curve
+    element = np.zeros((1, 1, 16))
+    element[..., :live] = 1e-5
+    banks = describe(SignedBank(element, np.zeros((1, 1))))
+    between = (np.arange(4000) + 0.5) / 4000 * live * 1e-5
+    expected = errors(between, np.broadcast_to(banks[:, :, 0], (6, 4000)), curve)
+    assert expected.mean() == pytest.approx(1e-10 / 12, rel=within)

@@ -75,10 +75,11 @@ def test_shuffled_blocks_of_a_tiles_size_are_found_again(turned):
     assert sum(len(a) * len(b) for a, b in pieces) == support.sum()
 
 
-def test_blocks_narrower_than_a_tile_are_not_mixed():
+@pytest.mark.parametrize("inputs", [64, 40])
+def test_blocks_narrower_than_a_tile_are_not_mixed(inputs):
     rng = np.random.default_rng(6)
-    support = np.kron(np.eye(5, dtype=bool), np.ones((20, 64), bool))
-    support = support[rng.permutation(100)][:, rng.permutation(320)]
+    support = np.kron(np.eye(5, dtype=bool), np.ones((20, inputs), bool))
+    support = support[rng.permutation(100)][:, rng.permutation(5 * inputs)]
     assert len(compact(support, (64, 32))) == 5
 
 

@@ -124,3 +124,11 @@ def test_columns_and_bit_lines_belong_to_each_other(mapping, bit_lines, columns)
             shared = mapping is REFERENCE and sign < 0
             found = mapping.column_of(int(line), bit_lines)
             assert found == (None if shared else column, sign)
+
+
+@pytest.mark.parametrize(
+    ("bit_lines", "pairs", "referenced"), [(0, 0, 0), (1, 0, 0), (2, 1, 1), (3, 1, 2), (7, 3, 6)]
+)
+def test_a_pair_takes_two_bit_lines_and_a_reference_one_of_each_tile(bit_lines, pairs, referenced):
+    assert PAIR.columns(bit_lines) == pairs
+    assert REFERENCE.columns(bit_lines) == referenced

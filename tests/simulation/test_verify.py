@@ -55,7 +55,7 @@ def test_a_wrong_current_fails(ngspice, program, monkeypatch):
 
 
 def test_activations_are_what_the_network_really_feeds_its_layers(program, trained):
-    import torch
+    torch = pytest.importorskip("torch")
 
     inputs = read_dataset(trained.data).inputs
     vectors = activations(program, inputs)
@@ -92,7 +92,7 @@ def test_bad_arguments_are_refused(program, arguments, message):
 
 
 def test_every_block_of_a_shared_tile_is_driven_by_its_own_activations(ngspice, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
 
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4))

@@ -203,3 +203,15 @@ def test_importing_the_package_loads_neither_ortools_nor_scipy():
         "assert not {'ortools', 'scipy', 'numba'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("engine", ["cp-sat", "highs", "scip"])
+@pytest.mark.parametrize("at_least", [3, 4])
+def test_elements_of_nothing_and_equal_ones_fill_up_a_size(engine, at_least):
+    """5 of at least three elements is 5 + 0 + 0; of four 3 + 2 + 0 + 0."""
+    bank = [0.0, 5.0, 3.0, 0.0, 2.0, 3.0]
+    solution = solve_constrained(
+        bank, 5.0, Constraints(at_least=at_least), solver=Milp(engine=engine)
+    )
+    assert (solution.status, solution.achieved) == ("optimal", 5.0)
+    assert solution.mask.sum() >= at_least

@@ -201,3 +201,9 @@ def test_a_bank_over_the_limit_is_refused_with_the_limit(method):
     limit = get_solver(method).max_elements
     with pytest.raises(SpecError, match=f"at most {limit} elements, not K = {limit + 1}; "):
         solve_subset(np.ones(limit + 1), 1.0, method)
+
+
+@pytest.mark.parametrize("target", [0.0, 3.0, 7.0])
+def test_a_target_that_is_hit_is_optimal_with_a_bound_of_zero_whoever_hits_it(method, target):
+    solution = solve_subset([1.0, 2.0, 4.0], target, method)
+    assert (solution.status, solution.residual, solution.bound) == ("optimal", 0.0, 0.0)

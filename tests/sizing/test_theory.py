@@ -131,7 +131,7 @@ def test_what_is_not_allowed_is_told():
 
 def test_theory_is_reached_from_the_package_without_numba():
     code = (
-        "import sys, xbar; xbar.sizing.theory.expected_coverage; xbar.sizing.theory.precision\n"
+        "import sys, xbar; xbar.subset.theory.expected_coverage; xbar.subset.theory.precision\n"
         "assert not {'numba', 'scipy', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
