@@ -20,10 +20,10 @@ import numpy as np
 
 from xbar.pruning.constructions import convolution, malach, pensia
 from xbar.pruning.constructions.choosing import Minimise
-from xbar.pruning.constructions.pairs import Order, Pair, Target
+from xbar.pruning.constructions.replacement import Order, Replacement, TargetLayer
 from xbar.subset import solve_subset
 
-CASES: tuple[tuple[str, Callable[[Target, Order], Pair], Minimise], ...] = (
+CASES: tuple[tuple[str, Callable[[TargetLayer, Order], Replacement], Minimise], ...] = (
     ("pensia, best subsets", pensia.construct, "error"),
     ("pensia, smallest within 0.01", pensia.construct, "size"),
     ("cnn, best subsets", convolution.construct, "error"),
@@ -54,8 +54,10 @@ def main() -> None:
     def plain() -> None:
         solve_subset(banks, weight.ravel())
 
-    def build(construct: Callable[[Target, Order], Pair], minimise: Minimise, part: int) -> None:
-        target = Target("layer", 0, weight[:part], channel[:part], inputs)
+    def build(
+        construct: Callable[[TargetLayer, Order], Replacement], minimise: Minimise, part: int
+    ) -> None:
+        target = TargetLayer("layer", 0, weight[:part], channel[:part], inputs)
         construct(target, Order(0.01, arguments.samples, minimise))
 
     print(f"{weight.size:,} weights, {arguments.samples} samples, {arguments.repeats} repeats")

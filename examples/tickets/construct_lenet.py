@@ -51,7 +51,7 @@ def run(network: Trained, seed: int, sizes: tuple[int, ...] = SIZES) -> list[Row
         account = ticket.certificate
         layers = {}
         for layer in account.layers:
-            weight = layer.pair.target.weight
+            weight = layer.replacement.target.weight
             layers[layer.name] = {
                 "theorem": float(layer.weight_error.max() / np.abs(weight).max()),
                 "free": free(weight, n, seed),

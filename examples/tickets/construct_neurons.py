@@ -75,10 +75,10 @@ def run(network: Trained, seed: int, cases: Any = CASES) -> list[Row]:
             within = float((near <= EPSILON).mean())
             if within >= 0.99:
                 break
-        neurons = sum(layer.pair.fixed.size for layer in account.layers)
+        neurons = sum(layer.replacement.fixed.size for layer in account.layers)
         used = 0
-        for pair in ticket.pairs:
-            second: Any = ticket.model.get_submodule(f"{pair.target.name}.second")
+        for replacement in ticket.replacements:
+            second: Any = ticket.model.get_submodule(f"{replacement.target.name}.second")
             used += int(second.weight.numpy().any(axis=0).sum())
         rows.append(
             {

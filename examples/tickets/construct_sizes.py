@@ -17,7 +17,7 @@ from construct_networks import Floats, Row, report, trained_lenet, trained_perce
 from work import Job, arguments, results, timed, wanted
 
 from xbar.pruning import width
-from xbar.pruning.constructions.chain import read_chain
+from xbar.pruning.constructions.sequence import read_sequence
 
 DELTA = 0.05
 
@@ -51,8 +51,8 @@ def weights_of(model: object, shape: tuple[int, ...]) -> Floats:
     from torch import nn
 
     assert isinstance(model, nn.Module)
-    chain = read_chain(copy.deepcopy(model).double(), shape, (0.0, 1.0))
-    pool = np.concatenate([target.weight.ravel() for target in chain.targets])
+    sequence = read_sequence(copy.deepcopy(model).double(), shape, (0.0, 1.0))
+    pool = np.concatenate([target.weight.ravel() for target in sequence.targets])
     return np.asarray(pool / 2.0 ** max(np.ceil(np.log2(np.abs(pool).max())), 0.0))
 
 

@@ -30,9 +30,9 @@ def test_a_skipped_layer_is_not_on_tiles_and_is_listed(call, trained, chip, tmp_
     record = json.loads(out)
     assert code == 0
     assert [layer["name"] for layer in record["layers"]] == names[1:]
-    assert record["digital"] == [{"name": names[0], "reason": f"left out by skip {names[0]}"}]
+    assert record["digital"] == [{"name": names[0], "reason": f"excluded by skip {names[0]}"}]
     code, out, _ = call(*given, "-o", tmp_path / "c.xbar", "--only", names[1])
-    assert f"stays digital: {names[0]}: not among the layers chosen by only" in out
+    assert f"stays digital: {names[0]}: not selected by only" in out
 
 
 def test_a_pattern_that_matches_nothing_is_refused(refused, trained, chip, tmp_path):

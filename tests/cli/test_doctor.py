@@ -77,7 +77,7 @@ def test_a_needed_package_that_is_missing_ends_with_1(call, monkeypatch):
     monkeypatch.setattr(doctor, "NEEDED", [*doctor.NEEDED, "no-such-package"])
     code, out, _ = call("doctor")
     assert code == 1
-    assert "needed and missing: no-such-package" in out
+    assert "required but missing: no-such-package" in out
 
 
 SCRIPT = """

@@ -150,9 +150,9 @@ def test_code_in_a_pickle_is_refused_and_does_not_run(how, folder, refused, tmp_
     ("content", "message"),
     [
         ((1 << 40).to_bytes(8, "little") + b"{}", "the header claims"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(64), "no model that xbar reads"),
-        (b"%PDF-1.7 a report", "no model that xbar reads"),
-        (b"[bank]\nresistors = 8\n", "no model that xbar reads"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(64), "not a model format that xbar reads"),
+        (b"%PDF-1.7 a report", "not a model format that xbar reads"),
+        (b"[bank]\nresistors = 8\n", "not a model format that xbar reads"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(content, message, folder, refused, tmp_path):
@@ -220,9 +220,9 @@ def test_what_can_not_be_mapped_stays_digital_and_is_listed_with_its_reason(fold
     code, out, _ = call(*given, "-o", tmp_path / "a.xbar")
     assert code == 0
     for reason in (
-        "stays digital: embedding: it looks rows up",
-        "stays digital: scaled_dot_product_attention: both of its factors are activations",
-        "stays digital: bilinear: a bilinear form is no product with one matrix",
+        "stays digital: embedding: it is a table look-up",
+        "stays digital: scaled_dot_product_attention: both factors are activations",
+        "stays digital: bilinear: a bilinear form is not a matrix product",
     ):
         assert reason in out
     outputs = xbar.Program.load(tmp_path / "a.xbar").run(tokens.numpy())

@@ -89,7 +89,7 @@ def test_a_state_dict_gives_the_weights_to_choose_from(work, call):
 
 def test_bad_arguments_are_one_line(work, refused):
     start = ("prune", "--data", "train.npz", "-o", "t.pt2", "--arch")
-    assert "must lie between 0 and 1" in refused(*start, "prunednet:net", "--keep", 1)
+    assert "must lie strictly between 0 and 1" in refused(*start, "prunednet:net", "--keep", 1)
     assert "--method must be one of" in refused(*start, "prunednet:net", "--method", "magic")
     assert "it can't be imported" in refused(*start, "prunednet:nothing")
     assert "--hardware is for edge-popup" in refused(

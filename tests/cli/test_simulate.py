@@ -78,8 +78,8 @@ def test_the_text_tells_the_budget_and_the_noise(call, work, trained):
     rows = [line.split()[0] for line in out.splitlines() if line.strip()]
     parts = ["selection", "wires", "dac", "adc", "noise", "all"]
     assert [row for row in rows if row in parts] == parts
-    assert "float32 products: outputs off by" in out
-    assert "standard deviation from read to read" in out
+    assert "float32 products: output error" in out
+    assert "standard deviation between reads" in out
 
 
 def test_the_text_tells_the_cost(call, work, trained):

@@ -13,7 +13,7 @@ def test_it_tells_resistors_interval_formula_theorem_and_rivals(call):
     assert (code, err) == (0, "")
     for word in ("any target", "per target", "interval", "formula", "residual programming"):
         assert word in out
-    assert "they show growth and size nothing" in out
+    assert "shows the growth, not the size needed" in out
 
 
 def test_json_holds_the_same_and_the_seed_decides(call):

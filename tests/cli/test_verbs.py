@@ -88,8 +88,8 @@ def test_compile_tells_how_tiles_are_used_and_what_faults_cost(call, work, train
     assert [vars(device) for device in devices] == one["devices"]
     code, out, _ = call(*arguments, "--swap-lines", "never", "-o", tmp_path / "text")
     assert code == 0
-    assert "weights can't be reached for stuck or dead resistors; the worst:" in out
-    assert "in place of" in out
+    assert "weights are out of range because of stuck or dead resistors; the worst:" in out
+    assert "instead of" in out
 
 
 def test_compile_twice_writes_the_same_bytes(call, work, trained, tmp_path):
@@ -198,7 +198,7 @@ def test_solve_tells_its_method_why_and_what_is_out_of_reach(call):
     assert content["reachable"] is True
     assert "method     greedy (as asked)" in call(*arguments, "--method", "greedy")[1]
     out = call("solve", "--bank", "10uS,20uS", "--target", "31u", "--time-limit", "5")[1]
-    assert "beyond what the bank reaches" in out
+    assert "outside the bank's range" in out
     assert call(*arguments, "--time-limit", "0")[0] == 2
 
 

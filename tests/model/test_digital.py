@@ -21,7 +21,7 @@ def lenet(make_net):
 def test_a_layer_that_is_left_out_stays_digital_and_is_listed(lenet):
     chosen = lenet.select(skip=["0"])
     assert [layer.name for layer in chosen.layers] == ["3", "7"]
-    assert chosen.digital == (("0", "left out by skip 0"),)
+    assert chosen.digital == (("0", "excluded by skip 0"),)
     asked = set()
 
     def multiply(layer, x):
@@ -39,8 +39,8 @@ def test_only_and_skip_are_patterns_that_combine(make_net):
     chosen = graph.select(only=["self_attn.*", "linear1"], skip=["*.out_proj"])
     assert [layer.name for layer in chosen.layers] == ["self_attn.in_proj", "linear1"]
     reasons = dict(chosen.digital)
-    assert reasons["self_attn.out_proj"] == "left out by skip *.out_proj"
-    assert reasons["linear2"] == "not among the layers chosen by only self_attn.*, linear1"
+    assert reasons["self_attn.out_proj"] == "excluded by skip *.out_proj"
+    assert reasons["linear2"] == "not selected by only self_attn.*, linear1"
 
 
 def test_selecting_twice_leaves_out_both(lenet):
@@ -103,7 +103,7 @@ def test_each_product_that_can_not_move_has_its_reason():
     graph = from_module(Ints(), (5,))
     assert [layer.name for layer in graph.layers] == ["inner.make"]
     assert [reason for _, reason in graph.digital] == [
-        "it looks rows up, and multiplies nothing",
-        "both of its factors are activations",
-        "both of its factors are activations",
+        "it is a table look-up without products",
+        "both factors are activations",
+        "both factors are activations",
     ]

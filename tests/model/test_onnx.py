@@ -267,7 +267,7 @@ def test_a_fixed_batch_is_kept_and_a_shape_for_one_input_is_found(read_onnx, mak
 
 def test_open_sizes_of_the_input_need_its_shape(read_onnx, make_model):
     model = make_model([helper.make_node("Relu", ["x"], ["y"])], ("H", 4))
-    with pytest.raises(SpecError, match="open sizes needs the shape"):
+    with pytest.raises(SpecError, match="dynamic input sizes needs the shape"):
         read_onnx(model)
     assert read_onnx(model, (3, 4)).inputs[0].shape == (None, 3, 4)
     with pytest.raises(SpecError, match="not \\(3, 5\\)"):

@@ -39,7 +39,7 @@ def ints(*values):
         (helper.make_node("Transpose", ["x"], ["y"], perm="ab"), "malformed"),
         (helper.make_node("MaxPool", ["x"], ["y"]), "malformed .KeyError: 'kernel_shape'"),
         (helper.make_node("Softmax", ["x"], ["y"], axis=7), "axis 7 is outside"),
-        (helper.make_node("Reshape", ["x", "x"], ["y"]), "known beforehand"),
+        (helper.make_node("Reshape", ["x", "x"], ["y"]), "needs a constant input"),
         (helper.make_node("Constant", [], ["y"], value_string="a"), "no value of plain numbers"),
         (helper.make_node("Dropout", ["x", "c", "t"], ["y"]), "exported for training"),
         (helper.make_node("Expand", ["c", "huge"], ["y"]), "too large"),
@@ -126,7 +126,7 @@ def test_weights_outside_the_folder_are_refused_before_anything_is_read(
     ("place", "message"),
     [
         ({"offset": 40}, "bytes 40 to"),
-        ({"offset": -1}, "odd place"),
+        ({"offset": -1}, "invalid offset"),
         ({"length": 10**15}, "which has 32"),
         ({"length": 16}, "needs 32 bytes, the file has 16"),
         ({"location": "gone"}, "is missing"),

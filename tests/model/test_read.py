@@ -135,7 +135,7 @@ def test_an_input_shape_that_does_not_match_the_archive_is_refused(make_net, sav
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"hello", "no model that xbar reads"),
+        (b"hello", "not a model format that xbar reads"),
         (b"PK\x03\x04", "damaged or cut short"),
         (b"\x80\x04K\x01.", "bare pickle"),
         (b"\x08\x07\x12\x04onnx", "ONNX"),
@@ -162,7 +162,7 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
     path = tmp_path / "model.pt"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a/readme.txt", "hello")
-    with pytest.raises(FileError, match="no PyTorch model"):
+    with pytest.raises(FileError, match="not a PyTorch model"):
         read_model(path)
 
 

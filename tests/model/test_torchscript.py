@@ -153,7 +153,7 @@ class Strict(nn.Module):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (Branches, "makes a number of a tensor"),
+        (Branches, "converts a tensor to a number"),
         (Loops, "has a for"),
         (Strict, "refuses such inputs: .*five axes"),
     ],

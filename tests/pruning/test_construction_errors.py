@@ -36,9 +36,9 @@ def _net():
         ({"samples": 33}, "samples of pensia must be at most 32"),
         ({"samples": 33, "method": "cnn"}, "samples of cnn must be at most 32"),
         ({"samples": 35, "method": "neurons"}, "samples of neurons must be at most 34"),
-        ({"samples": 0}, "samples must be a whole number from 1 on, not 0"),
-        ({"samples": 2.5}, "samples must be a whole number from 1 on, not 2.5"),
-        ({"group": 0}, "group must be a whole number from 1 on, not 0"),
+        ({"samples": 0}, "samples must be a whole number of at least 1, not 0"),
+        ({"samples": 2.5}, "samples must be a whole number of at least 1, not 2.5"),
+        ({"group": 0}, "group must be a whole number of at least 1, not 0"),
         ({"method": "gurobi"}, "method must be one of malach, pensia, cnn, neurons, not 'gurobi'"),
         ({"minimise": "power"}, "minimise must be 'error' or 'size'"),
         ({"minimise": "size", "method": "neurons"}, "neurons are chosen for the least error"),
@@ -59,12 +59,12 @@ def test_arguments_that_are_not_allowed(arguments, message):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (nn.Sequential(nn.Linear(4, 3), nn.GRU(3, 2)), "1: GRU as it is can't be approximated"),
-        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), "1: Softmax as it is can't be approxim"),
-        (nn.Sequential(nn.Linear(4, 3), Tanh()), "1: Tanh as it is can't be approximated"),
-        (nn.Sequential(BLOCK, BLOCK), "network.1: a block must not stand in two places"),
-        (Reversed(nn.Linear(4, 3)), "takes a torch.nn.Sequential, layer after layer, not a Rever"),
-        (nn.Sequential(nn.Linear(4, 3), nn.Linear(2, 2)), "1: takes no value of shape"),
+        (nn.Sequential(nn.Linear(4, 3), nn.GRU(3, 2)), "1: this GRU is not supported"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Softmax(1)), "1: this Softmax is not supported"),
+        (nn.Sequential(nn.Linear(4, 3), Tanh()), "1: this Tanh is not supported"),
+        (nn.Sequential(BLOCK, BLOCK), "network.1: a container must not be used twice"),
+        (Reversed(nn.Linear(4, 3)), "takes a torch.nn.Sequential, not a Rever"),
+        (nn.Sequential(nn.Linear(4, 3), nn.Linear(2, 2)), "1: does not accept values of shape"),
         (nn.Sequential(nn.ReLU()), "input_shape must be given"),
         (nn.TransformerEncoderLayer(4, 2), "takes a torch.nn.Sequential"),
         (nn.Sequential(nn.Conv2d(1, 2, 3)), "input_shape must be given"),
@@ -80,14 +80,22 @@ def test_networks_that_are_no_chain_of_known_layers(model, message):
     ("model", "shape", "message"),
     [
         (nn.Sequential(nn.ReLU(), nn.Flatten()), (4,), "must have a linear layer"),
-        (nn.Sequential(nn.Linear(4, 2)), (3, 4), "a linear layer must take one vector an input"),
+        (nn.Sequential(nn.Linear(4, 2)), (3, 4), "a linear layer must take one vector per input"),
         (
             nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")),
             (1, 5, 5),
-            "must be padded with numbers of zeros",
+            "must have numeric zero padding",
         ),
-        (nn.Sequential(nn.MaxPool2d(2, return_indices=True)), (1, 4, 4), "0: MaxPool2d as it is"),
-        (nn.Sequential(nn.AvgPool2d(2, divisor_override=1)), (1, 4, 4), "0: AvgPool2d as it is"),
+        (
+            nn.Sequential(nn.MaxPool2d(2, return_indices=True)),
+            (1, 4, 4),
+            "0: this MaxPool2d is not supported",
+        ),
+        (
+            nn.Sequential(nn.AvgPool2d(2, divisor_override=1)),
+            (1, 4, 4),
+            "0: this AvgPool2d is not supported",
+        ),
         (nn.Sequential(nn.Flatten(2), nn.Linear(4, 2)), (1, 2, 2), "0: Flatten"),
     ],
 )
@@ -105,7 +113,7 @@ def test_weights_must_be_finite():
 
 
 def test_kernels_with_taps_have_no_neurons_to_remove():
-    with pytest.raises(SpecError, match="0: neurons are removed whole from fully connected layers"):
+    with pytest.raises(SpecError, match="0: whole neurons are removed only from fully connected"):
         approximate(nn.Sequential(nn.Conv2d(1, 2, 3)), "neurons", input_shape=(1, 5, 5))
 
 

@@ -79,10 +79,10 @@ def test_dense_matrices_with_the_mask_give_the_same_outputs(linear, method):
     net = nn.Sequential(linear(rng, 7, 4, 0.8))
     x = rng.uniform(-1, 1, (50, 7))
     ticket = approximate(net, method, 0.05, 10, 7, input_range=(-1, 1), inputs=x)
-    pair = ticket.pairs[0]
-    neurons = pair.fixed.shape[1]
+    replacement = ticket.replacements[0]
+    neurons = replacement.fixed.shape[1]
     u = np.zeros((7 * neurons, 7))
-    u[np.arange(7 * neurons), np.repeat(np.arange(7), neurons)] = pair.fixed.ravel()
+    u[np.arange(7 * neurons), np.repeat(np.arange(7), neurons)] = replacement.fixed.ravel()
     v = ticket.model.get_submodule("0.second").weight.double().numpy()
     built = np.maximum(x @ u.T, 0.0) @ v.T + net[0].bias.detach().double().numpy()
     assert _double(ticket.model, x) == pytest.approx(built, abs=1e-13)
@@ -160,8 +160,8 @@ def test_a_layers_bound_is_what_the_worst_input_reaches(linear):
     rng = np.random.default_rng(7)
     net = nn.Sequential(linear(rng, 9, 3, 0.5))
     ticket = approximate(net, "pensia", 0.1, 6, seed=1, input_range=(-1, 1))
-    pair = ticket.pairs[0]
-    plus, minus = pair.error[:, :, 0, 0], pair.error[:, :, 0, 1]
+    replacement = ticket.replacements[0]
+    plus, minus = replacement.error[:, :, 0, 0], replacement.error[:, :, 0, 1]
     worst = []
     for o in range(3):
         # a positive input counts its plus error, a negative one its minus error
@@ -224,7 +224,7 @@ def test_a_network_too_large_for_a_module_is_realised_by_what_its_subsets_sum_to
     assert "too many for a module" in " ".join(small.certificate.notes)
     assert small.certificate.bound == whole.certificate.bound
     assert small.certificate.measured == pytest.approx(whole.certificate.measured, abs=1e-6)
-    for own, other in zip(small.pairs, whole.pairs, strict=True):
+    for own, other in zip(small.replacements, whole.replacements, strict=True):
         assert np.array_equal(own.mask(), other.mask())
     kernels = approximate(net, "cnn", 0.05, 12).certificate
     assert kernels.measured <= kernels.bound
@@ -239,9 +239,9 @@ def test_the_same_seed_gives_the_same_network(perceptron, method):
     one, same, other = (approximate(net, method, 0.05, 10, seed) for seed in (4, 4, 5))
     for name, mask in one.mask.items():
         assert np.array_equal(mask, same.mask[name])
-        pair = [t.random.get_submodule(name).weight.numpy() for t in (one, same, other)]
-        assert np.array_equal(pair[0], pair[1])
-        assert not np.array_equal(pair[0], pair[2])
+        replacement = [t.random.get_submodule(name).weight.numpy() for t in (one, same, other)]
+        assert np.array_equal(replacement[0], replacement[1])
+        assert not np.array_equal(replacement[0], replacement[2])
 
 
 def test_blocks_of_outputs_do_not_change_the_result(perceptron, monkeypatch):
@@ -259,18 +259,18 @@ def test_whole_neurons_are_removed_and_the_masks_are_those_of_exhaustive_search(
     rng = np.random.default_rng(21)
     net = nn.Sequential(linear(rng, 5, 4, 0.7))
     ticket = approximate(net, "neurons", 0.1, 9, seed=3, group=2)
-    pair = ticket.pairs[0]
+    replacement = ticket.replacements[0]
     wanted = net[0].weight.detach().double().numpy()
     u = ticket.random.get_submodule("0.second").weight.double().numpy().reshape(4, 5, 2, 9)
     masks = ((np.arange(512)[:, None] >> np.arange(9)) & 1).astype(float)
     for c in range(5):
         for g in range(2):
-            v = pair.fixed.reshape(5, 2, 9)[c, g]
+            v = replacement.fixed.reshape(5, 2, 9)[c, g]
             every = masks @ (u[2 * g : 2 * g + 2, c, g] * v).T  # (512, 2)
             far = np.abs(every - wanted[2 * g : 2 * g + 2, c]).max(axis=1)
-            error = np.abs(pair.error[2 * g : 2 * g + 2, c, 0, 0]).max()
+            error = np.abs(replacement.error[2 * g : 2 * g + 2, c, 0, 0]).max()
             assert error == pytest.approx(far.min(), abs=1e-12)
-    removed = ~pair.neurons.reshape(-1)
+    removed = ~replacement.neurons.reshape(-1)
     assert removed.any()
     assert not ticket.model.get_submodule("0.second").weight.numpy()[:, removed].any()
     assert not ticket.model.get_submodule("0.first").weight.numpy()[removed].any()

@@ -113,7 +113,7 @@ def test_the_model_is_left_as_it_was(blobs, method):
 @pytest.mark.parametrize("method", ["magnitude", "lottery_ticket", "random"])
 @pytest.mark.parametrize("keep", [0, 1, 1.5, "half"])
 def test_a_share_out_of_range_is_refused(blobs, method, keep):
-    with pytest.raises(SpecError, match="must lie between 0 and 1"):
+    with pytest.raises(SpecError, match="must lie strictly between 0 and 1"):
         getattr(xbar.pruning, method)(network(), blobs, keep=keep)
 
 

@@ -252,15 +252,21 @@ def test_history_tells_the_annealed_share(blobs):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keep": 0}, "keep, the share of weights to keep, must lie between 0 and 1.* not 0"),
-        ({"keep": 1.0}, "both excluded, not 1.0"),
-        ({"keep": float("nan")}, "both excluded, not nan"),
+        (
+            {"keep": 0},
+            "keep, the fraction of weights to keep, must lie strictly between 0 and 1, not 0",
+        ),
+        ({"keep": 1.0}, "strictly between 0 and 1, not 1.0"),
+        ({"keep": float("nan")}, "strictly between 0 and 1, not nan"),
         ({"epochs": -1}, "epochs must be a whole number of at least 0, not -1"),
         ({"weights": "uniform"}, "weights must be 'kaiming', 'constant', 'given' or a Chip"),
         ({"scope": "all"}, "scope must be one of 'layer', 'global', not 'all'"),
         ({"structure": "neurons"}, "structure must be one of 'weights', 'outputs', 'inputs'"),
         ({"structure": "outputs", "scope": "global"}, "scope must be 'layer' with a structure"),
-        ({"anneal": 1.0}, "anneal, a share of the epochs, must be from 0, below 1, not 1.0"),
+        (
+            {"anneal": 1.0},
+            "anneal, a fraction of the epochs, must be at least 0 and below 1, not 1.0",
+        ),
     ],
 )
 def test_an_argument_out_of_range_is_refused_in_one_line(blobs, options, message):
@@ -290,7 +296,7 @@ def test_a_network_without_anything_to_prune_is_refused(blobs):
 
 
 def test_structure_needs_a_hidden_layer(blobs):
-    with pytest.raises(SpecError, match="leaves the network's own inputs and outputs alone"):
+    with pytest.raises(SpecError, match="never prunes the network's own inputs and outputs"):
         xbar.pruning.edge_popup(nn.Linear(8, 3), blobs, structure="outputs")
 
 

@@ -133,7 +133,7 @@ def test_weights_out_of_reach_are_listed_with_their_cells_worst_first():
     (found,) = (
         table
         for table in root.iter(f"{name}table")
-        if "lie beyond what their cells" in table.findtext(f"{name}caption")
+        if "outside the range of their cells" in table.findtext(f"{name}caption")
     )
     rows = [[cell.text for cell in row] for row in found.find(f"{name}tbody")]
     assert len(rows) == 20

@@ -103,7 +103,7 @@ def test_a_mask_is_learned_through_the_converters(blobs):
 
 def test_converters_are_a_chips_and_of_plain_layers_only(blobs):
     model = nn.Sequential(nn.Linear(8, 3))
-    with pytest.raises(SpecError, match="analog needs weights from a chip"):
+    with pytest.raises(SpecError, match="analog needs weights=chip"):
         xbar.pruning.edge_popup(model, blobs, analog=True)
     chip = xbar.Chip.sample(design(), 0)
     line = nn.Sequential(nn.Conv1d(2, 3, 3), nn.Flatten(), nn.Linear(6, 3))

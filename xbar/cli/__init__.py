@@ -1,1 +1,1 @@
-"""The command line: one file per verb, imported when it is asked for."""
+"""The command line: one module per verb, imported on demand."""

@@ -1,4 +1,4 @@
-"""``xbar catalog``: published technologies, listed or one of them as a design."""
+"""``xbar catalog``: lists published technologies, or prints one as a design."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 def run(
     name: Annotated[
-        str | None, typer.Argument(help="print this technology as a TOML file; none lists all")
+        str | None, typer.Argument(help="technology to print as a TOML design; default: list all")
     ] = None,
     wires: Annotated[
-        str | None, typer.Option(help="with the wires of a node and cell, such as 22nm-1t1r")
+        str | None, typer.Option(help="wire resistances of a node and cell type, such as 22nm-1t1r")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Published technologies, as designs with their source and assumptions."""
+    """List published technologies as designs, with source and assumptions."""
     from xbar.errors import SpecError
     from xbar.hardware.catalog import TECHNOLOGIES, find_technology
 
     if name is None:
         if wires is not None:
-            raise SpecError("--wires needs a technology to go with; name one")
+            raise SpecError("--wires needs a technology; name one")
         show(as_json, _listed(), _table(list(TECHNOLOGIES.values())))
     else:
         show(as_json, *_one(find_technology(name), wires))
@@ -39,7 +39,7 @@ def _one(entry: Technology, wires: str | None) -> tuple[dict[str, Any], str]:
 
     hardware = entry.hardware if wires is None else with_wires(entry.hardware, wires)
     remarks = [f"{entry.title}. {_standing(entry)}: {entry.source}, {entry.date}"]
-    remarks += [f"says: {each}" for each in entry.published]
+    remarks += [f"published: {each}" for each in entry.published]
     remarks += [f"assumed: {each}" for each in entry.assumed]
     if wires is not None:
         remarks.append(f"wires of {wires}: {WIRES_SOURCE}")

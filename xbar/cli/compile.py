@@ -1,4 +1,4 @@
-"""``xbar compile``: a network's file and a design become a program."""
+"""``xbar compile``: compile a network file for a design into a program."""
 
 from __future__ import annotations
 
@@ -11,77 +11,85 @@ from xbar.cli.output import Force, Json, Measured, progress, show
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="a network's file, such as a torch.export archive")],
-    hardware: Annotated[Path, typer.Option("--hardware", help="the design, a TOML file")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="the program to write")],
-    seed: Annotated[int, typer.Option(help="of the chip that is sampled from the design")] = 0,
+    model: Annotated[Path, typer.Argument(help="model file, such as a torch.export archive")],
+    hardware: Annotated[Path, typer.Option("--hardware", help="design (TOML file)")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="program to write")],
+    seed: Annotated[int, typer.Option(help="random seed of the chip sampled from the design")] = 0,
     measured: Measured = None,
     arch: Annotated[
-        str | None, typer.Option(help="module:callable that builds the network of a state dict")
+        str | None, typer.Option(help="module:callable that builds the network for a state dict")
     ] = None,
     activation: Annotated[
         str | None,
-        typer.Option(help="between the linear layers of a state dict without --arch: relu, ..."),
+        typer.Option(
+            help="activation between linear layers of a state dict without --arch: relu, ..."
+        ),
     ] = None,
     input_shape: Annotated[
         str | None, typer.Option(help="shape of one input, such as 1,28,28")
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="put these layers alone on tiles, such as 'features.*'; repeatable"),
+        typer.Option(help="map only these layers to tiles, such as 'features.*'; repeatable"),
     ] = None,
     skip: Annotated[
         list[str] | None, typer.Option(help="keep these layers digital; repeatable")
     ] = None,
     trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="run the code that a pickled module carries")
+        bool, typer.Option("--trust-pickle", help="allow a pickled module to run its code")
     ] = False,
     switches: Annotated[
         Path | None,
-        typer.Option(help="which weights are switched in, from xbar prune on this very chip"),
+        typer.Option(help="switch states from xbar prune for this same chip"),
     ] = None,
     wire_aware: Annotated[
-        bool, typer.Option("--wire-aware", help="choose subsets for the tile's wires")
+        bool, typer.Option("--wire-aware", help="compensate wire resistance when choosing subsets")
     ] = False,
     mapping: Annotated[
-        str, typer.Option(help="of signed weights: pair, or reference: one cell and a shared line")
+        str,
+        typer.Option(
+            help="signed weights: pair (differential) or reference (shared reference column)"
+        ),
     ] = "pair",
     scale_per: Annotated[
-        str, typer.Option(help="what shares a scale: column, tile or layer")
+        str, typer.Option(help="granularity of the weight scale: column, tile or layer")
     ] = "column",
     programming: Annotated[
         str,
         typer.Option(
-            help="subset; or, to compare with, nominal codes, or tunable cells: write-verify, "
+            help="subset; for comparison nominal (codes), or tunable cells: write-verify, "
             "bit-slice or residual"
         ),
     ] = "subset",
     write_error: Annotated[
-        float, typer.Option(help="of tunable cells, standard deviation over full scale")
+        float,
+        typer.Option(
+            help="write error of tunable cells: standard deviation relative to full scale"
+        ),
     ] = 0.05,
-    cell_bits: Annotated[int, typer.Option(help="of tunable cells with bit-slice")] = 2,
+    cell_bits: Annotated[int, typer.Option(help="bits per tunable cell with bit-slice")] = 2,
     compact: Annotated[
-        bool, typer.Option(help="give weights that are zero as few cells as possible")
+        bool, typer.Option(help="leave out zero weights where that saves cells")
     ] = True,
     pack: Annotated[
         str,
         typer.Option(
-            help="what blocks on one tile may share: none (one a tile), apart (no line), beside "
-            "(word lines), any (bit lines too)"
+            help="what blocks on a tile may share: none (one block per tile), apart (no line), "
+            "beside (word lines), any (word and bit lines)"
         ),
     ] = "apart",
     swap_lines: Annotated[
         str,
         typer.Option(
-            help="move weights off lines with stuck resistors: faults (where there are some), "
+            help="reassign lines around stuck resistors: faults (only tiles with faults), "
             "always or never"
         ),
     ] = "faults",
     workers: Annotated[
-        int | None, typer.Option(help="threads; as many as there are CPUs by default")
+        int | None, typer.Option(help="number of threads; default: one per CPU")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="a Dask cluster that does the work, such as tcp://host:8786")
+        str | None, typer.Option(help="Dask scheduler to run on, such as tcp://host:8786")
     ] = None,
     force: Force = False,
     as_json: Json = False,
@@ -95,7 +103,7 @@ def run(
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text, unreachable_lines
 
-    # checked by Options, which names what is allowed
+    # validated by Options, whose errors list the allowed values
     words: dict[str, Any] = {
         "mapping": mapping,
         "scale_per": scale_per,
@@ -137,7 +145,7 @@ def run(
             progress=report,
         )
     metrics = layer_metrics(program)
-    # on a sound chip weights lie out of reach by the choice of the scale alone, and are counted
+    # without faults only the scale puts weights out of range; those are counted as clipped
     faults = chip.may_have_faults
     lost = [one for one in program.unreachable() if one.stuck] if faults else []
     harsh = harsh_layers(program, metrics)
@@ -162,7 +170,7 @@ def run(
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:
-    """Read "1,28,28" as a shape."""
+    """Parse a shape such as "1,28,28"."""
     from xbar.errors import SpecError
 
     if text is None:

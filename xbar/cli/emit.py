@@ -1,4 +1,4 @@
-"""``xbar emit``: a program as configuration words and as a table of its resistors."""
+"""``xbar emit``: a program as configuration words and as a table of resistors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from xbar.cli.output import Force, Json, ProgramPath, progress, show
 
 def run(
     program: ProgramPath,
-    output: Annotated[Path, typer.Option("--output", "-o", help="the folder to write")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="output folder")],
     form: Annotated[
-        str, typer.Option("--format", help="readmemh words, a csv of all resistors, or both")
+        str, typer.Option("--format", help="readmemh (words), csv (all resistors), or both")
     ] = "both",
-    tiles: Annotated[str | None, typer.Option(help="such as 0,3,7; all if not said")] = None,
+    tiles: Annotated[str | None, typer.Option(help="tiles such as 0,3,7; default: all")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write what a chip's configuration logic loads, and where each device is."""
+    """Write the configuration words that a chip loads, and the location of each device."""
     import xbar
     from xbar.cli.verify import read_tiles
     from xbar.compiler.emit import Configuration, check_format

@@ -1,6 +1,6 @@
 """The ``xbar`` command.
 
-Results go to stdout, progress and errors to stderr. Exit codes: 0 done, 1 a check did not hold,
+Results go to stdout, progress and errors to stderr. Exit codes: 0 success, 1 a check failed,
 2 usage or bad input, 3 an external tool is missing, 130 interrupted.
 """
 
@@ -32,15 +32,15 @@ VERBS = {
     "doctor": "xbar.cli.doctor",
 }
 WITHOUT_ARGUMENTS = {"catalog", "doctor"}
-"""Verbs that do something when nothing follows them; the others show their help."""
+"""Verbs that run without arguments; the others show their help."""
 INTERRUPTED = 130
 
 
 class Verbs(TyperGroup):
-    """Imports a verb's file when it is asked for, and turns xbar's errors into one line."""
+    """Imports a verb's module on demand and prints xbar's errors as one line."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The verbs in the order in which a user meets them."""
+        """The verbs, in the order of a typical workflow."""
         del ctx
         return list(VERBS)
 
@@ -57,13 +57,13 @@ class Verbs(TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb; an expected error is one line and its exit code."""
+        """Run the verb; expected errors print one line and set the exit code."""
         try:
             return super().invoke(ctx)
         except XbarError as error:
             code, message = error.exit_code, str(error)
         except BrokenPipeError:
-            # whoever read our output has seen enough: nothing is wrong, and nobody listens
+            # the reader closed the pipe (as head does): not an error
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except OSError as error:

@@ -15,25 +15,29 @@ if TYPE_CHECKING:
 
 def run(
     program: ProgramPath,
-    tile: Annotated[int, typer.Option(help="which tile")],
+    tile: Annotated[int, typer.Option(help="tile number")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="the deck to write; else to stdout")
+        Path | None, typer.Option("--output", "-o", help="deck to write; default: stdout")
     ] = None,
-    dialect: Annotated[str, typer.Option(help="whose input it is")] = "ngspice",
+    dialect: Annotated[str, typer.Option(help="SPICE dialect")] = "ngspice",
     detail: DetailName = "cell",
     data: Annotated[
-        Path | None, typer.Option(help=".npz whose first input drives the tile; else 1 V")
+        Path | None,
+        typer.Option(
+            help=".npz whose first input drives the tile; default: 1 V on every word line"
+        ),
     ] = None,
     layer: Annotated[
-        str | None, typer.Option(help="whose word lines are driven, where several share the tile")
+        str | None,
+        typer.Option(help="layer whose word lines are driven, if several share the tile"),
     ] = None,
     block: Annotated[
-        int | None, typer.Option(help="number of the block on the tile, in place of --layer")
+        int | None, typer.Option(help="block number on the tile, instead of --layer")
     ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write one tile's netlist: what is simulated is what is exported."""
+    """Write one tile's netlist, the same circuit as the simulator's."""
     import numpy as np
 
     import xbar
@@ -68,7 +72,7 @@ def run(
 
 
 def read_block(tile: ProgrammedTile, layer: str | None, block: int | None) -> int | None:
-    """The number of the block that is named by its layer or its number; None if neither is."""
+    """Block number selected by layer or by number; None if neither is given."""
     from xbar.errors import SpecError
 
     blocks = [part.block for part in tile.blocks]

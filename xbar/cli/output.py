@@ -1,4 +1,4 @@
-"""What the verbs share: options, how a result is printed and progress is shown."""
+"""Common parts of the verbs: options, printed results and progress bars."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON")]
-Force: TypeAlias = Annotated[
-    bool, typer.Option("--force", help="replace what is to be written if it exists")
-]
-ProgramPath: TypeAlias = Annotated[Path, typer.Argument(help="the program")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", help="replace existing output")]
+ProgramPath: TypeAlias = Annotated[Path, typer.Argument(help="program")]
 OptionalData: TypeAlias = Annotated[
     Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
 ]
 Measured: TypeAlias = Annotated[
-    Path | None, typer.Option(help="a measured chip (.npz or .csv) in place of a sampled one")
+    Path | None, typer.Option(help="measured chip (.npz or .csv) instead of a sampled one")
 ]
 DetailName: TypeAlias = Annotated[
-    str, typer.Option(help="one element a cell, a resistor, or a bank")
+    str, typer.Option(help="one element per cell, per resistor, or per bank")
 ]
-Trials: TypeAlias = Annotated[int, typer.Option(help="chips; the first is the program's own")]
-WithBudget: TypeAlias = Annotated[
-    bool, typer.Option("--budget", help="tell what each part of the error costs")
+Trials: TypeAlias = Annotated[
+    int, typer.Option(help="number of chips; the first is the program's own")
 ]
+WithBudget: TypeAlias = Annotated[bool, typer.Option("--budget", help="print the error budget")]
 WithCost: TypeAlias = Annotated[
-    bool, typer.Option("--cost", help="tell devices, area, energy and time of one input")
+    bool, typer.Option("--cost", help="print devices, area, energy and latency per input")
 ]
-NoiseSeed: TypeAlias = Annotated[int, typer.Option(help="of further chips and of read noise")]
+NoiseSeed: TypeAlias = Annotated[
+    int, typer.Option(help="random seed of further chips and of read noise")
+]
 
 
 def show(as_json: bool, content: dict[str, Any], text: str) -> None:
@@ -42,7 +42,7 @@ def show(as_json: bool, content: dict[str, Any], text: str) -> None:
 
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, shown only where that is a terminal: call it with done and total."""
+    """A progress bar on stderr, shown only on a terminal; yields ``report(done, total)``."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeElapsedColumn as Elapsed

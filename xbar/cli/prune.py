@@ -1,4 +1,4 @@
-"""``xbar prune``: a subnetwork of a network, by its mask."""
+"""``xbar prune``: find a subnetwork, given by a mask."""
 
 from __future__ import annotations
 
@@ -20,35 +20,37 @@ METHODS = ("edge-popup", "magnitude", "lottery-ticket", "random")
 
 def run(
     arch: Annotated[str, typer.Option(help="module:callable that builds the torch module")],
-    data: Annotated[Path, typer.Option(help=".npz with inputs and labels to train on")],
+    data: Annotated[Path, typer.Option(help=".npz with training inputs and labels")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="the network to write, such as ticket.pt2")
+        Path, typer.Option("--output", "-o", help="network to write, such as ticket.pt2")
     ],
     state: Annotated[
-        Path | None, typer.Argument(help="a state dict; else the module as it is built")
+        Path | None, typer.Argument(help="state dict to load; default: the module as built")
     ] = None,
     method: Annotated[str, typer.Option(help=", ".join(METHODS))] = "edge-popup",
-    keep: Annotated[float, typer.Option(help="share of weights to keep")] = 0.5,
+    keep: Annotated[float, typer.Option(help="fraction of weights to keep")] = 0.5,
     weights: Annotated[
         str,
         typer.Option(
-            help="of edge-popup: kaiming, constant or given (the module's own); with --hardware "
-            "they are the chip's conductances"
+            help="weights of edge-popup: kaiming, constant or given (the module's own); with "
+            "--hardware the chip's conductances"
         ),
     ] = "kaiming",
     hardware: Annotated[
-        Path | None, typer.Option(help="edge-popup on a chip of this design, a TOML file")
+        Path | None, typer.Option(help="run edge-popup on a chip of this design (TOML file)")
     ] = None,
     measured: Measured = None,
     readout: Annotated[
-        str, typer.Option(help="on a chip: ideal, or nodal: learn the mask with the wires")
+        str, typer.Option(help="on a chip: ideal, or nodal to train the mask with wire resistance")
     ] = "ideal",
-    epochs: Annotated[int, typer.Option(help="passes over the data, in each round")] = 15,
-    rounds: Annotated[int, typer.Option(help="of magnitude pruning and lottery tickets")] = 3,
-    rewind: Annotated[int, typer.Option(help="of lottery tickets: back to this epoch's end")] = 0,
-    scope: Annotated[str, typer.Option(help="keep that share of each layer, or global")] = "layer",
+    epochs: Annotated[int, typer.Option(help="epochs per round")] = 15,
+    rounds: Annotated[
+        int, typer.Option(help="pruning rounds of magnitude pruning and lottery tickets")
+    ] = 3,
+    rewind: Annotated[int, typer.Option(help="epoch to rewind lottery tickets to")] = 0,
+    scope: Annotated[str, typer.Option(help="apply --keep per layer, or global")] = "layer",
     structure: Annotated[
-        str, typer.Option(help="single weights, or whole outputs or inputs")
+        str, typer.Option(help="what to prune: single weights, or whole outputs or inputs")
     ] = "weights",
     test: Annotated[
         Path | None, typer.Option(help=".npz with inputs and labels to test on")

@@ -1,4 +1,4 @@
-"""``xbar report``: what was compiled, and how well, as text, JSON and one HTML file."""
+"""``xbar report``: a program and its quality, as text, JSON and one HTML file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def run(
     program: ProgramPath,
     html: Annotated[
-        Path | None, typer.Option("--html", help="the HTML file to write, with pictures")
+        Path | None, typer.Option("--html", help="HTML file to write, with plots")
     ] = None,
     data: OptionalData = None,
     trials: Trials = 1,
@@ -75,7 +75,7 @@ def run(
 def simulated(
     program: Program, data: Path, trials: int, seed: int, *, budget: bool, cost: bool
 ) -> list[Result]:
-    """The program on data, with ideal wires and, where the design has any, with its own."""
+    """Simulate the program with ideal wires and, if the design has wire resistance, with it."""
     import xbar
     from xbar.compiler.tile import Readout
     from xbar.simulation.dataset import read_dataset

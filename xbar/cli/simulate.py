@@ -1,4 +1,4 @@
-"""``xbar simulate``: data through a program, and what is left of the accuracy."""
+"""``xbar simulate``: run data through a program and report its accuracy."""
 
 from __future__ import annotations
 
@@ -25,46 +25,43 @@ def run(
     readout: Annotated[
         str,
         typer.Option(
-            help="ideal wires; nodal: solved with wires; or nonlinear: with the cells' own law, "
-            "input by input, which is slow"
+            help="ideal (no wire resistance), nodal (with wires), or nonlinear (with the cells' "
+            "I-V curve; slow, solved per input)"
         ),
     ] = "ideal",
     trials: Trials = 1,
-    noise_trials: Annotated[int, typer.Option(help="times that each chip is read")] = 1,
+    noise_trials: Annotated[int, typer.Option(help="reads per chip")] = 1,
     calibrate: Annotated[
         str | None,
-        typer.Option(help="converters' ranges from data: max, percentile or least-squares"),
+        typer.Option(help="calibrate converter ranges from data: max, percentile or least-squares"),
     ] = None,
-    calibration: Annotated[int, typer.Option(help="inputs that ranges are found from")] = 256,
-    percentile: Annotated[
-        float, typer.Option(help="share of values within the range, in percent")
-    ] = 99.9,
+    calibration: Annotated[int, typer.Option(help="number of inputs used for calibration")] = 256,
+    percentile: Annotated[float, typer.Option(help="percentage of values within the range")] = 99.9,
     own_scale: Annotated[
         bool,
         typer.Option(
-            "--own-scale", help="calibrate ADCs alone; inputs keep their own largest value as scale"
+            "--own-scale",
+            help="calibrate only the ADCs; each input is scaled by its own largest value",
         ),
     ] = False,
-    precision: Annotated[str, typer.Option(help="float64, or float32: quicker")] = "float64",
+    precision: Annotated[str, typer.Option(help="float64, or float32 (faster)")] = "float64",
     budget: WithBudget = False,
     cost: WithCost = False,
     metric: Annotated[
         str | None,
-        typer.Option(
-            help="module:callable(outputs, labels) in place of accuracy; your own code runs"
-        ),
+        typer.Option(help="module:callable(outputs, labels) instead of accuracy; runs your code"),
     ] = None,
     seed: NoiseSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulate the analog products and tell the accuracy beside the digital one."""
+    """Simulate the analog execution and report analog and digital accuracy."""
     import xbar
     from xbar.simulation.calibration import Calibration
     from xbar.simulation.dataset import read_dataset
 
     loaded = xbar.Program.load(program)
     dataset = read_dataset(data)
-    # checked by the library, which names what is allowed
+    # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {"readout": readout, "precision": precision}
     method: Any = calibrate
     with progress("batches") as report:

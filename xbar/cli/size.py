@@ -1,4 +1,4 @@
-"""``xbar size``: how many resistors a precision takes, and what else as many devices could do."""
+"""``xbar size``: resistors needed for a precision, and alternatives with as many devices."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ if TYPE_CHECKING:
 
 
 def run(
-    bits: Annotated[float, typer.Option(help="wanted bits of precision")],
+    bits: Annotated[float, typer.Option(help="required bits of precision")],
     yield_: Annotated[
-        float, typer.Option("--yield", help="share of banks, or of weights, that must reach them")
+        float,
+        typer.Option("--yield", help="fraction of banks, or of weights, that must reach them"),
     ] = 0.999,
     spread: Annotated[str, typer.Option(help="normal, lognormal or uniform")] = "lognormal",
     sigma: Annotated[str, typer.Option(help="relative spread, such as 0.3 or 30%")] = "0.3",
-    ratio: Annotated[float, typer.Option(help="each nominal over the one before it")] = 1.0,
+    ratio: Annotated[float, typer.Option(help="ratio between successive nominal values")] = 1.0,
     hardware: Annotated[
-        Path | None, typer.Option(help="take spread, sigma and nominals from this design instead")
+        Path | None,
+        typer.Option(help="take spread, sigma and nominal values from this design instead"),
     ] = None,
     window: Annotated[
-        str, typer.Option(help="where targets lie, as fractions of a bank's span")
+        str, typer.Option(help="target range, as fractions of a bank's span")
     ] = "0.25,0.75",
     per_target: Annotated[
-        bool, typer.Option("--per-target", help="leave out the figure for any target")
+        bool, typer.Option("--per-target", help="report only the per-target figure")
     ] = False,
     design: Annotated[
-        bool, typer.Option("--design", help="look for better nominal values too")
+        bool, typer.Option("--design", help="also search for better nominal values")
     ] = False,
-    samples: Annotated[int | None, typer.Option(help="banks to draw for each size")] = None,
-    seed: Annotated[int, typer.Option(help="of the Monte Carlo")] = 0,
-    plot: Annotated[Path | None, typer.Option(help="draw this .png, .svg or .pdf")] = None,
+    samples: Annotated[int | None, typer.Option(help="banks sampled per size")] = None,
+    seed: Annotated[int, typer.Option(help="random seed of the Monte Carlo")] = 0,
+    plot: Annotated[Path | None, typer.Option(help="plot to write: .png, .svg or .pdf")] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Say how many imprecise resistors a weight needs, from simulation, not from theorems."""
+    """Size a bank: how many imprecise resistors a weight needs, by Monte Carlo."""
     from xbar.cli.size_plot import check_plot, draw_sizes
     from xbar.files import write_bytes
     from xbar.sizing.bankdesign import design_bank
@@ -143,7 +145,7 @@ def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -
     from xbar.sizing import theory
     from xbar.sizing.precision import counting_bound
 
-    formula = None  # a list of nominals does not go on beyond its end
+    formula = None  # a list of nominal values can't be extended
     if not isinstance(bank.nominal, tuple):
         formula = theory.design_resistors(size.bits, bank, size.yield_, window, figure, seed=seed)
     return {
@@ -158,8 +160,8 @@ def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -
 
 
 _MEANING = {
-    "any target": "a bank's worst target in the window errs by at most full scale / 2^{more:g}",
-    "per target": "a random target in the window is missed by at most full scale / 2^{bits:g}",
+    "any target": "a bank's worst error in the window is at most full scale / 2^{more:g}",
+    "per target": "a random target's error in the window is at most full scale / 2^{bits:g}",
 }
 
 
@@ -169,7 +171,7 @@ def _text(content: dict[str, Any]) -> str:
     head = f"{'':<12}{'resistors':>10}{'interval':>12}{'formula':>9}{'counting':>10}"
     lines = [
         f"{bits:g} bits at a yield of {share:g} %, targets from {low} to {high} % of full scale",
-        f"law of a resistor: {content['law']}; seed {content['seed']}",
+        f"resistor distribution: {content['law']}; seed {content['seed']}",
         "",
         head + f"{'reached by':>14}",
     ]
@@ -185,10 +187,10 @@ def _text(content: dict[str, Any]) -> str:
     for name in content["sizes"]:
         lines.append(f"{name}: {_MEANING[name].format(bits=bits, more=bits + 1)}")
     lines += [
-        "resistors: from simulation; interval: what its 95 % confidence allows, build the upper",
-        f"proofs ask for {content['theorem']} random numbers: they show growth and size nothing",
+        "resistors: from simulation; interval: 95 % confidence, build the upper end",
+        f"proven bound: {content['theorem']} random numbers; shows the growth, not the size needed",
         "",
-        f"as many devices ({content['devices']}) at this yield, log2(full scale / (2 error)):",
+        f"other uses of {content['devices']} devices at this yield, log2(full scale / (2 error)):",
     ]
     rows = [(row["name"], row["bits"], row["needs"]) for row in content["rivals"]]
     if "any target" in content["sizes"]:
@@ -198,5 +200,5 @@ def _text(content: dict[str, Any]) -> str:
     for name, value, needs in sorted(rows, key=lambda row: -(row[1] or 0.0)):
         reached = "-" if value is None else f"{value:.1f}"
         lines.append(f"  {name:<26}{reached:>6}  {needs}")
-    lines.append("tunable cells: sigma is what programming leaves, of full scale; no read noise")
+    lines.append("tunable cells: sigma is the write error relative to full scale; no read noise")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The picture of ``xbar size``; matplotlib is imported when it is drawn."""
+"""The plot of ``xbar size``; matplotlib is imported on demand."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ _FORMATS = (".png", ".svg", ".pdf")
 
 
 def check_plot(path: Path, *, force: bool) -> None:
-    """What can be told before hours of work: the format, the place, and matplotlib.
+    """Check format, path and matplotlib up front, before hours of work.
 
     Raises:
-        SpecError: the file's ending is none that can be drawn.
-        FileError: the file is in the way.
+        SpecError: the file extension is not supported.
+        FileError: the file exists and ``force`` is off.
         ToolError: matplotlib is not installed.
     """
     if path.suffix not in _FORMATS:
         raise SpecError(f"a picture must end in {', '.join(_FORMATS)}, not {path.name!r}")
     refuse_existing(path, force=force)
     try:
-        import matplotlib  # noqa: F401 - only whether it is there
+        import matplotlib  # noqa: F401 - only to check that it is installed
     except ImportError as error:
         raise ToolError("pictures need matplotlib: pip install 'xbar[plot]'") from error
 
 
 def draw_sizes(sizes: dict[Figure, Sizing], content: dict[str, Any], form: str) -> bytes:
-    """Bits against resistors, a panel a figure: median, 1 %, the yield wanted and the formula.
+    """Plot bits against resistors, one panel per figure: median, 99 % and worst sample.
 
     Args:
-        sizes: what was found.
-        content: of the report, for its title.
+        sizes: results, by figure.
+        content: the report's content, for the title.
         form: "png", "svg" or "pdf".
 
     Returns:
-        The picture's file, the same bytes each time.
+        Contents of the image file, reproducible to the byte.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Picture

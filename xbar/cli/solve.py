@@ -1,4 +1,4 @@
-"""``xbar solve``: one bank, one target, the best subset."""
+"""``xbar solve``: the best subset of one bank for one target."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from xbar.cli.output import Json, show
 
 
 def run(
-    bank: Annotated[str, typer.Option(help="ohms such as 10k,20k,39k; or siemens, as 50uS")],
-    target: Annotated[str, typer.Option(help="siemens, such as 70u")],
-    method: Annotated[str, typer.Option(help="how to solve it")] = "auto",
+    bank: Annotated[
+        str,
+        typer.Option(help="resistances in ohms such as 10k,20k,39k; or conductances such as 50uS"),
+    ],
+    target: Annotated[str, typer.Option(help="target conductance in siemens, such as 70u")],
+    method: Annotated[str, typer.Option(help="solver")] = "auto",
     tolerance: Annotated[
-        str | None, typer.Option(help="siemens; a worse residual ends with exit code 1")
+        str | None, typer.Option(help="siemens; exit code 1 if the residual is larger")
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="seconds; then the best subset found so far")
+        float | None, typer.Option(help="seconds; then return the best subset so far")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Choose the resistors whose conductances add up closest to a target."""
+    """Choose the resistors whose conductances sum closest to a target."""
     import xbar
     from xbar.units import format_quantity, parse_quantity
 
@@ -50,7 +53,7 @@ def run(
         f"method     {solution.method} ({solution.reason})"
     )
     if not solution.reachable:
-        text += "\nthe target is beyond what the bank reaches; this is its nearest end"
+        text += "\nthe target is outside the bank's range; this is the nearest limit"
     show(as_json, content, text)
     if tolerance is not None and abs(float(solution.residual)) > limit:
         raise typer.Exit(1)

@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 def run(
     program: ProgramPath,
     data: Annotated[
-        Path | None, typer.Option(help=".npz whose first input drives the tiles; else random volts")
+        Path | None,
+        typer.Option(help=".npz whose first input drives the tiles; default: random voltages"),
     ] = None,
     tiles: Annotated[
-        str | None, typer.Option(help="such as 0,3,7 or all; the first of each layer if not said")
+        str | None,
+        typer.Option(help="tile numbers such as 0,3,7, or all; default: the first of each layer"),
     ] = None,
     engine: Annotated[str, typer.Option(help="ngspice or pyspice")] = "ngspice",
     detail: DetailName = "cell",
-    tolerance: Annotated[float, typer.Option(help="of the current, relative to full scale")] = 1e-9,
-    seed: Annotated[int, typer.Option(help="of the random voltages")] = 0,
+    tolerance: Annotated[float, typer.Option(help="current error, relative to full scale")] = 1e-9,
+    seed: Annotated[int, typer.Option(help="random seed of the voltages")] = 0,
     store: Annotated[
         bool,
-        typer.Option("--store", help="compare the files' checksums instead, without an engine"),
+        typer.Option("--store", help="check file checksums instead; needs no engine"),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare the currents of tiles, wires included, with those of a SPICE engine."""
+    """Compare tile currents, wires included, with a SPICE engine."""
     if store:
         _verify_store(program, as_json=as_json)
         return
@@ -69,7 +71,7 @@ def _verify_store(program: Path, *, as_json: bool) -> None:
 
 
 def read_tiles(text: str | None, count: int) -> list[int] | None:
-    """Read "0,3,7" or "all" as tile numbers."""
+    """Parse tile numbers such as "0,3,7", or "all"."""
     from xbar.errors import SpecError
 
     if text is None:
@@ -83,7 +85,7 @@ def read_tiles(text: str | None, count: int) -> list[int] | None:
 
 
 def read_detail(text: str) -> Detail:
-    """A level of detail of a netlist."""
+    """Parse a netlist's level of detail."""
     from xbar.compiler.tile import Detail
     from xbar.errors import SpecError
 

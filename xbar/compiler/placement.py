@@ -57,7 +57,7 @@ class PlacementReport:
     status: str
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         return asdict(self)
 
 

@@ -62,7 +62,7 @@ class Unreachable:
     stuck: int
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         return asdict(self)
 
 

@@ -1,8 +1,8 @@
-"""The neural network: read from a file, kept as plain data, run by PyTorch.
+"""Neural networks: read from files, kept as plain data, run by PyTorch.
 
-``read`` opens model files without running anything that they carry; ``graph`` holds what was read;
-``lower`` finds the layers that go to crossbars; ``interpret`` runs the rest. The names below are
-imported when they are first used.
+``read`` opens model files without executing anything in them; ``graph`` is the intermediate
+representation; ``lower`` finds the layers that map to crossbars; ``interpret`` runs the rest. The
+names below are imported on first use.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""A ``torch.export`` archive as a graph.
+"""Reader of ``torch.export`` archives.
 
-The archive is JSON and raw weights, and that is how it is read here: nothing in it is unpickled,
-evaluated or called, and PyTorch is not needed. (``torch.export.load`` does all three.)
+The archive is JSON and raw weights and is read as such: nothing is unpickled, evaluated or called,
+and PyTorch is not needed. (``torch.export.load`` does all three.)
 
     models/model.json                       the graph, its signature, sizes
-    data/weights/model_weights_config.json  where each weight lies
+    data/weights/model_weights_config.json  location of each weight
     data/weights/weight_0 ...               raw numbers
     data/constants/...                      the same for constants
 
-PyTorch 2.6 and 2.7 write another container with the same graph: ``serialized_*``.
+PyTorch 2.6 and 2.7 write the same graph in a different container: ``serialized_*``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array: TypeAlias = NDArray[Any]
 JSON: TypeAlias = Any
 
 SCHEMA = 8
-"""Major version of the graph's schema that is understood: PyTorch 2.5 and later."""
+"""Supported major version of the graph schema: PyTorch 2.5 and later."""
 _DTYPES: Mapping[int, str] = MappingProxyType(
     {
         1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32",
@@ -43,7 +43,7 @@ _FORMATS: Mapping[int, str] = MappingProxyType(
     {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
 )
 _OLD = "serialized_exported_program.json"
-# how JSON of another form than expected shows itself
+# exceptions raised on JSON of an unexpected structure
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -56,12 +56,12 @@ def is_export(names: tuple[str, ...]) -> bool:
 
 
 def read_archive(archive: Archive) -> Graph:
-    """The graph of a ``torch.export`` archive.
+    """Read the graph of a ``torch.export`` archive.
 
     Raises:
-        UntrustedFileError: the archive carries code.
+        UntrustedFileError: the archive contains code.
         FileError: it is damaged.
-        ModelError: it is not a network of one input and one output, or of a newer format.
+        ModelError: the network does not have one input and one output, or its format is newer.
     """
     scan_export(archive)
     try:
@@ -95,7 +95,7 @@ def _model_name(archive: Archive) -> str:
 
 
 def _tensors(archive: Archive, model: str) -> dict[str, Array]:
-    """Weights and constants by dotted name; names that share bytes share the array."""
+    """Weights and constants by dotted name; tied weights share one array."""
     tensors: dict[str, Array] = {}
     for folder, what in (("weights", "weights"), ("constants", "constants")):
         whole = f"data/{folder}/{model}.pt"
@@ -140,7 +140,7 @@ def _old_tensors(archive: Archive) -> dict[str, Array]:
 
 
 def _pickled_tensors(archive: Archive, name: str) -> dict[str, Array]:
-    """Tensors of a member that ``torch.save`` wrote, read by the loader that runs no code."""
+    """Tensors of a member written by ``torch.save``, read by the loader that runs no code."""
     data = archive.read(name)
     if not data:
         return {}
@@ -152,7 +152,7 @@ def _pickled_tensors(archive: Archive, name: str) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Turns the JSON of one graph module into a graph."""
+    """Converts the JSON of one graph module to a graph."""
 
     module: JSON
     tensors: Mapping[str, Array]
@@ -273,7 +273,7 @@ class _Reader:
 
 
 def _single(output: JSON) -> str | None:
-    """The name of a result that is one tensor or number."""
+    """Name of a result that is a single tensor or number."""
     ((kind, value),) = output.items()
     if kind == "as_tensor":
         return str(value["name"])
@@ -285,7 +285,7 @@ def _first_name(outputs: JSON) -> str:
 
 
 def _results(base: str, outputs: JSON) -> list[Node]:
-    """Nodes that take an operation's several results apart."""
+    """Nodes that unpack the results of an operation with several."""
     if len(outputs) == 1 and "as_tensors" in outputs[0]:
         outputs = [{"as_tensor": each} for each in outputs[0]["as_tensors"]]
     nodes: list[Node] = []
@@ -318,7 +318,7 @@ def _plain(*kinds: type) -> Callable[[JSON], Argument]:
 
 
 def _float(value: JSON) -> Argument:
-    """A float; JSON holds infinities as text."""
+    """A float; infinities are text in JSON."""
     if isinstance(value, str) and value not in ("Infinity", "-Infinity", "NaN"):
         raise ValueError(f"{value!r} is not a number")
     return float(value)
@@ -377,4 +377,4 @@ _ARGUMENTS: Mapping[str, Callable[[JSON], Argument]] = MappingProxyType(
         "as_device": lambda _: Tag("device", "cpu"),
     }
 )
-"""How each kind of argument in the archive is read. Every device is this computer's processor."""
+"""Reader of each kind of argument in the archive. Every device is the CPU."""

@@ -1,10 +1,10 @@
-"""Batch normalisation folded into the layer before it.
+"""Folding of batch normalisation into the preceding layer.
 
     conv(x) = W x + b,   bn(y) = s (y − μ) + β,  s = γ / √(σ² + ε)
     bn(conv(x)) = (s W) x + s (b − μ) + β
 
-At inference the statistics are constants, so the pair is one convolution or linear layer with
-other weights: one product on the crossbar, no operation after it.
+At inference the statistics are constants, so both are one convolution or linear layer with
+modified weights: one product on the crossbar and no digital operation after it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from xbar.model.graph import Argument, Graph, Node, Ref, references, replace_references
 
 _NORMS: Mapping[str, int] = MappingProxyType(
-    {  # where epsilon stands among the arguments
+    {  # position of epsilon among the arguments
         "aten.batch_norm.default": 7,
         "aten._native_batch_norm_legit_no_training.default": 6,
     }
 )
 _FOLDS_INTO: Mapping[str, int | None] = MappingProxyType(
-    {  # the rank of the value that they normalise along axis 1; None is any
+    {  # rank of the value normalised along axis 1; None for any
         "aten.linear.default": 2,
         "aten.conv1d.default": None,
         "aten.conv1d.padding": None,
@@ -40,9 +40,9 @@ _FOLDS_INTO: Mapping[str, int | None] = MappingProxyType(
 
 
 def fold_batch_norms(graph: Graph) -> Graph:
-    """The same network with every batch norm that follows a layer alone folded into it.
+    """Fold every batch norm into the layer before it, where possible.
 
-    A batch norm stays as it is where the layer's value, weight or bias has another use.
+    A batch norm is kept where the layer's value, weight or bias has another use.
     """
     while True:
         folded = next(
@@ -73,7 +73,7 @@ def _fold(graph: Graph, norm: Node) -> Graph | None:
     gamma, beta, mean, variance = constants
     if mean is None or variance is None or not isinstance(epsilon, float):
         return None
-    with np.errstate(invalid="ignore", divide="ignore"):  # a weight that is not finite is refused
+    with np.errstate(invalid="ignore", divide="ignore"):  # non-finite weights are rejected later
         scale = 1 / np.sqrt(np.asarray(variance, np.float64) + epsilon)
     scale = scale if gamma is None else scale * gamma
     shift = -mean * scale if beta is None else beta - mean * scale
@@ -95,7 +95,7 @@ def _constants_of(
 
 
 def _replaced(graph: Graph, norm: Node) -> set[str] | None:
-    """The nodes that give the norm's value: itself, or the first of its results."""
+    """The nodes that hold the norm's value: itself, or its first result."""
     if norm.op == "aten.batch_norm.default":
         return {norm.name}
     users = [node for node in graph.nodes if norm.name in references(node)]
@@ -145,7 +145,7 @@ def _rewrite(
 def _own_constant(
     nodes: Mapping[str, Node], argument: Argument, uses: Mapping[str, int]
 ) -> str | None:
-    """The name of a constant that only one node uses, once."""
+    """Name of a constant used once, by a single node."""
     if not isinstance(argument, Ref) or nodes[argument.name].op != "constant":
         return None
     name = nodes[argument.name].args[0]
@@ -160,7 +160,7 @@ def _fresh(name: str, taken: Mapping[str, object]) -> str:
 
 
 def _without(graph: Graph, layer: Node, added: list[Node], replaced: set[str]) -> Graph:
-    """The graph with the layer in its new form and nothing that only the norm needed."""
+    """The graph with the rewritten layer, without nodes that only the norm needed."""
     new = dict.fromkeys(replaced, layer.name)
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -175,9 +175,9 @@ def _without(graph: Graph, layer: Node, added: list[Node], replaced: set[str]) -
 
 
 def drop_unused(graph: Graph) -> Graph:
-    """The graph without operations and constants that its output does not need.
+    """Remove operations and constants that the output does not depend on.
 
-    Operations that write to their argument, and assertions, are kept.
+    In-place operations and assertions are kept.
     """
     needed = {graph.output.name}
     kept: list[Node] = []

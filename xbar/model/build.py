@@ -1,7 +1,8 @@
-"""A graph built operation by operation, for readers of foreign formats.
+"""Builds a graph operation by operation, for readers of foreign formats.
 
-Each operation is tried at once on tensors without contents, for one input and for three: what does
-not fit is an error where it stands, and a size that differs between the two follows the batch.
+Each operation is applied immediately to fake tensors with batch sizes of one and three: a mismatch
+is an error at the offending operation, and a size that differs between the two scales with the
+batch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[Any]
 Size: TypeAlias = int | Ref
-"""A size that is known, or the node that computes it from the batch."""
+"""A static size, or the node that computes it from the batch size."""
 
 MOST_NODES = 50_000
 _TRAINING: Mapping[str, int] = MappingProxyType(
@@ -33,19 +34,19 @@ _TRAINING: Mapping[str, int] = MappingProxyType(
         "aten.batch_norm.default": 5,
     }
 )
-"""Where operations say that they are used in training."""
+"""Position of each operation's training flag."""
 
 
 class Builder:
-    """Collects nodes and constants; ends with :meth:`graph`."""
+    """Collects nodes and constants; :meth:`graph` finishes the graph."""
 
     def __init__(self, shape: tuple[int, ...], dtype: str, batch: int | None = None) -> None:
         """Start with the network's input.
 
         Args:
-            shape: of one input, without the batch axis.
-            dtype: numpy's name for its type.
-            batch: the batch size that the network is fixed to, or None.
+            shape: shape of one input, without the batch axis.
+            dtype: numpy name of its type.
+            batch: fixed batch size, or None for any.
 
         Raises:
             ToolError: PyTorch is not installed.
@@ -65,7 +66,7 @@ class Builder:
         self.input = self._store(Node("input", "input"), values)
 
     def constant(self, name: str, array: Array) -> Ref:
-        """A constant by its name in the file; the same name is the same constant."""
+        """Add a constant under its name in the file; equal names are the same constant."""
         if name not in self._constant_nodes:
             self._constants[name] = array
             node = Node(self._fresh(name), "constant", (name,))
@@ -74,13 +75,13 @@ class Builder:
         return self._constant_nodes[name]
 
     def anonymous(self, name: str, array: Array) -> Ref:
-        """A constant that the file does not name; the name is made unique."""
+        """Add a constant without a name in the file; the name is made unique."""
         while name in self._constants:
             name += "'"
         return self.constant(name, array)
 
     def array(self, ref: Ref) -> Array | None:
-        """The constant that a value is, or None."""
+        """A value's array if it is a constant, else None."""
         node = self._constant_nodes
         return next((self._constants[name] for name, each in node.items() if each == ref), None)
 
@@ -91,13 +92,13 @@ class Builder:
         name: str | None = None,
         kwargs: Mapping[str, Argument] | None = None,
     ) -> Ref:
-        """One operation on earlier values.
+        """Add one operation on earlier values.
 
         Args:
-            op: such as ``aten.relu.default``.
-            *args: its arguments.
-            name: of the value in the file, if it has one.
-            kwargs: its named arguments.
+            op: operation, such as ``aten.relu.default``.
+            *args: positional arguments.
+            name: name of the value in the file, if any.
+            kwargs: keyword arguments.
 
         Raises:
             ModelError: it is not allowed or does not fit its arguments.
@@ -112,14 +113,14 @@ class Builder:
         return self._store(Node(self._fresh(name or op.split(".")[1]), op, args, named), values)
 
     def item(self, ref: Ref, index: int) -> Ref:
-        """One of an operation's several results."""
+        """One result of an operation with several."""
         return self.add("operator.getitem", ref, index)
 
     def shape(self, ref: Ref) -> tuple[int | None, ...]:
-        """A value's shape; None is a size that follows the batch.
+        """A value's shape; None marks a size that depends on the batch.
 
         Raises:
-            ModelError: the value is no tensor.
+            ModelError: the value is not a tensor.
         """
         from xbar.model.probe import shape_of
 
@@ -131,25 +132,25 @@ class Builder:
         return tuple(size[0] if len({*size}) == 1 else None for size in columns)
 
     def sizes(self, ref: Ref) -> tuple[Size, ...]:
-        """A value's shape as arguments: sizes that follow the batch are computed when it runs."""
+        """A value's shape as arguments; sizes that depend on the batch are computed at run time."""
         return tuple(
             self._size(ref, axis) if size is None else size
             for axis, size in enumerate(self.shape(ref))
         )
 
     def dtype(self, ref: Ref) -> str:
-        """Numpy's name for a value's type; "" if it is no tensor."""
+        """Numpy name of a value's type; "" if it is not a tensor."""
         from xbar.model.probe import dtype_of
 
         return dtype_of(self._probes[0][1][ref.name])
 
     def count(self, ref: Ref) -> int | None:
-        """How many results a value holds; None if it is one."""
+        """Number of results that a value holds; None for a single one."""
         value = self._probes[0][1][ref.name]
         return len(value) if isinstance(value, (list, tuple)) else None
 
     def graph(self, output: Ref, notes: Sequence[str] = ()) -> Graph:
-        """The network that returns a value."""
+        """Finish the graph with this value as its output."""
         return Graph(
             nodes=tuple(self._nodes),
             constants=self._constants,
@@ -185,17 +186,19 @@ class Builder:
 
 
 def for_any_batch(read: Callable[[int | None], Graph]) -> Graph:
-    """A graph for any batch size; or for one input at a time, where the model fits only that.
+    """A graph for any batch size, or for a batch of one if the model allows no other.
 
     Args:
-        read: reads the model for a batch size, or None for any.
+        read: function that reads the model for a batch size; None for any.
     """
     require_torch("reading this kind of model")
     from xbar.model.probe import MisfitError
 
     try:
         return read(None)
-    except MisfitError as first:  # made with one input, it may hold that size as a number
+    except (
+        MisfitError
+    ) as first:  # exported with one input, the model may have that batch size hard-coded
         try:
             return read(1)
         except ModelError:
@@ -203,7 +206,7 @@ def for_any_batch(read: Callable[[int | None], Graph]) -> Graph:
 
 
 def plain(array: Array) -> Argument:
-    """An array of a few numbers as an argument.
+    """A small array as an argument.
 
     >>> plain(np.array([[1, 2]]))
     ((1, 2),)

@@ -1,7 +1,7 @@
-"""Pieces of constants as constants of their own.
+"""Splits constants that are used piecewise into separate constants.
 
-Attention with a packed projection multiplies by *parts* of one parameter: the graph chunks the
-weight before the products. Cutting it here, once, makes each part a layer.
+Attention with a packed projection multiplies by *slices* of one parameter: the graph chunks the
+weight before the products. Slicing it once, here, makes each slice a layer.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Array: TypeAlias = NDArray[Any]
 
 
 def cut_constants(graph: Graph) -> Graph:
-    """The same network with chunks, splits and selections of constants made constants.
+    """Replace chunks, splits and selections of constants by constants.
 
-    The parts of ``attention.in_proj_weight`` are ``attention.in_proj.0_weight`` and so on.
+    The slices of ``attention.in_proj_weight`` are ``attention.in_proj.0_weight`` and so on.
     """
     constants = dict(graph.constants)
     of: dict[str, str] = {}  # nodes that are constants
-    parts: dict[str, list[Array]] = {}  # nodes that are lists of parts of constants
+    parts: dict[str, list[Array]] = {}  # nodes that are lists of slices of constants
     source: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:

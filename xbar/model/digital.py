@@ -1,7 +1,7 @@
 """Products that stay digital, and why.
 
-Some can't be on a crossbar: attention multiplies activations by activations, an embedding looks
-rows up. Others could, and someone chose that they are not.
+Some can't run on a crossbar: attention multiplies activations by activations, an embedding is a
+table look-up. Others could, but the user chose to keep them digital.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from xbar.errors import SpecError
 from xbar.model.graph import Graph, Node
 from xbar.model.lower import LOWERINGS, find_products, find_weight
 
-_TWO_ACTIVATIONS = "both of its factors are activations"
-_RECURRENT = "its sequence is too long or of no fixed length, or its form is not unrolled"
+_TWO_ACTIVATIONS = "both factors are activations"
+_RECURRENT = "its sequence is too long or of variable length, or this variant is not unrolled"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -24,10 +24,10 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "aten.baddbmm.default": _TWO_ACTIVATIONS,
         "aten.scaled_dot_product_attention.default": _TWO_ACTIVATIONS,
         "aten._scaled_dot_product_flash_attention_for_cpu.default": _TWO_ACTIVATIONS,
-        "aten.einsum.default": "general sums of products are not lowered",
-        "aten.bilinear.default": "a bilinear form is no product with one matrix",
-        "aten.embedding.default": "it looks rows up, and multiplies nothing",
-        "aten.embedding_bag.padding_idx": "it looks rows up, and multiplies nothing",
+        "aten.einsum.default": "general tensor contractions are not lowered",
+        "aten.bilinear.default": "a bilinear form is not a matrix product",
+        "aten.embedding.default": "it is a table look-up without products",
+        "aten.embedding_bag.padding_idx": "it is a table look-up without products",
         "aten.lstm.input": _RECURRENT,
         "aten.lstm.data": _RECURRENT,
         "aten.gru.input": _RECURRENT,
@@ -38,7 +38,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "aten.gru_cell.default": _RECURRENT,
     }
 )
-"""Operations that multiply, or seem to, and are never on a crossbar."""
+"""Operations that multiply, or appear to, but never run on a crossbar."""
 
 
 def find_digital(graph: Graph) -> tuple[tuple[str, str], ...]:
@@ -57,8 +57,8 @@ def find_digital(graph: Graph) -> tuple[tuple[str, str], ...]:
 def _why(node: Node, nodes: Mapping[str, Node], graph: Graph) -> str:
     constant = any(find_weight(each, nodes, graph.constants) for each in node.args[:3])
     if constant:
-        return "this form of it is not lowered"
-    return _TWO_ACTIVATIONS if node.op.startswith("aten.m") else "its weight is no constant"
+        return "this variant is not lowered"
+    return _TWO_ACTIVATIONS if node.op.startswith("aten.m") else "its weight is not a constant"
 
 
 def select_layers(graph: Graph, only: tuple[str, ...], skip: tuple[str, ...]) -> Graph:
@@ -73,9 +73,9 @@ def select_layers(graph: Graph, only: tuple[str, ...], skip: tuple[str, ...]) ->
     left_out = []
     for name in names:
         if only and not _match(name, only):
-            left_out.append((name, f"not among the layers chosen by only {', '.join(only)}"))
+            left_out.append((name, f"not selected by only {', '.join(only)}"))
         elif (pattern := _match(name, skip)) is not None:
-            left_out.append((name, f"left out by skip {pattern}"))
+            left_out.append((name, f"excluded by skip {pattern}"))
     if names and len(left_out) == len(names):
         raise SpecError(f"no layer is left for the crossbars; the layers are {_listed(names)}")
     return replace(graph, left_out=(*graph.left_out, *left_out))

@@ -1,7 +1,7 @@
 """Modules and state dicts as ``torch.export`` archives, in memory.
 
-There is one road from PyTorch to a graph, the archive: a module is exported and saved to memory,
-and then read like a file.
+The archive is the only path from PyTorch to a graph: a module is exported to memory and then read
+like a file.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _EXPORT_ERRORS = (
 
 
 def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> bytes:
-    """The archive of a module in evaluation mode, for any batch size where it allows that.
+    """Export a module in evaluation mode, with a dynamic batch size if it allows that.
 
     Args:
-        module: takes one tensor; it is left in the mode that it was in.
-        input_shape: one input's shape, without the batch axis.
+        module: module that takes one tensor; its mode is restored.
+        input_shape: shape of one input, without the batch axis.
 
     Raises:
         ModelError: PyTorch can't export it.
@@ -61,9 +61,9 @@ def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byte
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence PyTorch's remarks about its own insides during an export."""
+    """Suppress PyTorch's warnings about its own internals during an export."""
     with warnings.catch_warnings():
-        # LSTM keeps its weights in a list that export reassigns, and says so
+        # export reassigns LSTM's list of weights and warns about it
         warnings.filterwarnings("ignore", message=".*were assigned during export", module=".*")
         # raised by PyTorch about PyTorch: pytree registration, treespec and node renames
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\..*")
@@ -78,11 +78,13 @@ def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
 
     Raises:
         FileError: it is damaged.
-        ModelError: it holds plain data that is no state dict.
+        ModelError: it contains plain data other than a state dict.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of formats gone by: what can't be read is an error
+            warnings.simplefilter(
+                "ignore"
+            )  # about obsolete formats: an unreadable file is an error anyway
             loaded = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "nsupported" in str(error) or "global" in str(error).lower():
@@ -103,11 +105,11 @@ def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
 
 
 def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
-    """A pickled module. This runs whatever code the file carries.
+    """Unpickle a module. This executes any code in the file.
 
     Raises:
         FileError: it can't be loaded.
-        ModelError: it is no module.
+        ModelError: it is not a module.
     """
     try:
         with _quiet(), current_directory():
@@ -120,17 +122,17 @@ def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
 
 
 def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
-    """The module that ``arch`` makes, with the weights of a file or those that it is built with.
+    """Build a module with ``arch``, with the weights of a file or its initial ones.
 
     Args:
         arch: "module:callable"; imported and called, so the user's own code runs.
-        path: a state dict that ``torch.save`` wrote; None to keep the module's own weights.
-        seed: PyTorch's, while the module is built.
+        path: state dict written by ``torch.save``; None to keep the initial weights.
+        seed: PyTorch seed while the module is built.
 
     Raises:
         SpecError: ``arch`` can't be imported or gives no module.
-        FileError: the file can't be read or is no state dict.
-        ModelError: the state dict is not that module's.
+        FileError: the file can't be read or is not a state dict.
+        ModelError: the state dict does not match the module.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -150,16 +152,16 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
 
 
 def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Module:
-    """The module that ``arch`` makes, with the weights of a state dict.
+    """Build a module with ``arch`` and load a state dict.
 
     Args:
         arch: "module:callable"; imported and called, so the user's own code runs.
-        state: all of the module's parameters and buffers.
-        where: the file's name, for messages.
+        state: all parameters and buffers of the module.
+        where: file name for messages.
 
     Raises:
         SpecError: ``arch`` can't be imported or gives no module.
-        ModelError: the state dict is not that module's.
+        ModelError: the state dict does not match the module.
     """
     module = _call(arch)
     try:
@@ -172,7 +174,7 @@ def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Mod
 
 
 def _call(arch: str) -> torch.nn.Module:
-    """Import and call what ``arch`` names."""
+    """Import and call ``arch``."""
     target = import_named(arch, "--arch", "mynet:LeNet")
     try:
         with current_directory():

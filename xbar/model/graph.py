@@ -1,15 +1,15 @@
-"""The neural network as plain data.
+"""Neural networks as plain data.
 
     input ──► aten.conv2d ──► aten.relu ──► aten.linear ──► output
                   ▲                             ▲
               constants                     constants
 
-A :class:`Graph` is what ``torch.export`` makes of a module: a list of nodes, each of which applies
-one ATen operation to earlier nodes, and the constants (weights) by name. It needs numpy only;
-PyTorch is imported when it runs. Its layers are the products with a constant matrix: these go to
-crossbars, everything else runs as the operation that it is.
+A :class:`Graph` is the result of ``torch.export``: a list of nodes, each of which applies one ATen
+operation to earlier nodes, and the constants (weights) by name. It needs numpy only; PyTorch is
+imported on running it. Its layers are the products with a constant matrix: these are mapped to
+crossbars, all other operations run unchanged.
 
-Shapes: N inputs, G groups of a layer, N' products that N inputs make in a layer.
+Shapes: N inputs, G groups of a layer, N' matrix-vector products of N inputs in a layer.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Ref:
 
 @dataclass(frozen=True)
 class Tag:
-    """An argument that names something of PyTorch.
+    """An argument that names a PyTorch constant.
 
     Attributes:
         kind: "dtype", "layout", "memory_format" or "device".
-        value: its name there, such as "float32".
+        value: PyTorch name, such as "float32".
     """
 
     kind: str
@@ -56,15 +56,15 @@ Argument: TypeAlias = Union[Ref, Tag, bool, int, float, str, tuple["Argument", .
 
 @dataclass(frozen=True)
 class Node:
-    """One step of the network.
+    """One operation of the network.
 
     Attributes:
-        name: unique in the graph.
+        name: name, unique in the graph.
         op: "input", "constant" (its one argument is the constant's name), or an operation.
         args: positional arguments.
-        kwargs: named arguments.
-        shape: of the value, for one network input (for the exported batch if that is fixed). None
-            for a number, and for a size that varies with more than the batch.
+        kwargs: keyword arguments.
+        shape: shape of the value for one network input (for the exported batch if that is fixed).
+            None for a number, and for a size that depends on more than the batch.
     """
 
     name: str
@@ -76,12 +76,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Input:
-    """What the network takes.
+    """The network's input.
 
     Attributes:
-        name: of its node.
-        shape: None where any size will do; the first axis is the batch and always None.
-        dtype: numpy name, such as "float32".
+        name: name of its node.
+        shape: shape, None for a size that is not fixed; the first axis is the batch, always None.
+        dtype: numpy name of the type, such as "float32".
     """
 
     name: str
@@ -91,14 +91,14 @@ class Input:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer(Outline):
-    """A constant matrix that the network multiplies by: what goes to crossbars.
+    """A constant matrix that the network multiplies by; layers are mapped to crossbars.
 
     Attributes:
         name: dotted path of the module, such as "features.0".
         kind: "linear", "conv1d", "conv2d", "conv3d" or the same "_transposed".
-        matrix: (G, outputs, inputs), y = W @ x. G is 1 except for grouped convolution.
-        positions: matrix-vector products that one network input makes; None if that varies.
-        nodes: the nodes that multiply by it.
+        matrix: matrix W of y = W @ x, (G, outputs, inputs). G is 1 except for grouped convolution.
+        positions: matrix-vector products per network input; None if that varies.
+        nodes: names of the nodes that multiply by it.
     """
 
     name: str
@@ -113,13 +113,13 @@ class Graph(Card):
     """A neural network with one input and one output tensor.
 
     Attributes:
-        nodes: in the order in which they run.
+        nodes: nodes in execution order.
         constants: parameters, buffers and constant tensors by name.
-        inputs: what it takes.
-        output: the node whose value it returns; its first axis is the batch.
-        batch: the batch size that it was exported for; None if any will do.
-        notes: what was assumed where the file did not say it, one sentence each.
-        left_out: layers that were chosen to stay digital, each with the reason.
+        inputs: network inputs.
+        output: the node whose value is returned; its first axis is the batch.
+        batch: fixed batch size of the export; None for any.
+        notes: assumptions made where the file leaves something open, one sentence each.
+        left_out: layers that the user keeps digital, each with the reason.
     """
 
     nodes: tuple[Node, ...]
@@ -174,10 +174,10 @@ class Graph(Card):
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers, in the order in which they first run.
+        """The layers, in order of first use.
 
         Raises:
-            ModelError: a layer has a weight or bias that is not finite.
+            ModelError: a layer has a non-finite weight or bias.
         """
         from xbar.model.lower import find_layers
 
@@ -186,17 +186,17 @@ class Graph(Card):
 
     @cached_property
     def digital(self) -> tuple[tuple[str, str], ...]:
-        """Products that stay digital, (name, reason): chosen layers, then nodes that can't move."""
+        """Products that stay digital, (name, reason): excluded layers, then unsupported nodes."""
         from xbar.model.digital import find_digital
 
         return self.left_out + find_digital(self)
 
     def select(self, only: Iterable[str] = (), skip: Iterable[str] = ()) -> Graph:
-        """The same network with fewer layers; those that are not chosen stay digital.
+        """Select the layers to map to crossbars; the others stay digital.
 
         Args:
-            only: patterns of layer names such as "features.*"; none is all layers.
-            skip: patterns of layers that stay digital, among those.
+            only: patterns of layer names such as "features.*"; empty selects all layers.
+            skip: patterns of layers to exclude from those.
 
         Raises:
             SpecError: a pattern matches no layer, or no layer is left.
@@ -206,13 +206,13 @@ class Graph(Card):
         return select_layers(self, tuple(only), tuple(skip))
 
     def run(self, inputs: ArrayLike, multiply: Multiply | None = None) -> NDArray[Any]:
-        """The network's outputs (N, ...) for inputs (N, ...), of any N.
+        """Run the network; returns outputs (N, ...) for inputs (N, ...), any N.
 
         Args:
-            inputs: (N, ...) as ``self.inputs[0]`` says.
-            multiply: called as ``multiply(layer, x)`` with x (N', G, inputs) for each layer's
-                product in place of the digital one; returns (N', G, outputs). It may be called
-                several times for one layer, with parts of the batch. None: all is digital.
+            inputs: inputs (N, ...), as described by ``self.inputs[0]``.
+            multiply: replacement of each layer's digital product, called as
+                ``multiply(layer, x)`` with x (N', G, inputs); returns (N', G, outputs). It may be
+                called several times per layer, with slices of the batch. None: all digital.
 
         Raises:
             SpecError: the inputs don't fit, or ``multiply`` returned another shape.
@@ -247,21 +247,21 @@ class Graph(Card):
         return cast
 
     def to_json(self) -> dict[str, Any]:
-        """All but the constants' values, as JSON-able data; :meth:`from_json` is the inverse."""
+        """Everything but the constants' values, for ``json``; :meth:`from_json` is the inverse."""
         from xbar.model.record import graph_to_json
 
         return graph_to_json(self)
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any], constants: Mapping[str, ArrayLike]) -> Graph:
-        """The graph that :meth:`to_json` wrote.
+        """Restore a graph from :meth:`to_json`.
 
-        Nothing in ``record`` is trusted: it may name allowed operations and nothing else.
+        ``record`` is untrusted: only allow-listed operations are accepted.
 
         Raises:
-            FileError: the record is damaged, or the constants are not those it was made with.
-            UntrustedFileError: it names an operation that reaches files or raw memory.
-            ModelError: it names an operation that is not ATen's.
+            FileError: the record is damaged, or the constants don't match it.
+            UntrustedFileError: it names an operation that accesses files or raw memory.
+            ModelError: it names an operation that is not part of ATen.
         """
         from xbar.model.record import graph_from_json
 
@@ -269,7 +269,7 @@ class Graph(Card):
 
 
 def references(node: Node) -> tuple[str, ...]:
-    """Names of the nodes whose values a node uses.
+    """Names of the nodes that a node depends on.
 
     >>> references(Node("y", "aten.add.Tensor", (Ref("a"), (Ref("b"), 1))))
     ('a', 'b')
@@ -286,7 +286,7 @@ def references(node: Node) -> tuple[str, ...]:
 
 
 def replace_references(argument: Argument, new: Mapping[str, str]) -> Argument:
-    """The argument with references renamed.
+    """Rename the references in an argument.
 
     >>> replace_references((Ref("a"), Ref("b")), {"a": "c"})
     (Ref(name='c'), Ref(name='b'))

@@ -1,8 +1,7 @@
-"""A graph run with PyTorch, node by node.
+"""Runs a graph with PyTorch, node by node.
 
-Operations are looked up in ``torch.ops.aten`` by the names that the allow-list lets through; layers
-can be handed to another multiplier (a chip), everything else runs as it is. Values are freed after
-their last use.
+Operations are looked up in ``torch.ops.aten`` after a check against the allow-list; the products of
+layers can be delegated to another multiplier (a chip). Values are freed after their last use.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from xbar.model.operations import NUMERIC, check_operation
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 256
-"""Inputs that are run at once."""
+"""Batch size."""
 _UNFOLDED = 1 << 24
-"""Numbers that an unfolded piece of a batch may have: 128 MiB."""
-# what PyTorch's operations raise for arguments that don't fit; anything else is a fault of xbar's
+"""Maximum number of elements of an unfolded slice of a batch: 128 MiB."""
+# what PyTorch operations raise for invalid arguments; anything else is a bug in xbar
 TORCH_ERRORS = (
     RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, ZeroDivisionError,
     OverflowError, AssertionError, AttributeError, KeyError, MemoryError,
@@ -34,7 +33,7 @@ TORCH_ERRORS = (
 
 
 def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> Array:
-    """See :meth:`Graph.run`; the inputs have been checked."""
+    """See :meth:`Graph.run`; the inputs are already validated."""
     runner = _Runner(graph, multiply)
     size = graph.batch or CHUNK
     with torch.no_grad():
@@ -44,7 +43,7 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
 
 @dataclass
 class _Runner:
-    """A graph made ready: operations resolved, constants as tensors, last uses known."""
+    """A prepared graph: operations resolved, constants as tensors, last uses known."""
 
     graph: Graph
     multiply: Multiply | None
@@ -67,14 +66,14 @@ class _Runner:
             for node in self.graph.nodes
             if node.op not in ("input", "constant")
         }
-        # a copy, because an operation that writes in place must not reach the graph's weights
+        # a copy, so that in-place operations can't modify the graph's weights
         self.constants = {
             name: torch.from_numpy(np.array(value)) for name, value in self.graph.constants.items()
         }
         self.last = {name: node.name for node in self.graph.nodes for name in references(node)}
 
     def run(self, inputs: Array) -> Array:
-        """Outputs for one piece of the batch; a fixed batch is filled up by repetition."""
+        """Outputs for one slice of the batch; a fixed batch is padded by repetition."""
         count = len(inputs)
         if self.graph.batch is not None and count < self.graph.batch:
             inputs = np.concatenate([inputs, inputs[-1:].repeat(self.graph.batch - count, axis=0)])
@@ -159,10 +158,10 @@ def _add_bias(out: Array, bias: Any, axis: int, layer: str) -> Array:
 
 
 def resolve(op: str, where: str) -> Callable[..., Any]:
-    """The function that an operation's name stands for.
+    """The function of an operation's name.
 
     Raises:
-        UntrustedFileError, ModelError: it is not an allowed one, or this PyTorch lacks it.
+        UntrustedFileError, ModelError: it is not allowed, or missing in this version of PyTorch.
     """
     check_operation(op, where)
     if op in NUMERIC:
@@ -181,7 +180,7 @@ def resolve(op: str, where: str) -> Callable[..., Any]:
 
 
 def torch_argument(argument: Argument, values: Mapping[str, Any]) -> Any:
-    """An argument as PyTorch takes it, references looked up."""
+    """Convert an argument for PyTorch, with references resolved."""
     if isinstance(argument, Ref):
         return values[argument.name]
     if isinstance(argument, Tag):

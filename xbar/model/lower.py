@@ -1,11 +1,11 @@
-"""Which operations multiply by a constant matrix, and how they unfold into matrix-vector products.
+"""Lowering: operations with a constant matrix, unfolded into matrix-vector products.
 
     activations (N, C, H, W) ──unfold──► (N', G, inputs) ──W @──► (N', G, outputs) ──fold──► output
 
-:data:`LOWERINGS` has one entry per operation: a function that reads a node and gives its
-:class:`Product`, or None if the node's weight is not constant or its form is not supported; such a
-node stays digital. Another kind of layer is one more entry. The bias stays digital: it is
-added after the product.
+:data:`LOWERINGS` has one entry per operation: a function that returns a node's :class:`Product`, or
+None if the node's weight is not constant or the variant is not supported; such a node stays
+digital. A new kind of layer is one more entry. The bias stays digital: it is added after the
+product.
 
 Shapes: N inputs, C channels, G groups, N' products.
 """
@@ -31,11 +31,11 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Weight:
-    """A constant, perhaps seen transposed.
+    """A constant, possibly transposed.
 
     Attributes:
-        constant: its name in the graph.
-        axes: the order of its axes in the view.
+        constant: name in the graph.
+        axes: permutation of its axes.
     """
 
     constant: str
@@ -44,19 +44,19 @@ class Weight:
 
 @dataclass(frozen=True, eq=False)
 class Product:
-    """One node as a product with a constant matrix.
+    """A node as a product with a constant matrix.
 
     Attributes:
-        kind: of layer.
-        weight: where the matrix comes from.
-        matrix: (array in the weight's view) -> (G, outputs, inputs).
-        value: the activations that it multiplies.
-        bias: what is added after the product, or None.
-        bias_axis: the axis of the output that the bias runs along.
-        unfold: activations -> (N', G, inputs).
-        fold: (N', G, outputs) and the activations' shape -> the node's value.
-        positions: products per network input, given the node's shape per network input.
-        growth: how many times larger than the activations their unfolding is.
+        kind: kind of layer.
+        weight: source of the matrix.
+        matrix: function from the transposed constant to the matrix (G, outputs, inputs).
+        value: the activations to multiply.
+        bias: bias added after the product, or None.
+        bias_axis: output axis of the bias.
+        unfold: function from activations to rows (N', G, inputs).
+        fold: function from rows (N', G, outputs) and the activations' shape to the node's value.
+        positions: function from the node's shape to the products, both per network input.
+        growth: size of the unfolded activations relative to the activations.
     """
 
     kind: str
@@ -76,7 +76,7 @@ Lowering: TypeAlias = Callable[[Node, Nodes, Mapping[str, Array]], Product | Non
 
 
 def find_products(graph: Graph) -> dict[str, Product]:
-    """The graph's products by the node that makes them, in order."""
+    """The graph's products by node, in order."""
     nodes = {node.name: node for node in graph.nodes}
     products: dict[str, Product] = {}
     for node in graph.nodes:
@@ -88,10 +88,10 @@ def find_products(graph: Graph) -> dict[str, Product]:
 
 
 def find_layers(graph: Graph) -> tuple[Layer, ...]:
-    """The graph's layers: products that share a weight are one.
+    """The graph's layers; products that share a weight are one layer.
 
     Raises:
-        ModelError: a layer's weight or bias is not finite.
+        ModelError: a layer has a non-finite weight or bias.
     """
     nodes = {node.name: node for node in graph.nodes}
     shared: dict[tuple[str, Weight], list[str]] = {}
@@ -119,7 +119,7 @@ def find_layers(graph: Graph) -> tuple[Layer, ...]:
 
 
 def _layer_names(constants: Sequence[str]) -> list[str]:
-    """Module paths of weights: short where that is unique.
+    """Module paths of weights, shortened where unique.
 
     >>> _layer_names(["conv.weight", "attn.in_proj_weight", "attn.in_proj.weight"])
     ['conv', 'attn.in_proj', 'attn.in_proj.weight']
@@ -162,7 +162,7 @@ def _positions(graph: Graph, users: Sequence[tuple[Node, Product]]) -> int | Non
 
 
 def find_weight(argument: Argument, nodes: Nodes, constants: Mapping[str, Array]) -> Weight | None:
-    """The constant that an argument is, seen through transpositions; None if it is not one."""
+    """The constant behind an argument, through transpositions; None if it is not constant."""
     if not isinstance(argument, Ref):
         return None
     node = nodes[argument.name]
@@ -209,7 +209,7 @@ _VIEWS: Mapping[str, Callable[[int, Sequence[Argument]], Sequence[int]]] = Mappi
 
 
 def _bind(node: Node, names: str) -> dict[str, Argument] | None:
-    """The node's arguments by name; None if it has others."""
+    """The node's arguments by name; None if it has further ones."""
     known = names.split()
     if len(node.args) > len(known) or not set(node.kwargs) <= set(known):
         return None
@@ -373,4 +373,4 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "aten.conv_transpose3d.input": _transposed_convolution(3),
     }
 )
-"""How each operation that multiplies by a constant is lowered, by its name."""
+"""Lowering of each operation that multiplies by a constant, by name."""

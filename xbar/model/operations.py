@@ -1,7 +1,7 @@
-"""Which operations a graph may name.
+"""The allow-list of operations in a graph.
 
-A graph comes from a file, so it may name only operations that compute on their arguments: ATen
-operations, except those that reach files or raw memory, and a few functions on numbers that
+A graph comes from a file, so only operations that compute on their arguments are allowed: ATen
+operations, except those that access files or raw memory, and a few scalar functions that
 ``torch.export`` writes for symbolic sizes. Names are text such as ``aten.conv2d.default``.
 """
 
@@ -31,7 +31,7 @@ NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "torch.sym_not": operator.not_,
     }
 )
-"""The functions on numbers, by the name that a graph gives them."""
+"""Scalar functions, by their names in a graph."""
 
 _REACHES_OUT = frozenset(
     str.split(
@@ -57,19 +57,19 @@ _INTERNAL = frozenset(
         "_scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu"
     )
 )
-"""ATen names with a leading underscore that exported networks contain; others are not run."""
+"""Allowed ATen names with a leading underscore, as found in exported networks."""
 
 
 def check_operation(op: str, where: str) -> None:
-    """Refuse an operation that a graph may not name.
+    """Reject an operation that is not on the allow-list.
 
     Args:
-        op: the operation, such as ``aten.relu.default``.
-        where: the node that names it, for the message.
+        op: operation, such as ``aten.relu.default``.
+        where: name of its node, for the message.
 
     Raises:
-        UntrustedFileError: it would reach files, raw memory or global state.
-        ModelError: it is no ATen operation.
+        UntrustedFileError: it would access files, raw memory or global state.
+        ModelError: it is not an ATen operation.
 
     >>> check_operation("aten.relu.default", "relu_1")
     >>> check_operation("aten.from_file.default", "weights")
@@ -88,6 +88,6 @@ def check_operation(op: str, where: str) -> None:
     name = match.group(1)
     if name in _REACHES_OUT or (name.startswith("_") and name not in _INTERNAL):
         raise UntrustedFileError(
-            f"{where}: the graph calls {op}, which computes no function of its arguments alone "
+            f"{where}: the graph calls {op}, which is not a pure function of its arguments "
             "and is not run; export the model without it"
         )

@@ -1,7 +1,7 @@
-"""Operations tried on tensors without contents, to learn the shapes that they give.
+"""Shape inference: operations applied to fake tensors.
 
-PyTorch's fake tensors have a shape and a type and no memory, so that a file can't make the reader
-compute, or allocate, anything.
+PyTorch's fake tensors have a shape and a type but no storage, so that a file can't make the reader
+compute or allocate anything.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ Fake: TypeAlias = Any
 """A fake tensor, a number, or a sequence of these."""
 
 MOST = 1 << 32
-"""Numbers that one value of the network may have, for one input."""
+"""Maximum number of elements of a value, for one input."""
 
 
 _LOG = logging.getLogger("torch._subclasses.fake_tensor")
-"""Where PyTorch prints a traceback of what does not fit, before it raises it."""
+"""The logger to which PyTorch writes the traceback of a mismatch before raising it."""
 
 
 class MisfitError(ModelError):
-    """An operation does not fit its arguments; with another batch size it may."""
+    """An operation does not fit its arguments; it may with another batch size."""
 
 
 class Probe:
-    """One batch size, tried on every operation."""
+    """Applies operations for one batch size."""
 
     def __init__(self, count: int) -> None:
         """Start with no values.
 
         Args:
-            count: inputs in the batch.
+            count: batch size.
         """
         self.count = count
         self._mode = FakeTensorMode()
@@ -65,18 +65,18 @@ class Probe:
         kwargs: Mapping[str, Argument],
         values: Mapping[str, Fake],
     ) -> Fake:
-        """What an operation gives.
+        """Result of an operation.
 
         Raises:
-            ModelError: it is not allowed, fails, or gives more numbers than a computer holds.
+            ModelError: it is not allowed, fails, or its result is too large.
         """
         call = resolve(op, op)
-        silent, _LOG.disabled = _LOG.disabled, True  # what is raised says it all
+        silent, _LOG.disabled = _LOG.disabled, True  # the exception is sufficient
         try:
             given = [torch_argument(each, values) for each in args]
             named = {name: torch_argument(each, values) for name, each in kwargs.items()}
             with self._mode, torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a file's operations are not the user's to mend
+                warnings.simplefilter("ignore")  # the user can't change a file's operations
                 value = call(*given, **named)
         except TORCH_ERRORS as error:
             raise MisfitError(f"{op} can't be applied: {first_line(error)}") from None
@@ -89,7 +89,7 @@ class Probe:
 
 
 def shape_of(value: Fake) -> tuple[int, ...] | None:
-    """The shape of a fake tensor; None for a number, a sequence, or a shape that can't be told."""
+    """Shape of a fake tensor; None for a number, a sequence, or an unknown shape."""
     if not isinstance(value, FakeTensor):
         return None
     sizes = tuple(value.shape)
@@ -97,5 +97,5 @@ def shape_of(value: Fake) -> tuple[int, ...] | None:
 
 
 def dtype_of(value: Fake) -> str:
-    """Numpy's name for a fake tensor's type; "" for anything else."""
+    """Numpy name of a fake tensor's type; "" for anything else."""
     return str(value.dtype).removeprefix("torch.") if isinstance(value, torch.Tensor) else ""

@@ -1,4 +1,4 @@
-"""PyTorch, or the way to install it; and its loader that runs no code."""
+"""The optional PyTorch dependency, and its loader that runs no code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, ToolError
 
-# what torch.load raises for damaged files: it documents none, these were met by cutting files
+# raised by torch.load for damaged files: undocumented, found by truncating files
 LOAD_ERRORS = (
     RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError,
     AssertionError, NotImplementedError, OverflowError, MemoryError, pickle.UnpicklingError,
@@ -26,21 +26,21 @@ def require_torch(purpose: str) -> None:
     """Check that PyTorch is installed.
 
     Args:
-        purpose: what needs it, for the message.
+        purpose: what PyTorch is needed for, for the message.
 
     Raises:
-        ToolError: it is not.
+        ToolError: it is not installed.
     """
     if find_spec("torch") is None:
         raise ToolError(f"{purpose} needs PyTorch; install it with: pip install 'xbar[torch]'")
 
 
 def load_tensors(file: IO[bytes], where: str) -> dict[str, NDArray[Any]]:
-    """A saved dictionary of tensors, as arrays.
+    """Load a saved dictionary of tensors as arrays.
 
     Raises:
-        FileError: it is damaged or holds something else.
-        ModelError: a tensor is of a type that numpy lacks.
+        FileError: it is damaged or contains something else.
+        ModelError: a tensor has a type without numpy equivalent.
     """
     import torch
 
@@ -56,10 +56,10 @@ def load_tensors(file: IO[bytes], where: str) -> dict[str, NDArray[Any]]:
 
 
 def as_array(tensor: Any, where: str) -> NDArray[Any]:
-    """A tensor as an array of its own; bfloat16 becomes float32.
+    """Copy a tensor to an array; bfloat16 becomes float32.
 
     Raises:
-        ModelError: it is sparse, quantised, or of a type that numpy lacks.
+        ModelError: it is sparse, quantised, or of a type without numpy equivalent.
     """
     try:
         if str(tensor.dtype) == "torch.bfloat16":

@@ -1,14 +1,14 @@
-"""Model files, opened without running anything that they carry.
+"""Opens model files without executing anything in them.
 
-The kind of a file is told by its content, never by its name:
+The format is detected from the content, never from the file name:
 
     torch.export archive    read as data
     state dict, safetensors loaded as tensors only; your own code, ``arch``, builds the module, or
-                            a chain of linear layers is inferred from the shapes
+                            a sequence of linear layers is inferred from the shapes
     pickled module          refused unless ``trust_pickle``: unpickling runs code from the file
-    TorchScript             its program followed as text where it is a plain network
-    ONNX                    its nodes converted to the same operations
-    others                  refused, with the way to export the model
+    TorchScript             source interpreted symbolically, for feed-forward networks
+    ONNX                    nodes converted to ATen operations
+    others                  refused, with instructions for exporting the model
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ def read_model(
     """The network in a file, batch norms folded and recurrent layers unrolled.
 
     Args:
-        path: a torch.export archive, TorchScript, ONNX, a state dict that ``torch.save`` wrote, or
+        path: a torch.export archive, TorchScript, ONNX, a state dict written by ``torch.save``, or
             safetensors.
-        input_shape: one input's shape, without the batch axis. Needed with ``arch``, for
-            TorchScript, for a pickled module and for ONNX with open sizes; checked against a file
-            that says it.
+        input_shape: shape of one input, without the batch axis. Required with ``arch``, for
+            TorchScript, for a pickled module and for ONNX with dynamic sizes; otherwise checked
+            against the file.
         arch: "module:callable" that builds the module for a state dict. It is imported from the
-            current directory or the installed packages, and called: it is your own code that runs.
-        activation: for a state dict without ``arch`` that is a chain of linear layers, what stands
-            between them: "relu", "tanh", "sigmoid", "gelu", "silu", "leaky_relu" or "none". Nothing
-            follows the last layer. The graph's notes say what was assumed.
-        trust_pickle: load a pickled module, which runs whatever code the file carries.
+            current directory or the installed packages and called, so your own code runs.
+        activation: activation between the layers of a state dict without ``arch`` that is a
+            sequence of linear layers: "relu", "tanh", "sigmoid", "gelu", "silu", "leaky_relu" or
+            "none". The last layer has none. Assumptions are recorded in the graph's notes.
+        trust_pickle: whether to load a pickled module, which executes any code in the file.
 
     Raises:
         FileError: missing, damaged, or not a model.
-        UntrustedFileError: loading it could run code that it carries.
+        UntrustedFileError: loading it could execute code in the file.
         ModelError: the network can't be read, exported or lowered.
         SpecError: ``input_shape``, ``arch`` or ``activation`` is missing or does not fit.
         ToolError: PyTorch is needed and not installed.
@@ -85,17 +85,17 @@ def read_model(
 
 
 def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
-    """The graph of a PyTorch module in evaluation mode, as :func:`read_model` gives it.
+    """The graph of a PyTorch module in evaluation mode, as from :func:`read_model`.
 
-    The module is exported with ``torch.export`` for any batch size. It is left as it was.
+    The module is exported with ``torch.export`` for any batch size and is not modified.
 
     Args:
-        module: takes one tensor and returns one.
-        input_shape: one input's shape, without the batch axis.
+        module: module that takes one tensor and returns one.
+        input_shape: shape of one input, without the batch axis.
 
     Raises:
-        ModelError: the module can't be exported, or its layers have weights that are not finite.
-        SpecError: the shape is not allowed.
+        ModelError: the module can't be exported, or has non-finite weights.
+        SpecError: the shape is invalid.
         ToolError: PyTorch is not installed.
     """
     require_torch("exporting a module")
@@ -110,7 +110,7 @@ def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
 
 def _finish(graph: Graph) -> Graph:
     graph = fold_batch_norms(drop_unused(unroll(cut_constants(graph))))
-    _ = graph.layers  # refuses weights that are not finite, here rather than at the first use
+    _ = graph.layers  # rejects non-finite weights here rather than at first use
     return graph
 
 
@@ -131,7 +131,7 @@ def _read_bytes(path: Path) -> bytes:
 def _foreign(data: bytes) -> str:
     if data[:1] == b"\x80" and data[1:2] <= b"\x05":
         return "this is a bare pickle, which runs code when it is loaded"
-    return "this is no model that xbar reads"
+    return "this is not a model format that xbar reads"
 
 
 def _read_zip(data: bytes, source: Source) -> Graph:
@@ -143,4 +143,4 @@ def _read_zip(data: bytes, source: Source) -> Graph:
         return read_torchscript(data, source)
     if "data.pkl" in names:
         return read_saved(data, source)
-    raise FileError(f"{source.where}: this zip file is no PyTorch model; {HOW_TO_EXPORT}")
+    raise FileError(f"{source.where}: this zip file is not a PyTorch model; {HOW_TO_EXPORT}")

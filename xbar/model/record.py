@@ -1,8 +1,8 @@
-"""A graph as JSON and back, for saved programs.
+"""Serialisation of graphs as JSON, for saved programs.
 
-References are ``{"ref": name}``, names of PyTorch ``{"tag": kind, "value": name}``, floats that
-JSON lacks ``{"float": "inf"}``; tuples are lists. Reading trusts nothing: every value is checked
-against the few forms above, and operations against the allow-list.
+References are ``{"ref": name}``, PyTorch names ``{"tag": kind, "value": name}``, non-finite floats
+``{"float": "inf"}``; tuples are lists. Input is untrusted: every value is checked against these
+forms, and operations against the allow-list.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TAGS: Mapping[str, frozenset[str]] = MappingProxyType(
         "device": frozenset(["cpu"]),
     }
 )
-"""The names of PyTorch that an argument may be."""
+"""PyTorch names allowed as arguments."""
 
 
 def graph_to_json(graph: Graph) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def graph_from_json(record: Mapping[str, Any], constants: Mapping[str, ArrayLike
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise FileError(f"graph record: {str(value)[:60]!r} must be a list of texts")
+        raise FileError(f"graph record: {str(value)[:60]!r} must be a list of strings")
     return tuple(value)
 
 
@@ -174,7 +174,7 @@ def _get(item: Any, key: str, kind: type[T]) -> T:
 def _dtype(item: Any) -> str:
     name = _get(item, "dtype", str)
     if name not in TAGS["dtype"]:
-        raise FileError(f"graph record: {name[:60]!r} is not a type of numbers")
+        raise FileError(f"graph record: {name[:60]!r} is not a numeric type")
     return name
 
 

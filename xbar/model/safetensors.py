@@ -1,11 +1,11 @@
-"""Weights in the safetensors format, read as the data that they are.
+"""Reader of weights in the safetensors format.
 
     8 bytes   length of the header, little-endian
     header    JSON: {"fc.weight": {"dtype": "F32", "shape": [3, 5], "data_offsets": [0, 60]}, ...}
-    the rest  the tensors, back to back, without holes
+    the rest  the tensors, contiguous, without gaps
 
-Every size is checked before it is used: a header can't claim more than the file holds, and tensors
-can't overlap or leave bytes that nobody describes.
+Every size is checked before use: a header can't claim more bytes than the file has, and tensors
+must neither overlap nor leave bytes unaccounted for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xbar.errors import FileError, ModelError
 Array: TypeAlias = NDArray[Any]
 
 MOST_HEADER = 100_000_000
-"""Bytes that a header may have, as in the format's own library."""
+"""Maximum size of a header in bytes, as in the format's reference library."""
 _DTYPES: Mapping[str, str] = MappingProxyType(
     {
         "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4",
@@ -35,16 +35,16 @@ _DTYPES: Mapping[str, str] = MappingProxyType(
 
 
 def is_safetensors(data: bytes) -> bool:
-    """Whether a file looks like safetensors: a JSON object stands after eight bytes of length."""
+    """Whether a file looks like safetensors: an eight-byte length followed by a JSON object."""
     return data[8:9] == b"{"
 
 
 def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
-    """The tensors of a safetensors file by name; half-precision bfloat16 becomes float32.
+    """The tensors of a safetensors file by name; bfloat16 becomes float32.
 
     Raises:
-        FileError: the file is damaged, or its header does not describe it.
-        ModelError: a tensor is of a type that numpy lacks.
+        FileError: the file is damaged, or its header does not match it.
+        ModelError: a tensor has a type without numpy equivalent.
 
     >>> header = b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
     >>> data = len(header).to_bytes(8, "little") + header + np.array([1, 2], "<f4").tobytes()
@@ -64,8 +64,8 @@ def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
     for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != end or stop > len(body):
             raise FileError(
-                f"{where}: {name[:80]} lies at bytes {begin} to {stop}, which overlaps another "
-                "tensor, leaves a hole, or is outside the file"
+                f"{where}: {name[:80]} is at bytes {begin} to {stop}, which overlaps another "
+                "tensor, leaves a gap, or is outside the file"
             )
         end = stop
     if end != len(body):
@@ -90,12 +90,12 @@ def _header(text: bytes, where: str) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("duplicate name")
     return found
 
 
 def _span(name: str, entry: Any, where: str) -> tuple[int, int]:
-    """Where a tensor lies, its size checked against its shape."""
+    """Byte range of a tensor, checked against its shape."""
     parts = entry if isinstance(entry, dict) else {}
     shape, offsets = _whole(parts.get("shape")), _whole(parts.get("data_offsets"))
     dtype = parts.get("dtype")
@@ -111,7 +111,7 @@ def _span(name: str, entry: Any, where: str) -> tuple[int, int]:
 
 
 def _whole(values: Any) -> list[int] | None:
-    """A list of a few whole numbers, or None."""
+    """A short list of non-negative integers, or None."""
     if not isinstance(values, list) or len(values) > 64:
         return None
     good = all(type(value) is int and 0 <= value < 1 << 63 for value in values)
@@ -124,5 +124,7 @@ def _tensor(raw: memoryview, entry: Mapping[str, Any], where: str) -> Array:
         flat = (flat.astype(np.uint32) << 16).view(np.float32)
     try:
         return flat.reshape(entry["shape"])
-    except ValueError as error:  # numpy has fewer axes than the format, and limits empty shapes
+    except (
+        ValueError
+    ) as error:  # numpy allows fewer axes than the format, and restricts empty shapes
         raise ModelError(f"{where}: numpy can't hold its shape: {error}") from None

@@ -1,13 +1,13 @@
-"""What a model file carries, checked before any of it is used.
+"""Safety checks of model files before they are read.
 
-``torch.export.load`` runs code from a hostile archive by several routes: pickled sample inputs,
-weights stored as pickles, sizes that it evaluates as Python, guards that run when the module is
-called, and compiled libraries. xbar uses none of these; a file that carries one is refused all the
-same, because nobody who exports a model puts them there, and because it would be dangerous to
-whoever opens it with another tool.
+``torch.export.load`` executes code from a malicious archive in several ways: pickled sample inputs,
+weights stored as pickles, sizes evaluated as Python, guards that run when the module is called, and
+compiled libraries. xbar uses none of these; a file that contains one is refused all the same,
+because a regular export does not produce them, and because opening it with another tool would be
+dangerous.
 
-Archives are zip files. They are checked strictly (nothing compressed, no odd or repeated names),
-so that no two readers can see different contents.
+Archives are zip files. They are checked strictly (no compression, no irregular or duplicate names),
+so that all readers see the same contents.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from xbar.errors import FileError, UntrustedFileError
 from xbar.model.sizes import check_expression, check_guards
 
-# zipfile reads lazily: damage shows in any of these ways
+# zipfile reads lazily: damage surfaces as any of these
 ZIP_ERRORS = (
     zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, ValueError, KeyError,
     NotImplementedError, RuntimeError, UnicodeError, OverflowError, zlib.error,
@@ -45,14 +45,14 @@ _HARMLESS = re.compile(
 _BUILDS_OBJECTS = frozenset("STACK_GLOBAL INST OBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID".split())
 
 MOST_SOURCE = 1 << 26
-"""Bytes that the source text in a TorchScript archive may have, unpacked."""
+"""Maximum size of a TorchScript archive's source text in bytes, uncompressed."""
 
 
 def list_members(data: bytes, where: str) -> tuple[str, ...]:
-    """Names of a zip file's members without the top folder, checked to be plain names.
+    """Names of a zip file's members, validated, without the top-level folder.
 
     Raises:
-        FileError: the file is damaged, or has members of odd or repeated names.
+        FileError: the file is damaged, or has members with irregular or duplicate names.
     """
     return tuple(_without_folder(_members(_open(data, where), where)))
 
@@ -89,19 +89,19 @@ def _without_folder(members: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo
 
 
 class Archive:
-    """The members of a zip file that passed the checks, by name without the top folder."""
+    """The members of a checked zip file, by name without the top-level folder."""
 
     def __init__(self, data: bytes, where: str, source: bool = False) -> None:
         """Open an archive.
 
         Args:
-            data: the whole file.
-            where: the file's name, for messages.
+            data: contents of the file.
+            where: file name for messages.
             source: whether members in code/ may be compressed, as in TorchScript.
 
         Raises:
-            FileError: it is damaged, or its members are not what ``torch.save`` and
-                ``torch.export.save`` write.
+            FileError: it is damaged, or was not written by ``torch.save`` or
+                ``torch.export.save``.
         """
         self.where = where
         self._zip = _open(data, where)
@@ -121,30 +121,32 @@ class Archive:
                     "torch.export.save never does; export the model again"
                 )
         if sum(info.file_size for info in members if info not in packed) > len(data):
-            raise FileError(f"{where}: the members are larger than the file that holds them")
+            raise FileError(f"{where}: the members are larger than the file")
         self._members = _without_folder(members)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the members, without the top folder."""
+        """Names of the members, without the top-level folder."""
         return tuple(self._members)
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
     def read(self, name: str) -> bytes:
-        """The bytes of a member, its checksum verified."""
+        """Contents of a member, with its checksum verified."""
         if name not in self._members:
             raise FileError(f"{self.where}: the archive lacks its member {name[:80]!r}")
         try:
             info = self._members[name]
             with self._zip.open(info) as member:
-                return member.read(info.file_size)  # a size, so that a packed one can't grow more
+                return member.read(
+                    info.file_size
+                )  # bounded, so that a compressed member can't expand further
         except ZIP_ERRORS as error:
             raise FileError(f"{self.where}: {name[:80]} is damaged ({error})") from None
 
     def read_json(self, name: str) -> Any:
-        """A member as JSON."""
+        """A member parsed as JSON."""
         try:
             return json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
@@ -152,10 +154,10 @@ class Archive:
 
 
 def scan_export(archive: Archive) -> None:
-    """Refuse an exported archive that carries code, by any of the known routes.
+    """Refuse an exported archive that contains code in any of the known forms.
 
     Raises:
-        UntrustedFileError: it does.
+        UntrustedFileError: it contains code.
     """
     for name in archive.names:
         where = f"{archive.where}: {name[:80]}"
@@ -203,12 +205,12 @@ def _scan_entry(item: dict[str, Any], where: str) -> None:
 
 
 def check_pickle(data: bytes, where: str) -> None:
-    """Refuse a ``torch.save`` file that holds more than tensors and plain containers.
+    """Refuse a ``torch.save`` file with more than tensors and plain containers.
 
-    Nothing is unpickled: the opcodes are listed.
+    Nothing is unpickled: only the opcodes are inspected.
 
     Raises:
-        UntrustedFileError: it would import something else, or it can't be listed.
+        UntrustedFileError: it would import something else, or its opcodes can't be read.
     """
     if not data:
         return

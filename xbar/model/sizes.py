@@ -1,8 +1,8 @@
-"""Symbolic sizes as an exported archive writes them.
+"""Symbolic sizes in an exported archive.
 
 ``Mul(Integer(5), Symbol('s77', positive=True, integer=True))`` is five times the size s77.
-PyTorch's own loader *evaluates* such text as Python; here it is parsed, checked against the few
-forms that sizes take, and computed from the tree.
+PyTorch's own loader *evaluates* such text as Python; here it is parsed, checked against the allowed
+forms, and computed from the syntax tree.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ _GUARD = re.compile(f"{_SIDE} (==|!=|<|<=|>|>=) {_SIDE}", re.ASCII)
 
 
 def check_expression(text: str, where: str) -> None:
-    """Refuse a size that is more than arithmetic on symbols.
+    """Refuse a size that is not pure arithmetic on symbols.
 
     Raises:
-        UntrustedFileError: PyTorch's loader would run it as code.
+        UntrustedFileError: PyTorch's loader would execute it as code.
 
     >>> check_expression("Mul(Integer(5), Symbol('s77', positive=True))", "model.json")
     >>> check_expression("__import__('os').system('ls')", "model.json")
@@ -78,13 +78,13 @@ def check_expression(text: str, where: str) -> None:
 
 
 def check_guards(guards: object, where: str) -> None:
-    """Refuse guards that do more than compare an input's sizes with numbers.
+    """Refuse guards other than comparisons of an input's sizes with numbers.
 
-    PyTorch writes ``L['x'].size()[0] == 2`` where a model works for one size only, and *runs* it
-    when the model is called. xbar never does: it takes sizes from the graph.
+    PyTorch writes ``L['x'].size()[0] == 2`` for a model that supports one size only, and *executes*
+    it when the model is called. xbar never does: it takes sizes from the graph.
 
     Raises:
-        UntrustedFileError: a guard is other code.
+        UntrustedFileError: a guard is any other code.
 
     >>> check_guards(["L['x'].size()[0] == 2"], "model.json")
     >>> check_guards(["print(1)"], "model.json")
@@ -128,7 +128,7 @@ def symbols_of(text: str) -> frozenset[str]:
 
 
 def evaluate(text: str, symbols: Mapping[str, int]) -> int | None:
-    """A checked size for given symbols; None if it can't be told.
+    """Value of a checked size for given symbols; None if undetermined.
 
     >>> evaluate("Mul(Integer(5), Symbol('s77', positive=True))", {"s77": 3})
     15

@@ -1,4 +1,4 @@
-"""What the caller says beside a model file's path."""
+"""A model file and the caller's options for reading it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ HOW_TO_EXPORT = (
 
 @dataclass(frozen=True)
 class Source:
-    """One file, and what was said about it.
+    """One model file with the caller's options.
 
     Attributes:
-        where: the file's name, for messages.
-        input_shape: one input's shape, without the batch axis.
+        where: file name for messages.
+        input_shape: shape of one input, without the batch axis.
         arch: "module:callable" that builds the module of a state dict.
-        activation: what stands between the linear layers of a state dict that is a chain.
+        activation: activation between the linear layers of a state dict without ``arch``.
         trust_pickle: whether a pickled module may run its code.
     """
 
@@ -33,7 +33,7 @@ class Source:
     trust_pickle: bool = False
 
     def needed_shape(self, what: str) -> tuple[int, ...]:
-        """The input shape, which ``what`` can't be read without."""
+        """The input shape, required for reading ``what``."""
         if self.input_shape is None:
             raise SpecError(
                 f"{self.where}: {what} needs the shape of one input; "
@@ -42,16 +42,16 @@ class Source:
         return self.input_shape
 
     def refuse_state_options(self, what: str) -> None:
-        """Refuse options that describe a state dict, for a file that holds the network itself."""
+        """Refuse state-dict options for a file that contains the network itself."""
         for option, value in (("--arch", self.arch), ("--activation", self.activation)):
             if value is not None:
                 raise SpecError(
                     f"{self.where}: {option} describes a state dict, but this is {what}, which "
-                    "holds the network itself; leave it out"
+                    "contains the network itself; leave it out"
                 )
 
     def check_fits(self, graph: Graph) -> Graph:
-        """The graph, if it takes inputs of the shape that the caller expects."""
+        """Check the graph's input shape against the caller's; returns the graph."""
         want, got = graph.inputs[0].shape[1:], self.input_shape
         if got is not None and (
             len(got) != len(want) or any(a not in (None, b) for a, b in zip(want, got, strict=True))

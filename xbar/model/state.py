@@ -1,4 +1,4 @@
-"""State dicts: weights by name, made a network by the user's own code or by their shapes."""
+"""State dicts: weights by name; the network comes from the user's code or from their shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import ModelError, SpecError, UntrustedFileError
 from xbar.model.archive import read_archive
-from xbar.model.chain import chain_graph, find_chain
+from xbar.model.dense import dense_graph, infer_layers
 from xbar.model.graph import Graph
 from xbar.model.pytorch import as_array, require_torch
 from xbar.model.safetensors import read_safetensors
@@ -20,7 +20,7 @@ from xbar.model.source import Source
 
 
 def read_saved(data: bytes, source: Source) -> Graph:
-    """A file of ``torch.save``: a state dict, or a whole module."""
+    """Read a ``torch.save`` file: a state dict or a whole module."""
     require_torch("reading a state dict")
     from xbar.model import export
 
@@ -30,14 +30,14 @@ def read_saved(data: bytes, source: Source) -> Graph:
     if source.arch is not None:
         return _built(state, source)
     arrays = {str(k): as_array(v, f"{source.where}: {k}") for k, v in state.items()}
-    return _chain(arrays, source, ordered=True)
+    return _inferred(arrays, source, ordered=True)
 
 
 def read_weights(data: bytes, source: Source) -> Graph:
-    """A safetensors file. Its tensors are in an order of their own, not the module's."""
+    """Read a safetensors file. Its tensors are not in the module's order."""
     arrays = read_safetensors(data, source.where)
     if source.arch is None:
-        return _chain(arrays, source, ordered=False)
+        return _inferred(arrays, source, ordered=False)
     require_torch("building a module")
     import torch
 
@@ -61,7 +61,7 @@ def _unpickled(data: bytes, source: Source) -> Graph:
 
 
 def _built(state: dict[str, Any], source: Source) -> Graph:
-    """The network of the module that ``arch`` builds."""
+    """The network of the module built by ``arch``."""
     from xbar.model import export
 
     assert source.arch is not None
@@ -72,12 +72,12 @@ def _built(state: dict[str, Any], source: Source) -> Graph:
     return read_archive(Archive(export.export_module(module, shape), type(module).__name__))
 
 
-def _chain(state: Mapping[str, NDArray[Any]], source: Source, ordered: bool) -> Graph:
+def _inferred(state: Mapping[str, NDArray[Any]], source: Source, ordered: bool) -> Graph:
     try:
-        layers = find_chain(state, ordered)
+        layers = infer_layers(state, ordered)
     except ModelError as error:
         raise SpecError(
-            f"{source.where}: this is a state dict, weights without a network, and {error}; say "
-            "what builds the network: --arch module:callable --input-shape 1,28,28"
+            f"{source.where}: this is a state dict, weights without a network, and {error}; give "
+            "the code that builds the network: --arch module:callable --input-shape 1,28,28"
         ) from None
-    return chain_graph(layers, source)
+    return dense_graph(layers, source)

@@ -1,4 +1,4 @@
-"""Tensors as files hold them: raw numbers, and how they are laid out."""
+"""Tensors from raw storage with strides."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def strided(
 
     Args:
         raw: the whole storage, little-endian.
-        dtype: numpy's name, or "bfloat16".
-        shape: of the tensor.
-        strides: in numbers, one for each axis.
-        offset: of the first number.
-        where: for messages.
+        dtype: numpy name of the type, or "bfloat16".
+        shape: shape of the tensor.
+        strides: stride of each axis, in elements.
+        offset: position of the first element, in elements.
+        where: tensor's name for messages.
 
     Raises:
-        FileError: the tensor reaches outside its storage, or repeats it.
+        FileError: the tensor exceeds its storage, or aliases it.
 
     >>> strided(bytes([1, 2, 3, 4]), "uint8", (2, 2), (1, 2), 0, "weight")
     array([[1, 3],
@@ -36,7 +36,7 @@ def strided(
     half = dtype == "bfloat16"
     kind = np.dtype("<u2") if half else np.dtype(dtype).newbyteorder("<")
     if len(raw) % kind.itemsize or len(shape) != len(strides):
-        raise FileError(f"{where}: {len(raw)} bytes are no storage of {dtype}")
+        raise FileError(f"{where}: {len(raw)} bytes are not a whole number of {dtype}")
     flat: Array = np.frombuffer(raw, dtype=kind)
     if half:
         flat = (flat.astype(np.uint32) << 16).view(np.float32)

@@ -1,4 +1,4 @@
-"""Convolution as matrix-vector products: the window that slides over the activations.
+"""Convolution as matrix-vector products (im2col and its inverse).
 
     (N, C, H, W) ──unfold──► (N·H'·W', G, C/G·kh·kw)      one row per position of the window
     (N·H'·W', G, O/G) ──fold──► (N, O, H', W')
@@ -28,15 +28,15 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Window:
-    """How a kernel slides over the spatial axes.
+    """Geometry of a convolution.
 
     Attributes:
-        kernel: size along each spatial axis.
-        stride: step along each.
-        padding: zeros before and after each.
-        dilation: distance of the kernel's taps.
-        groups: G.
-        extra: rows that a transposed convolution adds at the end of each axis.
+        kernel: kernel size along each spatial axis.
+        stride: stride along each axis.
+        padding: zeros before and after each axis.
+        dilation: distance between the kernel's taps.
+        groups: number of groups G.
+        extra: output padding of a transposed convolution, at the end of each axis.
     """
 
     kernel: tuple[int, ...]
@@ -50,10 +50,10 @@ class Window:
     def read(
         cls, given: Mapping[str, Argument], weight: tuple[int, ...], dims: int
     ) -> Window | None:
-        """The window of an ATen convolution's arguments; None if they are not plain numbers.
+        """Window of an ATen convolution; None if its arguments are not plain numbers.
 
         Args:
-            given: the arguments by name.
+            given: arguments by name.
             weight: shape of the weight, (O, C/G, *kernel) or (C, O/G, *kernel) if transposed.
             dims: number of spatial axes.
         """

@@ -1,15 +1,14 @@
-"""Recurrent layers written out, step by step, so that their products are layers.
+"""Unrolling of recurrent layers over time, so that their products become layers.
 
     x ──► W_ih (all steps at once) ──┬───────────┬───────────┐
                                      ▼           ▼           ▼
     h ──► W_hh ───────────────────►(gates)─h─►(gates)─h─►(gates)─► ...
 
-An LSTM or GRU is one operation in PyTorch, with its matrix products inside. Written out, the input
-is projected by one linear layer for all steps and the hidden state by another at each step; the
-weights are shared, so they are one layer each. The number of steps must be known: a sequence of
-another length is an error when the network runs.
+An LSTM or GRU is a single operation in PyTorch. Unrolled, one linear layer projects the input for
+all steps and another projects the hidden state at each step; the weights are shared, so they are
+one layer each. The number of steps must be fixed: a sequence of another length is a run-time error.
 
-Shapes: N inputs, T steps, H hidden numbers.
+Shapes: N inputs, T steps, H hidden units.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from types import MappingProxyType
 from xbar.model.graph import Argument, Graph, Node, Ref, replace_references
 
 MOST_STEPS = 4096
-"""Steps, of all layers and directions of one operation, that are written out."""
+"""Maximum number of unrolled steps per operation, over all layers and directions."""
 
 State = list[Ref]
 """The hidden state (N, H), and the cell state of an LSTM."""
@@ -29,7 +28,7 @@ State = list[Ref]
 
 @dataclass
 class _Writer:
-    """Collects the nodes that take one operation's place."""
+    """Collects the nodes that replace one operation."""
 
     prefix: str
     taken: set[str]
@@ -45,7 +44,7 @@ class _Writer:
         return Ref(name)
 
     def parts(self, value: Ref, count: int) -> list[Ref]:
-        """A value cut into equal parts along its last axis."""
+        """Split a value into equal chunks along its last axis."""
         cut = self.add("chunk.default", value, count, -1)
         return [self.item(cut, i) for i in range(count)]
 
@@ -56,7 +55,7 @@ class _Writer:
 
 
 Gates = Callable[[_Writer, Ref, Ref, State], State]
-"""(writer, projected input, projected hidden state, state) -> the next state."""
+"""Cell function: (writer, projected input, projected hidden state, state) -> next state."""
 
 
 def _lstm(w: _Writer, x: Ref, h: Ref, state: State) -> State:
@@ -91,7 +90,7 @@ GATES: Mapping[str, Gates] = MappingProxyType(
         "aten.rnn_relu.input": _plain("relu.default"),
     }
 )
-"""The equations of each recurrent operation over a sequence."""
+"""Cell function of each recurrent operation over a sequence."""
 CELLS: Mapping[str, Gates] = MappingProxyType(
     {
         "aten.lstm_cell.default": _lstm,
@@ -100,11 +99,11 @@ CELLS: Mapping[str, Gates] = MappingProxyType(
         "aten.rnn_relu_cell.default": _plain("relu.default"),
     }
 )
-"""The same for one step."""
+"""Cell function of each single-step operation."""
 
 
 def unroll(graph: Graph) -> Graph:
-    """The same network with its recurrent operations written out, where their length is known."""
+    """Unroll the network's recurrent operations of known length."""
     known = {node.name: node for node in graph.nodes}
     taken = set(known)
     nodes: list[Node] = []
@@ -138,7 +137,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
 def _write(
     writer: _Writer, node: Node, known: Mapping[str, Node], graph: Graph
 ) -> list[Ref] | None:
-    """The results of a recurrent operation, written out; None if the node is not one."""
+    """Results of an unrolled recurrent operation; None if the node is not one."""
     if node.kwargs:
         return None
     if node.op in CELLS:
@@ -172,12 +171,12 @@ class _Sequence:
     """A recurrent operation over a sequence.
 
     Attributes:
-        x: (N, T, inputs), or (T, N, inputs).
-        shape: of x, for one network input.
+        x: input, (N, T, inputs) or (T, N, inputs).
+        shape: shape of x for one network input.
         state: hidden state (layers * directions, N, H), and an LSTM's cell state.
-        weights: input, hidden, and their biases, for each layer and direction.
-        directions: 1 or 2.
-        axis: of the steps.
+        weights: input and hidden weights and their biases, for each layer and direction.
+        directions: number of directions, 1 or 2.
+        axis: time axis.
     """
 
     x: Ref
@@ -190,7 +189,7 @@ class _Sequence:
 
     @classmethod
     def read(cls, node: Node, known: Mapping[str, Node], graph: Graph) -> _Sequence | None:
-        """The operation that a node is; None if it can't be written out."""
+        """Parse a node; None if it can't be unrolled."""
         x, hx, params, biases, layers, _, training, both, batch_first = node.args
         shape = known[x.name].shape if isinstance(x, Ref) else None
         each, directions = 4 if biases else 2, 2 if both else 1
@@ -201,7 +200,7 @@ class _Sequence:
             return None  # an LSTM with projections has more weights
         axis = 1 if batch_first else 0
         steps = shape[axis]
-        # a single step may as well be a size that follows the batch
+        # a single step may in fact be a size that depends on the batch
         if steps is None or steps < 1 or (steps == 1 and graph.batch is None):
             return None
         rows = (known[weights[0].name].shape or (None,))[0]
@@ -211,7 +210,7 @@ class _Sequence:
         return cls(x, shape, _refs(hx), groups, rows, directions, axis)
 
     def write(self, writer: _Writer, gates: Gates) -> list[Ref]:
-        """The output, and the last states."""
+        """Output and final states."""
         value = self.x
         last: list[State] = []
         for layer in range(0, len(self.weights), self.directions):
@@ -228,13 +227,13 @@ class _Sequence:
     def _direction(
         self, writer: _Writer, gates: Gates, value: Ref, index: int, backwards: bool
     ) -> tuple[Ref, State]:
-        """Outputs (N, T, H) of one direction of one layer, and its last state."""
+        """Outputs (N, T, H) of one direction of one layer, and its final state."""
         inputs, hidden, *biases = self.weights[index]
         into, out = biases or (None, None)
         steps = self.shape[self.axis] or 0
         shape = (*self.shape[:2], self.rows)
         projected = writer.add("linear.default", value, inputs, into, shape=shape)
-        # sizes that must add up: a sequence of another length is an error, not a wrong result
+        # sizes that must add up, so that a sequence of another length fails instead of being wrong
         cut = writer.add("split_with_sizes.default", projected, (1,) * steps, self.axis)
         state = [writer.add("select.int", each, 0, index) for each in self.state]
         outputs: dict[int, Ref] = {}

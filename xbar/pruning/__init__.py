@@ -1,7 +1,7 @@
-"""Strong lottery tickets: networks found in random weights by choosing which of them to keep.
+"""Strong lottery tickets: subnetworks of random networks, found or built by pruning.
 
-The names below are imported when they are first used. A file must not bear the name of the
-function that it holds: an import of the file would hide the function.
+The names below are imported on first use. A module must not have the same name as its function:
+importing the module would shadow the function.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Weights that nothing comes in by, after whole neurons or filters were removed.
+"""Weights whose input is always zero, after whole neurons or filters were removed.
 
-An output whose weights are all pruned and whose bias is off is 0 for any input. Which later inputs
-are then 0 as well is found by sending NaN through the network in place of everything else: what is
-still 0 there depends on removed outputs alone.
+An output whose weights are all pruned and that has no bias is 0 for any input. To find which later
+inputs are then 0 as well, all other values are replaced by NaN: values that are still 0 depend on
+removed outputs only.
 
 PyTorch is imported with this file: import it in functions.
 """
@@ -25,12 +25,13 @@ Masks = Mapping[str, NDArray[np.bool_]]
 def drop_dead(
     model: nn.Module, masks: Masks, input_shape: tuple[int, ...]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Masks without the weights from inputs that are always 0; the network gives the same.
+    """Prune weights whose input is always 0; the network's outputs are unchanged.
 
     Args:
-        model: in evaluation mode; its pruned weights are 0. Biases of removed outputs are set to 0.
-        masks: by layer, of its weight's shape.
-        input_shape: of one input of the network.
+        model: network in evaluation mode with pruned weights 0. Biases of removed outputs are set
+            to 0.
+        masks: mask of each layer, of its weight's shape.
+        input_shape: shape of one input of the network.
     """
     found = {name: mask.copy() for name, mask in masks.items()}
     layers = {name: module for name, module in prunable(model).items() if name in found}
@@ -44,12 +45,14 @@ def drop_dead(
         def look(module: Any, arguments: Any, output: torch.Tensor, name: str = name) -> Any:
             mask, axis = found[name], _channels(module)
             zero = _all_zero(arguments[0], axis)
-            size = mask.shape[1]  # of grouped convolutions: each output sees its group's inputs
+            size = mask.shape[
+                1
+            ]  # grouped convolution: each output is connected to its group's inputs
             groups = getattr(module, "groups", 1)
             rows = np.arange(len(mask)) // (len(mask) // groups)
             gone = zero.reshape(groups, size)[rows]
             mask[gone.nonzero()] = False
-            # a removed output is 0, any other is not known
+            # 0 for a removed output, unknown for any other
             alive = torch.from_numpy(np.where(_alive(mask), np.nan, 0.0)).to(output.dtype)
             after = 0 if axis == -1 else output.ndim - 2
             return torch.zeros_like(output) + alive.reshape(-1, *[1] * after)
@@ -69,7 +72,7 @@ def _alive(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _channels(module: Any) -> int:
-    """The axis of a batch's inputs that the weights' inputs run along, from the front."""
+    """Channel axis of a batch of the layer's inputs."""
     return 1 if not isinstance(module, nn.Linear) else -1
 
 

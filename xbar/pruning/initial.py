@@ -1,11 +1,11 @@
-"""The random weights that masks choose from.
+"""Initial weights of edge-popup.
 
     "kaiming"    normal, of variance 2 / (inputs of a weight's output x kept share)
-    "constant"   the same size everywhere, its square root, with a random sign
+    "constant"   constant magnitude, the square root of that variance, with random signs
     "given"      the network's own weights
-    a chip       its conductance differences, scaled to the same mean square by layer
+    a chip       its conductance differences, scaled by layer to the same mean square
 
-The variance keeps the size of activations with ReLU when a share of the weights is kept
+The variance preserves the magnitude of ReLU activations when a fraction of the weights is kept
 (Ramanujan et al. 2020).
 """
 
@@ -37,10 +37,10 @@ def random_states(
     input_shape: tuple[int, ...],
     draw: torch.Generator,
 ) -> dict[str, States]:
-    """Each layer's weights, kept and pruned.
+    """Weights of each layer, when kept and when pruned.
 
     Raises:
-        SpecError: ``source`` is another word, or a chip that is too small.
+        SpecError: ``source`` is unknown, or a chip that is too small.
         ModelError: the network can't be exported, or a chip can't hold one of its layers.
     """
     if isinstance(source, Chip):
@@ -74,14 +74,16 @@ def chip_states(
     keep: float,
     input_shape: tuple[int, ...],
 ) -> dict[str, States]:
-    """Each layer's weights on a chip, kept and pruned."""
+    """Weights of each layer on a chip, when kept and when pruned."""
     shapes = shapes_of(model, layers, input_shape)
     cells = cells_of(chip, shapes)
     scales = {}
     for name in layers:
         size = float(np.sqrt(np.mean(cells[name].on ** 2)))
         if size == 0:
-            raise SpecError(f"{name}: all its pairs of cells are equal on this chip; no weights")
+            raise SpecError(
+                f"{name}: all its differential pairs are balanced on this chip; no weights"
+            )
         scales[name] = deviation(tuple(layers[name].weight.shape), keep) / size
     return scaled(cells, scales, layers)
 
@@ -89,7 +91,7 @@ def chip_states(
 def shapes_of(
     model: nn.Module, layers: Mapping[str, Any], input_shape: tuple[int, ...]
 ) -> dict[str, tuple[int, int, int]]:
-    """(G, outputs, inputs) of each layer, in the order in which the compiler places them."""
+    """Shape (G, outputs, inputs) of each layer, in the compiler's placement order."""
     from xbar.model.read import from_module
 
     return layer_shapes(from_module(model, input_shape), list(layers))
@@ -98,7 +100,7 @@ def shapes_of(
 def scaled(
     cells: Mapping[str, Cells], scales: Mapping[str, float], layers: Mapping[str, Any]
 ) -> dict[str, States]:
-    """Conductances as weights, by layer in the order of the layers."""
+    """Conductances scaled to weights, in the order of the layers."""
     found = {}
     for name, module in layers.items():
         shape, scale = tuple(module.weight.shape), scales[name]

@@ -1,4 +1,4 @@
-"""What edge-popup does to each weight at each step, in one pass over memory.
+"""Edge-popup's update of each weight at each step, in one pass over memory.
 
 numba is imported with this file: import it in functions.
 """
@@ -17,17 +17,17 @@ Floats: TypeAlias = NDArray[np.float32]
 
 @jit
 def choose(score: Floats, step: Floats, least: float, weight: Floats, slope: Floats) -> int:
-    """Write each weight, its step where |score| reaches ``least``, and step sign(score).
+    """Write ``step`` where |score| >= ``least`` to weight, else 0, and step * sign(score) to slope.
 
     Args:
         score: (n,) scores.
-        step: (n,) kept weight minus pruned one.
-        least: the smallest absolute score that is kept.
-        weight: (n,) written.
-        slope: (n,) written.
+        step: (n,) kept minus pruned weight.
+        least: smallest absolute score that is kept.
+        weight: (n,) output.
+        slope: (n,) output.
 
     Returns:
-        How many are kept.
+        Number of weights kept.
     """
     zero, kept = np.float32(0), 0
     for i in range(score.size):

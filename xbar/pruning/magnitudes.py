@@ -1,8 +1,8 @@
-"""Magnitude pruning: the smallest weights of a trained network go, the rest is trained on.
+"""Magnitude pruning: remove the smallest weights of a trained network, then train the rest.
 
-One round is one-shot pruning; more rounds remove the same share of what is left each (Han et al.
-2015). With rewinding (``lottery_ticket``) the weights that stay go back to what they were early in
-training, so that a sparse network is trained from there (Frankle and Carbin 2019).
+One round is one-shot pruning; with more, each removes the same fraction of the remaining weights
+(Han et al. 2015). With rewinding (``lottery_ticket``) the remaining weights are reset to their
+values early in training, and the sparse network is trained from there (Frankle and Carbin 2019).
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ def magnitude(
     structure: Structure = "weights",
     recipe: Recipe = WEIGHTS,
 ) -> Ticket:
-    """Train, remove the smallest weights, and fine-tune the rest; in one round or several.
+    """Train, remove the smallest weights and fine-tune the rest, in one round or several.
 
     Args:
-        model: a torch module; training goes on from its weights, and it is left as it was.
-        data: inputs (N, ...) and class numbers (N,) to train on.
-        keep: share of the pruned layers' weights to keep at the end.
-        epochs: of training before anything is pruned; 0 for a model that is trained.
-        seed: of the order of the data. The same seed gives the same ticket.
-        rounds: of pruning and fine-tuning; 1 is one-shot.
+        model: torch module whose weights training starts from; it is not modified.
+        data: training inputs (N, ...) and class indices (N,).
+        keep: fraction of the layers' weights kept at the end.
+        epochs: epochs of training before the first pruning; 0 for a trained model.
+        seed: seed of the data order. The same seed gives the same ticket.
+        rounds: rounds of pruning and fine-tuning; 1 is one-shot.
         tune: epochs of fine-tuning after each round.
-        scope: whether weights are compared within a layer or over all layers.
+        scope: whether weights are ranked per layer or over all layers.
         structure: "weights", or whole "outputs" or "inputs" by their root mean square. The last
-            layer's outputs and the first one's inputs all stay.
-        recipe: how it is trained.
+            layer's outputs and the first layer's inputs are all kept.
+        recipe: training settings.
 
     Raises:
         SpecError: an argument is out of range or the data do not fit.
@@ -95,20 +95,19 @@ def lottery_ticket(
     structure: Structure = "weights",
     recipe: Recipe = WEIGHTS,
 ) -> Ticket:
-    """Train, remove the smallest weights, put the rest back to their early values, train again.
+    """Train, remove the smallest weights, rewind the rest to early values, and train again.
 
     Args:
-        model: a torch module with its initial weights; it is left as it was.
-        data: inputs (N, ...) and class numbers (N,) to train on.
-        keep: share of the pruned layers' weights to keep at the end.
-        epochs: of training, in each round from the values that the weights were put back to.
-        seed: of the order of the data. The same seed gives the same ticket.
-        rounds: of pruning.
-        rewind: the epoch of the first training whose end the weights go back to; 0 is the
-            beginning.
-        scope: whether weights are compared within a layer or over all layers.
+        model: torch module with its initial weights; it is not modified.
+        data: training inputs (N, ...) and class indices (N,).
+        keep: fraction of the layers' weights kept at the end.
+        epochs: epochs of training in each round, from the rewound values.
+        seed: seed of the data order. The same seed gives the same ticket.
+        rounds: rounds of pruning.
+        rewind: epoch of the first training to whose end weights are rewound; 0 is the start.
+        scope: whether weights are ranked per layer or over all layers.
         structure: "weights", or whole "outputs" or "inputs" by their root mean square.
-        recipe: how it is trained.
+        recipe: training settings.
 
     Raises:
         SpecError: an argument is out of range or the data do not fit.
@@ -141,17 +140,17 @@ def random(
     structure: Structure = "weights",
     recipe: Recipe = WEIGHTS,
 ) -> Ticket:
-    """Keep weights at random and train those; what a chosen mask must beat.
+    """Keep random weights and train them; the baseline for any other mask.
 
     Args:
-        model: a torch module with its initial weights; it is left as it was.
-        data: inputs (N, ...) and class numbers (N,) to train on.
-        keep: share of the pruned layers' weights to keep.
-        epochs: of training.
-        seed: of the mask and the order of the data. The same seed gives the same ticket.
-        scope: whether ``keep`` holds in each layer or over all of them.
+        model: torch module with its initial weights; it is not modified.
+        data: training inputs (N, ...) and class indices (N,).
+        keep: fraction of the layers' weights kept.
+        epochs: epochs of training.
+        seed: seed of the mask and the data order. The same seed gives the same ticket.
+        scope: whether ``keep`` applies per layer or over all layers.
         structure: "weights", or whole "outputs" or "inputs".
-        recipe: how it is trained.
+        recipe: training settings.
 
     Raises:
         SpecError: an argument is out of range or the data do not fit.
@@ -169,7 +168,7 @@ def random(
 
 @dataclass(eq=False)
 class _Run:
-    """A network that is trained and pruned in turn."""
+    """A network that is alternately trained and pruned."""
 
     network: nn.Module
     data: Data
@@ -192,7 +191,7 @@ class _Run:
         structure: Structure,
         recipe: Recipe,
     ) -> _Run:
-        """Check what all methods take."""
+        """Check the arguments common to all methods."""
         require_torch("pruning")
         from xbar.training.loop import check_data
 
@@ -215,28 +214,28 @@ class _Run:
         return reproducible(self.seed)
 
     def scores(self) -> dict[str, NDArray[np.floating[Any]]]:
-        """Sizes of the groups of each layer that is pruned; 0 for what is gone."""
+        """Magnitude of each group of each pruned layer; 0 for removed groups."""
         weights = weights_of(self.network)
         return {name: group_scores(weights[name], each) for name, each in self.scored.items()}
 
     def prune(self, number: int, rounds: int) -> None:
-        """Keep the largest; after round ``rounds`` the wanted share is left."""
+        """Keep the largest groups; after round ``rounds`` the target fraction is left."""
         self.choose(self.scores(), self.keep ** (number / rounds))
 
     def choose(self, scores: dict[str, NDArray[np.floating[Any]]], keep: float) -> None:
-        """Keep a share of the groups, those of the largest scores."""
+        """Keep a fraction of the groups, those with the largest scores."""
         for name, mask in top_masks(scores, keep, self.scope).items():
             self.masks[name] = np.array(np.broadcast_to(mask, self.masks[name].shape))
 
     def train(self, epochs: int, draw: torch.Generator, remember: int = 0) -> dict[str, Any]:
-        """Train what is kept; the state after ``remember`` epochs."""
+        """Train the kept weights; returns the state after ``remember`` epochs."""
         import torch
 
         from xbar.training.loop import fit
 
         layers = prunable(self.network)
         factors = [(layers[name].weight, torch.from_numpy(m)) for name, m in self.masks.items()]
-        for name, each in self.masks.items():  # an output that is gone has no bias either
+        for name, each in self.masks.items():  # a removed output has no bias either
             alive = each.reshape(len(each), -1).any(axis=1)
             if layers[name].bias is not None and not alive.all():
                 factors.append((layers[name].bias, torch.from_numpy(alive)))
@@ -268,7 +267,7 @@ class _Run:
         return early
 
     def ticket(self, method: str) -> Ticket:
-        """What was found; without the weights from neurons that are gone."""
+        """The result, without weights from removed neurons."""
         shape = self.data.input_shape
         if "outputs" in self.scored.values():
             from xbar.pruning.dead import drop_dead

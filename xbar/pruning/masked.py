@@ -1,10 +1,10 @@
-"""Weights of a torch module that are chosen by scores.
+"""Parametrisation of a torch module's weights by scores.
 
     forward    weight = off + (on - off) [|score| among the largest]
     backward   d score = d weight (on - off) sign(score), as if the choice were the identity
 
-The gradient passes through the absolute value: without its sign nothing is learned, because a
-weight of negative score that ought to be kept would be driven to zero.
+The gradient includes the sign of the absolute value: without it nothing is learned, because a
+weight with a negative score that should be kept would be driven to zero.
 
 PyTorch is imported with this file: import it in functions.
 """
@@ -26,17 +26,17 @@ from xbar.pruning.select import Scope, Structure, count, group_shape, threshold,
 from xbar.training.layers import States
 
 _SAMPLE = 20_000
-"""Scores whose mean probability stands for that of all."""
+"""Sample size for estimating the mean probability."""
 
 _SLACK = 0.002
-"""By how much the number of kept scores may be off during training, as a share of it."""
+"""Tolerance of the number of kept scores during training, relative."""
 
 _DRIFT = 0.005
-"""How far the least score that is kept may move in a step; if it moves further, all are sorted."""
+"""Expected drift of the threshold score per step; beyond it, all scores are sorted."""
 
 
 class _Largest(torch.autograd.Function):
-    """The chosen weights forwards; backwards, times what a score's change would do to them."""
+    """Forward: the chosen weights; backward: the gradient times the slope."""
 
     @staticmethod
     def forward(ctx: Any, score: torch.Tensor, weight: torch.Tensor, slope: torch.Tensor) -> Any:
@@ -51,7 +51,7 @@ class _Largest(torch.autograd.Function):
 
 
 class _Drawn(torch.autograd.Function):
-    """Keep with a probability."""
+    """Bernoulli mask with a straight-through gradient."""
 
     @staticmethod
     def forward(
@@ -67,10 +67,10 @@ class _Drawn(torch.autograd.Function):
 
 
 class Masked(nn.Module):
-    """The parametrisation of one layer's weight by its scores: the largest are kept.
+    """Parametrisation of one layer's weight by scores: the largest are kept.
 
-    ``choose`` writes the weight and its slope into arrays that are made once: fresh memory for
-    each step would cost more than what is computed in it.
+    ``choose`` writes the weight and its slope into preallocated arrays: allocating memory at each
+    step would cost more than the computation.
     """
 
     def __init__(self, states: States, shape: tuple[int, ...]) -> None:
@@ -84,7 +84,7 @@ class Masked(nn.Module):
         self.least = 0.0
 
     def set_states(self, states: States) -> None:
-        """Other weights to choose from, such as those that the wires leave."""
+        """Replace the weights to choose from, for example by those behind the wires."""
         self.off = states.off
         self.step = states.on if states.off is None else states.on - states.off
 
@@ -95,7 +95,7 @@ class Masked(nn.Module):
         return chosen
 
     def find_least(self, score: NDArray[np.float32], kept: int) -> float:
-        """The ``kept``-th largest absolute score, looked for near the last one first."""
+        """The ``kept``-th largest absolute score, searched near the previous one first."""
         np.abs(score.reshape(-1), out=self.size)
         high = np.float32(self.least * (1 + _DRIFT))
         np.greater_equal(self.size, np.float32(self.least * (1 - _DRIFT)), out=self.near)
@@ -107,7 +107,7 @@ class Masked(nn.Module):
         return threshold(self.size[self.near], kept - above)
 
     def choose(self, score: NDArray[np.float32], least: float) -> int:
-        """Keep where the scores' absolute values reach the least one; how many weights that is."""
+        """Keep weights whose absolute score is at least ``least``; returns their number."""
         self.least = least
         every = np.ascontiguousarray(np.broadcast_to(score, self.step.shape))
         weight, slope = self.weight.reshape(-1), self.slope.reshape(-1)
@@ -117,9 +117,10 @@ class Masked(nn.Module):
         return kept
 
     def follow(self, score: NDArray[np.float32], kept: int) -> None:
-        """Keep so many scores, within ``_SLACK`` of them: by the last step's least one if it does.
+        """Keep ``kept`` scores within ``_SLACK``, reusing the previous threshold where possible.
 
-        A step moves few scores across it, and looking for the exact one takes longer than the rest.
+        A step moves few scores across the threshold, and finding it exactly takes longer than the
+        rest of the step.
         """
         group = self.step.size // score.size
         got = self.choose(score, self.least) // group
@@ -137,10 +138,10 @@ class Masked(nn.Module):
 
 
 class Drawn(Masked):
-    """The same, each weight kept with probability s((score + shift) / temperature).
+    """Stochastic variant: weights are kept with probability s((score + shift) / temperature).
 
-    s is the logistic function. The shift keeps the mean probability at the kept share, and the
-    temperature falls to make up the mask's mind.
+    s is the logistic function. The shift holds the mean probability at the kept fraction, and the
+    falling temperature makes the mask deterministic.
     """
 
     def __init__(self, states: States, shape: tuple[int, ...]) -> None:
@@ -150,7 +151,7 @@ class Drawn(Masked):
         self.temperature = 1.0
 
     def forward(self, score: torch.Tensor) -> torch.Tensor:
-        """The effective weight, drawn anew in training."""
+        """The effective weight, resampled in training."""
         probability = torch.sigmoid((score + self.shift) / self.temperature)
         uniform = torch.rand_like(probability) if self.training else torch.full_like(score, 0.5)
         step = torch.from_numpy(self.step)
@@ -164,7 +165,7 @@ class Drawn(Masked):
 
 
 class Scores:
-    """The scores of all masked layers of a model, and how many of them are kept."""
+    """Scores of all masked layers of a model, with the number to keep."""
 
     def __init__(
         self,
@@ -176,7 +177,7 @@ class Scores:
         *,
         drawn: bool = False,
     ) -> None:
-        """Put scores in the place of the layers' weights, Kaiming-uniform at the start."""
+        """Parametrise the layers' weights by scores, initially Kaiming-uniform."""
         self.layers, self.scope, self.drawn = layers, scope, drawn
         self.keep, self.temperature = 1.0, 1.0
         self.masked: dict[str, Masked] = {}
@@ -191,18 +192,18 @@ class Scores:
             self.masked[name] = masked
 
     def set_states(self, states: Mapping[str, States]) -> None:
-        """Other weights to choose from; they count from the next update on."""
+        """Replace the weights to choose from, with effect from the next update."""
         for name, masked in self.masked.items():
             masked.set_states(states[name])
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """The scores themselves, by layer."""
+        """The scores, by layer."""
         return {
             name: module.parametrizations.weight.original for name, module in self.layers.items()
         }
 
     def update(self) -> None:
-        """Choose again, after the scores or the share have changed."""
+        """Update the masks after a change of the scores or the kept fraction."""
         scores = {name: each.numpy(force=True) for name, each in self.parameters().items()}
         if self.drawn:
             self._shift(scores)
@@ -217,11 +218,11 @@ class Scores:
             self.masked[name].choose(score, least)
 
     def mask(self, name: str) -> torch.Tensor:
-        """Which weights of a layer are kept now."""
+        """Current mask of a layer."""
         return self.masked[name].mask(self.parameters()[name])
 
     def masks(self) -> dict[str, NDArray[np.bool_]]:
-        """Masks of the weights' shapes; exactly the wanted number of scores is kept."""
+        """Masks of the weights' shapes; keep exactly the target number of scores."""
         ranks = {name: self.masked[name].rank(s) for name, s in self.parameters().items()}
         small = top_masks(ranks, self.keep, self.scope)
         return {
@@ -230,13 +231,13 @@ class Scores:
         }
 
     def settle(self, masks: Mapping[str, NDArray[np.bool_]], states: Mapping[str, States]) -> None:
-        """Put plain weights back, as the masks choose them."""
+        """Replace the parametrisation by plain weights, as chosen by the masks."""
         for name, module in self.layers.items():
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
             module.weight = nn.Parameter(torch.from_numpy(states[name].under(masks[name])))
 
     def _shift(self, scores: Mapping[str, NDArray[np.float32]]) -> None:
-        """Make the mean probability the kept share, of each layer or of all."""
+        """Set the mean probability to the kept fraction, per layer or over all."""
         parts = [[name] for name in scores] if self.scope == "layer" else [list(scores)]
         for names in parts:
             flat = np.concatenate([scores[name].ravel() for name in names])

@@ -1,4 +1,4 @@
-"""A ticket's mask on another chip: what is left when the weights are not those it was found in."""
+"""Transfer of a ticket's mask to another chip, as a control experiment."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from xbar.training.layers import own_copy, prunable, set_weights
 
 
 def move(ticket: Ticket, chip: Chip) -> Ticket:
-    """The same mask with another chip's conductances; batch norms stay as they are.
+    """Apply the mask to another chip's conductances; batch norms are unchanged.
 
     Args:
-        ticket: of a chip.
-        chip: of a design whose tiles have as many cells.
+        ticket: ticket found on a chip.
+        chip: chip whose design has as many cells per tile.
 
     Raises:
-        SpecError: the ticket is of no chip, or the chip is too small.
+        SpecError: the ticket was not found on a chip, or the chip is too small.
     """
     switches = ticket.switches()
     if ticket.chip is None or switches is None:

@@ -1,8 +1,8 @@
 """Edge-popup: training by pruning (Ramanujan et al. 2020).
 
-The weights are random and never change. Each has a score; the weights of the largest scores are
-kept, the others count as nothing (on a chip, as what their open cells leak), and the scores are
-trained as if every choice were the identity.
+The weights are random and fixed. Each has a score; the weights with the largest scores are kept,
+the others are zero (on a chip, the leakage of their open cells), and the scores are trained with a
+straight-through gradient.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ Readout: TypeAlias = Literal["ideal", "nodal"]
 
 @dataclass(frozen=True)
 class Anneal:
-    """How the kept share falls from all weights to the wanted one.
+    """Schedule of the kept fraction, from 1 to the target.
 
     Attributes:
-        share: of the epochs, during which it falls; 0 keeps the wanted share throughout.
-        power: of the fall, 1 - (1 - t)^power: large ones fall early.
+        share: fraction of the epochs during which it falls; 0 holds the target throughout.
+        power: exponent of the schedule 1 - (1 - t)^power; large values fall early.
     """
 
     share: float = 0.0
     power: float = 3.0
 
     def keep(self, keep: float, epoch: int, epochs: int) -> float:
-        """The share in one epoch.
+        """The kept fraction in one epoch.
 
         >>> [Anneal(0.5, power=1).keep(0.2, epoch, 4) for epoch in range(4)]
         [1.0, 0.6000000000000001, 0.2, 0.2]
@@ -82,34 +82,34 @@ def edge_popup(
     recipe: Recipe = SCORES,
     progress: Callable[[int, int], None] | None = None,
 ) -> Ticket:
-    """Find a subnetwork of a random network that solves a task, its weights untouched.
+    """Find a subnetwork of a random network that solves a task, without training its weights.
 
-    The model gives the architecture; it is left as it was. Its biases are off in the ticket and
-    its batch norms have no learned scale and shift, so that the mask is all that is learned. Deep
-    networks of few kept weights need batch norms.
+    The model defines the architecture and is not modified. The ticket has no biases and its batch
+    norms have no learned scale and shift, so that only the mask is learned. Deep networks with few
+    kept weights need batch norms.
 
     Args:
-        model: a torch module with linear layers or convolutions, taking (N, ...) to (N, classes).
-        data: inputs (N, ...) and class numbers (N,) to train on.
-        keep: share of weights to keep, of each layer or of all.
-        weights: "kaiming" (normal), "constant" (one size, random signs), "given" (the model's
-            own), or a chip whose own conductances they are.
-        epochs: passes over the data; 0 keeps the weights of the largest random scores.
-        seed: of weights, scores and order of the data. The same seed gives the same ticket.
-        scope: whether ``keep`` holds in each layer ("layer") or over all of them ("global").
-        structure: what has a score: single weights; or all weights into one output ("outputs", a
-            neuron or filter, a bit line) or from one input ("inputs", a word line). The last
-            layer's outputs and the first one's inputs stay, there single weights are chosen.
-            Weights from neurons that are gone go too, where pruned weights leave nothing.
-        choice: "largest" scores are kept; or each weight is "drawn" with a probability that its
-            score sets, and the mask settles as a temperature falls.
-        anneal: share of the epochs during which the kept share falls from 1 to ``keep``.
-        readout: of a chip: "nodal" lets the mask be learned with the tiles' wires, by the exact
-            transfer matrix of each tile under the mask of each epoch's beginning.
-        analog: of a chip: the mask is learned with the converters and the read noise that the
-            design has. Takes linear layers and two-dimensional convolutions, and much more time.
-        recipe: how the scores are trained.
-        progress: called after each epoch with epochs done and epochs in all.
+        model: torch module with linear layers or convolutions, mapping (N, ...) to (N, classes).
+        data: training inputs (N, ...) and class indices (N,).
+        keep: fraction of weights to keep, per layer or overall.
+        weights: "kaiming" (normal), "constant" (constant magnitude, random signs), "given" (the
+            model's own), or a chip whose conductances are the weights.
+        epochs: number of epochs; 0 keeps the weights with the largest random scores.
+        seed: seed of weights, scores and data order. The same seed gives the same ticket.
+        scope: whether ``keep`` applies per layer ("layer") or over all layers ("global").
+        structure: unit that has a score: single weights; or all weights into one output
+            ("outputs", a neuron or filter, a bit line) or from one input ("inputs", a word line).
+            In the last layer's outputs and the first layer's inputs single weights are chosen.
+            Weights from removed neurons are removed too, if pruned weights are exactly zero.
+        choice: "largest" keeps the largest scores; "drawn" keeps each weight with a probability
+            set by its score, becoming deterministic as the temperature falls.
+        anneal: fraction of the epochs during which the kept fraction falls from 1 to ``keep``.
+        readout: read-out of a chip: "nodal" trains the mask with the tiles' wires, using each
+            tile's exact transfer matrix under the mask at the start of each epoch.
+        analog: for a chip: whether to train the mask with the design's converters and read noise.
+            Supports linear layers and two-dimensional convolutions; much slower.
+        recipe: training settings.
+        progress: callback, called after each epoch with epochs done and epochs in total.
 
     Raises:
         SpecError: an argument is out of range, the data do not fit, the chip is too small.
@@ -130,13 +130,13 @@ def edge_popup(
     if structure != "weights" and scope == "global":
         raise SpecError("scope must be 'layer' with a structure: groups of layers differ in size")
     if not 0 <= anneal < 1:
-        raise SpecError(f"anneal, a share of the epochs, must be from 0, below 1, not {anneal!r}")
-    if readout != "ideal" and not isinstance(weights, Chip):
-        raise SpecError(f"readout must be 'ideal' without a chip, which has the wires: {readout!r}")
-    if analog and not (isinstance(weights, Chip) and choice == "largest"):
         raise SpecError(
-            "analog needs weights from a chip, which has the converters, and choice 'largest'"
+            f"anneal, a fraction of the epochs, must be at least 0 and below 1, not {anneal!r}"
         )
+    if readout != "ideal" and not isinstance(weights, Chip):
+        raise SpecError(f"readout must be 'ideal' without a chip, not {readout!r}")
+    if analog and not (isinstance(weights, Chip) and choice == "largest"):
+        raise SpecError("analog needs weights=chip, for its converters, and choice='largest'")
     from xbar.training.loop import check_data, fit, reproducible
 
     checked = check_data(data)
@@ -168,12 +168,12 @@ def edge_popup(
 
 
 FIRST, LAST = 1.0, 0.05
-"""Temperatures of drawn masks in the first and the last epoch, in units of a score."""
+"""Temperatures of drawn masks in the first and last epoch, in units of the score."""
 
 
 @dataclass(eq=False)
 class _Search:
-    """The scores of a network, and what they choose among."""
+    """A network with its scores and the weights they choose from."""
 
     network: nn.Module
     data: Data
@@ -198,7 +198,7 @@ class _Search:
         readout: Readout,
         analog: bool,
     ) -> _Search:
-        """Random weights and random scores in the network's layers."""
+        """Initialise weights and scores."""
         from xbar.pruning.masked import Scores
 
         layers = prunable(network)
@@ -224,7 +224,7 @@ class _Search:
         return search
 
     def prepare(self, epoch: int, epochs: int, anneal: Anneal) -> float:
-        """Set the epoch's kept share, temperature and wires; gives the share."""
+        """Set the epoch's kept fraction, temperature and wires; returns the fraction."""
         scores = self.scores
         scores.keep = anneal.keep(self.keep, epoch, epochs)
         scores.temperature = FIRST * (LAST / FIRST) ** (epoch / max(1, epochs - 1))
@@ -234,10 +234,10 @@ class _Search:
         return scores.keep
 
     def finish(self) -> dict[str, NDArray[np.bool_]]:
-        """Plain weights in the network, as the final masks choose them.
+        """Replace the scores by plain weights, as chosen by the final masks.
 
-        Batch norms are measured with the wires, if they were trained with them; the weights are
-        those of ideal wires in any case, as the compiler takes them.
+        Batch-norm statistics include the wires if the mask was trained with them; the weights are
+        always those of ideal wires, as the compiler expects.
         """
         from xbar.training.loop import measure_norms
 

@@ -1,6 +1,6 @@
-"""Which weights are kept: those of the largest scores, by layer or over the whole network.
+"""Selection of the weights with the largest scores, per layer or over the whole network.
 
-A structure scores whole groups of weights in place of single ones: the weights into one output
+A structure scores groups of weights instead of single ones: the weights into one output
 (a neuron, a filter: a bit line of each of its tiles) or those from one input (a word line).
 
 Shapes: a layer's scores have its weight's shape (outputs, inputs, ...), or (outputs, 1, ...) and
@@ -23,24 +23,24 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 def check_keep(keep: float) -> float:
-    """The share of weights to keep.
+    """Check the fraction of weights to keep.
 
     Raises:
-        SpecError: it is not between 0 and 1, both excluded.
+        SpecError: it is not strictly between 0 and 1.
     """
     if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
         raise SpecError(
-            f"keep, the share of weights to keep, must lie between 0 and 1, both excluded, not "
+            f"keep, the fraction of weights to keep, must lie strictly between 0 and 1, not "
             f"{keep!r}"
         )
     return float(keep)
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:
-    """A word must be one of a literal type's.
+    """Check that a value is one of a literal type's.
 
     Raises:
-        SpecError: it is another.
+        SpecError: it is not.
     """
     known = get_args(choices)
     if value not in known:
@@ -48,17 +48,17 @@ def check_choice(name: str, value: str, choices: Any) -> None:
 
 
 def check_count(name: str, value: int, least: int) -> None:
-    """A whole number that is large enough.
+    """Check an integer against a lower limit.
 
     Raises:
-        SpecError: it is not.
+        SpecError: it is not an integer, or too small.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise SpecError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def count(size: int, keep: float) -> int:
-    """How many of ``size`` scores are kept: the nearest number, at least one.
+    """Number of scores kept out of ``size``: rounded, at least one.
 
     >>> count(10, 0.25), count(10, 0.01)
     (2, 1)
@@ -77,7 +77,7 @@ def threshold(scores: Floats, kept: int) -> float:
 
 
 def top(scores: Floats, kept: int) -> NDArray[np.bool_]:
-    """Exactly ``kept`` of the scores, the largest; of equal ones the first.
+    """Mask of the ``kept`` largest scores; ties are resolved in favour of the first.
 
     >>> top(np.array([1.0, 3.0, 2.0, 2.0]), 2)
     array([False,  True,  True, False])
@@ -90,7 +90,7 @@ def top(scores: Floats, kept: int) -> NDArray[np.bool_]:
 def top_masks(
     scores: Mapping[str, Floats], keep: float, scope: Scope
 ) -> dict[str, NDArray[np.bool_]]:
-    """Masks of the scores' shapes that keep a share of them: of each layer, or of all together."""
+    """Masks of the scores' shapes that keep a fraction, per layer or overall."""
     if scope == "layer":
         return {name: top(each, count(each.size, keep)) for name, each in scores.items()}
     flat = np.concatenate([each.ravel() for each in scores.values()])
@@ -103,7 +103,7 @@ def top_masks(
 
 
 def group_shape(shape: tuple[int, ...], structure: Structure) -> tuple[int, ...]:
-    """The shape of a layer's scores.
+    """Shape of a layer's scores.
 
     >>> group_shape((6, 3, 5, 5), "outputs")
     (6, 1, 1, 1)
@@ -116,7 +116,7 @@ def group_shape(shape: tuple[int, ...], structure: Structure) -> tuple[int, ...]
 
 
 def group_scores(weight: Floats, structure: Structure) -> Floats:
-    """Root mean square of each group's weights; their absolute values without a structure."""
+    """Root mean square of each group's weights; absolute values for single weights."""
     if structure == "weights":
         return np.abs(weight)
     axes = tuple(i for i in range(weight.ndim) if i != (0 if structure == "outputs" else 1))
@@ -125,18 +125,18 @@ def group_scores(weight: Floats, structure: Structure) -> Floats:
 
 
 def structures(names: Sequence[str], structure: Structure) -> dict[str, Structure]:
-    """What is scored in each layer.
+    """The unit that is scored in each layer.
 
-    The last layer's outputs are the classes, the first one's inputs the data: there single
-    weights are chosen.
+    The last layer's outputs are the classes and the first layer's inputs the data, so single
+    weights are scored there.
 
     Raises:
-        SpecError: no layer is left to have structure.
+        SpecError: there is no layer to which the structure applies.
     """
     spared = {"weights": "", "outputs": names[-1], "inputs": names[0]}[structure]
     if structure != "weights" and len(names) == 1:
         raise SpecError(
-            f"structure {structure!r} leaves the network's own inputs and outputs alone, but "
+            f"structure {structure!r} never prunes the network's own inputs and outputs, but "
             f"{names[0]} has both; prune single weights, or a network of several layers"
         )
     return {name: "weights" if name == spared else structure for name in names}

@@ -1,10 +1,10 @@
-"""Tickets as files: the network as a torch.export archive, a chip's switches as .npz beside it.
+"""Tickets on disk: the network as a torch.export archive, a chip's switch states as .npz.
 
-ticket.pt2            the network, its weights as they count; any reader of such archives reads it
-ticket.switches.npz   for a ticket of a chip only:
-                      switches/<layer>   (G, outputs, inputs) bool, which weights are switched in
-                      units/<layer>      (G, outputs) siemens that stand for a weight of one
-                      chip               sha256 of the conductances of the tiles that they lie on
+ticket.pt2            the network with effective weights, an ordinary archive
+ticket.switches.npz   only for a ticket found on a chip:
+                      switches/<layer>   (G, outputs, inputs) bool, weights that are switched in
+                      units/<layer>      (G, outputs) siemens per unit weight
+                      chip               sha256 of the conductances of the tiles used
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Shapes = Mapping[str, tuple[int, int, int]]
 
 @dataclass(frozen=True, eq=False)
 class StoredTicket:
-    """A ticket of a chip, read back: what the compiler asks a ticket."""
+    """A ticket of a chip, read back, with the interface that the compiler needs."""
 
     network: Graph
     masks: Mapping[str, NDArray[np.bool_]]
@@ -43,16 +43,16 @@ class StoredTicket:
         return self.network
 
     def switches(self) -> Mapping[str, NDArray[np.bool_]]:
-        """By layer (G, outputs, inputs): which weights are switched in."""
+        """Switch states by layer, (G, outputs, inputs)."""
         return self.masks
 
     def units(self) -> Mapping[str, NDArray[np.float64]]:
-        """By layer (G, outputs): siemens that stand for a weight of one."""
+        """Siemens per unit weight by layer, (G, outputs)."""
         return self.scales
 
 
 def switches_path(path: Path) -> Path:
-    """Where the switches of a ticket lie.
+    """Path of a ticket's switch states.
 
     >>> switches_path(Path("out/ticket.pt2")).name
     'ticket.switches.npz'
@@ -61,7 +61,7 @@ def switches_path(path: Path) -> Path:
 
 
 def save_ticket(ticket: Ticket, path: str | Path, *, force: bool = False) -> tuple[Path, ...]:
-    """Write a ticket; gives the files.
+    """Write a ticket; returns the paths written.
 
     Raises:
         FileError: one exists and ``force`` is not set, or can't be written.
@@ -83,11 +83,11 @@ def save_ticket(ticket: Ticket, path: str | Path, *, force: bool = False) -> tup
 
 
 def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
-    """A ticket of a chip: its network, already read, with the switches of a file.
+    """Load a ticket of a chip: its network, already read, with the switch states of a file.
 
     Raises:
-        FileError: the file can't be read or holds something else.
-        SpecError: the switches are those of another network or of another chip.
+        FileError: the file can't be read or has other contents.
+        SpecError: the switch states are those of another network or chip.
     """
     path = Path(path)
     arrays = read_npz(path)
@@ -132,7 +132,7 @@ def _switches(ticket: Ticket, chip: Chip) -> bytes:
 
 
 def _fingerprint(chip: Chip, shapes: Any) -> bytes:
-    """sha256 of all conductances of the tiles that layers of these shapes lie on."""
+    """sha256 of all conductances of the tiles that hold layers of these shapes."""
     digest = hashlib.sha256()
     for tile in range(len(placement_of(chip, shapes))):
         for part in (chip.on(tile), chip.off(tile), chip.stuck(tile)):

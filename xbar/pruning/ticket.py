@@ -1,11 +1,11 @@
-"""A ticket: a network, and the mask that says which of its weights are kept.
+"""A ticket: a network and the mask of its kept weights.
 
-    model   its weights as they count: a pruned one is 0, or on a chip what its open cells leak
+    model   effective weights: a pruned one is 0, or on a chip the leakage of its open cells
     mask    by layer, True where a weight is kept
-    chip    None: any chip may be programmed with the weights, by subset selection
-            a chip: the weights are its own conductances, and the mask goes to its switches as it is
+    chip    None: any chip can be programmed with the weights, by subset selection
+            a chip: the weights are its own conductances, and the mask is its switch states
 
-Shapes: G groups of a layer; (G, outputs, inputs) is the matrix that goes to the tiles.
+Shapes: G groups of a layer; (G, outputs, inputs) is the matrix mapped to the tiles.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ Masks = Mapping[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ticket(Card):
-    """A network and which of its weights are kept.
+    """A network and the mask of its kept weights.
 
     Attributes:
-        model: a torch module in evaluation mode, with the weights as they count.
-        mask: by layer, an array of the shape of the module's ``weight``; True where it is kept.
-        input_shape: of one input, without the batch axis.
-        method: how the mask was found, such as "edge-popup".
-        seed: that it was found with.
-        history: one entry an epoch; empty where nothing was trained.
-        chip: the chip whose own conductances the weights are; None if they are free numbers.
-        certificate: what a construction proves about its network; None for others.
+        model: torch module in evaluation mode, with effective weights.
+        mask: mask of each layer, of the shape of the module's ``weight``; True where kept.
+        input_shape: shape of one input, without the batch axis.
+        method: method that found the mask, such as "edge-popup".
+        seed: random seed of the method.
+        history: one entry per epoch; empty if nothing was trained.
+        chip: chip whose conductances are the weights; None for arbitrary weights.
+        certificate: error bounds proved by a construction; None for other methods.
     """
 
     model: nn.Module
@@ -69,30 +69,29 @@ class Ticket(Card):
 
     @property
     def kept(self) -> float:
-        """Share of the masked layers' weights that are kept."""
+        """Fraction of the masked layers' weights that are kept."""
         total = sum(mask.size for mask in self.mask.values())
         return sum(int(mask.sum()) for mask in self.mask.values()) / total
 
     def graph(self) -> Graph:
-        """The network as the compiler takes it, batch norms folded.
+        """The network as a graph for the compiler, batch norms folded.
 
         Raises:
-            ModelError: PyTorch can't export it, or it runs a masked layer nowhere.
+            ModelError: PyTorch can't export it, or a masked layer is never used.
         """
         return self._graph
 
     def switches(self) -> Mapping[str, NDArray[np.bool_]] | None:
-        """By layer (G, outputs, inputs): which weights are switched in; None without a chip.
+        """Switch states by layer, (G, outputs, inputs); None without a chip.
 
-        A weight that is switched in has all resistors of both its cells closed, one that is not
-        has all of them open.
+        All switches of both cells of a weight are closed if it is switched in, else open.
         """
         if self.chip is None:
             return None
         return by_layer(self.graph(), self.mask)
 
     def units(self) -> Mapping[str, NDArray[np.float64]]:
-        """By layer (G, outputs): siemens that stand for a weight of one; empty without a chip."""
+        """Siemens per unit weight by layer, (G, outputs); empty without a chip."""
         switches = self.switches()
         if self.chip is None or switches is None:
             return {}
@@ -115,11 +114,12 @@ class Ticket(Card):
 
 
 def by_layer(graph: Graph, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Arrays of the weights' shapes as (G, outputs, inputs), in the order of the graph's layers.
+    """Reshape arrays of the weights' shapes to (G, outputs, inputs), in the graph's layer order.
 
     Args:
         graph: the network.
-        arrays: by layer, of the shape of the module's ``weight``; layers without one are left out.
+        arrays: array of each layer, of the shape of the module's ``weight``; layers without an
+            array are omitted.
     """
     from xbar.model.lower import find_products
 
@@ -134,10 +134,10 @@ def by_layer(graph: Graph, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDAr
 
 
 def check_masks(model: nn.Module, masks: Masks) -> None:
-    """Each mask must be that of a weight of the model.
+    """Check that each mask matches a weight of the model.
 
     Raises:
-        SpecError: there is none, it names no layer, or it has another shape or type.
+        SpecError: there is no mask, or one has an unknown layer name or the wrong shape or type.
     """
     if not masks:
         raise SpecError("a ticket must have a mask for at least one layer")
@@ -158,7 +158,7 @@ def check_masks(model: nn.Module, masks: Masks) -> None:
 
 
 def layer_names(model: nn.Module) -> list[str]:
-    """Names of the modules with a weight of two or more axes, as the graph's layers are named."""
+    """Names of the modules with a weight of two or more axes, as in the graph's layers."""
     return [
         name or "weight"
         for name, module in model.named_modules()

@@ -1,8 +1,8 @@
-"""A ticket's weights as a chip with wires reads them.
+"""A ticket's effective weights on a chip with wires.
 
-What wires take from a cell depends on all that is switched in. While a mask is learned, the exact
-transfer matrix of each tile gives the weights under the current mask, and its slopes what each of
-them would be if it were switched the other way; the next steps choose among these.
+A cell's IR drop depends on all cells that are switched in. While a mask is trained, the exact
+transfer matrix of each tile gives the weights under the current mask, and its derivatives give the
+value of each weight in the opposite switch state; the following steps choose between the two.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Masks = Mapping[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Wires:
-    """How a network's layers lie on a chip.
+    """Placement of a network's layers on a chip.
 
     Attributes:
-        chip: with its wires.
-        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
-        scales: by layer, weight that a siemens stands for.
-        layers: the modules by layer.
+        chip: chip with wires.
+        shapes: shape (G, outputs, inputs) of each layer, in the graph's layer order.
+        scales: weight per siemens of each layer.
+        layers: module of each layer.
     """
 
     chip: Chip
@@ -39,10 +39,10 @@ class Wires:
     layers: Mapping[str, Any]
 
     def states(self, masks: Masks) -> dict[str, States]:
-        """What each weight is with the wires, kept and pruned, while these masks are programmed.
+        """Effective weights with wires, when kept and when pruned, with these masks programmed.
 
         Args:
-            masks: by layer, of the shape of the module's weight.
+            masks: mask of each layer, of the shape of the module's weight.
         """
         switches = {name: masks[name].reshape(shape) for name, shape in self.shapes.items()}
         readings = read_tiles(self.chip, self.shapes, switches)

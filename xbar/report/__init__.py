@@ -1,6 +1,6 @@
-"""What a program and a simulation say, as numbers and as text.
+"""Reports on programs and simulations, as numbers, text and HTML.
 
-The names below are imported when they are first used.
+The names below are imported on first use.
 """
 
 from __future__ import annotations

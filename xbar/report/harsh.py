@@ -1,4 +1,4 @@
-"""Why wire-aware programming leaves an error: how little of a cell's current comes out."""
+"""Diagnosis of layers whose wires are too resistive for wire-aware programming."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from xbar.compiler.program import Program
 from xbar.report.metrics import LayerMetrics
 
 TOLERABLE = 0.05
-"""Relative error of a layer's effective weights from which the report says why."""
+"""Relative error of a layer's effective weights above which a warning is printed."""
 
 
 @dataclass(frozen=True)
 class Harsh:
-    """A layer whose weights wires keep off their targets.
+    """A layer whose weights miss their targets because of wire resistance.
 
     Attributes:
-        layer: its name.
-        error: relative error of its effective weights, root mean square.
-        tile: the tile with the largest error.
-        median: share of its conductance that half of the tile's cells do not reach their sense
-            amplifier with.
-        least: the same share of the weakest tenth.
+        layer: name of the layer.
+        error: relative rms error of the effective weights.
+        tile: index of the tile with the largest error.
+        median: median over the tile's cells of effective over own conductance.
+        least: 10th percentile of the same ratio.
     """
 
     layer: str
@@ -35,12 +34,12 @@ class Harsh:
     least: float
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         return asdict(self)
 
     def __str__(self) -> str:
         return (
-            f"{self.layer}: wires leave an error of {100 * self.error:.3g} % in its weights: on "
+            f"{self.layer}: its weights are off by {100 * self.error:.3g} % because of wires: on "
             f"tile {self.tile} half of the cells reach their sense amplifier with less than "
             f"{100 * self.median:.2g} % of their conductance, a tenth with less than "
             f"{100 * self.least:.2g} %; take smaller tiles, larger resistances or wider wires"
@@ -48,7 +47,7 @@ class Harsh:
 
 
 def harsh_layers(program: Program, metrics: Sequence[LayerMetrics]) -> list[Harsh]:
-    """The layers that wire-aware programming could not bring near their targets."""
+    """The layers whose effective weights are off by ``TOLERABLE`` or more after programming."""
     found = []
     for layer in metrics:
         if layer.wires_after is None or layer.wires_after < TOLERABLE:

@@ -1,7 +1,7 @@
-"""A program's report as one HTML file that needs nothing else.
+"""A program's report as one self-contained HTML file.
 
-It is XHTML at the same time, so that any XML reader can check it, and its policy forbids scripts
-and requests. Whatever comes from a file is made printable and escaped.
+It is also valid XHTML, so that any XML parser can check it, and its content security policy
+forbids scripts and requests. All text from files is made printable and escaped.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ _UNITS = {
 
 
 def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> str:
-    """The page.
+    """Render the page.
 
     Args:
-        name: the program's.
-        survey: what was found in it.
-        results: simulations of it, one a read-out.
+        name: the program's name.
+        survey: the program's survey.
+        results: simulations of the program, one per read-out.
     """
     program, graph = survey.program, survey.program.graph
     digital = () if graph is None else graph.digital
@@ -103,7 +103,7 @@ def _summary(survey: Survey) -> str:
         f"{hardware.bank.resistors} resistors a cell, {program.resistors_per_weight} a weight: "
         f"{resistors} in all, {switched} of them switched in."
     )
-    used = f"Weights have {percent(survey.used)} of the tiles' cells"
+    used = f"Weights use {percent(survey.used)} of the tiles' cells"
     if program.placement is not None:
         used = placement_text(program.placement)
     return f"<p>{html_text(text)}</p>\n<p>{html_text(used)}.</p>"
@@ -134,12 +134,12 @@ def _layers(survey: Survey) -> str:
         rows.append(row)
     columns = head.split(",")
     note = (
-        "Matrices are outputs x inputs. A residual is achieved - target of a weight; of a clipped "
-        "one the target lies beyond what its bank reaches."
+        "Matrices are outputs x inputs. A weight's residual is achieved - target; a weight is "
+        "clipped if its target is outside its bank's range."
     )
     if survey.program.wire_aware:
         columns += ["error by wires before", "after"]
-        note += " Wires count in it: the subsets were chosen for them."
+        note += " It includes the wires, for which the subsets were chosen."
     return html_table(note, columns, rows)
 
 
@@ -167,17 +167,17 @@ def _wires(wires: WireLoss | None) -> str:
         return "<p>Wires, drivers and sense amplifiers of this design are ideal.</p>"
     text = (
         f"Tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its current "
-        "to wires, drivers and sense amplifiers when all word lines are driven alike: the most of "
-        f"{wires.solved} tiles that were solved, those that conduct most of {wires.looked_at} "
-        "looked at. The map shows each cell's effective over its own conductance; grey cells do "
-        "not conduct, and cells with all switches open may lie above 1."
+        "to wires, drivers and sense amplifiers when all word lines are driven equally: the worst "
+        f"of {wires.solved} tiles solved, the most conductive of a sample of {wires.looked_at}. "
+        "The map shows each cell's effective over its own conductance; grey cells do not conduct, "
+        "and cells with all switches open may exceed 1."
     )
     return f"<p>{html_text(text)}</p>\n<figure>{gain_picture(wires, 'w')}</figure>"
 
 
 def _unreachable(weights: Sequence[Unreachable]) -> str:
     if not weights:
-        return "<p>Every target lies within what its cells reach.</p>"
+        return "<p>Every target is within its cells' range.</p>"
     rows = [
         [
             weight.layer,
@@ -192,9 +192,9 @@ def _unreachable(weights: Sequence[Unreachable]) -> str:
         for weight in weights
     ]
     note = (
-        "Weights (output, input) whose targets lie beyond what their cells (tile: word line, bit "
-        "line) reach: those that miss most. A resistor that is stuck or dead can't be chosen; "
-        "where none is, the scale that suits the column's other weights leaves this one out."
+        "Weights (output, input) whose targets are outside the range of their cells (tile: word "
+        "line, bit line), worst first. Stuck or dead resistors can't be chosen; where there are "
+        "none, the column's scale, set for all of its weights, clips this one."
     )
     return html_table(note, ["layer", "weight", "cells", "stuck", "target", "achieved"], rows)
 
@@ -203,7 +203,7 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     tables = []
     rows = [
         [
-            f"{result.readout} wires" if result.readout == "ideal" else "wires solved",
+            f"{result.readout} wires" if result.readout == "ideal" else "nodal wires",
             *_score(result),
         ]
         for result in results
@@ -222,9 +222,9 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
         + [text for layer in layers for text in (*_signal(layer), percent(layer.clipped))]
         for layers in zip(*(result.layers for result in results), strict=True)
     ]
-    note = "Each layer's products against exact ones, by read-out; clipped by the ADC."
+    note = "Each layer's products against exact ones, by read-out; share clipped by the ADC."
     if wire_aware:
-        note += " The subsets were chosen for the wires: without these they are not right."
+        note += " The subsets were chosen for the wires and are wrong with ideal ones."
     tables.append(html_table(note, head, lines))
     tables += [html_table(*budget_table(r.budget)) for r in results if r.budget is not None]
     return "\n".join(tables)
@@ -251,7 +251,7 @@ def _digital(digital: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
     parts = [
         html_table("", ["what", "why"], rows, "words")
         if rows
-        else "<p>No layer with weights; all other operations run as they are.</p>"
+        else "<p>No layer with weights; all other operations run unchanged.</p>"
     ]
     parts += [f"<p>Assumed: {html_text(note)}</p>" for note in notes]
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Numbers about a program, by layer."""
+"""Figures of a program, by layer."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from xbar.compiler.tile import ProgrammedTile
 
 @dataclass(frozen=True)
 class LayerMetrics:
-    """How well a layer's weights were reached, wires aside.
+    """Programming accuracy of a layer, ideal wires unless stated.
 
     Attributes:
-        name: the layer.
-        tiles: that it lies on.
-        weights: that it has.
-        worst_residual: siemens, largest |achieved - target| of a differential pair; 0, as the
-            next, for a layer of zeros alone, which lies on no tile.
+        name: name of the layer.
+        tiles: number of tiles that hold it.
+        weights: number of weights.
+        worst_residual: siemens, largest |achieved - target| of a differential pair; 0 (as is
+            ``rms_residual``) for an all-zero layer, which takes no tile.
         rms_residual: siemens, root mean square of the same.
-        bits: effective bits of the weights: of the uniform quantiser over the layer's targets
-            with the same mean-square error, log2(range / (sqrt(12) rms)), range = 2 max|target|;
-            None where every target is met exactly.
-        wires_before: relative error of the effective weights, wires included, before they were
-            programmed for their wires, root mean square over tiles; None where wires were ignored.
-        wires_after: the same after.
-        clipped: weights whose targets lie beyond what their banks reach.
+        bits: effective bits of the weights: those of the uniform quantiser over the layer's
+            targets with the same mean-square error, log2(range / (sqrt(12) rms)), range =
+            2 max|target|; None if every target is met exactly.
+        wires_before: relative error of the effective weights, wires included, before wire-aware
+            programming, root mean square over tiles; None if wires were ignored.
+        wires_after: the same after wire-aware programming.
+        clipped: number of weights whose targets are outside their banks' range.
     """
 
     name: str
@@ -43,12 +43,12 @@ class LayerMetrics:
     clipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         return asdict(self)
 
 
 def layer_metrics(program: Program) -> list[LayerMetrics]:
-    """One entry a layer, in the program's order."""
+    """One entry per layer, in the program's order."""
     result = []
     for name, weight in program.weights.items():
         blocks = list(program.blocks_of(name))

@@ -1,7 +1,7 @@
-"""Pictures of a report, as SVG that can stand inside an HTML page.
+"""Plots of a report, as SVG for embedding in an HTML page.
 
-The same numbers give the same bytes. No text of a model gets into a picture: names stand in the
-page, where they are escaped. Colours can be told apart by colour-blind readers.
+The same numbers give the same bytes. Plots contain no text from a model: names appear in the page,
+where they are escaped. The palette is safe for colour-blind readers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONE = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def check_matplotlib() -> None:
-    """Pictures can be drawn.
+    """Check that plots can be drawn.
 
     Raises:
         ToolError: matplotlib is not installed.
@@ -37,11 +37,11 @@ def check_matplotlib() -> None:
 
 
 def residual_picture(layer: LayerSurvey, key: str) -> str:
-    """The histogram of a layer's residuals.
+    """Histogram of a layer's residuals.
 
     Args:
-        layer: its survey.
-        key: letters and digits that no other picture of the page has, for its identifiers.
+        layer: the layer's survey.
+        key: prefix of the SVG's identifiers, letters and digits, unique on the page.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -50,7 +50,7 @@ def residual_picture(layer: LayerSurvey, key: str) -> str:
     panel = figure.subplots()
     factor, unit = _prefix(float(layer.edges[-1]))
     total = max(int(layer.counts.sum()), 1)
-    floor = 50 / total  # half a weight, so that a bin of one is seen
+    floor = 50 / total  # half a weight, so that a bin of one is visible
     share = np.maximum(100 * layer.counts / total, floor)
     panel.stairs(share, layer.edges * factor, baseline=floor, fill=True, color=_BAR)
     panel.axvline(0.0, color=_LINE, lw=0.8)
@@ -64,14 +64,14 @@ def residual_picture(layer: LayerSurvey, key: str) -> str:
 
 
 def gain_picture(wires: WireLoss, key: str) -> str:
-    """The map of a tile's gain; cells that don't conduct are grey.
+    """Map of a tile's gain; cells that don't conduct are grey.
 
-    Colours end at 1 and at what 99 % of the cells exceed: a cell with every switch open may pass
-    on several times the little that it leaks, which would leave no colours for the others.
+    The colour scale ends at 1 and at the 1st percentile: a cell with every switch open may have
+    several times its own leakage as effective conductance, which would stretch the scale.
 
     Args:
-        wires: which tile.
-        key: letters and digits that no other picture of the page has, for its identifiers.
+        wires: the tile's wire loss.
+        key: prefix of the SVG's identifiers, letters and digits, unique on the page.
     """
     from matplotlib.figure import Figure
 
@@ -97,7 +97,7 @@ def gain_picture(wires: WireLoss, key: str) -> str:
 
 
 def _prefix(value: float) -> tuple[float, str]:
-    """What to multiply siemens by, and the unit that then fits."""
+    """Factor to multiply siemens by, and the matching unit."""
     unit = format_quantity(value, "S").split()[1]
     prefixes = {"fS": 1e15, "pS": 1e12, "nS": 1e9, "µS": 1e6, "mS": 1e3, "S": 1.0}
     return prefixes[unit], unit

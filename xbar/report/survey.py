@@ -1,7 +1,7 @@
-"""What a report shows of a program: numbers by layer, residuals, and what wires take.
+"""Data behind a program's report: figures by layer, residuals and wire losses.
 
-Residuals and wires are looked at tile by tile, on at most so many tiles a layer that any program
-takes bounded time and memory; what was looked at is told.
+Residuals and wire losses are evaluated tile by tile on a bounded sample of tiles per layer, so time
+and memory are bounded for any program; the sample size is reported.
 
 Shapes: W x B cells of a tile. Units: siemens.
 """
@@ -33,13 +33,13 @@ class LayerSurvey:
     """One layer.
 
     Attributes:
-        metrics: how well its weights were reached.
-        shape: (G, outputs, inputs) of its matrix.
-        resistors: of the cells that are its weights' own.
-        switched_in: how many of them are.
-        looked_at: tiles whose residuals the histogram counts.
-        edges: (41 + 1,) siemens, of the histogram's bins.
-        counts: (41,) weights by achieved - target.
+        metrics: programming accuracy of its weights.
+        shape: shape of its matrix, (G, outputs, inputs).
+        resistors: number of resistors in the cells of its weights.
+        switched_in: number of those that are switched in.
+        looked_at: number of tiles in the histogram's sample.
+        edges: (41 + 1,) siemens, edges of the histogram's bins.
+        counts: (41,) weights per bin of achieved - target.
     """
 
     metrics: LayerMetrics
@@ -51,7 +51,7 @@ class LayerSurvey:
     counts: NDArray[np.int64]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         return {
             **self.metrics.to_json(),
             "shape": list(self.shape),
@@ -70,12 +70,12 @@ class WireLoss:
     """The tile that loses most current to its wires.
 
     Attributes:
-        tile: its index.
-        layers: whose weights lie on it.
-        lost: share of the current that is lost when every word line has the same voltage.
-        gain: (W, B) each cell's effective over its own conductance; 0 where that is 0.
-        solved: tiles that were solved to find it, those that conduct most.
-        looked_at: tiles among which these were chosen.
+        tile: index of the tile.
+        layers: layers with weights on it.
+        lost: fraction of the current lost when every word line has the same voltage.
+        gain: (W, B) each cell's effective over its own conductance; 0 where the latter is 0.
+        solved: number of tiles solved to find it, the most conductive of the sample.
+        looked_at: number of tiles in the sample.
     """
 
     tile: int
@@ -86,7 +86,7 @@ class WireLoss:
     looked_at: int
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write; of the gain its range."""
+        """A dictionary for ``json``; the gain is reduced to its range."""
         there = self.gain[self.gain != 0]
         return {
             "tile": self.tile,
@@ -101,13 +101,13 @@ class WireLoss:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """What a report shows.
+    """Data of a report.
 
     Attributes:
-        program: of which.
-        layers: by layer.
-        wires: what they take; None where all are ideal.
-        unreachable: weights whose targets their cells miss most, on the tiles looked at.
+        program: the program surveyed.
+        layers: survey of each layer.
+        wires: the tile with the largest wire loss; None if wires are ideal.
+        unreachable: weights furthest outside their cells' range, on the sampled tiles.
     """
 
     program: Program
@@ -117,7 +117,7 @@ class Survey:
 
     @property
     def used(self) -> float:
-        """Share of the tiles' cells that are weights' own."""
+        """Fraction of the tiles' cells that hold weights."""
         program = self.program
         weights = sum(part.weight.size for tile in program.tiles for part in tile.blocks)
         cells = weights * program.mapping.bit_lines_per_column
@@ -125,7 +125,7 @@ class Survey:
         return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The fields as a dictionary for ``json``."""
         program, graph = self.program, self.program.graph
         return {
             "hardware": program.hardware.model_dump(mode="json"),
@@ -148,11 +148,11 @@ class Survey:
 
 
 def survey(program: Program, progress: Progress | None = None) -> Survey:
-    """Look at a program.
+    """Survey a program.
 
     Args:
         program: the program.
-        progress: called with tiles done and tiles in all.
+        progress: callback, called with tiles done and tiles in total.
     """
     metrics = layer_metrics(program)
     edges = {layer.name: _edges(layer.worst_residual) for layer in metrics}
@@ -199,13 +199,13 @@ def _layer(
 
 
 def _edges(worst: float) -> Floats:
-    """Bins of equal width with 0 in the middle of the middle one, the last ending at the worst."""
+    """Edges of equal bins from -worst to worst; 0 is the centre of the middle bin."""
     reach = worst if worst > 0 else 1e-15
     return np.linspace(-reach, reach, BINS + 1)
 
 
 def _sample(tiles: tuple[ProgrammedTile, ...]) -> set[int]:
-    """At most so many tiles, evenly spaced, the first and the last among them."""
+    """At most ``TILES_PER_LAYER`` tile indices, evenly spaced, including first and last."""
     places = np.linspace(0, len(tiles) - 1, min(len(tiles), TILES_PER_LAYER))
     return {tiles[int(place)].index for place in places}
 

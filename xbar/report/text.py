@@ -1,4 +1,4 @@
-"""What was programmed, as text for people."""
+"""Plain-text summaries of programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xbar.tables import percent, table
 from xbar.units import format_quantity
 
 FEW = 5
-"""Weights out of reach that are told one by one."""
+"""Maximum number of out-of-range weights that are listed."""
 
 
 def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
-    """What was programmed, a line a layer."""
+    """Summary of a program, one line per layer."""
     tile = program.hardware.tile
     title = (
         f"{len(program.tiles)} tiles of {tile.word_lines} x {tile.bit_lines}, "
@@ -41,7 +41,7 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     if not program.wire_aware:
         head, rows = head[:-1], [row[:-1] for row in rows]
     clipped = [
-        f"{printable(layer.name)}: {layer.clipped} weights lie beyond what their banks reach\n"
+        f"{printable(layer.name)}: {layer.clipped} weights are outside their banks' range\n"
         for layer in metrics
         if layer.clipped
     ]
@@ -50,7 +50,7 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
 
 
 def _programming(program: Program) -> str:
-    """What is not as usual, in a few words."""
+    """Options that differ from the defaults, in a few words."""
     options = program.options
     words = [] if options.mapping == "pair" else ["one reference bit line a tile"]
     if options.programming != "subset":
@@ -61,13 +61,13 @@ def _programming(program: Program) -> str:
 
 
 def survey_text(found: Survey) -> str:
-    """What was programmed, what wires take, and what stays digital."""
+    """Summary of a program, its wire losses, and what stays digital."""
     program, wires = found.program, found.wires
     lines = [program_text(program, [layer.metrics for layer in found.layers])]
     if wires is not None:
         lines.append(
             f"tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its "
-            f"current to wires, the most of {wires.solved} tiles solved"
+            f"current to wires, the worst of {wires.solved} tiles solved"
         )
     if program.graph is not None:
         lines += [f"stays digital: {name}: {reason}" for name, reason in program.graph.digital]
@@ -76,20 +76,20 @@ def survey_text(found: Survey) -> str:
 
 
 def placement_text(report: PlacementReport) -> str:
-    """How well the tiles are used, in one line."""
+    """Tile utilisation, in one line."""
     text = (
-        f"{percent(report.utilisation)} of the tiles' places taken by {report.blocks} blocks; "
-        f"by area they need {report.bound} tiles; packed: {report.method}, {report.status}"
+        f"{percent(report.utilisation)} of the tiles' area used by {report.blocks} blocks; "
+        f"lower bound by area {report.bound} tiles; packing: {report.method}, {report.status}"
     )
-    return text + (f"; {report.dropped} zeros take no place" if report.dropped else "")
+    return text + (f"; {report.dropped} zero weights take no cell" if report.dropped else "")
 
 
 def unreachable_lines(lost: Sequence[Unreachable]) -> list[str]:
-    """How many weights stuck resistors keep off their targets, and the worst of them."""
+    """Number of weights out of range because of stuck resistors, and the worst of them."""
     if not lost:
         return []
     worst = sorted(lost, key=lambda one: -abs(one.achieved - one.target))[:FEW]
-    head = f"{len(lost)} weights can't be reached for stuck or dead resistors; the worst:"
+    head = f"{len(lost)} weights are out of range because of stuck or dead resistors; the worst:"
     return [head, *map(_unreachable, worst)]
 
 
@@ -99,7 +99,7 @@ def _unreachable(one: Unreachable) -> str:
     first = one.devices[0]
     return (
         f"  {one.layer},{group} output {one.output}, input {one.input} · tile {first.tile}, word "
-        f"line {first.word_line}, bit lines {lines}: {format_quantity(one.achieved, 'S')} in place "
+        f"line {first.word_line}, bit lines {lines}: {format_quantity(one.achieved, 'S')} instead "
         f"of {format_quantity(one.target, 'S')}, {one.stuck} resistors stuck"
     )
 

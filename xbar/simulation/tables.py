@@ -1,4 +1,4 @@
-"""Tables about what a simulation found."""
+"""Tables of simulation results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def result_text(result: Result) -> str:
-    """What a simulation found: layers, the error budget, the cost, then the accuracy."""
+    """Simulation results: layers, error budget, cost, accuracy."""
     text = table(*layer_table(result))
     if result.budget is not None:
         text += "\n" + budget_text(result.budget, result.metric)
@@ -24,7 +24,7 @@ def result_text(result: Result) -> str:
 
 
 def layer_table(result: Result) -> Table:
-    """How well each layer's products are realised."""
+    """Signal-to-error ratio of each layer's products."""
     dac = any(layer.dac_clipped for layer in result.layers)
     rows = [
         [
@@ -48,19 +48,19 @@ def layer_table(result: Result) -> Table:
 
 
 def precision_text(result: Result) -> str:
-    """What rounding of the analog products costs; nothing for float64."""
+    """Output error by float32 products; empty for float64."""
     if result.precision_error is None:
         return ""
-    return f"\n{result.precision} products: outputs off by {result.precision_error:.1e}\n"
+    return f"\n{result.precision} products: output error {result.precision_error:.1e}\n"
 
 
 def budget_text(budget: Budget, metric: str = "accuracy") -> str:
-    """What each part of the error costs."""
+    """The error budget as text."""
     return table(*budget_table(budget, metric))
 
 
 def budget_table(budget: Budget, metric: str = "accuracy") -> Table:
-    """What each part of the error costs."""
+    """The error budget as a table, one row per effect."""
     rows = [
         [
             part.part,
@@ -80,20 +80,20 @@ def budget_table(budget: Budget, metric: str = "accuracy") -> Table:
             score(budget.accuracy, metric),
         ]
     )
-    title = "error budget: relative error of the outputs, first chip, with one part off or alone"
-    head = ["part", "off: error", metric, "alone: error", metric]
+    title = "error budget: relative output error, first chip, with one effect off or alone"
+    head = ["effect", "off: error", metric, "alone: error", metric]
     if budget.accuracy is None:
         head, rows = head[:1] + head[1::2], [row[:1] + row[1::2] for row in rows]
     return title, head, rows
 
 
 def cost_text(cost: ProgramCost) -> str:
-    """What a program costs, by layer and in all."""
+    """Cost of a program, by layer and in total, as text."""
     return table(*cost_table(cost)) + "".join(f"{note}\n" for note in cost.notes)
 
 
 def cost_table(cost: ProgramCost) -> Table:
-    """What a program costs, by layer and in all."""
+    """Cost of a program, by layer and in total, as a table."""
     rows = [
         [
             layer.name,
@@ -133,7 +133,7 @@ def cost_table(cost: ProgramCost) -> Table:
 
 
 def accuracy_text(result: Result) -> str:
-    """The accuracy, or the metric, beside the digital one; nothing without labels."""
+    """Analog and digital accuracy, or metric; empty without labels."""
     if result.accuracy is None:
         return ""
     digital = score(result.digital_accuracy, result.metric)
@@ -143,7 +143,7 @@ def accuracy_text(result: Result) -> str:
         remarks.append(f"95 % interval {_range(result.interval, result.metric)}")
     if result.noise_deviation is not None:
         deviation = score(result.noise_deviation, result.metric)
-        remarks.append(f"standard deviation from read to read {deviation}")
+        remarks.append(f"standard deviation between reads {deviation}")
     if remarks:
         text += f" ({'; '.join(remarks)})"
     return f"{text}, digital {digital}\n"

@@ -1,6 +1,6 @@
-"""ONNX models as graphs: each operator of the common set becomes operations of ATen.
+"""ONNX models as graphs: operators of the common set are converted to ATen operations.
 
-``file`` parses the model and its weights, ``convert`` walks the nodes, ``fold`` computes what is
-known beforehand (shapes, mostly), and the other files hold the operators by kind. What ATen
-operations they become is then saved, allow-listed and run as with every other source.
+``file`` parses the model and its weights, ``convert`` walks the nodes, ``fold`` evaluates static
+values (mostly shapes), and the other modules convert the operators by kind. The resulting ATen
+operations are saved, allow-listed and run like those of every other source.
 """

@@ -1,4 +1,4 @@
-"""An ONNX model as a graph: its nodes converted one after another."""
+"""Converts an ONNX model to a graph, node by node."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from xbar.model.source import Source
 OPERATORS: Mapping[str, Convert] = MappingProxyType(
     {**LAYERS, **ELEMENTWISE, **SHAPES, **RECURRENT, **RESIZE, **QUANTISED}
 )
-"""How each operator is converted, by its name in ONNX."""
+"""Converter of each operator, by ONNX name."""
 _DOMAINS = ("", "ai.onnx")
-# how a node shows that its attributes are not what its operator takes
+# exceptions raised on attributes that are invalid for an operator
 _MALFORMED = (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError)
 
 
@@ -35,9 +35,9 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
 
     Raises:
         FileError: it is damaged, or a file with its weights is missing.
-        UntrustedFileError: weights lie outside the model's folder.
-        ModelError: it has an operator that is not converted, or not one input and one output.
-        SpecError: the input's shape is needed, or does not fit.
+        UntrustedFileError: weights are outside the model's folder.
+        ModelError: an operator is not supported, or there is not one input and one output.
+        SpecError: the input's shape is missing or does not match.
         ToolError: onnx or PyTorch is not installed.
     """
     model = parse(data, source.where)
@@ -63,7 +63,7 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
 def _input(
     graph: Any, constants: Mapping[str, Known], source: Source
 ) -> tuple[tuple[int, ...], str, int | None]:
-    """Shape of one input, type, and the batch size that the model is fixed to."""
+    """Shape of one input, type, and fixed batch size."""
     inputs = [each for each in graph.input if each.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
         raise ModelError(
@@ -82,7 +82,7 @@ def _input(
     known = tuple(size for size in sizes[1:] if size is not None)
     if len(known) == len(sizes) - 1:
         return known, dtype, sizes[0]
-    given = source.needed_shape("an ONNX model whose input has open sizes")
+    given = source.needed_shape("an ONNX model with dynamic input sizes")
     if len(given) != len(sizes) - 1 or any(
         want not in (None, got) for want, got in zip(sizes[1:], given, strict=True)
     ):
@@ -91,7 +91,7 @@ def _input(
 
 
 class _Converter:
-    """One model; it can be converted for several batch sizes."""
+    """Converts one model, for one or several batch sizes."""
 
     def __init__(
         self, model: Any, tensors: Tensors, constants: Mapping[str, Known], where: str
@@ -102,7 +102,7 @@ class _Converter:
         )
 
     def graph(self, shape: tuple[int, ...], dtype: str, batch: int | None) -> Graph:
-        """The network for a batch size, or for any."""
+        """The network for a batch size; None for any."""
         builder = Builder(shape, dtype, batch)
         context = Context(builder)
         graph = self.model.graph
@@ -148,7 +148,7 @@ class _Converter:
         return [made] if isinstance(made, (Ref, Known)) else list(made)
 
     def _attribute(self, attribute: Any) -> Any:
-        """A number, text, numbers, or an array."""
+        """Value of an attribute: a number, text, numbers, or an array."""
         kinds = {1: "f", 2: "i", 6: "floats", 7: "ints"}
         if attribute.type in kinds:
             value = getattr(attribute, kinds[attribute.type])

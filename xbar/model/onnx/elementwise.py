@@ -1,4 +1,4 @@
-"""ONNX operators that compute number by number, or along an axis."""
+"""Element-wise ONNX operators and reductions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _binary(op: str) -> Convert:
 
 
 def _with(op: str, **attributes: float) -> Convert:
-    """One operation with numbers among its attributes, in order."""
+    """One operation with numeric attributes, in order."""
 
     def convert(context: Context, operator: Operator) -> Value:
         numbers = [operator.number(name, default) for name, default in attributes.items()]
@@ -141,7 +141,7 @@ def _axes(context: Context, operator: Operator, rank: int) -> tuple[int, ...] | 
 
 
 def _sum_of(before: str, after: str) -> Convert:
-    """A sum along axes of some function of the numbers, and a function of that."""
+    """A reduction: element-wise function, sum over axes, function of the sum."""
 
     def convert(context: Context, operator: Operator) -> Value:
         x = context.ref(operator.need(0))
@@ -279,4 +279,4 @@ ELEMENTWISE: Mapping[str, Convert] = MappingProxyType(
         "ArgMin": _arg("argmin.default"),
     }
 )
-"""How each operator that computes number by number, or along an axis, is converted, by name."""
+"""Converter of each element-wise operator and reduction, by name."""

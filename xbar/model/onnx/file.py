@@ -1,4 +1,4 @@
-"""An ONNX file: its structure, and its tensors from the file or from files beside it."""
+"""Reads an ONNX file: structure, and tensors inside it or in external files."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DTYPES: Mapping[int, str] = MappingProxyType(
         9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 16: "bfloat16",
     }
 )  # fmt: skip
-"""numpy's names for ONNX's types of numbers."""
+"""numpy names of ONNX's numeric types."""
 
 
 def is_onnx(data: bytes) -> bool:
-    """Whether a file may be ONNX: its first field is the version of the format."""
+    """Whether a file may be ONNX: its first field is the format version."""
     return data[:1] == b"\x08"
 
 
 def parse(data: bytes, where: str) -> Any:
-    """The model's structure; no tensor is read yet.
+    """Parse the model's structure, without reading tensors.
 
     Raises:
-        FileError: the file is damaged or no ONNX model.
-        ModelError: it has functions of its own.
+        FileError: the file is damaged or not an ONNX model.
+        ModelError: it has model-local functions.
         ToolError: onnx is not installed.
     """
     if find_spec("onnx") is None:
@@ -46,19 +46,21 @@ def parse(data: bytes, where: str) -> Any:
     try:
         model = onnx.ModelProto.FromString(data)
     except DecodeError:
-        raise FileError(f"{where}: this is no ONNX model, or it is damaged or cut short") from None
+        raise FileError(
+            f"{where}: this is not an ONNX model, or it is damaged or cut short"
+        ) from None
     if not model.HasField("graph") or not model.graph.node:
         raise FileError(f"{where}: this ONNX model has no graph; it is damaged or cut short")
     if model.functions:
         raise ModelError(
-            f"{where}: the model has functions of its own; write them out with "
+            f"{where}: the model has local functions; inline them with "
             "onnx.inliner.inline_local_functions and save it again"
         )
     return model
 
 
 class Tensors:
-    """Reads tensors; those of other files only from the model's folder."""
+    """Reads tensors; external files must be in the model's folder."""
 
     def __init__(self, path: Path) -> None:
         """Start for the model at a path."""
@@ -66,10 +68,10 @@ class Tensors:
         self._folder = path.resolve().parent
 
     def check(self, tensors: Iterator[Any]) -> None:
-        """Refuse paths that leave the model's folder, before any of them is read.
+        """Reject paths outside the model's folder, before any is read.
 
         Raises:
-            UntrustedFileError: a tensor's path leaves the folder.
+            UntrustedFileError: a tensor's path is outside the folder.
             FileError: the file is missing.
         """
         for tensor in tensors:
@@ -77,11 +79,11 @@ class Tensors:
                 self._external(tensor)
 
     def read(self, tensor: Any) -> Array:
-        """The array that a tensor holds; bfloat16 becomes float32.
+        """Contents of a tensor; bfloat16 becomes float32.
 
         Raises:
             FileError: it is damaged.
-            ModelError: it does not hold plain numbers.
+            ModelError: it does not contain plain numbers.
         """
         name, shape = tensor.name[:80], tuple(tensor.dims)
         if tensor.data_type not in DTYPES:
@@ -109,7 +111,7 @@ class Tensors:
         return flat.reshape(shape).astype("float32" if half else dtype, copy=False)
 
     def _typed(self, tensor: Any, shape: tuple[int, ...], name: str) -> Array:
-        """A tensor whose numbers stand in a field of their type."""
+        """A tensor whose elements are in a typed field."""
         from onnx import numpy_helper
 
         try:
@@ -120,7 +122,7 @@ class Tensors:
             raise FileError(f"{self.where}: {name!r} is damaged ({str(error)[:100]})") from None
 
     def _external(self, tensor: Any) -> tuple[Path, int, int | None]:
-        """File, first byte and length of a tensor outside, checked."""
+        """File, offset and length in bytes of an external tensor, checked."""
         given = {entry.key: entry.value for entry in tensor.external_data}
         location = given.get("location", "")
         path = (self._folder / location) if "\0" not in location else self._folder
@@ -133,7 +135,7 @@ class Tensors:
             raise FileError(f"{self.where}: the file {location[:80]!r} with its weights is missing")
         offset, length = given.get("offset", "0"), given.get("length")
         if not offset.isdecimal() or not (length is None or length.isdecimal()):
-            raise FileError(f"{self.where}: {tensor.name[:60]!r} lies at an odd place")
+            raise FileError(f"{self.where}: {tensor.name[:60]!r} has an invalid offset")
         return path, int(offset), None if length is None else int(length)
 
     def _outside(self, tensor: Any) -> bytes:

@@ -1,6 +1,6 @@
-"""Operators on values that are known beforehand: computed with numpy while the model is read.
+"""Constant folding: operators on static values, evaluated with numpy while reading the model.
 
-Mostly arithmetic on shapes. A size that follows the batch takes part as an object.
+Mostly shape arithmetic. A size that depends on the batch takes part as an object.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _SIZES: Mapping[str, str] = MappingProxyType(
     {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "floordiv", "Mod": "mod"}
 )
 _NUMBERS_ONLY = ("ConstantOfShape", "Expand", "Range")
-"""Operators that make a tensor where a size follows the batch."""
+"""Operators that create a tensor if a size depends on the batch."""
 
 
 def can_fold(operator: Operator) -> bool:
-    """Whether an operator is computed now: all is known and small, and it is in the table."""
+    """Whether an operator can be folded: static, small, and in the table."""
     if operator.kind not in FOLDS or any(isinstance(each, Ref) for each in operator.inputs):
         return False
     arrays = [each.array for each in operator.inputs if isinstance(each, Known)]
@@ -37,13 +37,13 @@ def can_fold(operator: Operator) -> bool:
 
 
 def fold(context: Context, operator: Operator) -> Known:
-    """The operator's value.
+    """Evaluate an operator.
 
     Raises:
         ModelError: it does not fit its inputs.
     """
     arrays = [each.array if isinstance(each, Known) else None for each in operator.inputs]
-    with np.errstate(all="ignore"):  # what is not finite is refused where it would be a weight
+    with np.errstate(all="ignore"):  # non-finite values are rejected later if they are weights
         value = np.asarray(FOLDS[operator.kind](context, operator, *arrays))
     if value.size > _MOST:
         raise ModelError(f"it gives {value.size} numbers from sizes, which is too many")
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Ref | int:
     return value if isinstance(value, Ref) else int(value)
 
 
-# of sizes, which are whole and positive
+# on sizes, which are positive integers
 _NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {
         "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide,
@@ -87,7 +87,7 @@ def _cast(_: Context, operator: Operator, x: Array) -> Any:
         raise ModelError("it casts to a type that is not converted")
     if x.dtype == object:
         if dtype not in ("int64", "int32"):
-            raise ModelError("a size that follows the batch becomes a broken number")
+            raise ModelError("a size that depends on the batch becomes a fraction")
         return x
     return x.astype(dtype)
 
@@ -176,4 +176,4 @@ FOLDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "Min": lambda _, __, *xs: np.min(np.broadcast_arrays(*xs), axis=0),
     }
 )
-"""Operators that are computed with numpy, by name: (context, operator, arrays) -> array."""
+"""Operators that can be folded, by name: (context, operator, arrays) -> array."""

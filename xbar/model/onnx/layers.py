@@ -56,7 +56,7 @@ def _window(context: Context, operator: Operator, x: Value, kernel: tuple[int, .
     found: _Pads = []
     for size, k, s, d in zip(context.shape(x)[2:], kernel, strides, dilations, strict=True):
         if size is None or mode not in ("SAME_UPPER", "SAME_LOWER"):
-            raise ModelError(f"its auto_pad {mode} can't be told")
+            raise ModelError(f"its auto_pad {mode} can't be resolved")
         total = max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
         less, more = total // 2, total - total // 2
         found.append((less, more) if mode == "SAME_UPPER" else (more, less))
@@ -71,7 +71,7 @@ def _each(operator: Operator, name: str, dims: int, default: int = 1) -> tuple[i
 
 
 def _padded(context: Context, x: Ref, pads: _Pads, value: float) -> tuple[Ref, tuple[int, ...]]:
-    """Activations and the padding that is left: uneven padding is an operation of its own."""
+    """Activations and remaining padding: uneven padding becomes a separate operation."""
     if all(before == after for before, after in pads):
         return x, tuple(before for before, _ in pads)
     flat = tuple(pad for pair in reversed(pads) for pad in pair)
@@ -208,7 +208,7 @@ def _einsum(context: Context, operator: Operator) -> Value:
 
 
 def _embedding_like(context: Context, operator: Operator) -> Value:
-    """Rows of a tensor by their numbers."""
+    """Gather rows of a tensor."""
     x, index, axis = operator.need(0), operator.need(1), operator.integer("axis", 0)
     shape = context.shape(x)
     axis = context.axis(axis, len(shape))
@@ -249,4 +249,4 @@ LAYERS: Mapping[str, Convert] = MappingProxyType(
         "Gather": _embedding_like,
     }
 )
-"""How each operator that multiplies, pools, normalises or looks up is converted, by name."""
+"""Converter of each operator that multiplies, pools, normalises or gathers, by name."""

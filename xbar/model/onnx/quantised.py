@@ -1,7 +1,7 @@
-"""ONNX's quantised models in the form of QuantizeLinear and DequantizeLinear pairs.
+"""Quantised ONNX models with QuantizeLinear and DequantizeLinear pairs.
 
-Quantised weights become the numbers that they stand for, which is what a crossbar realises; what
-rounds activations stays where it is.
+Quantised weights are replaced by their real values, which a crossbar realises; the quantisation of
+activations is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RANGE: Mapping[str, tuple[int, int]] = MappingProxyType(
 
 
 def _steps(context: Context, operator: Operator, rank: int) -> tuple[Array, Array, str]:
-    """Scale and zero point, shaped to stand along their axis, and the quantised type."""
+    """Scale and zero point, broadcast along their axis, and the quantised type."""
     operator.refuse("block_size", 0)
     operator.refuse("output_dtype", 0)
     scale = context.array(operator.need(1))
@@ -66,4 +66,4 @@ def _constant(context: Context, array: Array) -> Ref:
 QUANTISED: Mapping[str, Convert] = MappingProxyType(
     {"DequantizeLinear": _dequantise, "QuantizeLinear": _quantise}
 )
-"""How the operators between quantised and real numbers are converted, by name."""
+"""Converter of each quantisation operator, by name."""

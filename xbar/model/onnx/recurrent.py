@@ -1,4 +1,4 @@
-"""ONNX's recurrent layers, as ATen's: the same equations with the gates in another order.
+"""ONNX's recurrent layers as ATen's: the same equations with reordered gates.
 
             ONNX            ATen
 LSTM gates  i, o, f, c      i, f, c, o
@@ -62,7 +62,9 @@ def _check(operator: Operator, direction: str) -> None:
     if kind == "GRU":
         operator.refuse("linear_before_reset", 1)
         if not operator.integer("linear_before_reset", 0):
-            raise ModelError("it resets before the product, which ATen's does not")
+            raise ModelError(
+                "it applies the reset gate before the product, which ATen's GRU does not"
+            )
     if operator.get(4) is not None or operator.get(7) is not None:
         raise ModelError("it has sequence lengths or peepholes, which are not converted")
 
@@ -107,4 +109,4 @@ def _state(
 
 
 RECURRENT: Mapping[str, Convert] = MappingProxyType(dict.fromkeys(_ORDERS, _recurrent))
-"""How each recurrent operator is converted, by name."""
+"""Converter of each recurrent operator, by name."""

@@ -1,9 +1,9 @@
-"""ONNX's Resize, one axis after another, as sums of gathered places with known weights.
+"""ONNX's Resize, axis by axis, as weighted sums of gathered samples.
 
     out[i] = Σ over taps of weight_t[i] · in[place_t[i]]      1 tap nearest, 2 linear, 4 cubic
 
-Places and weights follow the formulas of ONNX's specification, so every combination of its modes
-is exact; ATen has an operation for a few of them only.
+Sample positions and weights follow the formulas of the ONNX specification, so every combination of
+modes is exact; ATen has operations for only a few.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xbar.model.graph import Ref
 from xbar.model.onnx.context import Array, Context, Convert, Known, Operator, Value
 
 _MOST = 1 << 16
-"""Places along one axis of the result."""
+"""Sample positions along one axis of the result."""
 
 
 def _resize(context: Context, operator: Operator) -> Value:
@@ -49,7 +49,7 @@ def _factors(
         if isinstance(want, Ref) or have is None:
             if not by_size and want != 1:
                 raise ModelError("it resizes the batch")
-            continue  # a size that follows the batch stays what it is
+            continue  # a size that depends on the batch is kept
         scale = want / have if by_size else float(want)
         size = int(want) if by_size else math.floor(have * scale)
         if not (0 < scale < math.inf and 0 < size <= _MOST):
@@ -84,7 +84,7 @@ def _along(context: Context, operator: Operator, x: Ref, axis: int, size: int, s
 def _taps(
     operator: Operator, have: int, size: int, scale: float
 ) -> list[tuple[Array, Array | None]]:
-    """(places, weights) of each tap; a place outside stands for the edge."""
+    """(positions, weights) of each tap; positions outside are clamped to the edge."""
     old = operator.kind == "Upsample" or operator.version < 11
     usual = "asymmetric" if old else "half_pixel"
     where = str(operator.attributes.get("coordinate_transformation_mode", usual))
@@ -129,7 +129,7 @@ def _symmetric(i: Array, have: int, size: int, scale: float) -> Array:
     return offset + (i + 0.5) / scale - 0.5
 
 
-# the place in the input that is the centre of place i of the result
+# position in the input of the centre of sample i of the result
 _PLACES: Mapping[str, Callable[[Array, int, int, float], Array]] = MappingProxyType(
     {
         "half_pixel": lambda i, _, __, scale: (i + 0.5) / scale - 0.5,
@@ -151,4 +151,4 @@ _ROUND: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
 )
 
 RESIZE: Mapping[str, Convert] = MappingProxyType({"Resize": _resize, "Upsample": _resize})
-"""How operators that resample are converted, by name."""
+"""Converter of each resampling operator, by name."""

@@ -1,4 +1,4 @@
-"""ONNX operators that move numbers without changing them."""
+"""ONNX operators that rearrange elements without changing them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _slice(context: Context, operator: Operator) -> Value:
 
 
 def _bound(size: Size) -> Size:
-    """A place on an axis; ONNX writes the largest number there is for the end."""
+    """A bound on an axis; ONNX writes the largest integer for the end."""
     return size if isinstance(size, Ref) else max(-_END, min(int(size), _END))
 
 
@@ -264,4 +264,4 @@ SHAPES: Mapping[str, Convert] = MappingProxyType(
         "Range": _range,
     }
 )
-"""How each operator that moves numbers is converted, by name."""
+"""Converter of each rearranging operator, by name."""

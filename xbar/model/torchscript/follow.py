@@ -1,8 +1,8 @@
-"""A TorchScript program followed from its input to its output.
+"""Symbolic interpreter of TorchScript, from a model's input to its output.
 
-Conditions must be known from the model's attributes and the input's shape: then one branch is
-followed and the other is never looked at. Loops, and whatever else is not a plain chain of
-operations, are refused by name.
+Conditions must be static, that is, determined by the model's attributes and the input's shape: one
+branch is followed and the other ignored. Loops and other control flow are refused with an error
+that names them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xbar.model.build import Builder
 from xbar.model.graph import Ref
 from xbar.model.torchscript.objects import Call, Instance, Tree
 from xbar.model.torchscript.operations import apply
-from xbar.model.torchscript.program import Program
+from xbar.model.torchscript.script import Script
 from xbar.model.torchscript.values import (
     Function,
     Module,
@@ -31,16 +31,16 @@ from xbar.model.torchscript.values import (
 _DEEPEST = 60
 _MOST_STEPS = 20_000
 _RETURNED = "return"
-"""The name under which a function's scope keeps its result; no variable can be called this."""
+"""Key of a function's result in its scope; not a valid variable name."""
 
 Scope = dict[str, Value]
 
 
 @dataclass
 class Follower:
-    """One archive's program, on its way into a builder's graph."""
+    """Interprets one archive's functions and adds their operations to a builder."""
 
-    program: Program
+    script: Script
     tensors: Tensors
     builder: Builder
     constants: Sequence[Tree]
@@ -49,13 +49,13 @@ class Follower:
     refs: dict[int, Ref] = field(default_factory=dict)
 
     def call(self, name: str, args: list[Value], kwargs: Mapping[str, Value]) -> Value:
-        """What a function of the archive gives.
+        """Result of one of the archive's functions.
 
         Raises:
-            ModelError: it does something that is not followed.
-            FileError: the archive lacks it.
+            ModelError: it contains an unsupported construct.
+            FileError: it is missing from the archive.
         """
-        function = self.program.function(name)
+        function = self.script.function(name)
         if self.depth >= _DEEPEST:
             raise ModelError(f"{name}: its functions call each other more than {_DEEPEST} deep")
         self.depth += 1
@@ -86,7 +86,7 @@ class Follower:
     def _statement(self, item: ast.stmt, scope: Scope) -> None:
         self.steps += 1
         if self.steps > _MOST_STEPS:
-            raise ModelError(f"the program takes more than {_MOST_STEPS} steps")
+            raise ModelError(f"the model takes more than {_MOST_STEPS} steps")
         if isinstance(item, ast.Return):
             scope[_RETURNED] = None if item.value is None else self._value(item.value, scope)
         elif isinstance(item, ast.Assign) and len(item.targets) == 1:
@@ -99,12 +99,16 @@ class Follower:
             chosen = item.body if self._condition(item.test, scope) else item.orelse
             self._block(chosen, scope)
         elif not isinstance(item, (ast.Pass, ast.AnnAssign)):
-            raise ModelError(f"its program has a {type(item).__name__.lower()}, no plain operation")
+            raise ModelError(
+                f"its code has a {type(item).__name__.lower()} statement, which is not read"
+            )
 
     def _condition(self, test: ast.expr, scope: Scope) -> bool:
         value = self._value(test, scope)
         if not is_static(value):
-            raise ModelError("its program decides by what it computes: there are several networks")
+            raise ModelError(
+                "its control flow depends on computed values: there is no single network"
+            )
         return bool(value)
 
     def _assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
@@ -112,16 +116,18 @@ class Follower:
             scope[target.id] = value
             return
         if not isinstance(target, (ast.Tuple, ast.List)):
-            raise ModelError("its program changes the model's own state")
+            raise ModelError("its code changes the model's own state")
         if not isinstance(value, (list, tuple)) or len(value) != len(target.elts):
-            raise ModelError("its program takes apart what is no tuple of that length")
+            raise ModelError("its code unpacks something that is not a tuple of that length")
         for each, part in zip(target.elts, value, strict=True):
             self._assign(each, part, scope)
 
     def _value(self, item: ast.expr, scope: Scope) -> Value:
         handler = _EXPRESSIONS.get(type(item))
         if handler is None:
-            raise ModelError(f"its program has a {type(item).__name__.lower()}, which is not read")
+            raise ModelError(
+                f"its code has a {type(item).__name__.lower()} expression, which is not read"
+            )
         return handler(self, item, scope)
 
     def _name(self, item: ast.Name, scope: Scope) -> Value:
@@ -131,7 +137,7 @@ class Follower:
             return float(item.id)
         if item.id == "__torch__":
             return Function(item.id)
-        raise ModelError(f"its program uses {item.id[:60]!r}, which nothing defines")
+        raise ModelError(f"its code uses {item.id[:60]!r}, which is not defined")
 
     def _attribute(self, item: ast.Attribute, scope: Scope) -> Value:
         if isinstance(item.value, ast.Name) and item.value.id == "CONSTANTS":
@@ -148,7 +154,7 @@ class Follower:
     def _member(self, owner: Value, name: str) -> Value:
         state = owner.instance.state if isinstance(owner, Module) else None
         if not isinstance(owner, Module) or not isinstance(state, dict) or name not in state:
-            raise ModelError(f"its program reads {name[:60]!r} of something that has none")
+            raise ModelError(f"its code reads {name[:60]!r} of something without that attribute")
         path = f"{owner.path}.{name}" if owner.path else name
         return self._tree(state[name], path, "data")
 
@@ -156,7 +162,7 @@ class Follower:
         if isinstance(tree, Instance):
             return Module(tree, path)
         if isinstance(tree, Call) and is_tensor(tree):
-            if id(tree) not in self.refs:  # a tensor that is shared is one constant
+            if id(tree) not in self.refs:  # a shared tensor is one constant
                 array = self.tensors.array(tree, folder)
                 self.refs[id(tree)] = self.builder.anonymous(path, array)
             return self.refs[id(tree)]
@@ -169,13 +175,13 @@ class Follower:
         value, index = self._value(item.value, scope), self._value(item.slice, scope)
         fits = isinstance(value, (list, tuple)) and type(index) is int
         if not fits or not -len(value) <= index < len(value):
-            raise ModelError("its program takes a part of something that is no list")
+            raise ModelError("its code indexes something that is not a list of that length")
         return value[index]
 
     def _negative(self, item: ast.UnaryOp, scope: Scope) -> Value:
         value = self._value(item.operand, scope)
         if not isinstance(item.op, ast.USub) or not isinstance(value, (int, float)):
-            raise ModelError("its program has an operator, which is not read")
+            raise ModelError("its code has an operator that is not read")
         return -value
 
     def _call(self, item: ast.Call, scope: Scope) -> Value:
@@ -183,7 +189,7 @@ class Follower:
         if name in _BUILTINS and name not in scope:
             count, function = _BUILTINS[name]
             if len(item.args) != count or item.keywords:
-                raise ModelError(f"its program calls {name} with other than {count} arguments")
+                raise ModelError(f"its code must call {name} with {count} arguments")
             return function(self, item, scope)
         args = [self._value(each, scope) for each in item.args]
         kwargs = {each.arg: self._value(each.value, scope) for each in item.keywords if each.arg}
@@ -194,20 +200,20 @@ class Follower:
         if name == "ops.prim.RaiseException":
             raise ModelError(f"the model itself refuses such inputs: {str(args[:1])[:120]}")
         if name.startswith("ops."):
-            raise ModelError(f"its program calls {name[:60]}, which is no operation of ATen")
+            raise ModelError(f"its code calls {name[:60]}, which is not an ATen operation")
         if isinstance(item.func, ast.Attribute):
             owner = self._value(item.func.value, scope)
             if isinstance(owner, Module):
                 return self.call(f"{owner.instance.kind}.{item.func.attr}", [owner, *args], kwargs)
         function = self._value(item.func, scope)
         if not isinstance(function, Function):
-            raise ModelError("its program calls what is no function")
+            raise ModelError("its code calls something that is not a function")
         return self.call(function.name, args, kwargs)
 
     def _getattr(self, item: ast.Call, scope: Scope) -> Value:
         name = item.args[1]
         if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
-            raise ModelError("its program reads an attribute without a name")
+            raise ModelError("its code reads an attribute by a computed name")
         return self._member(self._value(item.args[0], scope), name.value)
 
     def _second(self, item: ast.Call, scope: Scope) -> Value:
@@ -216,18 +222,20 @@ class Follower:
     def _number(self, item: ast.Call, scope: Scope) -> Value:
         value = self._value(item.args[0], scope)
         if isinstance(value, Ref) and not self.builder.dtype(value):
-            return value  # a size that follows the batch
+            return value  # a size that depends on the batch
         convert = {"int": int, "float": float, "bool": bool}[_dotted(item.func)]
         if not isinstance(value, (bool, int, float, str)):
-            raise ModelError("its program makes a number of a tensor, so its network varies")
+            raise ModelError(
+                "its code converts a tensor to a number, so there is no single network"
+            )
         try:
             return convert(value)
         except (ValueError, OverflowError):
-            raise ModelError(f"its program makes a number of {str(value)[:40]!r}") from None
+            raise ModelError(f"its code converts {str(value)[:40]!r} to a number") from None
 
 
 def _dotted(item: ast.expr) -> str:
-    """The dotted name that an expression is, or "".
+    """Dotted name of an expression, or "".
 
     >>> _dotted(ast.parse("torch.nn.relu").body[0].value)
     'torch.nn.relu'
@@ -262,4 +270,4 @@ _BUILTINS: Mapping[str, tuple[int, Callable[..., Value]]] = MappingProxyType(
         "bool": (1, Follower._number),
     }
 )
-"""Functions of the language itself: how many arguments each takes, and what it gives."""
+"""Built-in functions: number of arguments, and the implementation."""

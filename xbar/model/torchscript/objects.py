@@ -1,4 +1,4 @@
-"""A pickle as a tree of data: nothing is imported, constructed or called.
+"""Parses a pickle to a tree of data: nothing is imported, constructed or called.
 
 TorchScript writes pickles with a few opcodes. A small stack machine reads these and gives
 :class:`Instance` for an object, :class:`Call` for what a loader would call, and :class:`Stored`
@@ -21,7 +21,7 @@ Tree: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Global:
-    """A name that a loader would import."""
+    """A name that an unpickler would import."""
 
     name: str
 
@@ -36,7 +36,7 @@ class Instance:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """What a loader would call, and with what."""
+    """A function that an unpickler would call, and its arguments."""
 
     function: str
     arguments: Tree
@@ -73,11 +73,11 @@ class _Machine:
 
 
 def read_objects(data: bytes, where: str) -> Tree:
-    """The tree that a pickle describes.
+    """Parse a pickle to a tree.
 
     Raises:
         FileError: it is damaged.
-        UntrustedFileError: it does more than TorchScript's own pickles do.
+        UntrustedFileError: it uses opcodes that TorchScript's own pickles don't.
 
     >>> import pickle
     >>> read_objects(pickle.dumps((1, "a", None), protocol=2), "data.pkl")
@@ -89,7 +89,7 @@ def read_objects(data: bytes, where: str) -> Tree:
             if opcode.name == "STOP":
                 return machine.pop()
             _step(machine, opcode.name, argument, where)
-    # how a damaged pickle shows itself, in pickletools and in the machine above
+    # exceptions raised on a damaged pickle, by pickletools and by the machine above
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise FileError(f"{where}: it is damaged ({type(error).__name__})") from None
     raise FileError(f"{where}: it is cut short")

@@ -1,6 +1,6 @@
-"""TorchScript's calls of ``torch``, as operations of a graph.
+"""TorchScript's calls to ``torch``, as operations of a graph.
 
-TorchScript names an operation without its overload: the first that takes the arguments is meant.
+TorchScript names operations without their overload: the first that accepts the arguments is used.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from xbar.model.torchscript.values import SCALAR_TYPES, SIZES, STATIC, Value, is
 
 
 def apply(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    """What ``torch.<name>`` gives.
+    """Result of ``torch.<name>``.
 
     Raises:
-        ModelError: it is no operation that fits these arguments.
-        UntrustedFileError: it reaches files or memory.
+        ModelError: no operation of that name accepts these arguments.
+        UntrustedFileError: it accesses files or memory.
     """
     if name == "device":
         return Tag("device", "cpu")
-    if name == "warn":  # a remark of the model's author
+    if name == "warn":  # a message from the model's author
         return None
     tensor = args[0] if args and isinstance(args[0], Ref) else None
     shaped = tensor is not None and bool(builder.dtype(tensor))
@@ -53,14 +53,14 @@ _CONVOLUTIONS = ("_convolution", "_convolution_mode")
 
 
 def _convolution(builder: Builder, name: str, args: list[Value]) -> Value:
-    """A traced model's convolution, which has one name for all kinds, by the name of its kind."""
+    """Map a traced model's generic convolution to the operation of its kind."""
     try:
         dims = len(args[3])
         if name == "_convolution_mode":
             return builder.add(f"aten.conv{dims}d.padding", *map(_argument, args[:7]))
         stride, padding, dilation, transposed, extra, groups = args[3:9]
     except (TypeError, ValueError, IndexError):
-        raise ModelError(f"torch.{name} is called with {len(args)} odd arguments") from None
+        raise ModelError(f"torch.{name} is called with {len(args)} unexpected arguments") from None
     if not transposed:
         given = [*args[:3], stride, padding, dilation, groups]
         return builder.add(f"aten.conv{dims}d.default", *map(_argument, given))
@@ -83,11 +83,11 @@ def _size(builder: Builder, name: str, tensor: Ref, rest: list[Value]) -> Value:
 
 def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     if name.startswith("__"):
-        raise ModelError(f"torch.{name} is called with what follows the batch")
+        raise ModelError(f"torch.{name} is called with a size that depends on the batch")
     check_operation(f"aten.{name}.default", "forward")
     packet: Any = getattr(torch.ops.aten, name, None)
     if not isinstance(packet, torch._ops.OpOverloadPacket):
-        raise ModelError(f"torch.{name} is no operation of this PyTorch")
+        raise ModelError(f"this version of PyTorch has no operation torch.{name}")
     first: ModelError | None = None
     for overload in packet.overloads():
         if "out" in overload or "dimname" in overload or "names" in overload:
@@ -105,7 +105,7 @@ def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str,
             first = first or error
             continue
         return _results(builder, made)
-    raise first or ModelError(f"torch.{name} has no form that xbar runs")
+    raise first or ModelError(f"torch.{name} has no overload that xbar runs")
 
 
 def _results(builder: Builder, made: Ref) -> Value:
@@ -115,7 +115,7 @@ def _results(builder: Builder, made: Ref) -> Value:
 
 
 def _typed(value: Value, schema: Any) -> Argument:
-    """A value as an argument; a number that stands for a type becomes that type."""
+    """A value as an argument; a type code becomes the type."""
     kind = str(schema[0].real_type) if len(schema) else ""
     if type(value) is int and "ScalarType" in kind:
         if value not in SCALAR_TYPES:

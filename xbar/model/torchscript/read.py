@@ -1,4 +1,4 @@
-"""A TorchScript archive as a graph."""
+"""Reads a TorchScript archive as a graph."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def is_torchscript(names: tuple[str, ...]) -> bool:
 
 
 def read_torchscript(data: bytes, source: Source) -> Graph:
-    """The network that a TorchScript archive's ``forward`` computes.
+    """The network computed by a TorchScript archive's ``forward``.
 
     Raises:
         FileError: it is damaged.
-        UntrustedFileError: its pickle does more than describe tensors, or it reaches files.
-        ModelError: it is no plain sequence of tensor operations.
+        UntrustedFileError: its pickle does more than describe tensors, or it accesses files.
+        ModelError: it is not a plain sequence of tensor operations.
         SpecError: the input's shape is missing.
     """
     source.refuse_state_options("TorchScript")
@@ -35,17 +35,17 @@ def read_torchscript(data: bytes, source: Source) -> Graph:
             raise
         raise UntrustedFileError(f"{source.where}: {error}") from None
     except RecursionError:
-        raise ModelError(f"{source.where}: its program is nested too deeply") from None
+        raise ModelError(f"{source.where}: its code is nested too deeply") from None
     except ModelError as error:
         raise ModelError(
-            f"{source.where}: this TorchScript is not read, because {error}; from the module that "
-            f"it was made of, {HOW_TO_EXPORT}"
+            f"{source.where}: this TorchScript is not read, because {error}; from its original "
+            f"module, {HOW_TO_EXPORT}"
         ) from None
 
 
 def _graph(tensors: Tensors, shape: tuple[int, ...], batch: int | None) -> Graph:
     from xbar.model.torchscript.follow import Follower
-    from xbar.model.torchscript.program import Program
+    from xbar.model.torchscript.script import Script
 
     root = tensors.objects("data.pkl")
     constants = tensors.objects("constants.pkl") if "constants.pkl" in tensors.archive else ()
@@ -53,7 +53,7 @@ def _graph(tensors: Tensors, shape: tuple[int, ...], batch: int | None) -> Graph
         raise FileError(f"{tensors.archive.where}: it holds no module")
     dtype = _input_type([root, *constants], tensors)
     builder = Builder(shape, dtype, batch)
-    follower = Follower(Program(tensors.archive), tensors, builder, constants)
+    follower = Follower(Script(tensors.archive), tensors, builder, constants)
     output = follower.call(f"{root.kind}.forward", [Module(root, ""), builder.input], {})
     if not isinstance(output, Ref) or not builder.dtype(output):
         raise ModelError("it does not return one tensor")
@@ -62,7 +62,7 @@ def _graph(tensors: Tensors, shape: tuple[int, ...], batch: int | None) -> Graph
 
 
 def _input_type(roots: list[Tree], tensors: Tensors) -> str:
-    """float64 if a weight is; TorchScript does not say what the model takes."""
+    """float64 if a weight is; TorchScript does not record the input type."""
     stack, seen = list(roots), set()
     while stack:
         item = stack.pop()

@@ -1,4 +1,4 @@
-"""What a TorchScript program computes with, when it is followed without tensors' contents."""
+"""Values of the symbolic interpreter: TorchScript values without tensor contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xbar.model.tensors import strided
 from xbar.model.torchscript.objects import Call, Instance, Stored, Tree, read_objects
 
 Value: TypeAlias = Any
-"""A Ref (tensor, or a size that follows the batch), a number, text, None, a sequence, or below."""
+"""A Ref (tensor, or batch-dependent size), number, text, None, sequence, or a class below."""
 
 _STORAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -32,12 +32,12 @@ SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
         7: "float64", 11: "bool", 15: "bfloat16",
     }
 )  # fmt: skip
-"""How TorchScript numbers the types of numbers."""
+"""TorchScript's codes of numeric types."""
 
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """A part of the model: its attributes, and its path from the whole."""
+    """A submodule: its attributes, and its path in the model."""
 
     instance: Instance
     path: str
@@ -45,13 +45,13 @@ class Module:
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the archive's source, by its dotted name."""
+    """A function of the archive's source, by dotted name."""
 
     name: str
 
 
 class Tensors:
-    """The archive's tensors: arrays, each read once."""
+    """The archive's tensors as arrays, each read once."""
 
     def __init__(self, archive: Archive) -> None:
         """Start with none read."""
@@ -63,19 +63,19 @@ class Tensors:
         return read_objects(self.archive.read(name), f"{self.archive.where}: {name}")
 
     def array(self, call: Call, folder: str) -> Array:
-        """The array that a call of a tensor's constructor describes.
+        """The array described by a call to a tensor's constructor.
 
         Args:
-            call: from the pickle.
-            folder: of the storages, "data" or "constants".
+            call: constructor call from the pickle.
+            folder: folder of the storages, "data" or "constants".
 
         Raises:
             FileError: it is damaged.
-            ModelError: it is no dense tensor of plain numbers.
+            ModelError: it is not a dense tensor of plain numbers.
         """
         where = f"{self.archive.where}: a tensor in {folder}"
         if call.function != "torch._utils._rebuild_tensor_v2":
-            raise ModelError(f"{where}: {call.function[:80]} is no plain tensor")
+            raise ModelError(f"{where}: {call.function[:80]} is not a plain tensor")
         try:
             stored, offset, shape, strides = call.arguments[:4]
             _, storage, key = stored.description[:3]
@@ -93,17 +93,17 @@ class Tensors:
 
 
 def is_tensor(tree: Tree) -> bool:
-    """Whether a tree stands for a tensor."""
+    """Whether a tree represents a tensor."""
     return isinstance(tree, Call) and isinstance(tree.arguments, tuple) and bool(
         tree.arguments and isinstance(tree.arguments[0], Stored)
     )  # fmt: skip
 
 
 def plain_value(tree: Tree, where: str) -> Value:
-    """An attribute that is no tensor and no module, as a value.
+    """Convert an attribute other than a tensor or module to a value.
 
     Raises:
-        ModelError: it is an object of a kind that only code can make.
+        ModelError: it is an object that can't be built without running code.
     """
     if isinstance(tree, Call) and tree.function.startswith("torch.jit._pickle."):
         return plain_value(tree.arguments[0], where)
@@ -146,7 +146,7 @@ STATIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "Float": float,
     }
 )
-"""Functions of ``torch`` that TorchScript calls on numbers, text and lists."""
+"""``torch`` functions that TorchScript calls on numbers, text and lists."""
 SIZES: Mapping[str, str] = MappingProxyType(
     {
         "add": "operator.add", "sub": "operator.sub", "mul": "operator.mul",
@@ -154,11 +154,11 @@ SIZES: Mapping[str, str] = MappingProxyType(
         "remainder": "operator.mod",
     }
 )  # fmt: skip
-"""The same where a number follows the batch."""
+"""The same for batch-dependent numbers."""
 
 
 def is_static(value: Value) -> bool:
-    """Whether a value is known: no tensor, and nothing that follows the batch.
+    """Whether a value is static: not a tensor, and independent of the batch.
 
     >>> is_static([1, "a", None]), is_static([1, object()])
     (True, False)

@@ -1,4 +1,4 @@
-"""Constructions: a random network, pruned until it computes what a trained one does."""
+"""Constructions: random networks pruned to approximate a trained network."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ from xbar.errors import SpecError
 from xbar.hardware import draw
 from xbar.pruning.constructions import convolution, malach, multidimensional, pensia
 from xbar.pruning.constructions.certificate import Certificate, LayerCertificate, propagate
-from xbar.pruning.constructions.chain import Chain, check_chain, children, read_chain
 from xbar.pruning.constructions.choosing import Minimise, check_minimise
-from xbar.pruning.constructions.pairs import CHECK, Order, Pair, Target
+from xbar.pruning.constructions.replacement import CHECK, Order, Replacement, TargetLayer
+from xbar.pruning.constructions.sequence import (
+    LayerSequence,
+    check_sequence,
+    children,
+    read_sequence,
+)
 from xbar.pruning.ticket import Ticket
 from xbar.sizing.laws import check_seed
 
 if TYPE_CHECKING:
     from torch import nn
 
-Construct = Callable[[Target, Order], Pair]
+Construct = Callable[[TargetLayer, Order], Replacement]
 
-_DRAWN, _INPUTS = 64, 1 << 63  # inputs drawn to measure on, and their place in the generator
+_DRAWN, _INPUTS = (
+    64,
+    1 << 63,
+)  # number of random inputs for the measurement, and their stream of the generator
 
 _METHODS: dict[str, Construct] = {
     "malach": malach.construct,
@@ -41,29 +49,29 @@ _METHODS: dict[str, Construct] = {
 class Approximation(Ticket):
     """A construction's ticket.
 
-    `model` is the pruned random network; its mask is that of the layers that choose among random
-    weights, named "<layer>.second" ("<layer>.first" for the convolutional theorem). The other
-    random layer of each pair keeps one entry a neuron and is in the model only.
+    `model` is the pruned random network; the mask belongs to the layers that choose among random
+    weights, named "<layer>.second" ("<layer>.first" for the convolutional theorem). The other of
+    the two random layers keeps one entry per neuron and has no mask.
 
     Attributes:
-        target: the network that was approximated.
-        pairs: each layer's random numbers and subsets.
-        certificate: what is proved and was measured.
+        target: the approximated network.
+        replacements: random numbers and subsets of each layer.
+        certificate: proved bounds and measured errors.
     """
 
     target: nn.Module
-    pairs: tuple[Pair, ...]
+    replacements: tuple[Replacement, ...]
     certificate: Certificate
 
     @cached_property
     def random(self) -> nn.Module:
         """The random network before the mask is applied.
 
-        A layer too large for a module, of which the certificate tells, is as it is in `model`.
+        A layer too large for a module (see the certificate's notes) is the same as in `model`.
         """
         from xbar.pruning.constructions.realise import realise
 
-        return realise(self.target, list(self.pairs), pruned=False)
+        return realise(self.target, list(self.replacements), pruned=False)
 
 
 def approximate(
@@ -80,35 +88,37 @@ def approximate(
     input_range: tuple[float, float] = (0.0, 1.0),
     progress: Callable[[int, int], None] | None = None,
 ) -> Approximation:
-    """Prunes a random network, twice as deep, to one that computes what a given network does.
+    """Prune a random network of twice the depth so that it approximates a given network.
 
-    Every linear layer and convolution becomes two random layers; biases and everything else stay
-    as they are. `malach`, `pensia` and `convolution` beside this file say what is kept.
+    Every linear layer and convolution becomes two random layers; biases and all other steps are
+    unchanged. Modules `malach`, `pensia` and `convolution` describe the methods.
 
     Args:
-        model: a `torch.nn.Sequential` of linear layers, 2-d convolutions and the steps between.
-        method: "malach", one random path a weight; "pensia", a subset of random products;
-            "cnn", the convolutional theorem, whose layers need inputs that are not negative;
-            "neurons", which keeps or removes whole neurons of fully connected layers.
-        epsilon: the error that a weight may have, in the model's own unit. What misses it is
-            counted as a failure and realised as closely as its random numbers allow.
-        samples: random numbers for each weight (and as many again where inputs may be negative).
-        seed: 0 to 2^64 - 1; the same seed gives the same network.
+        model: `torch.nn.Sequential` of linear layers, 2-d convolutions and steps between them.
+        method: "malach", one random path per weight; "pensia", a subset of random products;
+            "cnn", the convolutional theorem, which requires non-negative inputs; "neurons", which
+            keeps or removes whole neurons of fully connected layers.
+        epsilon: largest allowed error of a weight, in units of the model's weights. A weight that
+            misses it is counted as a failure and approximated as closely as possible.
+        samples: random numbers per weight (twice as many where inputs may be negative).
+        seed: random seed, 0 to 2^64 - 1; the same seed gives the same network.
         minimise: "error" takes the closest subsets, "size" the smallest within epsilon.
-        group: "neurons": outputs that share a mask; n samples give about n/group bits.
-        inputs: (N, ...) to measure the network's error on; None for 64 random ones.
-        input_shape: of one input; needed without inputs if the model begins with a convolution.
-        input_range: what values of inputs lie between, for the certificate's bounds.
-        progress: called after each layer with layers done and in all.
+        group: for "neurons": number of outputs that share a mask; n samples give about n/group
+            bits.
+        inputs: inputs (N, ...) for measuring the network's error; None for 64 random ones.
+        input_shape: shape of one input; required without inputs if the model begins with a
+            convolution.
+        input_range: lower and upper limit of the inputs, for the certificate's bounds.
+        progress: callback, called after each layer with layers done and layers in total.
 
     Returns:
-        The ticket, with `model` (runs in PyTorch, in the model's own precision), `mask`,
-        `random` and `certificate`.
+        The ticket, with `model` (a PyTorch module in the given model's precision), `mask`, `random`
+        and `certificate`.
 
     Raises:
-        ModelError: the model is no such chain.
-        SpecError: an argument is not allowed, inputs lie out of their range, or a layer's inputs
-            may be negative where the theorem says they may not.
+        ModelError: the model is not such a sequence.
+        SpecError: an argument is invalid, inputs are out of range, or a layer's inputs may be
+            negative where the theorem requires otherwise.
 
     >>> import torch
     >>> layer = torch.nn.Linear(3, 2)
@@ -129,20 +139,22 @@ def approximate(
     values = None if inputs is None else _check_inputs(inputs, input_range)
     shape = _input_shape(exact, values, input_shape)
     precise = copy.deepcopy(exact).double()
-    chain = read_chain(precise, shape, input_range)
-    pairs = []
-    for target in chain.targets:
-        pairs.append(construct(target, order))
+    sequence = read_sequence(precise, shape, input_range)
+    replacements = []
+    for target in sequence.targets:
+        replacements.append(construct(target, order))
         if progress is not None:
-            progress(len(pairs), len(chain.targets))
-    built = realise.realise(exact, pairs)
+            progress(len(replacements), len(sequence.targets))
+    built = realise.realise(exact, replacements)
     if values is None:
         values = low + (high - low) * draw.uniform(order.seed, CHECK, _INPUTS, (_DRAWN, *shape))
-    names = [pair.target.name for pair in pairs]
+    names = [replacement.target.name for replacement in replacements]
     measured = realise.measure(precise, built, names, values)
     masks = {
-        realise.masked_name(pair): realise.module_mask(pair, exact.get_submodule(pair.target.name))
-        for pair in pairs
+        realise.masked_name(replacement): realise.module_mask(
+            replacement, exact.get_submodule(replacement.target.name)
+        )
+        for replacement in replacements
     }
     return Approximation(
         model=built,
@@ -151,40 +163,40 @@ def approximate(
         method=method,
         seed=order.seed,
         target=exact,
-        pairs=tuple(pairs),
-        certificate=certify(method, order, chain, pairs, measured, values),
+        replacements=tuple(replacements),
+        certificate=certify(method, order, sequence, replacements, measured, values),
     )
 
 
 def certify(
     method: str,
     order: Order,
-    chain: Chain,
-    pairs: list[Pair],
+    sequence: LayerSequence,
+    replacements: list[Replacement],
     measured: tuple[float, list[float]],
     inputs: Floats,
 ) -> Certificate:
-    """The account of what was built."""
-    bounds, own = propagate(chain, pairs)
+    """Certificate of the constructed layers."""
+    bounds, own = propagate(sequence, replacements)
     worst, each = measured
     layers = tuple(
         LayerCertificate(
-            name=pair.target.name,
-            weights=pair.target.weight.size,
-            instances=pair.instances,
-            failures=pair.failures,
-            scale=pair.scale,
-            candidates=pair.candidates,
-            kept=pair.kept,
-            fixed=pair.fixed.size,
-            dense=pair.dense,
-            weight_error=np.abs(pair.error).max(axis=-1),
+            name=replacement.target.name,
+            weights=replacement.target.weight.size,
+            instances=replacement.instances,
+            failures=replacement.failures,
+            scale=replacement.scale,
+            candidates=replacement.candidates,
+            kept=replacement.kept,
+            fixed=replacement.fixed.size,
+            dense=replacement.dense,
+            weight_error=np.abs(replacement.error).max(axis=-1),
             bound=reached,
             promised=promised,
             measured=seen,
-            pair=pair,
+            replacement=replacement,
         )
-        for pair, (reached, promised), seen in zip(pairs, own, each, strict=True)
+        for replacement, (reached, promised), seen in zip(replacements, own, each, strict=True)
     )
     return Certificate(
         method=method,
@@ -197,30 +209,34 @@ def certify(
         promised=float(bounds.promised.max()),
         measured=worst,
         inputs=len(inputs),
-        input_range=(chain.low, chain.high),
-        notes=tuple(_notes(chain, pairs)),
+        input_range=(sequence.low, sequence.high),
+        notes=tuple(_notes(sequence, replacements)),
     )
 
 
-def _notes(chain: Chain, pairs: list[Pair]) -> list[str]:
+def _notes(sequence: LayerSequence, replacements: list[Replacement]) -> list[str]:
     from xbar.pruning.constructions.realise import is_large
 
     notes = ["biases stay digital"]
-    for pair in pairs:
-        name = pair.target.name
-        if pair.scale > 1.0:
-            why = "its largest weight" if pair.kind == "gates" else "the l1 norm of its kernels"
+    for replacement in replacements:
+        name = replacement.target.name
+        if replacement.scale > 1.0:
+            why = (
+                "its largest weight"
+                if replacement.kind == "gates"
+                else "the l1 norm of its kernels"
+            )
             notes.append(
                 f"{name}: {why} is above the theorem's 1, so weights were divided by "
-                f"{pair.scale:g}, and the second random layer is of U(-{pair.scale:g}, "
-                f"{pair.scale:g})"
+                f"{replacement.scale:g}, and the second random layer is of "
+                f"U(-{replacement.scale:g}, {replacement.scale:g})"
             )
-        if not pair.target.nonnegative:
+        if not replacement.target.nonnegative:
             notes.append(f"{name}: inputs may be negative, so s(x) and s(-x) are both built")
-        if is_large(pair):
+        if is_large(replacement):
             notes.append(
-                f"{name}: {pair.candidates:,} random weights are too many for a module; it holds "
-                "what its subsets sum to"
+                f"{name}: {replacement.candidates:,} random weights are too many for a module; it "
+                "has the sums of the subsets as weights"
             )
     return notes
 
@@ -232,7 +248,7 @@ def _check(method: str, epsilon: float, samples: int, minimise: str, group: int)
         raise SpecError(f"epsilon must be finite and above 0, not {epsilon!r}")
     for name, value in (("samples", samples), ("group", group)):
         if not isinstance(value, int) or value < 1:
-            raise SpecError(f"{name} must be a whole number from 1 on, not {value!r}")
+            raise SpecError(f"{name} must be a whole number of at least 1, not {value!r}")
     check_minimise(minimise)
     return _METHODS[method]
 
@@ -244,7 +260,7 @@ def _sequential(model: nn.Module) -> nn.Module:
 
     if isinstance(model, (nn.Linear, nn.Conv2d)):
         return nn.Sequential(OrderedDict(layer=model))
-    check_chain(model)
+    check_sequence(model)
     return model
 
 
@@ -255,8 +271,8 @@ def _check_inputs(inputs: ArrayLike, input_range: tuple[float, float]) -> Floats
     low, high = array.min(), array.max()
     if low < input_range[0] or high > input_range[1]:
         raise SpecError(
-            f"inputs lie between {low:g} and {high:g} and must lie within input_range "
-            f"{input_range}; scale them, or state the range"
+            f"inputs must lie within input_range {input_range}, not between {low:g} and {high:g}; "
+            "scale them, or state their range"
         )
     return np.ascontiguousarray(array)
 

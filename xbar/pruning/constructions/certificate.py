@@ -1,15 +1,15 @@
-"""What a construction proves about its network, and what was measured on it.
+"""Certificates of constructions: proved error bounds and measured errors.
 
-The theorem's argument, with the errors that were reached in place of epsilon: a layer whose weights
-err by e_oj gives outputs that err by at most
+The theorem's argument, with the actual errors instead of epsilon: a layer with weight errors e_oj
+has output errors of at most
 
     sum over j of |e_oj| max|x_j|  +  sum over j of |w_oj + e_oj| d_j,
 
-where d_j is what its inputs err by already and max|x_j| follows from the range of the network's
-inputs, layer by layer; activations, pooling and flattening never add to it. The rounding of float64
-is added, so that the bound holds for what a computer adds up.
+where d_j is the error of its inputs and max|x_j| follows from the range of the network's inputs,
+layer by layer; activations, pooling and flattening never increase it. float64 rounding errors are
+included, so that the bound holds for computed values.
 
-Shapes as in `xbar.pruning.constructions.pairs`.
+Shapes as in `xbar.pruning.constructions.replacement`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ from typing import Any
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.pruning.constructions.chain import Chain, Flat, Gain, Pool, Rising, Step, Weights
-from xbar.pruning.constructions.pairs import Pair, Prediction
+from xbar.pruning.constructions.replacement import Prediction, Replacement
+from xbar.pruning.constructions.sequence import (
+    Flat,
+    Gain,
+    LayerSequence,
+    Pool,
+    Rising,
+    Step,
+    Weights,
+)
 from xbar.statistics import finite_or_none
 from xbar.tables import Card, Facts, Outline
 
@@ -30,23 +38,23 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerCertificate(Outline):
-    """One layer.
+    """Certificate of one layer.
 
     Attributes:
-        name: of the layer.
-        weights: how many it has.
-        instances: subset problems solved: one a weight, two where inputs may be negative.
-        failures: instances that no choice brought within epsilon.
-        scale: the power of two that weights above the theorem's norm were divided by; else 1.
-        candidates: random weights that the mask chose from.
-        kept: how many of them it keeps.
-        fixed: entries of the other layer, one a neuron.
-        dense: weights of both random layers before any pruning.
-        weight_error: (O, J, T) the largest |realised - wanted| of each weight.
-        bound: the most that an output may err by when the layer's inputs are exact.
-        promised: the same if each weight errs by epsilon; it holds if nothing failed.
-        measured: the largest error of an output seen with exact inputs.
-        pair: what the layer was built as.
+        name: name of the layer.
+        weights: number of weights.
+        instances: number of subset problems: one per weight, two where inputs may be negative.
+        failures: number of instances without a subset within epsilon.
+        scale: power of two by which weights above the theorem's norm were divided; else 1.
+        candidates: number of random weights that the mask chooses from.
+        kept: number of those that are kept.
+        fixed: number of entries of the other layer, one per neuron.
+        dense: number of weights of both random layers before pruning.
+        weight_error: (O, J, T) largest |realised - target| of each weight.
+        bound: bound on the error of an output for exact inputs of the layer.
+        promised: the same bound with epsilon as error of every weight; holds without failures.
+        measured: largest observed output error for exact inputs.
+        replacement: the two random layers that replace the layer.
     """
 
     name: str
@@ -62,16 +70,16 @@ class LayerCertificate(Outline):
     bound: float
     promised: float
     measured: float
-    pair: Pair
+    replacement: Replacement
 
     @property
     def prediction(self) -> Prediction:
-        """The share of instances that should have failed, counted and by formula."""
-        return self.pair.prediction
+        """Predicted fraction of failing instances, counted and by formula."""
+        return self.replacement.prediction
 
     def to_json(self) -> dict[str, Any]:
-        """Its numbers; of the errors of the weights the largest and the median."""
-        rest = {k: v for k, v in vars(self).items() if k not in ("weight_error", "pair")}
+        """A dictionary for ``json``; weight errors are reduced to maximum and median."""
+        rest = {k: v for k, v in vars(self).items() if k not in ("weight_error", "replacement")}
         return {
             **rest,
             "predicted": self.prediction.counted.to_json(),
@@ -83,21 +91,21 @@ class LayerCertificate(Outline):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate(Card):
-    """A construction's account of its network.
+    """Certificate of a constructed network.
 
     Attributes:
         method: "malach", "pensia", "cnn" or "neurons".
-        epsilon: error that a weight may have.
-        samples: random numbers for each weight.
+        epsilon: largest allowed error of a weight.
+        samples: random numbers per weight.
         minimise: "error" or "size".
-        seed: of the random numbers.
-        layers: one each.
-        bound: the most that an output of the network may err by, for any inputs in the range.
-        promised: the same if each weight errs by epsilon; it holds if nothing failed.
-        measured: the largest error of an output seen, both networks in float64.
-        inputs: how many inputs that was measured on.
-        input_range: what the bounds take inputs to lie between.
-        notes: what was rescaled, replaced or left out.
+        seed: seed of the random numbers.
+        layers: certificate of each layer.
+        bound: bound on the error of the network's outputs, for any inputs in the range.
+        promised: the same bound with epsilon as error of every weight; holds without failures.
+        measured: largest observed output error, both networks in float64.
+        inputs: number of inputs in the measurement.
+        input_range: lower and upper limit of the inputs, assumed by the bounds.
+        notes: remarks on rescaled, replaced or omitted layers.
     """
 
     method: str
@@ -124,47 +132,47 @@ class Certificate(Card):
 
     @property
     def weights(self) -> int:
-        """Of the network that was approximated."""
+        """Number of weights of the approximated network."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def candidates(self) -> int:
-        """Random weights that masks chose from."""
+        """Number of random weights that masks choose from."""
         return sum(layer.candidates for layer in self.layers)
 
     @property
     def over_parameterisation(self) -> float:
-        """Random weights to choose from for each weight of the network."""
+        """Candidate random weights per weight of the network."""
         return self.candidates / self.weights
 
     @property
     def dense_factor(self) -> float:
-        """Weights of the random network before any pruning for each weight of the network."""
+        """Weights of the unpruned random network per weight of the network."""
         return sum(layer.dense for layer in self.layers) / self.weights
 
     @property
     def kept_share(self) -> float:
-        """Of the random weights to choose from."""
+        """Kept fraction of the candidate random weights."""
         return sum(layer.kept for layer in self.layers) / self.candidates
 
     @property
     def dense_kept_share(self) -> float:
-        """Of all weights of the random network."""
+        """Kept fraction of all weights of the random network."""
         kept = sum(layer.kept + layer.fixed for layer in self.layers)
         return kept / sum(layer.dense for layer in self.layers)
 
     @property
     def failures(self) -> int:
-        """Instances that no choice brought within epsilon."""
+        """Number of instances without a subset within epsilon."""
         return sum(layer.failures for layer in self.layers)
 
     @property
     def predicted_failures(self) -> float:
-        """How many should have failed."""
+        """Predicted number of failures."""
         return sum(layer.prediction.counted.value * layer.instances for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it but the errors of single weights."""
+        """A dictionary for ``json``, without the errors of single weights."""
         own = {k: v for k, v in vars(self).items() if k != "layers"}
         derived = (
             "weights", "candidates", "over_parameterisation", "dense_factor", "kept_share",
@@ -181,12 +189,12 @@ class Certificate(Card):
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """By channel: what exact values lie between, and what the built network's err by.
+    """Range of exact values and error bounds of the constructed network, by channel.
 
     Attributes:
-        low, high: (C,) of the exact network.
-        error: (C,) with the errors that were reached.
-        promised: (C,) with epsilon for each weight.
+        low, high: (C,) range of the exact network's values.
+        error: (C,) error bound from the actual weight errors.
+        promised: (C,) error bound with epsilon as error of every weight.
     """
 
     low: Floats
@@ -200,51 +208,53 @@ class Bounds:
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
 
-def propagate(chain: Chain, pairs: list[Pair]) -> tuple[Bounds, list[tuple[float, float]]]:
-    """Bounds for the network's outputs, and for each layer's own: reached and promised.
+def propagate(
+    sequence: LayerSequence, replacements: list[Replacement]
+) -> tuple[Bounds, list[tuple[float, float]]]:
+    """Bounds of the network's outputs, and (bound, promised) of each layer alone.
 
     Args:
-        chain: the exact network.
-        pairs: what its layers were built as, in order.
+        sequence: the exact network.
+        replacements: the two random layers of each layer, in order.
     """
-    channels = chain.input_shape[0]
+    channels = sequence.input_shape[0]
     zero = np.zeros(channels)
-    bounds = Bounds(zero + chain.low, zero + chain.high, zero, zero)
+    bounds = Bounds(zero + sequence.low, zero + sequence.high, zero, zero)
     own = []
-    rest = iter(pairs)
-    for step in chain.steps:
+    rest = iter(replacements)
+    for step in sequence.steps:
         if isinstance(step, Weights):
-            pair = next(rest)
-            own.append(_own(step, pair, bounds))
-            bounds = _through(step, pair, bounds)
+            replacement = next(rest)
+            own.append(_own(step, replacement, bounds))
+            bounds = _through(step, replacement, bounds)
         else:
             bounds = _after(step, bounds)
     return bounds, own
 
 
-def _own(step: Weights, pair: Pair, before: Bounds) -> tuple[float, float]:
+def _own(step: Weights, replacement: Replacement, before: Bounds) -> tuple[float, float]:
     exact = Bounds(before.low, before.high, 0 * before.error, 0 * before.error)
-    after = _through(step, pair, exact)
+    after = _through(step, replacement, exact)
     return float(after.error.max()), float(after.promised.max())
 
 
-def _through(step: Weights, pair: Pair, before: Bounds) -> Bounds:
-    target, epsilon = step.target, pair.order.epsilon
+def _through(step: Weights, replacement: Replacement, before: Bounds) -> Bounds:
+    target, epsilon = step.target, replacement.order.epsilon
     low, high = before.low, before.high
     if step.padded:
         low, high = np.minimum(low, 0.0), np.maximum(high, 0.0)
 
     def total(weight: Floats, value: Floats) -> Floats:
-        """(O,) sum over inputs and taps of weight times value of the input's channel."""
+        """(O,) sum over inputs and taps of weight times the value of the input's channel."""
         return np.asarray((weight.sum(axis=2) * value[target.channel]).sum(axis=1))
 
     plus, minus = np.maximum(target.weight, 0.0), np.minimum(target.weight, 0.0)
     size = np.abs(target.weight)
-    error = np.abs(pair.error).max(axis=3)
-    built = np.abs(pair.realised).max(axis=3)
+    error = np.abs(replacement.error).max(axis=3)
+    built = np.abs(replacement.realised).max(axis=3)
     everything = np.full_like(size, epsilon)
-    terms = size[0].size * pair.numbers + 8
-    rounding = np.abs(step.bias) + total(pair.mass + size, before.magnitude + before.error)
+    terms = size[0].size * replacement.numbers + 8
+    rounding = np.abs(step.bias) + total(replacement.mass + size, before.magnitude + before.error)
     rounding = terms * _EPSILON * rounding
     return Bounds(
         low=total(plus, low) + total(minus, high) + step.bias,
@@ -257,10 +267,10 @@ def _through(step: Weights, pair: Pair, before: Bounds) -> Bounds:
 
 
 def _after(step: Step, before: Bounds) -> Bounds:
-    """Bounds after a step that is not built."""
+    """Bounds after a step that is not replaced."""
     low, high, error, promised = before.low, before.high, before.error, before.promised
     if isinstance(step, Rising):
-        # a function that is itself rounded may add the last bit of its value
+        # rounding inside the function may add one unit in the last place
         low, high = step.function(low), step.function(high)
         last = 8 * _EPSILON * np.maximum(np.abs(low), np.abs(high))
         return Bounds(low, high, error + last, promised + last)

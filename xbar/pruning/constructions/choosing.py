@@ -1,6 +1,6 @@
-"""Which of a weight's random numbers are kept: one, the best few, or as few as will do.
+"""Choice of a weight's random numbers: a single one, the best subset, or the smallest.
 
-Shapes: M weights, K random numbers for each.
+Shapes: M weights, K random numbers per weight.
 """
 
 from __future__ import annotations
@@ -18,32 +18,31 @@ from xbar.errors import SpecError
 
 Minimise: TypeAlias = Literal["error", "size"]
 Choose: TypeAlias = Callable[[Floats, Floats, float, Minimise], Bools]
-"""(numbers (M, K), targets (M,), tolerance, what to minimise) -> mask (M, K)."""
+"""(numbers (M, K), targets (M,), tolerance, objective) -> mask (M, K)."""
 
 MOST = 32
-"""The longest bank that is solved exactly and in batches."""
+"""Largest bank that is solved exactly in batches."""
 
-_LISTED = 3  # sizes up to which all subsets are listed
-_CELLS = 1 << 21  # sums that a step of the search by size holds
+_LISTED = 3  # largest size for which all subsets are enumerated
+_CELLS = 1 << 21  # sums per step of the search by size
 
 
 def subset(bank: Floats, target: Floats, tolerance: float, minimise: Minimise) -> Bools:
-    """The subset closest to each target, or the smallest within the tolerance.
+    """Closest subset to each target, or the smallest within the tolerance.
 
-    Numbers that are 0 are never kept. Where no subset is within the tolerance, the closest is
-    taken either way.
+    Zeros are never kept. If no subset is within the tolerance, the closest is taken in both cases.
 
     Args:
         bank: (M, K) numbers, K at most 32.
-        target: (M,) in their unit.
-        tolerance: |sum - target| that "size" allows.
-        minimise: "error", or "size" for the fewest numbers, and of those subsets the closest.
+        target: (M,) targets, in the same unit.
+        tolerance: largest |sum - target| allowed by "size".
+        minimise: "error", or "size" for the fewest numbers, ties resolved by error.
     """
     mask = np.zeros(bank.shape, np.bool_)
     used = bank != 0.0
     count = used.sum(axis=1)
     front = np.argsort(~used, axis=1, kind="stable")
-    for length in np.unique(count[count > 0]):  # short banks are cheap, so zeros are taken out
+    for length in np.unique(count[count > 0]):  # smaller banks are cheaper, so zeros are removed
         rows = np.flatnonzero(count == length)
         places = front[rows, :length]
         part = np.take_along_axis(bank[rows], places, axis=1)
@@ -56,13 +55,13 @@ def subset(bank: Floats, target: Floats, tolerance: float, minimise: Minimise) -
 
 
 def single(bank: Floats, target: Floats, tolerance: float, minimise: Minimise) -> Bools:
-    """The one number closest to each target, or none where that is closer (or close enough).
+    """The number closest to each target, or none where 0 is closer (or close enough).
 
     Args:
         bank: (M, K) numbers.
-        target: (M,) in their unit.
-        tolerance: how close none must be for "size".
-        minimise: "error", or "size" to keep none wherever that is within the tolerance.
+        target: (M,) targets, in the same unit.
+        tolerance: largest |target| for which "size" keeps none.
+        minimise: "error", or "size" to keep none wherever the tolerance allows.
     """
     distance = np.abs(bank - target[:, None])
     nearest = distance.argmin(axis=1)
@@ -75,7 +74,7 @@ def single(bank: Floats, target: Floats, tolerance: float, minimise: Minimise) -
 
 
 def sums(bank: Floats, mask: Bools) -> Floats:
-    """(...,) sums of what is kept of numbers (..., K), added in their order."""
+    """(...,) sums of the kept numbers of (..., K), added in order."""
     total = np.zeros(bank.shape[:-1])
     for k in range(bank.shape[-1]):
         total += np.where(mask[..., k], bank[..., k], 0.0)
@@ -83,10 +82,10 @@ def sums(bank: Floats, mask: Bools) -> Floats:
 
 
 def check_minimise(minimise: str) -> None:
-    """It must be one of the two.
+    """Check the objective.
 
     Raises:
-        SpecError: it is not.
+        SpecError: it is unknown.
     """
     if minimise not in ("error", "size"):
         raise SpecError(f"minimise must be 'error' or 'size', not {minimise!r}")
@@ -99,7 +98,7 @@ def _closest(bank: Floats, target: Floats) -> Bools:
 
 
 def _fewest(bank: Floats, target: Floats, tolerance: float) -> Bools:
-    """Sizes 0 to 3 are listed, which settles most targets; `solve_smallest` does the rest."""
+    """Enumerate sizes 0 to 3, enough for most targets; `solve_smallest` does the rest."""
     from xbar.subset.variants.smallest import solve_smallest
 
     mask = np.zeros(bank.shape, np.bool_)
@@ -119,7 +118,7 @@ def _of_size(
     rows: NDArray[np.int64],
     mask: Bools,
 ) -> NDArray[np.int64]:
-    """Writes the closest subset of this size where one is close enough; returns the other rows."""
+    """Write the closest subset of this size where within tolerance; return the other rows."""
     groups = _groups(bank.shape[1], size)
     left = []
     for part in np.array_split(rows, len(rows) * len(groups) // _CELLS + 1):

@@ -1,15 +1,14 @@
-"""Whole neurons removed: one mask for several outputs, multidimensional random subset sum.
+"""Removal of whole neurons by multidimensional random subset sum: outputs share a mask.
 
 A. da Cunha, F. d'Amore, E. Natale, "Polynomially over-parameterized convolutional neural networks
 contain structured strong winning lottery tickets", NeurIPS 2023; L. Becchetti and others, "On the
-multidimensional random subset sum problem", 2022. Outputs are taken in groups of d. A neuron of
-input c and group g carries v s(x_c) to the group's d outputs at once, so keeping it or not adds
-one d-dimensional vector u |v| or nothing: the kept ones must sum to the column (w_1, .., w_d) of
-input c. What is removed is a neuron, on a crossbar a bit line of the first layer and a word line
-of the second, where an unstructured mask frees single cells only. The price: n numbers leave
-n/d bits, so d is small; d = 1 has a neuron serve one weight.
+multidimensional random subset sum problem", 2022. Outputs form groups of d. A neuron of input c and
+group g feeds v s(x_c) to the group's d outputs, so keeping it adds one d-dimensional vector u |v|:
+the kept ones must sum to the column (w_1, .., w_d) of input c. Removing a neuron frees a bit line
+of the first layer and a word line of the second; an unstructured mask frees cells only.
+The price: n numbers give n/d bits, so d must be small; for d = 1 a neuron serves one weight.
 
-Shapes as in `xbar.pruning.constructions.pairs`, T = 1; G groups of d outputs.
+Shapes as in `xbar.pruning.constructions.replacement`, T = 1; G groups of d outputs.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ from numpy.typing import NDArray
 from xbar.arrays import Bools, Floats
 from xbar.errors import SpecError
 from xbar.hardware import draw
-from xbar.pruning.constructions.pairs import (
+from xbar.pruning.constructions.replacement import (
     CHECK,
     FIRST,
     SECOND,
     Order,
-    Pair,
     Prediction,
-    Target,
+    Replacement,
+    TargetLayer,
     power_of_two,
     signed,
     wanted,
@@ -41,66 +40,66 @@ from xbar.statistics import share_estimate
 from xbar.subset.variants.vector import solve_vector
 
 MOST = 34
-"""The longest bank that is searched completely."""
+"""Largest bank that is searched exhaustively."""
 
-_SAMPLED = 200  # instances that a predicted failure rate is counted on
+_SAMPLED = 200  # sample size of the predicted failure rate
 
 
 @dataclass(frozen=True, eq=False)
-class NeuronPair(Pair):
-    """A pair whose mask is over neurons.
+class NeuronReplacement(Replacement):
+    """Two random layers whose mask is over neurons.
 
-    `fixed` is (C, G H), the entries v, group after group; `packed` is unused.
+    `fixed` is (C, G H), the entries v, ordered by group; `packed` is unused.
 
     Attributes:
-        neurons: (C, G, H) which neurons are kept.
+        neurons: (C, G, H) mask of kept neurons.
     """
 
     neurons: Bools
 
     @property
     def groups(self) -> int:
-        """G."""
+        """Number of groups G."""
         return int(self.neurons.shape[1])
 
     @property
     def instances(self) -> int:
-        """Subset problems that were solved."""
+        """Number of subset problems."""
         return self.target.channels * self.groups * self.target.halves
 
     @property
     def failures(self) -> int:
-        """Instances in which a weight is not within epsilon."""
+        """Number of instances in which a weight misses epsilon."""
         far = np.abs(self.error[:, :, 0]) > self.order.epsilon  # (O, C, halves)
         return sum(int(far[part].any(axis=0).sum()) for part in members(self.target, self.order))
 
     @property
     def candidates(self) -> int:
-        """Neurons that the mask chooses from."""
+        """Number of neurons that the mask chooses from."""
         return self.neurons.size
 
     @property
     def kept(self) -> int:
-        """How many neurons are kept."""
+        """Number of neurons kept."""
         return int(self.neurons.sum())
 
     @property
     def weights_of_module(self) -> int:
-        """Numbers of the second layer, zeros between groups included."""
+        """Number of weights of the second layer, including zeros between groups."""
         return int(self.target.weight.shape[0] * self.neurons.size)
 
     @property
     def dense(self) -> int:
-        """Weights of the two fully connected random layers before any pruning."""
+        """Number of weights of the two fully connected random layers before pruning."""
         return int(self.neurons.size * (self.target.channels + self.target.weight.shape[0]))
 
     def gates(self, *, pruned: bool) -> Floats:
-        """(C, G H) the entries v, 0 where the neuron is removed."""
+        """(C, G H) entries v, 0 for removed neurons."""
         mask = self.neurons.reshape(self.fixed.shape)
         return np.where(mask, self.fixed, 0.0) if pruned else self.fixed
 
     def weights(self, *, pruned: bool) -> NDArray[np.float32]:
-        """(O, C, 1, G H) the second layer, 0 between groups and for neurons that are removed."""
+        """(O, C, 1, G H) second layer, 0 between groups and for removed neurons."""
         outputs, channels, _ = self.target.weight.shape
         weights = np.zeros((outputs, channels, self.groups, self.numbers), np.float32)
         for g, part in enumerate(members(self.target, self.order)):
@@ -110,23 +109,23 @@ class NeuronPair(Pair):
 
     @property
     def numbers(self) -> int:
-        """H, of a group."""
+        """Number of neurons H per input and group."""
         return self.order.samples * self.target.halves
 
 
-def construct(target: Target, order: Order) -> NeuronPair:
-    """Builds a fully connected layer (or 1x1 convolution) from neurons kept or removed whole.
+def construct(target: TargetLayer, order: Order) -> NeuronReplacement:
+    """Construct a fully connected layer (or 1x1 convolution) by keeping or removing whole neurons.
 
-    The predicted failure rate is counted on 200 instances drawn anew; the formula takes the sums
-    as a Poisson process in d dimensions.
+    The predicted failure rate is counted on 200 resampled instances; the formula models the sums as
+    a Poisson process in d dimensions.
 
     Args:
         target: the layer.
-        order: what is asked: at most 34 samples, and `group` outputs that share a mask.
+        order: specification: at most 34 samples, and `group` outputs per mask.
 
     Raises:
-        SpecError: the layer's kernels have several taps or groups, there are more samples than can
-            be searched, or something but the error is to be minimised.
+        SpecError: the layer's kernels have several taps or groups, there are too many samples for
+            the search, or the objective is not the error.
     """
     _check(target, order)
     outputs, channels, _ = target.weight.shape
@@ -146,7 +145,7 @@ def construct(target: Target, order: Order) -> NeuronPair:
         kept = np.abs(bank) * solution.mask[..., None]
         mass[part] = kept.sum(axis=(1, 2)).T
     sign = np.array([1.0, -1.0])[: target.halves, None]
-    return NeuronPair(
+    return NeuronReplacement(
         target=target,
         order=order,
         kind="neurons",
@@ -160,46 +159,48 @@ def construct(target: Target, order: Order) -> NeuronPair:
     )
 
 
-def members(target: Target, order: Order) -> Iterator[slice]:
-    """The outputs of each group."""
+def members(target: TargetLayer, order: Order) -> Iterator[slice]:
+    """Output range of each group."""
     outputs = target.weight.shape[0]
     for start in range(0, outputs, order.group):
         yield slice(start, min(start + order.group, outputs))
 
 
-def second_numbers(target: Target, order: Order, part: slice) -> Floats:
-    """(d, C, H) the random numbers u from a group's neurons to its outputs."""
+def second_numbers(target: TargetLayer, order: Order, part: slice) -> Floats:
+    """(d, C, H) random numbers u from a group's neurons to its outputs."""
     shape = (target.channels, target.halves * order.samples)
     scale = power_of_two(float(np.abs(target.weight).max()))
     rows = range(part.start, part.stop)
     return np.stack([scale * signed(order.seed, SECOND, target.index, o, shape) for o in rows])
 
 
-def _check(target: Target, order: Order) -> None:
+def _check(target: TargetLayer, order: Order) -> None:
     if target.weight.shape[1:] != (target.channels, 1):
         raise SpecError(
-            f"{target.name}: neurons are removed whole from fully connected layers and 1x1 "
+            f"{target.name}: whole neurons are removed only from fully connected layers and 1x1 "
             "convolutions without groups; other kernels would share one mask among all their taps"
         )
     if order.samples > MOST:
         raise SpecError(
-            f"samples of neurons must be at most {MOST}, which subsets are searched completely "
-            f"for, not {order.samples}"
+            f"samples of neurons must be at most {MOST}, the limit of the exhaustive search, "
+            f"not {order.samples}"
         )
     if order.minimise != "error":
         raise SpecError("neurons are chosen for the least error; leave out minimise='size'")
 
 
-def _predict(pair: NeuronPair) -> Prediction:
-    target, order = pair.target, pair.order
+def _predict(replacement: NeuronReplacement) -> Prediction:
+    target, order = replacement.target, replacement.order
     groups = list(members(target, order))
-    size = np.abs(pair.fixed).reshape(target.channels, len(groups), target.halves, order.samples)
+    size = np.abs(replacement.fixed).reshape(
+        target.channels, len(groups), target.halves, order.samples
+    )
     goal = wanted(target)[:, :, 0]
     u = draw.uniform(order.seed, CHECK, target.index << 32, (3, _SAMPLED))
     limits = np.array([[len(groups)], [target.channels], [target.halves]])
     which = (u * limits).astype(np.int64)
     shape = (_SAMPLED, order.group, order.samples)
-    fresh = pair.scale * signed(order.seed, CHECK, target.index, 1, shape)
+    fresh = replacement.scale * signed(order.seed, CHECK, target.index, 1, shape)
     fails, chance = 0, 0.0
     for s, (g, c, half) in enumerate(which.T):
         wants = goal[groups[g], c, half]

@@ -3,9 +3,9 @@
 A. Pensia, S. Rajput, A. Nagle, H. Vishwakarma, D. Papailiopoulos, "Optimal lottery tickets via
 subset sum", NeurIPS 2020, and L. Orseau, M. Hutter, O. Rivasplata, "Logarithmic pruning is all you
 need", NeurIPS 2020: w x = sum over S of u_i s(v_i x) - ..., so O(log(1/eps)) random neurons of
-each sign for each input do for all its weights, and a network of 2l random layers holds one of l.
+each sign per input suffice for all its weights, and 2l random layers contain a network of l.
 
-Shapes as in `xbar.pruning.constructions.pairs`.
+Shapes as in `xbar.pruning.constructions.replacement`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 from xbar.errors import SpecError
 from xbar.pruning.constructions.choosing import MOST, subset
-from xbar.pruning.constructions.pairs import (
+from xbar.pruning.constructions.replacement import (
     CHECK,
     SAMPLED,
     Order,
-    Pair,
     Prediction,
-    Target,
+    Replacement,
+    TargetLayer,
     build_gates,
     draw_instances,
     signed,
@@ -31,44 +31,44 @@ from xbar.statistics import share_estimate
 from xbar.subset.solver import solve_subset
 
 
-def construct(target: Target, order: Order) -> Pair:
-    """Builds a layer from subsets of random products.
+def construct(target: TargetLayer, order: Order) -> Replacement:
+    """Construct a layer from subsets of random products.
 
-    The predicted failure rate is counted on 20,000 instances of the layer with second-layer
-    numbers drawn anew.
+    The predicted failure rate is counted on 20,000 instances of the layer with resampled
+    second-layer numbers.
 
     Args:
         target: the layer.
-        order: what is asked; at most 32 samples.
+        order: specification; at most 32 samples.
 
     Raises:
-        SpecError: there are more samples than can be searched completely.
+        SpecError: there are too many samples for an exhaustive search.
     """
     check_samples("pensia", order.samples)
     return build_gates(target, order, subset, _predict)
 
 
 def check_samples(method: str, samples: int) -> None:
-    """There may be as many as the batched meet-in-the-middle takes.
+    """Check the number of samples against the limit of the batched meet-in-the-middle.
 
     Raises:
-        SpecError: there are more.
+        SpecError: there are too many.
     """
     if samples > MOST:
         raise SpecError(
-            f"samples of {method} must be at most {MOST}, which subsets are searched completely "
-            f"for, not {samples}; fewer do: 21 leave errors near 1e-6"
+            f"samples of {method} must be at most {MOST}, the limit of the exhaustive search, "
+            f"not {samples}; fewer suffice: 21 leave errors near 1e-6"
         )
 
 
-def _predict(pair: Pair) -> Prediction:
-    target, order = pair.target, pair.order
+def _predict(replacement: Replacement) -> Prediction:
+    target, order = replacement.target, replacement.order
     goal = wanted(target)
     which = draw_instances(target, order)
     o, j, _, half = np.unravel_index(which, goal.shape)
-    by_half = np.abs(pair.fixed).reshape(target.channels, target.halves, order.samples)
+    by_half = np.abs(replacement.fixed).reshape(target.channels, target.halves, order.samples)
     fresh = signed(order.seed, CHECK, target.index, 1, (SAMPLED, order.samples))
-    bank = pair.scale * fresh * by_half[target.channel[o, j], half]
+    bank = replacement.scale * fresh * by_half[target.channel[o, j], half]
     wants = goal.reshape(-1)[which]
     residual = np.abs(np.asarray(solve_subset(bank, wants, tolerance=order.epsilon).residual))
     predicted = share_estimate(int((residual > order.epsilon).sum()), SAMPLED)

@@ -1,12 +1,12 @@
-"""Constructions as PyTorch modules of stock layers, which any tool can run, export and compile.
+"""Constructions as PyTorch modules of standard layers, which any tool can run and export.
 
     gates, fully connected   Unflatten ─ Conv1d, one group an input ─ ReLU ─ Flatten ─ Linear
     gates, convolution       Conv2d 1x1, one group an input ─ ReLU ─ Conv2d
     kernels, connected       Linear ─ ReLU ─ Unflatten ─ Conv1d, one group an output ─ Flatten
     kernels, convolution     Conv2d ─ ReLU ─ Conv2d 1x1, one group an output
 
-The grouped layer is the one of which the theorem prunes all but one entry a neuron; the other,
-`second` of gates and `first` of kernels, holds the random weights that the mask is for.
+The grouped layer is the one in which the theorem keeps one entry per neuron; the other, `second` of
+gates and `first` of kernels, has the random weights and the mask.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.pruning.constructions.chain import children
-from xbar.pruning.constructions.multidimensional import NeuronPair
-from xbar.pruning.constructions.pairs import Pair
+from xbar.pruning.constructions.multidimensional import NeuronReplacement
+from xbar.pruning.constructions.replacement import Replacement
+from xbar.pruning.constructions.sequence import children
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 MOST_WEIGHTS = 1 << 26
-"""Random weights that a module is made of; 256 MiB in float32."""
+"""Maximum number of random weights of a module; 256 MiB in float32."""
 
 AnyFloats = NDArray[np.floating[Any]]
 
 _BATCH = 256
 
 
-def masked_name(pair: Pair) -> str:
-    """The layer of the realised network that the mask is for."""
-    which = "second" if pair.kind == "gates" or is_large(pair) else "first"
-    return f"{pair.target.name}.{which}"
+def masked_name(replacement: Replacement) -> str:
+    """Name of the masked layer in the realised network."""
+    which = "second" if replacement.kind == "gates" or is_large(replacement) else "first"
+    return f"{replacement.target.name}.{which}"
 
 
-def is_large(pair: Pair) -> bool:
-    """Whether the pair is realised by what its subsets sum to, as its weights are too many."""
-    return pair.weights_of_module > MOST_WEIGHTS
+def is_large(replacement: Replacement) -> bool:
+    """Whether a layer has too many random weights and is realised by the sums of its subsets."""
+    return replacement.weights_of_module > MOST_WEIGHTS
 
 
-def realise(model: nn.Module, pairs: list[Pair], pruned: bool = True) -> nn.Module:
-    """A copy of a network with each layer that was built in place of the old.
+def realise(model: nn.Module, replacements: list[Replacement], pruned: bool = True) -> nn.Module:
+    """Copy a network with its layers replaced by random ones.
 
     Args:
-        model: the network, a chain in evaluation mode.
-        pairs: what its layers were built as, in order.
-        pruned: False for the random network before its mask is applied.
+        model: sequential network in evaluation mode.
+        replacements: the two random layers of each layer, in order.
+        pruned: False for the random network before the mask is applied.
     """
     import copy
 
     module = copy.deepcopy(model)
-    layers = {pair.target.name: pair for pair in pairs}
+    layers = {replacement.target.name: replacement for replacement in replacements}
     for name, layer in list(children(module)):
         if name in layers:
             parent, _, own = name.rpartition(".")
@@ -64,26 +64,28 @@ def realise(model: nn.Module, pairs: list[Pair], pruned: bool = True) -> nn.Modu
     return module.eval()
 
 
-def module_mask(pair: Pair, layer: Any) -> Any:
-    """The mask in the shape of the weight of `masked_name`."""
-    if is_large(pair):
-        return _second_weight(pair.realised != 0.0, layer)
-    if isinstance(pair, NeuronPair):
-        return pair.neurons.reshape(-1, *(1,) * max(layer.weight.ndim - 1, 2))
-    mask = pair.mask()
-    return _second_weight(mask, layer) if pair.kind == "gates" else _first_weight(mask, layer)
+def module_mask(replacement: Replacement, layer: Any) -> Any:
+    """The mask, reshaped to the masked layer's weight."""
+    if is_large(replacement):
+        return _second_weight(replacement.realised != 0.0, layer)
+    if isinstance(replacement, NeuronReplacement):
+        return replacement.neurons.reshape(-1, *(1,) * max(layer.weight.ndim - 1, 2))
+    mask = replacement.mask()
+    return (
+        _second_weight(mask, layer) if replacement.kind == "gates" else _first_weight(mask, layer)
+    )
 
 
 def measure(
     model: nn.Module, realised: nn.Module, names: list[str], inputs: Floats
 ) -> tuple[float, list[float]]:
-    """Largest errors of the network's outputs, and of each layer's with exact inputs, in float64.
+    """Largest output errors in float64 of the network, and of each layer for exact inputs.
 
     Args:
-        model: the exact network, in float64.
-        realised: the one built, with the same children, in any precision.
-        names: of the layers that were built.
-        inputs: (N, ...).
+        model: exact network, in float64.
+        realised: constructed network with the same children, in any precision.
+        names: names of the replaced layers.
+        inputs: inputs (N, ...).
     """
     import copy
 
@@ -96,7 +98,7 @@ def measure(
     with torch.no_grad():
         for start in range(0, len(inputs), _BATCH):
             value = torch.tensor(inputs[start : start + _BATCH])
-            answer = built(value.clone())  # as a step may work in place
+            answer = built(value.clone())  # in case a step works in place
             for name, module in exact.items():
                 after = module(value)
                 if name in own:
@@ -107,21 +109,21 @@ def measure(
     return worst, [own[name] for name in names]
 
 
-def _block(layer: Any, pair: Pair, pruned: bool) -> nn.Module:
-    """Two layers in place of one."""
-    if is_large(pair):
-        halves = np.array([1.0, -1.0])[: pair.target.halves]
-        first = np.broadcast_to(halves, (pair.target.channels, len(halves)))
-        return _gates(layer, first, pair.realised)
-    if isinstance(pair, NeuronPair):
-        return _gates(layer, pair.gates(pruned=pruned), pair.weights(pruned=pruned))
-    weights = pair.weights(pruned=pruned)
-    build = _gates if pair.kind == "gates" else _kernels
-    return build(layer, pair.fixed, weights)
+def _block(layer: Any, replacement: Replacement, pruned: bool) -> nn.Module:
+    """The two layers that replace one."""
+    if is_large(replacement):
+        halves = np.array([1.0, -1.0])[: replacement.target.halves]
+        first = np.broadcast_to(halves, (replacement.target.channels, len(halves)))
+        return _gates(layer, first, replacement.realised)
+    if isinstance(replacement, NeuronReplacement):
+        return _gates(layer, replacement.gates(pruned=pruned), replacement.weights(pruned=pruned))
+    weights = replacement.weights(pruned=pruned)
+    build = _gates if replacement.kind == "gates" else _kernels
+    return build(layer, replacement.fixed, weights)
 
 
 def _gates(layer: Any, first: Floats, second: AnyFloats) -> nn.Module:
-    """Neurons of one input each, (C, H), and what they feed, (O, J, T, H)."""
+    """Layers from neurons with one input each, (C, H), and their output weights, (O, J, T, H)."""
     from torch import nn
 
     channels, numbers = first.shape
@@ -150,7 +152,7 @@ def _gates(layer: Any, first: Floats, second: AnyFloats) -> nn.Module:
 
 
 def _kernels(layer: Any, second: Floats, first: AnyFloats) -> nn.Module:
-    """What is multiplied by the outputs, (O, H), of random kernels (O, J, T, H)."""
+    """Layers from random kernels (O, J, T, H) and the weights of their outputs, (O, H)."""
     from torch import nn
 
     outputs, numbers = second.shape
@@ -175,21 +177,21 @@ def _kernels(layer: Any, second: Floats, first: AnyFloats) -> nn.Module:
 
 
 def _second_weight(second: Any, layer: Any) -> Any:
-    """(O, J, T, H) as the weight of a layer whose inputs are neuron h of input j."""
+    """Reshape (O, J, T, H) to the weight of a layer whose inputs are neuron h of input j."""
     outputs, inputs, _, numbers = second.shape
     taps = tuple(layer.weight.shape[2:])
     return second.transpose(0, 1, 3, 2).reshape(outputs, inputs * numbers, *taps)
 
 
 def _first_weight(first: Any, layer: Any) -> Any:
-    """(O, J, T, H) as the weight of a layer whose outputs are kernel h of output o."""
+    """Reshape (O, J, T, H) to the weight of a layer whose outputs are kernel h of output o."""
     outputs, inputs, _, numbers = first.shape
     taps = tuple(layer.weight.shape[2:])
     return first.transpose(0, 3, 1, 2).reshape(outputs * numbers, inputs, *taps)
 
 
 def _convolution(layer: Any, inputs: int, outputs: int, *, bias: bool) -> nn.Module:
-    """The layer's convolution with other numbers of channels."""
+    """The layer's convolution with different numbers of channels."""
     from torch import nn
 
     own = {name: getattr(layer, name) for name in ("stride", "padding", "dilation", "groups")}
@@ -199,7 +201,7 @@ def _convolution(layer: Any, inputs: int, outputs: int, *, bias: bool) -> nn.Mod
 def _filled(
     module: Any, weight: AnyFloats, like: Any, bias: torch.Tensor | None = None
 ) -> nn.Module:
-    """A module without memory, given its numbers; nothing random of PyTorch is drawn."""
+    """A meta module with its weights assigned, without using PyTorch's random generator."""
     import torch
     from torch import nn
 

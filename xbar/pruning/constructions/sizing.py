@@ -1,16 +1,16 @@
-"""How many random numbers a weight takes: simulation, design formula and theorem side by side.
+"""Random numbers needed per weight, by simulation, design formula and theorem.
 
-A layer whose weights each choose among n random numbers (or products of two) is n times as wide
-as the layer that it approximates; it fails if any of its weights misses epsilon. So of m weights
-each may miss with the chance 1 - (1 - delta)^(1/m), about delta/m.
+A layer whose weights each choose among n random numbers (or products of two) is n times as wide as
+the approximated layer; it fails if any of its weights misses epsilon. So each of m weights may miss
+with a probability of 1 - (1 - delta)^(1/m), about delta/m.
 
-- simulation: targets and numbers drawn, best subsets found, misses counted for one n after the
-  other, in eight ranges of |w|. Where misses get too rare to count, lines through the logarithm
-  of each range's misses go on.
-- formula: the mean of exp(-2 rho(w) eps) (`xbar.sizing.density`). It knows only of sums near
-  the target, not of sums that do not reach it, and so asks for too few.
-- theorem: proved, for targets in (-1/2, 1/2) at once, and ten times what is needed.
-- counting: no construction can do with less.
+- simulation: targets and numbers are drawn, best subsets found and misses counted for increasing
+  n, in eight ranges of |w|. Where misses get too rare to count, the logarithm of each range's miss
+  rate is extrapolated linearly.
+- formula: the mean of exp(-2 rho(w) eps) (`xbar.sizing.density`). It covers sums near the target,
+  but not banks whose range excludes the target, and so underestimates n.
+- theorem: proved, for all targets in (-1/2, 1/2), and ten times what is needed.
+- counting: lower bound for any construction.
 """
 
 from __future__ import annotations
@@ -33,35 +33,35 @@ from xbar.subset.solver import solve_subset
 
 Law = Literal["uniform", "products"]
 
-_ENOUGH = 20  # misses from which a share may be extrapolated
+_ENOUGH = 20  # least number of misses for extrapolation
 _POINTS = 4
 _STRATA = 8
-_LAST = 24  # the longest bank that is simulated in vain
+_LAST = 24  # largest bank simulated after misses become too rare to count
 _LONGEST = 64
-_BANKS = 4096  # that the formula averages over
+_BANKS = 4096  # sample size of the formula's average
 _HALF = math.log(2.0) / 2.0
-"""A product of two numbers of U(-1, 1) has the density -ln|t|/2, in (-1/2, 1/2) at least this: with
-this chance it is a number of U(-1/2, 1/2)."""
+"""A product of two numbers from U(-1, 1) has the density -ln|t|/2, which is at least this within
+(-1/2, 1/2): it can be seen as a number from U(-1/2, 1/2) with this probability."""
 
 
 @dataclass(frozen=True, eq=False)
 class Width:
-    """How many random numbers each weight takes.
+    """Random numbers needed per weight.
 
     Attributes:
-        epsilon: the error allowed.
-        delta: the chance that any weight misses it.
-        weights: how many there are.
-        law: "uniform" or "products".
-        failure: the chance that one weight may miss epsilon with.
-        simulated: the fewest numbers of which the simulation confirms that, with 97.5 %
-            confidence; None where it would take more samples or more than 32 numbers.
-        extrapolated: the fewest by the lines through the simulated misses; None where too few
-            were counted, and above 64.
-        formula: the fewest by the design formula; None above 64.
-        theorem: numbers that are proved to do.
-        counting: numbers without which it can't be done.
-        curve: n, the share that misses and what the formula says, of each n simulated.
+        epsilon: largest allowed error.
+        delta: probability that any weight misses epsilon.
+        weights: number of weights.
+        law: distribution of the numbers, "uniform" or "products".
+        failure: allowed probability that a single weight misses epsilon.
+        simulated: count confirmed by simulation with 97.5 % confidence; None if that would take
+            more samples or more than 32 numbers.
+        extrapolated: count extrapolated from the simulated misses; None if too few misses were
+            counted, and above 64.
+        formula: count by the design formula; None above 64.
+        theorem: provably sufficient count.
+        counting: lower bound by counting.
+        curve: (n, simulated miss rate, miss rate by formula) of each n simulated.
     """
 
     epsilon: float
@@ -92,19 +92,19 @@ def width(
     *,
     seed: SupportsIndex = 0,
 ) -> Width:
-    """How many random numbers each weight must choose from.
+    """Random numbers needed per weight for a given error and failure probability.
 
     Args:
-        epsilon: the error allowed, above 0 and at most 1/4, in units where numbers are of U(-1, 1).
-        delta: the chance that any weight misses it, between 0 and 1.
-        weights: how many there are.
-        law: "uniform" for numbers of U(-1, 1), "products" for u |v| of the constructions.
-        targets: (...) the weights, from which targets are drawn; None for U(-1, 1).
-        samples: targets to simulate for each n.
-        seed: of the simulation.
+        epsilon: largest allowed error, above 0 and at most 1/4, relative to numbers from U(-1, 1).
+        delta: probability that any weight misses epsilon, between 0 and 1.
+        weights: number of weights.
+        law: "uniform" for numbers from U(-1, 1), "products" for u |v| of the constructions.
+        targets: (...) weights from which targets are sampled; None for U(-1, 1).
+        samples: targets simulated for each n.
+        seed: seed of the simulation.
 
     Raises:
-        SpecError: an argument is not allowed.
+        SpecError: an argument is invalid.
 
     >>> size = width(0.01, delta=0.05, samples=2000)
     >>> size.counting, size.formula, size.simulated, size.theorem > 10 * size.simulated
@@ -129,7 +129,7 @@ def width(
             simulated = n
             break
         if n >= _LAST and failure * samples < _ENOUGH:
-            break  # so few misses can't be confirmed
+            break  # such a low miss rate can't be confirmed
     few = [part[1][: _BANKS // len(strata)] for part in strata]
     return Width(
         epsilon=epsilon,
@@ -147,7 +147,7 @@ def width(
 
 
 def _check(epsilon: float, delta: float, weights: int, law: str, samples: int) -> float:
-    """The chance that a weight may miss with."""
+    """Allowed probability that a single weight misses epsilon."""
     if not (0 < epsilon <= 0.25):
         raise SpecError(f"epsilon must be above 0 and at most 1/4, not {epsilon}")
     if not (0 < delta < 1):
@@ -160,9 +160,9 @@ def _check(epsilon: float, delta: float, weights: int, law: str, samples: int) -
 
 
 def _strata(targets: ArrayLike | None, samples: int, seed: int) -> list[tuple[float, Floats]]:
-    """Eight ranges of |target|: what share of the targets each holds, and samples from it.
+    """Eight strata of |target|: each one's share of the targets, and samples from it.
 
-    The law is symmetric, so signs do not matter; large targets are rare and fail most.
+    The distribution is symmetric, so signs do not matter; large targets are rare and fail most.
     """
     draws = draw_shares(samples, seed)
     if targets is None:
@@ -186,7 +186,7 @@ def _banks(law: Law, n: int, samples: int, seed: int) -> Floats:
 
 
 def _poisson(banks: Floats, targets: Floats, epsilon: float, share: Floats) -> float:
-    """The share of targets without a sum within epsilon, by the design formula."""
+    """Fraction of targets without a sum within epsilon, by the design formula."""
     missed = np.exp(-2.0 * density(banks, targets) * epsilon).reshape(len(share), -1)
     return float(share @ missed.mean(axis=1))
 
@@ -203,11 +203,11 @@ def _formula(
 def _extrapolate(
     counts: NDArray[np.int64], share: Floats, samples: int, failure: float
 ) -> int | None:
-    """Where lines through log(misses) of each range, added up, get below the failure allowed.
+    """Extrapolate log(miss rate) of each stratum to the n at which their sum is small enough.
 
-    Each goes through the last four n with twenty misses or more (with any, where fewer than four
-    have so many). Misses fall faster and faster, so the answer rather errs to the safe side; a
-    range that never misses adds nothing.
+    Each line is fitted to the last four n with at least twenty misses (with any, if fewer than four
+    have so many). The miss rate falls ever faster, so the result is conservative; a stratum without
+    misses contributes nothing.
     """
     lines = []
     for part, count in zip(share, counts.T, strict=True):
@@ -230,11 +230,11 @@ def _extrapolate(
 
 
 def _theorem(epsilon: float, failure: float, law: Law) -> int:
-    """Numbers that are proved to do for every target in (-1/2, 1/2), or (-1/4, 1/4) for products.
+    """Provably sufficient count for every target in (-1/2, 1/2), or (-1/4, 1/4) for products.
 
-    `theorem_resistors(e)` leaves less than 2 e uncovered, so no target is further than 3 e from a
-    sum. Products: of n, those that are of U(-1/2, 1/2), a share of ln(2)/2 or more, are twice a
-    number of U(-1, 1) too small, so e halves its unit; Hoeffding's inequality bounds the chance
+    `theorem_resistors(e)` leaves less than 2 e uncovered, so every target is within 3 e of a sum.
+    Products: a fraction of at least ln(2)/2 of them are numbers from U(-1/2, 1/2), half the scale
+    of U(-1, 1), so e is doubled relative to it; Hoeffding's inequality bounds the probability
     that there are fewer than needed.
     """
     if law == "uniform":

@@ -1,7 +1,6 @@
-"""The source text in a TorchScript archive: functions by their dotted names.
+"""The source text in a TorchScript archive: functions by dotted name.
 
-The text is Python's grammar with types of its own. It is parsed to a tree and looked at; it is
-never compiled.
+The text is Python syntax with TorchScript's types. It is parsed to a syntax tree, never compiled.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ _MOST_TEXT = 8_000_000
 _PLAIN = re.compile(r"__torch__(\.[A-Za-z_][A-Za-z0-9_]*)+")
 
 
-class Program:
-    """Functions and methods, parsed when they are asked for."""
+class Script:
+    """Functions and methods, parsed on demand."""
 
     def __init__(self, archive: Archive) -> None:
         """Start with nothing parsed."""
@@ -28,10 +27,10 @@ class Program:
         """A function by its name, such as ``__torch__.net.LeNet.forward``.
 
         Raises:
-            FileError: the archive lacks it, or its text can't be parsed.
+            FileError: it is missing from the archive, or its text can't be parsed.
         """
         if not _PLAIN.fullmatch(name):
-            raise FileError(f"{self.archive.where}: {name[:80]!r} is no name of a function")
+            raise FileError(f"{self.archive.where}: {name[:80]!r} is not a function name")
         parts = name.split(".")
         for cut in (len(parts) - 1, len(parts) - 2):  # a function, or a class and a method
             file = "code/" + "/".join(parts[:cut]) + ".py"

@@ -2,9 +2,9 @@
 
     x ──► fc1.weight ──► activation ──► fc2.weight ──► activation ──► out.weight ──►
 
-Weights don't say what stands between them, so the activation is the caller's to give; and where
-the file does not keep the order of its tensors, numbered names or fitting sizes must give the one
-possible order. What is assumed is written into the graph's notes.
+Weights don't determine the activations between them, so the caller supplies one; and if the file
+does not preserve the order of its tensors, numbered names or matching sizes must determine it
+uniquely. Assumptions are recorded in the graph's notes.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ ACTIVATIONS: Mapping[str, str | None] = MappingProxyType(
         "none": None,
     }
 )
-"""What may stand between the layers; leaky_relu has slope 0.01, gelu is the exact one."""
+"""Allowed activations; leaky_relu has slope 0.01, gelu is the exact form."""
 _MOST_ORDERED = 12
-"""Layers whose order is looked for by their sizes."""
+"""Maximum number of layers that are ordered by their sizes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +47,10 @@ class Dense:
     """One linear layer: y = weight @ x + bias.
 
     Attributes:
-        name: of the module.
-        key: of the weight in the file.
-        weight: (outputs, inputs).
-        bias: (outputs,) or None.
+        name: name of the module.
+        key: key of the weight in the file.
+        weight: weight matrix, (outputs, inputs).
+        bias: bias vector (outputs,), or None.
     """
 
     name: str
@@ -62,15 +62,15 @@ class Dense:
         return f"{self.name} ({self.weight.shape[1]} to {self.weight.shape[0]})"
 
 
-def find_chain(state: Mapping[str, Array], ordered: bool) -> list[Dense]:
-    """The linear layers of a state dict, in their order.
+def infer_layers(state: Mapping[str, Array], ordered: bool) -> list[Dense]:
+    """The linear layers of a state dict, in order.
 
     Args:
         state: tensors by name.
         ordered: whether the file keeps the order in which the module defines its layers.
 
     Raises:
-        ModelError: it is no chain of linear layers, or several orders are possible.
+        ModelError: it is not a sequence of linear layers, or its order is ambiguous.
     """
     layers = _layers(state)
     if not ordered:
@@ -78,8 +78,8 @@ def find_chain(state: Mapping[str, Array], ordered: bool) -> list[Dense]:
     for before, after in pairwise(layers):
         if before.weight.shape[0] != after.weight.shape[1]:
             raise ModelError(
-                f"it is no chain of linear layers: {after.name} takes {after.weight.shape[1]} "
-                f"numbers, {before.name} gives {before.weight.shape[0]}"
+                f"it is not a sequence of linear layers: {after.name} takes "
+                f"{after.weight.shape[1]} inputs, {before.name} has {before.weight.shape[0]} outputs"
             )
     return layers
 
@@ -99,15 +99,16 @@ def _layers(state: Mapping[str, Array]) -> list[Dense]:
     other = others[0] if others else None
     if other is not None or not layers:
         raise ModelError(
-            f"it is no chain of linear layers: {str(other)[:80]!r} has shape {state[other].shape}"
+            "it is not a sequence of linear layers: "
+            f"{str(other)[:80]!r} has shape {state[other].shape}"
             if other is not None
-            else "it is no chain of linear layers: it holds none"
+            else "it is not a sequence of linear layers: it has no weight matrices"
         )
     for layer in layers:
         bad_bias = layer.bias is not None and layer.bias.shape != layer.weight.shape[:1]
         if layer.weight.dtype.kind != "f" or 0 in layer.weight.shape or bad_bias:
             raise ModelError(
-                f"it is no chain of linear layers: {layer.key} is {layer.weight.dtype} "
+                f"it is not a sequence of linear layers: {layer.key} is {layer.weight.dtype} "
                 f"{layer.weight.shape}, with a bias "
                 f"{None if layer.bias is None else layer.bias.shape}"
             )
@@ -115,7 +116,7 @@ def _layers(state: Mapping[str, Array]) -> list[Dense]:
 
 
 def _in_order(layers: Sequence[Dense]) -> list[Dense]:
-    """Layers in the order of the numbers in their names, or in the only one that their sizes allow.
+    """Layers in the order of the numbers in their names, or else in the one that their sizes allow.
 
     >>> sizes = {"fc10": (5, 3), "fc9": (3, 5), "fc2": (5, 4)}
     >>> layers = [Dense(n, n, np.ones(s), None) for n, s in sizes.items()]
@@ -126,19 +127,21 @@ def _in_order(layers: Sequence[Dense]) -> list[Dense]:
     if len(stems) == 1:
         return sorted(layers, key=lambda each: [int(n) for n in re.findall(r"\d+", each.name)])
     if len(layers) > _MOST_ORDERED:
-        raise ModelError("the file keeps no order, and its layers are not numbered alike")
+        raise ModelError(
+            "the file does not preserve order, and its layers are not numbered consistently"
+        )
     found: list[list[Dense]] = []
     _extend([], list(layers), found)
     if len(found) != 1:
         raise ModelError(
-            "the file keeps no order, its layers are not numbered alike, and their sizes allow "
-            f"{'several orders' if found else 'none'}"
+            "the file does not preserve order, its layers are not numbered consistently, and "
+            f"their sizes allow {'several orders' if found else 'none'}"
         )
     return found[0]
 
 
 def _extend(begun: list[Dense], rest: list[Dense], found: list[list[Dense]]) -> None:
-    """Add every order of ``rest`` that fits after ``begun``, until two are found."""
+    """Append to ``found`` every order of ``rest`` that fits after ``begun``, up to two."""
     if not rest:
         found.append(begun)
     for i, layer in enumerate(rest):
@@ -147,8 +150,8 @@ def _extend(begun: list[Dense], rest: list[Dense], found: list[list[Dense]]) -> 
             _extend([*begun, layer], rest[:i] + rest[i + 1 :], found)
 
 
-def chain_graph(layers: Sequence[Dense], source: Source) -> Graph:
-    """The network of a chain, with the activation that the caller gave.
+def dense_graph(layers: Sequence[Dense], source: Source) -> Graph:
+    """The network of dense layers, with the activation given by the caller.
 
     Raises:
         SpecError: the activation is missing or unknown, or the input's shape does not fit.
@@ -159,7 +162,7 @@ def chain_graph(layers: Sequence[Dense], source: Source) -> Graph:
     flat = shape[-1:] != (inputs,)
     if flat and math.prod(shape) != inputs:
         raise SpecError(
-            f"{source.where}: {layers[0].name} takes {inputs} numbers, not inputs of shape {shape}"
+            f"{source.where}: {layers[0].name} takes {inputs} features, not inputs of shape {shape}"
         )
     dtype = np.result_type(np.float32, *(layer.weight.dtype for layer in layers))
     constants: dict[str, Array] = {}
@@ -175,7 +178,9 @@ def chain_graph(layers: Sequence[Dense], source: Source) -> Graph:
         if op is not None and i < len(layers) - 1:
             before = nodes[-1]
             nodes.append(Node(f"act_{i}", op, (Ref(before.name),), shape=before.shape))
-    note = f"the network is {_describe(layers, activation)}, from the shapes of the weights alone"
+    note = (
+        f"the network is {_describe(layers, activation)}, inferred from the shapes of the weights"
+    )
     return Graph(
         nodes=tuple(nodes),
         constants=constants,
@@ -206,7 +211,7 @@ def _activation(layers: Sequence[Dense], source: Source) -> str:
     if given is None and len(layers) > 1:
         raise SpecError(
             f"{source.where}: this is a state dict, the weights of {', '.join(map(str, layers))} "
-            "without what stands between them; say it: --activation relu "
+            "without their activations; add --activation relu "
             f"(or {', '.join(name for name in ACTIVATIONS if name != 'relu')}), "
             "or --arch module:callable --input-shape 1,28,28 for another network"
         )

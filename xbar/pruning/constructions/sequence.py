@@ -1,6 +1,6 @@
-"""The networks that constructions take: layers one after the other, read into numbers.
+"""Sequential networks, the input of constructions, as arrays.
 
-Shapes: an array for each channel of a value: (C,) where a value is (C,) or (C, height, width).
+Shapes: per-channel arrays are (C,) for values (C,) or (C, height, width).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.errors import ModelError, printable
-from xbar.pruning.constructions.pairs import Target
+from xbar.pruning.constructions.replacement import TargetLayer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ _RISING: dict[str, Callable[[Floats], Floats]] = {
     "Tanh": np.tanh,
     "Sigmoid": lambda x: 1.0 / (1.0 + np.exp(-x)),
 }
-"""Activations that never fall and whose slope is at most 1."""
+"""Monotonic activations with a slope of at most 1."""
 
 _POSITIVE = {"ReLU", "ReLU6", "Sigmoid"}
 _SAME = {"Identity", "Dropout", "Dropout2d"}
@@ -35,23 +35,23 @@ _NORMS = {"BatchNorm1d", "BatchNorm2d"}
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A layer that is built from random weights; its bias stays digital."""
+    """A layer to be replaced by random layers; its bias stays digital."""
 
-    target: Target
+    target: TargetLayer
     bias: Floats
     padded: bool
 
 
 @dataclass(frozen=True)
 class Rising:
-    """A function of each value by itself, from `_RISING`."""
+    """An element-wise function from `_RISING`."""
 
     function: Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Gain:
-    """A batch norm in evaluation: gain times the value plus shift, by channel."""
+    """A batch norm in evaluation mode: gain times value plus shift, by channel."""
 
     gain: Floats
     shift: Floats
@@ -59,14 +59,14 @@ class Gain:
 
 @dataclass(frozen=True)
 class Pool:
-    """A mean or maximum of values; `padded` with zeros or not."""
+    """Average or maximum pooling, `padded` with zeros or not."""
 
     padded: bool
 
 
 @dataclass(frozen=True)
 class Flat:
-    """Each channel becomes `places` values."""
+    """Flattening: each channel becomes `places` values."""
 
     places: int
 
@@ -75,13 +75,13 @@ Step = Weights | Rising | Gain | Pool | Flat
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
-    """A network as numbers.
+class LayerSequence:
+    """A sequential network.
 
     Attributes:
-        steps: what it does, in order.
-        input_shape: of one input.
-        low, high: what its inputs lie between.
+        steps: steps in order.
+        input_shape: shape of one input.
+        low, high: range of the inputs.
     """
 
     steps: tuple[Step, ...]
@@ -90,15 +90,15 @@ class Chain:
     high: float
 
     @property
-    def targets(self) -> list[Target]:
-        """The layers to be built."""
+    def targets(self) -> list[TargetLayer]:
+        """The layers to be replaced."""
         return [step.target for step in self.steps if isinstance(step, Weights)]
 
 
 def children(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Dotted names and modules of a chain of `torch.nn.Sequential`, in the order they run.
+    """Dotted names and modules of nested `torch.nn.Sequential`, in execution order.
 
-    A module that stands in several places comes once for each.
+    A module used several times is yielded once for each use.
     """
     from torch import nn
 
@@ -110,8 +110,8 @@ def children(model: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module]
             yield own, module
 
 
-def check_chain(model: nn.Module) -> None:
-    """It must be a plain chain, in which no block of several layers stands twice.
+def check_sequence(model: nn.Module) -> None:
+    """Check that a model is nested `torch.nn.Sequential` without repeated containers.
 
     Raises:
         ModelError: it is not.
@@ -123,11 +123,11 @@ def check_chain(model: nn.Module) -> None:
     def check(block: nn.Module, path: str) -> None:
         if type(block) is not nn.Sequential:
             raise ModelError(
-                f"{path}: a construction takes a torch.nn.Sequential, layer after layer, not a "
+                f"{path}: a construction takes a torch.nn.Sequential, not a "
                 f"{type(block).__name__}; put its layers into one"
             )
         if id(block) in seen:
-            raise ModelError(f"{path}: a block must not stand in two places; make two of it")
+            raise ModelError(f"{path}: a container must not be used twice; copy it")
         seen.add(id(block))
         for name, module in block._modules.items():
             if isinstance(module, nn.Sequential):
@@ -136,20 +136,20 @@ def check_chain(model: nn.Module) -> None:
     check(model, "network")
 
 
-def read_chain(
+def read_sequence(
     model: nn.Module, input_shape: tuple[int, ...], input_range: tuple[float, float]
-) -> Chain:
-    """A `torch.nn.Sequential` in evaluation mode as numbers.
+) -> LayerSequence:
+    """Read a `torch.nn.Sequential` in evaluation mode.
 
     Args:
-        model: the network, in float64.
-        input_shape: of one input, without the batch axis.
-        input_range: what every value of an input lies between.
+        model: network in float64.
+        input_shape: shape of one input, without the batch axis.
+        input_range: lower and upper limit of input values.
 
     Raises:
-        ModelError: it is no chain, does not take such inputs, has no layer to build, or a layer
-            that is none of linear, 2-d convolution, ReLU, ReLU6, Tanh, Sigmoid, batch norm, 2-d
-            pooling, flatten and dropout.
+        ModelError: it is not sequential, does not accept such inputs, has no layer to replace, or
+            has a layer other than linear, 2-d convolution, ReLU, ReLU6, Tanh, Sigmoid, batch norm,
+            2-d pooling, flatten and dropout.
     """
     import torch
 
@@ -166,16 +166,16 @@ def read_chain(
             except (RuntimeError, ValueError) as error:
                 reason = str(error).splitlines()[0]
                 raise ModelError(
-                    f"{printable(name)}: takes no value of shape {shape}, which inputs of shape "
-                    f"{input_shape} lead to ({reason})"
+                    f"{printable(name)}: does not accept values of shape {shape}, the result of "
+                    f"inputs of shape {input_shape} ({reason})"
                 ) from error
             positive = _positive_after(module, positive)
             if step is not None:
                 steps.append(step)
-    chain = Chain(tuple(steps), input_shape, *input_range)
-    if not chain.targets:
+    sequence = LayerSequence(tuple(steps), input_shape, *input_range)
+    if not sequence.targets:
         raise ModelError("the network must have a linear layer or a convolution to build")
-    return chain
+    return sequence
 
 
 def _step(
@@ -195,7 +195,7 @@ def _step(
     if kind in _SAME:
         return None
     raise ModelError(
-        f"{name}: {type(module).__name__} as it is can't be approximated; a chain may hold Linear, "
+        f"{name}: this {type(module).__name__} is not supported; a network may contain Linear, "
         f"Conv2d, {', '.join([*_RISING, *sorted(_POOLS | _NORMS | _SAME)])} and Flatten"
     )
 
@@ -204,14 +204,14 @@ def _weights(name: str, module: Any, shape: tuple[int, ...], positive: bool, ind
     weight = module.weight.detach().double().numpy()
     if weight.ndim == 2 and len(shape) != 1:
         raise ModelError(
-            f"{name}: a linear layer must take one vector an input, not values of shape {shape}; "
+            f"{name}: a linear layer must take one vector per input, not values of shape {shape}; "
             "put a Flatten before it"
         )
     groups, padded = 1, False
     if weight.ndim == 4:
         groups, padded = module.groups, np.max(module.padding) != 0
         if module.padding_mode != "zeros" or isinstance(module.padding, str):
-            raise ModelError(f"{name}: a convolution must be padded with numbers of zeros")
+            raise ModelError(f"{name}: a convolution must have numeric zero padding")
     if not np.isfinite(weight).all():
         raise ModelError(f"{name}: its weights must be finite")
     weight = weight.reshape(*weight.shape[:2], -1)
@@ -219,7 +219,7 @@ def _weights(name: str, module: Any, shape: tuple[int, ...], positive: bool, ind
     group = np.arange(outputs) // (outputs // groups)
     channel = group[:, None] * inputs + np.arange(inputs)
     bias = np.zeros(outputs) if module.bias is None else module.bias.detach().double().numpy()
-    target = Target(name, index, weight, channel, inputs * groups, positive)
+    target = TargetLayer(name, index, weight, channel, inputs * groups, positive)
     return Weights(target, bias, padded)
 
 
@@ -233,13 +233,13 @@ def _gain(module: Any) -> Gain:
 
 
 def _kind(module: nn.Module) -> str:
-    """The name of a module of PyTorch's own; others may do anything."""
+    """Class name of a PyTorch module; "" for others, whose behaviour is unknown."""
     own = type(module).__module__.startswith("torch.nn.modules.")
     return type(module).__name__ if own else ""
 
 
 def _is_unusual(pool: Any) -> bool:
-    """Whether a pooling gives more than one value, or no mean."""
+    """Whether a pooling has several results, or is not a plain mean."""
     return getattr(pool, "return_indices", False) or bool(getattr(pool, "divisor_override", 0))
 
 
