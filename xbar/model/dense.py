@@ -79,7 +79,8 @@ def infer_layers(state: Mapping[str, Array], ordered: bool) -> list[Dense]:
         if before.weight.shape[0] != after.weight.shape[1]:
             raise ModelError(
                 f"it is not a sequence of linear layers: {after.name} takes "
-                f"{after.weight.shape[1]} inputs, {before.name} has {before.weight.shape[0]} outputs"
+                f"{after.weight.shape[1]} inputs, {before.name} has "
+                f"{before.weight.shape[0]} outputs"
             )
     return layers
 

@@ -1,6 +1,6 @@
-"""How large a bank must be for a precision: laws of spread, Monte Carlo, theory, bank design.
+"""Sizing of banks for a precision: resistor distributions, Monte Carlo, theory, bank design.
 
-The names below are imported when they are first used.
+The names below are imported on first use.
 """
 
 from __future__ import annotations

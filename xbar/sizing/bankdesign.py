@@ -1,14 +1,14 @@
-"""Choosing the nominal values of a bank for a given spread, number of resistors and yield.
+"""Design of a bank's nominal values for a given spread, number of resistors and yield.
 
-With equal nominals the spread alone must fill the gaps between multiples of one value: that takes
-about 1.25/sigma resistors for targets at mid-scale and 2.5/sigma at a quarter. Nominal values
-that fall geometrically fill them by design, as long as no sum of the smaller ones is left behind
-by the next larger one, w_i (1 + k sigma) <= sum of the smaller ones, so
+With equal nominals only the spread fills the gaps between multiples of the nominal value, which
+takes about 1.25/sigma resistors for targets at mid-scale, 2.5/sigma at a quarter. Geometric nominal
+values leave no gaps as long as each is at most the sum of all smaller ones,
+w_i (1 + k sigma) <= sum of the smaller ones, so
 
     ratio <= 1 + 1/(1 + 4 sigma)            and bits are about K log2(ratio).
 
-Above that ratio a few chips have holes. The best ratio for a spread and a yield is found here by
-Monte Carlo, and rivals stand beside it.
+Above that ratio a few chips have gaps. The best ratio for a spread and a yield is found by Monte
+Carlo and compared with rivals.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _SIEVE, _SIEVE_YIELD, _KEPT = 200, 0.98, 6
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One choice of nominal values.
+    """One set of nominal values.
 
     Attributes:
         name: "equal", "ratio 1.4", "segmented 1.4" or "as given".
-        bank: with these nominals.
-        range: the largest over the smallest nominal value.
+        bank: the bank with these nominals.
+        range: ratio of the largest to the smallest nominal value.
         precision: Monte Carlo of the worst target of each bank.
-        bits: that the share `yield_` reaches, with its interval.
+        bits: bits reached at the yield, with confidence interval.
     """
 
     name: str
@@ -57,16 +57,16 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class BankDesign:
-    """The best bank, and what it was compared with.
+    """The best bank, and the alternatives it was compared with.
 
     Attributes:
-        bank: the best choice.
-        best: its figures, from banks that had no part in choosing it.
-        candidates: the choices that a first sieve left, best first, by the banks that they
-            were compared on.
+        bank: the best bank.
+        best: its figures, from banks independent of those used for the selection.
+        candidates: candidates that passed the screening, best first, with figures from the banks
+            used for the selection.
         rivals: other uses of as many devices.
-        yield_: the share of banks that must reach the bits.
-        window: fractions of the span that targets lie between.
+        yield_: fraction of banks that must reach the bits.
+        window: target range, as fractions of the span.
         contiguous_ratio: the rule 1 + 1/(1 + 4 sigma).
     """
 
@@ -80,7 +80,7 @@ class BankDesign:
 
     @property
     def better_rivals(self) -> tuple[Rival, ...]:
-        """Rivals that reach more bits with as many devices."""
+        """Rivals with more bits for as many devices."""
         return tuple(rival for rival in self.rivals if rival.bits > self.best.bits.value)
 
     def rows(self) -> list[tuple[str, float, str]]:
@@ -100,20 +100,20 @@ def design_bank(
     *,
     seed: SupportsIndex,
 ) -> BankDesign:
-    """The nominal values with which a bank reaches the most bits for any target.
+    """Find the nominal values with the most bits for any target.
 
     Args:
-        bank: gives K (at most 22), spread, sigma, the switches and stuck resistors. Its own
+        bank: bank with K (at most 22), spread, sigma, switches and stuck resistors. Its own
             nominals are one of the candidates; the others start from its largest conductance.
-        yield_: the share of banks that must reach the bits, between 0 and 1.
-        window: two fractions of each bank's span that targets lie between.
-        largest_range: the largest over the smallest nominal value that can be made.
-        samples: banks to judge the best choice with; None takes 2,500 or 5 expected failures,
-            whichever is more. Candidates are compared on a fifth of them, after a sieve.
-        seed: 0 to 2^64 - 1.
+        yield_: fraction of banks that must reach the bits, between 0 and 1.
+        window: target range, two fractions of each bank's span.
+        largest_range: largest ratio of nominal values that can be manufactured.
+        samples: banks for evaluating the best candidate; None takes 2,500 or 5 expected failures,
+            whichever is more. Candidates are compared on a fifth of them, after screening.
+        seed: random seed, 0 to 2^64 - 1.
 
     Raises:
-        SpecError: an argument is not allowed.
+        SpecError: an argument is invalid.
 
     >>> bank = Bank(resistors=10, nominal="10k", spread="normal", sigma=0.05)
     >>> design = design_bank(bank, yield_=0.99, seed=0)
@@ -126,7 +126,7 @@ def design_bank(
         raise SpecError(f"largest_range must be at least 1, not {largest_range}")
     if bank.resistors > MOST["any target"]:
         raise SpecError(
-            f"banks of at most {MOST['any target']} resistors can be designed for any target, "
+            f"banks designed for any target must have at most {MOST['any target']} resistors, "
             f"not {bank.resistors}"
         )
     number = check_seed(seed)
@@ -135,7 +135,7 @@ def design_bank(
     kept = [(one.name, one.bank) for one in found[:_KEPT] + _named(found[_KEPT:])]
     found = _compare(kept, yield_, window, max(count // 5, 1), number)
     first = found[0]
-    # other banks than those that chose it, else the best of many looks better than it is
+    # independent banks, as the best of many candidates is biased on the banks that selected it
     fresh = (number + 1) % 2**64
     best = _judge(first.name, first.bank, yield_, window, count, fresh)
     return BankDesign(
@@ -150,7 +150,7 @@ def design_bank(
 
 
 def contiguous_ratio(sigma: float) -> float:
-    """The largest ratio whose sums leave no hole, 4 sigma considered: 1 + 1/(1 + 4 sigma).
+    """The largest ratio whose sums leave no gap at 4 sigma: 1 + 1/(1 + 4 sigma).
 
     >>> round(contiguous_ratio(0.1), 3)
     1.714
@@ -166,7 +166,7 @@ def _compare(
 
 
 def _named(candidates: list[Candidate]) -> list[Candidate]:
-    """Those that a designer will ask about, whether they are good or not."""
+    """Reference candidates, listed however good they are."""
     return [one for one in candidates if one.name in ("equal", "ratio 2", "as given")]
 
 

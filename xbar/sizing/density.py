@@ -1,16 +1,16 @@
-"""The design formula: subset sums near a target as a Poisson process.
+"""The design formula: subset sums near a target modelled as a Poisson process.
 
-The 2^n sums of x have mean m = sum(x)/2 and variance s^2 = sum(x^2)/4, and near z they lie like
-independent points of density
+The 2^n sums of x have mean m = sum(x)/2 and variance s^2 = sum(x^2)/4, and near z they are
+distributed like independent points of density
 
     rho(z) = 2^n phi((z - m)/s) / s        per unit of x; phi is the standard normal density.
 
-So the distance of z to the closest is above e with probability exp(-2 rho e): one bit for each
-element, less half a bit each time n doubles, less (z - m)^2/(2 s^2 ln 2) bits away from the
-centre. That is the local random energy model (C. Borgs, J. Chayes, S. Mertens, C. Nair, "Proof of
-the local REM conjecture for number partitioning", Random Structures and Algorithms 34, 2009); for
-finite n it is a heuristic. It knows nothing of lattices: with nominal values that are all
-alike and a spread below about 2/n it promises far too much.
+So the distance of z to the closest exceeds e with probability exp(-2 rho e): one bit per element,
+less half a bit for each doubling of n, less (z - m)^2/(2 s^2 ln 2) bits away from the centre. This
+is the local random energy model (C. Borgs, J. Chayes, S. Mertens, C. Nair, "Proof of the local REM
+conjecture for number partitioning", Random Structures and Algorithms 34, 2009); for finite n it is
+a heuristic. It does not cover lattices: for equal nominal values and a spread below about 2/n it is
+far too optimistic.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def density(banks: ArrayLike, targets: ArrayLike) -> Floats:
     """Sums per unit near each target.
 
     Args:
-        banks: (..., K).
-        targets: (...) broadcast against the banks' leading axes, in their unit.
+        banks: banks (..., K).
+        targets: targets (...) in the banks' unit, broadcast against their leading axes.
 
     Returns:
-        (...) per unit of the bank.
+        Density (...), sums per unit of the bank.
 
     >>> density(np.full(16, 0.5), 4.0).round(0)
     np.float64(26145.0)
@@ -54,11 +54,11 @@ def density(banks: ArrayLike, targets: ArrayLike) -> Floats:
         away = (np.asarray(targets, np.float64) - centre) / scale
         peak = 2.0 ** bank.shape[-1] / (math.sqrt(2 * math.pi) * scale)
         rho = peak * np.exp(-(away**2) / 2)
-    return np.where(scale > 0, rho, 0.0)  # a bank of zeros has one sum only
+    return np.where(scale > 0, rho, 0.0)  # a bank of zeros has a single sum
 
 
 def error_quantile(rho: ArrayLike, share: float) -> Floats:
-    """The error that this share of targets stays below: -ln(1 - share)/(2 rho).
+    """Quantile of the error over targets: -ln(1 - share)/(2 rho).
 
     Raises:
         SpecError: the share is not between 0 and 1.
@@ -69,7 +69,7 @@ def error_quantile(rho: ArrayLike, share: float) -> Floats:
 
 
 def median_error(rho: ArrayLike) -> Floats:
-    """The error that half of the targets stay below: ln 2/(2 rho).
+    """Median error: ln 2/(2 rho).
 
     >>> median_error(1000.0).round(6)
     np.float64(0.000347)
@@ -78,14 +78,14 @@ def median_error(rho: ArrayLike) -> Floats:
 
 
 def mean_error(rho: ArrayLike) -> Floats:
-    """1/(2 rho)."""
+    """Mean error: 1/(2 rho)."""
     return np.asarray(0.5 / np.asarray(rho, np.float64))
 
 
 def largest_error(rho: ArrayLike, width: float) -> Floats:
-    """About ln(rho W)/(2 rho): the largest error of any target in a window W units wide.
+    """Largest error of any target in a window of width W: about ln(rho W)/(2 rho).
 
-    0 stands for rho W <= 1, where the formula has no meaning.
+    0 for rho W <= 1, where the formula is not defined.
     """
     rate = np.asarray(rho, np.float64)
     return np.asarray(np.log(np.maximum(rate * width, 1.0)) / (2 * rate))
@@ -100,18 +100,18 @@ def design_resistors(
     *,
     seed: SupportsIndex,
 ) -> int | None:
-    """The fewest elements for which `design_bits` promises the bits; None above 64.
+    """The fewest elements for which `design_bits` predicts the bits; None above 64.
 
     Args:
-        bits: wanted, in the sense of `figure`.
-        law: of `xbar.sizing.laws`, or a bank.
-        yield_: the share of banks that must reach them, between 0 and 1.
-        window: two fractions of the span.
+        bits: required bits, as defined by `figure`.
+        law: distribution from `xbar.sizing.laws`, or a bank.
+        yield_: fraction of banks that must reach them, between 0 and 1.
+        window: target range, two fractions of the span.
         figure: "per target" or "any target".
-        seed: of the 64 banks whose moments the formula takes.
+        seed: seed of the 64 banks whose moments enter the formula.
 
     Raises:
-        SpecError: an argument is not allowed.
+        SpecError: an argument is invalid.
 
     >>> from xbar.sizing.laws import Uniform
     >>> design_resistors(8, Uniform(), 0.5, (0.25, 0.75), "any target", seed=0)
@@ -125,16 +125,16 @@ def design_resistors(
 
 
 def design_bits(banks: Floats, yield_: float, window: Window, figure: Figure) -> float:
-    """Bits that a share of banks reaches, by the formula, in the sense of `Precision.bits`.
+    """Bits at a yield by the formula, as defined in `Precision.bits`.
 
-    "per target": the share of (bank, target) pairs with an error above e is the mean of
+    "per target": the fraction of (bank, target) combinations with an error above e is the mean of
     exp(-2 rho(z) e) over targets in the window and banks. "any target": gaps wider than 2e in
     the window are Poisson with mean (integral of rho(z) exp(-2 rho(z) e) dz).
 
     Args:
-        banks: (S, K) drawn from the law; a few dozen do.
-        yield_: the share, between 0 and 1.
-        window: two fractions of the span.
+        banks: (S, K) sampled banks; a few dozen suffice.
+        yield_: yield, between 0 and 1.
+        window: target range, two fractions of the span.
         figure: "per target" or "any target".
 
     Raises:
@@ -157,7 +157,7 @@ def design_bits(banks: Floats, yield_: float, window: Window, figure: Figure) ->
         if figure == "per target":
             return float(-np.expm1(-2 * rho * 2.0**-bits).mean())
         wide = (width * rho * np.exp(-rho * 2.0**-bits)).mean(axis=1)
-        # too few sums to speak of gaps: then the ends of the window decide
+        # too few sums to have gaps: the ends of the window decide
         bare = np.exp(-2 * rho[:, [0, -1]] * 2.0 ** -(bits + 1)).max(axis=1)
         return float(np.exp(-np.maximum(wide, bare)).mean())
 

@@ -1,9 +1,9 @@
-"""Laws that a bank's elements follow, and banks drawn from them.
+"""Distributions ("laws") of a bank's elements, and sampled banks.
 
-A law turns numbers of U(0, 1) into elements. The unit of the elements never matters to bits of
-precision, which compare errors with the bank's own span.
+A law maps numbers from U(0, 1) to elements. The unit of the elements does not affect bits of
+precision, which relate errors to the bank's own span.
 
-Shapes: S samples of banks, K elements each.
+Shapes: S sampled banks of K elements.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from xbar.hardware import draw
 from xbar.hardware.bank import Bank
 from xbar.hardware.chip import NORMAL_FLOOR, spread
 
-# streams of the generator; those of a chip (xbar.hardware.chip) are lower, so banks that size a
-# design are never the ones of the chip that is made from it with the same seed
+# streams of the generator, distinct from those of a chip (xbar.hardware.chip), so that banks used
+# for sizing a design differ from those of a chip sampled with the same seed
 _ELEMENTS, _STUCK_OPEN, _STUCK_CLOSED, TARGETS = 16, 17, 18, 19
 
 
 class Law(Protocol):
-    """How elements are distributed.
+    """Distribution of elements.
 
     Attributes:
-        name: what reports call it.
+        name: name in reports.
     """
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Name in reports."""
         ...
 
     def elements(self, u: Floats) -> Floats:
-        """(S, K) elements, signed, from independent numbers (S, K) of U(0, 1)."""
+        """(S, K) signed elements from independent numbers (S, K) of U(0, 1)."""
         ...
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Elements of U(low, high); U(-1, 1) is the law of most random-subset-sum theorems.
+    """Elements from U(low, high); U(-1, 1) is the law of most random-subset-sum theorems.
 
     >>> Uniform(-1, 1).elements(np.array([[0.25, 0.5]]))
     array([[-0.5,  0. ]])
@@ -61,7 +61,7 @@ class Uniform:
 
     @property
     def name(self) -> str:
-        """As in textbooks."""
+        """U(low, high)."""
         return f"U({self.low:g}, {self.high:g})"
 
     def elements(self, u: Floats) -> Floats:
@@ -71,7 +71,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Lognormal:
-    """Elements exp(sigma z) with a standard normal z: always positive."""
+    """Elements exp(sigma z) with standard normal z; always positive."""
 
     sigma: float
 
@@ -90,7 +90,7 @@ class Lognormal:
 
 @dataclass(frozen=True)
 class Normal:
-    """Elements 1 + sigma z, not below 0.01 as in a `Bank` of spread "normal"."""
+    """Elements 1 + sigma z, at least 0.01 as in a `Bank` of spread "normal"."""
 
     sigma: float
 
@@ -109,7 +109,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class DifferentialPair:
-    """Every other element negative: the halves of a differential pair, chosen jointly.
+    """Alternating signs: both halves of a differential pair, chosen jointly.
 
     >>> DifferentialPair(Uniform()).elements(np.array([[0.25, 0.5, 0.75]]))
     array([[ 0.25, -0.5 ,  0.75]])
@@ -119,7 +119,7 @@ class DifferentialPair:
 
     @property
     def name(self) -> str:
-        """That of one half, with both signs."""
+        """Name of one half's law, with both signs."""
         return f"+-{self.half.name}"
 
     def elements(self, u: Floats) -> Floats:
@@ -132,12 +132,12 @@ class DifferentialPair:
 class BankLaw:
     """The switched conductances of a design's bank, in siemens.
 
-    A switch that leaks takes the same share off every element and stuck resistors are elements of
-    value 0; the offset that both add is the compiler's to subtract.
+    Switch leakage reduces every element by the same factor and stuck resistors are elements of
+    value 0; the compiler subtracts the offset of both.
 
     Attributes:
-        bank: the design; its nominal values go on by its ratio where K asks for more resistors,
-            and stop at K where it asks for fewer.
+        bank: design; its nominal values are extended by its ratio for larger K and truncated for
+            smaller K.
     """
 
     bank: Bank
@@ -170,15 +170,15 @@ class BankLaw:
 
 
 def law_of(law: Law | Bank) -> Law:
-    """A bank's own law, or the law itself."""
+    """The law of a bank, or the law itself."""
     return BankLaw(law) if isinstance(law, Bank) else law
 
 
 def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsIndex) -> Floats:
-    """(S, K) banks drawn from a law, the same on every machine.
+    """(S, K) banks sampled from a law, the same on every machine.
 
-    The numbers of element k depend on the seed and k alone: a longer bank begins with the
-    elements of the shorter one, so comparisons between lengths share their chance.
+    The numbers of element k depend only on the seed and k: a larger bank starts with the elements
+    of a smaller one, so comparisons between sizes use common random numbers.
 
     Raises:
         SpecError: a count is below 1, the seed is not an integer from 0 to 2^64 - 1, or the law
@@ -201,15 +201,15 @@ def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsInde
 
 
 def draw_shares(samples: int, seed: SupportsIndex) -> Floats:
-    """(S,) numbers of U(0, 1) that place targets in their windows, independent of the banks."""
+    """(S,) target positions in their windows from U(0, 1), independent of the banks."""
     return draw.uniform(check_seed(seed), TARGETS, 0, (samples,))
 
 
 def check_seed(seed: SupportsIndex) -> int:
-    """The seed as an integer.
+    """Check a seed; returns it as an integer.
 
     Raises:
-        SpecError: it is not one from 0 to 2^64 - 1.
+        SpecError: it is not an integer from 0 to 2^64 - 1.
     """
     try:
         number = operator.index(seed)

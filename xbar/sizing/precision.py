@@ -1,17 +1,17 @@
-"""How many bits a bank reaches, by Monte Carlo with exact optima and intervals.
+"""Bits of precision of a bank, by Monte Carlo with exact optima and confidence intervals.
 
-Two figures, never to be mixed up. The span is the distance between a bank's lowest and highest
-sum (the sum, for positive elements), and a window is two fractions of it.
+There are two distinct figures. The span is the distance between a bank's lowest and highest sum
+(the total, for positive elements), and a window is two fractions of it.
 
-- "per target": one random target in the window for each bank; bits = -log2(error / span).
-  It tells what share of weights is well made.
-- "any target": the worst target of the window for each bank, exactly, from the sorted list of
-  all 2^K sums; bits = log2(span / (2 error)). It tells what share of banks can make any weight,
-  and half a least significant bit is what such a bank errs by.
+- "per target": one random target in the window per bank; bits = -log2(error / span). Its yield is
+  the fraction of weights that are accurate.
+- "any target": the worst target in the window of each bank, exactly, from the sorted list of all
+  2^K sums; bits = log2(span / (2 error)). Its yield is the fraction of banks that can realise any
+  weight with an error of half a least significant bit.
 
-The same error counts one bit more in the first figure than in the second.
+The first figure is one bit higher than the second for the same error.
 
-Shapes: S samples of banks, K elements each.
+Shapes: S sampled banks of K elements.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ Figure: TypeAlias = Literal["per target", "any target"]
 Window: TypeAlias = tuple[float, float]
 
 MOST = {"per target": 32, "any target": 22}
-"""The longest bank that each figure can be computed for."""
+"""Largest bank for which each figure can be computed."""
 MIDDLE: Window = (0.25, 0.75)
 SAMPLES = 2500
-_SCREEN, _SURE = 200, 0.999  # banks that may rule out a K on their own, and how sure they must be
+_SCREEN, _SURE = 200, 0.999  # size of the screening sample, and its confidence for ruling out a K
 _MOST_SAMPLES = 1_000_000
 _BLOCK = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Precision:
-    """What a law's banks of K elements reach.
+    """Precision of a law's banks of K elements.
 
     Attributes:
-        law: its name.
-        resistors: K.
-        window: fractions of the span that targets lie between.
+        law: name of the law.
+        resistors: number of elements K.
+        window: target range, as fractions of the span.
         figure: "per target" or "any target".
-        bits: (S,) of each sample, ascending; inf for an error of 0.
+        bits: (S,) bits of each sample, ascending; inf for an error of 0.
     """
 
     law: str
@@ -64,32 +64,32 @@ class Precision:
 
     @property
     def worst(self) -> float:
-        """The fewest bits of these samples; it falls as samples are added, so quote no other."""
+        """Minimum over these samples; it falls with the number of samples, so don't quote it."""
         return float(self.bits[0])
 
     @property
     def median(self) -> Estimate:
-        """Bits that half of the samples reach."""
+        """Median bits."""
         return self.at_yield(0.5)
 
     def at_yield(self, yield_: float) -> Estimate:
-        """Bits that this share of the samples reaches or exceeds.
+        """Bits reached or exceeded by this fraction of the samples.
 
         Raises:
-            SpecError: the share is not from 0 to 1.
+            SpecError: the fraction is not from 0 to 1.
         """
         return quantile_estimate(self.bits, 1.0 - yield_)
 
     def share(self, bits: float) -> Estimate:
-        """The share of the samples that reach so many bits."""
+        """Fraction of the samples that reach these bits."""
         return share_estimate(*self.count(bits))
 
     def count(self, bits: float) -> tuple[int, int]:
-        """How many samples reach so many bits, and of how many."""
+        """Number of samples that reach these bits, and number of samples."""
         return int((self.bits >= bits).sum()), len(self.bits)
 
     def to_json(self) -> dict[str, object]:
-        """Worst, 1 %, median and how they were obtained."""
+        """A dictionary for ``json``: worst, 1 %, median and the settings."""
         return {
             "law": self.law,
             "resistors": self.resistors,
@@ -104,17 +104,17 @@ class Precision:
 
 @dataclass(frozen=True, eq=False)
 class Sizing:
-    """How many resistors a wanted precision takes.
+    """Number of resistors needed for a precision.
 
     Attributes:
-        bits: wanted.
-        yield_: the share of banks (or of targets) that must reach them.
-        resistors: the smallest K whose samples do.
-        low: the smallest K that these samples do not rule out with 97.5 % confidence.
-        high: the smallest K that is confirmed with 97.5 % confidence; None where none was, up to
-            the longest bank tried. Build this one.
-        share: of the samples of K = `resistors` that reach the bits.
-        curve: the Monte Carlo of each K tried, ascending.
+        bits: required bits.
+        yield_: fraction of banks (or of targets) that must reach them.
+        resistors: smallest K whose samples reach them.
+        low: smallest K not ruled out by the samples with 97.5 % confidence.
+        high: smallest K confirmed with 97.5 % confidence; None if no bank tried was. Use this one
+            for a design.
+        share: fraction of the samples of K = `resistors` that reach the bits.
+        curve: Monte Carlo results of each K tried, ascending.
     """
 
     bits: float
@@ -135,15 +135,15 @@ def precision(
     *,
     seed: SupportsIndex = 0,
 ) -> Precision:
-    """Bits of precision of banks drawn from a law.
+    """Bits of precision of banks sampled from a law.
 
     Args:
-        law: of `xbar.sizing.laws`, or a bank whose own law is meant.
-        resistors: K, at most 22 for "any target" and 32 for "per target".
-        window: two fractions of each bank's own span that targets lie between.
-        figure: see the head of this module.
-        samples: banks to draw.
-        seed: 0 to 2^64 - 1; the same seed gives the same bits.
+        law: distribution from `xbar.sizing.laws`, or a bank.
+        resistors: number of elements K, at most 22 for "any target" and 32 for "per target".
+        window: target range, two fractions of each bank's own span.
+        figure: figure of merit, see the module docstring.
+        samples: number of sampled banks.
+        seed: random seed, 0 to 2^64 - 1; the same seed gives the same bits.
 
     Raises:
         SpecError: an argument is not allowed.
@@ -176,21 +176,21 @@ def resistors_for_bits(
     *,
     seed: SupportsIndex = 0,
 ) -> Sizing:
-    """The number of resistors that a precision takes, by Monte Carlo of one K after the other.
+    """Number of resistors needed for a precision, by Monte Carlo of increasing K.
 
     Args:
-        bits: wanted, in the sense of `figure`.
-        law: of `xbar.sizing.laws`, or a bank whose own law is meant.
-        yield_: the share of samples that must reach them, between 0 and 1.
-        window: two fractions of each bank's own span that targets lie between.
-        figure: see the head of this module.
-        samples: banks to draw for each K; None takes 2,500 or 10 expected failures, whichever is
-            more: with fewer than 4 nothing can be confirmed. A K that the first 200 of them rule
-            out with 99.9 % confidence gets no more.
-        seed: 0 to 2^64 - 1.
+        bits: required bits, as defined by `figure`.
+        law: distribution from `xbar.sizing.laws`, or a bank.
+        yield_: fraction of samples that must reach them, between 0 and 1.
+        window: target range, two fractions of each bank's own span.
+        figure: figure of merit, see the module docstring.
+        samples: sampled banks per K; None takes 2,500 or 10 expected failures, whichever is more:
+            fewer than 4 can't confirm anything. A K that the first 200 rule out with 99.9 %
+            confidence is not sampled further.
+        seed: random seed, 0 to 2^64 - 1.
 
     Raises:
-        SpecError: an argument is not allowed, or no bank within reach is precise enough.
+        SpecError: an argument is invalid, or no bank within the limits is precise enough.
 
     >>> from xbar.sizing.laws import Lognormal
     >>> resistors_for_bits(6, Lognormal(0.5), 0.9, samples=1000, seed=0).resistors
@@ -220,9 +220,9 @@ def resistors_for_bits(
 
 
 def counting_bound(bits: float, yield_: float, window: Window, figure: Figure) -> int:
-    """No bank of fewer elements can reach the bits: 2^K sums must cover the window.
+    """Lower bound on the elements needed for the bits: 2^K sums must cover the window.
 
-    Each sum serves the targets within an error of it; together they must serve the share
+    Each sum covers the targets within one error of it; together they must cover a fraction
     `yield_` of the window ("per target"), or all of it ("any target").
 
     >>> counting_bound(8, 0.999, (0.25, 0.75), "any target")
@@ -235,15 +235,15 @@ def counting_bound(bits: float, yield_: float, window: Window, figure: Figure) -
 
 
 def largest_errors(banks: ArrayLike, low: ArrayLike, high: ArrayLike) -> Floats:
-    """The distance from the worst target between two values to each bank's closest sum, exactly.
+    """Largest distance of any target in a window from each bank's closest sum, exactly.
 
     Args:
-        banks: (..., K), signed.
-        low: (...) lower ends, in the banks' unit, broadcast against the leading axes.
-        high: (...) upper ends.
+        banks: signed banks (..., K).
+        low: lower ends (...) in the banks' unit, broadcast against the leading axes.
+        high: upper ends (...).
 
     Returns:
-        (...) in the banks' unit.
+        Distances (...) in the banks' unit.
 
     Raises:
         SpecError: K is above 22, or a window ends below its beginning.
@@ -257,8 +257,8 @@ def largest_errors(banks: ArrayLike, low: ArrayLike, high: ArrayLike) -> Floats:
     shape, elements = array.shape[:-1], array.shape[-1]
     if not 1 <= elements <= gaps.MAX_ELEMENTS:
         raise SpecError(
-            f"the worst target is found for 1 to {gaps.MAX_ELEMENTS} elements, not {elements}; "
-            "take random targets instead"
+            f"the worst target can be found for 1 to {gaps.MAX_ELEMENTS} elements, not "
+            f"{elements}; take random targets instead"
         )
     flat = np.ascontiguousarray(array).reshape(-1, elements).copy()
     below, above = (
@@ -266,7 +266,7 @@ def largest_errors(banks: ArrayLike, low: ArrayLike, high: ArrayLike) -> Floats:
         for end in (low, high)
     )
     if not (np.isfinite(flat).all() and (below <= above).all()):
-        raise SpecError("banks must be finite, and no window may end below its beginning")
+        raise SpecError("banks must be finite, and windows must have low <= high")
     error = np.empty(len(flat))
 
     def block(start: int) -> None:
@@ -281,22 +281,22 @@ def largest_errors(banks: ArrayLike, low: ArrayLike, high: ArrayLike) -> Floats:
 
 
 def ends(banks: Floats) -> tuple[Floats, Floats]:
-    """(...) the lowest and the highest sum of banks (..., K)."""
+    """Lowest and highest sum (...) of banks (..., K)."""
     return np.minimum(banks, 0.0).sum(axis=-1), np.maximum(banks, 0.0).sum(axis=-1)
 
 
 def bits_of(error: NDArray[np.float64], span: NDArray[np.float64] | float) -> Floats:
-    """-log2(error / span), inf where there is no error, -inf where there is no span."""
+    """-log2(error / span), inf for zero error, -inf for zero span."""
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = np.log2(span) - np.log2(error)
     return np.where(np.isnan(bits), -np.inf, bits)
 
 
 def enough_samples(yield_: float, failures: int) -> int:
-    """Banks to draw until so many fail, if the yield is just met; 2,500 or more.
+    """Sample size with an expected number of failures if the yield is just met; at least 2,500.
 
     Raises:
-        SpecError: the yield is not between 0 and 1, or so high that it takes over 10^6 banks.
+        SpecError: the yield is not between 0 and 1, or needs more than 10^6 banks.
     """
     check_yield(yield_)
     count = max(SAMPLES, math.ceil(failures / (1 - yield_)))
@@ -309,7 +309,7 @@ def enough_samples(yield_: float, failures: int) -> int:
 
 
 def check_yield(yield_: float) -> None:
-    """Raises a SpecError where a yield does not lie between 0 and 1."""
+    """Raise SpecError unless the yield lies between 0 and 1."""
     if not (0 < yield_ < 1):
         raise SpecError(f"yield must lie between 0 and 1, not {yield_}; 0.999 is 1 failure in 1000")
 
@@ -338,7 +338,7 @@ def _longest(law: Law | Bank, figure: Figure) -> int:
 
 def _out_of_reach(bits: float, yield_: float, law: Law, curve: list[Precision]) -> str:
     if not curve:
-        return f"{bits:g} bits take more resistors than {law.name} has; list more nominal values"
+        return f"{bits:g} bits need more resistors than {law.name} has; list more nominal values"
     last = curve[-1]
     got = last.at_yield(yield_).value
     return (

@@ -1,11 +1,11 @@
-"""What other uses of the same number of devices reach, so that subsets are chosen where they win.
+"""Precision of other uses of the same number of devices, for comparison with subsets.
 
-All figures are bits = log2(full scale / (2 error)) that a share `yield_` reaches, for the error
-of the worst code (fixed codes) or of one weight (tunable cells). sigma is the spread of a device
-for fixed codes, and the error left by programming, relative to the full scale, for tunable cells:
-binary, untunable and write-once devices have no such cells.
+All figures are bits = log2(full scale / (2 error)) at a yield, for the error of the worst code
+(fixed codes) or of one weight (tunable cells). sigma is the device spread for fixed codes, and the
+write error relative to full scale for tunable cells, which binary, untunable and write-once
+devices can't provide.
 
-z is the normal quantile that a share `yield_` stays within, on both sides.
+z is the two-sided normal quantile of the yield.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xbar.sizing.laws import draw_banks
 from xbar.sizing.precision import Window, bits_of
 from xbar.statistics import quantile_estimate
 
-_MOST_CODES = 14  # a code of more bits has its errors in the first ones
+_MOST_CODES = 14  # in longer codes the first bits dominate the error
 _SAMPLES = 400
 
 
@@ -32,9 +32,9 @@ class Rival:
     """Another way to use K devices for one weight.
 
     Attributes:
-        name: of the method.
-        bits: that the share `yield_` reaches.
-        needs: what it takes that a subset of untuned devices does not, or what it spares.
+        name: name of the method.
+        bits: bits at the yield.
+        needs: requirements or savings compared with subsets.
         source: "formula" or "Monte Carlo".
     """
 
@@ -48,10 +48,10 @@ def rivals(bank: Bank, yield_: float, window: Window, *, seed: SupportsIndex) ->
     """The rivals at equal device count.
 
     Args:
-        bank: K, spread and sigma; nominal values are each rival's own.
-        yield_: the share that must reach the bits, between 0 and 1.
-        window: two fractions of the span that targets lie between.
-        seed: of the fixed codes' Monte Carlo, 0 to 2^64 - 1.
+        bank: bank with K, spread and sigma; nominal values depend on the rival.
+        yield_: fraction that must reach the bits, between 0 and 1.
+        window: target range, two fractions of the span.
+        seed: seed of the fixed codes' Monte Carlo, 0 to 2^64 - 1.
 
     Raises:
         SpecError: the yield is not between 0 and 1.
@@ -77,15 +77,15 @@ def rivals(bank: Bank, yield_: float, window: Window, *, seed: SupportsIndex) ->
 
 
 def code_bits(sums: Floats, yield_: float, window: Window) -> float:
-    """Bits of a fixed code: no device is measured, the code is the target's rounded share.
+    """Bits of a fixed code: devices are not measured, the code is the rounded target.
 
     Args:
-        sums: (S, C) the sum that each of C codes gives, code 0 none and code C - 1 all.
-        yield_: the share of the S banks that must reach the bits.
-        window: two fractions of the span.
+        sums: (S, C) sum of each of C codes; code 0 is none, code C - 1 all devices.
+        yield_: fraction of the S banks that must reach the bits.
+        window: target range, two fractions of the span.
     """
     last = sums.shape[1] - 1
-    full = sums[:, -1:]  # the scale is known; a bank without any device reaches nothing
+    full = sums[:, -1:]  # the scale is known; a bank without working devices reaches nothing
     share = np.divide(sums, full, out=np.full_like(sums, np.inf), where=full > 0)
     edges = (np.arange(last + 2) - 0.5) / last
     below = np.clip(edges[:-1], *window)
@@ -96,10 +96,9 @@ def code_bits(sums: Floats, yield_: float, window: Window) -> float:
 
 
 def averaging_bits(count: int, sigma: float, yield_: float) -> float:
-    """Copies of one tunable cell in parallel: the error shrinks by the root of their number.
+    """Copies of one tunable cell in parallel: the error shrinks with the root of their number.
 
-    log2(1/(2 z sigma)) + log2(n)/2; for the rms error of a uniform rounding, sqrt(12) stands in
-    place of 2 z.
+    log2(1/(2 z sigma)) + log2(n)/2; for the rms error of uniform rounding, replace 2 z by sqrt(12).
 
     >>> round(averaging_bits(16, 0.02, 0.9973) - averaging_bits(4, 0.02, 0.9973), 6)
     1.0
@@ -108,22 +107,21 @@ def averaging_bits(count: int, sigma: float, yield_: float) -> float:
 
 
 def slicing_bits(sigma: float, yield_: float) -> float:
-    """Cells for so many bits each, weighted by powers of two: the first cell's error stays.
+    """Bit slicing, cells weighted by powers of two: the first cell's error dominates.
 
-    n cells of c bits give n c bits only while the first cell errs by less than half a least
-    significant bit of the whole word, which is log2(1/(2 z sigma)) whatever n is.
+    n cells of c bits give n c bits only while the first cell's error is below half a least
+    significant bit of the whole word: log2(1/(2 z sigma)) for any n.
     """
     return max(_one_cell(sigma, yield_), 0.0)
 
 
 def residual_programming_bits(count: int, sigma: float, yield_: float) -> float:
-    """Each tunable cell makes up for what the ones before it left: n log2(1/(2 z sigma)).
+    """Each tunable cell compensates the residual of the previous ones: n log2(1/(2 z sigma)).
 
-    Cell k is scaled so that its range is the 2 z sigma that cell k - 1 may have left on both
-    sides, and all n must stay within it, so z belongs to the yield^(1/n). With the usual 6 sigma (z
-    = 3) a cell brings 4.06 bits at 1 %, 3.06 at 2 %, 1.74 at 5 % and .74 at 10 %. (Song and
-    others, Science 2024; US 9,847,129.) Read noise and measurement end this long before the
-    formula does.
+    The range of cell k is the 2 z sigma residual of cell k - 1, and all n must stay within it, so z
+    is the quantile of yield^(1/n). With the usual 6 sigma (z = 3) a cell adds 4.06 bits at 1 %,
+    3.06 at 2 %, 1.74 at 5 % and .74 at 10 %. (Song and others, Science 2024; US 9,847,129.) Read
+    noise and measurement errors limit this long before the formula does.
 
     >>> [round(residual_programming_bits(1, s, 0.9973), 2) for s in (0.01, 0.02, 0.05, 0.1)]
     [4.06, 3.06, 1.74, 0.74]
@@ -136,13 +134,13 @@ def _one_cell(sigma: float, yield_: float) -> float:
 
     if not (0 < yield_ < 1):
         raise SpecError(f"yield must lie between 0 and 1, not {yield_}")
-    # a device without error would have no limit: below a part in 10^9 other errors lead
+    # a device without error would be unlimited: below 1e-9 other errors dominate
     return -math.log2(2 * float(ndtri((1 + yield_) / 2)) * max(sigma, 1e-9))
 
 
 def _binary_sums(banks: Floats) -> Floats:
-    """(S, 2**K) sums of all codes in the order of their nominal values, the last resistor low."""
+    """(S, 2**K) sums of all codes in order of nominal value; the last resistor is the LSB."""
     sums = np.zeros((len(banks), 1))
-    for k in range(banks.shape[1]):  # the first resistor conducts most
+    for k in range(banks.shape[1]):  # the first resistor has the largest conductance
         sums = np.stack([sums, sums + banks[:, k, None]], axis=2).reshape(len(banks), -1)
     return sums

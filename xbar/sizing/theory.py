@@ -1,13 +1,13 @@
-"""What theory says about random subset sums, and which part of it may size hardware.
+"""Theory of random subset sums, and which parts of it are suitable for sizing hardware.
 
-- the recursion of the covered share and its exact simulation,
-- explicit theorems: proofs that n numbers suffice. They ask for ten times what is needed;
+- the recursion of the covered fraction and its exact simulation,
+- explicit theorems: proofs that n numbers suffice. They require ten times what is needed;
   **never size hardware from them**,
-- counting bounds: no construction can do with less,
-- the design formula (`xbar.sizing.density`) and Monte Carlo (`xbar.sizing.precision`): what sizes
-  hardware. Their names can be had from here too.
+- counting bounds: lower bounds for any construction,
+- the design formula (`xbar.sizing.density`) and Monte Carlo (`xbar.sizing.precision`), for sizing
+  hardware. Their names are also available here.
 
-eps is the error allowed for targets in (-1/2, 1/2), numbers are of U(-1, 1).
+eps is the allowed error for targets in (-1/2, 1/2); numbers are from U(-1, 1).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _GROWTHS = np.linspace(0.05, 0.2, 61)
 
 
 def next_coverage(share: float) -> float:
-    """The expected covered share after one more number: v + v (1 - v) / 2.
+    """Expected covered fraction after one more number: v + v (1 - v) / 2.
 
-    Exact, given the share v so far, for the process truncated to (-1/2, 1/2) and numbers of
+    Exact, given the fraction v so far, for the process truncated to (-1/2, 1/2) and numbers from
     U(-1, 1). (A. da Cunha, F. d'Amore, F. Giroire, H. Lesfari, E. Natale, L. Viennot, "Revisiting
     the random subset sum problem", ESA 2023.)
 
@@ -49,11 +49,11 @@ def next_coverage(share: float) -> float:
 
 
 def expected_coverage(n: int, eps: float) -> float:
-    """The recursion iterated n times from 2 eps: roughly the share of targets within eps.
+    """The recursion iterated n times from 2 eps: roughly the fraction of targets within eps.
 
-    It is no expectation after more than one step: v (1 - v) is concave, so at mid-range the mean
-    of `simulate_coverage` lies below it. On the other hand the process may not leave
-    (-1/2, 1/2) on its way, which real subset sums may, so real banks cover far more.
+    It is not an expectation after more than one step: v (1 - v) is concave, so at mid-range the
+    mean of `simulate_coverage` is lower. On the other hand the process is confined to (-1/2, 1/2)
+    at every step, unlike real subset sums, so real banks cover far more.
 
     Raises:
         SpecError: n is negative, or eps not above 0 and at most 1/4.
@@ -71,12 +71,12 @@ def expected_coverage(n: int, eps: float) -> float:
 
 
 def simulate_coverage(n: int, eps: float, runs: int, *, seed: SupportsIndex) -> Floats:
-    """(runs, n + 1) covered shares of the truncated process after 0 to n numbers, exactly.
+    """(runs, n + 1) covered fractions of the truncated process after 0 to n numbers, exactly.
 
-    Sets are kept as unions of intervals, so nothing is sampled but the numbers.
+    Sets are represented as unions of intervals, so only the numbers are sampled.
 
     Raises:
-        SpecError: n or runs is below 1, eps not above 0 and at most 1/4, or the seed not one.
+        SpecError: n or runs is below 1, eps not above 0 and at most 1/4, or the seed invalid.
 
     >>> share = simulate_coverage(8, 2**-4, runs=100, seed=0)
     >>> share.shape, bool((np.diff(share, axis=1) >= 0).all()), float(share[0, 0])
@@ -91,14 +91,14 @@ def simulate_coverage(n: int, eps: float, runs: int, *, seed: SupportsIndex) -> 
 
 
 def tail_bound(n: int, eps: float) -> float:
-    """An upper bound, proved, on the chance that n numbers leave 2 eps or more uncovered.
+    """Proved upper bound on the probability that n numbers leave 2 eps or more uncovered.
 
-    While the share v is at most 1/2, it grows by the factor 1 + b with a probability of at least
-    p = (1/4 - b)/(1 - b), as its mean grows by 1/4 or more and it at most doubles. So k =
+    While the fraction v is at most 1/2, it grows by a factor of 1 + b with a probability of at
+    least p = (1/4 - b)/(1 - b), as its mean grows by 1/4 or more and it at most doubles. So k =
     ceil(log(1/(4 eps))/log(1 + b)) such steps reach 1/2, and Hoeffding's inequality bounds the
-    chance that t steps hold fewer. From there the uncovered share shrinks by 3/4 or more a step on
-    average, and Markov's inequality bounds the chance that s = n - t steps leave 2 eps. Any b from
-    0 to 1/4 and any t > k/p prove a bound; the best of a grid of them is taken.
+    probability that t steps contain fewer. From there the uncovered fraction shrinks to 3/4 or less
+    per step on average, and Markov's inequality bounds the probability that s = n - t steps leave
+    2 eps. Any b from 0 to 1/4 and any t > k/p give a bound; the best of a grid is taken.
 
     A theorem, not a sizing rule: see `theorem_resistors`.
 
@@ -121,15 +121,15 @@ def tail_bound(n: int, eps: float) -> float:
 
 
 def theorem_resistors(eps: float, failure: float | None = None) -> int:
-    """The fewest numbers for which `tail_bound` proves a failure chance of at most `failure`.
+    """The fewest numbers for which `tail_bound` proves a failure probability of at most `failure`.
 
-    A theorem of the kind of G. Lueker's (Random Structures and Algorithms 12, 1998): it shows
-    that O(log 1/eps) suffice and is an order of magnitude above what simulation needs. Never size
-    hardware from it; `resistors_for_bits` does that.
+    A theorem like G. Lueker's (Random Structures and Algorithms 12, 1998): it shows that
+    O(log 1/eps) suffice and is an order of magnitude above the simulated count. Never size hardware
+    from it; use `resistors_for_bits`.
 
     Args:
-        eps: error allowed.
-        failure: the chance of failing; None takes eps, as the theorem is usually stated.
+        eps: allowed error.
+        failure: probability of failure; None takes eps, as the theorem is usually stated.
 
     Raises:
         SpecError: eps is not above 0 and at most 1/4, or failure not between 0 and 1.
@@ -152,7 +152,7 @@ def theorem_resistors(eps: float, failure: float | None = None) -> int:
 
 
 def counting_resistors(eps: float, span: float = 1.0) -> int:
-    """The fewest numbers whose 2^n sums, 2 eps wide each, can cover a span.
+    """The fewest numbers whose 2^n sums, each covering 2 eps, can cover a span.
 
     >>> counting_resistors(2.0**-9)
     8
@@ -162,10 +162,10 @@ def counting_resistors(eps: float, span: float = 1.0) -> int:
 
 
 def fixed_size_counting_resistors(eps: float, share: float, span: float = 1.0) -> int:
-    """The fewest numbers of which C(n, k) subsets of one size can cover a span, k = share n.
+    """The fewest numbers whose C(n, k) subsets of one size can cover a span, k = share * n.
 
     Natale, Ferre, Giambartolomei, Giroire, Mallmann-Trenn (NeurIPS 2024) show that about
-    log2(k/eps)/H2(k/n) suffice, H2 the binary entropy, in bits: so counting is nearly attained.
+    log2(k/eps)/H2(k/n) suffice, with the binary entropy H2 in bits: the bound is nearly attained.
 
     Raises:
         SpecError: the share is not between 0 and 1.
@@ -203,8 +203,8 @@ def fixed_size_resistors(eps: float, share: float) -> int:
 def vector_counting_resistors(eps: float, dimensions: int) -> int:
     """The fewest vectors whose 2^n sums can cover the unit cube of d dimensions within eps.
 
-    About d log2(1/(2 eps)): one mask shared by d targets needs d times the numbers. It is proved
-    that n = O(d^3 log(1/eps) (log(1/eps) + log d)) suffice (L. Becchetti, A. da Cunha, A. Clementi,
+    About d log2(1/(2 eps)): one mask shared by d targets needs d times the numbers. A proved
+    sufficient n is O(d^3 log(1/eps) (log(1/eps) + log d)) (L. Becchetti, A. da Cunha, A. Clementi,
     F. d'Amore, H. Lesfari, E. Natale, L. Trevisan, "On the multidimensional random subset sum
     problem", 2022).
 

@@ -1,6 +1,6 @@
-"""Random subset sum: which resistors of a bank to switch in, so that they add up to a target.
+"""Random subset sum: choice of the resistors of a bank whose sum is closest to a target.
 
-The names below are imported when they are first used; numba is loaded by the first solution.
+The names below are imported on first use; numba is loaded by the first solve.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ _HOME = {
     "solve_vector": "xbar.subset.variants.vector",
     "solve_with_stuck": "xbar.subset.variants.stuck",
 }
-# sizing stands on the solvers, so these can not be imported above
+# xbar.sizing depends on the solvers, so these can't be imported above
 _HOME |= {"bankdesign": "xbar.sizing", "laws": "xbar.sizing"}
 _MODULES = ("theory",)
 

@@ -1,10 +1,10 @@
-"""What a subset problem is: banks, targets that broadcast against them, and the answer.
+"""Subset problems: banks, targets that broadcast against them, and solutions.
 
-Choose the elements of a bank whose sum comes closest to a target. Elements are conductances in
-siemens, or any signed numbers: a differential pair is one bank of +g of the plus line and -g of
-the minus line, and a resistor that leaks when it is switched out counts with g_on - g_off.
+The problem is to choose the elements of a bank whose sum is closest to a target. Elements are
+conductances in siemens, or any signed numbers: a differential pair is one bank with +g for the plus
+line and -g for the minus line, and a resistor with leakage is an element g_on - g_off.
 
-Shapes: K elements of a bank, R different banks, M problems of a batch (a bank and a target each).
+Shapes: K elements of a bank, R distinct banks, M problems of a batch (a bank and a target each).
 """
 
 from __future__ import annotations
@@ -24,30 +24,29 @@ _ROWS = 1 << 14
 _TOO_LARGE = "scale the numbers down"
 
 AS_ASKED = "as asked"
-"""Why the method was this one, unless it was chosen."""
+"""Reason for the method if the caller chose it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SubsetSolution(Outline):
-    """The subsets that were chosen and how well they do.
+    """Chosen subsets and their errors.
 
-    Units are those of the bank. A problem without batch axes has numpy scalars in place of
-    arrays of shape ().
+    Units are those of the bank. Without batch axes, arrays of shape () are numpy scalars.
 
     Attributes:
         mask: (..., K) bool, True where the element is chosen (the switch is closed).
-        achieved: (...) the sum of the chosen elements in float64, added in the bank's order.
+        achieved: (...) sum of the chosen elements in float64, added in the bank's order.
         residual: (...) achieved - target.
-        status: of the whole batch, the weakest of its problems:
+        status: status of the whole batch, that of its weakest problem:
             "optimal": no subset is closer by more than rounding, K eps sum|g| + eps |target| with
-            eps = 2**-52; "within tolerance": the search ended because |residual| <= tolerance;
+            eps = 2**-52; "within tolerance": the search stopped at |residual| <= tolerance;
             "best found": neither is known.
-        bound: (...) no subset of this bank has |sum - target|, in exact arithmetic, below it.
-            For "optimal" it is |residual| less that rounding, and not below 0.
-        method: the solver's name.
-        reason: why it was this one.
-        reachable: (...) False where the target is below or above what all the bank's sums reach,
-            by more than rounding. The nearest end is then the answer.
+        bound: (...) lower bound on |sum - target| of any subset, in exact arithmetic. For
+            "optimal" it is |residual| minus the rounding, at least 0.
+        method: name of the solver.
+        reason: reason for the choice of the solver.
+        reachable: (...) False where the target is outside the bank's range by more than rounding.
+            The solution is then the nearest limit.
     """
 
     mask: NDArray[np.bool_]
@@ -62,12 +61,12 @@ class SubsetSolution(Outline):
 
 @dataclass(frozen=True, eq=False)
 class Banks:
-    """R banks that were checked.
+    """R validated banks.
 
     Attributes:
-        elements: (R, K) float64, contiguous.
-        low, high: (R,) the sums of the negative and of the positive elements.
-        shape: the banks' leading axes; their product is R.
+        elements: (R, K) elements, float64, contiguous.
+        low, high: (R,) sums of the negative and of the positive elements.
+        shape: leading axes of the banks; their product is R.
     """
 
     elements: NDArray[np.float64]
@@ -78,14 +77,14 @@ class Banks:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """M problems, flattened.
+    """M problems with flattened batch axes.
 
     Attributes:
-        bank: (R, K) float64, contiguous.
-        low, high: (R,) the sums of each bank's negative and positive elements.
-        row: (M,) which bank each target belongs to.
-        target: (M,) float64, contiguous.
-        shape: the batch axes of the answer; their product is M.
+        bank: (R, K) banks, float64, contiguous.
+        low, high: (R,) sums of each bank's negative and positive elements.
+        row: (M,) bank index of each target.
+        target: (M,) targets, float64, contiguous.
+        shape: batch axes of the solution; their product is M.
     """
 
     bank: NDArray[np.float64]
@@ -97,11 +96,11 @@ class Batch:
 
     @property
     def rounding(self) -> NDArray[np.float64]:
-        """(M,) what float64 sums and integers scaled from float64 may err by.
+        """(M,) error bound of float64 sums and of integers scaled from float64.
 
-        The float64 sum of K numbers errs by at most (K - 1) eps/2 sum|g|, its difference to the
-        target by eps/2 of the result; integers scaled as in `xbar.subset.kernels.scale` add less
-        than the rest of K eps sum|g| + eps |target|.
+        The error of the float64 sum of K numbers is at most (K - 1) eps/2 sum|g|, that of its
+        difference to the target eps/2 of the result; integers scaled as in
+        `xbar.subset.kernels.scale` add less than the rest of K eps sum|g| + eps |target|.
         """
         total = (self.high - self.low) * _EPSILON * self.bank.shape[1]
         return np.asarray(total[self.row] + _EPSILON * np.abs(self.target))
@@ -114,17 +113,17 @@ class Batch:
         proven: NDArray[np.bool_] | None = None,
         tolerance: float = 0.0,
     ) -> SubsetSolution:
-        """What a method found, with status and bound.
+        """A method's result with status and bound.
 
-        A subset that hits its target up to rounding is optimal, whoever found it.
+        A subset that meets its target up to rounding is optimal, whatever the method.
 
         Args:
-            method: its name.
+            method: name of the method.
             mask: (M, K) chosen elements.
-            achieved: (M,) their sums.
-            proven: (M,) where the method knows that no subset is closer, up to rounding; None for
+            achieved: (M,) sums of the chosen elements.
+            proven: (M,) True where the method proved optimality up to rounding; None for
                 everywhere.
-            tolerance: a |residual| that is good enough.
+            tolerance: sufficient |residual|.
         """
         residual = achieved - self.target
         distance = np.abs(residual)
@@ -148,7 +147,7 @@ class Batch:
         )
 
     def reachable(self) -> NDArray[np.bool_]:
-        """(M,) whether the target lies between the sums of all negative and all positive ones."""
+        """(M,) whether the target is between the sums of all negative and all positive elements."""
         nearest = np.clip(self.target, self.low[self.row], self.high[self.row])
         beyond = np.abs(self.target - nearest)
         if not beyond.any():
@@ -157,15 +156,15 @@ class Batch:
 
 
 def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
-    """The banks, if they may be searched.
+    """Validate banks.
 
     Args:
         bank: (..., K) finite numbers whose absolute values have a finite sum.
-        limit: the largest K that the method takes.
-        method: its name, for the message.
+        limit: largest K of the method.
+        method: name of the method, for the message.
 
     Raises:
-        SpecError: the bank is not that.
+        SpecError: a bank is invalid.
     """
     array = _numbers("bank", bank)
     if array.ndim == 0 or array.shape[-1] == 0:
@@ -181,44 +180,46 @@ def check_bank(bank: ArrayLike, limit: int, method: str) -> Banks:
     low, high = np.zeros(len(elements)), np.empty(len(elements))
     ones = np.ones(array.shape[-1])
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(high), _ROWS):  # in parts, as copies are as large as the bank
+        for start in range(
+            0, len(high), _ROWS
+        ):  # in chunks, as temporaries are as large as the bank
             part = elements[start : start + _ROWS]
             if part.min() < 0.0:
                 low[start : start + _ROWS] = np.minimum(part, 0.0) @ ones
                 part = np.maximum(part, 0.0)
-            high[start : start + _ROWS] = part @ ones  # much quicker than sum(axis=1)
+            high[start : start + _ROWS] = part @ ones  # much faster than sum(axis=1)
         total = high - low
     if not np.isfinite(total).all():
-        check_finite(array, "bank", advice="mark what was not measured as 0")
+        check_finite(array, "bank", advice="mark unmeasured elements as 0")
         name = "the sum of a bank's absolute values"
         check_finite(total.reshape(array.shape[:-1]), name, advice=_TOO_LARGE)
     return Banks(elements, low, high, array.shape[:-1])
 
 
 def _way_out(elements: int) -> str:
-    """Which method takes as many elements."""
+    """Advice on a method that takes as many elements."""
     if elements <= 32:
         return "method='meet-in-the-middle' takes more"
     if elements <= 64:
         return "method='schroeppel-shamir' takes up to 64"
-    return "method='window' or 'differencing' take any number but prove nothing"
+    return "method='window' or 'differencing' take any number, without proof of optimality"
 
 
-def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Batch:
-    """Broadcasts the banks' leading axes and the targets against each other.
+def broadcast(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Batch:
+    """Broadcast the banks' leading axes and the targets against each other.
 
     Args:
-        banks: from `check_bank`.
+        banks: banks from `check_bank`.
         targets: (...) finite numbers in the bank's unit.
-        tolerance: a |residual| that is good enough, in the bank's unit.
-        method: the solver's name, for the message.
+        tolerance: sufficient |residual|, in the bank's unit.
+        method: name of the solver, for the message.
 
     Raises:
-        SpecError: targets are not finite, out of float64's range together with the bank, or do
-            not broadcast; the tolerance is negative or not finite.
+        SpecError: targets are not finite, overflow float64 together with the bank, or do not
+            broadcast; the tolerance is negative or not finite.
     """
     target = _numbers("target", targets)
-    check_finite(target, "target", advice="leave out what has no target")
+    check_finite(target, "target", advice="leave out problems without a target")
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise SpecError(f"tolerance of {method} must be finite and not negative, not {tolerance!r}")
     try:
@@ -240,13 +241,13 @@ def pair(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -> Bat
 
 
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Real numbers as a C-contiguous float64 array, not copied if they are one."""
+    """Convert real numbers to a C-contiguous float64 array, without copying if possible."""
     array = real(value, name)
     return np.ascontiguousarray(array, np.float64).reshape(array.shape)
 
 
 def shape_of(name: str, value: ArrayLike) -> tuple[int, ...]:
-    """The shape of an argument.
+    """Shape of an argument.
 
     Raises:
         SpecError: it holds no real numbers, or its rows are of different lengths.

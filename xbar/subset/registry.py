@@ -1,4 +1,4 @@
-"""The subset solvers by name. To add one: its own file, and one line here."""
+"""The subset solvers by name. A new one takes one module and one line here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xbar.subset.solver import Solver
 
 
-_MANY = 100  # elements from which differencing beats a window
+_MANY = 100  # bank size above which differencing is better than a window
 
 
 def _solvers() -> dict[str, Solver]:
@@ -34,7 +34,7 @@ def _solvers() -> dict[str, Solver]:
 
 
 def names() -> list[str]:
-    """The names that `get_solver` and `solve_subset` take.
+    """Names accepted by `get_solver` and `solve_subset`.
 
     >>> names()[:4]
     ['exhaustive', 'meet-in-the-middle', 'schroeppel-shamir', 'differencing']
@@ -45,7 +45,7 @@ def names() -> list[str]:
 
 
 def choose(elements: int) -> tuple[str, str]:
-    """The method for a bank of K elements, and why it is the one.
+    """The method for a bank of K elements, and the reason.
 
     >>> choose(16)
     ('meet-in-the-middle', 'K = 16: exact and fastest up to 32 elements')
@@ -61,10 +61,10 @@ def choose(elements: int) -> tuple[str, str]:
 
 
 def get_solver(name: str) -> Solver:
-    """The solver of that name.
+    """The solver with a given name.
 
     Raises:
-        SpecError: there is none.
+        SpecError: the name is unknown.
 
     >>> get_solver("exhaustive").prepare([1.0, 2.0, 4.0]).solve(5.2).achieved
     np.float64(5.0)

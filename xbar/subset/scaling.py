@@ -1,16 +1,17 @@
-"""How large to make targets, so that subsets of their banks meet them with the least error.
+"""Scaling of targets for the least expected error of subset selection.
 
-The sums of a bank lie densest at their mean m and thin out within a few deviations s (the design
-formula of `xbar.sizing.density`). Scaled high, the error of a subset is small beside its target,
-until the largest targets come to where sums are rare or end. In between lies a scale of least
-expected error: of the mean of (achieved / scale - weight)² over the weights that share it. A few
-outlying weights may be missed or end up coarse where all others gain more than these lose.
+The density of a bank's sums peaks at their mean m and falls off within a few standard deviations s
+(the design formula of `xbar.sizing.density`). A larger scale makes the error of a subset smaller
+relative to its target, until the largest targets reach the sparse tails or leave the range. In
+between there is a scale of least expected error, the mean of (achieved / scale - weight)² over the
+weights that share it. A few outlying weights may be clipped or become coarse where all others gain
+more than these lose.
 
-What error to expect at which distance from m is measured, on a sample of the banks themselves: the
-design formula knows nothing of lattices (equal nominal values and little spread), of the ends of a
-bank, nor of other ways of choosing than the best subset.
+The error as a function of the distance from m is measured on a sample of the banks themselves: the
+design formula does not cover lattices (equal nominal values and little spread), the limits of a
+bank's range, or selections other than the best subset.
 
-Shapes: M banks, E elements each; C columns of R weights that share a scale.
+Shapes: M banks of E elements; C columns of R weights that share a scale.
 """
 
 from __future__ import annotations
@@ -28,34 +29,34 @@ from xbar.subset.solver import solve_subset
 
 Choice: TypeAlias = NDArray[np.bool_]
 Chooser: TypeAlias = Callable[[Floats, Floats], Choice]
-"""Of elements (M, E) and what they are to add up to (M,), which are chosen (M, E)."""
+"""Selection: (elements (M, E), target sums (M,)) -> mask (M, E)."""
 
 LONGEST = 32
-"""Elements up to which choosing is tried; beyond, the design formula stands in."""
+"""Largest bank for which errors are measured; beyond, the design formula is used."""
 
 _BINS_PER_UNIT = 4
 _TABLE_PER_UNIT = 64
-_STREAM = 24  # of the generator: see ``xbar.sizing.laws`` and ``xbar.hardware.chip``
-_START = 0.5  # the lowest scale puts the largest weight this many deviations from 0
+_STREAM = 24  # stream of the generator: see ``xbar.sizing.laws`` and ``xbar.hardware.chip``
+_START = 0.5  # at the lowest scale the largest weight is this many standard deviations from 0
 
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """What sums each of some banks has.
+    """Distribution of each bank's sums.
 
     Attributes:
-        values: (4, ...): mean, deviation, lowest and highest sum of each bank.
+        values: (4, ...) mean, standard deviation, lowest and highest sum of each bank.
     """
 
     values: Floats
 
     @property
     def deviation(self) -> Floats:
-        """(...) standard deviation of the sums."""
+        """Standard deviation (...) of the sums."""
         return np.asarray(self.values[1])
 
     def misses(self, target: Floats) -> NDArray[np.bool_]:
-        """(...) whether a target lies beyond its bank's lowest or highest sum, clearly."""
+        """Whether each target (...) is clearly outside its bank's range."""
         _, deviation, low, high = self.values
         slack = 1e-9 * (np.abs(low) + np.abs(high) + deviation)
         return np.asarray((target < low - slack) | (target > high + slack))
@@ -63,12 +64,12 @@ class Reach:
 
 @dataclass(frozen=True, eq=False)
 class ErrorCurve:
-    """The error to expect by a target's distance from the mean of its bank's sums.
+    """Expected error as a function of a target's distance from the mean of its bank's sums.
 
     Attributes:
-        table: (P,) mean square error over s², at distances 0, 1, 2... by ``per_unit``; the last
-            holds for all beyond.
-        per_unit: entries for a distance of s.
+        table: (P,) mean square error over s², at distances 0, 1, 2... divided by ``per_unit``; the
+            last entry applies to all larger ones.
+        per_unit: table entries per distance s.
     """
 
     table: Floats
@@ -76,15 +77,15 @@ class ErrorCurve:
 
     @classmethod
     def constant(cls, power: float) -> ErrorCurve:
-        """The same everywhere."""
+        """A constant error."""
         return cls(np.array([power]))
 
     @classmethod
     def by_formula(cls, elements: int, furthest: float) -> ErrorCurve:
-        """What the design formula expects at distance u: pi exp(u²) / 4^E.
+        """Error by the design formula at distance u: pi exp(u²) / 4^E.
 
-        The distance to the closest of Poisson points of density rho on both sides has the mean
-        square 1/(2 rho²), and rho = 2^E phi(u)/s. float64's own rounding is its floor.
+        The distance to the closest of Poisson points of density rho on both sides has a mean
+        square of 1/(2 rho²), with rho = 2^E phi(u)/s. float64 rounding is the lower limit.
         """
         u = np.arange(int(furthest * _TABLE_PER_UNIT) + 1) / _TABLE_PER_UNIT
         power = np.pi * np.exp(u**2 - elements * np.log(4.0))
@@ -92,7 +93,7 @@ class ErrorCurve:
 
 
 def reach_of(element: Floats, offset: Floats) -> Reach:
-    """The reach of banks of signed elements (..., E) with an offset (...)."""
+    """Distribution of the sums of signed elements (..., E) with an offset (...)."""
     from xbar.subset.kernels import scaling
 
     shape = offset.shape
@@ -103,7 +104,7 @@ def reach_of(element: Floats, offset: Floats) -> Reach:
 
 
 def closest(element: Floats, goal: Floats) -> Choice:
-    """The elements (M, E) whose sum comes closest to each goal (M,)."""
+    """Closest subset (M, E) to each goal (M,)."""
     return solve_subset(element, goal).mask
 
 
@@ -113,17 +114,17 @@ def measure_error(
     choose: Chooser = closest,
     read_noise: float = 0.0,
 ) -> ErrorCurve:
-    """The error curve of a way to choose, measured on a sample of banks.
+    """Measure the error curve of a selection on a sample of banks.
 
-    Each bank is given targets at all distances that it reaches, jittered, so that they meet no
-    lattice of its sums always alike; the same banks give the same curve.
+    Each bank gets targets at all distances in its range, with jitter against aliasing with a
+    lattice of its sums; the same banks give the same curve.
 
     Args:
-        known: (M, E) elements as whoever chooses knows them.
-        real: (M, E) elements as they are; None for the same.
-        choose: how.
-        read_noise: relative standard deviation of each chosen element in a read; what it adds to
-            the error counts too.
+        known: (M, E) elements as known to the selection.
+        real: (M, E) actual elements; None for the same.
+        choose: selection.
+        read_noise: relative standard deviation of each chosen element in a read; its variance is
+            added to the error.
     """
     reach = reach_of(known, np.zeros(len(known)))
     mean, deviation, low, high = reach.values
@@ -137,7 +138,7 @@ def measure_error(
     bins = int(np.ceil(furthest * _BINS_PER_UNIT))
     jitter = draw.uniform(0, _STREAM, 0, (len(known), bins))
     distance = (np.arange(bins) + jitter) / _BINS_PER_UNIT
-    distance[:, ::2] *= -1  # sums lie alike on both sides of their mean
+    distance[:, ::2] *= -1  # sums are symmetric about their mean
     goal = np.clip(mean[:, None] + distance * deviation[:, None], low[:, None], high[:, None])
     which = np.repeat(np.arange(len(known)), bins)
     chosen = choose(known[which], goal.ravel())
@@ -148,14 +149,14 @@ def measure_error(
 
 
 def best_scales(weight: Floats, reach: Reach, curve: ErrorCurve) -> Floats:
-    """(C,): for each column the scale of least expected error, units of the bank per unit weight.
+    """(C,) scale of least expected error of each column, bank units per unit weight.
 
-    A column of zeros gets a finite scale, not below that of the largest weight of all.
+    An all-zero column gets a finite scale, at least that of the largest weight overall.
 
     Args:
-        weight: (R, C).
-        reach: (R, C) of the banks.
-        curve: the error to expect.
+        weight: weights (R, C).
+        reach: distribution of the sums of the banks (R, C).
+        curve: expected error.
     """
     from xbar.subset.kernels import scaling
 
@@ -177,17 +178,17 @@ def best_scales(weight: Floats, reach: Reach, curve: ErrorCurve) -> Floats:
 
 
 def expected_error(scale: float, weight: Floats, reach: Reach, curve: ErrorCurve) -> float:
-    """The sum of squares that weights (R,) on banks (R,) are expected to miss at a scale."""
+    """Expected sum of squared errors of weights (R,) on banks (R,) at a scale."""
     from xbar.subset.kernels import scaling
 
     return scaling.expected_error(scale, weight, reach.values, curve.table, curve.per_unit)
 
 
 def _smooth(power: Floats) -> ErrorCurve:
-    """A fine table from the means of bins, each averaged with its neighbours.
+    """Interpolate bin means, each averaged with its neighbours, to a fine table.
 
-    Half of the growth exp(u²) that the design formula expects is taken off before and put back
-    after, which suits both wide banks and lattices, whose error does not grow.
+    Half of the design formula's growth exp(u²) is divided out before smoothing and restored after,
+    a compromise between wide banks and lattices, whose error does not grow.
     """
     middles = (np.arange(len(power)) + 0.5) / _BINS_PER_UNIT
     growth = np.exp(middles**2 / 2)

@@ -1,4 +1,4 @@
-"""Solving subset problems by whichever method."""
+"""Entry point of the subset solvers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbar.subset.registry import choose, get_solver
 
 
 class Prepared(Protocol):
-    """Banks that a solver has prepared; solve for as many targets as you like."""
+    """Prepared banks, reusable for any number of targets."""
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
         """Subsets of the banks (..., K) for targets (...), as `solve_subset` describes."""
@@ -20,29 +20,29 @@ class Prepared(Protocol):
 
 
 class Solver(Protocol):
-    """A method that chooses subsets.
+    """A method of subset selection.
 
     Attributes:
-        name: what the registry calls it.
-        max_elements: the largest K that it takes.
+        name: name in the registry.
+        max_elements: largest K.
     """
 
     @property
     def name(self) -> str:
-        """What the registry calls it."""
+        """Name in the registry."""
         ...
 
     @property
     def max_elements(self) -> int:
-        """The largest K that it takes."""
+        """Largest K."""
         ...
 
     def prepare(self, bank: ArrayLike) -> Prepared:
-        """Does once what depends on the bank (..., K) alone."""
+        """Precompute everything that depends only on the bank (..., K)."""
         ...
 
     def within(self, time_limit: float) -> Solver:
-        """The same with a limit of so many seconds for each problem."""
+        """The same method with a time limit in seconds per problem."""
         ...
 
 
@@ -53,33 +53,33 @@ def solve_subset(
     tolerance: float = 0.0,
     time_limit: float | None = None,
 ) -> SubsetSolution:
-    """Chooses the elements of a bank whose sum comes closest to a target.
+    """Choose the elements of a bank whose sum is closest to a target.
 
-    A target out of reach gets the nearest end: no positive element (and every negative one), or
-    every positive element. That is its optimum.
+    For a target out of range the optimum is the nearest limit: no positive and every negative
+    element, or the opposite.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers: +g on the plus line and -g on the minus
-            line solve a differential pair's halves jointly. 0 stands for a resistor that is stuck
-            open. Differences g_on - g_off account for a finite on/off ratio, with the sum of
-            g_off taken off the target.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes: one bank and
-            many targets, a target for each bank, or any mixture.
-        method: a name of `xbar.subset.names`, or "auto": "meet-in-the-middle" up to 32 elements
+        bank: elements (..., K) in siemens, or any signed numbers: +g on the plus line and -g on
+            the minus line solve both halves of a differential pair jointly. 0 is a resistor stuck
+            open. Use differences g_on - g_off for a finite on/off ratio, and subtract the sum of
+            g_off from the target.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes: one
+            bank and many targets, a target per bank, or any mixture.
+        method: a name from `xbar.subset.names`, or "auto": "meet-in-the-middle" up to 32 elements
             and "schroeppel-shamir" up to 64, which are exact; beyond, a heuristic.
-        tolerance: a |residual| that is good enough, in the bank's unit; it may save time.
-        time_limit: seconds for each problem, after which the best subset found so far is returned
-            with the status that it deserves; None for the method's own limit. Methods that take
-            no more than a fraction of a second for their longest banks have no limit.
+        tolerance: sufficient |residual|, in the bank's unit; may save time.
+        time_limit: seconds per problem, after which the best subset so far is returned with the
+            corresponding status; None for the method's default. Methods that take only a fraction
+            of a second for their largest banks have no limit.
 
     Returns:
-        The mask (..., K), achieved sum, residual, bound and reachable (...), the status, and
-        which method it was and why.
+        Mask (..., K), achieved sum, residual, bound and reachable (...), status, and the method
+        with the reason for it.
 
     Raises:
-        SpecError: the bank or target is empty, not finite or not of real numbers, they do not
-            broadcast, the bank is longer than the method takes, there is no such method, or the
-            time limit is not finite and positive.
+        SpecError: the bank or target is empty, not finite or not real, they do not broadcast, the
+            bank is too large for the method, the method is unknown, or the time limit is not
+            finite and positive.
 
     >>> solution = solve_subset([4.0, 2.2, -1.5, 0.0], 2.4)
     >>> solution.mask

@@ -1,7 +1,7 @@
-"""``xbar.subset.theory``, the public name of ``xbar.sizing.theory``.
+"""Public alias of ``xbar.sizing.theory``.
 
-Sizing stands on the subset solvers, so it can't be imported here: each name is looked up when it
-is used.
+``xbar.sizing`` depends on the subset solvers, so it can't be imported here: names are looked up on
+use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which targets a growing set of random numbers covers, exactly, as a union of intervals."""
+"""Targets covered by a growing set of random numbers, exactly, as a union of intervals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ HALF = 0.5
 
 @jit
 def covered(numbers: Floats, eps: float, share: Floats) -> None:
-    """Follows the process truncated to (-1/2, 1/2) through its steps.
+    """Simulate the process truncated to (-1/2, 1/2).
 
-    The covered set A starts as (-eps, eps); each number x adds the part of A + x that lies in
+    The covered set A starts as (-eps, eps); each number x adds the intersection of A + x with
     (-1/2, 1/2).
 
     Args:
-        numbers: (R, n) the numbers of R independent runs.
-        eps: above 0, at most 1/4.
-        share: (R, n + 1) written: the length of A after each step.
+        numbers: (R, n) numbers of R independent runs.
+        eps: allowed error, above 0 and at most 1/4.
+        share: (R, n + 1) output: length of A after each step.
     """
     room = int(2.0 / eps) + 4
     start, end = np.empty(room), np.empty(room)
@@ -29,7 +29,7 @@ def covered(numbers: Floats, eps: float, share: Floats) -> None:
         start[0], end[0] = -eps, eps
         share[r, 0] = 2.0 * eps
         for t in range(numbers.shape[1]):
-            if 2 * count > room:  # intervals that an end once cut may be short, and so many
+            if 2 * count > room:  # intervals cut at an end may be short, and therefore many
                 room = 4 * count
                 start, end = _longer(start, room), _longer(end, room)
                 new_start, new_end = np.empty(room), np.empty(room)
@@ -53,7 +53,7 @@ def _longer(array: Floats, room: int) -> Floats:
 def _step(
     x: float, count: int, start: Floats, end: Floats, new_start: Floats, new_end: Floats
 ) -> int:
-    """The union of A and the part of A + x within the ends, as sorted disjoint intervals."""
+    """Union of A and the clipped A + x, as sorted disjoint intervals."""
     i = j = 0
     kept = 0
     while i < count or j < count:

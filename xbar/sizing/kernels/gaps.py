@@ -3,7 +3,7 @@
 The distance from z to the closest sum is piecewise linear in z, so over a window it is largest at
 an end of the window or midway between two neighbouring sums. The sorted list of all sums is
 built by merging the list without an element and the same list shifted by it; the last of these
-merges is scanned as it goes and never stored.
+merges is scanned on the fly and never stored.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ MAX_ELEMENTS = 22  # 33 MB of sums
 
 
 def work_size(elements: int) -> int:
-    """float64 words of scratch that `largest_errors` needs."""
+    """Size of the scratch array for `largest_errors`, in float64 words."""
     return 2 << (elements - 1)
 
 
 @jit
 def largest_errors(bank: Floats, low: Floats, high: Floats, error: Floats, work: Floats) -> None:
-    """For each bank the largest distance from a target in its window to the closest sum.
+    """Largest distance from any target in a window to the closest sum, for each bank.
 
     Args:
         bank: (M, K) float64, signed and finite, K from 1 to MAX_ELEMENTS.
         low: (M,) lower end of each window, in the bank's unit.
         high: (M,) upper end, not below `low`.
-        error: (M,) written.
-        work: at least ``work_size(K)`` float64 words.
+        error: (M,) output.
+        work: scratch of at least ``work_size(K)`` float64 words.
     """
     elements = bank.shape[1]
     half = 1 << (elements - 1)
@@ -38,7 +38,7 @@ def largest_errors(bank: Floats, low: Floats, high: Floats, error: Floats, work:
     for m in range(len(bank)):
         negative = 0.0
         for e in range(elements):
-            # leaving out -|g| is choosing |g| from sums that all start lower by |g|
+            # leaving out -|g| equals choosing |g| with all sums lower by |g|
             negative += min(bank[m, e], 0.0)
             size[e] = abs(bank[m, e])
         _build(sums, size[: elements - 1], spare)
@@ -68,7 +68,7 @@ def _build(sums: Floats, size: Floats, spare: Floats) -> None:
 
 @jit
 def _scan(sums: Floats, value: float, low: float, high: float) -> float:
-    """Walks through the merge of `sums` and `sums + value` and measures its gaps."""
+    """Measure the gaps in the merge of `sums` and `sums + value`."""
     rows = len(sums)
     worst: float = 0.0
     last: float = -np.inf
@@ -86,5 +86,5 @@ def _scan(sums: Floats, value: float, low: float, high: float) -> float:
             if here >= high:
                 return worst
         last = here
-    # the window reaches beyond the largest sum
+    # the window extends beyond the largest sum
     return max(worst, high - last)

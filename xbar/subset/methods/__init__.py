@@ -1,1 +1,1 @@
-"""One subset method a file; `xbar.subset.registry` lists them."""
+"""Subset solvers, one per module; `xbar.subset.registry` lists them."""

@@ -1,4 +1,4 @@
-"""What the methods of the registry have in common, so that each is one class with one search."""
+"""Base classes of the methods in the registry: each method is one class with one search."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.parallel import cpus
-from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
 from xbar.tables import Outline
 
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """A way of choosing subsets; its attributes are its settings.
+    """A method of subset selection; its attributes are its settings.
 
     Attributes:
-        name: what the registry calls it.
-        max_elements: the largest K that it takes.
+        name: name in the registry.
+        max_elements: largest K.
     """
 
     name: ClassVar[str]
     max_elements: ClassVar[int]
 
     def prepare(self, bank: ArrayLike) -> PreparedBanks:
-        """Checks a bank (..., K).
+        """Validate a bank (..., K).
 
         Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
+            SpecError: it is empty, too large, not real or not finite.
         """
         return PreparedBanks(check_bank(bank, self.max_elements, self.name), self)
 
     def within(self, time_limit: float) -> Method:
-        """The same with a limit of so many seconds for each problem.
+        """The same method with a time limit in seconds per problem.
 
-        A method that needs no more than a fraction of a second for the longest bank that it takes
-        has no limit, and returns itself.
+        A method that takes only a fraction of a second for its largest bank has no limit and
+        returns itself.
 
         Raises:
             SpecError: the limit is not finite and positive.
@@ -53,37 +53,37 @@ class Method(ABC):
 
     @abstractmethod
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """The subset of each of M problems that were checked."""
+        """Subsets of M validated problems."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PreparedBanks(Outline):
-    """Banks that were checked.
+    """Validated banks.
 
     Attributes:
-        banks: R of them.
-        method: how they are searched.
+        banks: R banks.
+        method: search method.
     """
 
     banks: Banks
     method: Method
 
     def solve(self, targets: ArrayLike, tolerance: float = 0.0) -> SubsetSolution:
-        """A subset for each target (...), as close as the method's description says.
+        """A subset for each target (...), as close as the method guarantees.
 
         Raises:
             SpecError: targets are not finite or do not broadcast, or the tolerance is negative.
         """
-        batch = pair(self.banks, targets, tolerance, self.method.name)
+        batch = broadcast(self.banks, targets, tolerance, self.method.name)
         return self.method.solve_batch(batch, tolerance)
 
 
 @dataclass(frozen=True)
 class Threaded(Method):
-    """A method that works on several threads; its answers do not depend on how many.
+    """A multi-threaded method; results do not depend on the number of threads.
 
     Attributes:
-        threads: threads to use; None means as many as this process may have CPUs.
+        threads: number of threads; None for the number of CPUs available to the process.
     """
 
     threads: int | None = None
@@ -94,17 +94,17 @@ class Threaded(Method):
 
     @property
     def workers(self) -> int:
-        """How many threads that makes."""
+        """Effective number of threads."""
         return self.threads or cpus()
 
 
 @dataclass(frozen=True)
 class Limited(Method):
-    """A method whose search may be long, and can be stopped with what it has found so far.
+    """A method with a possibly long search, which can be stopped with the best result so far.
 
     Attributes:
-        time_limit: seconds for the search of each problem, None for no limit. Where it ends a
-            search the answer depends on the machine's speed.
+        time_limit: seconds per problem, None for no limit. If it ends a search, the result depends
+            on the machine's speed.
     """
 
     time_limit: float | None = field(default=None, kw_only=True)
@@ -114,7 +114,7 @@ class Limited(Method):
             check_time_limit(self.time_limit)
 
     def within(self, time_limit: float) -> Method:
-        """The same with that limit.
+        """The same method with a time limit.
 
         Raises:
             SpecError: the limit is not finite and positive.
@@ -123,14 +123,14 @@ class Limited(Method):
 
 
 def check_time_limit(seconds: float) -> None:
-    """Raises SpecError unless the limit is finite and positive."""
+    """Raise SpecError unless the limit is finite and positive."""
     if not (math.isfinite(seconds) and seconds > 0):
         raise SpecError(f"time_limit must be finite and positive, not {seconds!r} s")
 
 
 @contextmanager
 def alarm(seconds: float | None) -> Iterator[NDArray[np.int64]]:
-    """A number (1,) that is 0, and 1 once so many seconds are over; kernels look at it.
+    """A flag array (1,), set from 0 to 1 at the deadline; kernels poll it.
 
     >>> with alarm(None) as over:
     ...     over

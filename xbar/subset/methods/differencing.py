@@ -1,4 +1,4 @@
-"""Differencing of Karmarkar, Karp and Korf: very close subsets of long banks."""
+"""Differencing of Karmarkar, Karp and Korf: very close subsets of large banks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from xbar.subset.problem import Batch, SubsetSolution
 
 @dataclass(frozen=True)
 class Differencing(Limited):
-    """Puts elements on two sides, the largest two against each other, again and again.
+    """Repeatedly replaces the two largest elements by their difference.
 
-    Close beyond float64's resolution from some hundred elements on. With time it goes back and
-    tries other sides (`xbar.subset.kernels.differencing`); for K < 40 it is exact once it has
-    tried them all, and says so.
+    Closer than float64's resolution from about a hundred elements on. Given time it backtracks to
+    the other branches (`xbar.subset.kernels.differencing`); for K < 40 it is exact once all are
+    searched, and reports so.
 
     Attributes:
-        nodes: how many nodes of its tree are looked at, at most, for each problem; about 10
-            million a second.
-        time_limit: seconds for each problem, None for no limit but `nodes`. However short, the
-            first descent, which is the heuristic of Karmarkar and Karp, is made.
+        nodes: maximum number of search-tree nodes per problem; about 10 million per second.
+        time_limit: seconds per problem, None for no limit but `nodes`. The first descent, the
+            heuristic of Karmarkar and Karp, is always completed.
     """
 
     name: ClassVar[str] = "differencing"
@@ -39,7 +38,7 @@ class Differencing(Limited):
             raise SpecError(f"nodes must be at least 1, not {self.nodes}")
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """A close subset of each."""
+        """A close subset of each problem."""
         return solve_each(batch, self, self._search, tolerance, cpus())
 
     def _search(self, problem: Whole, chosen: Bools) -> bool:

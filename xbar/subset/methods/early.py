@@ -1,4 +1,4 @@
-"""Good enough subsets from a part of the bank, tried before all of it is searched."""
+"""Early termination: a sufficient subset of a few elements, tried before the full search."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from xbar.subset.problem import Batch
 
-_SPARE = 3  # elements more than the bits that the tolerance asks for
-_WORTH = 6  # a part is tried if it leaves out so many elements or more
+_SPARE = 3  # elements beyond the bits required by the tolerance
+_WORTH = 6  # least number of elements left out for a partial search to pay
 
 
 def part_sizes(batch: Batch, tolerance: float) -> NDArray[np.int64]:
-    """(R,) how many elements probably meet the tolerance, 0 if that is not worth a try.
+    """(R,) number of elements that probably meet the tolerance, 0 if a try does not pay.
 
     The median error halves with each element and is about the bank's span over 2**(K + 2).
     """
@@ -29,17 +29,17 @@ def part_sizes(batch: Batch, tolerance: float) -> NDArray[np.int64]:
 
 
 def part_of(batch: Batch, size: int) -> tuple[Batch, NDArray[np.bool_]]:
-    """The problem of the first `size` elements, the others being fixed.
+    """The problem restricted to the first `size` elements, with the others fixed.
 
-    An element is switched in while that brings what is left to the first ones closer to the
-    middle of what they reach.
+    Another element is switched in if that brings the remaining target closer to the middle of the
+    first elements' range.
 
     Args:
         batch: M problems with a bank each, as from `select`.
-        size: elements to search.
+        size: number of elements to search.
 
     Returns:
-        M problems of as many banks, and the choice (M, K - size) of the others.
+        M problems of M banks, and the choice (M, K - size) of the other elements.
     """
     first = batch.bank[:, :size]
     low, high = np.minimum(first, 0.0).sum(axis=1), np.maximum(first, 0.0).sum(axis=1)
@@ -63,7 +63,7 @@ def part_of(batch: Batch, size: int) -> tuple[Batch, NDArray[np.bool_]]:
 
 
 def add_up(batch: Batch, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(M,) sums of the chosen elements of as many banks, added in the bank's order."""
+    """(M,) sums of the chosen elements of M banks, added in the bank's order."""
     total = np.zeros(len(mask))
     for e in range(mask.shape[1]):
         total += np.where(mask[:, e], batch.bank[:, e], 0.0)
@@ -71,9 +71,9 @@ def add_up(batch: Batch, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def select(batch: Batch, which: slice | NDArray[np.bool_]) -> Batch:
-    """Some of the problems, each with a bank of its own."""
+    """Some of the problems, each with its own copy of its bank."""
     row, target = batch.row[which], batch.target[which]
-    # the problems of a batch with as many banks have them in order
+    # a batch with one bank per problem has them in order
     banks = which if len(batch.bank) == len(batch.target) else row
     bank, low, high = batch.bank[banks], batch.low[banks], batch.high[banks]
     return Batch(bank, low, high, np.arange(len(row)), target, row.shape)

@@ -1,4 +1,4 @@
-"""Every subset, one after the other: the oracle that the other solvers are held to."""
+"""Exhaustive search: the reference for the other solvers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 from xbar.subset.methods.base import Method
 from xbar.subset.problem import Batch, SubsetSolution
 
-_TABLE = 1 << 21  # sums held at a time: 16 MB
+_TABLE = 1 << 21  # sums in memory at a time: 16 MB
 
 
 @dataclass(frozen=True)
 class Exhaustive(Method):
-    """Compares all 2**K sums in float64; takes K <= 20. Numpy only, and no cleverness.
+    """Compares all 2**K sums in float64, K <= 20; plain numpy.
 
-    Of equally close subsets it chooses the one that comes first when masks are read as binary
-    numbers, element 0 the lowest bit.
+    Ties are resolved in favour of the smallest mask as a binary number, element 0 the lowest bit.
     """
 
     name: ClassVar[str] = "exhaustive"
     max_elements: ClassVar[int] = 20
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """The closest subset of each; the optimum, whatever the tolerance."""
+        """The closest subset of each problem, whatever the tolerance."""
         elements = batch.bank.shape[1]
         index = np.zeros(len(batch.target), np.int64)
         achieved = np.zeros(len(batch.target))
@@ -41,7 +40,7 @@ class Exhaustive(Method):
 def _closest(batch: Batch, part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     bank = batch.bank[batch.row[part]]
     sums = _all_sums(bank)
-    # far beyond an end all sums would look equally distant in float64
+    # far out of range all sums would be equally distant in float64
     ends = np.minimum(bank, 0.0).sum(axis=1), np.maximum(bank, 0.0).sum(axis=1)
     target = np.clip(batch.target[part], *ends)
     index = np.abs(sums - target[:, None]).argmin(axis=1)

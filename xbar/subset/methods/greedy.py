@@ -1,4 +1,4 @@
-"""Greedy: the largest element that still fits, and so on; a rough answer at once."""
+"""Greedy selection of the largest element that still fits: fast and coarse."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from xbar.subset.problem import Batch, SubsetSolution
 
 @dataclass(frozen=True)
 class Greedy(Method):
-    """Takes elements from the largest down as long as they fit, then perhaps one more.
+    """Takes elements in descending order while they fit, then perhaps one more.
 
-    Linear in K but for the sorting. Elements of like size leave about half of the smallest.
+    Linear in K after sorting. For elements of similar size the error is about half the smallest.
     """
 
     name: ClassVar[str] = "greedy"
     max_elements: ClassVar[int] = 65_536
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """A close subset of each."""
-        return solve_each(batch, self, _search, tolerance, threads=1)  # too quick to share out
+        """A close subset of each problem."""
+        return solve_each(batch, self, _search, tolerance, threads=1)  # too fast for threads
 
 
 def _search(problem: Whole, chosen: Bools) -> bool:

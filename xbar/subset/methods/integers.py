@@ -1,4 +1,4 @@
-"""Problems one at a time as integers: for methods that are not worth running in lock-step."""
+"""Integer problems, one at a time: for methods that do not pay in lock-step."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from xbar.parallel import in_threads, writeable
 from xbar.subset.methods.base import Limited, Method, alarm
 from xbar.subset.problem import Batch, SubsetSolution
 
-_TOGETHER = 64  # problems that a thread takes at a time, at most
+_TOGETHER = 64  # maximum number of problems per thread task
 
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """One problem in integers.
+    """One problem as integers.
 
     Attributes:
         values: (K,) absolute values, their sum below 2**60.
-        goal: strictly between 0 and their sum.
-        enough: an |excess| that is close enough: the tolerance, or a part of what float64 sums
-            err by.
-        over: (1,) turns from 0 to 1 when the search has to end.
+        goal: target, strictly between 0 and their sum.
+        enough: sufficient |excess|: the tolerance, or a fraction of the error of float64 sums.
+        over: (1,) flag, set to 1 when the search must end.
     """
 
     values: Ints
@@ -34,21 +33,21 @@ class Whole:
     over: Ints
 
 
-# writes its choice into (K,), all False before; returns whether it knows that none is closer
+# writes its choice into (K,), initially False; returns whether optimality is proved
 Search: TypeAlias = Callable[[Whole, Bools], bool]
 
 
 def solve_each(
     batch: Batch, method: Method, search: Search, tolerance: float, threads: int
 ) -> SubsetSolution:
-    """Runs a search on every problem of a batch, each within the method's time limit.
+    """Run a search on every problem of a batch, each within the method's time limit.
 
     Args:
         batch: M problems.
-        method: whose search it is.
-        search: finds one subset.
-        tolerance: a |residual| that is good enough.
-        threads: problems that are solved side by side.
+        method: method of the search.
+        search: function that finds one subset.
+        tolerance: sufficient |residual|.
+        threads: number of problems solved concurrently.
     """
     from xbar.subset.kernels import scale
 
@@ -87,19 +86,19 @@ def solve_each(
 
 
 def _parts(count: int, threads: int) -> list[range]:
-    """Ranges of problems, several to each thread so that all end at about the same time."""
+    """Ranges of problems, several per thread for load balance."""
     step = min(max(count // (8 * threads), 1), _TOGETHER)
     return [range(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 def _enough(batch: Batch, total: Ints, tolerance: float) -> Ints:
-    """(M,) integer distances that meet the tolerance or are lost in rounding anyway."""
+    """(M,) integer distances within the tolerance or within rounding."""
     elements = batch.bank.shape[1]
     rounding = min(elements, 64) * (total >> 54)
     span = batch.high - batch.low
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         allowed = np.nan_to_num(tolerance * (total / span), nan=0.0, posinf=2.0**59)
-    # less what the integers and the float64 sum may differ by
+    # minus the possible difference between the integers and the float64 sum
     allowed = np.minimum(allowed, 2.0**59) * (1 - 2.0**-40) - 2.0 * elements * (total >> 52)
     each = np.maximum(rounding, np.maximum(allowed, 0.0).astype(np.int64))
     return np.asarray(each[batch.row])

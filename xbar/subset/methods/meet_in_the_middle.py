@@ -1,4 +1,4 @@
-"""Meet-in-the-middle: the sorted sums of each half of a bank, merged; exact for K <= 32."""
+"""Meet-in-the-middle: merge of the sorted sums of both halves of a bank; exact for K <= 32."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from xbar.subset.methods.base import Threaded
 from xbar.subset.methods.shared_bank import solve_by_table, worth_a_table
 from xbar.subset.problem import Batch, SubsetSolution
 
-_BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
-_BLOCK_WORK = 1 << 20  # and about this many half sums
-_FEW = 5  # fewer problems than this leave too many lanes of the lock-step kernel idle
-_UNSURE = 0.4  # share of problems that 28 bits may leave open and still save time
+_BLOCK = 2048  # problems per thread task, fewer for large banks
+_BLOCK_WORK = 1 << 20  # half sums per thread task, approximately
+_FEW = 5  # below this, too many lanes of the lock-step kernel are idle
+_UNSURE = 0.4  # largest fraction of problems undecided by 28 bits for which they save time
 
 
 @dataclass(frozen=True)
 class MeetInTheMiddle(Threaded):
-    """Sorts the sums of both halves of a bank and finds the closest pair by one merge.
+    """Sorts the sums of both halves of a bank and finds the best combination by one merge.
 
-    Time grows with 2**(K/2). Whatever the processor, the number of threads and of problems at a
-    time, the same bank and target give the same mask: the greater of two equally close sums, no
-    element of value 0, else as documented at `xbar.subset.kernels.lockstep.closest_subsets`.
-    Elements below about 2**-59 of sum|g| count as 0.
+    Time grows with 2**(K/2). The same bank and target give the same mask on any processor, for any
+    number of threads and batch size: the greater of two equally close sums, no element of value 0,
+    otherwise as documented at `xbar.subset.kernels.lockstep.closest_subsets`. Elements below about
+    2**-59 of sum|g| are treated as 0.
 
     Attributes:
-        threads: threads to use; None means as many as this process may have CPUs.
+        threads: number of threads; None for the number of CPUs available to the process.
     """
 
     name: ClassVar[str] = "meet-in-the-middle"
     max_elements: ClassVar[int] = 32
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """The closest subset of each.
+        """The closest subset of each problem.
 
-        With a tolerance, subsets of a part of the bank that are good enough are taken first; where
-        there are none the optimum is returned.
+        With a tolerance, a few elements of the bank are tried first; if they don't suffice, the
+        optimum is returned.
         """
         mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
         achieved = np.empty(len(batch.target))
@@ -73,9 +73,9 @@ def _parts_first(
     out: tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]],
     scratch: _Scratch,
 ) -> None:
-    """Solves M problems, each by so many of its elements first or, for 0, by all at once.
+    """Solve M problems, each first with a number of its elements or, for 0, with all.
 
-    Writes mask, achieved, and where all elements were searched.
+    Writes mask, achieved, and a flag where all elements were searched.
     """
     mask, achieved, proven = out
     for size in np.unique(sizes):
@@ -96,12 +96,12 @@ def _part_first(
     out: tuple[NDArray[np.bool_], NDArray[np.float64]],
     scratch: _Scratch,
 ) -> NDArray[np.bool_]:
-    """Searches the first `size` elements, then all of them where that is not close enough.
+    """Search the first `size` elements, then all where the result is not close enough.
 
     Writes mask and achieved.
 
     Returns:
-        (M,) where all elements were searched.
+        (M,) flag where all elements were searched.
     """
     mask, achieved = out
     part, mask[:, size:] = early.part_of(batch, size)
@@ -125,7 +125,7 @@ def _solve_block(
     achieved: NDArray[np.float64],
     scratch: _Scratch,
 ) -> None:
-    """Solves the problems of one slice of the batch into the arrays' same slices."""
+    """Solve one slice of the batch, in place."""
     from xbar.subset.kernels import lockstep, merge, scale
 
     bank, row = _banks_used(batch, part)
@@ -153,7 +153,7 @@ def _solve_narrow(
     scratch: _Scratch,
     work: NDArray[np.int64],
 ) -> None:
-    """Solves a block with 28 bits, and in full where these do not tell the closest subset."""
+    """Solve a batch with 28 bits, and in full precision where these are undecided."""
     from xbar.subset.kernels import lockstep, narrow
 
     bank, row, target = problems
@@ -163,17 +163,17 @@ def _solve_narrow(
     if len(again) == 0:
         return
     if len(again) > _UNSURE * len(row):
-        scratch.narrow = False  # the answers are the same either way
+        scratch.narrow = False  # the results are the same either way
     whole, total = np.empty((len(again), mask.shape[1]), np.bool_), np.empty(len(again))
     lockstep.closest_subsets(bank, row[again], target[again], whole, total, work)
     mask[again], achieved[again] = whole, total
 
 
 class _Scratch:
-    """As much scratch for the lock-step kernels as there are threads, handed round.
+    """Pool of scratch arrays for the lock-step kernels, one per thread.
 
     Attributes:
-        narrow: whether 28 bits are worth a try.
+        narrow: whether a first pass with 28 bits pays.
     """
 
     def __init__(self, elements: int, threads: int) -> None:
@@ -182,13 +182,13 @@ class _Scratch:
         self.narrow = narrow.LEAST_ELEMENTS <= elements <= narrow.MOST_ELEMENTS
         self._free: SimpleQueue[NDArray[np.int64]] = SimpleQueue()
         for _ in range(threads):
-            # costs nothing before it is used
+            # free until used
             size = max(lockstep.work_size(elements), narrow.work_size(elements))
             self._free.put(aligned(size))
 
     @contextmanager
     def borrowed(self) -> Iterator[NDArray[np.int64]]:
-        """One of them."""
+        """Borrow one array."""
         work = self._free.get()
         try:
             yield work
@@ -197,7 +197,7 @@ class _Scratch:
 
 
 def _banks_used(batch: Batch, part: slice) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The different banks of a slice of the batch, and which one each problem has."""
+    """The distinct banks of a slice of the batch, and the bank index of each problem."""
     if len(batch.bank) == len(batch.target):
         bank = writeable(batch.bank[part])
         return bank, np.arange(len(bank))

@@ -16,24 +16,24 @@ from xbar.subset.methods.base import Limited, Threaded
 from xbar.subset.methods.integers import Whole, solve_each
 from xbar.subset.problem import Batch, SubsetSolution
 
-_SPANS = 64  # parts of the range of the first half's sums, searched one after the other
+_SPANS = 64  # intervals of the first half's sums, searched in turn
 
 
 @dataclass(frozen=True)
 class SchroeppelShamir(Threaded, Limited):
-    """Walks through the sums of one half of the bank and finds the partner of each.
+    """Enumerates the sums of one half of the bank in order and finds the best partner of each.
 
-    Time grows with 2**(K/2), memory with 2**(K/4): about 11 MB for each thread and 2 MB for the
-    tables of K = 64. From K = 48 or so a float64 target is hit up to rounding by many subsets;
-    the search ends with the first one, which is then optimal in the sense of
-    `xbar.subset.SubsetSolution`. Where there is none, as near the ends of what the bank reaches,
-    it goes through everything: minutes for K = 64. The answer does not depend on the threads.
-    Where the sums are likely to lie is searched first, so one that a time limit ends has come
-    close: K = 64 to about 2**-40 of sum|g| in a tenth of a second.
+    Time grows with 2**(K/2), memory with 2**(K/4): about 11 MB per thread and 2 MB for the tables
+    of K = 64. From about K = 48 many subsets meet a float64 target up to rounding; the search ends
+    with the first one, which is then optimal in the sense of `xbar.subset.SubsetSolution`. Where
+    there is none, as near the limits of the bank's range, the search is exhaustive: minutes for
+    K = 64. The result does not depend on the threads. Likely intervals are searched first, so a
+    search stopped by a time limit is already close: for K = 64 to about 2**-40 of sum|g| in a tenth
+    of a second.
 
     Attributes:
-        threads: threads to use; None means as many as this process may have CPUs.
-        time_limit: seconds for each problem, None for no limit.
+        threads: number of threads; None for the number of CPUs available to the process.
+        time_limit: seconds per problem, None for no limit.
     """
 
     name: ClassVar[str] = "schroeppel-shamir"
@@ -44,8 +44,8 @@ class SchroeppelShamir(Threaded, Limited):
         Limited.__post_init__(self)
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """The closest subset of each, or one within the tolerance."""
-        # threads share either the problems or the parts of each
+        """The closest subset of each problem, or one within the tolerance."""
+        # threads share either the problems or the intervals of each
         inner = self.workers if len(batch.target) < self.workers else 1
         outer = 1 if inner > 1 else self.workers
         return solve_each(batch, self, partial(_search, threads=inner), tolerance, outer)
@@ -61,13 +61,13 @@ def _search(problem: Whole, chosen: Bools, threads: int) -> bool:
     spans = _spans(values, half, goal, len(a) * len(c) // quarters.CHUNK + 1)
 
     def search(span: Ints) -> tuple[int, int, int, bool]:
-        # scratch of its own, as spans run side by side
+        # separate scratch, as spans run concurrently
         work = np.empty(quarters.WORK, np.int64)
         return quarters.search((a, c, b, d), goal, span, enough, over, work)
 
     best, searched = (quarters.NONE, 0, 0, True), 0
     for found in _in_order(search, spans, threads):
-        # in the order of the spans, so that the threads don't change the answer
+        # in span order, so that the result does not depend on the threads
         searched += found[3]
         if found[:2] < best[:2]:
             best = found
@@ -81,7 +81,7 @@ def _search(problem: Whole, chosen: Bools, threads: int) -> bool:
 def _in_order(
     search: Callable[[Ints], tuple[int, int, int, bool]], spans: list[Ints], threads: int
 ) -> Iterator[tuple[int, int, int, bool]]:
-    """What is found in each span; as many as there are threads are searched side by side."""
+    """Result of each span, in order; one span per thread is searched concurrently."""
     if min(threads, len(spans)) <= 1:
         yield from map(search, spans)
         return
@@ -91,7 +91,7 @@ def _in_order(
 
 
 def _spans(values: Ints, half: int, goal: int, most: int) -> list[Ints]:
-    """Ranges of the first half's sum, those that leave the most to either half first."""
+    """Intervals of the first half's sum, the most likely ones first."""
     total, first = int(values.sum()), int(values[:half].sum())
     likely = min(max(first // 2 + (2 * goal - total) // 4, 0), first)
     edges = np.linspace(0, first + 1, min(most, _SPANS) + 1).astype(np.int64)

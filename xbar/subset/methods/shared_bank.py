@@ -1,4 +1,4 @@
-"""One bank and very many targets: cheaper by a sorted table of all its sums."""
+"""One bank and very many targets: look-up in a sorted table of all its sums."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from xbar.arrays import Ints
 from xbar.parallel import in_threads, writeable
 from xbar.subset.problem import Batch
 
-_LONGEST = 20  # elements: a table of 16 MB
+_LONGEST = 20  # elements; the table has 16 MB
 _BLOCK = 1 << 14
 
 
 def worth_a_table(batch: Batch) -> bool:
-    """Whether each bank has so many targets that sorting all its sums pays."""
+    """Whether each bank has enough targets for sorting all its sums to pay."""
     banks, elements = batch.bank.shape
     many = banks << max(elements - 1, 10)
     return bool(elements <= _LONGEST and len(batch.target) >= many)
@@ -25,7 +25,7 @@ def worth_a_table(batch: Batch) -> bool:
 def solve_by_table(
     batch: Batch, mask: NDArray[np.bool_], achieved: NDArray[np.float64], threads: int
 ) -> None:
-    """Writes the optimum of each problem into (M, K) and (M,)."""
+    """Write the optimum of each problem to (M, K) and (M,)."""
     from xbar.subset.kernels import scale, table
 
     bank, row, target = writeable(batch.bank), np.array(batch.row), writeable(batch.target)

@@ -1,4 +1,4 @@
-"""Window: greedy over most of a long bank, exact over some small elements."""
+"""Window: greedy for most of a large bank, exact for some small elements."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from xbar.subset.problem import Batch, SubsetSolution
 
 @dataclass(frozen=True)
 class Window(Limited):
-    """Fixes the large elements greedily and chooses among the smallest ones exactly.
+    """Fixes the large elements greedily and solves for the smallest ones exactly.
 
-    Precision comes from the window: each of its elements adds about a bit, and so does each
+    The window determines the precision: each of its elements adds about a bit, and so does each
     doubling of `tries`. A bank that fits in the window is solved exactly.
 
     Attributes:
-        size: elements of the window, 2 to 40; time and memory grow with 2**(size/2).
-        tries: windows to try, chosen among the smallest elements by a fixed rule.
-        time_limit: seconds for each problem, looked at after each window; None for no limit.
+        size: number of elements of the window, 2 to 40; time and memory grow with 2**(size/2).
+        tries: number of windows, chosen among the smallest elements by a fixed rule.
+        time_limit: seconds per problem, checked after each window; None for no limit.
     """
 
     name: ClassVar[str] = "window"
@@ -43,7 +43,7 @@ class Window(Limited):
             )
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
-        """A close subset of each."""
+        """A close subset of each problem."""
         return solve_each(batch, self, self._search, tolerance, cpus())
 
     def _search(self, problem: Whole, chosen: Bools) -> bool:
@@ -67,7 +67,7 @@ class Window(Limited):
 
 
 def _shuffled(order: Ints, size: int, attempt: int) -> Ints:
-    """The order with another choice of window at its end: of every few of the smallest, one."""
+    """The order with another window at its end: one out of every few of the smallest."""
     if attempt == 0:
         return order
     few = min(2 * size, len(order))

@@ -1,1 +1,1 @@
-"""Subset problems as integer programs, for CP-SAT and MILP solvers."""
+"""Constrained subset problems as integer programs for CP-SAT and MILP solvers."""

@@ -1,4 +1,4 @@
-"""Side constraints on a subset: sizes, groups that exclude each other, budgets, stuck resistors."""
+"""Side constraints on a subset: sizes, exclusive groups, budgets, stuck resistors."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _BUDGET_ROUNDING = 2.0**-40
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a subset of a bank of K elements must satisfy.
+    """Constraints on a subset of K elements.
 
     Attributes:
-        at_least: elements to switch in at least.
-        at_most: and at most; None for no limit.
-        exclusive: groups of element numbers, of each of which one at most may be switched in.
-        exactly_one: groups of each of which exactly one must be.
-        cost: (K,) what each element costs, not negative; goes with budget.
-        budget: what the subset may cost, up to 2**-40 of the sum of all costs.
+        at_least: minimum number of chosen elements.
+        at_most: maximum number of chosen elements; None for no limit.
+        exclusive: groups of element indices of which at most one may be chosen.
+        exactly_one: groups of element indices of which exactly one must be chosen.
+        cost: (K,) non-negative cost of each element; requires budget.
+        budget: maximum cost of the subset, accurate to 2**-40 of the sum of all costs.
         stuck: (K,) -1 stuck open, 0 free, +1 stuck closed.
     """
 
@@ -37,7 +37,7 @@ class Constraints:
     stuck: Sequence[int] | None = None
 
     def check(self, elements: int) -> None:
-        """Raises SpecError unless the constraints fit a bank of that many elements."""
+        """Raise SpecError unless the constraints fit a bank of that many elements."""
         most = elements if self.at_most is None else self.at_most
         if not 0 <= self.at_least <= most:
             raise SpecError(
@@ -56,7 +56,7 @@ class Constraints:
         if self.cost is not None and self.budget is not None:
             cost = np.asarray(self.cost, np.float64)
             if cost.shape != (elements,) or not (np.isfinite(cost) & (cost >= 0)).all():
-                raise SpecError(f"cost must be {elements} finite numbers that are not negative")
+                raise SpecError(f"cost must be {elements} finite, non-negative numbers")
             if not (np.isfinite(self.budget) and self.budget >= 0):
                 raise SpecError(f"budget must be finite and not negative, not {self.budget!r}")
         check_stuck(self.stuck, (elements,))
@@ -66,7 +66,7 @@ class Constraints:
         return check_stuck(self.stuck, (elements,))
 
     def counts(self, elements: int) -> Iterator[tuple[list[int], int, int]]:
-        """All of them but the budget: of these elements so many at least, so many at most."""
+        """All but the budget, as (elements, minimum count, maximum count)."""
         if self.at_least > 0 or self.at_most is not None:
             most = elements if self.at_most is None else self.at_most
             yield list(range(elements)), self.at_least, most
@@ -79,7 +79,7 @@ class Constraints:
                 yield [e], int(state > 0), int(state > 0)
 
     def met_by(self, mask: NDArray[np.bool_]) -> bool:
-        """Whether a mask (K,) satisfies them all."""
+        """Whether a mask (K,) satisfies all constraints."""
         counts = self.counts(len(mask))
         counted = all(least <= mask[group].sum() <= most for group, least, most in counts)
         return counted and self._affordable(mask)
@@ -92,5 +92,5 @@ class Constraints:
 
     @property
     def symmetric(self) -> bool:
-        """Whether they treat all elements alike, so that equal elements may be swapped."""
+        """Whether all elements are treated equally, so that equal elements are interchangeable."""
         return not (self.exclusive or self.exactly_one or self.cost is not None or self.stuck)

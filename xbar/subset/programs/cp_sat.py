@@ -1,9 +1,9 @@
-"""Constrained subset sums by OR-Tools' CP-SAT, on integers, and proven in float64.
+"""Constrained subset sums by OR-Tools' CP-SAT on integers, proven in float64.
 
-Scaled by a power of two and rounded, sum|g| is 2**45 at most, as larger integers slow CP-SAT down
-or overflow. A sum then errs by half a step for each element and the target, so CP-SAT's optimum
-may not be the true one. But the true one lies within K + 1 steps of it: a second search lists all
-subsets there, and the closest in float64 is the optimum.
+Elements are scaled by a power of two and rounded so that sum|g| is at most 2**45; larger integers
+slow CP-SAT down or overflow. The error of a sum is then half a step per element and for the target,
+so CP-SAT's optimum may not be the true one. But that lies within K + 1 steps of it: a second search
+enumerates all subsets there, and the closest in float64 is the optimum.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from xbar.subset.programs.engine import ConstrainedProblem, Engine, Found
 
 _BITS = 45
 _COST_BITS = 40
-_LISTED = 2000  # subsets that the second search lists at most
+_LISTED = 2000  # maximum number of subsets enumerated by the second search
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """One problem in integers.
+    """One problem as integers.
 
     Attributes:
-        values: (K,) signed.
-        goal: the target, or the nearest end of all sums.
-        step: what 1 stands for, as a power of two.
+        values: (K,) signed elements.
+        goal: target, or the nearest limit of the range.
+        step: exponent of the step size, a power of two.
     """
 
     values: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Scaled:
 
 
 def scaled(problem: ConstrainedProblem) -> Scaled:
-    """A problem in integers."""
+    """Convert a problem to integers."""
     step = int(np.frexp(problem.span)[1]) - _BITS
     values = np.rint(np.ldexp(problem.bank, -step)).astype(np.int64)
     return Scaled(values, round(math.ldexp(problem.clamped, -step)), step)
@@ -48,7 +48,7 @@ def scaled(problem: ConstrainedProblem) -> Scaled:
 
 @dataclass(frozen=True)
 class CpSat(Engine):
-    """CP-SAT, one worker; proves optima."""
+    """CP-SAT with one worker; proves optimality."""
 
     title: ClassVar[str] = "CP-SAT"
 
@@ -82,10 +82,10 @@ class CpSat(Engine):
         from ortools.sat.python import cp_model
 
         solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1  # more would make the answer depend on their race
-        # a sum's linear relaxation says nothing: nearly every target is a mixture of two elements
+        solver.parameters.num_workers = 1  # with more, results would depend on timing
+        # the linear relaxation is useless: nearly every target is a mixture of two elements
         solver.parameters.linearization_level = 0 if problem.constraints.symmetric else 1
-        # from presolved models of nearly equal elements it raises its bound one by one, for ever
+        # on presolved models of nearly equal elements it raises its bound one by one, endlessly
         solver.parameters.cp_model_presolve = False
         solver.parameters.max_time_in_seconds = self.seconds
         solver.parameters.random_seed = self.seed
@@ -93,7 +93,7 @@ class CpSat(Engine):
 
 
 def _model(whole: Scaled, problem: ConstrainedProblem) -> tuple[Any, list[Any], Any]:
-    """A CP-SAT model, a Boolean for each element, and the distance that it minimises."""
+    """A CP-SAT model, a Boolean per element, and the distance to minimise."""
     from ortools.sat.python import cp_model
 
     model = cp_model.CpModel()
@@ -130,7 +130,7 @@ def _constrain(model: Any, chosen: list[Any], problem: ConstrainedProblem) -> No
 def _break_symmetry(
     model: Any, chosen: list[Any], bank: NDArray[np.float64], constraints: Constraints
 ) -> None:
-    """Of equal elements the first are switched in, those of value 0 only to reach a size."""
+    """Among equal elements choose the first; zeros only to reach a size."""
     order = np.argsort(bank, kind="stable")
     for first, second in pairwise(order):
         if bank[first] == bank[second]:
@@ -143,13 +143,13 @@ def _break_symmetry(
 def _list_all(
     model: Any, chosen: list[Any], problem: ConstrainedProblem, solver: Any
 ) -> tuple[list[NDArray[np.bool_]], bool]:
-    """All subsets that the model allows, and whether that is all that matter."""
+    """All feasible subsets, and whether the enumeration is complete."""
     from ortools.sat.python import cp_model
 
     listed: list[NDArray[np.bool_]] = []
 
     class Collect(cp_model.CpSolverSolutionCallback):
-        """Keeps each solution; an exact hit or too many of them end the search."""
+        """Collects solutions; an exact one or too many of them end the search."""
 
         def on_solution_callback(self) -> None:
             mask = np.array([self.boolean_value(one) for one in chosen], np.bool_)
@@ -164,7 +164,7 @@ def _list_all(
 
 
 def _stop_at(distance: float) -> Any:
-    """A callback that ends the search once the objective is no greater."""
+    """A callback that ends the search once the objective is at most this."""
     from ortools.sat.python import cp_model
 
     class Stop(cp_model.CpSolverSolutionCallback):

@@ -1,7 +1,7 @@
-"""Constrained subset sums as integer programs: what CP-SAT and the MILP solvers have in common.
+"""Constrained subset sums as integer programs: common base of CP-SAT and the MILP solvers.
 
 The program minimises d over subsets S with sum over S of g_i - t <= d and t - sum over S of
-g_i <= d, where t is the target or, if that is out of the bank's reach, the nearest end.
+g_i <= d, where t is the target or, if that is outside the bank's range, the nearest limit.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class ConstrainedProblem:
     """One problem.
 
     Attributes:
-        bank: (K,) finite.
-        target: in the bank's unit.
-        constraints: checked.
-        tolerance: a |residual| that ends the search.
-        hint: (K,) a subset to begin with, or None.
+        bank: (K,) finite elements.
+        target: target in the bank's unit.
+        constraints: validated constraints.
+        tolerance: sufficient |residual|, which ends the search.
+        hint: (K,) initial subset, or None.
     """
 
     bank: NDArray[np.float64]
@@ -36,29 +36,30 @@ class ConstrainedProblem:
 
     @property
     def span(self) -> float:
-        """The sum of absolute values."""
+        """Sum of absolute values."""
         return float(np.abs(self.bank).sum())
 
     @property
     def clamped(self) -> float:
-        """The target, or the nearest end of what the bank reaches."""
+        """The target, clipped to the bank's range."""
         low = float(np.minimum(self.bank, 0.0).sum())
         return min(max(self.target, low), float(np.maximum(self.bank, 0.0).sum()))
 
     @property
     def outside(self) -> float:
-        """How far the target is out of reach."""
+        """Distance of the target from the bank's range."""
         return abs(self.target - self.clamped)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What a search found out about one problem.
+    """Result of a search.
 
     Attributes:
-        mask: (K,) the best subset that was found, or None.
-        proven: it is optimal up to float64's rounding; without a mask, that there is none.
-        bound: no subset allowed is closer, in the bank's unit.
+        mask: (K,) best subset found, or None.
+        proven: whether it is proved optimal up to float64 rounding; without a mask, whether the
+            problem is proved infeasible.
+        bound: lower bound on the distance of any feasible subset, in the bank's unit.
     """
 
     mask: NDArray[np.bool_] | None
@@ -71,9 +72,9 @@ class Engine(ABC):
     """A solver of such programs.
 
     Attributes:
-        title: its name in messages to users.
+        title: name in messages.
         seconds: time limit of each search.
-        seed: of its random choices.
+        seed: seed of the solver's random choices.
     """
 
     title: ClassVar[str]
@@ -83,8 +84,8 @@ class Engine(ABC):
 
     @abstractmethod
     def search(self, problem: ConstrainedProblem) -> Found:
-        """The closest subset that the constraints allow, as far as the engine can tell.
+        """The closest feasible subset, to the engine's accuracy.
 
         Raises:
-            SolverError: the engine ended in an unforeseen state.
+            SolverError: the engine ended in an unexpected state.
         """

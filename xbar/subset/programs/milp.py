@@ -1,4 +1,4 @@
-"""Subset sums where side constraints rule, by OR-Tools: CP-SAT, HiGHS or SCIP."""
+"""Subset sums with side constraints, by OR-Tools: CP-SAT, HiGHS or SCIP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.methods.base import Method, PreparedBanks, check_time_limit
-from xbar.subset.problem import AS_ASKED, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import AS_ASKED, Batch, SubsetSolution, broadcast, check_bank
 from xbar.subset.programs.constraints import Constraints
 from xbar.subset.programs.engine import ConstrainedProblem, Engine, Found
 from xbar.subset.variants.common import optimal, reach_of, reachable, sums_of
@@ -19,7 +19,7 @@ from xbar.subset.variants.common import optimal, reach_of, reachable, sums_of
 ENGINES = ("cp-sat", "highs", "scip")
 
 _EPSILON = float(np.finfo(np.float64).eps)
-_HINTED = 32  # longest bank whose unconstrained optimum is looked up as a start
+_HINTED = 32  # largest bank whose unconstrained optimum is used as a hint
 _FREE = Constraints()
 
 
@@ -27,12 +27,12 @@ _FREE = Constraints()
 class ConstrainedSolution(SubsetSolution):
     """Subsets that satisfy constraints.
 
-    The status may also be "infeasible": no subset satisfies the constraints for a problem of the
-    batch; or "nothing found": the time limit came first. Masks are empty there. reachable heeds
-    what is stuck, but no other constraint.
+    The status may also be "infeasible", if no subset satisfies the constraints for a problem of
+    the batch, or "nothing found", if the time limit came first. Masks are then empty. reachable
+    takes stuck elements into account, but no other constraint.
 
     Attributes:
-        feasible: (...) bool, whether mask satisfies the constraints.
+        feasible: (...) bool, True where mask satisfies the constraints.
     """
 
     feasible: NDArray[np.bool_] | np.bool_
@@ -42,16 +42,16 @@ class ConstrainedSolution(SubsetSolution):
 class Milp(Method):
     """Constrained subset sums as integer programs.
 
-    "cp-sat" proves optima up to float64's rounding; K to about 30 in seconds if nothing else
-    helps, and far more elements with a tolerance. "highs" and "scip" resolve about 20 bits and
-    never claim an optimum: see `xbar.subset.programs.mip`. For unconstrained banks
-    meet-in-the-middle is 10,000 times faster.
+    "cp-sat" proves optimality up to float64 rounding, for K up to about 30 in seconds, and far more
+    elements with a tolerance. "highs" and "scip" resolve about 20 bits and never claim optimality:
+    see `xbar.subset.programs.mip`. For unconstrained banks meet-in-the-middle is 10,000 times
+    faster.
 
     Attributes:
         engine: "cp-sat", "highs" or "scip".
-        time_limit: seconds for each search; of two, with CP-SAT.
-        hint: start from the unconstrained optimum, where that is quickly known.
-        seed: of the engine.
+        time_limit: seconds per search; CP-SAT makes two.
+        hint: whether to start from the unconstrained optimum where that is fast to compute.
+        seed: seed of the engine.
     """
 
     name: ClassVar[str] = "milp"
@@ -68,15 +68,15 @@ class Milp(Method):
         check_time_limit(self.time_limit)
 
     def prepare(self, bank: ArrayLike) -> PreparedMilp:
-        """Checks a bank (..., K).
+        """Validate a bank (..., K).
 
         Raises:
-            SpecError: it is empty, too long, not of real numbers or not finite.
+            SpecError: it is empty, too large, not real or not finite.
         """
         return PreparedMilp(check_bank(bank, self.max_elements, self.name), self)
 
     def within(self, time_limit: float) -> Milp:
-        """The same with that limit.
+        """The same method with a time limit.
 
         Raises:
             SpecError: the limit is not finite and positive.
@@ -84,13 +84,13 @@ class Milp(Method):
         return replace(self, time_limit=time_limit)
 
     def solve_batch(self, batch: Batch, tolerance: float) -> ConstrainedSolution:
-        """The closest subset of each, with no constraints."""
+        """The closest subset of each problem, without constraints."""
         return self.solve_constrained(batch, tolerance, _FREE)
 
     def solve_constrained(
         self, batch: Batch, tolerance: float, constraints: Constraints
     ) -> ConstrainedSolution:
-        """The closest subset of each that the constraints, which were checked, allow."""
+        """The closest feasible subset of each problem, for validated constraints."""
         engine = self._engine()
         found = []
         for r, t in zip(batch.row, batch.target.tolist(), strict=True):
@@ -112,11 +112,11 @@ class Milp(Method):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PreparedMilp(PreparedBanks):
-    """Banks that were checked.
+    """Validated banks.
 
     Attributes:
-        banks: R of them.
-        method: how to solve.
+        banks: R banks.
+        method: solver settings.
     """
 
     method: Milp
@@ -124,15 +124,15 @@ class PreparedMilp(PreparedBanks):
     def solve(
         self, targets: ArrayLike, tolerance: float = 0.0, constraints: Constraints = _FREE
     ) -> ConstrainedSolution:
-        """The closest subsets that the constraints allow, for targets (...).
+        """The closest feasible subsets for targets (...).
 
         Raises:
             SpecError: targets are not finite or do not broadcast, the tolerance is negative, or
                 the constraints do not fit the bank.
-            SolverError: an engine ended in an unforeseen state.
+            SolverError: an engine ended in an unexpected state.
         """
         constraints.check(self.banks.elements.shape[1])
-        batch = pair(self.banks, targets, tolerance, self.method.name)
+        batch = broadcast(self.banks, targets, tolerance, self.method.name)
         return self.method.solve_constrained(batch, tolerance, constraints)
 
 
@@ -143,21 +143,21 @@ def solve_constrained(
     tolerance: float = 0.0,
     solver: Milp | None = None,
 ) -> ConstrainedSolution:
-    """Chooses the elements that come closest to a target among the subsets that are allowed.
+    """Choose the feasible subset closest to a target.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
+        bank: elements (..., K) in siemens, or any signed numbers.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
         constraints: sizes, groups, a budget, stuck elements; the same for every problem.
-        tolerance: a |residual| that is good enough and ends the search.
-        solver: engine, time limit and the like; None for CP-SAT with 30 s.
+        tolerance: sufficient |residual|, which ends the search.
+        solver: solver settings; None for CP-SAT with a time limit of 30 s.
 
     Returns:
-        The solution and where it is feasible.
+        The solution, with a flag where it is feasible.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or the constraints do not fit the bank.
-        SolverError: an engine ended in an unforeseen state.
+        SpecError: as for `xbar.subset.solve_subset`; or the constraints do not fit the bank.
+        SolverError: an engine ended in an unexpected state.
 
     >>> one_of_each = Constraints(exactly_one=[(0, 1, 2), (3, 4)])
     >>> solution = solve_constrained([4.0, 2.0, 1.0, 0.5, 0.25], 4.0, one_of_each)
@@ -193,7 +193,7 @@ def _solution(
     rounding = distance - tight
     bound = np.array([one.bound for one in found], np.float64) - rounding
     proven = np.array([one.proven for one in found], np.bool_)
-    # nothing comes closer than the bound, nor can a sum without residual be improved
+    # no subset beats the bound, and an exact sum can't be improved
     proven |= feasible & (distance <= np.maximum(bound, 0.0) + rounding)
     bound = np.where(proven & feasible, tight, np.maximum(bound, 0.0))
     return ConstrainedSolution(

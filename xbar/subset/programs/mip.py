@@ -1,8 +1,8 @@
-"""Constrained subset sums by a mixed-integer program: HiGHS or SCIP through OR-Tools' MathOpt.
+"""Constrained subset sums as a mixed-integer program: HiGHS or SCIP through OR-Tools' MathOpt.
 
-For banks too long for CP-SAT. These solvers work in float64 with tolerances of 1e-9 to 1e-6, on
-integrality too: they resolve about 20 bits, and have claimed optima that were not. So a solution
-is rounded to a mask and scored anew, and their bound is trusted up to 2**-18 of sum|g| only.
+For banks too large for CP-SAT. These solvers work in float64 with tolerances of 1e-9 to 1e-6, also
+on integrality: they resolve about 20 bits, and have claimed wrong optima. So a solution is rounded
+to a mask and re-evaluated, and their bound is trusted only to 2**-18 of sum|g|.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RESOLUTION = 2.0**-18
 
 @dataclass(frozen=True)
 class MathOpt(Engine):
-    """A solver behind OR-Tools' MathOpt; never claims an optimum."""
+    """A solver behind OR-Tools' MathOpt; never claims optimality."""
 
     kind: ClassVar[str]
     takes_hints: ClassVar[bool]
@@ -66,7 +66,7 @@ class MathOpt(Engine):
         try:
             return mathopt.solve(model, kind, params=parameters, model_params=start)
         except (AttributeError, RuntimeError, ValueError) as error:
-            # AttributeError: OR-Tools 9.15 stumbles over the error that it means to report
+            # AttributeError: a bug of OR-Tools 9.15 in reporting an error
             raise SolverError(f"{self.title} failed: {error}; take engine='cp-sat'") from error
 
     def _start(self, chosen: list[Any], problem: ConstrainedProblem) -> Any:
@@ -83,7 +83,7 @@ class MathOpt(Engine):
 
 @dataclass(frozen=True)
 class Highs(MathOpt):
-    """HiGHS; from some hints it does not recover."""
+    """HiGHS; it does not recover from some hints."""
 
     title: ClassVar[str] = "HiGHS"
     kind: ClassVar[str] = "HIGHS"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
-from xbar.subset.problem import Banks, Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
 
 MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB a thread
 METHOD = "meet-in-the-middle"
@@ -75,7 +75,7 @@ def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) 
         SpecError: a target is not finite or does not broadcast, or stuck is not of -1, 0 and 1 in
             the bank's shape.
     """
-    batch = pair(banks, target, 0.0, method)
+    batch = broadcast(banks, target, 0.0, method)
     fixed = check_stuck(stuck, (*banks.shape, banks.elements.shape[1]))
     # between 2**58 and 2**59, so that the kernels' sums and differences stay in range
     shift = _VALUE_BITS - np.frexp(total_of(batch.bank))[1].astype(np.int64)

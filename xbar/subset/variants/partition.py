@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.methods.base import alarm, check_time_limit
-from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair, shape_of
+from xbar.subset.problem import Batch, SubsetSolution, broadcast, check_bank, shape_of
 from xbar.subset.solver import solve_subset
 from xbar.subset.variants.choices import closest_choice, norm, points
 from xbar.subset.variants.common import check_stuck
@@ -85,7 +85,7 @@ def solve_many_targets(
             f"bank must be (K,) and targets (m,) with m >= 1, not of shapes {shapes[0]} and "
             f"{shapes[1]}"
         )
-    batch = pair(check_bank(bank, _ANY_LENGTH, _NAME), targets, tolerance, _NAME)
+    batch = broadcast(check_bank(bank, _ANY_LENGTH, _NAME), targets, tolerance, _NAME)
     g, goals = batch.bank[0], batch.target
     allowed = _allowed(check_stuck(stuck, (len(goals), len(g))), g)
     if time_limit is not None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.methods.base import alarm, check_time_limit
-from xbar.subset.problem import Batch, SubsetSolution, check_bank, pair
+from xbar.subset.problem import Batch, SubsetSolution, broadcast, check_bank
 from xbar.subset.solver import solve_subset
 from xbar.subset.variants.common import batched, check_stuck, sums_of, total_of
 from xbar.subset.variants.flips import Effort, Network, best_first, local_search
@@ -74,7 +74,7 @@ def solve_series(
             f"r_on of shape {np.shape(r_on)} must broadcast to the resistances' shape {shape}"
         ) from None
     closed = check_bank(closed, _ANY_LENGTH, "solve_series").elements
-    batch = pair(banks, target, 0.0, "solve_series")
+    batch = broadcast(banks, target, 0.0, "solve_series")
     fixed = None if stuck is None else check_stuck(stuck, shape).reshape(-1, elements)
     inner = _solve_differences(batch, closed, method, fixed)
     every = np.ones_like(inner.mask)
@@ -183,7 +183,7 @@ def solve_network(
     if monotone not in (None, "rising", "falling"):
         raise SpecError(f"monotone must be 'rising', 'falling' or None, not {monotone!r}")
     bank = check_bank(np.zeros(elements), _ANY_LENGTH, "solve_network")
-    batch = pair(bank, target, 0.0, "solve_network")
+    batch = broadcast(bank, target, 0.0, "solve_network")
     checked = _checked(value)
     if elements <= _ENUMERATED:
         solution = _enumerate(checked, elements, batch.target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.subset.problem import SubsetSolution, check_bank, pair
+from xbar.subset.problem import SubsetSolution, broadcast, check_bank
 from xbar.subset.solver import solve_subset
 from xbar.subset.variants.common import batched, check_stuck, rounding_of, sums_of
 
@@ -47,7 +47,7 @@ def solve_with_stuck(
     banks = check_bank(bank, _ANY_LENGTH, _NAME)
     elements = banks.elements.shape[1]
     fixed = check_stuck(stuck, (*banks.shape, elements)).reshape(-1, elements)
-    batch = pair(banks, target, tolerance, _NAME)
+    batch = broadcast(banks, target, tolerance, _NAME)
     row = batch.row
     closed = sums_of(banks.elements, fixed > 0)
     working = np.where(fixed == 0, banks.elements, 0.0)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.errors import SpecError
 from xbar.subset.methods.base import alarm, check_time_limit
-from xbar.subset.problem import SubsetSolution, check_bank, pair, shape_of
+from xbar.subset.problem import SubsetSolution, broadcast, check_bank, shape_of
 from xbar.subset.variants.choices import closest_choice, norm
 from xbar.subset.variants.common import check_stuck
 
@@ -148,7 +148,7 @@ def _check(
     by_target = np.swapaxes(np.asarray(bank), -1, -2)  # (..., d, K): d banks, as elsewhere
     if by_target.shape[-2] == 0:
         raise SpecError("bank and target must have a dimension or more on their last axis")
-    batch = pair(check_bank(by_target, _ANY_LENGTH, _NAME), target, 0.0, _NAME)
+    batch = broadcast(check_bank(by_target, _ANY_LENGTH, _NAME), target, 0.0, _NAME)
     full = batch.bank[batch.row].reshape(*batch.shape, banks[-2])
     problems = int(np.prod(batch.shape[:-1]))
     vectors = np.swapaxes(full, -1, -2).reshape(problems, banks[-2], banks[-1])
