@@ -96,7 +96,7 @@ def test_networks_that_are_no_chain_of_known_layers(model, message):
             (1, 4, 4),
             "0: this AvgPool2d is not supported",
         ),
-        (nn.Sequential(nn.Flatten(2), nn.Linear(4, 2)), (1, 2, 2), "0: Flatten"),
+        (nn.Sequential(nn.Flatten(2), nn.Linear(4, 2)), (1, 2, 2), "0: this Flatten"),
     ],
 )
 def test_networks_that_only_their_values_rule_out(model, shape, message):

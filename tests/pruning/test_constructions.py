@@ -239,18 +239,18 @@ def test_the_same_seed_gives_the_same_network(perceptron, method):
     one, same, other = (approximate(net, method, 0.05, 10, seed) for seed in (4, 4, 5))
     for name, mask in one.mask.items():
         assert np.array_equal(mask, same.mask[name])
-        replacement = [t.random.get_submodule(name).weight.numpy() for t in (one, same, other)]
-        assert np.array_equal(replacement[0], replacement[1])
-        assert not np.array_equal(replacement[0], replacement[2])
+        weights = [t.random.get_submodule(name).weight.numpy() for t in (one, same, other)]
+        assert np.array_equal(weights[0], weights[1])
+        assert not np.array_equal(weights[0], weights[2])
 
 
 def test_blocks_of_outputs_do_not_change_the_result(perceptron, monkeypatch):
-    from xbar.pruning.constructions import pairs
+    from xbar.pruning.constructions import replacement
 
     rng = np.random.default_rng(20)
     net = perceptron(rng)
     whole = approximate(net, "pensia", 0.05, 12)
-    monkeypatch.setattr(pairs, "CELLS", 100)
+    monkeypatch.setattr(replacement, "CELLS", 100)
     parts = approximate(net, "pensia", 0.05, 12)
     assert all(np.array_equal(whole.mask[name], parts.mask[name]) for name in whole.mask)
 

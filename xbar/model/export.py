@@ -82,9 +82,8 @@ def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about obsolete formats: an unreadable file is an error anyway
+            # about obsolete formats: an unreadable file is an error anyway
+            warnings.simplefilter("ignore")
             loaded = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "nsupported" in str(error) or "global" in str(error).lower():

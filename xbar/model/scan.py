@@ -139,9 +139,8 @@ class Archive:
         try:
             info = self._members[name]
             with self._zip.open(info) as member:
-                return member.read(
-                    info.file_size
-                )  # bounded, so that a compressed member can't expand further
+                # bounded, so that a compressed member can't expand further
+                return member.read(info.file_size)
         except ZIP_ERRORS as error:
             raise FileError(f"{self.where}: {name[:80]} is damaged ({error})") from None
 

@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 
 Construct = Callable[[TargetLayer, Order], Replacement]
 
-_DRAWN, _INPUTS = (
-    64,
-    1 << 63,
-)  # number of random inputs for the measurement, and their stream of the generator
+_DRAWN, _INPUTS = 64, 1 << 63  # random inputs of the measurement, and their stream
 
 _METHODS: dict[str, Construct] = {
     "malach": malach.construct,

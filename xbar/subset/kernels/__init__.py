@@ -1,1 +1,1 @@
-"""Numba functions on arrays that the solvers are built from; imported only by a solver at work."""
+"""Numba kernels of the solvers; imported on the first solve."""

@@ -1,8 +1,8 @@
-"""Complete differencing: which of two sides each number goes to, so that both weigh the same.
+"""Complete differencing: partition of numbers into two sides of nearly equal sum.
 
 N. Karmarkar, R. M. Karp, "The differencing method of set partitioning", 1982: replace the two
 largest numbers by their difference, which commits them to opposite sides; and R. E. Korf, "A
-complete anytime algorithm for number partitioning", Artificial Intelligence 106, 1998: go back
+complete anytime algorithm for number partitioning", Artificial Intelligence 106, 1998: backtrack
 and put them on the same side, replacing them by their sum. The first descent is the heuristic of
 Karmarkar and Karp, the whole tree is exact.
 """
@@ -15,25 +15,25 @@ import numpy as np
 
 from xbar.jit import Bools, Ints, jit
 
-LEVELS = 40  # the tree is searched once so many numbers are left
+LEVELS = 40  # tree search starts when this many numbers are left
 
 
 @jit
 def partition(numbers: Ints, nodes: int, enough: int, over: Ints, side: Bools) -> bool:
-    """Puts numbers on two sides of about the same weight.
+    """Partition numbers into two sides of nearly equal sum.
 
     Args:
-        numbers: (N,) not negative, their sum below 2**62.
-        nodes: how many nodes of the tree to look at, at most.
-        enough: a difference that is small enough.
-        over: (1,) ends the search once it is not 0 and a partition was found.
-        side: (N,) bool, written.
+        numbers: (N,) non-negative numbers with a sum below 2**62.
+        nodes: maximum number of tree nodes.
+        enough: sufficient difference.
+        over: (1,) flag that ends the search once nonzero, after a partition was found.
+        side: (N,) bool, output.
 
     Returns:
-        Whether no other partition has a smaller difference.
+        Whether the partition is proved optimal.
     """
     n = len(numbers)
-    edges = np.zeros((max(n, 1), 3), np.int64)  # which two numbers, and whether on the same side
+    edges = np.zeros((max(n, 1), 3), np.int64)  # the two numbers, and whether on the same side
     values, owners, used = _reduce(numbers, edges)
     count = len(values)
     value, owner = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
@@ -68,7 +68,7 @@ def partition(numbers: Ints, nodes: int, enough: int, over: Ints, side: Bools) -
 
 @jit
 def _reduce(numbers: Ints, edges: Ints) -> tuple[Ints, Ints, int]:
-    """Differences the two largest until LEVELS are left: descending, with owners, and steps."""
+    """Difference the two largest until LEVELS are left: values descending, owners, steps."""
     heap = [(-numbers[i], i) for i in range(len(numbers))]
     heapq.heapify(heap)
     used = 0
@@ -88,7 +88,7 @@ def _reduce(numbers: Ints, edges: Ints) -> tuple[Ints, Ints, int]:
 
 @jit
 def _step(value: Ints, owner: Ints, depth: int, left: int, together: int) -> None:
-    """Writes the next level: the two largest replaced by their difference or sum."""
+    """Write the next level: the two largest replaced by their difference or sum."""
     first, second = value[depth, 0], value[depth, 1]
     new = first + second if together else first - second
     place = 0
@@ -105,7 +105,7 @@ def _step(value: Ints, owner: Ints, depth: int, left: int, together: int) -> Non
 
 @jit
 def _sides(edges: Ints, left: Ints, side: Bools) -> None:
-    """The largest number left against all the others; then back through the steps."""
+    """Sides from the largest remaining number against all others, back through the steps."""
     for i in range(len(left)):
         side[left[i]] = i > 0
     for i in range(len(edges) - 1, -1, -1):
@@ -117,19 +117,19 @@ def _sides(edges: Ints, left: Ints, side: Bools) -> None:
 def closest_subset(
     values: Ints, goal: int, nodes: int, enough: int, over: Ints, chosen: Bools
 ) -> bool:
-    """A subset by differencing; whether no other is closer.
+    """A subset by differencing; returns whether it is proved optimal.
 
-    A subset that exceeds the goal by e splits the values and a number |2 goal - sum| on the side
-    of what is left over (or, if the goal is below half the sum, of what is chosen) into two sides
-    that differ by 2 |e|.
+    A subset that exceeds the goal by e partitions the values, with a number |2 goal - sum| on the
+    side of the values left out (or of the chosen ones if the goal is below half the sum), into two
+    sides that differ by 2 |e|.
 
     Args:
-        values: (K,) not negative, their sum below 2**60.
-        goal: 0 to their sum.
-        nodes: how many nodes of the tree to look at, at most.
-        enough: an |excess| that is small enough.
-        over: (1,) ends the search once it is not 0.
-        chosen: (K,) bool, written.
+        values: (K,) non-negative values with a sum below 2**60.
+        goal: target, 0 to their sum.
+        nodes: maximum number of tree nodes.
+        enough: sufficient |excess|.
+        over: (1,) flag that ends the search once nonzero.
+        chosen: (K,) bool, output.
     """
     k = len(values)
     extra = 2 * goal - values.sum()

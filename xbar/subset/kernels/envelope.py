@@ -1,10 +1,10 @@
-"""The subset that minimises (sum - goal)**2 plus a variance for each chosen element.
+"""The subset of least (sum - goal)**2 plus a variance for each chosen element.
 
 For a subset of the first half with sum a, the second half must minimise (b - (goal - a))**2 plus
-its own variance: over all b, the lower envelope of parabolas of equal width. The envelope is
+its own variance: over all b, the lower envelope of congruent parabolas. The envelope is
 built in one pass over the sorted sums and read in one pass, as in P. F. Felzenszwalb and D. P.
-Huttenlocher, "Distance transforms of sampled functions", Theory of Computing 2012. So noise makes
-meet-in-the-middle no slower.
+Huttenlocher, "Distance transforms of sampled functions", Theory of Computing 2012. So noise does
+not slow meet-in-the-middle down.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def most_robust(
     variance: Floats,
     masks: Ints,
 ) -> None:
-    """For each goal the subset of least expected squared error.
+    """Subset of least expected squared error, for each goal.
 
     Args:
         values: (R, K) int64, K at most 60.
-        row: (M,) which bank each goal belongs to; runs of one bank share its lists.
-        goal: (M,) on the scale of absolute values, within reach.
-        beyond: (M,) by how much the true target lies outside of reach, on the same scale.
-        flips: (R,) the negative elements.
+        row: (M,) bank index of each goal; consecutive ones share its lists.
+        goal: (M,) targets in integer units, clipped to the bank's range.
+        beyond: (M,) distance of the true target from the range, in the same units.
+        flips: (R,) bit mask of the negative elements.
         fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
-        variance: (R, K) of each chosen element, on the square of that scale.
-        masks: (M,) written.
+        variance: (R, K) variance of each chosen element, in squared integer units.
+        masks: (M,) output.
     """
     elements = values.shape[1]
     h = (elements + 1) // 2
@@ -62,7 +62,7 @@ def most_robust(
 
 @jit
 def _envelope(b: Ints, cost: Floats, hull: Ints, left: Floats) -> int:
-    """Writes which parabolas form the lower envelope and where each begins; returns how many."""
+    """Write the parabolas of the lower envelope and where each begins; return their number."""
     count = 0
     for j in range(len(b)):
         begin = -np.inf
@@ -96,14 +96,14 @@ def _lowest(
     goal: int,
     beyond: float,
 ) -> tuple[int, int]:
-    """The pair of half sums of least (sum - goal - beyond)**2 + variances, less beyond**2."""
+    """The half sums of least (sum - goal - beyond)**2 + variances, minus beyond**2."""
     best, at_a, at_b = np.inf, 0, hull[0]
     k = len(hull) - 1
     for i in range(len(a)):
         wanted = float(goal - a[i]) + beyond
         while k > 0 and wanted < left[k]:
             k -= 1
-        # the neighbours too, as where a parabola begins is rounded
+        # the neighbours too, as the boundaries between parabolas are rounded
         for near in range(max(k - 1, 0), min(k + 2, len(hull))):
             j = hull[near]
             excess = float(a[i] + b[j] - goal)

@@ -1,11 +1,11 @@
-"""The sorted subset sums of both halves of a bank, each with its subset.
+"""Sorted subset sums of both halves of a bank, with their subsets.
 
-What the kernels for constrained problems walk on. Unlike the lists of
-`xbar.subset.kernels.merge`, which hold sums only, these carry the subsets along, so that a walk
-can look at a subset's size or cost; and elements may be fixed in or out.
+Basis of the kernels for constrained problems. Unlike the lists of `xbar.subset.kernels.merge`,
+which contain only sums, these include the subsets, so that sizes and costs are accessible; and
+elements may be fixed open or closed.
 
-Values are integers (`xbar.subset.kernels.scale`): absolute values, and ``flips`` marks the
-negative elements. Subsets are bit masks of the *signed* choice (a set bit is a closed switch).
+Values are integers (`xbar.subset.kernels.scale`): absolute values, with negative elements marked by
+``flips``. Subsets are bit masks of the *signed* choice (a set bit is a closed switch).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FAR = 1 << 62
 def build(
     values: Ints, flips: int, fixed: Ints, first: int, last: int, sums: Ints, masks: Ints
 ) -> int:
-    """Writes the ascending subset sums of elements first to last - 1 and returns how many.
+    """Write the ascending subset sums of elements first to last - 1; return their number.
 
     Args:
         values: (K,) absolute values.
-        flips: bit e is set where element e is negative.
+        flips: bit mask of the negative elements.
         fixed: (K,) -1 fixed open, 0 free, +1 fixed closed.
-        first: the half's first element.
-        last: one past its last.
-        sums: (2**(last - first),) written.
-        masks: the same size, written: bit e stands for element e of the whole bank.
+        first: index of the half's first element.
+        last: index after its last element.
+        sums: (2**(last - first),) output.
+        masks: the same size, output: bit e is element e of the whole bank.
     """
     spare_sums, spare_masks = np.empty_like(sums), np.empty_like(masks)
     total = mask = 0
@@ -61,12 +61,12 @@ def build(
 
 @jit
 def group_by_size(sums: Ints, masks: Ints, start: Ints) -> tuple[Ints, Ints]:
-    """The list sorted by the subsets' sizes first; group s begins at start[s].
+    """Sort the list by subset size first; group s begins at start[s].
 
     Args:
-        sums: (N,) ascending.
-        masks: (N,) their subsets.
-        start: written, two longer than the largest size; start[-1] is not used.
+        sums: (N,) ascending sums.
+        masks: (N,) subsets of the sums.
+        start: output, two longer than the largest size; start[-1] is not used.
     """
     start[:] = 0
     for mask in masks:
@@ -84,7 +84,7 @@ def group_by_size(sums: Ints, masks: Ints, start: Ints) -> tuple[Ints, Ints]:
 
 @jit
 def size(mask: int) -> int:
-    """How many bits are set."""
+    """Number of set bits."""
     count = 0
     while mask != 0:
         mask &= mask - 1
@@ -94,7 +94,7 @@ def size(mask: int) -> int:
 
 @jit
 def closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int, int]:
-    """Distance and indices of the elements of two ascending lists whose sum is closest."""
+    """Distance and indices of the two entries of ascending lists with the closest sum."""
     best, at_a, at_b = FAR, 0, 0
     i, j = 0, len(b) - 1
     while i < len(a) and j >= 0:
@@ -112,17 +112,17 @@ def closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int, int]:
 def closest_by_size(
     values: Ints, row: Ints, goal: Ints, flips: Ints, fixed: Ints, sizes: Ints, found: Ints
 ) -> None:
-    """For each goal and each size asked for, the closest subset of exactly that size.
+    """Closest subset of exactly each requested size, for each goal.
 
     Args:
         values: (R, K) int64, K at most 60.
-        row: (M,) which bank each goal belongs to; runs of one bank share its lists.
-        goal: (M,) on the scale of absolute values.
-        flips: (R,) the negative elements.
+        row: (M,) bank index of each goal; consecutive ones share its lists.
+        goal: (M,) targets in integer units.
+        flips: (R,) bit mask of the negative elements.
         fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
-        sizes: (M, 2) the smallest and the largest size wanted.
-        found: (M, 2, 1 + largest - smallest size over the batch) written: the distance, -1 where
-            no subset has the size, and the subset.
+        sizes: (M, 2) smallest and largest size.
+        found: (M, 2, 1 + largest - smallest size over the batch) output: distance, -1 where
+            no subset has the size, and subset.
     """
     elements = values.shape[1]
     h = (elements + 1) // 2

@@ -1,4 +1,4 @@
-"""Close subset sums of one long bank in little time: greedy, and greedy with an exact window.
+"""Fast heuristics for one large bank: greedy, and greedy with an exact window.
 
 Values are integers (`xbar.subset.kernels.scale`). Each function writes a choice into `chosen`,
 which must be all False, and returns its sum.
@@ -14,7 +14,7 @@ from xbar.subset.kernels import merge
 
 @jit
 def greedy(values: Ints, order: Ints, goal: int, chosen: Bools) -> int:
-    """Takes what still fits, in the given order; then the closest one more, if that is closer."""
+    """Take elements that still fit, in the given order; then one more, if that is closer."""
     rest = goal
     for e in order:
         if values[e] <= rest:
@@ -34,18 +34,18 @@ def greedy(values: Ints, order: Ints, goal: int, chosen: Bools) -> int:
 def window(
     values: Ints, order: Ints, goal: int, first: int, size: int, chosen: Bools, work: Ints
 ) -> int:
-    """Fixes all elements but a window of the order, then chooses the closest subset of that.
+    """Fix all elements outside a window of the order, then solve for the window exactly.
 
-    The others are taken, in the given order, so that about half of the window's sum is left.
+    The others are taken in the given order so that about half of the window's sum remains.
 
     Args:
         values: (K,) elements.
-        order: (K,) their numbers, large ones first.
-        goal: the sum to come close to.
-        first: where in the order the window begins.
-        size: its length, at most 62.
-        chosen: (K,) bool, written.
-        work: merge.work_size(size) words.
+        order: (K,) element indices, large elements first.
+        goal: target sum.
+        first: start of the window in the order.
+        size: length of the window, at most 62.
+        chosen: (K,) bool, output.
+        work: scratch of merge.work_size(size) words.
     """
     members = order[first : first + size]
     inner = values[members].reshape(1, size)

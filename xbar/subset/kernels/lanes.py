@@ -1,4 +1,4 @@
-"""Into the lanes and out of them: scaling, the two half sums, their subsets and the float sum."""
+"""Conversion to and from SIMD lanes: scaling, half sums, their subsets and the float64 sum."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from xbar.subset.kernels.vectors import (
 
 _BLOCK = 16
 _VALUE_BITS = 59  # as in `xbar.subset.kernels.scale`
-_DROPPED = 33  # bits of a key that its narrow form lacks
+_DROPPED = 33  # bits of a key missing in its narrow form
 
 
 @emitted
 def load_problems(
     x: Lanes, bank: Lanes, row: Lanes, target: Lanes, elements: Value, start: Value, to: Value
 ) -> None:
-    """Gathers LANES problems: rows to .. + elements - 1 the bank, next the target, ends and flips.
+    """Gather LANES problems: `elements` rows of the bank, then target, limits and flips.
 
-    The rows after the elements: target, sum of the negative and of the positive elements, and the
-    bits of the negative elements.
+    Rows after the elements: target, sum of the negative and of the positive elements, and the bit
+    mask of the negative elements.
     """
     b = x.builder
     problems = [b.add(start, constant(lane)) for lane in range(LANES)]
@@ -55,11 +55,11 @@ def load_problems(
 def scale_problems(
     x: Lanes, elements: Value, split: Value, skip: Value, source: Value, keys: Value, goal: Value
 ) -> None:
-    """Four times the integers of `scale.to_integers` as keys, and the goal for the merge.
+    """Write four times the integers of `scale.to_integers` as keys, and the goal of the merge.
 
-    From element `split` on, keys are written `skip` rows further on. A pair of half sums that
-    exceeds the goal by e is |4 e - 1| apart: 1 for a hit, 3 for one unit above, 5 for one below,
-    and always odd.
+    From element `split` on, keys are written `skip` rows further on. Half sums that exceed the
+    goal by e have a distance of |4 e - 1|: 1 for an exact match, 3 for one unit above, 5 for one
+    below, and always odd.
     """
     b = x.builder
     after = b.add(source, elements)
@@ -89,9 +89,9 @@ def _function(builder: ir.IRBuilder, name: str) -> Value:
 
 
 def _scale(x: Lanes, span: Value) -> tuple[Value, Value]:
-    """Two powers of two whose product puts the span between 2**58 and 2**59.
+    """Two powers of two whose product scales the span to between 2**58 and 2**59.
 
-    Only denormal spans, whose elements are few units of 2**-1074 each, end up lower.
+    Only denormal spans, whose elements are a few units of 2**-1074, end up lower.
     """
     b = x.builder
     exponent = b.lshr(b.bitcast(span, INTEGERS), splat(52))
@@ -112,7 +112,7 @@ def _integer(x: Lanes, real: Value, factors: tuple[Value, Value]) -> Value:
 
 @emitted
 def half_sums(x: Lanes, state: Value, target: Value, to: Value) -> None:
-    """The two half sums, less the zeros, that the closest pair of keys stands for."""
+    """The two half sums of the closest pair of keys, without the offset of zero."""
     b = x.builder
     distance, low = x.load(b.add(state, constant(1))), x.load(b.add(state, constant(2)))
     high = b.add(low, distance)
@@ -127,9 +127,9 @@ def half_sums(x: Lanes, state: Value, target: Value, to: Value) -> None:
 def find_sums(
     x: Lanes, low: Value, few: Value, rest: Value, many: Value, margin: Value, to: Value
 ) -> None:
-    """The least index j << few | i with row low + i equal to row rest + j; at least 16 low rows.
+    """Smallest index j << few | i with row low + i equal to row rest + j; at least 16 low rows.
 
-    In narrow rows, one with a difference within the margin, and row `to + 2` gets how many have.
+    In narrow rows the match is within the margin, and row `to + 2` gets the number of matches.
     """
     b = x.builder
     found, near = Variable(b, x.splat(0)), Variable(b, x.splat(0))
@@ -171,9 +171,9 @@ def _every_lane(x: Lanes, value: Value) -> Value:
 
 @emitted
 def rescore(x: Lanes, elements: Value, split: Value, source: Value, masks: Value) -> None:
-    """Joins the two half masks and adds up the elements they choose, in the order of the bank.
+    """Combine the two half masks and add up the chosen elements, in the order of the bank.
 
-    Row `masks` gets the whole mask of the signed elements, row `masks + 1` the float64 sum.
+    Row `masks` gets the mask of the signed elements, row `masks + 1` the float64 sum.
     """
     b = x.builder
     other = b.add(masks, constant(1))
@@ -191,7 +191,7 @@ def rescore(x: Lanes, elements: Value, split: Value, source: Value, masks: Value
 
 @emitted
 def store_bytes(chosen: Lanes, at: Value, bits: Value) -> None:
-    """Eight flags, one a byte, from the lowest eight bits."""
+    """Write the lowest eight bits as eight flag bytes."""
     b = chosen.builder
     byte = b.mul(b.and_(bits, constant(0xFF)), constant(0x0101010101010101))
     spread = b.and_(byte, constant(0x8040201008040201 - (1 << 64)))
@@ -211,7 +211,7 @@ def narrow_keys(x: Lanes, one: Lanes, first: Value, second: Value, to: Value, co
 
 @emitted
 def narrow_goals(x: Lanes, one: Lanes, first: Value, second: Value, to: Value) -> None:
-    """A row of goals likewise, made odd."""
+    """A row of goals, converted likewise and made odd."""
     b = x.builder
     offset = splat(2 * Lanes.zero + 1 - (1 << 64))
     rows = (b.sub(one.load(group), offset) for group in (first, second))
@@ -220,7 +220,7 @@ def narrow_goals(x: Lanes, one: Lanes, first: Value, second: Value, to: Value) -
 
 
 def _rounded(b: ir.IRBuilder, keys: Value) -> Value:
-    """Keys, which are four times values of 59 bits, as values of 28 bits."""
+    """Round keys (four times values of 59 bits) to 28 bits."""
     half = 1 << (_DROPPED - 1)
     shifted = b.ashr(b.add(keys, splat(half)), splat(_DROPPED))
     return b.trunc(shifted, ir.VectorType(ir.IntType(32), LANES))
@@ -234,7 +234,7 @@ def _join(b: ir.IRBuilder, halves: list[Value]) -> Value:
 
 @emitted
 def widen(x: Lanes, one: Lanes, row: Value, first: Value, second: Value) -> None:
-    """The two halves of a row of masks as rows of LANES."""
+    """Split a row of masks into two rows of LANES."""
     b = x.builder
     numbers = x.load(row)
     for half, to in enumerate((first, second)):
@@ -248,10 +248,10 @@ def widen(x: Lanes, one: Lanes, row: Value, first: Value, second: Value) -> None
 def judge(
     x: Lanes, state: Value, counts: Value, first: Value, second: Value, margin: Value, to: Value
 ) -> None:
-    """1 in the lanes whose answer another one may beat once nothing is rounded, else 0.
+    """1 in the lanes whose result may be beaten in exact arithmetic, else 0.
 
-    Row `state` is the one of `network.scan`; rows `counts` and the next say how many sums of each
-    half are as good as equal to the chosen one, where `first` and `second` are itself alone.
+    Row `state` is that of `network.scan`; rows `counts` and the next have the number of sums of
+    each half that are nearly equal to the chosen one, where `first` and `second` count only itself.
     """
     b = x.builder
     best, runner_up = x.load(b.add(state, constant(1))), x.load(b.add(state, constant(3)))

@@ -1,4 +1,4 @@
-"""What it would cost to put each line of targets on each line of banks.
+"""Expected error of each line of targets on each line of banks, for line assignment.
 
 Shapes: R lines of C targets, W lines of C banks.
 """
@@ -10,15 +10,15 @@ from xbar.jit import Floats, jit
 
 @jit
 def costs(target: Floats, bank: Floats, table: Floats, per_unit: float, out: Floats) -> None:
-    """The error to expect, squares added up over a line.
+    """Expected squared error, summed over a line.
 
     Args:
-        target: (R, C).
-        bank: (W, C, 6): mean, deviation s, lowest and highest sum, a factor for what the table
-            says, and the most that it may be then.
+        target: (R, C) targets.
+        bank: (W, C, 6) mean, standard deviation s, lowest and highest sum, a factor for the
+            table's error, and its upper limit.
         table: (P,) mean square errors over s², at equal distances of the target from the mean.
-        per_unit: entries of the table for a distance of s.
-        out: (R, W) written.
+        per_unit: table entries per distance s.
+        out: (R, W) output.
     """
     last = len(table) - 1
     for r in range(target.shape[0]):

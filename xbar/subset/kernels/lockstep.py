@@ -1,21 +1,21 @@
-"""Closest subset sums of many banks at once: one bank per SIMD lane, no branch on the data.
+"""Closest subset sums of many banks in lock-step: one bank per SIMD lane, no data-dependent branch.
 
-    x    row 0      a a a ... a      LANES banks side by side, one row per subset of a half bank;
-         row 1      a a a ... a      each lane's column is sorted downward
+    x    row 0      a a a ... a      LANES banks in parallel, one row per subset of a half bank;
+         row 1      a a a ... a      each lane's column is sorted
          ...
 
-A list of subset sums is symmetric: the k-th smallest and the k-th largest add up to the total.
-So the lower half of "list merged with list + element" is min(v, total - v) over the list, which
-is a bitonic sequence: log2(n) steps of compare-exchange sort it, and the upper half is its
-mirror image. Merging one half bank's sums (even) with the target minus the other's (odd) puts the
-closest pair into neighbouring rows. The work does not depend on the data. Bitonic merging:
+A list of subset sums is symmetric: the k-th smallest and the k-th largest add up to the total. So
+the lower half of "list merged with list + element" is min(v, total - v) over the list, which is a
+bitonic sequence: log2(n) compare-exchange steps sort it, and the upper half is its mirror image.
+Merging one half bank's sums (even) with the target minus the other's (odd) puts the closest pair
+in neighbouring rows. The work does not depend on the data. Bitonic merging:
 K. E. Batcher, "Sorting networks and their applications", AFIPS 1968. `network` has the passes.
 
-Rows hold sums only, in 59 bits, so that sums and comparisons are exact where those of the integers
-of `xbar.subset.kernels.scale` are. Once the best pair of half sums is known, their subsets are
-looked up by a search for exactly these sums.
+Rows contain only sums, in 59 bits, so that sums and comparisons are as exact as those of the
+integers of `xbar.subset.kernels.scale`. Once the best half sums are known, their subsets are found
+by a search for exactly these sums.
 
-What works on rows works on `narrow` rows, too: arrays of int32 with 2 * LANES numbers a row.
+The same operations work on `narrow` rows: arrays of int32 with 2 * LANES numbers per row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _EXTRA = 4  # rows after the elements: target, two ends, flips
 
 
 def work_size(elements: int) -> int:
-    """int64 words of scratch that `closest_subsets` needs."""
+    """Size of the scratch array of `closest_subsets`, in int64 words."""
     h = max((elements + 1) // 2, 4)
     return ((3 << h) + 2 * h + elements + _STATE + _EXTRA) * LANES
 
@@ -43,17 +43,17 @@ def work_size(elements: int) -> int:
 def closest_subsets(
     bank: Floats, row: Ints, target: Floats, chosen: Bools, achieved: Floats, work: Ints
 ) -> None:
-    """For each target the subset of its bank whose sum is closest.
+    """Closest subset of its bank, for each target.
 
     Args:
         bank: (R, K) float64, finite, each sum of absolute values finite; 2 <= K <= MAX_ELEMENTS.
-        row: (M,) int64, which bank each target belongs to.
-        target: (M,) float64, finite; one out of reach counts as the nearest end.
-        chosen: (M, K) bool, written. Of equally close subsets the greater sum is preferred, then
-            the least sum of absolute values of the first half, then the lowest mask, where a mask
-            holds the elements that differ from the choice of the least sum.
-        achieved: (M,) float64, written: the sum of the chosen elements, in the bank's order.
-        work: at least ``work_size(K)`` int64 words, aligned to 64 bytes for speed.
+        row: (M,) int64, bank index of each target.
+        target: (M,) float64, finite; clipped to the bank's range.
+        chosen: (M, K) bool, output. Ties are resolved in favour of the greater sum, then the least
+            sum of absolute values of the first half, then the lowest mask, where a mask marks the
+            elements that differ from the choice of the least sum.
+        achieved: (M,) float64, output: the sum of the chosen elements, in the bank's order.
+        work: scratch of at least ``work_size(K)`` int64 words, aligned to 64 bytes for speed.
     """
     m, k = len(target), bank.shape[1]
     h, split = max((k + 1) // 2, 4), (k + 1) // 2
@@ -85,7 +85,7 @@ def closest_subsets(
 
 @jit
 def build(work: Rows, at: int, keys: int, h: int, total: int) -> None:
-    """The sorted sums of h keys in 2**h rows."""
+    """Sorted sums of h keys in 2**h rows."""
     network.start_list(work, at, keys, total)
     for e in range(LOG_ROWS, h):
         network.add_row(work, total, total, keys + e)
@@ -94,7 +94,7 @@ def build(work: Rows, at: int, keys: int, h: int, total: int) -> None:
 
 @jit
 def _double(work: Rows, at: int, e: int, total: int) -> None:
-    """From the 2**e sorted sums of e keys to those of one key more."""
+    """Extend the 2**e sorted sums of e keys by one key."""
     rows = 1 << e
     mirror = at + 2 * rows - 1
     if e == LOG_ROWS:
@@ -118,9 +118,9 @@ def _double(work: Rows, at: int, e: int, total: int) -> None:
 
 @jit
 def _descend(work: Rows, at: int, start: int, size: int) -> None:
-    """The passes between first and last that must be done before the block at `start` is.
+    """The passes between first and last that must precede the block at `start`.
 
-    Blocks come in order, so a part of the list is finished while it is still in the cache.
+    Blocks are processed in order, so a part of the list is finished while still in the cache.
     """
     while size > _ROWS:
         stride = size >> LOG_ROWS
@@ -132,7 +132,7 @@ def _descend(work: Rows, at: int, start: int, size: int) -> None:
 
 @jit
 def merge(work: Rows, b: int, h: int, goal: int, state: int) -> None:
-    """Merges the list at 0 with goal - (the list at b) and scans the outcome."""
+    """Merge the list at 0 with goal - (the list at b) and scan the result."""
     n = 1 << h
     first = h % LOG_ROWS
     stride = n >> first
@@ -153,7 +153,7 @@ def merge(work: Rows, b: int, h: int, goal: int, state: int) -> None:
 
 @jit
 def find(work: Rows, keys: int, h: int, wanted: int, margin: int, to: int) -> None:
-    """The lowest mask whose sum is `wanted`, by two tables of sums in the order of masks.
+    """Lowest mask whose sum is `wanted`, by two tables of sums in mask order.
 
     For the margin see `lanes.find_sums`.
     """
@@ -172,7 +172,7 @@ def find(work: Rows, keys: int, h: int, wanted: int, margin: int, to: int) -> No
 
 @jit
 def store(work: Ints, masks: int, start: int, chosen: Bools, achieved: Floats) -> None:
-    """Writes the masks and sums of rows `masks` and the next for the problems from `start` on."""
+    """Store the masks and sums in rows `masks` and the next, for problems from `start` on."""
     m, k = chosen.shape
     flat = chosen.reshape(m * k)
     sums = work[(masks + 1) * LANES : (masks + 2) * LANES].view(np.float64)

@@ -1,14 +1,14 @@
-"""Closest subset sum of one bank after the other, by merging sorted lists.
+"""Closest subset sums, one bank at a time, by merging sorted lists.
 
 The classic meet-in-the-middle (E. Horowitz, S. Sahni, "Computing partitions with applications to
-the knapsack problem", JACM 1974) with two economies. A list of subset sums is symmetric, so only
-the lower half of each merge is computed and the upper half mirrored. And the lists hold sums
-only: once the best pair of half sums is known, the subsets are looked up by a search for exactly
-these sums. Takes any number of elements and needs the least memory; targets that follow each
-other and share a bank share its lists.
+the knapsack problem", JACM 1974) with two optimisations. A list of subset sums is symmetric, so
+only the lower half of each merge is computed and the upper half mirrored. And the lists contain
+only sums: once the best half sums are known, the subsets are found by a search for exactly these
+sums. Works for any number of elements with the least memory; consecutive targets of the same bank
+share its lists.
 
-Values are integers (`xbar.subset.kernels.scale`), so every sum and comparison is exact. The
-answer is the one of `xbar.subset.kernels.lockstep`, ties included.
+Values are integers (`xbar.subset.kernels.scale`), so every sum and comparison is exact. Results are
+those of `xbar.subset.kernels.lockstep`, including ties.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _FAR = np.int64(1) << np.int64(62)
 
 
 def work_size(elements: int) -> int:
-    """int64 words of scratch that `closest_subsets` needs."""
+    """Size of the scratch array of `closest_subsets`, in int64 words."""
     return 3 << ((elements + 1) // 2)
 
 
 @jit
 def closest_subsets(values: Ints, row: Ints, goal: Ints, masks: Ints, work: Ints) -> None:
-    """For each goal the subset of its bank whose sum is closest.
+    """Closest subset of its bank, for each goal.
 
     Args:
-        values: (R, K) int64, not negative, each row's sum below 2**60. K is at most 62.
-        row: (M,) int64, which bank each goal belongs to.
+        values: (R, K) int64, non-negative, row sums below 2**60; K is at most 62.
+        row: (M,) int64, bank index of each goal.
         goal: (M,) int64 from 0 to the sum of that bank.
-        masks: (M,) int64, written: bit i stands for element i. Of equally close subsets the
-            greater sum is preferred, then the least sum of the first half, then the lowest mask.
-        work: at least ``work_size(K)`` int64 words.
+        masks: (M,) int64, output: bit i is element i. Ties are resolved in favour of the
+            greater sum, then the least sum of the first half, then the lowest mask.
+        work: scratch of at least ``work_size(K)`` int64 words.
     """
     split = (values.shape[1] + 1) // 2
     n = 1 << split
@@ -55,7 +55,7 @@ def closest_subsets(values: Ints, row: Ints, goal: Ints, masks: Ints, work: Ints
 
 @jit
 def _build(x: Ints, elements: Ints, spare: Ints) -> None:
-    """The sorted subset sums of the elements."""
+    """Sorted subset sums of the elements."""
     x[0] = 0
     total = np.int64(0)
     rows = 1
@@ -76,14 +76,14 @@ def _build(x: Ints, elements: Ints, spare: Ints) -> None:
 
 @jit
 def _closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int]:
-    """The elements of two ascending lists whose sum is closest to the goal."""
+    """The two entries of ascending lists whose sum is closest to the goal."""
     best, sum_a, sum_b = _FAR, a[0], b[0]
     i, j = 0, len(b) - 1
     while i < len(a) and j >= 0:
         u, v = a[i], b[j]
         excess = u + v - goal
         above = excess > 0
-        # of two sums equally close the one above is preferred, as in lockstep
+        # ties are resolved in favour of the sum above, as in lockstep
         distance = 4 * excess - 1 if above else 1 - 4 * excess
         closer = distance < best
         best = distance if closer else best
@@ -96,7 +96,7 @@ def _closest_pair(a: Ints, b: Ints, goal: int) -> tuple[int, int]:
 
 @jit
 def _find(spare: Ints, elements: Ints, wanted: int) -> int:
-    """The lowest mask whose sum is `wanted`, by a table of sums of the first elements."""
+    """Lowest mask whose sum is `wanted`, by a table of sums of the first elements."""
     few = (len(elements) + 1) // 2
     spare[0] = 0
     for e in range(few):

@@ -1,13 +1,13 @@
-"""Closest subset sums in lock-step with half the bits: twice the banks for one instruction.
+"""Closest subset sums in lock-step with half the bits: twice the banks per instruction.
 
-The sums of a dozen elements are so far apart that 28 bits nearly always tell which pair of half
-sums is the closest; the passes are those of `lockstep`, on rows of 2 * LANES 32-bit integers. An
-element is off by half a unit at most, hence a difference to the goal by (K + 1)/2 and a
-comparison of two by K + 1. Where the second closest pair of the merged list is nearer than that,
-or another sum of a half is as good as equal to the chosen one, the problem is reported as unsure,
-to be solved in full. Otherwise the answer is the one of `lockstep`: every other pair of half sums
-holds a neighbouring pair of the merged list between its two, so it is as far apart as the second
-closest, or further than the closest by what separates it from one of its half sums.
+The sums of a dozen elements are so far apart that 28 bits nearly always determine the closest half
+sums; the passes are those of `lockstep`, on rows of 2 * LANES 32-bit integers. The rounding error
+of an element is at most half a unit, so that of a difference to the goal is (K + 1)/2 and that of a
+comparison of two K + 1. If the second closest pair of the merged list is within that of the
+closest, or another sum of a half is nearly equal to the chosen one, the problem is reported as
+unsure, to be solved in full. Otherwise the result is that of `lockstep`: any other pair of half
+sums encloses a neighbouring pair of the merged list, so it is as far apart as the second closest,
+or further than the closest by its distance from one of those half sums.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EXTRA = 4  # rows after the elements, as in lockstep
 
 
 def work_size(elements: int) -> int:
-    """int64 words of scratch that `closest_subsets` needs."""
+    """Size of the scratch array of `closest_subsets`, in int64 words."""
     h = max((elements + 1) // 2, 4)
     group = 2 * h + elements + _EXTRA + 3
     return ((3 << h) + 2 * h + _STATE + 1 + 2 * group) * LANES
@@ -41,16 +41,16 @@ def closest_subsets(
     unsure: Bools,
     work: Ints,
 ) -> None:
-    """For each target the subset of its bank whose sum is closest, or that it is not sure.
+    """Closest subset of its bank for each target, or a flag that the result is unsure.
 
     Args:
         bank: (R, K) float64, as for `lockstep.closest_subsets`, LEAST_ELEMENTS to MOST_ELEMENTS.
-        row: (M,) int64, which bank each target belongs to.
+        row: (M,) int64, bank index of each target.
         target: (M,) float64, finite.
-        chosen: (M, K) bool, written.
-        achieved: (M,) float64, written.
-        unsure: (M,) bool, written: True where the answer is close, but another may be closer.
-        work: at least ``work_size(K)`` int64 words, aligned to 64 bytes for speed.
+        chosen: (M, K) bool, output.
+        achieved: (M,) float64, output.
+        unsure: (M,) bool, output: True where another subset may be closer than the result.
+        work: scratch of at least ``work_size(K)`` int64 words, aligned to 64 bytes for speed.
     """
     m, k = len(target), bank.shape[1]
     h, split = max((k + 1) // 2, 4), (k + 1) // 2
@@ -84,7 +84,7 @@ def closest_subsets(
         for half in range(2):
             lockstep.find(x, keys + half * h, h, sums + half, margin, masks + half)
             lanes.widen(x, work, masks + half, one + wide + 1 + half, two + wide + 1 + half)
-        # keys of 0 that fill up a half double each of its sums
+        # padding a half with keys of 0 doubles each of its sums
         alone, padded = 1 << (h - split), 1 << (h - k + split)
         lanes.judge(x, state + 2, masks + 2, alone, padded, margin, verdict)
         for g in range(2):

@@ -1,8 +1,8 @@
-"""Passes of a bitonic merge over rows of LANES lists: each keeps a block of rows in registers.
+"""Passes of a bitonic merge over rows of LANES lists, each on a block of rows in registers.
 
-Sorting n rows takes log2(n) steps of compare-exchange. A pass does up to LOG_ROWS of them between
-one load and one store of each row. The first pass of a sort also makes its input, the last one
-also uses its output, so that each list is written once per pass and never read just to be copied.
+Sorting n rows takes log2(n) compare-exchange steps. A pass does up to LOG_ROWS of them between one
+load and one store of each row. The first pass of a sort also generates its input and the last one
+consumes its output, so that each list is written once per pass and never merely copied.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _ONE = constant(1)
 
 
 def _twice(zero: int) -> int:
-    """2 * zero as a 64-bit integer with a sign."""
+    """2 * zero as a signed 64-bit integer."""
     return 2 * zero - (1 << 64) if zero else 0
 
 
 @emitted
 def start_list(x: Lanes, at: Value, keys: Value, totals: Value) -> None:
-    """The sorted sums of the first LOG_ROWS keys; `totals` gets the running totals of all of them.
+    """Sorted sums of the first LOG_ROWS keys; `totals` gets the running totals of all keys.
 
-    A total is stored with twice the zero added, so that total - sum is the mirrored sum.
+    A total is stored with twice the zero offset added, so that total - sum is the mirrored sum.
     """
     b = x.builder
     rows, total = [x.splat(x.zero)], x.splat(_twice(x.zero))
@@ -79,19 +79,19 @@ split_0, split_1, split_2, split_3 = (_splitting(log) for log in (0, 1, 2, 3))
 
 @emitted
 def exchange(x: Lanes, at: Value, stride: Value) -> None:
-    """A pass in the middle."""
+    """Middle pass."""
     x.store_rows(at, stride, x.sort_bitonic(x.rows(at, stride, _ROWS)))
 
 
 @emitted
 def finish_list(x: Lanes, at: Value, mirror: Value, total: Value) -> None:
-    """Last pass: sorts consecutive rows and writes their mirror image, from row `mirror` down."""
+    """Last pass: sort consecutive rows and write their mirror image, from row `mirror` down."""
     _store_twice(x, x.sort_bitonic(x.rows(at, _ONE, _ROWS)), at, mirror, x.load(total))
 
 
 @emitted
 def fold_and_finish(x: Lanes, at: Value, mirror: Value, total: Value) -> None:
-    """First and last pass in one, for a list of as many rows as fit in registers."""
+    """First and last pass in one, for a list that fits in registers."""
     whole = x.load(total)
     rows = [_fold(x, row, whole) for row in x.rows(at, _ONE, _ROWS)]
     _store_twice(x, x.sort_bitonic(rows), at, mirror, whole)
@@ -105,9 +105,9 @@ def _store_twice(x: Lanes, rows: list[Value], at: Value, mirror: Value, total: V
 
 @emitted
 def start_scan(x: Lanes, state: Value) -> None:
-    """Clears the rows of a scan: the row before, the best distance, its lower key, the second best.
+    """Clear the rows of a scan: previous row, best distance, its lower key, second best.
 
-    The last one is kept for narrow rows only.
+    The last one is used only for narrow rows.
     """
     rows = [x.splat(x.before), x.splat(x.far), x.splat(0), x.splat(x.far)]
     x.store_rows(state, _ONE, rows if x.narrow else rows[:3])
@@ -115,7 +115,7 @@ def start_scan(x: Lanes, state: Value) -> None:
 
 @emitted
 def scan(x: Lanes, at: Value, state: Value) -> None:
-    """Last pass of the merge: sorts consecutive rows and looks for the closest odd neighbours."""
+    """Last pass of the merge: sort consecutive rows and find the closest odd neighbours."""
     b = x.builder
     before, *so_far = x.rows(state, _ONE, 4 if x.narrow else 3)
     rows = x.sort_bitonic(x.rows(at, _ONE, _ROWS))
@@ -124,14 +124,14 @@ def scan(x: Lanes, at: Value, state: Value) -> None:
         distance = b.sub(upper, lower)
         odd = b.icmp_signed("<", b.shl(distance, x.splat(31 if x.narrow else 63)), x.splat(0))
         found.append([b.select(odd, distance, x.splat(x.far)), lower])
-    # a knock-out, as one comparison after the other would wait for each to end
+    # a tournament, as sequential comparisons would wait for each other
     while len(found) > 1:
         found = [_closer(x, found[i], found[i + 1]) for i in range(0, len(found), 2)]
     x.store_rows(state, _ONE, [rows[-1], *_closer(x, so_far, found[0])])
 
 
 def _closer(x: Lanes, one: list[Value], other: list[Value]) -> list[Value]:
-    """The pair of rows that is closer, the first if both are; narrow: and the second distance."""
+    """The closer pair of rows, the first in a tie; for narrow rows also the second distance."""
     b = x.builder
     less = b.icmp_signed("<", other[0], one[0])
     closer = [b.select(less, other[i], one[i]) for i in (0, 1)]
@@ -151,7 +151,7 @@ def add_row(x: Lanes, to: Value, row: Value, other: Value) -> None:
 
 @emitted
 def subtract_row(x: Lanes, to: Value, row: Value, other: Value) -> None:
-    """One row less another."""
+    """One row minus another."""
     x.store(to, x.builder.sub(x.load(row), x.load(other)))
 
 

@@ -1,11 +1,11 @@
-"""Closest subset sum of one long bank from the sorted sums of its quarters, in little memory.
+"""Closest subset sum of one large bank from the sorted sums of its quarters, in little memory.
 
 R. Schroeppel, A. Shamir, "A T = O(2^(n/2)), S = O(2^(n/4)) algorithm for certain NP-complete
-problems", SIAM J. Comput. 10, 1981, with one change: where theirs draws the half sums in order
-from heaps, this walks through the range of values of the first half in chunks. For each chunk it
-lists the half sums a that lie in it and the complements goal - b of the second half that lie in
-or near it, by one pointer per row of the two tables of quarter sums, and matches the two lists by
-buckets. A chunk fits in the cache; chunks do not depend on each other.
+problems", SIAM J. Comput. 10, 1981, with one change: instead of taking the half sums in order from
+heaps, the range of values of the first half is processed in chunks. For each chunk the half sums a
+in it and the complements goal - b of the second half in or near it are listed, by one pointer per
+row of the two tables of quarter sums, and the two lists are matched by buckets. A chunk fits in the
+cache; chunks are independent.
 
 Values are integers (`xbar.subset.kernels.scale`), so every sum and comparison is exact.
 """
@@ -16,18 +16,18 @@ import numpy as np
 
 from xbar.jit import Bools, Ints, jit
 
-CHUNK = 1 << 15  # half sums that a chunk should hold
-_CAPACITY = 8 * CHUNK  # and may hold
-WORK = 5 * _CAPACITY + 8  # int64 words of scratch that `search` needs
-NONE = (1 << 62) - 1  # the cost of nothing
+CHUNK = 1 << 15  # target number of half sums per chunk
+_CAPACITY = 8 * CHUNK  # maximum number
+WORK = 5 * _CAPACITY + 8  # size of the scratch array of `search`, in int64 words
+NONE = (1 << 62) - 1  # cost of an empty result
 
-# What is known so far: closeness as of `_cost`, and the two half sums.
+# Best result so far: its `_cost`, and the two half sums.
 COST, SUM_A, SUM_B = 0, 1, 2
 
 
 @jit
 def sums(elements: Ints) -> Ints:
-    """The different subset sums of some elements, ascending."""
+    """Distinct subset sums of some elements, ascending."""
     x = np.zeros(1, np.int64)
     for value in elements:
         if value > 0:
@@ -53,7 +53,7 @@ def _merge(x: Ints, value: int) -> Ints:
 
 @jit
 def _cost(excess: int) -> int:
-    """Closeness: of two sums equally close the one above is preferred."""
+    """Cost of an excess: ties are resolved in favour of the sum above."""
     return 4 * excess - 1 if excess > 0 else 1 - 4 * excess
 
 
@@ -66,20 +66,19 @@ def search(
     over: Ints,
     work: Ints,
 ) -> tuple[int, int, int, bool]:
-    """The best pair of half sums whose first lies in a range of values.
+    """Best combination of half sums with the first in a range of values.
 
     Args:
-        quarters: the sums of each quarter of the bank, ascending; the first two make the first
-            half.
-        goal: what the half sums should add up to.
-        span: (2,) first half sums from span[0] up to, but without, span[1].
-        enough: the search ends with an |excess| that is no more than this.
-        over: (1,) ends the search once it is not 0.
-        work: WORK int64 words.
+        quarters: ascending sums of each quarter of the bank; the first two form the first half.
+        goal: target of the total of both half sums.
+        span: (2,) first half sums from span[0] to span[1], exclusive.
+        enough: sufficient |excess|, which ends the search.
+        over: (1,) flag that ends the search once nonzero.
+        work: scratch of WORK int64 words.
 
     Returns:
-        Its cost as of `_cost` and the two half sums; the cost is NONE if the range is empty. And
-        whether the search came to the end of the range.
+        Its `_cost` and the two half sums; the cost is NONE if the range is empty. And whether the
+        search reached the end of the range.
     """
     a, c, b, d = quarters
     low, end = span[0], span[1]
@@ -117,7 +116,7 @@ def search(
 
 @jit
 def _next(a: Ints, c: Ints, up: Ints, end: int) -> int:
-    """The least first half sum that is still to come, or the end."""
+    """The smallest first half sum not yet processed, or the end."""
     least = end
     for i in range(len(a)):
         if up[i] < len(c):
@@ -127,7 +126,7 @@ def _next(a: Ints, c: Ints, up: Ints, end: int) -> int:
 
 @jit
 def _match_one(b: Ints, d: Ints, sum_a: int, goal: int, best: Ints) -> None:
-    """Improves the best pair by those of one first half sum."""
+    """Update the best result with the partners of one first half sum."""
     j = len(d) - 1
     for i in range(len(b)):
         rest = sum_a + b[i] - goal
@@ -149,7 +148,7 @@ def _first_width(quarters: tuple[Ints, Ints, Ints, Ints], low: int, end: int) ->
 
 @jit
 def _list_up(a: Ints, c: Ints, up: Ints, low: int, width: int, x: Ints) -> int:
-    """Writes a + c - low of all pairs from 0 up to width; len(x) if there are too many."""
+    """Write a + c - low of all pairs from 0 up to width; len(x) if there are too many."""
     n = 0
     for i in range(len(a)):
         base = a[i] - low
@@ -165,7 +164,7 @@ def _list_up(a: Ints, c: Ints, up: Ints, low: int, width: int, x: Ints) -> int:
 
 @jit
 def _advance(a: Ints, c: Ints, up: Ints, low: int) -> None:
-    """Moves each row's pointer to the first pair that is not below `low`."""
+    """Advance each row's pointer to the first pair that is at least `low`."""
     for i in range(len(a)):
         base = a[i] - low
         j = up[i]
@@ -176,9 +175,9 @@ def _advance(a: Ints, c: Ints, up: Ints, low: int) -> None:
 
 @jit
 def _list_down(b: Ints, d: Ints, down: Ints, top: int, width: int, y: Ints) -> int:
-    """Writes top - b - d of all pairs from 0 up to width; len(y) if there are too many.
+    """Write top - b - d of all pairs from 0 up to width; len(y) if there are too many.
 
-    Each row's pointer goes to the last pair that is not above `top`, which only falls.
+    Each row's pointer moves to the last pair that is at most `top`, which only decreases.
     """
     m = 0
     for i in range(len(b)):
@@ -198,7 +197,7 @@ def _list_down(b: Ints, d: Ints, down: Ints, top: int, width: int, y: Ints) -> i
 
 @jit
 def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best: Ints) -> None:
-    """Improves the best pair by those of x + low and goal - (y - margin + low) that are close."""
+    """Update the best result with close pairs of x + low and goal - (y - margin + low)."""
     kept, starts, ends = work[: len(x)], work[_CAPACITY : 2 * _CAPACITY], work[2 * _CAPACITY :]
     greatest = int(x.max())
     shift = 0
@@ -207,7 +206,7 @@ def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best:
     _fill_buckets(x, shift, (greatest >> shift) + 1, kept, starts, ends)
     for i in range(len(y)):
         value = y[i] - margin
-        # how far above and below a half sum may lie and still be closer
+        # distances above and below within which a half sum may be closer
         above, below = best[COST] // 4, (best[COST] - 2) // 4
         if value + above < 0 or value - below > greatest:
             continue
@@ -223,9 +222,9 @@ def _match(x: Ints, y: Ints, low: int, goal: int, margin: int, work: Ints, best:
 
 @jit
 def _fill_buckets(x: Ints, shift: int, buckets: int, kept: Ints, starts: Ints, ends: Ints) -> None:
-    """Sorts x by its leading bits; of equal numbers that follow each other it keeps one.
+    """Bucket-sort x by its leading bits, dropping consecutive duplicates.
 
-    Where elements are multiples of something, most sums are equal to others.
+    For elements that are multiples of a common value, most sums are duplicates.
     """
     for i in range(buckets + 1):
         starts[i] = 0
@@ -246,14 +245,14 @@ def _fill_buckets(x: Ints, shift: int, buckets: int, kept: Ints, starts: Ints, e
 def choose(
     values: Ints, first: int, quarters: tuple[Ints, Ints], wanted: int, chosen: Bools
 ) -> None:
-    """Writes which elements of a half bank add up to `wanted`.
+    """Write the elements of a half bank that add up to `wanted`.
 
     Args:
-        values: (L,) the half's elements.
-        first: how many of them make its first quarter.
-        quarters: their sums and those of the rest.
-        wanted: a sum of one of each.
-        chosen: (L,) bool, written.
+        values: (L,) elements of the half.
+        first: number of elements in its first quarter.
+        quarters: sums of the first quarter and of the second.
+        wanted: sum of one entry of each.
+        chosen: (L,) bool, output.
     """
     a, c = quarters
     j = len(c) - 1
@@ -268,7 +267,7 @@ def choose(
 
 @jit
 def _choose(values: Ints, wanted: int, chosen: Bools) -> None:
-    """The lowest mask of at most 16 elements that add up to `wanted`; `chosen` was cleared."""
+    """Lowest mask of at most 16 elements that add up to `wanted`; `chosen` must be cleared."""
     k = len(values)
     table = np.zeros(1 << k, np.int64)
     for e in range(k):

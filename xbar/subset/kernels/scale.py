@@ -1,11 +1,11 @@
-"""Signed float64 banks as non-negative integers and back: what the integer kernels work on.
+"""Conversion of signed float64 banks to non-negative integers for the integer kernels, and back.
 
-Choosing a negative element lowers the sum by what *not* choosing its absolute value, from a
-target raised by it, leaves out. So the kernels solve for absolute values, and what they say of a
-negative element is turned round.
+Choosing a negative element is equivalent to *not* choosing its absolute value, with the target
+raised by it. So the kernels solve for absolute values, and their choice for negative elements is
+inverted.
 
-Scaling is by a power of two that puts the sum of absolute values between 2**58 and 2**59. An
-element above 2**-6 of that sum has all its bits there, the others are rounded to 2**-58 of it.
+The scale is a power of two that makes the sum of absolute values lie between 2**58 and 2**59.
+Elements above 2**-6 of that sum are exact, the others are rounded to 2**-58 of it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _VALUE_BITS = 59
 
 @jit
 def to_integers(bank: Floats, row: Ints, target: Floats, values: Ints, goal: Ints) -> None:
-    """Writes the integer form of `bank` and `target`.
+    """Write the integer form of `bank` and `target`.
 
     Args:
         bank: (R, K) float64, finite, the sum of absolute values finite.
-        row: (M,) int64, which bank each target belongs to.
-        target: (M,) float64, finite; one out of reach becomes the nearest end.
-        values: (R, K) int64, written: absolute values.
-        goal: (M,) int64, written: 0 to the sum of the values.
+        row: (M,) int64, bank index of each target.
+        target: (M,) float64, finite; clipped to the bank's range.
+        values: (R, K) int64, output: absolute values.
+        goal: (M,) int64, output: 0 to the sum of the values.
     """
     banks, elements = bank.shape
-    span = np.empty((banks, 4))  # most negative and most positive sum, two factors of the scale
-    ends = np.empty((banks, 2), np.int64)  # the same sums as integers: negative part, all
+    span = np.empty((banks, 4))  # lowest and highest sum, two factors of the scale
+    ends = np.empty((banks, 2), np.int64)  # the same as integers: negative part, total
     for r in range(banks):
         negative = positive = 0.0
         for e in range(elements):
@@ -62,7 +62,7 @@ def to_integers(bank: Floats, row: Ints, target: Floats, values: Ints, goal: Int
 
 @jit
 def unpack(masks: Ints, chosen: Bools) -> None:
-    """Writes bit i of each mask (M,) into element i of `chosen` (M, K)."""
+    """Write bit i of each mask (M,) to element i of `chosen` (M, K)."""
     for m in range(len(masks)):
         for e in range(chosen.shape[1]):
             chosen[m, e] = ((masks[m] >> e) & 1) != 0
@@ -70,13 +70,13 @@ def unpack(masks: Ints, chosen: Bools) -> None:
 
 @jit
 def rescore(bank: Floats, row: Ints, chosen: Bools, achieved: Floats) -> None:
-    """Turns a choice among absolute values into one of signed elements and adds it up.
+    """Convert a choice among absolute values to one of signed elements and add it up.
 
     Args:
         bank: (R, K) float64.
-        row: (M,) int64, which bank each choice belongs to.
-        chosen: (M, K) bool, those of negative elements are turned round.
-        achieved: (M,) float64, written: the sum of the chosen elements, in the bank's order.
+        row: (M,) int64, bank index of each choice.
+        chosen: (M, K) bool, inverted in place for negative elements.
+        achieved: (M,) float64, output: sum of the chosen elements, in the bank's order.
     """
     for m in range(len(row)):
         total = 0.0

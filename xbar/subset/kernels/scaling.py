@@ -1,10 +1,10 @@
-"""What error to expect of targets at a scale, and the scale that expects the least.
+"""Expected error of targets at a scale, and the scale of least expected error.
 
-A table holds the mean square error of a bank's best subset, over the variance s² of its sums, by
-the target's distance from their mean in units of s. What a target lies beyond a bank's reach is
-missed and counted as it is.
+A table has the mean square error of a bank's best subset relative to the variance s² of its sums,
+by the target's distance from their mean in units of s. The distance of a target from the bank's
+range is added as it is.
 
-Shapes: C columns of weights that share one scale each, R weights in each.
+Shapes: C columns of R weights, one scale per column.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ REFINEMENTS = 6
 
 @jit
 def reach(element: Floats, offset: Floats, out: Floats) -> None:
-    """Moments and ends of each bank's sums.
+    """Moments and range of each bank's sums.
 
     Args:
-        element: (M, E) what each element adds.
-        offset: (M,) the sum of none.
-        out: (4, M) written: mean, deviation, lowest and highest sum.
+        element: (M, E) elements.
+        offset: (M,) sum of the empty subset.
+        out: (4, M) output: mean, standard deviation, lowest and highest sum.
     """
     for m in range(len(offset)):
         low = high = square = 0.0
@@ -47,14 +47,14 @@ def reach(element: Floats, offset: Floats, out: Floats) -> None:
 def expected_error(
     scale: float, weight: Floats, bank: Floats, table: Floats, per_unit: float
 ) -> float:
-    """The sum of squares that R weights are expected to miss, in the weights' unit.
+    """Expected sum of squared errors of R weights, in the weights' unit.
 
     Args:
-        scale: units of the banks that stand for a weight of one, above 0.
-        weight: (R,).
-        bank: (4, R) as `reach` writes it.
+        scale: bank units per unit weight, above 0.
+        weight: (R,) weights.
+        bank: (4, R) output of `reach`.
         table: (P,) mean square errors over s², at equal distances.
-        per_unit: entries of the table for a distance of s.
+        per_unit: table entries per distance s.
     """
     last = len(table) - 1
     total = 0.0
@@ -79,15 +79,15 @@ def best_scales(
     per_unit: float,
     scale: Floats,
 ) -> None:
-    """For each column the scale of least expected error: a coarse search, then golden section.
+    """Scale of least expected error of each column: coarse search, then golden section.
 
     Args:
-        weight: (C, R).
-        bank: (4, C, R) as `reach` writes it.
-        start: (C,) lowest scale that is tried; `OCTAVES` above it lies the highest.
+        weight: (C, R) weights.
+        bank: (4, C, R) output of `reach`.
+        start: (C,) lowest scale tried; the highest is `OCTAVES` above.
         table: see `expected_error`.
         per_unit: see `expected_error`.
-        scale: (C,) written.
+        scale: (C,) output.
     """
     ratio = 2.0 ** (1.0 / STEPS)
     for c in range(len(weight)):

@@ -1,4 +1,4 @@
-"""Closest subset sums of many targets that share a bank: all its sums, sorted once."""
+"""Closest subset sums of many targets of one bank, by a sorted table of all its sums."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from xbar.jit import Ints, jit
 
 
 def build(values: Ints) -> tuple[Ints, Ints]:
-    """The different subset sums of K <= 24 integers, ascending, and a mask for each.
+    """Distinct subset sums of K <= 24 integers, ascending, with a mask for each.
 
-    Of the masks of a sum it is the one that `lockstep.closest_subsets` prefers: the least sum of
-    the first half, then the lowest mask.
+    Among the masks of a sum it is that of `lockstep.closest_subsets`: the least sum of the first
+    half, then the lowest mask.
     """
     split = (len(values) + 1) // 2
     first, second = _sums(values[:split]), _sums(values[split:])
@@ -29,23 +29,23 @@ def _sums(values: Ints) -> Ints:
 
 
 def heads(sums: Ints) -> tuple[Ints, int]:
-    """Where the sums with each leading part begin, and how many bits follow that part."""
+    """Start of the sums with each leading part, and the number of bits after that part."""
     shift = max(int(sums[-1]).bit_length() - len(sums).bit_length() - 1, 0)
     parts = np.arange((int(sums[-1]) >> shift) + 2)
-    # a part above all sums would overflow for the greatest ones
+    # a leading part above all sums would overflow for the largest
     return np.searchsorted(sums, np.minimum(parts << shift, sums[-1] + 1)), shift
 
 
 @jit
 def closest(sums: Ints, heads: Ints, shift: int, goal: Ints, found: Ints) -> None:
-    """Which sum is closest to each goal; the greater of two equally close ones.
+    """Index of the sum closest to each goal; the greater one in a tie.
 
     Args:
-        sums: (S,) ascending, all different.
-        heads: from `heads`.
-        shift: likewise.
-        goal: (M,) from 0 to the last sum.
-        found: (M,) written: places in `sums`.
+        sums: (S,) distinct sums, ascending.
+        heads: first result of `heads`.
+        shift: second result of `heads`.
+        goal: (M,) targets from 0 to the last sum.
+        found: (M,) output: indices into `sums`.
     """
     for m in range(len(goal)):
         wanted = goal[m]

@@ -1,16 +1,16 @@
-"""Vector instructions for numba kernels: pieces of LLVM code that work on rows of LANES numbers.
+"""SIMD instructions for numba kernels: LLVM code generators for rows of LANES numbers.
 
-A numba loop leaves it to LLVM to find vectors; sorting networks need them kept in registers over
-many steps, so their code is emitted here directly. Any processor can run it: LLVM splits vectors
-that are wider than the machine's own.
+In a numba loop vectorisation is left to LLVM; sorting networks need vectors to stay in registers
+over many steps, so their code is emitted directly. It runs on any processor: LLVM splits vectors
+that are wider than the machine's.
 
     @emitted
     def add(x: Lanes, to: Value, other: Value) -> None:
         x.store(to, x.builder.add(x.load(to), x.load(other)))
 
 makes ``add(array, 3, 4)`` callable from a compiled kernel, where array is int64 or float64 and
-row i of it holds elements i * LANES to (i + 1) * LANES - 1. If the array is int32 the same code is
-emitted for rows of 2 * LANES numbers, which take as much room.
+row i of it has elements i * LANES to (i + 1) * LANES - 1. If the array is int32 the same code is
+emitted for rows of 2 * LANES numbers, which have the same size in bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from llvmlite import binding, ir
 from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
-Value: TypeAlias = Any  # an SSA value of llvmlite, which has no types of its own for mypy
+Value: TypeAlias = Any  # an SSA value of llvmlite, which has no type annotations
 
 
 def _has_avx512() -> bool:
-    """Whether the processor that numba compiles for has 512-bit integer minima."""
-    asked: Any = config  # which names it has depends on the environment
+    """Whether numba's target processor has 512-bit integer minimum instructions."""
+    asked: Any = config  # its attributes depend on the environment
     if asked.CPU_FEATURES is not None:
         return "+avx512f" in asked.CPU_FEATURES.split(",")
     return not asked.CPU_NAME and bool(binding.get_host_cpu_features().get("avx512f", False))
@@ -60,13 +60,14 @@ def splat_real(value: float) -> Value:
 
 
 class Lanes:
-    """An array in the code that is being emitted, read and written in rows of LANES numbers.
+    """An array in emitted code, accessed in rows of LANES numbers.
 
     Attributes:
-        narrow: whether it holds 32-bit integers.
-        zero: what stands for a sum of 0: in 64 bits all keys stay positive, and normal as float64.
-        far: more than any distance.
-        before: a row before the first that is further from it than any sum.
+        narrow: whether it contains 32-bit integers.
+        zero: representation of a sum of 0: in 64 bits all keys stay positive and are normal
+            numbers when read as float64.
+        far: value greater than any distance.
+        before: initial previous row, further from the first row than any sum.
     """
 
     narrow = False
@@ -97,7 +98,7 @@ class Lanes:
         return self.builder.load(self._row(row, REALS), align=8)
 
     def rows(self, first: Value, stride: Value, count: int) -> list[Value]:
-        """The numbers of `count` rows at a stride."""
+        """Indices of `count` rows at a stride."""
         return [self.load(self.at(first, stride, q)) for q in range(count)]
 
     def store_rows(self, first: Value, stride: Value, vectors: list[Value]) -> None:
@@ -106,7 +107,7 @@ class Lanes:
             self.store(self.at(first, stride, q), vector)
 
     def at(self, first: Value, stride: Value, q: int) -> Value:
-        """The row `first + q * stride`."""
+        """Index `first + q * stride`."""
         return self.builder.add(first, self.builder.mul(stride, constant(q)))
 
     def splat(self, value: int) -> Value:
@@ -114,11 +115,11 @@ class Lanes:
         return ir.Constant(self.vector, [value] * self.vector.count)
 
     def ordered(self, u: Value, v: Value) -> tuple[Value, Value]:
-        """The lesser and the greater, lane by lane; in 64 bits of non-negative integers.
+        """Minimum and maximum, lane by lane; in 64 bits for non-negative integers.
 
-        Below AVX-512 there is no minimum of 64-bit integers. The bits of float64 numbers from 0 up
-        are ordered like the integers they spell, so they are compared as such; none of the sums of
-        this package is so small or so great that it spells a denormal or not a number.
+        Without AVX-512 there is no minimum instruction for 64-bit integers. Non-negative float64
+        numbers are ordered like their bit patterns, so integers are compared as float64; no sum in
+        this package is small or large enough to be the bit pattern of a denormal or NaN.
         """
         b = self.builder
         if WIDE or self.narrow:
@@ -154,7 +155,7 @@ class Lanes:
 
 
 class Narrow(Lanes):
-    """The same in rows of 2 * LANES 32-bit integers, which may be negative."""
+    """Rows of 2 * LANES signed 32-bit integers."""
 
     narrow = True
     vector = ir.VectorType(ir.IntType(32), 2 * LANES)
@@ -164,30 +165,30 @@ class Narrow(Lanes):
 
 
 class Variable:
-    """A vector that changes in a loop; LLVM keeps it in a register."""
+    """A mutable vector in a loop; LLVM keeps it in a register."""
 
     def __init__(self, builder: Any, value: Value) -> None:
         self._builder = builder
         self._place = cgutils.alloca_once_value(builder, value)
 
     def get(self) -> Value:
-        """Its present value."""
+        """Current value."""
         return self._builder.load(self._place)
 
     def set(self, value: Value) -> None:
-        """Changes it."""
+        """Assign a value."""
         self._builder.store(value, self._place)
 
 
 @contextmanager
 def loop(builder: Any, count: Value) -> Iterator[Value]:
-    """Emits a loop; gives its index, from 0."""
+    """Emit a loop; yields its index, from 0."""
     with cgutils.for_range(builder, count) as cycle:
         yield cycle.index
 
 
 def emitted(emit: Callable[..., None]) -> Callable[..., None]:
-    """Makes a function that emits code callable from numba: (arrays..., integers...) -> nothing."""
+    """Make a code generator callable from numba: (arrays..., integers...) -> None."""
     parameters = list(inspect.signature(emit).parameters.values())
     arrays = [parameter.annotation == "Lanes" for parameter in parameters]
 
@@ -210,7 +211,7 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
 
     typed.__name__ = emit.__name__
     typed.__doc__ = emit.__doc__
-    # numba asks for the names of the arguments
+    # numba inspects the argument names
     context = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     typed.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
     made: Callable[..., None] = intrinsic(typed)
@@ -218,5 +219,5 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
 
 
 def _rows_of(kind: Any) -> type[Lanes]:
-    """How an array of that numba type is read."""
+    """Row class for an array of a numba type."""
     return Narrow if kind.dtype == types.int32 else Lanes

@@ -1,4 +1,4 @@
-"""The cheapest subset in a window of sums, and the few subsets whose sums are closest.
+"""The cheapest subset in a window of sums, and the few closest subsets.
 
 Both are walks over the half lists of `xbar.subset.kernels.halves`.
 """
@@ -10,27 +10,26 @@ import numpy as np
 from xbar.jit import Floats, Ints, jit
 from xbar.subset.kernels.halves import build
 
-_SPARE = 8  # times as many subsets as wanted are collected at most, and sorted
+_SPARE = 8  # maximum ratio of subsets collected and sorted to subsets wanted
 
 
 @jit
 def cheapest(
     values: Ints, row: Ints, window: Ints, flips: Ints, fixed: Ints, cost: Floats, masks: Ints
 ) -> None:
-    """For each window of sums the subset of least cost in it.
+    """Subset of least cost in each window of sums.
 
-    While the sum of the first half rises, the sums of the second half that complete it into the
-    window form a range that only moves down; a queue of its minima, each later and dearer than
-    the one before, has the cheapest in front.
+    As the sum of the first half increases, the matching range of sums of the second half only
+    moves down; a monotone queue of its minima has the cheapest in front.
 
     Args:
         values: (R, K) int64, K at most 60.
-        row: (M,) which bank each window belongs to; runs of one bank share its lists.
-        window: (M, 2) the least and the greatest sum allowed, on the scale of absolute values.
-        flips: (R,) the negative elements.
+        row: (M,) bank index of each window; consecutive ones share its lists.
+        window: (M, 2) lowest and highest allowed sum, in integer units.
+        flips: (R,) bit mask of the negative elements.
         fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
-        cost: (R, K) what each chosen element costs.
-        masks: (M,) written: the subset, or -1 where no sum lies in the window.
+        cost: (R, K) cost of each chosen element.
+        masks: (M,) output: subset, or -1 where no sum is in the window.
     """
     elements = values.shape[1]
     h = (elements + 1) // 2
@@ -56,7 +55,7 @@ def cheapest(
 
 @jit
 def costs_of(masks: Ints, cost: Floats, costs: Floats) -> None:
-    """Writes what each subset costs (N,), from the cost (K,) of each chosen element."""
+    """Write the cost (N,) of each subset, from the cost (K,) of each element."""
     for k in range(len(masks)):
         total = 0.0
         for e in range(len(cost)):
@@ -89,18 +88,18 @@ def _cheapest_pair(
 
 @jit
 def closest_few(values: Ints, row: Ints, goal: Ints, flips: Ints, fixed: Ints, masks: Ints) -> None:
-    """For each goal the subsets whose sums are closest to it, in no order.
+    """The closest subsets to each goal, in no particular order.
 
-    Counting the pairs within a distance takes one walk, so bisection finds a distance that holds
-    enough pairs and few more; then one walk collects them. Many equal sums cost nothing extra.
+    Counting the pairs within a distance takes one walk, so bisection finds a distance with enough
+    pairs and few more; then one walk collects them. Equal sums add no cost.
 
     Args:
         values: (R, K) int64, K at most 60.
-        row: (M,) which bank each goal belongs to; runs of one bank share its lists.
-        goal: (M,) on the scale of absolute values.
-        flips: (R,) the negative elements.
+        row: (M,) bank index of each goal; consecutive ones share its lists.
+        goal: (M,) targets in integer units.
+        flips: (R,) bit mask of the negative elements.
         fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
-        masks: (M, C) written: C subsets; every bank must have as many.
+        masks: (M, C) output: C subsets; every bank must have as many.
     """
     elements, wanted = values.shape[1], masks.shape[1]
     h = (elements + 1) // 2
@@ -127,9 +126,9 @@ def closest_few(values: Ints, row: Ints, goal: Ints, flips: Ints, fixed: Ints, m
 
 @jit
 def _radius(a: Ints, b: Ints, goal: int, wanted: int) -> tuple[int, int]:
-    """A distance within which at least as many pairs lie as are wanted, and how many do.
+    """A distance within which there are at least `wanted` pairs, and their number.
 
-    They are not more than _SPARE times as many, else no smaller distance has as many as wanted.
+    There are at most _SPARE times as many, unless no smaller distance has enough.
     """
     enough = _SPARE * wanted + 1
     spread = a[-1] + b[-1] - a[0] - b[0]
@@ -150,7 +149,7 @@ def _radius(a: Ints, b: Ints, goal: int, wanted: int) -> tuple[int, int]:
 
 @jit
 def _nearest_of(values: Ints, flips: int, goal: int, found: Ints, masks: Ints) -> None:
-    """Writes those of the subsets found that are closest."""
+    """Write the closest of the subsets found."""
     distance = np.empty(len(found), np.int64)
     for k in range(len(found)):
         total = -goal
@@ -164,7 +163,7 @@ def _nearest_of(values: Ints, flips: int, goal: int, found: Ints, masks: Ints) -
 
 @jit
 def count_within(a: Ints, b: Ints, goal: int, distance: int, enough: int) -> int:
-    """How many pairs of two ascending lists have |sum - goal| <= distance, at most enough."""
+    """Number of pairs of two ascending lists with |sum - goal| <= distance, at most `enough`."""
     count, below, upto = 0, len(b), len(b)
     for value in a:
         while upto > 0 and value + b[upto - 1] > goal + distance:
@@ -189,7 +188,7 @@ def _collect(
     masks: Ints,
     count: int,
 ) -> int:
-    """Appends the pairs whose distance lies from nearest to farthest while there is room."""
+    """Append the pairs with distances from `nearest` to `farthest` while there is room."""
     upto = len(b)
     for i in range(len(a)):
         while upto > 0 and a[i] + b[upto - 1] > goal + farthest:

@@ -1,1 +1,1 @@
-"""Subset problems under side conditions: fixed size, read noise, stuck resistors, many targets."""
+"""Variants of the subset problem: fixed size, read noise, stuck resistors, many targets."""

@@ -1,4 +1,4 @@
-"""The few best subsets, in order: alternatives for whoever has further wishes."""
+"""The best few subsets, ranked: alternatives for secondary criteria."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ _NAME = "best_subsets"
 def best_subsets(
     bank: ArrayLike, target: ArrayLike, count: int, stuck: ArrayLike | None = None
 ) -> SubsetSolution:
-    """The `count` subsets whose sums come closest to a target, closest first.
+    """The `count` subsets whose sums are closest to a target, closest first.
 
-    Meet-in-the-middle: bisection finds how far the last of them is, counting by walks over the
-    half lists; exact, and equal sums are no harder. Elements of value 0 are never switched in, so
-    no two of the subsets differ in them only.
+    Meet-in-the-middle: bisection on the distance of the last one, counting by walks over the half
+    lists; exact, and no slower for equal sums. Elements of value 0 are never switched in, so no two
+    subsets differ only in them.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers, K <= 40.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
-        count: how many, at most 2**(elements that are not 0 and not stuck).
-        stuck: broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed.
+        bank: elements (..., K) in siemens, or any signed numbers, K <= 40.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
+        count: number of subsets, at most 2**(elements that are not 0 and not stuck).
+        stuck: stuck elements, broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed.
 
     Returns:
         The mask (..., count, K) and achieved, residual, bound, reachable (..., count), ordered by
-        |residual|. "optimal": the j-th bound holds for every subset that is not among the j
-        before it.
+        |residual|. "optimal": the j-th bound holds for every subset other than the j before it.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or there are fewer subsets than asked for.
+        SpecError: as for `xbar.subset.solve_subset`; or there are fewer than `count` subsets.
 
     >>> best_subsets([4.0, 2.25, -1.5], 2.4, 3).achieved
     array([2.5 , 2.25, 4.  ])
@@ -71,7 +70,7 @@ def _ordered(
     shape: tuple[int, ...],
     elements: int,
 ) -> SubsetSolution:
-    """Sorts by |residual|, then by the masks read as binary numbers."""
+    """Sort by |residual|, then by mask as a binary number."""
     batch = problems.batch
     distance = np.abs(achieved - batch.target[:, None])
     order = np.lexsort([*np.moveaxis(mask, 2, 0), distance], axis=1)

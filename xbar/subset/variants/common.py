@@ -1,6 +1,6 @@
-"""What the constrained solvers share: batches with fixed elements, and the way to the kernels.
+"""Common parts of the variants: batches with fixed elements, and their conversion for the kernels.
 
-Shapes: K elements of a bank, R different banks, M problems of a batch.
+Shapes: K elements of a bank, R distinct banks, M problems of a batch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.errors import SpecError
 from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
 
-MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB a thread
+MAX_ELEMENTS = 40  # the half lists of 40 elements take 50 MB per thread
 METHOD = "meet-in-the-middle"
 
 _BLOCK = 512
@@ -26,15 +26,15 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """M problems in the integer form that the kernels take.
+    """M problems in the kernels' integer form.
 
     Attributes:
-        batch: the problems in float64.
+        batch: problems in float64.
         fixed: (R, K) -1 fixed open, 0 free, +1 fixed closed.
         values: (R, K) absolute values as integers.
-        goal: (M,) the targets on their scale, those out of reach at the nearest end.
-        flips: (R,) bit e is set where element e is negative.
-        shift: (R,) the power of two by which each bank was scaled.
+        goal: (M,) targets in the same units, clipped to the bank's range.
+        flips: (R,) bit mask of the negative elements.
+        shift: (R,) exponent of the power of two by which each bank was scaled.
     """
 
     batch: Batch
@@ -45,35 +45,36 @@ class Task:
     shift: NDArray[np.int64]
 
     def goals(self, target: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Targets (M,) on the integers' scale, those out of reach at the nearest end."""
+        """Targets (M,) in integer units, clipped to the bank's range."""
         return _goals(self.batch, self.values, self.shift, target)
 
     def rescore(self, masks: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Unpacks subsets (M,) into a mask (M, K) and the sums (M,), added in the bank's order."""
+        """Unpack subsets (M,) to a mask (M, K) and sums (M,), added in the bank's order."""
         mask = (masks[:, None] >> np.arange(self.values.shape[1])) & 1 == 1
         return mask, sums_of(self.batch.bank[self.batch.row], mask)
 
     def reachable(self) -> NDArray[np.bool_]:
-        """(M,) whether the target lies between the ends that the free elements leave."""
+        """(M,) whether the target is within the range of the free elements."""
         return reachable(self.batch, *reach_of(self.batch.bank, self.fixed))
 
     def why(self, how: str) -> str:
-        """Why meet-in-the-middle, in which form."""
+        """Reason for the method, with its form."""
         return f"K = {self.values.shape[1]}: exact up to {MAX_ELEMENTS} elements, {how}"
 
 
 def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) -> Task:
-    """Pairs banks with targets and fixes what is stuck.
+    """Broadcast banks against targets and fix stuck elements.
 
     Args:
-        banks: from `check_bank`.
-        target: (...) broadcast against the banks' leading axes.
-        stuck: broadcast against the bank (..., K): -1 stuck open, 0 free, +1 stuck closed.
-        method: its name, for messages.
+        banks: banks from `check_bank`.
+        target: targets (...), broadcast against the banks' leading axes.
+        stuck: stuck elements, broadcast against the bank (..., K): -1 stuck open, 0 free, +1 stuck
+            closed.
+        method: name of the method, for messages.
 
     Raises:
-        SpecError: a target is not finite or does not broadcast, or stuck is not of -1, 0 and 1 in
-            the bank's shape.
+        SpecError: a target is not finite or does not broadcast, or stuck has values other than -1,
+            0 and 1 or does not broadcast.
     """
     batch = broadcast(banks, target, 0.0, method)
     fixed = check_stuck(stuck, (*banks.shape, banks.elements.shape[1]))
@@ -92,12 +93,12 @@ def task(banks: Banks, target: ArrayLike, stuck: ArrayLike | None, method: str) 
 
 
 def total_of(bank: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sums of absolute values (R,) of banks (R, K)."""
+    """Sums of absolute values (R,) of banks (R, K)."""
     return np.asarray(np.abs(bank).sum(axis=1))
 
 
 def sums_of(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The sums (M,) of the chosen values (M, K), added in the bank's order."""
+    """Sums (M,) of the chosen values (M, K), added in the bank's order."""
     total = np.zeros(len(mask))
     for e in range(mask.shape[1]):
         total += np.where(mask[:, e], values[:, e], 0.0)
@@ -105,7 +106,7 @@ def sums_of(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.
 
 
 def rounding_of(batch: Batch) -> NDArray[np.float64]:
-    """(M,) K eps sum|g| + eps |target|: what sums and residuals in float64 may err by."""
+    """(M,) error bound of float64 sums and residuals, K eps sum|g| + eps |target|."""
     elements = batch.bank.shape[1]
     total = elements * (_EPSILON * total_of(batch.bank))
     return np.asarray(total[batch.row] + _EPSILON * np.abs(batch.target))
@@ -114,7 +115,7 @@ def rounding_of(batch: Batch) -> NDArray[np.float64]:
 def reach_of(
     bank: NDArray[np.float64], fixed: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lowest and highest sums (R,) of banks (R, K) whose fixed elements stay as they are."""
+    """Lowest and highest sum (R,) of banks (R, K) with some elements fixed."""
     closed, free = np.where(fixed > 0, bank, 0.0), np.where(fixed == 0, bank, 0.0)
     low, high = closed + np.minimum(free, 0.0), closed + np.maximum(free, 0.0)
     return low.sum(axis=1), high.sum(axis=1)
@@ -140,9 +141,9 @@ def optimal(
     Args:
         batch: M problems.
         mask: (M, K) subsets.
-        achieved: (M,) their sums.
-        reason: why the method was this one.
-        reached: (M,) from `reachable`.
+        achieved: (M,) sums of the subsets.
+        reason: reason for the method.
+        reached: (M,) flags from `reachable`.
     """
     residual = achieved - batch.target
     solution = SubsetSolution(
@@ -159,16 +160,16 @@ def optimal(
 
 
 def bank_of(bank: ArrayLike, method: str) -> Banks:
-    """Checks a bank (..., K) of at most MAX_ELEMENTS.
+    """Validate a bank (..., K) of at most MAX_ELEMENTS.
 
     Raises:
-        SpecError: it is empty, longer, or not of finite real numbers.
+        SpecError: it is empty, larger, not real or not finite.
     """
     return check_bank(bank, MAX_ELEMENTS, method)
 
 
 def check_stuck(stuck: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Stuck elements as integers of the bank's shape (..., K).
+    """Validate stuck elements; returns integers of the bank's shape (..., K).
 
     Raises:
         SpecError: they are not -1, 0 or 1, or do not broadcast to that shape.
@@ -187,7 +188,7 @@ def check_stuck(stuck: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.i
 
 
 def each_block(count: int, work: Callable[[slice], None]) -> None:
-    """Calls work for slices of the batch, on as many threads as there are CPUs to use."""
+    """Call work for slices of the batch, with one thread per available CPU."""
     blocks = list(_blocks(count))
     threads = min(cpus(), len(blocks))
     if threads <= 1:
@@ -200,7 +201,7 @@ def each_block(count: int, work: Callable[[slice], None]) -> None:
 
 
 def batched(solution: SubsetSolution, shape: tuple[int, ...]) -> SubsetSolution:
-    """The solution of a flat batch with its batch axes (...)."""
+    """The solution of a flat batch, reshaped to its batch axes (...)."""
     return replace(
         solution,
         mask=solution.mask.reshape(*shape, solution.mask.shape[-1]),
@@ -212,7 +213,7 @@ def batched(solution: SubsetSolution, shape: tuple[int, ...]) -> SubsetSolution:
 
 
 def cpus() -> int:
-    """The CPUs that this process may use."""
+    """Number of CPUs available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

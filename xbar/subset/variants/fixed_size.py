@@ -1,4 +1,4 @@
-"""Subsets of a prescribed size: exactly so many resistors switched in."""
+"""Subsets of a given size."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ GROUPED = "half lists grouped by size"
 def solve_fixed_size(
     bank: ArrayLike, target: ArrayLike, size: int, stuck: ArrayLike | None = None
 ) -> SubsetSolution:
-    """Chooses exactly `size` elements whose sum comes closest to a target.
+    """Choose exactly `size` elements whose sum is closest to a target.
 
     Meet-in-the-middle on half lists grouped by size; exact, time about K/2 times that of the
-    unconstrained problem. An element of value 0 counts like any other: it fills up the size.
+    unconstrained problem. An element of value 0 counts like any other.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers, K <= 40.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
-        size: how many to switch in, 0 to K.
-        stuck: broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed (it counts
-            towards the size).
+        bank: elements (..., K) in siemens, or any signed numbers, K <= 40.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
+        size: number of elements to switch in, 0 to K.
+        stuck: stuck elements, broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed
+            (which counts towards the size).
 
     Returns:
         The mask (..., K), achieved, residual, bound (...) and the status "optimal": no subset of
-        that size is closer by more than rounding. reachable is about subsets of that size.
+        that size is closer by more than rounding. reachable refers to subsets of that size.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or no subset of a bank has that size.
+        SpecError: as for `xbar.subset.solve_subset`; or no subset of a bank has that size.
 
     >>> solution = solve_fixed_size([4.0, 2.2, -1.5, 0.7], 2.4, 3)
     >>> solution.mask
@@ -51,10 +51,10 @@ def solve_fixed_size(
 
 
 def _ends(problems: Task, size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(R,) the lowest and the highest sum of each bank's subsets of that size."""
+    """(R,) lowest and highest sum of each bank's subsets of that size."""
     bank, fixed = problems.batch.bank, problems.fixed
     closed = np.where(fixed > 0, bank, 0.0).sum(axis=1)
-    free = np.sort(np.where(fixed == 0, bank, np.inf), axis=1)  # those that are not free come last
+    free = np.sort(np.where(fixed == 0, bank, np.inf), axis=1)  # fixed elements come last
     place = np.arange(bank.shape[1])
     count, left = (fixed == 0).sum(axis=1), size - (fixed > 0).sum(axis=1)
     first = place < left[:, None]
@@ -69,8 +69,8 @@ def closest_by_size(
     """The closest subset of each size from sizes[m, 0] to sizes[m, 1] for each problem m.
 
     Returns:
-        The distances on the integers' scale, -1 where no subset has the size, and the subsets;
-        both (M, 1 + the greatest number of sizes).
+        Distances in integer units, -1 where no subset has the size, and the subsets; both
+        (M, 1 + the greatest number of sizes).
     """
     from xbar.subset.kernels import halves
 

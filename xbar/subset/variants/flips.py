@@ -1,4 +1,4 @@
-"""Searches over the switches of a network whose value is a callable: by flips, and best first."""
+"""Searches over the switches of a network given as a callable: local search and best-first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_SHORTLIST = 8  # flips of a step that are evaluated when sensitivities are known
-_BATCH = 256  # partial settings that are split at a time
-_SHARE = 16  # evaluations of the best-first search for one of the local search
+_SHORTLIST = 8  # flips evaluated per step when sensitivities are known
+_BATCH = 256  # partial settings split at a time
+_SHARE = 16  # ratio of evaluations, best-first to local search
 
 Found = tuple[NDArray[np.bool_], float]
 
@@ -21,10 +21,11 @@ class Network:
     """A switched network.
 
     Attributes:
-        value: masks (M, K) to values (M,), not NaN.
-        elements: K.
+        value: function from masks (M, K) to values (M,), not NaN.
+        elements: number of switches K.
         monotone: "rising", "falling" or None.
-        sensitivity: mask (K,) to the approximate change (K,) of the value by each single flip.
+        sensitivity: function from a mask (K,) to the approximate change (K,) of the value by each
+            single flip.
     """
 
     value: Callable[[NDArray[np.bool_]], NDArray[np.float64]]
@@ -35,12 +36,12 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Effort:
-    """How long to search for one target.
+    """Search effort for one target.
 
     Attributes:
-        tolerance: a |residual| that is good enough.
-        evaluations: values to compute, at most; a multiple in the best-first search.
-        over: (1,) turns from 0 to 1 when the time is up.
+        tolerance: sufficient |residual|.
+        evaluations: maximum number of values computed; a multiple in the best-first search.
+        over: (1,) flag, set to 1 at the deadline.
     """
 
     tolerance: float
@@ -51,12 +52,12 @@ class Effort:
 def local_search(
     network: Network, target: float, effort: Effort, rng: np.random.Generator
 ) -> Found:
-    """The best setting that flips of one or two switches lead to, from many starts.
+    """Local search by flips of one or two switches, from many starts.
 
-    Every second start is near the best setting so far, the others are random.
+    Every second start is a perturbation of the best setting so far, the others are random.
 
     Returns:
-        The mask (K,) and its value.
+        Best mask (K,) and its value.
     """
     left, round_ = effort.evaluations, 0
     best = np.zeros(network.elements, np.bool_)
@@ -82,7 +83,7 @@ def _descend(
     left: int,
     over: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], float, int]:
-    """Takes the best flip of one or two switches until none helps."""
+    """Steepest descent by flips of one or two switches."""
     value, used = float(network.value(mask[None])[0]), 1
     pairs = _pairs(network.elements)
     while used < left and not over[0]:
@@ -112,7 +113,7 @@ def _moves(
     value: float,
     pairs: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """The flips to evaluate: all of them, or those that seem to lead closest to the target."""
+    """The flips to evaluate: all, or the most promising by sensitivity."""
     if network.sensitivity is None or not np.isfinite(value):
         return pairs
     change = np.asarray(network.sensitivity(mask), np.float64)
@@ -124,13 +125,13 @@ def _moves(
 def best_first(
     network: Network, target: float, found: Found, effort: Effort
 ) -> tuple[NDArray[np.bool_], float, float]:
-    """Splits partial settings of a monotone network, the most promising first.
+    """Branch and bound over partial settings of a monotone network, best first.
 
-    A partial setting fixes the first switches; all settings that complete it have values between
-    those with the other switches open and closed.
+    A partial setting fixes the first switches; the values of all its completions lie between those
+    with the other switches open and closed.
 
     Returns:
-        The best mask (K,), its value, and a bound for |value - target| over all settings.
+        Best mask (K,), its value, and a lower bound on |value - target| over all settings.
     """
     best, value = found
     heap: list[tuple[float, int, int, NDArray[np.bool_]]] = [

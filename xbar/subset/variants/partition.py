@@ -1,4 +1,4 @@
-"""One bank shared out among several targets, each resistor used once at most."""
+"""Partition of one bank among several targets, each resistor used at most once."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from xbar.subset.variants.vector import METHODS, NORMS
 _NAME = "solve_many_targets"
 _EPSILON = float(np.finfo(np.float64).eps)
 _ANY_LENGTH = 1 << 20
-_EXACT = 600_000  # sums of a half that are searched completely
-_POOL = 16  # resistors that two targets share out anew at a time: 3**8 sums a half
-_WINDOW = 24  # resistors that end a long target's sum
+_EXACT = 600_000  # largest number of half sums for an exhaustive search
+_POOL = 16  # resistors repartitioned between two targets at a time: 3**8 sums per half
+_WINDOW = 24  # resistors of the exact final choice of a target
 _ROUNDS = 120
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PartitionSolution(SubsetSolution):
-    """A bank shared out among m targets.
+    """A bank partitioned among m targets.
 
-    mask is (m, K) with one True a column at most; achieved, residual and reachable, which is about
-    each target alone, are (m,); status is "optimal", "within tolerance" or "best found".
+    mask is (m, K) with at most one True per column; achieved, residual and reachable (for each
+    target alone) are (m,); status is "optimal", "within tolerance" or "best found".
 
     Attributes:
-        distance: the norm of the residuals. `bound` is one for it.
+        distance: norm of the residuals; `bound` is its lower bound.
     """
 
     distance: np.float64
@@ -47,30 +47,30 @@ def solve_many_targets(
     seed: int = 0,
     time_limit: float | None = None,
 ) -> PartitionSolution:
-    """Shares one bank out among m targets, so that each sum comes close to its target.
+    """Partition one bank among m targets, so that each sum is close to its target.
 
     Exact where (m + 1)**(K/2) <= 600,000, by meet-in-the-middle with a k-d tree: K = 24 for two
-    targets, 18 for three, 16 for four. In longer banks the targets are served one after the
-    other, the largest first, and then the worst one shares out 16 resistors anew with another,
-    exactly, many times over; nothing is proven then.
+    targets, 18 for three, 16 for four. In larger banks the targets are served in turn, the largest
+    first, and then 16 resistors are repeatedly repartitioned, exactly, between the worst target
+    and another; optimality is not proved then.
 
     Args:
-        bank: (K,) siemens, or any signed numbers.
-        targets: (m,) in the bank's unit.
-        norm: of the residuals: "linf" for the largest, "l2" for the root of the sum of squares,
-            or "l1" for the sum.
-        tolerance: a norm that is good enough; ends the search of long banks.
-        stuck: broadcast to (m, K), the switch of each resistor to each target: -1 stuck open,
-            0 free, +1 stuck closed, which gives the resistor to that target.
-        seed: of the search.
+        bank: elements (K,) in siemens, or any signed numbers.
+        targets: targets (m,) in the bank's unit.
+        norm: norm of the residuals: "linf" for the largest, "l2" for the root of the sum of
+            squares, or "l1" for the sum.
+        tolerance: sufficient norm, which ends the search in large banks.
+        stuck: stuck switches of each resistor to each target, broadcast to (m, K): -1 stuck open,
+            0 free, +1 stuck closed, which assigns the resistor to that target.
+        seed: seed of the search.
         time_limit: seconds, None for no limit; many targets may need minutes.
 
     Returns:
-        The masks (m, K), sums and residuals (m,), the residuals' norm and a bound for it.
+        Masks (m, K), sums and residuals (m,), the residuals' norm and its lower bound.
 
     Raises:
         SpecError: bank or targets are empty, not finite or not one-dimensional; the norm or
-            tolerance is not as above; or a resistor is stuck closed to two targets.
+            tolerance is invalid; or a resistor is stuck closed to two targets.
 
     >>> solution = solve_many_targets([4.0, 3.0, 2.0, 1.0, 0.5], [5.1, 3.4])
     >>> solution.mask.astype(int)
@@ -93,7 +93,7 @@ def solve_many_targets(
     with alarm(time_limit) as over:
         problem = _Problem(g, goals, allowed, NORMS[norm], over)
         pool, among = np.arange(len(g)), np.arange(len(goals))
-        if points(problem.options(pool, among)) <= _EXACT:
+        if points(problem.alternatives(pool, among)) <= _EXACT:
             owner, exact = _share(problem, np.full(len(g), -1), pool, among)
         else:
             owner, exact = _search(problem, tolerance, np.random.default_rng(seed)), False
@@ -102,14 +102,14 @@ def solve_many_targets(
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """A bank to share out.
+    """A bank to partition.
 
     Attributes:
-        bank: (K,)
-        targets: (m,)
-        allowed: (m + 1, K) who may have each resistor: nobody in row 0, target j in row j + 1.
-        power: of the norm.
-        over: (1,) turns from 0 to 1 when the time is up.
+        bank: (K,) elements.
+        targets: (m,) targets.
+        allowed: (m + 1, K) allowed owners of each resistor: none in row 0, target j in row j + 1.
+        power: exponent of the norm.
+        over: (1,) flag, set to 1 at the deadline.
     """
 
     bank: NDArray[np.float64]
@@ -118,20 +118,20 @@ class _Problem:
     power: float
     over: NDArray[np.int64]
 
-    def options(
+    def alternatives(
         self, pool: NDArray[np.int64], among: NDArray[np.int64]
     ) -> list[NDArray[np.float64]]:
-        """For each resistor of the pool the vectors that it may add to the targets `among`."""
+        """For each resistor of the pool, the vectors that it can add to the targets `among`."""
         unit = np.vstack([np.zeros(len(among)), np.eye(len(among))])
         rows = np.concatenate([[0], among + 1])
         return [self.bank[e] * unit[self.allowed[rows, e]] for e in pool]
 
     def sums(self, owner: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(m,) sums by owners (K,), -1 for nobody, added in the bank's order."""
+        """(m,) sums for owners (K,), -1 for none, added in the bank's order."""
         return _sums(self.bank, owner, len(self.targets))
 
     def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(m,) the lowest and highest sum of each target, were the others given nothing more."""
+        """(m,) lowest and highest sum of each target, if the others got nothing more."""
         may, must = self.allowed[1:], ~self.allowed[0]
         closed = np.where(may & must, self.bank, 0.0).sum(axis=1)
         free = np.where(may & ~must, self.bank, 0.0)
@@ -140,7 +140,7 @@ class _Problem:
 
 
 def _allowed(stuck: NDArray[np.int64], bank: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(m + 1, K) who may have each resistor: nobody in row 0, target j in row j + 1."""
+    """(m + 1, K) allowed owners of each resistor: none in row 0, target j in row j + 1."""
     closed = stuck > 0
     if (closed.sum(axis=0) > 1).any():
         e = int(np.flatnonzero(closed.sum(axis=0) > 1)[0])
@@ -156,12 +156,12 @@ def _share(
     pool: NDArray[np.int64],
     among: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], bool]:
-    """The owners (K,) with the pool shared out anew among some targets; whether optimally."""
+    """Owners (K,) with the pool repartitioned among some targets; whether optimally."""
     owner = owner.copy()
     owner[pool] = -1
     rest = (problem.targets - problem.sums(owner))[among]
-    options = problem.options(pool, among)
-    chosen, complete = closest_choice(options, rest, problem.power, problem.over)
+    alternatives = problem.alternatives(pool, among)
+    chosen, complete = closest_choice(alternatives, rest, problem.power, problem.over)
     rows = np.concatenate([[0], among + 1])
     for e, option in zip(pool, chosen, strict=True):
         owner[e] = rows[problem.allowed[rows, e]][option] - 1
@@ -172,12 +172,12 @@ def _sums(bank: NDArray[np.float64], owner: NDArray[np.int64], count: int) -> ND
     """(m,) sums, added in the bank's order."""
     total = np.zeros(count + 1)
     for g, j in zip(bank, owner, strict=True):
-        total[j] += g  # nobody's go to the last place
+        total[j] += g  # unowned ones go to the last entry
     return total[:-1]
 
 
 def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Serves the targets one by one, then lets the worst share out resistors with another."""
+    """Serve the targets in turn, then repartition between the worst and another."""
     owner = _one_by_one(problem, rng)
     residual = problem.sums(owner) - problem.targets
     for _ in range(_ROUNDS):
@@ -186,7 +186,7 @@ def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> ND
         worst = int(np.abs(residual).argmax())
         others = np.delete(np.arange(len(residual)), worst)
         among = np.append(worst, rng.choice(others, min(1, len(others)), replace=False))
-        # those of these targets or of nobody that have a choice among just these
+        # resistors owned by these targets or none, with a choice among just these
         choices = problem.allowed[[0, *(among + 1)]].sum(axis=0)
         pool = np.flatnonzero(np.isin(owner, [-1, *among]) & (choices > 1))
         pool = np.sort(rng.choice(pool, min(_POOL, len(pool)), replace=False))
@@ -198,7 +198,7 @@ def _search(problem: _Problem, tolerance: float, rng: np.random.Generator) -> ND
 
 
 def _one_by_one(problem: _Problem, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Owners (K,): a greedy start and an exact end for each target, the largest first."""
+    """Owners (K,): greedy, then exact for the last resistors of each target, largest first."""
     bank, allowed = problem.bank, problem.allowed
     owner = np.where(allowed[0], -1, allowed[1:].argmax(axis=0))
     for j in np.argsort(-np.abs(problem.targets), kind="stable"):
@@ -235,8 +235,8 @@ def _solution(
         status="optimal" if exact else status,
         bound=np.float64(max(distance - norm(slack, power), 0.0) if exact else 0.0),
         method=METHODS[0] if exact else METHODS[1],
-        reason=f"K = {len(bank)}, {len(targets)} targets: exact where a half of the bank can be "
-        f"shared out in up to {_EXACT} ways",
+        reason=f"K = {len(bank)}, {len(targets)} targets: exact if half of the bank has up to "
+        f"{_EXACT} partitions",
         reachable=(low - slack <= targets) & (targets <= high + slack),
         distance=np.float64(distance),
     )

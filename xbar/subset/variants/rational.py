@@ -1,8 +1,8 @@
-"""Switched circuits that are not a parallel bank: series strings, ladders, general networks.
+"""Switched circuits other than parallel banks: series strings, ladders, general networks.
 
-A string of resistors, each with a by-pass switch, is a subset sum again. Any other network's
-value (its conductance, resistance, attenuation) is a rational function of the switched elements,
-passed in as a callable: this package knows numbers only.
+A series string of resistors with by-pass switches is a subset sum too. The value of any other
+network (conductance, resistance, attenuation) is a rational function of the switched elements,
+given as a callable: this package deals with numbers only.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Sensitivity: TypeAlias = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _ANY_LENGTH = 1 << 20
-_ENUMERATED = 16  # switches whose every setting is tried
+_ENUMERATED = 16  # largest number of switches for enumeration
 _CHUNK = 1 << 12
 
 
@@ -38,27 +38,28 @@ def solve_series(
     method: str = "auto",
     stuck: ArrayLike | None = None,
 ) -> SubsetSolution:
-    """Chooses which resistors of a string stay in it; the others are by-passed.
+    """Choose the resistors of a series string that are not by-passed.
 
         ─┬─[r_0]─┬─┬─[r_1]─┬─ ... ─      R = sum over S of r_i + sum over the others of r_on
          └──/ ───┘ └──/ ───┘             = sum of r_on + sum over S of (r_i - r_on):
 
-    a plain subset sum, exact by meet-in-the-middle. A by-passed resistor counts as its switch
-    alone; to count both in parallel pass r_on r / (r_on + r) for each.
+    a plain subset sum, exact by meet-in-the-middle. The resistance of a by-passed resistor is that
+    of its switch; for both in parallel pass r_on r / (r_on + r) for each.
 
     Args:
-        resistance: (..., K) ohms.
-        target: (...) ohms, broadcast against the leading axes.
-        r_on: ohms of a closed by-pass switch, broadcast against resistance.
-        method: as `xbar.subset.solve_subset`.
-        stuck: broadcast against resistance: -1 always by-passed, 0 free, +1 never by-passed.
+        resistance: resistances (..., K) in ohms.
+        target: targets (...) in ohms, broadcast against the leading axes.
+        r_on: on-resistance of a by-pass switch in ohms, broadcast against resistance.
+        method: solver, as for `xbar.subset.solve_subset`.
+        stuck: stuck switches, broadcast against resistance: -1 always by-passed, 0 free, +1 never
+            by-passed.
 
     Returns:
         The solution; mask is True where the resistor is in the string, its switch open. Its bound
-        allows twice the rounding that `SubsetSolution` names.
+        allows for twice the rounding of `SubsetSolution`.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or r_on does not broadcast or is not finite.
+        SpecError: as for `xbar.subset.solve_subset`; or r_on does not broadcast or is not finite.
 
     >>> solution = solve_series([1000.0, 2000.0, 4000.0], 5100.0, r_on=50.0)
     >>> solution.mask, solution.achieved
@@ -98,7 +99,7 @@ def solve_series(
 def _solve_differences(
     batch: Batch, closed: NDArray[np.float64], method: str, fixed: NDArray[np.int64] | None
 ) -> SubsetSolution:
-    """The subset problem of r - r_on (R, K) for the target less the sum of r_on."""
+    """Solve for r - r_on (R, K) and the target minus the sum of r_on."""
     row, difference = batch.row, batch.bank - closed
     rest = batch.target - closed.sum(axis=1)[row]
     if fixed is not None:
@@ -110,13 +111,14 @@ def _solve_differences(
 
 @dataclass(frozen=True)
 class NetworkSearch:
-    """How hard to search networks of more than 16 switches.
+    """Search effort for networks of more than 16 switches.
 
     Attributes:
-        tolerance: a |residual| that is good enough.
-        evaluations: values to compute for each target, at most; a multiple for monotone networks.
-        seed: of the restarts.
-        time_limit: seconds for each target, looked at between evaluations; None for no limit.
+        tolerance: sufficient |residual|.
+        evaluations: maximum number of values computed per target; a multiple for monotone
+            networks.
+        seed: seed of the restarts.
+        time_limit: seconds per target, checked between evaluations; None for no limit.
     """
 
     tolerance: float = 0.0
@@ -141,34 +143,36 @@ def solve_network(
     sensitivity: Sensitivity | None = None,
     search: NetworkSearch | None = None,
 ) -> SubsetSolution:
-    """Chooses the switches of any network that bring its value closest to a target.
+    """Choose the switch states of any network whose value is closest to a target.
 
-    Up to 16 switches every setting is tried. Beyond, a local search flips one or two switches at
-    a time and restarts near the best setting found. If the network is monotone, a best-first
-    search over partial settings follows: the settings that complete one lie between those with
-    all others open and all closed, so whatever lies too far off is discarded. By Rayleigh's law
-    the conductance between two terminals never falls when a switch closes.
+    Up to 16 switches all settings are enumerated. Beyond, a local search flips one or two switches
+    at a time and restarts near the best setting. If the network is monotone, branch and bound over
+    partial settings follows: the completions of a partial setting lie between those with all other
+    switches open and all closed, so distant ones are pruned. By Rayleigh's monotonicity law the
+    conductance between two terminals never falls when a switch closes.
 
     Args:
-        value: masks (M, K) bool to values (M,) in the target's unit; True is a closed switch. A
-            value that is not finite, as an open circuit's, is never chosen if another is there.
-        elements: K.
-        target: (...) targets.
+        value: function from masks (M, K) bool to values (M,) in the target's unit; True is a
+            closed switch. Non-finite values, such as an open circuit's, are never chosen if
+            there are others.
+        elements: number of switches K.
+        target: targets (...).
         monotone: "rising" if no value falls when a switch closes, "falling" if none rises, None
             if neither is known.
-        sensitivity: mask (K,) to the approximate change (K,) of the value when each switch is
-            flipped alone; then only the 8 most promising flips of a step are evaluated.
-        search: effort beyond 16 switches.
+        sensitivity: function from a mask (K,) to the approximate change (K,) of the value when
+            each switch is flipped alone; then only the 8 most promising flips are evaluated per
+            step.
+        search: search effort beyond 16 switches.
 
     Returns:
-        Masks (..., K), values, residuals and bounds (...). "optimal" if all settings were tried or
-        discarded, and then `bound` is |residual|, as far as the callable is exact; "within
-        tolerance" or "best found" else, with what the best-first search could prove. reachable
-        is False where the target lies below or above all finite values; where neither all
-        settings were tried nor the network is monotone, that is not known, and it is True.
+        Masks (..., K), values, residuals and bounds (...). "optimal" if all settings were
+        evaluated or pruned; then `bound` is |residual|, assuming an exact callable. Otherwise
+        "within tolerance" or "best found", with the bound of the best-first search. reachable is
+        False where the target is below or above all finite values; it is True where that is
+        unknown, for incomplete searches of networks that are not monotone.
 
     Raises:
-        SpecError: a target is not finite, K is not positive, or the callable returns no (M,)
+        SpecError: a target is not finite, K is not positive, or the callable does not return (M,)
             numbers.
 
     >>> def bridge(masks):
@@ -194,7 +198,7 @@ def solve_network(
 
 
 def _checked(value: Value) -> Value:
-    """The callable, with its answers checked and what is not finite at an infinite distance."""
+    """Wrap the callable: validate its values and map non-finite ones to an infinite distance."""
 
     def values(masks: NDArray[np.bool_]) -> NDArray[np.float64]:
         array = np.asarray(value(masks))
@@ -230,7 +234,7 @@ def _enumerate(value: Value, elements: int, target: NDArray[np.float64]) -> Subs
         status="optimal",
         bound=np.abs(residual),
         method="exhaustive",
-        reason=f"K = {elements}: every setting of up to {_ENUMERATED} switches is tried",
+        reason=f"K = {elements}: all settings of up to {_ENUMERATED} switches are enumerated",
         reachable=_between(target, finite) if len(finite) else np.zeros(len(target), np.bool_),
     )
 
@@ -264,12 +268,12 @@ def _search(network: Network, target: NDArray[np.float64], search: NetworkSearch
         status=status,
         bound=bound,
         method=how,
-        reason=f"K = {network.elements}: more than {_ENUMERATED} switches are too many to try all",
+        reason=f"K = {network.elements}: over {_ENUMERATED} switches are too many to enumerate",
         reachable=_between(target, ends),
     )
 
 
 def _between(target: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(M,) whether targets lie between the least and the greatest value, up to rounding."""
+    """(M,) whether targets are between the least and the greatest value, up to rounding."""
     slack = 4 * _EPSILON * np.abs(target)
     return np.asarray((values.min() - slack <= target) & (target <= values.max() + slack))

@@ -1,4 +1,4 @@
-"""The smallest or cheapest subset that is close enough."""
+"""The smallest or cheapest subset within a tolerance."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from xbar.subset.variants.common import Task, bank_of, each_block, optimal, sums
 from xbar.subset.variants.fixed_size import GROUPED, closest_by_size
 
 _NAME = "solve_smallest"
-_MARGIN = 1 << 7  # integer steps that float64's rounding may amount to, per element
+_MARGIN = 1 << 7  # bound on float64 rounding per element, in integer steps
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class SmallestSolution(SubsetSolution):
-    """Subsets within a tolerance that cost the least.
+    """Subsets of least cost within a tolerance.
 
-    The status is "optimal" if every problem of the batch has a subset within the tolerance, and
-    the one given costs the least; "infeasible" if one has none. Whether a residual within K eps
-    sum|g| of the tolerance counts is left to rounding; the mask given has |residual| <= tolerance
-    in float64. `bound` says how close any subset comes where that was infeasible, else 0.
+    The status is "optimal" if every problem of the batch has a subset within the tolerance, the
+    result being the cheapest; "infeasible" if one has none. Residuals within K eps sum|g| of the
+    tolerance may count either way; the returned mask has |residual| <= tolerance in float64.
+    `bound` is the least distance of any subset for infeasible problems, else 0.
 
     Attributes:
-        size: (...) how many elements are switched in.
-        cost: (...) what they cost: their number, if no cost was given.
-        feasible: (...) bool, whether the tolerance is met. Where it can't be, mask is the closest
+        size: (...) number of elements switched in.
+        cost: (...) cost of the subset: its size if no cost was given.
+        feasible: (...) bool, True where the tolerance is met; elsewhere mask is the closest
             subset.
     """
 
@@ -44,24 +44,25 @@ def solve_smallest(
     cost: ArrayLike | str | None = None,
     stuck: ArrayLike | None = None,
 ) -> SmallestSolution:
-    """Chooses the fewest elements, or the cheapest, with |residual| <= tolerance.
+    """Choose the fewest elements, or the cheapest, with |residual| <= tolerance.
 
-    Meet-in-the-middle, exact. Of subsets of the least size it takes the closest; of subsets of
-    the least cost any.
+    Meet-in-the-middle, exact. Among subsets of least size it takes the closest; among subsets of
+    least cost any.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers, K <= 40.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
-        tolerance: the |residual| allowed, in the bank's unit.
-        cost: None to count elements; (..., K) broadcast against the bank, what each costs when it
-            is switched in; "current" for |g|, the current at one volt over every element.
-        stuck: broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed (it costs too).
+        bank: elements (..., K) in siemens, or any signed numbers, K <= 40.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
+        tolerance: largest |residual| allowed, in the bank's unit.
+        cost: None to count elements; or (..., K), the cost of each element when switched in,
+            broadcast against the bank; or "current" for |g|, the current at 1 V.
+        stuck: stuck elements, broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed
+            (which costs too).
 
     Returns:
-        The solution, with sizes, costs and whether the tolerance is met.
+        The solution, with sizes, costs and a flag where the tolerance is met.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or the tolerance or a cost is not allowed.
+        SpecError: as for `xbar.subset.solve_subset`; or the tolerance or a cost is invalid.
 
     >>> solution = solve_smallest([4.0, 2.2, 1.9, 0.1], 4.15, 0.1)
     >>> solution.mask, solution.size
@@ -85,7 +86,7 @@ def solve_smallest(
 def _costs(
     cost: ArrayLike | str | None, shape: tuple[int, ...], problems: Task
 ) -> NDArray[np.float64]:
-    """What each element costs, (R, K)."""
+    """Cost of each element, (R, K)."""
     bank = problems.batch.bank
     if cost is None:
         return np.ones_like(bank)
@@ -105,7 +106,7 @@ def _costs(
 
 
 def _fewest(problems: Task, tolerance: float) -> NDArray[np.bool_]:
-    """The closest subset of the least size that meets the tolerance, else of any size."""
+    """The closest subset of the least size that meets the tolerance, or else of any size."""
     elements = problems.values.shape[1]
     sizes = np.tile(np.array([0, elements], np.int64), (len(problems.goal), 1))
     distance, masks = closest_by_size(problems, sizes)
@@ -120,7 +121,7 @@ def _fewest(problems: Task, tolerance: float) -> NDArray[np.bool_]:
 
 
 def _cheapest(problems: Task, costs: NDArray[np.float64], tolerance: float) -> NDArray[np.bool_]:
-    """The subset of the least cost that meets the tolerance, else the closest."""
+    """The subset of least cost that meets the tolerance, or else the closest."""
     target = problems.batch.target
     with np.errstate(over="ignore"):
         ends = target - tolerance, target + tolerance
@@ -128,9 +129,9 @@ def _cheapest(problems: Task, costs: NDArray[np.float64], tolerance: float) -> N
     margin = _MARGIN * problems.values.shape[1] * np.array([-1, 1])
     mask = _cheapest_in(problems, costs, window + margin)
     over = ~_within(problems, mask, tolerance)
-    if over.any():  # the margin let in some that miss by rounding, or there is none
+    if over.any():  # the margin admitted some that miss by rounding, or there is none
         total = problems.values.sum(axis=1)[problems.batch.row, None]
-        end = (window == 0) | (window == total)  # where all sums may be allowed, allow them
+        end = (window == 0) | (window == total)  # if all sums may be allowed, allow them
         narrow = _cheapest_in(problems, costs, np.where(end, window, window - margin))
         mask = np.where(over[:, None], narrow, mask)
         over = ~_within(problems, mask, tolerance)
@@ -142,7 +143,7 @@ def _cheapest(problems: Task, costs: NDArray[np.float64], tolerance: float) -> N
 def _cheapest_in(
     problems: Task, costs: NDArray[np.float64], window: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Subsets (M, K) of the least cost in windows (M, 2) of integer sums; empty if none."""
+    """Subsets (M, K) of least cost in windows (M, 2) of integer sums; empty if none."""
     from xbar.subset.kernels import walks
 
     masks = np.empty(len(window), np.int64)

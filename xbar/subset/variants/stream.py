@@ -16,24 +16,25 @@ def solve_stream(
     tolerance: float = 0.0,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[SubsetSolution]:
-    """Solves one batch after the other as they come.
+    """Solve a stream of batches, one at a time.
 
-    Only the present chunk and its solution are held, so memory does not grow with the stream; a
+    Only the current chunk and its solution are in memory, so memory does not grow; a
     chunk of a hundred thousand problems or more keeps all threads busy. Chunks may be slices of a
     memory-mapped array, and the caller keeps of each solution what it needs, for example the
     masks packed by ``numpy.packbits``.
 
     Args:
-        chunks: banks (..., K) and targets (...) as `solve_subset` takes them, drawn when needed.
-        method: as for `solve_subset`.
-        tolerance: likewise.
-        progress: called after each chunk with the number of problems solved so far.
+        chunks: iterable of banks (..., K) and targets (...) as for `solve_subset`, consumed
+            lazily.
+        method: solver, as for `solve_subset`.
+        tolerance: sufficient |residual|, as for `solve_subset`.
+        progress: callback, called after each chunk with the number of problems solved so far.
 
     Yields:
         The solution of each chunk, in order.
 
     Raises:
-        SpecError: as `solve_subset`, when the chunk's turn comes.
+        SpecError: as for `solve_subset`, when the chunk is reached.
 
     >>> import numpy as np
     >>> banks = np.random.default_rng(0).random((10, 1000, 12))

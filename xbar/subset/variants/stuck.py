@@ -1,4 +1,4 @@
-"""Banks with resistors that are stuck open or closed."""
+"""Banks with stuck-open or stuck-closed resistors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xbar.subset.solver import solve_subset
 from xbar.subset.variants.common import batched, check_stuck, rounding_of, sums_of
 
 _NAME = "solve_with_stuck"
-_ANY_LENGTH = 1 << 30  # the method itself refuses banks that are too long for it
+_ANY_LENGTH = 1 << 30  # the method itself rejects banks that are too large
 
 
 def solve_with_stuck(
@@ -20,25 +20,25 @@ def solve_with_stuck(
     method: str = "auto",
     tolerance: float = 0.0,
 ) -> SubsetSolution:
-    """Chooses among the working resistors, with the stuck ones as they are.
+    """Choose among the working resistors, with the stuck ones fixed.
 
-    A resistor stuck closed lowers the target that the others have to reach, one stuck open is out
-    of the choice; what is left is an ordinary subset problem, as fast as `solve_subset`.
+    A resistor stuck closed reduces the target of the others, one stuck open is excluded; the rest
+    is an ordinary subset problem, as fast as `solve_subset`.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
+        bank: elements (..., K) in siemens, or any signed numbers.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
         stuck: broadcast against the bank: -1 stuck open, 0 working, +1 stuck closed.
-        method: as `xbar.subset.solve_subset`.
-        tolerance: as `xbar.subset.solve_subset`.
+        method: solver, as for `xbar.subset.solve_subset`.
+        tolerance: sufficient |residual|, as for `xbar.subset.solve_subset`.
 
     Returns:
-        The solution; its mask shows the stuck elements as they are. Its bound allows twice the
-        rounding that `SubsetSolution` names, as the target is shifted first.
+        The solution; its mask includes the stuck elements. Its bound allows for twice the rounding
+        of `SubsetSolution`, as the target is shifted first.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or stuck is not of -1, 0 and +1 in the bank's
-            shape.
+        SpecError: as for `xbar.subset.solve_subset`; or stuck has values other than -1, 0 and +1 or
+            does not broadcast.
 
     >>> solution = solve_with_stuck([4.0, 2.0, 1.0], 6.2, stuck=[-1, 0, 1])
     >>> solution.mask, solution.achieved

@@ -1,4 +1,4 @@
-"""One mask for several targets at once: temperature corners, or several outputs."""
+"""One mask for several targets: temperature corners, or several outputs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ METHODS = "meet-in-the-middle", "neighbourhood search"
 _NAME = "solve_vector"
 _EPSILON = float(np.finfo(np.float64).eps)
 _ANY_LENGTH = 1 << 20
-_EXACT = 34  # free elements that are searched completely, 2**17 sums a half
-_WINDOW = 24  # elements that are re-chosen at a time in a longer bank
+_EXACT = 34  # largest number of free elements for an exhaustive search, 2**17 sums per half
+_WINDOW = 24  # elements re-optimised at a time in a larger bank
 _ROUNDS = 40
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class VectorSolution(SubsetSolution):
-    """Masks that serve d targets at once.
+    """Masks shared by d targets.
 
-    mask is (..., K); achieved, residual and reachable, which is about each target alone, are
-    (..., d); status is "optimal" if every mask is
-    optimal up to rounding, else "best found".
+    mask is (..., K); achieved, residual and reachable (for each target alone) are (..., d);
+    status is "optimal" if every mask is optimal up to rounding, else "best found".
 
     Attributes:
-        distance: (...) the weighted norm of the residual. `bound` (...) is one for it.
+        distance: (...) weighted norm of the residual; `bound` (...) is its lower bound.
     """
 
     distance: NDArray[np.float64] | np.float64
@@ -49,29 +48,29 @@ def solve_vector(
     seed: int = 0,
     time_limit: float | None = None,
 ) -> VectorSolution:
-    """Chooses elements whose d-dimensional sum comes closest to a d-dimensional target.
+    """Choose elements whose d-dimensional sum is closest to a d-dimensional target.
 
-    Minimises the norm of w_j (sum over S of g_ij - t_j). Exact for K <= 34 elements that are free,
-    by meet-in-the-middle with a k-d tree; about K/d bits of each target are gained. In a longer
-    bank the rounded least-squares solution is improved by choosing 24 elements anew at a time.
+    Minimises the norm of w_j (sum over S of g_ij - t_j). Exact for up to 34 free elements, by
+    meet-in-the-middle with a k-d tree; precision is about K/d bits per target. In a larger bank
+    the rounded least-squares solution is improved by re-optimising 24 elements at a time.
 
     Args:
-        bank: (..., K, d) what each element adds to each target: its conductance in d temperature
-            corners, or its share of d outputs.
-        target: (..., d) broadcast against the bank's leading axes.
+        bank: contribution (..., K, d) of each element to each target: its conductance in d
+            temperature corners, or its contribution to d outputs.
+        target: targets (..., d), broadcast against the bank's leading axes.
         norm: "linf" for the largest residual, "l2" for the root of the sum of squares, or "l1".
-        weights: (d,) positive; the reciprocal of what error each target may have. None for 1.
-        stuck: (..., K) -1 stuck open, 0 free, +1 stuck closed.
-        seed: of the search in banks of more than 34 elements.
+        weights: positive weights (d,), the reciprocal of each target's tolerance. None for 1.
+        stuck: stuck elements (..., K): -1 stuck open, 0 free, +1 stuck closed.
+        seed: seed of the search in banks of more than 34 elements.
 
-        time_limit: seconds for each problem, None for no limit; many targets may need minutes.
+        time_limit: seconds per problem, None for no limit; many targets may need minutes.
 
     Returns:
-        Masks, residuals for each target, distances in the weighted norm and bounds for them.
+        Masks, residuals per target, distances in the weighted norm and their lower bounds.
 
     Raises:
-        SpecError: bank or target is empty, not finite, or of shapes that do not fit; the norm,
-            weights or stuck are not as above.
+        SpecError: bank or target is empty, not finite, or of incompatible shapes; the norm,
+            weights or stuck are invalid.
 
     >>> at_cold_and_hot = [[4.0, 4.4], [2.0, 2.1], [1.0, 1.3], [0.5, 0.5]]
     >>> solution = solve_vector(at_cold_and_hot, [2.6, 2.6])
@@ -99,12 +98,12 @@ class _Problems:
     """M problems.
 
     Attributes:
-        banks: (M, K, d)
-        targets: (M, d)
+        banks: (M, K, d) banks.
+        targets: (M, d) targets.
         fixed: (M, K) -1 stuck open, 0 free, +1 stuck closed.
-        weights: (d,)
-        power: of the norm.
-        shape: the batch axes; their product is M.
+        weights: (d,) weights.
+        power: exponent of the norm.
+        shape: batch axes; their product is M.
     """
 
     banks: NDArray[np.float64]
@@ -116,13 +115,13 @@ class _Problems:
 
     @property
     def slack(self) -> NDArray[np.float64]:
-        """(M, d) twice a plain sum's rounding: the search's distances, and the final sums'."""
+        """(M, d) twice a plain sum's rounding, for the search's distances and the final sums."""
         total = np.abs(self.banks).sum(axis=1)
         each = (self.banks.shape[1] + 2) * total + np.abs(self.targets)
         return np.asarray(2 * _EPSILON * each)
 
     def reachable(self) -> NDArray[np.bool_]:
-        """(M, d) whether each target alone lies between the ends that the free elements leave."""
+        """(M, d) whether each target alone is within the range of the free elements."""
         closed = np.where(self.fixed[:, :, None] > 0, self.banks, 0.0).sum(axis=1)
         free = np.where(self.fixed[:, :, None] == 0, self.banks, 0.0)
         low = closed + np.minimum(free, 0.0).sum(axis=1)
@@ -139,13 +138,13 @@ class _Problems:
 def _check(
     bank: ArrayLike, target: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[int, ...]]:
-    """Banks (M, K, d) and targets (M, d), and the batch axes."""
+    """Validated banks (M, K, d) and targets (M, d), and the batch axes."""
     banks, targets = shape_of("bank", bank), shape_of("target", target)
     if len(banks) < 2 or len(targets) < 1 or banks[-1] != targets[-1]:
         raise SpecError(
             f"bank must be (..., K, d) and target (..., d), not of shapes {banks} and {targets}"
         )
-    by_target = np.swapaxes(np.asarray(bank), -1, -2)  # (..., d, K): d banks, as elsewhere
+    by_target = np.swapaxes(np.asarray(bank), -1, -2)  # (..., d, K): d ordinary banks
     if by_target.shape[-2] == 0:
         raise SpecError("bank and target must have a dimension or more on their last axis")
     batch = broadcast(check_bank(by_target, _ANY_LENGTH, _NAME), target, 0.0, _NAME)
@@ -162,20 +161,20 @@ def _check_weights(weights: ArrayLike | None, dimensions: int) -> NDArray[np.flo
         or array.shape not in ((), (dimensions,))
         or not (np.isfinite(array) & (array > 0)).all()
     ):
-        raise SpecError(f"weights must be {dimensions} finite positive numbers, one a target")
+        raise SpecError(f"weights must be {dimensions} finite positive numbers, one per target")
     return np.broadcast_to(array.astype(np.float64), (dimensions,))
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """One problem, with the weights in the bank and the target.
+    """One problem, with the weights multiplied into bank and target.
 
     Attributes:
-        bank: (K, d)
-        target: (d,)
+        bank: (K, d) weighted bank.
+        target: (d,) weighted target.
         fixed: (K,) -1 stuck open, 0 free, +1 stuck closed.
-        power: of the norm.
-        over: (1,) turns from 0 to 1 when the time is up.
+        power: exponent of the norm.
+        over: (1,) flag, set to 1 at the deadline.
     """
 
     bank: NDArray[np.float64]
@@ -195,12 +194,12 @@ class _Search:
     def _choose(
         self, mask: NDArray[np.bool_], free: NDArray[np.int64]
     ) -> tuple[NDArray[np.bool_], bool]:
-        """The mask with its free elements chosen anew, and whether that is optimal."""
+        """The mask with its free elements re-optimised, and whether that is optimal."""
         mask = mask.copy()
         mask[free] = False
-        options = [np.stack([np.zeros_like(self.target), self.bank[e]]) for e in free]
+        alternatives = [np.stack([np.zeros_like(self.target), self.bank[e]]) for e in free]
         rest = self.target - mask @ self.bank
-        chosen, complete = closest_choice(options, rest, self.power, self.over)
+        chosen, complete = closest_choice(alternatives, rest, self.power, self.over)
         mask[free] = chosen == 1
         return mask, complete
 
