@@ -29,7 +29,7 @@ def test_a_tighter_tolerance_takes_more_steps_and_errs_less():
 
 def test_too_few_steps_are_an_error_that_says_what_to_try():
     solver = LineGradientsSolver(Crossbar(HARSH, 20.0, 20.0), most=3)
-    with pytest.raises(SolverError, match=r"stopped at .* after 3 steps; take the transfer matrix"):
+    with pytest.raises(SolverError, match=r"stopped at .* after 3 steps; use the transfer matrix"):
         solver.current(np.ones((1, 64)))
 
 

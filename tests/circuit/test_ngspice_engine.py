@@ -64,7 +64,7 @@ def test_a_resistor_that_ngspice_silently_replaces_is_an_error(ngspice):
 
 
 def test_a_current_that_was_not_found_is_an_error(ngspice):
-    with pytest.raises(EngineError, match=r"gave no i\(vs_7\)"):
+    with pytest.raises(EngineError, match=r"returned no i\(vs_7\)"):
         run(deck("Vs a 0 1", "R1 a 0 1k", currents=("i(vs)", "i(vs_7)")))
 
 
@@ -149,7 +149,7 @@ def test_a_current_has_one_name_whichever_way_it_is_written(name):
     [
         (b"", "no binary data"),
         (raw(["a"], [1.0])[:-3], "cut short"),
-        (raw(["a", "b"], [1.0, 2.0], count=3), "names 2 vectors and announces 3"),
+        (raw(["a", "b"], [1.0, 2.0], count=3), "has 2 vector names but announces 3"),
         (raw(["a"], [1.0], flags="complex"), "complex"),
         (raw(["a"], [1.0], points="many"), "'no. points' as a number"),
         (b"Binary:\n", "'no. variables' as a number"),

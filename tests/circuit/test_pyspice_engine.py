@@ -94,7 +94,7 @@ class NgSpiceShared:
         ({"run": "import os; os._exit(7)"}, EngineError, "exit code 7"),
         ({"run": "import os; os._exit(0)"}, EngineError, "wrote no result"),
         ({"run": "import time; time.sleep(60)"}, EngineError, "did not finish within"),
-        ({"plot": "{}"}, EngineError, r"gave no i\(vs_0\)"),
+        ({"plot": "{}"}, EngineError, r"returned no i\(vs_0\)"),
     ],
 )
 def test_a_run_of_pyspice_without_an_answer_is_an_error(

@@ -351,7 +351,7 @@ TOLD = {
     "vector": (lambda g, t: solve_vector(g[:, None], [t]), "meet-in-the-middle", "k-d tree"),
     "shared": (lambda g, t: solve_many_targets(g, [t]), "meet-in-the-middle", "1 targets"),
     "cp-sat": (lambda g, t: solve_constrained(g, t, Constraints(at_most=4)), "milp", "CP-SAT"),
-    "network": (lambda g, t: solve_network(lambda m: m @ g, 7, t), "exhaustive", "every setting"),
+    "network": (lambda g, t: solve_network(lambda m: m @ g, 7, t), "exhaustive", "all settings"),
     "long": (
         lambda g, t: solve_vector(np.ones((40, 1)) * g[0], [t]), "neighbourhood search", "K = 40",
     ),

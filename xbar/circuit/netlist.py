@@ -1,23 +1,23 @@
 """Crossbars as SPICE netlists, at three levels of detail.
 
-A cell is one resistor, or every resistor of its bank as it is switched, or (with a SwitchedBank)
-an instance of a subcircuit in which the switches are elements too (see banktext.py). At the last
-level the resistances of switches, and of wires where they are all alike, are parameters.
+A cell is one resistor, or all resistors of its bank in their switch states, or (with a
+SwitchedBank) an instance of a subcircuit with switches as elements (see banktext.py). At the last
+level the resistances of switches, and of uniform wires, are parameters.
 
-Elements carry their indices in the crossbar's arrays, nodes the numbers of their lines:
+Elements are named by their indices in the crossbar's arrays, nodes by their line numbers:
 
     Vw_3           driver of word line 3           at node d_3
     Rs_3_left      its source resistor             d_3 to e_3_left
     Rw_3_17        the segment word_wire[3, 17]
     Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
-    Rc_3_17_0      the first of the resistors that make up that cell
+    Rc_3_17_0      the first resistor of that cell
     Xc_3_17        the same cell as an instance of its bank's subcircuit
     Rb_3_17        the segment bit_wire[3, 17]
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
     Vs_17          its sense amplifier, 0 V        at node s_17
 
-Ideal wires (0 ohm) join their nodes, which then have the first one's name; open cells are absent,
-except as instances of a bank, which can be programmed in the deck.
+Ideal wires (0 ohm) merge their nodes under the first one's name; open cells are omitted, except as
+instances of a bank, which can be programmed in the deck.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from xbar.errors import SpecError
 from xbar.files import write_text
 from xbar.tables import Outline
 
-_SUM_TOLERANCE = 1e-12  # of a cell's conductance: rounding of a sum, no more
+_SUM_TOLERANCE = 1e-12  # relative to a cell's conductance: rounding of a sum
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,9 +51,9 @@ class Netlist(Outline):
     """A circuit as text for a SPICE simulator.
 
     Attributes:
-        text: the whole netlist.
-        dialect: name of the dialect it is written in.
-        currents: (B,) what the simulator calls the current into each sense amplifier.
+        text: text of the netlist.
+        dialect: name of its dialect.
+        currents: (B,) the simulator's name of the current into each sense amplifier.
     """
 
     text: str
@@ -61,11 +61,11 @@ class Netlist(Outline):
     currents: tuple[str, ...]
 
     def write(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        """Write the netlist to a file, which is afterwards whole or untouched.
+        """Write the netlist to a file, atomically.
 
         Args:
-            path: the file.
-            force: replace the file if it exists.
+            path: path of the file.
+            force: whether to replace an existing file.
 
         Raises:
             FileError: the file exists and ``force`` is false, or it can't be written.
@@ -81,22 +81,22 @@ def crossbar_netlist(
     title: str = "crossbar",
     branch: ArrayLike | SwitchedBank | None = None,
 ) -> Netlist:
-    """The netlist of a crossbar at one input vector.
+    """Netlist of a crossbar at one input vector.
 
-    ngspice runs in xbar's tests; netlists in the other dialects are checked for structure only.
+    ngspice runs in xbar's tests; netlists in the other dialects are only checked for structure.
 
     Args:
-        crossbar: what to export.
-        voltage: (W,) volts on the word lines; 1 V on each if left out.
+        crossbar: crossbar to export.
+        voltage: word-line voltages (W,); default: 1 V on each.
         dialect: name of the SPICE dialect.
-        title: becomes the netlist's title and part of its subcircuit's name, reduced to letters,
-            digits and underscores.
-        branch: what each cell consists of; a resistor if left out. As (W, B, K) siemens, parallel
-            resistors, each of which becomes an element of its own; as a SwitchedBank, branches of
-            a resistor and a switch in a subcircuit. They must add up to the cell's conductance.
+        title: title of the netlist and part of its subcircuit's name, reduced to letters, digits
+            and underscores.
+        branch: contents of each cell; default: one resistor. An array (W, B, K) of siemens means
+            parallel resistors, one element each; a SwitchedBank, branches of a resistor and a
+            switch in a subcircuit. They must add up to the cell's conductance.
 
     Raises:
-        SpecError: the dialect is unknown, or a shape or value is not allowed.
+        SpecError: the dialect is unknown, or a shape or value is invalid.
 
     >>> print(crossbar_netlist(Crossbar([[1e-3]], load=50.0)).text)
     * crossbar
@@ -140,7 +140,7 @@ def crossbar_netlist(
 
 
 Cells: TypeAlias = Callable[[int, int, str, str], list[str]]
-"""Row, column and the two nodes of a cell -> its elements."""
+"""Function from row, column and the two nodes of a cell to its elements."""
 
 
 def _elements(assembly: Assembly, ohms: list[str], cells: Cells, dialect: Dialect) -> list[str]:
@@ -173,7 +173,7 @@ _NAMES: dict[str, Callable[[int, int], str]] = {
 
 
 def _plain_cells(crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect) -> Cells:
-    """Each cell as one resistor, or as all that are switched in."""
+    """Each cell as one resistor, or as all its resistors that are switched in."""
     if branch is None:
         siemens = crossbar.conductance[:, :, None]
     else:
@@ -190,7 +190,7 @@ def _plain_cells(crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect)
 
 
 def _bank_cells(bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect) -> list[str]:
-    """Each cell as an instance of its bank, also where nothing is switched in yet."""
+    """Each cell as an instance of its bank, even where nothing is switched in."""
     names, text = assembly.names(), []
     word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
     for i, row in enumerate(cell_parameters(bank, dialect)):
@@ -211,7 +211,7 @@ _WIRES = {
 def _wire_parameters(
     assembly: Assembly, ohms: list[str], dialect: Dialect
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """Parameters for the kinds of wire that are all alike, and every element's ohms in them."""
+    """Parameters for uniform wires, and every element's resistance in terms of them."""
     parameters = []
     ohms = list(ohms)
     for kind, name in _WIRES.items():

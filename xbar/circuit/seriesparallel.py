@@ -1,7 +1,7 @@
-"""Resistors in series and in parallel: shrinking networks, and counting what can be reached.
+"""Series and parallel resistors: network reduction, and enumeration of reachable values.
 
-A network whose terminals are joined by series and parallel connections alone shrinks to one
-resistor; others shrink to what has to be solved as a network (a bridge, a mesh of terminals).
+A series-parallel network is reduced to one resistor; others are reduced to an irreducible core that
+must be solved as a network (a bridge, a mesh of terminals).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ Number: TypeAlias = int | float | Fraction
 Count: TypeAlias = tuple[int, ...]
 
 _MOST = 16  # resistors
-_MOST_VALUES = 200_000  # more than 12 equal resistors reach, or 7 different ones
+_MOST_VALUES = 200_000  # more than from 12 equal or 7 different resistors
 
 
 def reduce_series_parallel(network: ResistorNetwork) -> ResistorNetwork:
-    """The same network as its terminals see it, without series and parallel connections.
+    """Eliminate series and parallel connections; equivalent as seen from the terminals.
 
-    Parallel resistors become one; a node with two resistors that is no terminal goes, and its
-    resistors become one; what ends nowhere goes, and so do parts without a terminal. Terminals
-    keep their numbers and labels, other nodes that are left keep their labels.
+    Parallel resistors are merged; an internal node with two resistors is eliminated by merging
+    them; dangling branches and parts without a terminal are removed. Terminals keep their numbers
+    and labels, the remaining nodes their labels.
 
     >>> chain = ResistorNetwork([0, 2, 3], [2, 3, 1], [1.0, 1.0, 1.0], terminals=2)
     >>> reduce_series_parallel(chain).conductance
@@ -65,7 +65,7 @@ def _join(near: dict[int, dict[int, float]], a: int, b: int, siemens: float) -> 
 
 
 def _network(network: ResistorNetwork, near: dict[int, dict[int, float]]) -> ResistorNetwork:
-    """What is left of a network, with the nodes that terminals reach."""
+    """The remaining network, with the nodes connected to terminals."""
     reached = dict.fromkeys(range(network.terminals))
     queue = list(reached)
     while queue:
@@ -85,17 +85,17 @@ def _network(network: ResistorNetwork, near: dict[int, dict[int, float]]) -> Res
 
 
 def series_parallel_values(resistances: Sequence[Number]) -> frozenset[Fraction]:
-    """Every resistance that series and parallel connections of all these resistors have, exactly.
+    """All resistances of series-parallel connections of these resistors, exactly.
 
-    Floats count as the binary fractions that they are; use integers or fractions where equal
-    values are to be found equal.
+    Floats are taken as exact binary fractions; use integers or fractions so that equal values
+    compare equal.
 
     Args:
-        resistances: ohms, positive, at most 16.
+        resistances: positive resistances in ohms, at most 16.
 
     Raises:
-        SpecError: there is none, there are too many, one is not positive, or they reach more than
-            200,000 values.
+        SpecError: there are none or too many, one is not positive, or they have more than 200,000
+            values.
 
     >>> sorted(series_parallel_values([1, 1, 1]))
     [Fraction(1, 3), Fraction(2, 3), Fraction(3, 2), Fraction(3, 1)]
@@ -112,7 +112,7 @@ def series_parallel_values(resistances: Sequence[Number]) -> frozenset[Fraction]
 def _values(
     count: Count, kinds: Sequence[Fraction], known: dict[Count, frozenset[Fraction]]
 ) -> frozenset[Fraction]:
-    """What a multiset has: so many resistors of each kind, split in every way into two."""
+    """Values of a multiset of resistors, from all its splits into two."""
     if count in known:
         return known[count]
     found: set[Fraction] = set()

@@ -1,15 +1,14 @@
-"""Which weights share a block: a matrix cut to the tile's size, without what is zero.
+"""Compaction: cutting a matrix into blocks of at most tile size, leaving out zeros.
 
-Inputs and outputs whose weights are all zero vanish: they take no word line and no column. What is
-left is cut into strips of outputs, as many as a tile has columns; a strip takes only the inputs
-that its outputs use, and those are cut to the tile's height. So what counts is how few inputs the
-outputs of a strip use together: outputs that use the same inputs are gathered, one after another,
-the one that adds the fewest inputs first. The same is tried with inputs and outputs exchanged and
-with the order left as it is; the fewest tiles win, then the fewest cells, then the plainest order.
-A matrix without zeros is cut into a plain grid.
+Inputs and outputs whose weights are all zero take no word line and no column. The rest is cut into
+strips of as many outputs as a tile has columns; a strip takes only the inputs used by its outputs,
+cut to the tile's height. So the outputs of a strip should use few inputs together: outputs with
+common inputs are gathered greedily, adding the one with the fewest new inputs. The same is tried
+with inputs and outputs exchanged and with the original order; the fewest tiles win, then the fewest
+cells, then the simplest order. A matrix without zeros is cut into a regular grid.
 
-Shapes: a support (O, I) says which of a matrix's weights are not zero. A tile holds ``size``, its
-rows of cells and its columns of weights.
+Shapes: a support (O, I) marks a matrix's nonzero weights; ``size`` is a tile's rows of cells and
+columns of weights.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ Piece: TypeAlias = tuple[Indices, Indices]
 """Inputs and outputs of a block."""
 
 Cut: TypeAlias = Literal["even", "full"]
-"""Parts of nearly equal size, or full tiles and a remainder."""
+"""Slices of nearly equal size, or full tiles and a remainder."""
 
 Support: TypeAlias = NDArray[np.bool_]
 Size: TypeAlias = tuple[int, int]
 
 SEARCH_LIMIT = 2 * 10**9
-"""Flags added up at most, to gather the outputs of one matrix."""
+"""Limit on the work of gathering the outputs of one matrix, in flags added up."""
 
 
 def grid(shape: tuple[int, int], size: Size, cut: Cut = "even") -> list[Piece]:
-    """All of a matrix (outputs, inputs) as pieces in order, none larger than ``size``."""
+    """Cut a whole matrix (outputs, inputs) into pieces of at most ``size``, in order."""
     outputs, inputs = shape
     return [
         (span(*rows), span(*columns))
@@ -47,12 +46,12 @@ def grid(shape: tuple[int, int], size: Size, cut: Cut = "even") -> list[Piece]:
 
 
 def compact(support: Support, size: Size, cut: Cut = "even") -> list[Piece]:
-    """Pieces that hold every weight that is not zero once, and few of the others.
+    """Pieces that cover every nonzero weight once, and few zeros.
 
     Args:
-        support: (O, I) which weights are not zero.
+        support: (O, I) nonzero weights.
         size: rows and columns of a tile.
-        cut: how strips are cut.
+        cut: way of cutting strips.
     """
     outputs, inputs = np.flatnonzero(support.any(axis=1)), np.flatnonzero(support.any(axis=0))
     if not len(outputs):
@@ -66,7 +65,7 @@ def compact(support: Support, size: Size, cut: Cut = "even") -> list[Piece]:
 
 
 def parts(length: int, most: int, cut: Cut = "even") -> list[tuple[int, int]]:
-    """A length cut into the fewest parts of at most ``most``.
+    """Cut a length into the fewest slices of at most ``most``.
 
     >>> parts(10, 4), parts(10, 4, "full")
     ([(0, 3), (3, 6), (6, 10)], [(0, 4), (4, 8), (8, 10)])
@@ -84,7 +83,7 @@ def _cost(pieces: Sequence[Piece]) -> tuple[int, int]:
 
 
 def _candidates(support: Support, size: Size, cut: Cut) -> Iterator[list[Piece]]:
-    """Ways to cut it, the plainest first."""
+    """Candidate cuts, the simplest first."""
     turned, other = np.ascontiguousarray(support.T), size[::-1]
     yield _pieces(support, _in_order(len(support), size[1], cut), size, cut)
     yield _turn(_pieces(turned, _in_order(len(turned), size[0], cut), other, cut))
@@ -102,7 +101,7 @@ def _in_order(length: int, most: int, cut: Cut) -> list[Indices]:
 
 
 def _pieces(support: Support, strips: Sequence[Indices], size: Size, cut: Cut) -> list[Piece]:
-    """Each strip of outputs with the inputs that it uses, cut to the tile's height."""
+    """Each strip of outputs with its inputs, cut to the tile's height."""
     result = []
     for strip in strips:
         part = support[strip]
@@ -114,17 +113,17 @@ def _pieces(support: Support, strips: Sequence[Indices], size: Size, cut: Cut) -
 
 
 def _gather(support: Support, size: Size, cut: Cut, early: bool) -> list[Indices]:
-    """Strips of outputs that use the same inputs, those with the fewest first.
+    """Strips of outputs with common inputs, those with the fewest inputs first.
 
-    These are the easiest, so the order is left as it is once they take as many tiles per output
-    as strips of all inputs would.
+    These gain the most, so the rest keeps its order once strips take as many tiles per output as
+    with all inputs.
 
     Args:
         support: (O, I) without empty rows.
         size: rows and columns of a tile.
         cut: even strips, or full ones and a remainder.
-        early: whether a strip ends where the next output takes no fewer tiles than it would in a
-            strip of its own.
+        early: whether a strip ends where the next output takes no fewer tiles than in a separate
+            strip.
     """
     outputs, inputs = support.shape
     in_order = _in_order(outputs, size[1], cut)
@@ -148,12 +147,12 @@ def _gather(support: Support, size: Size, cut: Cut, early: bool) -> list[Indices
 def _strip(
     by_input: NDArray[np.uint8], count: Indices, left: Support, size: Size, most: int, early: bool
 ) -> tuple[Indices, int]:
-    """One strip, taken off those that are ``left``, and how many inputs it uses.
+    """One strip of the outputs that are ``left``, and its number of inputs.
 
-    It has at most ``most`` outputs; it may end ``early``, see ``_gather``.
+    It has at most ``most`` outputs and may end ``early``, see ``_gather``.
     """
     never = len(by_input) + 1
-    fresh = np.where(left, count, never)  # inputs that an output would add
+    fresh = np.where(left, count, never)  # new inputs of each output
     unused = np.ones(len(by_input), dtype=np.bool_)
     strip: list[int] = []
     used = 0
@@ -176,5 +175,5 @@ def _strip(
 
 
 def _tall(inputs: int, size: Size) -> int:
-    """Tiles that a strip takes which uses so many inputs."""
+    """Number of tiles of a strip with this number of inputs."""
     return -(-inputs // size[0])

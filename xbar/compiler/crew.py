@@ -1,8 +1,8 @@
-"""Who does the jobs: threads of this process, or a Dask cluster.
+"""Executors of tile jobs: threads of this process, or a Dask cluster.
 
-Tiles are independent and their random numbers are a function of chip and tile, so a job that is
-done twice, elsewhere or later gives the same result to the last bit. A worker that dies loses
-nothing: the cluster does its jobs again.
+Tiles are independent and their random numbers are a function of chip and tile, so a job gives the
+same result to the last bit when repeated, anywhere and at any time. If a worker dies, the cluster
+repeats its jobs.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from xbar.hardware.chip import Chip
 from xbar.parallel import cpus, one_thread
 
 AHEAD = 3
-"""Jobs or batches that wait for each worker, so that none idles and memory stays bounded."""
+"""Queued jobs or batches per worker, so that none idles and memory stays bounded."""
 
 BATCH_CELLS = 2**20
-"""Cells of a batch that a cluster's worker takes at a time: seconds of work."""
+"""Cells per batch of a cluster worker: seconds of work."""
 
 
 PATIENCE = "10s"
-"""How long a scheduler may take to answer."""
+"""Timeout for connecting to a scheduler."""
 
 
 @dataclass(frozen=True)
 class Crew:
-    """Who does the jobs.
+    """Choice of executor.
 
     Attributes:
-        workers: threads; None for as many as there are CPUs.
+        workers: number of threads; None for one per CPU.
         scheduler: address of a Dask scheduler; None for threads of this process.
     """
 
@@ -46,14 +46,14 @@ class Crew:
         if self.workers is not None and self.workers < 1:
             raise SpecError(f"workers must be at least 1, not {self.workers}")
         if self.workers is not None and self.scheduler is not None:
-            raise SpecError("workers must be left out where a scheduler is given: it has its own")
+            raise SpecError("workers must be left out with a scheduler, which has its own")
 
 
 def run_jobs(jobs: Jobs, todo: Sequence[int], crew: Crew) -> Iterator[TileResult]:
-    """The results of some jobs, in the order in which they are done.
+    """Run jobs; yields results in order of completion.
 
     Raises:
-        ToolError: a scheduler is given, and Dask is not installed or the scheduler not reached.
+        ToolError: a scheduler is given, but Dask is not installed or the scheduler not reachable.
     """
     if crew.scheduler is not None:
         yield from _on_cluster(jobs, todo, crew.scheduler)
@@ -92,10 +92,10 @@ def _in_threads(jobs: Jobs, todo: Sequence[int], workers: int) -> Iterator[TileR
 
 
 def run_batch(chip: Chip, jobs: Sequence[TileJob]) -> list[TileResult]:
-    """Jobs on a cluster's worker; they travel without their chip, which may be large."""
+    """Run jobs on a cluster worker; they are sent without their chip, which may be large."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1, user_api="blas")  # for good: another batch may run beside this one
+    threadpool_limits(1, user_api="blas")  # not restored: another batch may run concurrently
     return [_alone(replace(job, chip=chip)) for job in jobs]
 
 
@@ -115,7 +115,7 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
     except (OSError, ValueError) as error:
         raise ToolError(f"no Dask scheduler answers at {scheduler} ({error})") from error
     with client:
-        # not scattered: what a task gave is made again when the worker that holds it dies
+        # not scattered: a task's result is recomputed if the worker that holds it dies
         chip = client.submit(_carry, jobs.plan.chip, pure=False)
         batches = _batches(jobs, todo)
         running = as_completed(loop=client.loop)

@@ -1,26 +1,26 @@
-r"""A tile's resistors as a table in CSV: where each lies, what it stands for, what it is.
+r"""A tile's resistors as a CSV table: location, weight and state of each.
 
-One line a resistor, word line after word line, then bit line after bit line; UTF-8, comma,
-lines end in a line feed. Columns:
+One line per resistor, ordered by word line, then bit line; UTF-8, comma-separated, lines end in a
+line feed. Columns:
 
     layer, group, output, input    the weight: row ``output`` and column ``input`` of the layer's
-                                   matrix; all empty where the cell is idle, output -1 where
-                                   all outputs on its word line share it
-    sign                           1 or -1: whether the cell's current counts for or against it
+                                   matrix; all empty if the cell is idle, output -1 if it is shared
+                                   by all outputs on its word line
+    sign                           sign of the cell's contribution to the weight, 1 or -1
     tile, word_line, bit_line      the cell
-    resistor                       which of the cell's bank, from 0
-    switched_in                    1 or 0: what its switch is told; or, of a tuned device,
+    resistor                       index in the cell's bank, from 0
+    switched_in                    1 or 0: programmed state of its switch; for a tuned device,
                                    whether it is written
-    stuck                          -1 never switches in, 1 never out, else 0
-    conductance_siemens            of this resistor with its switch so
-    target_siemens                 of the weight, all its cells together; empty where the cell is
-                                   no weight's own
-    residual_siemens               achieved - target, of the same
+    stuck                          -1 stuck open, 1 stuck closed, else 0
+    conductance_siemens            conductance of this resistor in this switch state
+    target_siemens                 target of the weight, all its cells together; empty if the cell
+                                   belongs to no single weight
+    residual_siemens               achieved - target of the same
 
-A layer's name stands on one line and starts no formula in a spreadsheet: what isn't printable, a
-backslash, and a first character of ``=+-@`` are written as in Python, ``\n`` or ``\x3d``.
+Layer names are single-line and safe in spreadsheets: unprintable characters, backslashes and a
+leading ``=``, ``+``, ``-`` or ``@`` are escaped as in Python, ``\n`` or ``\x3d``.
 
-Shapes: W x B cells of a tile, K resistors a cell. Units: siemens.
+Shapes: W x B cells of a tile, K resistors per cell. Units: siemens.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _IDLE = (",,,,", ",")
 
 
 def safe_name(name: str) -> str:
-    r"""A layer's name on one line that starts no formula; ``plain_name`` is the inverse.
+    r"""Escape a layer's name for one line of a spreadsheet; ``plain_name`` is the inverse.
 
     >>> safe_name("fc1"), safe_name("=cmd\n")
     ('fc1', '\\x3dcmd\\n')
@@ -69,12 +69,12 @@ def safe_name(name: str) -> str:
 
 
 def plain_name(text: str) -> str:
-    r"""The layer's name that ``safe_name`` made safe.
+    r"""Undo ``safe_name``.
 
     >>> plain_name("\\x3dcmd\\n")
     '=cmd\n'
     """
-    # outside of escapes every character stands for itself, also beyond Latin-1
+    # outside escapes every character is literal, also beyond Latin-1
     return text.encode("ascii", "backslashreplace").decode("unicode_escape")
 
 
@@ -83,7 +83,7 @@ def _escape(character: str) -> str:
 
 
 def device_lines(tile: ProgrammedTile) -> Iterator[str]:
-    """The table of one tile: its head, then the text of each word line's resistors."""
+    """The table of one tile: header, then the lines of each word line's resistors."""
     yield ",".join(COLUMNS) + "\n"
     names = {name: _field(safe_name(name)) for name in tile.layers()}
     results = _results(tile)
@@ -107,7 +107,7 @@ def device_lines(tile: ProgrammedTile) -> Iterator[str]:
 
 
 def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:
-    """By (layer, group, output, input): target and residual, as text."""
+    """Target and residual as text, by (layer, group, output, input)."""
     found = {}
     for part, residual in zip(tile.blocks, tile.residual(), strict=True):
         block, target = part.block, part.target.tolist()
@@ -119,17 +119,17 @@ def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:
 
 
 def _field(text: str) -> str:
-    """A text as one field of a line, in quotes where it needs them."""
+    """A text as one CSV field, quoted if necessary."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="").writerow([text])
     return stream.getvalue()
 
 
 def read_devices(path: Path, shape: tuple[int, int, int]) -> Masks:
-    """The switches (W, B, K) of a table that ``device_lines`` made.
+    """Read the switch states (W, B, K) from a table written by ``device_lines``.
 
     Raises:
-        FileError: it can't be read, is of another kind, or does not hold each resistor once.
+        FileError: it can't be read, is of another kind, or does not list each resistor once.
     """
     mask = np.zeros(shape, dtype=np.bool_)
     seen = np.zeros(shape, dtype=np.bool_)
@@ -141,14 +141,14 @@ def read_devices(path: Path, shape: tuple[int, int, int]) -> Masks:
             for row in rows:
                 place, on = _switch(path, rows.line_num, row, shape)
                 if seen[place]:
-                    raise FileError(f"{path}: line {rows.line_num} tells a resistor twice")
+                    raise FileError(f"{path}: line {rows.line_num} repeats a resistor")
                 seen[place], mask[place] = True, on
     except OSError as error:
         raise FileError(f"{path}: can't be read ({error.strerror})") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise FileError(f"{path}: must be a table in CSV and UTF-8 ({error})") from error
     if not seen.all():
-        raise FileError(f"{path}: tells {seen.sum()} of {seen.size} resistors; write it again")
+        raise FileError(f"{path}: lists {seen.sum()} of {seen.size} resistors; write it again")
     return mask
 
 
@@ -162,7 +162,7 @@ def _switch(
     except ValueError as error:
         raise FileError(f"{path}: line {line} must name a resistor ({error})") from error
     if on not in (0, 1) or not all(0 <= i < n for i, n in zip((w, b, k), shape, strict=True)):
-        raise FileError(f"{path}: line {line} is no resistor of {shape[0]} x {shape[1]} cells")
+        raise FileError(f"{path}: line {line} is not a resistor of {shape[0]} x {shape[1]} cells")
     return (w, b, k), bool(on)
 
 

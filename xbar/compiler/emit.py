@@ -1,14 +1,14 @@
-"""A program as files for a chip's configuration logic and for people.
+"""Configuration files of a program, for a chip's configuration logic and as tables.
 
     folder/
-      configuration.json   what it is, the shape, each tile's blocks and files, their sha256
-      tile<n>.hex          switches as words for Verilog's $readmemh, see ``words.py``
-      tile<n>.csv          every resistor with what it stands for, see ``devices.py``
+      configuration.json   kind, shape, each tile's blocks and files, their sha256
+      tile<n>.hex          switch states as words for Verilog's $readmemh, see ``words.py``
+      tile<n>.csv          every resistor with its weight, see ``devices.py``
 
-One tile is in memory at a time. The folder is whole or absent; the same program gives the same
+One tile is in memory at a time. The folder is written atomically; the same program gives the same
 bytes.
 
-Shapes: W x B cells of a tile, K resistors a cell.
+Shapes: W x B cells of a tile, K resistors per cell.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ ENDINGS = {"readmemh": "hex", "csv": "csv"}
 
 
 def check_format(text: str) -> Format:
-    """Only known formats.
+    """Check a format.
 
     Raises:
-        SpecError: it is another word.
+        SpecError: it is unknown.
     """
     for known in get_args(Format):
         if text == known:
@@ -120,7 +120,7 @@ def _lines(kind: str, tile: ProgrammedTile, name: str) -> Iterator[str]:
 
 
 def _write(path: Path, lines: Iterable[str]) -> str:
-    """Write a file; its sha256."""
+    """Write a file; returns its sha256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
         for text in lines:
@@ -132,13 +132,13 @@ def _write(path: Path, lines: Iterable[str]) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Configuration(Outline):
-    """A folder that ``Program.write_configuration`` wrote.
+    """A folder written by ``Program.write_configuration``.
 
     Attributes:
-        path: the folder.
-        shape: (W, B, K) of a tile.
-        tiles: by index, its files by format: {3: {"readmemh": "tile3.hex"}}.
-        digests: by file, its sha256.
+        path: path of the folder.
+        shape: shape (W, B, K) of a tile.
+        tiles: files by tile index and format: {3: {"readmemh": "tile3.hex"}}.
+        digests: sha256 by file.
     """
 
     path: Path
@@ -148,10 +148,10 @@ class Configuration(Outline):
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Read what the folder holds; its tiles are read when they are asked for.
+        """Open a folder; its tiles are read on demand.
 
         Raises:
-            FileError: it is no such folder or its index is damaged.
+            FileError: it is not such a folder or its index is damaged.
         """
         path = Path(path)
         content = _read_index(path)
@@ -173,7 +173,7 @@ class Configuration(Outline):
         return cls(path, (w, b, k), tiles, digests)
 
     def mask(self, tile: int, form: Format = "readmemh") -> Masks:
-        """(W, B, K) switches of a tile, from its words or its table.
+        """(W, B, K) switch states of a tile, from its words or its table.
 
         Raises:
             SpecError: the tile was not written, or not in this format.

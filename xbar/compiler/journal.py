@@ -1,13 +1,13 @@
-"""What a compilation has done so far, on disk, so that a stopped run goes on where it was.
+"""Journal of a compilation's results on disk, so that an interrupted run can resume.
 
-    .out.xbar.unfinished/     beside the output, gone when the program is whole
-      lock                    held by the run that works here; freed when it ends, however it ends
-      job.json                a digest of everything that the program depends on
-      <n>.npz                 results of some tiles, each file whole or absent
+    .out.xbar.unfinished/     next to the output, removed when the program is complete
+      lock                    held by the active run; released when it ends, for whatever reason
+      job.json                digest of everything that the program depends on
+      <n>.npz                 results of some tiles, written atomically
       .*.tmp/                 the program while it is written
 
-Results are written once a second or so. A run with the same job reads them and does the rest; the
-program is then the same to the last byte, because each tile's result is a function of its job.
+Results are written about once per second. A run of the same job reads them and does the rest; the
+program is then identical to the last byte, because each tile's result is a function of its job.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from xbar.errors import FileError
 from xbar.files import read_npz, refuse_directory, write_bytes
 
 SECONDS = 1.0
-"""So much work is lost at most when a run is killed, and what was being written."""
+"""Interval between writes: the most work lost when a run is killed, besides a write in progress."""
 
 MOST = 256
-"""Results that one file holds at most."""
+"""Maximum number of results per file."""
 
 
 @dataclass(eq=False)
 class Journal:
-    """A folder of results that one run holds.
+    """A folder of results, locked by one run.
 
     Attributes:
-        folder: where they lie.
-        output: where the program will lie.
+        folder: path of the folder.
+        output: path of the program.
     """
 
     folder: Path
@@ -58,11 +58,11 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, output: Path, jobs: Jobs, *, force: bool) -> Iterator[Journal]:
-        """The journal of a job, begun or gone on with; results are kept if the block fails.
+        """Start or resume the journal of a job; results are kept if the block fails.
 
         Raises:
-            FileError: the output exists and ``force`` is not set, another run holds the journal,
-                it belongs to another job and ``force`` is not set, or it can't be written.
+            FileError: the output exists and ``force`` is not set, another run holds the lock, the
+                journal belongs to another job and ``force`` is not set, or it can't be written.
         """
         refuse_directory(output, MANIFEST, force=force)
         folder = output.absolute().parent / f".{output.name}.unfinished"
@@ -81,7 +81,7 @@ class Journal:
             raise FileError(f"{output}: can't be written ({error.strerror or error})") from error
 
     def results(self) -> dict[int, TileResult]:
-        """By tile, what earlier runs did; a damaged file counts as not done."""
+        """Results of earlier runs by tile; damaged files are ignored."""
         found = {}
         for file in sorted(self.folder.glob("*.npz")):
             try:
@@ -93,21 +93,21 @@ class Journal:
         return found
 
     def add(self, result: TileResult) -> TileResult:
-        """Keep a result; it is on disk within a second or so."""
+        """Add a result, to be written within about a second."""
         self._waiting.append(result)
         if len(self._waiting) >= MOST or time.monotonic() - self._since >= SECONDS:
             self.flush()
         return result
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write pending results."""
         if self._waiting:
             name = f"{min(result.index for result in self._waiting)}.npz"
             write_bytes(self.folder / name, _pack(self._waiting), force=True)
         self._waiting, self._since = [], time.monotonic()
 
     def save(self, program: Program, *, force: bool) -> None:
-        """Write the program to its place; then the journal is no longer needed.
+        """Write the program to its destination and end the journal.
 
         Raises:
             FileError: it can't be written.
@@ -124,8 +124,8 @@ class Journal:
             return
         if job.exists() and not force:
             raise FileError(
-                f"{self.output}: an unfinished run of another job lies beside it; start that again "
-                "with its own arguments, or discard it by --force"
+                f"{self.output}: there is an unfinished run of a different job for this output; "
+                "resume it with its own arguments, or discard it with --force"
             )
         for old in self.folder.glob("*.npz"):
             old.unlink()
@@ -137,12 +137,12 @@ def _hold(lock: IO[str], output: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise FileError(
-            f"{output}: another run is writing it; wait for that, or choose another name"
+            f"{output}: another run is writing it; wait for it, or choose another name"
         ) from None
 
 
 def _digest(jobs: Jobs) -> str:
-    """Of everything that the program's bytes depend on."""
+    """Digest of everything that the program's bytes depend on."""
     plan, total = jobs.plan, hashlib.sha256()
     chip = plan.chip
     said = {

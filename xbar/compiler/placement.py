@@ -1,11 +1,11 @@
-"""Where matrices lie on the tiles.
+"""Placement of matrices on tiles.
 
-    matrices ─► compact: without what is zero, cut to the tile's size ─► pack: several small blocks
-    share a tile ─► blocks of each tile
+    matrices ─► compact: zeros left out, cut to the tile's size ─► pack: several small blocks share
+    a tile ─► blocks of each tile
 
-A matrix too large for a tile is cut into blocks; partial sums of blocks above each other are added
-after the read-out. Blocks lie where wires cost least: next to the driven end of the word lines and
-to the sensed end of the bit lines.
+A matrix too large for a tile is cut into blocks; partial sums of blocks with the same outputs are
+added after the read-out. Blocks are placed where the IR drop is least: at the driven end of the
+word lines and the sensed end of the bit lines.
 """
 
 from __future__ import annotations
@@ -26,25 +26,24 @@ from xbar.compiler.packing.rules import area_bound
 from xbar.hardware.spec import Hardware
 
 Tiles: TypeAlias = tuple[tuple[Block, ...], ...]
-"""The blocks of each tile."""
+"""Blocks of each tile."""
 
 Matrices: TypeAlias = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class PlacementReport:
-    """How well the tiles are used.
+    """Tile utilisation.
 
     Attributes:
-        tiles: how many are taken.
-        blocks: that lie on them.
-        weights: places for a weight that the blocks take.
-        dropped: weights that are zero and take no place.
-        utilisation: the share of the tiles' places that blocks take.
-        bound: tiles that the blocks' area takes at least.
-        method: how blocks that leave room on their tile were packed: "alone", "first fit" or
-            "CP-SAT".
-        status: "optimal" where no packing of these blocks takes fewer tiles, else "best found".
+        tiles: number of tiles used.
+        blocks: number of blocks on them.
+        weights: number of weight positions in the blocks.
+        dropped: number of zero weights without a position.
+        utilisation: fraction of the tiles' weight positions taken by blocks.
+        bound: lower bound on the number of tiles by area.
+        method: packing method of blocks smaller than a tile: "alone", "first fit" or "CP-SAT".
+        status: "optimal" if no packing of these blocks takes fewer tiles, else "best found".
     """
 
     tiles: int
@@ -63,7 +62,7 @@ class PlacementReport:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which blocks lie on which tile, and how well that uses the tiles."""
+    """Blocks of each tile, and tile utilisation."""
 
     tiles: Tiles
     report: PlacementReport
@@ -79,10 +78,10 @@ class _Piece(NamedTuple):
 def place(
     matrices: Matrices, hardware: Hardware, mapping: SignedMapping, options: Options
 ) -> Placement:
-    """Which blocks lie on which tile: the same for the same arguments.
+    """Place matrices on tiles, deterministically.
 
-    Where blocks may share lines, matrices are cut evenly and, as another attempt, into full tiles
-    and remainders; the fewest tiles win.
+    Where blocks may share lines, both even cuts and cuts into full tiles with remainders are
+    tried; the fewest tiles win.
     """
     size = usable(hardware, mapping)
     cuts: tuple[Cut, ...] = ("even", "full") if options.pack in ("beside", "any") else ("even",)
@@ -100,13 +99,13 @@ def place(
 
 
 def cut(matrices: Matrices, hardware: Hardware, mapping: SignedMapping) -> tuple[Block, ...]:
-    """One block a tile, in order: every matrix (G, outputs, inputs) cut to the tile's size."""
+    """One block per tile, in order: every matrix (G, outputs, inputs) cut to the tile's size."""
     whole = Options(compact=False, pack="none")
     return tuple(block for (block,) in place(matrices, hardware, mapping, whole).tiles)
 
 
 def usable(hardware: Hardware, mapping: SignedMapping) -> tuple[int, int]:
-    """Rows of cells and columns of weights of a tile that blocks may take."""
+    """Rows of cells and columns of weights of a tile available to blocks."""
     rows, bit_lines = hardware.usable_cells
     return rows, mapping.columns(bit_lines)
 

@@ -1,4 +1,4 @@
-"""From a weight to its devices and back, and the weights that their devices can't reach."""
+"""Mapping between weights and devices, and weights out of their devices' range."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Device:
     """A cell of a weight.
 
     Attributes:
-        tile: on which tile.
-        word_line: its row of cells.
-        bit_line: its column of cells.
-        sign: 1 or -1: whether its current counts for or against the weight.
+        tile: index of the tile.
+        word_line: row of cells.
+        bit_line: column of cells.
+        sign: sign of its contribution to the weight, 1 or -1.
     """
 
     tile: int
@@ -39,17 +39,17 @@ class Device:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A weight whose target lies beyond what its cells reach.
+    """A weight whose target is outside its cells' range.
 
     Attributes:
-        layer: the layer.
-        group: which of its matrices.
+        layer: name of the layer.
+        group: group, index of the layer's matrix.
         output: row of the matrix.
         input: column of the matrix.
-        devices: its cells.
-        target: siemens that its cells should have together.
-        achieved: siemens that they have, wires included where it was programmed for them.
-        stuck: how many of its resistors are stuck or dead: their switches change nothing.
+        devices: cells of the weight.
+        target: total conductance that its cells should have, siemens.
+        achieved: total conductance that they have, including wires after wire-aware programming.
+        stuck: number of its resistors that are stuck or dead.
     """
 
     layer: str
@@ -113,7 +113,7 @@ def source_of(
 def unreachable(
     program: Program, tiles: Iterable[ProgrammedTile] | None = None
 ) -> Iterator[Unreachable]:
-    """See ``Program.unreachable``; on some of its tiles where these are given."""
+    """See ``Program.unreachable``; restricted to some tiles if given."""
     measured = program.options.programming == "subset"
     for tile in program.tiles if tiles is None else tiles:
         if not any(reached.clipped for reached in tile.reached):
@@ -129,7 +129,7 @@ def unreachable(
 def _reach(
     tile: ProgrammedTile, block: Block, resistors: Resistors
 ) -> tuple[Reach, NDArray[np.int64]]:
-    """(R, C) what each weight's cells reach, and how many of their resistors are stuck."""
+    """(R, C) range of each weight's cells, and number of their stuck resistors."""
     if tile.tuned is not None:
         return tile.tuned.reach_of(block.shape), np.zeros(block.shape, dtype=np.int64)
     bank = tile.mapping.bank(*resistors, block, tile.mask)

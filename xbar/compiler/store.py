@@ -1,14 +1,14 @@
-"""A program on disk: a directory of zarr v3 arrays and a manifest that is written last.
+"""A program on disk: a directory of zarr v3 arrays and a manifest, written last.
 
     out.xbar/
-      manifest.json         what it is, design, blocks, network, and each file's sha256
-      tiles/mask            (T, W, B, ceil(K / 8)) uint8, the switches packed, first resistor first
-      tiles/scale           siemens per unit weight of every column, block after block
-      constants/<n>         the network's arrays, or matrices/<n> where bare matrices were compiled
-      chip/on, off, stuck   of a measured chip; a sampled one is its seed
+      manifest.json         kind, design, blocks, network, and each file's sha256
+      tiles/mask            (T, W, B, ceil(K / 8)) uint8, switch states as bits, first lowest
+      tiles/scale           siemens per unit weight of every column, in block order
+      constants/<n>         the network's arrays, or matrices/<n> for bare matrices
+      chip/on, off, stuck   measured chip only; a sampled one is given by its seed
 
-The directory is made under another name beside its place and renamed when it is complete. The
-same program gives the same bytes.
+The directory is written under a temporary name next to its destination and renamed when complete.
+The same program gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CHUNK_CELLS = 2**20
 
 
 def save_program(program: Program, path: Path, *, force: bool, within: Path | None = None) -> None:
-    """See ``Program.save``; ``within`` is a folder in which it is made."""
+    """See ``Program.save``; ``within`` is the folder for the temporary directory."""
     with new_directory(path, MANIFEST, force=force, within=within) as folder:
         import zarr
 
@@ -166,13 +166,13 @@ def _tile_to_json(tile: ProgrammedTile) -> dict[str, Any]:
 
 
 def _scale_ends(tiles: list[dict[str, Any]]) -> NDArray[np.int64]:
-    """Where the scales of each block but the last end, all blocks in order."""
+    """End of the scales of each block but the last, in block order."""
     blocks = [Block.from_json(record["block"]) for tile in tiles for record in tile["blocks"]]
     return np.cumsum([block.shape[1] for block in blocks], dtype=np.int64)[:-1]
 
 
 def _array_names(files: Mapping[str, str]) -> list[str]:
-    """Arrays lie two folders deep, each with a zarr.json beside its chunks."""
+    """Names of the arrays: two folders deep, each with a zarr.json next to its chunks."""
     tail = "/zarr.json"
     return [
         name.removesuffix(tail) for name in files if name.endswith(tail) and name.count("/") == 2
@@ -196,8 +196,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads((path / MANIFEST).read_bytes())
     except OSError as error:
         raise FileError(
-            f"{path}: has no {MANIFEST}, so it is no program or was not written to its end; "
-            "compile it again"
+            f"{path}: has no {MANIFEST}, so it is not a program or is incomplete; compile it again"
         ) from error
     except ValueError as error:
         raise FileError(f"{path}: {MANIFEST} is damaged ({error}); compile it again") from error
@@ -214,10 +213,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def check_store(path: Path) -> tuple[int, list[str]]:
-    """How many files a program has, and what is wrong with any of them, one sentence each.
+    """Verify a program's files; returns their number and the faults, one sentence each.
 
     Raises:
-        FileError: it is no program.
+        FileError: it is not a program.
     """
     files = _read_manifest(path)["files"]
     return len(files), list(_faults(path, files))

@@ -1,4 +1,4 @@
-"""A tile's switches as the words of a Verilog memory, in the text that ``$readmemh`` reads.
+"""A tile's switch states as words of a Verilog memory, in ``$readmemh`` format.
 
     // xbar configuration words, format 1, tile 3
     // word_lines 64 bit_lines 64 resistors 8 layout cell
@@ -7,10 +7,10 @@
     @0040 03 00 07 ...        word line 1
 
 One word is one cell of K bits: bit k, bit 0 the lowest, is resistor k; 1 is switched in. The word
-of word line w and bit line b has address w B + b. Every line is one word line and begins with the
-address of its first word. All text is ASCII and none of it comes from the model.
+of word line w and bit line b has address w B + b. Every line of the file is one word line and begins
+with the address of its first word. All text is ASCII and none of it is from the model.
 
-Shapes: W x B cells of a tile, K resistors a cell.
+Shapes: W x B cells of a tile, K resistors per cell.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def words_text(mask: Masks, index: int, layout: Layout, name: str) -> str:
 
     Args:
         mask: (W, B, K) switches that are closed.
-        index: the tile's, for the file's head.
-        layout: where a cell's resistors lie, for the file's head.
-        name: of the file, for the line of Verilog in its head.
+        index: index of the tile, for the header.
+        layout: layout of a cell's resistors, for the header.
+        name: name of the file, for the Verilog line in the header.
     """
     w, b, k = mask.shape
     digits = len(f"{w * b - 1:x}")
@@ -62,16 +62,16 @@ def words_text(mask: Masks, index: int, layout: Layout, name: str) -> str:
 
 
 def _words(row: Masks) -> str:
-    """The words of one word line's cells (B, K), ceil(K / 4) digits each."""
+    """Words of one word line's cells (B, K), ceil(K / 4) digits each."""
     octets = np.packbits(row, axis=-1, bitorder="little")[:, ::-1]
     text = octets.tobytes().hex(" ", octets.shape[1])
-    if 1 <= row.shape[1] % 8 <= 4:  # the first digit of each word says nothing
+    if 1 <= row.shape[1] % 8 <= 4:  # the first digit of each word is redundant
         return " ".join(word[1:] for word in text.split(" "))
     return text
 
 
 def read_words(path: Path) -> Masks:
-    """The switches (W, B, K) of a file that ``words_text`` made.
+    """Read the switch states (W, B, K) from a file written by ``words_text``.
 
     Raises:
         FileError: it can't be read, is of another kind, or is damaged.

@@ -1,6 +1,6 @@
-"""What the chip is: its design (Hardware) and one fabricated instance of it (Chip).
+"""The chip: its design (Hardware) and one fabricated instance (Chip).
 
-The names below are imported when they are first used.
+The names below are imported on first use.
 """
 
 from __future__ import annotations

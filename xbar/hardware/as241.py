@@ -1,4 +1,4 @@
-"""Constants of the normal quantile and of the logarithm, for the formulas and their kernels."""
+"""Constants of the normal quantile and the logarithm, for numpy formulas and kernels."""
 
 LN2_HIGH = 6.93147180369123816490e-01  # its low 32 bits are zero, so k * LN2_HIGH is exact
 LN2_LOW = 1.90821492927058770002e-10

@@ -1,12 +1,12 @@
 """The bank: the K resistors of one cell.
 
     word line ──┬──────┬─ … ─┐
-               R1     R2     RK      each with a switch; what is switched in adds up:
-                /      /     /       G = Σ over the subset of g_i (+ the leakage of the open ones)
+               R1     R2     RK      each with a switch; those switched in add up:
+                /      /     /       G = Σ over the subset of g_i (+ the leakage of open switches)
     bit line ──┴──────┴─ … ─┘
 
-K counts resistors per *cell*. A signed weight made by a differential pair has two cells and so
-2K resistors; reports say which they count.
+K is the number of resistors per *cell*. A signed weight as a differential pair has two cells and so
+2K resistors; reports state which they count.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ UNIFORM_LIMIT = 1 / np.sqrt(3.0)
 
 
 class Bank(Spec):
-    """The K resistors of one cell: nominal values and how far the fabricated ones lie from them.
+    """The K resistors of one cell: nominal values and fabrication spread.
 
     Attributes:
-        resistors: K, resistors per cell.
-        nominal: ohms: of each resistor, or of the first one where ``ratio`` is not 1, or a list
-            of K values.
-        ratio: each nominal resistance over the one before it; 1 makes all equal, 2 is binary.
-        spread: law of a fabricated *conductance* g around its nominal g0. "normal":
-            g0 (1 + sigma z), not below g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
+        resistors: number of resistors per cell, K.
+        nominal: nominal resistance in ohms: of each resistor, or of the first one if ``ratio`` is
+            not 1, or a list of K values.
+        ratio: ratio of successive nominal resistances; 1 for equal, 2 for binary values.
+        spread: distribution of a fabricated *conductance* g around its nominal g0. "normal":
+            g0 (1 + sigma z), at least g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
             between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. z is a
             standard normal number.
         sigma: relative standard deviation (of the logarithm for "lognormal"). "uniform" with
             1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum theory.
-        on_off_ratio: conductance with the switch closed over the one with it open; inf is a
-            perfect switch.
-        stuck_open: share of resistors that never switch in.
-        stuck_closed: share of resistors that never switch out.
-        layout: where the K resistors lie: at one crossing ("cell"), on K neighbouring bit lines
-            that are joined at the sense amplifier ("columns"), or on K neighbouring word lines
-            that are driven alike ("rows"). The last two take K lines of the tile for one.
-        nonlinearity: the resistors' I-V law, for the "nonlinear" read-out; None is Ohm's.
+        on_off_ratio: ratio of the conductances with the switch closed and open; inf for an ideal
+            switch.
+        stuck_open: fraction of resistors stuck open.
+        stuck_closed: fraction of resistors stuck closed.
+        layout: placement of the K resistors: at one crossing ("cell"), on K adjacent bit lines
+            joined at the sense amplifier ("columns"), or on K adjacent word lines driven equally
+            ("rows"). The last two take K lines of the tile per line of cells.
+        nonlinearity: I-V curve of the resistors, for the "nonlinear" read-out; None for ohmic.
 
     >>> Bank(resistors=3, nominal="10k", ratio=2).nominal_conductance
     array([1.0e-04, 5.0e-05, 2.5e-05])
@@ -96,7 +96,7 @@ class Bank(Spec):
 
     @property
     def nominal_conductance(self) -> NDArray[np.float64]:
-        """(K,) siemens, as designed."""
+        """(K,) nominal conductances in siemens."""
         if isinstance(self.nominal, tuple):
             return 1.0 / np.array(self.nominal, dtype=np.float64)
         powers = [1.0]

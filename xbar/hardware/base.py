@@ -1,4 +1,4 @@
-"""What all specs share: frozen, validated with units, one-line errors."""
+"""Base class of the specs: frozen, validated with units, one-line errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbar.units import parse_quantity
 
 
 def _read_quantity(value: Any) -> Any:
-    if value == "inf":  # each field says whether it allows that
+    if value == "inf":  # each field decides whether to allow it
         return float("inf")
     return parse_quantity(value) if isinstance(value, (str, bool)) else value
 
@@ -32,18 +32,18 @@ Quantity = Annotated[
     BeforeValidator(_read_quantity),
     PlainSerializer(_write_quantity, return_type=float | str, when_used="json"),
 ]
-"""A float that files may write with a unit: 4700.0 or "4.7k"."""
+"""A float, optionally with a unit prefix in files: 4700.0 or "4.7k"."""
 
 Quantities = Annotated[float | tuple[float, ...], BeforeValidator(_read_quantities)]
 """One quantity, or a list of them."""
 
 
 class Spec(BaseModel):
-    """A frozen set of validated values; unknown keys are refused."""
+    """A frozen set of validated values; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    if not TYPE_CHECKING:  # the checker derives the real signature from the fields
+    if not TYPE_CHECKING:  # mypy derives the signature from the fields
 
         def __init__(self, **values: Any) -> None:
             try:
@@ -53,7 +53,7 @@ class Spec(BaseModel):
                 raise SpecError(_one_line(error, known)) from None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some values replaced; they are validated as at construction."""
+        """A copy with some values replaced, validated as in the constructor."""
         del deep  # every value is immutable
         return type(self)(**{**dict(self), **(update or {})})
 
@@ -77,7 +77,7 @@ def _say(key: str, item: dict[str, Any], known: str) -> str:
 
 
 def _join(key: str, message: str, nested: Any) -> str:
-    """A nested spec's message already starts with its own key: ``bank`` + ``sigma must …``."""
+    """Prefix a key; a nested spec's message already starts with its own: ``bank.sigma must …``."""
     if not key:
         return message
     return f"{key}.{message}" if isinstance(nested, Mapping) else f"{key}: {message}"

@@ -1,12 +1,11 @@
-"""Published technologies as data: each an ordinary design, with its source, date and assumptions.
+"""Published technologies as designs, with source, date and assumptions.
 
-What is published is how far a device lies from the conductance that it was meant to have. A bank
-takes K devices that are all meant to be at full scale, so the standard deviation there, over full
-scale, is its ``sigma``. A design needs more than a source says; each entry names what is assumed.
-An entry that is ``recalled`` was not compared
-with its source: verify it before you quote it.
+Sources publish the deviation of a device from its target conductance. A bank has K devices that are
+all programmed to full scale, so its ``sigma`` is the standard deviation there relative to full
+scale. A design needs more data than a source gives; each entry lists its assumptions. An entry
+marked ``recalled`` was not compared with its source: verify it before quoting.
 
-Another technology is one more entry of :data:`TECHNOLOGIES`.
+A new technology is one more entry of :data:`TECHNOLOGIES`.
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 
 Error = Callable[[float], float]
-"""Standard deviation of a programmed conductance in siemens, at a conductance in siemens."""
+"""Function from a conductance to the standard deviation of its programming, both in siemens."""
 
 MICRO = 1e-6
 
 
 @dataclass(frozen=True)
 class Technology:
-    """One entry.
+    """One technology.
 
     Attributes:
-        name: what ``Hardware.from_catalog`` takes.
-        title: one line about it.
-        source: who published it, and where.
-        date: of the publication.
-        published: what the source says, one sentence each.
-        assumed: what the design needs beyond that, one sentence each.
+        name: name for ``Hardware.from_catalog``.
+        title: one-line description.
+        source: authors and publication.
+        date: date of the publication.
+        published: published data, one sentence each.
+        assumed: assumptions of the design, one sentence each.
         hardware: the design.
-        error: standard deviation of a device programmed to some conductance; None where devices
-            are not programmed or only full scale is published.
+        error: standard deviation of a device programmed to some conductance; None if devices are
+            not programmed or only full scale is published.
         recalled: whether the figures are from memory, not compared with the source.
     """
 
@@ -58,12 +57,12 @@ class Technology:
 
 @dataclass(frozen=True)
 class Wires:
-    """Ohms of one wire segment, between neighbouring cells, of a technology node.
+    """Resistance of a wire segment between neighbouring cells, by technology node, in ohms.
 
     Attributes:
-        node: half pitches F in nanometres that share the figures.
-        crosspoint: of a cell two half pitches wide (2F), with no transistor.
-        transistor: of a cell four half pitches wide (4F), with one.
+        node: half pitches F in nanometres with these figures.
+        crosspoint: ohms for a cell without transistor, two half pitches wide (2F).
+        transistor: ohms for a cell with one transistor, four half pitches wide (4F).
     """
 
     node: str
@@ -89,7 +88,7 @@ WIRES: Mapping[str, Wires] = MappingProxyType(
         )
     }
 )
-"""By node."""
+"""Wire resistances by node."""
 
 _OWN_SWITCH = "each device has a switch of its own (1T1R), and an open one conducts nothing"
 _LOWEST = "an open resistor is a device at the lowest conductance of the published range"
@@ -97,10 +96,10 @@ _CHOICES = "8 devices a cell and ideal 64 x 64 tiles are a choice; wires: see --
 
 
 def find_technology(name: str) -> Technology:
-    """The entry of this name.
+    """The technology with a given name.
 
     Raises:
-        SpecError: there is none.
+        SpecError: the name is unknown.
     """
     if name not in TECHNOLOGIES:
         raise SpecError(f"the catalog has no technology {name!r}; it has {', '.join(TECHNOLOGIES)}")
@@ -108,14 +107,14 @@ def find_technology(name: str) -> Technology:
 
 
 def with_wires(hardware: Hardware, wires: str) -> Hardware:
-    """The design with the wires of a node.
+    """Set the wire resistances of a design to those of a node.
 
     Args:
         hardware: the design.
-        wires: a node of :data:`WIRES` and the cell, such as "22nm-1t1r" or "65nm-crosspoint".
+        wires: node of :data:`WIRES` and cell type, such as "22nm-1t1r" or "65nm-crosspoint".
 
     Raises:
-        SpecError: there is no such node or cell.
+        SpecError: the node or cell type is unknown.
 
     >>> with_wires(Hardware(), "22nm-1t1r").tile.word_wire
     3.0
@@ -132,7 +131,7 @@ def with_wires(hardware: Hardware, wires: str) -> Hardware:
 
 
 def _in_microsiemens(deviation: Callable[[float], float]) -> Error:
-    """A formula between microsiemens as one between siemens."""
+    """Convert a formula in microsiemens to siemens."""
     return lambda conductance: MICRO * deviation(conductance / MICRO)
 
 
@@ -144,7 +143,7 @@ def _polynomial(coefficients: tuple[float, ...], full_scale: float = 1.0) -> Err
 
 
 def _saturating(height: float, reach: float, nanoamperes: float) -> Error:
-    """A (1 - exp(-I/B)) of a current in nA, ``nanoamperes`` of which are a microsiemens."""
+    """A (1 - exp(-I/B)) for a current in nA, with ``nanoamperes`` per microsiemens."""
     return _in_microsiemens(
         lambda g: height * (1.0 - math.exp(-g * nanoamperes / reach)) / nanoamperes
     )
@@ -153,7 +152,7 @@ def _saturating(height: float, reach: float, nanoamperes: float) -> Error:
 def _programmed(
     error: Error, full_scale: float, on_off_ratio: float = math.inf, read_noise: float = 0.0
 ) -> Hardware:
-    """Devices all programmed to ``full_scale`` microsiemens."""
+    """Design with all devices programmed to ``full_scale`` microsiemens."""
     conductance = full_scale * MICRO
     return Hardware(
         bank=Bank(
@@ -168,7 +167,7 @@ def _programmed(
 
 
 def _flicker(time: float, read_time: float) -> float:
-    """How read noise grows with the seconds since programming: sqrt(ln((t + t_r) / (2 t_r)))."""
+    """Growth of read noise with time since programming: sqrt(ln((t + t_r) / (2 t_r)))."""
     return math.sqrt(math.log((time + read_time) / (2.0 * read_time)))
 
 
@@ -353,4 +352,4 @@ TECHNOLOGIES: Mapping[str, Technology] = MappingProxyType(
         )
     }
 )
-"""The entries by name."""
+"""Technologies by name."""

@@ -1,12 +1,10 @@
-"""One fabricated instance of a design: every resistor's actual conductance.
+"""One fabricated instance of a design: the actual conductance of every resistor.
 
-A sampled chip stores nothing but its seed: the conductances of tile t are regenerated from
-(seed, t) whenever they are asked for, the same on every machine and in every order. A measured
-chip holds what was measured. Compiler, simulator and netlist ask the same chip, so what is
-simulated is what is exported.
+A sampled chip stores only its seed: the conductances of tile t are regenerated from (seed, t) on
+demand, identically on every machine and in any order. A measured chip stores its measurement.
+Compiler, simulator and netlist use the same chip, so simulation and export agree.
 
-Shapes: W x B cells of a tile (a word line and a bit line each, see ``Bank.layout``), K resistors a
-cell. Units: siemens.
+Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units: siemens.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, count
 
-_CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they are the chip
+_CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they define the chip
 NORMAL_FLOOR = 0.01
 
 
@@ -55,8 +53,8 @@ class Chip(Card):
 
     Attributes:
         hardware: the design.
-        seed: what a sampled chip is drawn from; None for a measured one.
-        measurement: what was measured; None for a sampled chip.
+        seed: random seed of a sampled chip; None for a measured one.
+        measurement: measured conductances; None for a sampled chip.
     """
 
     hardware: Hardware
@@ -65,7 +63,7 @@ class Chip(Card):
 
     @classmethod
     def sample(cls, hardware: Hardware, seed: SupportsIndex) -> Self:
-        """A chip drawn at random from its design.
+        """Sample a chip from a design.
 
         Raises:
             SpecError: the seed is not an integer from 0 to 2^64 - 1.
@@ -84,17 +82,17 @@ class Chip(Card):
 
     @classmethod
     def from_measurement(cls, path: str | Path, hardware: Hardware) -> Self:
-        """A chip whose conductances were measured.
+        """A chip with measured conductances.
 
         Args:
-            path: .npz with ``on`` (T, W, B, K) siemens and optionally ``off`` and ``stuck``
-                (-1 open, 0, +1 closed), or .csv with the columns
+            path: .npz file with ``on`` (T, W, B, K) siemens and optionally ``off`` and ``stuck``
+                (-1 open, 0, +1 closed), or .csv file with the columns
                 tile,word_line,bit_line,resistor,on[,off[,stuck]].
-            hardware: the design; its tile and bank give W, B and K.
+            hardware: design, whose tile and bank define W, B and K.
 
         Raises:
             FileError: the file can't be read.
-            SpecError: a value is not a conductance, or the shape is not the design's.
+            SpecError: a value is not a conductance, or the shape does not match the design.
         """
         bank = hardware.bank
         shape = (*hardware.cells, bank.resistors)
@@ -112,17 +110,17 @@ class Chip(Card):
 
     @property
     def may_have_faults(self) -> bool:
-        """Whether a resistor can be stuck or dead: on a measured chip, or where the design says."""
+        """Whether resistors may be stuck or dead: on a measured chip, or by design."""
         bank = self.hardware.bank
         return self.measurement is not None or bank.stuck_open > 0 or bank.stuck_closed > 0
 
     @property
     def tiles(self) -> int | None:
-        """How many tiles there are; None where there are as many as wanted."""
+        """Number of tiles of a measured chip; None for a sampled one (no limit)."""
         return None if self.measurement is None else len(self.measurement.on)
 
     def on(self, tile: int) -> Floats:
-        """(W, B, K) siemens of a tile's resistors, switched in."""
+        """(W, B, K) conductances of a tile's resistors, switched in."""
         self._check(tile)
         if self.measurement is not None:
             return _one(self.measurement.on, tile)
@@ -131,21 +129,21 @@ class Chip(Card):
         return spread(self.hardware.bank, u)
 
     def off(self, tile: int) -> Floats:
-        """(W, B, K) siemens of a tile's resistors, switched out: what leaks."""
+        """(W, B, K) conductances of a tile's resistors, switched out: the leakage."""
         if self.measurement is not None:
             self._check(tile)
             return _one(self.measurement.off, tile)
         return self.on(tile) / self.hardware.bank.on_off_ratio
 
     def resistors(self, tile: int) -> Resistors:
-        """``on``, ``off`` and ``stuck`` of a tile, drawn once."""
+        """``on``, ``off`` and ``stuck`` of a tile, from one draw."""
         on = self.on(tile)
         if self.measurement is not None:
             return Resistors(on, self.off(tile), self.stuck(tile))
         return Resistors(on, on / self.hardware.bank.on_off_ratio, self.stuck(tile))
 
     def stuck(self, tile: int) -> NDArray[np.int8]:
-        """(W, B, K): -1 where a resistor never switches in, +1 where never out, else 0."""
+        """(W, B, K) -1 where a resistor is stuck open, +1 where stuck closed, else 0."""
         self._check(tile)
         if self.measurement is not None:
             stuck: NDArray[np.int8] = self.measurement.stuck[tile]
@@ -160,12 +158,12 @@ class Chip(Card):
         return closed.astype(np.int8) - is_open.astype(np.int8)
 
     def branch(self, tile: int, mask: NDArray[np.bool_]) -> Floats:
-        """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        """(W, B, K) conductance of each resistor under a switch mask (W, B, K)."""
         self._check_mask(mask)
         return self.resistors(tile).branch(mask)
 
     def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(W, B, K) which resistors are in fact switched in under a switch mask (W, B, K)."""
+        """(W, B, K) resistors actually switched in under a switch mask (W, B, K), with faults."""
         self._check_mask(mask)
         return _closed(mask, self.stuck(tile))
 
@@ -197,7 +195,7 @@ def _one(conductance: Floats, tile: int) -> Floats:
 
 
 def spread(bank: Bank, u: Floats) -> Floats:
-    """Fabricated conductances (..., K) in siemens for uniform numbers u (..., K) in (0, 1)."""
+    """Fabricated conductances (..., K) in siemens from uniform numbers u (..., K) in (0, 1)."""
     nominal = bank.nominal_conductance
     if bank.spread == "none" or bank.sigma == 0:
         return np.broadcast_to(nominal, u.shape).copy()

@@ -1,4 +1,4 @@
-"""Converters: what stands between numbers and the array's voltages and currents."""
+"""DACs and ADCs."""
 
 from __future__ import annotations
 
@@ -10,29 +10,26 @@ from xbar.errors import SpecError
 from xbar.hardware.base import Quantity, Spec
 
 DEFAULT_READ_VOLTAGE = 0.2
-"""Volts on a word line at full scale where the design names no DAC range."""
+"""Default DAC full scale, volts on a word line."""
 
 
 class Converter(Spec):
-    """A DAC or an ADC: 2^bits - 1 evenly spaced levels from -range to +range, zero among them.
+    """A DAC or an ADC: 2^bits - 1 uniform levels from -range to +range, including zero.
 
     Attributes:
-        bits: resolution. 1 bit can't say a sign and a zero, so at least 2.
-        range: full scale, volts for a DAC and amperes for an ADC. None: 0.2 V for a DAC; for an
-            ADC each tile's own range, the largest differential current that its programmed cells
-            can be expected to give (see ``xbar.simulation.ranges``), or one found from data.
-        bit_serial: DAC only. Bits of the input that one step puts on the word lines; the ADC
-            reads after each step and the digital side shifts and adds. None: the whole value as
-            one voltage.
-        code: DAC only, how a bit-serial input says its sign. "sign-magnitude": the bits - 1 bits
-            of the magnitude, each step with the input's sign as the voltage's. "twos-complement":
-            the same steps with voltages that are never negative, then one more for the sign bit,
-            which counts negatively.
-        step_bits: ADC only. Resolution after each bit-serial step, least significant first, where
-            steps differ; None: ``bits`` after each.
-        shared: ADC only. Neighbouring columns of weights that one converter reads in turn; 1 is a
-            converter a column.
-        ranging: ADC only, what has a range of its own: each "layer", "tile" or "converter".
+        bits: resolution, at least 2 for a sign and a zero.
+        range: full scale, volts for a DAC and amperes for an ADC. Default: 0.2 V for a DAC; for an
+            ADC each tile's largest expected differential current (see
+            ``xbar.simulation.ranges``), or a range calibrated from data.
+        bit_serial: DAC only: input bits per step; the ADC reads after each step and the digital
+            side shifts and adds. None: the whole value as one voltage.
+        code: DAC only: sign of a bit-serial input. "sign-magnitude": the bits - 1 bits of the
+            magnitude, each step with the input's sign. "twos-complement": the same steps with
+            non-negative voltages, then one more for the sign bit, which has negative weight.
+        step_bits: ADC only: resolution after each bit-serial step, least significant first; None:
+            ``bits`` for all steps.
+        shared: ADC only: number of neighbouring columns of weights per converter, read in turn.
+        ranging: ADC only: granularity of the range, "layer", "tile" or "converter".
 
     >>> Converter(bits=8, bit_serial=1).steps
     7
@@ -54,12 +51,12 @@ class Converter(Spec):
 
     @property
     def steps(self) -> int:
-        """How often the array is read for one input vector that this DAC drives."""
+        """Number of reads of the array per input vector."""
         if self.bit_serial is None:
             return 1
         return -(-(self.bits - 1) // self.bit_serial) + (self.code == "twos-complement")
 
     @property
     def top(self) -> int:
-        """The outermost level's number."""
+        """Index of the outermost level."""
         return int(2 ** (self.bits - 1) - 1)

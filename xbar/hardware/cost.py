@@ -1,6 +1,6 @@
-"""What a chip's parts cost: constants of energy, time and area, each of which a design may replace.
+"""Cost constants of a chip's components: energy, time and area, all overridable by the design.
 
-The defaults are of a 32 nm process, most of them those of one published design:
+The defaults are for a 32 nm process, mostly from one published design:
 
     ISAAC     A. Shafiee et al., "ISAAC: a convolutional neural network accelerator with in-situ
               analog arithmetic in crossbars", ISCA 2016, table of components: reads of 100 ns;
@@ -11,8 +11,8 @@ The defaults are of a 32 nm process, most of them those of one published design:
     NeuroSim  parameters of DNN+NeuroSim: a cell of one transistor and one resistor takes 4 F x
               12 F, an SRAM cell 8 F x 20 F
     Walden    R. Walden, "Analog-to-digital converter survey and analysis", IEEE J. Sel. Areas
-              Commun. 17, 1999: a converter's energy is a constant times 2^bits. Beyond some 10
-              bits thermal noise asks for four times as much a bit; give a larger constant then
+              Commun. 17, 1999: a converter's energy is a constant times 2^bits. Beyond about 10
+              bits thermal noise requires a factor of four per bit; use a larger constant then
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from pydantic import Field
 from xbar.hardware.base import Quantity, Spec
 
 FEATURE = 32e-9
-"""Metres, F of the default process."""
+"""Half pitch F of the default process, metres."""
 
 
 class Cost(Spec):
     """Constants of energy (joule), time (second) and area (square metre).
 
     Attributes:
-        read_time: that the word lines are driven for one read (ISAAC).
-        adc_step_energy: of an ADC's conversion over 2^bits (Walden's figure of merit; Kull).
-        adc_time: of one conversion (Kull).
-        adc_area: of an ADC of ``adc_area_bits``; it doubles with each bit, as its capacitors do
+        read_time: duration of one read (ISAAC).
+        adc_step_energy: energy of an ADC conversion over 2^bits (Walden's figure of merit; Kull).
+        adc_time: duration of one conversion (Kull).
+        adc_area: area of an ADC of ``adc_area_bits``; it doubles with each bit, like its capacitors
             (ISAAC).
-        adc_area_bits: see there.
-        dac_energy: of one conversion of a DAC of 1 bit; it doubles with each bit of a step, as
-            its capacitors do (ISAAC: 4 mW / 1024 in 100 ns).
-        dac_area: of a DAC of 1 bit; likewise (ISAAC).
-        add_energy: of one shift-and-add of a reading (ISAAC: 0.2 mW at 9.6 G readings a second).
-        add_area: of one shift-and-add unit; there is one an ADC (ISAAC).
-        device_area: of one resistor with its switch (NeuroSim: 48 F²).
-        bit_area: of the memory of one switch's state (NeuroSim: 160 F² of SRAM); 0 where the
-            device itself remembers.
+        adc_area_bits: resolution that ``adc_area`` refers to.
+        dac_energy: energy of one conversion of a 1-bit DAC; it doubles with each bit of a step,
+            like its capacitors (ISAAC: 4 mW / 1024 in 100 ns).
+        dac_area: area of a 1-bit DAC; it doubles likewise (ISAAC).
+        add_energy: energy of one shift-and-add (ISAAC: 0.2 mW at 9.6 G readings per second).
+        add_area: area of one shift-and-add unit, one per ADC (ISAAC).
+        device_area: area of one resistor with its switch (NeuroSim: 48 F²).
+        bit_area: area of the memory of one switch state (NeuroSim: 160 F² of SRAM); 0 for
+            non-volatile devices.
 
     >>> Cost(read_time="20 ns").read_time
     2e-08

@@ -1,9 +1,9 @@
-"""Random numbers that are the same on every machine, in every order.
+"""Random numbers that are identical on every machine, in any order.
 
 The bits come from Philox-4x64 (Salmon et al., SC 2011), a counter-based generator: the numbers of
-tile t are a function of (seed, stream, t) alone. They are turned into normal and lognormal numbers
-with additions, multiplications, divisions and square roots only, which IEEE 754 rounds alike
-everywhere; a library's ``exp`` or ``log`` differs in the last bit from one machine to the next.
+tile t are a function of (seed, stream, t) only. They become normal and lognormal numbers
+with additions, multiplications, divisions and square roots only, for which IEEE 754 defines the
+rounding; a library's ``exp`` or ``log`` differs in the last bit between machines.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
 
 
 def uniform(seed: int, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:
-    """Numbers of U(0, 1), never 0 nor 1, of the given shape: a function of the arguments alone."""
+    """Numbers from U(0, 1), excluding 0 and 1, as a function of the arguments only."""
     key = np.array([seed, stream], dtype=np.uint64)
     bits = np.random.Philox(key=key, counter=np.array([0, tile, 0, 0], dtype=np.uint64))
     return from_bits(bits.random_raw(int(np.prod(shape)))).reshape(shape)
 
 
 def from_bits(raw: NDArray[np.uint64]) -> Floats:
-    """Numbers of U(0, 1) from 64 random bits each: the middles of 2^52 equal parts."""
+    """Numbers from U(0, 1) from 64 random bits each: midpoints of 2^52 equal intervals."""
     from xbar.hardware import draw_kernel
 
     number = np.empty(len(raw))

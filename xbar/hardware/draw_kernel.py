@@ -1,8 +1,7 @@
-"""Compiled copies of ``draw.py``'s formulas, to the last bit, for chips of millions of resistors.
+"""Compiled, bit-exact versions of ``draw.py``'s formulas, for chips of millions of resistors.
 
-Each runs in blocks that stay in the processor's first cache, one operation over the whole block at
-a time so that the compiler uses vector instructions. No operation is reordered or fused: what comes
-out equals what the formulas in numpy give.
+Each runs in chunks that fit in the L1 cache, one operation over the whole chunk at a time so that
+the compiler vectorises. No operation is reordered or fused: results equal those of numpy.
 
 Shapes: L numbers.
 """
@@ -27,7 +26,7 @@ _HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
 
 @jit
 def uniform(raw: NDArray[np.uint64], out: Floats) -> None:
-    """Numbers (L,) of U(0, 1) from 64 random bits each (L,)."""
+    """Numbers (L,) from U(0, 1) from 64 random bits each (L,)."""
     for i in range(len(raw)):
         out[i] = (np.float64(np.int64(raw[i] >> np.uint64(12))) + 0.5) * 2.0**-52
 
@@ -61,7 +60,7 @@ def normal(u: Floats, out: Floats) -> None:
 
 @jit
 def _ratio(above: Floats, below: Floats, x: Floats, top: Floats, bottom: Floats) -> None:
-    """Writes the ratio of two polynomials at x into ``top``; ``bottom`` is scratch."""
+    """Write the ratio of two polynomials at x to ``top``; ``bottom`` is scratch."""
     n = len(x)
     for i in range(n):
         top[i] = above[0]
@@ -77,7 +76,7 @@ def _ratio(above: Floats, below: Floats, x: Floats, top: Floats, bottom: Floats)
 
 @jit
 def _far(tail: Floats, r: Floats, scratch: Floats) -> None:
-    """Replaces tail probabilities below 0.075 by the quantiles' absolute values."""
+    """Replace tail probabilities below 0.075 by the quantiles' absolute values."""
     n = len(tail)
     k = np.empty(n)
     bits = tail.view(np.int64)

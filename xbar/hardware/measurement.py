@@ -1,6 +1,6 @@
-"""Measured conductances, read from .npz or .csv and checked.
+"""Measured conductances, read from .npz or .csv and validated.
 
-Shapes: T tiles, W word lines, B bit lines, K resistors a cell. Units: siemens.
+Shapes: T tiles, W word lines, B bit lines, K resistors per cell. Units: siemens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _INDICES = ["tile", "word_line", "bit_line", "resistor"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Measurement(Outline):
-    """What was measured of a chip: on, off (T, W, B, K) siemens; stuck (T, W, B, K) -1, 0, +1."""
+    """Measurement of a chip: on, off (T, W, B, K) siemens; stuck (T, W, B, K) -1, 0, +1."""
 
     on: Floats
     off: Floats
@@ -34,9 +34,9 @@ class Measurement(Outline):
 def read_measurement(
     path: Path, shape: tuple[int, int, int], on_off_ratio: float = float("inf")
 ) -> Measurement:
-    """The measurement in a file, for tiles of shape (W, B, K).
+    """Read the measurement in a file, for tiles of shape (W, B, K).
 
-    Where ``off`` was not measured it is ``on / on_off_ratio``.
+    If ``off`` was not measured it is ``on / on_off_ratio``.
 
     Raises:
         FileError: the file can't be read.
@@ -59,7 +59,7 @@ def check_measurement(
     on_off_ratio: float,
     where: str = "",
 ) -> Measurement:
-    """Arrays ``on`` and, where measured, ``off`` and ``stuck``, as a Measurement."""
+    """Validate arrays ``on`` and, if measured, ``off`` and ``stuck``."""
     if "on" not in arrays:
         raise SpecError(f"{where}a measurement must have an array 'on', not only {sorted(arrays)}")
     on = _conductance("on", arrays["on"], shape, where)

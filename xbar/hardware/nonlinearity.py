@@ -1,4 +1,4 @@
-"""Cells that do not obey Ohm's law."""
+"""Non-ohmic cells."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from xbar.hardware.base import Quantity, Spec
 
 
 class Nonlinearity(Spec):
-    """The current of a resistor of conductance G at a voltage v; the "nonlinear" read-out uses it.
+    """I-V curve of a resistor of conductance G, for the "nonlinear" read-out.
 
     Attributes:
-        sinh: volts V0 of I = G V0 sinh(v / V0), as of tunnelling. None: the odd polynomial.
+        sinh: voltage V0 of I = G V0 sinh(v / V0), as in tunnelling. None: the odd polynomial.
         odd: relative coefficients (c3, c5, ...) of I = G v (1 + c3 v² + c5 v⁴ + ...), in 1/V²,
-            1/V⁴ and so on; none may be negative, so that the current always grows.
+            1/V⁴ and so on, non-negative, so that the current is monotonic.
 
     >>> Nonlinearity(sinh="0.5 V").sinh
     0.5

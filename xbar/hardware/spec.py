@@ -1,8 +1,7 @@
-"""The design of a chip: what a TOML file says, validated.
+"""The design of a chip: the validated contents of a TOML file.
 
-``Hardware`` gathers the specs that the other files of this package define. All of them are
-frozen pydantic models whose every error is a one-line ``SpecError`` that names the key, what
-must hold and what was got.
+``Hardware`` combines the specs of the other modules of this package. All are frozen pydantic models
+whose errors are one-line ``SpecError`` messages with the key, the requirement and the given value.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ class Hardware(Spec):
         name: free text for reports.
         bank: the K resistors of one cell.
         tile: size and wires of one array.
-        dac: what drives the word lines; None is an ideal driver.
-        adc: what reads the bit lines; None is an ideal read-out.
-        variation: what changes from one read to the next.
-        cost: what energy, time and area its parts take.
+        dac: converter that drives the word lines; None for an ideal driver.
+        adc: converter that reads the bit lines; None for an ideal read-out.
+        variation: read-to-read variation.
+        cost: energy, time and area of its components.
 
     >>> hardware = Hardware(bank=Bank(resistors=8, nominal=100e3), tile=Tile(word_lines=64))
     >>> hardware.model_copy(update={"dac": Converter(bits=8)}).dac.bits
@@ -110,12 +109,12 @@ class Hardware(Spec):
 
     @property
     def steps(self) -> int:
-        """How often the array is read for one input vector: more than once if bit-serial."""
+        """Number of reads of the array per input vector: more than one if bit-serial."""
         return 1 if self.dac is None else self.dac.steps
 
     @property
     def cells(self) -> tuple[int, int]:
-        """(W, B) cells of a tile: its lines, fewer where a bank takes K of them."""
+        """Cells (W, B) of a tile: its lines, divided by K where a bank takes K of them."""
         k, layout = self.bank.resistors, self.bank.layout
         return (
             self.tile.word_lines // (k if layout == "rows" else 1),
@@ -124,7 +123,7 @@ class Hardware(Spec):
 
     @property
     def usable_cells(self) -> tuple[int, int]:
-        """Those of ``cells`` that are not kept as spare ones, a line of them taking K lines too."""
+        """``cells`` without spare lines, of which a line of cells takes K too."""
         k, layout = self.bank.resistors, self.bank.layout
         rows, columns = self.cells
         return (
@@ -134,7 +133,7 @@ class Hardware(Spec):
 
     @property
     def read_voltage(self) -> float:
-        """Volts that the largest input puts on a word line: the DAC's range."""
+        """Word-line voltage of the largest input: the DAC's range."""
         if self.dac is None or self.dac.range is None:
             return DEFAULT_READ_VOLTAGE
         return self.dac.range
@@ -144,11 +143,11 @@ class Hardware(Spec):
         """A published technology as a design; ``xbar catalog`` lists them with their sources.
 
         Args:
-            name: such as "pcm" or "rram-wan-2022".
-            wires: a node and a cell, such as "22nm-1t1r", for the wires of its tile; ideal if None.
+            name: name such as "pcm" or "rram-wan-2022".
+            wires: node and cell type of the tile's wires, such as "22nm-1t1r"; None for ideal.
 
         Raises:
-            SpecError: the catalog has no such name or node.
+            SpecError: the name, node or cell type is unknown.
 
         >>> Hardware.from_catalog("rram-milo-2021").bank.on_off_ratio
         4.5
@@ -160,7 +159,7 @@ class Hardware(Spec):
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """The design in a TOML file; numbers may carry units, as in ``nominal = "4.7k"``.
+        """Load a design from a TOML file; numbers may have units, as in ``nominal = "4.7k"``.
 
         Raises:
             FileError: the file can't be read or is not TOML.

@@ -13,18 +13,18 @@ class Tile(Spec):
     """Size, wires, drivers and sense amplifiers of one array.
 
     Attributes:
-        word_lines: W, driven rows.
-        bit_lines: B, read columns. A differential pair takes two of them.
-        spare_word_lines: of W, how many no weight is placed on at first: an input moves to one
-            where its own word line has faults.
-        spare_bit_lines: of B, the same for outputs.
-        word_wire: ohms of one word-line segment, between two neighbouring cells and from the
-            driver to the first one. 0 is an ideal wire.
-        bit_wire: ohms of one bit-line segment.
-        source: ohms in series with each driver.
-        load: ohms in series with each sense amplifier.
-        drive: end of the word lines that is driven.
-        sense: end of the bit lines that is read.
+        word_lines: number of word lines (driven rows) W.
+        bit_lines: number of bit lines (sensed columns) B; a differential pair takes two.
+        spare_word_lines: number of word lines reserved as spares, used for inputs whose own word
+            line has faults.
+        spare_bit_lines: number of bit lines reserved as spares, likewise for outputs.
+        word_wire: resistance of a word-line segment in ohms, between neighbouring cells and from
+            the driver to the first one. 0 is an ideal wire.
+        bit_wire: resistance of a bit-line segment in ohms.
+        source: series resistance of each driver in ohms.
+        load: series resistance of each sense amplifier in ohms.
+        drive: driven end of the word lines.
+        sense: sensed end of the bit lines.
     """
 
     word_lines: int = Field(default=64, ge=1, le=65536)

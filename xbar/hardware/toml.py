@@ -1,4 +1,4 @@
-"""A design as the TOML text that ``Hardware.load`` reads."""
+"""Serialisation of a design as TOML, for ``Hardware.load``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from xbar.hardware.base import Spec
 
 
 def to_toml(spec: Spec, remarks: Sequence[str] = ()) -> str:
-    """A design as TOML; what it leaves out (None) is left out.
+    """A design as TOML text; values of None are omitted.
 
     Args:
-        spec: the design.
-        remarks: lines of comment to begin with.
+        spec: design.
+        remarks: comment lines at the top.
 
     >>> from xbar.hardware.converter import Converter
     >>> to_toml(Converter(bits=8), ["an ADC"]).splitlines()[:2]

@@ -1,4 +1,4 @@
-"""Variation: what makes one read differ from the next, on the same chip."""
+"""Read-to-read variation of a chip."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from xbar.hardware.base import Quantity, Spec
 
 
 class Variation(Spec):
-    """What changes from one read to the next.
+    """Read-to-read variation; device-to-device spread belongs to the bank.
 
     Attributes:
-        read_noise: standard deviation of each resistor's conductance in one read, relative to
-            that conductance; independent from resistor to resistor and from read to read.
+        read_noise: relative standard deviation of each resistor's conductance in one read;
+            independent between resistors and between reads.
     """
 
     read_noise: Quantity = Field(default=0.0, ge=0)

@@ -79,11 +79,11 @@ def test_sixteen_decades_of_resistance_in_one_deck_are_no_obstacle(tmp_path):
         (["V1 a 0 1", "R1 a 0 1", "R2 b c 1", "R3 c d 1"], "node 0 .*'b', 'c', 'd' are not"),
         (["V1 a b 1", "R1 a b 1"], "'a', 'b' are not"),
         (["R1 a 0 1", "I1 0 b 1m"], "'b' is not"),
-        (["V1 a 0 1", "V2 a 0 1", "R1 a 0 1"], "no loop, and 'v2', 'v1' do"),
-        (["V1 a 0 1", "V2 a 0 2", "R1 a 0 1"], "no loop, and 'v2', 'v1' do"),
-        (["V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2"], "no loop, and .* do"),
-        (["V1 a a 1", "R1 a 0 1"], "no loop, and 'v1' do"),
-        (["V1 x 0 1", "V9 a x 1", "R1 a b 0", "R2 b a 0", "R3 a 0 1"], "no loop, and 'r2', 'r1'"),
+        (["V1 a 0 1", "V2 a 0 1", "R1 a 0 1"], "a loop, but 'v2', 'v1' do"),
+        (["V1 a 0 1", "V2 a 0 2", "R1 a 0 1"], "a loop, but 'v2', 'v1' do"),
+        (["V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2"], "a loop, but .* do"),
+        (["V1 a a 1", "R1 a 0 1"], "a loop, but 'v1' do"),
+        (["V1 x 0 1", "V9 a x 1", "R1 a b 0", "R2 b a 0", "R3 a 0 1"], "a loop, but 'r2', 'r1'"),
     ],
 )
 def test_a_circuit_without_one_solution_is_refused_by_the_names_of_its_parts(

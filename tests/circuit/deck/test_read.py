@@ -169,9 +169,9 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".if (1)"], r"'\.if' is not understood"),
         (["R1 a 0"], "r1 must have one resistance, not 'nothing'"),
         (["R=1"], "'r=1' must have a name, nodes"),
-        (["R)1 a 0 1"], "'r\\)1' is no name"),
-        (["R1 a,b 0 1"], "'a,b' is no name"),
-        (["R1 é 0 1"], "'é' is no name"),
+        (["R)1 a 0 1"], "'r\\)1' is not a name"),
+        (["R1 a,b 0 1"], "'a,b' is not a name"),
+        (["R1 é 0 1"], "'é' is not a name"),
         (["R1 a 0 1k$ x"], "'1k$'|one resistance"),
         (["R1 a 0 1 2"], "r1 must have one resistance, not '1 2'"),
         (["R1 a 0 1k2"], "'1k2' must be a number"),
@@ -186,9 +186,9 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".param x=1 x=2"], "the parameter 'x' is defined twice"),
         ([".param x = 1 + 2"], r"x must have one value, not '1 \+ 2'|'x' must have one value"),
         ([".param x"], "a parameter must be written name=value, not 'x'"),
-        ([".param f(x)=1"], r"'f\(x\)' is no parameter's name"),
+        ([".param f(x)=1"], r"'f\(x\)' is not a parameter name"),
         (["R1 a 0 {1"], "a quote or brace is not closed"),
-        (["R1 (a 0) 1"], r"'\(a' is no name of a node"),
+        (["R1 (a 0) 1"], r"'\(a' is not a name of a node"),
         (["V1 a 0 sin(0 1 1k)"], r"v1.*'sin\(0'|'sin\(0' is not understood|must be a DC source"),
         (["V1 a 0 1 pulse 0 1"], "v1 must be a DC source; 'pulse' is not understood"),
         (["V1 a 0 1 r=2"], "v1 must be a DC source; 'r"),
@@ -199,11 +199,11 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".subckt s a b", "R1 a b 1"], r"deck\.cir:2: the subcircuit 's' has no \.ends"),
         ([".subckt s a a", ".ends"], "the nodes of 's' must differ"),
         ([".subckt s", ".ends", "X1 s", "X1 s"], "the name 'x1' is used twice"),
-        ([".subckt s", ".ends t"], "closes no subcircuit"),
-        ([".ends"], "closes no subcircuit"),
+        ([".subckt s", ".ends t"], "has no matching .subckt"),
+        ([".ends"], "has no matching .subckt"),
         ([".subckt s", ".ends", ".subckt s", ".ends"], "the subcircuit 's' is defined twice"),
         ([".subckt s a r=1", ".param r=2", ".ends"], "'r' is a parameter of the subcircuit"),
-        (["+ 1"], "'\\+' continues a statement, and there is none"),
+        (["+ 1"], "'\\+' continues a statement, but there is none"),
         ([".control", "run"], r"\.control must be closed by \.endc"),
     ],
 )
@@ -284,7 +284,7 @@ def test_files_that_include_each_other_are_refused(tmp_path):
 
 
 def test_what_is_no_deck_is_refused(tmp_path):
-    with pytest.raises(FileError, match=r"deck\.cir:2: .* must be a file"):
+    with pytest.raises(FileError, match=r"deck\.cir:2: .* must exist"):
         read(tmp_path, ".include none.inc")
     with pytest.raises(FileError, match="can't be read"):
         xbar.read_spice(tmp_path / "none.cir")

@@ -1,1 +1,1 @@
-"""Reading foreign SPICE decks: lines, expressions, subcircuits, and the circuit they make."""
+"""Reader of foreign SPICE decks: lines, expressions, subcircuits, and the resulting circuit."""

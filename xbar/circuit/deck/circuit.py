@@ -1,8 +1,8 @@
 """A circuit of resistors and ideal sources, and its operating point.
 
-Nodes that ideal elements (voltage sources and resistors of 0 ohm) join move together: each group
-of them has one unknown voltage (see nodal.py). The currents of the ideal elements follow from the
-leaves of each group's tree to its root.
+Nodes joined by ideal elements (voltage sources and resistors of 0 ohm) form groups with one unknown
+voltage each (see nodal.py). The currents of the ideal elements are found from the leaves of each
+group's tree to its root.
 
 Shapes: E elements. Units: SI.
 """
@@ -23,7 +23,7 @@ from xbar.circuit.network import ResistorNetwork
 from xbar.errors import CircuitError
 from xbar.tables import Outline
 
-_SHOWN = 6  # names that an error lists before it says how many more there are
+_SHOWN = 6  # maximum number of names listed in an error
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,8 +32,8 @@ class OperatingPoint(Outline):
 
     Attributes:
         voltage: volts by node, in lower case; ground is "0".
-        current: amperes by element, in lower case: through a resistor from its first node to
-            its second, through a source from its positive node to its negative one.
+        current: amperes by element, in lower case: through a resistor from its first to its second
+            node, through a source from its positive to its negative node.
     """
 
     voltage: Mapping[str, float]
@@ -45,7 +45,7 @@ class Circuit(Outline):
     """Resistors, voltage sources and current sources between nodes.
 
     Attributes:
-        elements: E of them, with different names.
+        elements: E elements with distinct names.
     """
 
     elements: Sequence[FlatElement]
@@ -54,8 +54,8 @@ class Circuit(Outline):
         """The operating point.
 
         Raises:
-            CircuitError: a part is not connected to ground, or ideal sources and shorts form a
-                loop; the message names them.
+            CircuitError: some nodes are not connected to ground, or ideal sources and shorts form
+                a loop; the message names them.
             SolverError: the resistances span too wide a range for double precision.
         """
         e = self._arrays
@@ -64,8 +64,8 @@ class Circuit(Outline):
         if groups.loop:
             names = _listed(self.elements[k].name for k in groups.loop)
             raise CircuitError(
-                f"ideal sources and shorts must form no loop, and {names} do: the current around "
-                f"it has no value; put a small resistor into it"
+                f"ideal sources and shorts must not form a loop, but {names} do: its current is "
+                f"undefined; put a small resistor into it"
             )
         floating = floating_nodes(e, groups)
         if len(floating):
@@ -82,10 +82,10 @@ class Circuit(Outline):
 
     @cached_property
     def network(self) -> ResistorNetwork:
-        """The resistors alone; ground and the nodes that sources touch are the terminals.
+        """The resistors only; ground and the nodes of sources are the terminals.
 
-        Terminals come in the deck's order, ground first. Nodes joined by resistors of 0 ohm are
-        one, called by the first one's name.
+        Terminals are in the deck's order, ground first. Nodes joined by resistors of 0 ohm are
+        merged, under the name of the first.
         """
         e = self._arrays
         root = join_nodes(e.first[self._short], e.second[self._short], len(self.nodes))
@@ -104,7 +104,7 @@ class Circuit(Outline):
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
-        """The names of all nodes; ground, "0", is the first."""
+        """Names of all nodes; ground, "0", is the first."""
         ends = (node for e in self.elements for node in (e.first, e.second))
         return tuple(dict.fromkeys(["0", *ends]))
 
@@ -114,7 +114,7 @@ class Circuit(Outline):
 
     @cached_property
     def _short(self) -> NDArray[np.bool_]:
-        """Resistors of 0 ohm between two nodes; the others with both ends at one do nothing."""
+        """Resistors of 0 ohm between two distinct nodes; those within one node have no effect."""
         e = self._arrays
         return np.asarray((self._kind == "r") & (e.value == 0) & (e.first != e.second))
 

@@ -1,7 +1,7 @@
-"""Numbers and formulas of SPICE: ``2.2k``, ``{2*r_on + 1meg}``.
+"""SPICE numbers and expressions: ``2.2k``, ``{2*r_on + 1meg}``.
 
-A formula is parsed to a tree and computed from it; nothing is ever evaluated as Python. What the
-simulators understand differently is refused: chained powers without parentheses, for one.
+An expression is parsed to a syntax tree and computed from it; nothing is evaluated as Python.
+Expressions on which simulators differ are rejected, such as chained powers without parentheses.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: lambda a, b: a / b,
     ast.Pow: math.pow,
 }
-_LONGEST = 4000  # characters of a formula
+_LONGEST = 4000  # maximum number of characters in a formula
 _DEEPEST = 100
 
 
 def parse_number(text: str) -> float | None:
-    """The number that a text in lower case stands for, or None if it is no number.
+    """Parse a number in lower case; None if it is not a number.
 
-    Letters after the suffix are a unit and mean nothing, as in SPICE.
+    Letters after the suffix are a unit and are ignored, as in SPICE.
 
     >>> parse_number("4.7k"), parse_number("2megohm"), parse_number("1mil"), parse_number("1k2")
     (4700.0, 2000000.0, 2.54e-05, None)
@@ -76,15 +76,15 @@ def parse_number(text: str) -> float | None:
 
 
 def evaluate(text: str, lookup: Callable[[str], float]) -> float:
-    """What a formula in lower case is worth.
+    """Value of a formula in lower case.
 
     Args:
-        text: a number, or a formula in numbers, parameters, ``+ - * / ** ^``, parentheses and
-            the usual functions; braces and quotes around it count as parentheses.
-        lookup: name of a parameter -> its value; raises ValueError for a name that is unknown.
+        text: number, or formula of numbers, parameters, ``+ - * / ** ^``, parentheses and the
+            usual functions; enclosing braces and quotes are treated as parentheses.
+        lookup: function from a parameter's name to its value; raises ValueError for unknown names.
 
     Raises:
-        ValueError: it is no such formula, or has no finite value.
+        ValueError: it is not such a formula, or has no finite value.
 
     >>> evaluate("{2*r + 1k}", {"r": 3.0}.__getitem__)
     1006.0
@@ -102,7 +102,7 @@ def evaluate(text: str, lookup: Callable[[str], float]) -> float:
 
 
 def _tree(text: str) -> ast.expr:
-    """The formula as a tree in which names have an underscore in front and numbers no suffix."""
+    """The formula's syntax tree, with an underscore before names and no suffixes on numbers."""
     if len(text) > _LONGEST:
         raise ValueError(f"a formula must be shorter than {_LONGEST} characters")
     plain = text.replace("{", "(").replace("}", ")")
@@ -117,7 +117,7 @@ def _tree(text: str) -> ast.expr:
         if match["number"]:
             number = parse_number(match["number"])
             if number is None:
-                raise ValueError(f"{match['number']!r} is no finite number in {text!r}")
+                raise ValueError(f"{match['number']!r} is not a finite number in {text!r}")
             parts.append(repr(number))
         else:
             parts.append(f"_{match['name']}" if match["name"] else match["sign"].replace("^", "**"))
@@ -125,7 +125,7 @@ def _tree(text: str) -> ast.expr:
     try:
         return ast.parse(" ".join(parts), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text!r} is no formula") from error
+        raise ValueError(f"{text!r} is not a formula") from error
 
 
 def _value(node: ast.expr, lookup: Callable[[str], float], depth: int) -> float:

@@ -1,4 +1,4 @@
-"""Nodes that ideal sources and shorts join: groups whose inner voltage differences are known.
+"""Groups of nodes joined by ideal sources and shorts, with known voltage differences.
 
 Shapes: E ideal elements among the elements of a circuit, nodes. Units: volts.
 """
@@ -21,11 +21,11 @@ class Groups:
     """A tree of ideal elements in each group of nodes.
 
     Attributes:
-        root: (nodes,) a node of each node's group; the first in the order of numbers.
+        root: (nodes,) root of each node's group, its lowest node.
         offset: (nodes,) volts above the root.
-        element: (nodes,) the element that leads towards the root; -1 at a root.
-        order: (nodes,) every node after the one that its element leads to.
-        loop: elements that close a loop, one after the other; empty where there is none.
+        element: (nodes,) element towards the root; -1 at a root.
+        order: (nodes,) nodes in an order with parents before children.
+        loop: elements of a loop, in order; empty if there is none.
     """
 
     root: Integers
@@ -38,14 +38,14 @@ class Groups:
 def group_nodes(
     first: Integers, second: Integers, ideal: NDArray[np.bool_], volts: Floats, nodes: int
 ) -> Groups:
-    """The groups that ideal elements make; with a loop, only what was found until then.
+    """Group nodes by ideal elements; stops at the first loop.
 
     Args:
-        first: (E,) node of each element, the positive one of a source.
-        second: (E,) its other node.
-        ideal: (E,) whether it fixes the voltage between the two.
-        volts: (E,) of the first node above the second, where it does.
-        nodes: how many there are.
+        first: (E,) first node of each element, the positive one of a source.
+        second: (E,) second node.
+        ideal: (E,) whether the element fixes the voltage between its nodes.
+        volts: (E,) fixed voltage of the first relative to the second node.
+        nodes: number of nodes.
     """
     root, element = np.arange(nodes), np.full(nodes, -1)
     offset = np.zeros(nodes)
@@ -77,7 +77,7 @@ def group_nodes(
 
 
 def join_nodes(first: Integers, second: Integers, nodes: int) -> Integers:
-    """The first node (nodes,) of the group that each node is in when (E,) pairs are joined."""
+    """Lowest node (nodes,) of each node's group after joining (E,) pairs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -90,7 +90,7 @@ def join_nodes(first: Integers, second: Integers, nodes: int) -> Integers:
 def _loop(
     closing: int, a: int, b: int, element: Integers, first: Integers, second: Integers
 ) -> tuple[int, ...]:
-    """The elements between two nodes of a tree, and the one that closes the loop."""
+    """Elements on the tree path between two nodes, and the one that closes the loop."""
 
     def way(node: int) -> list[int]:
         found = []

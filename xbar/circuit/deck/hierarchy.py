@@ -1,9 +1,8 @@
-"""A deck without its subcircuits: every element by its full name, with its value.
+"""Flattening of a deck: every element with its full name and value.
 
-Names are those that ngspice prints: the resistor r1 of the instance x2 within x1 is r.x1.x2.r1,
-its node m is x1.x2.m. (Where one subcircuit is defined within another, ngspice 39 writes letters
-twice, r.x1.r.x2.r1; here names are regular.) A parameter that a subcircuit does not define is
-looked up in the one that calls it, and so on to the deck itself.
+Names are those of ngspice: resistor r1 of instance x2 within x1 is r.x1.x2.r1, and its node m is
+x1.x2.m. (For nested subcircuit definitions ngspice 39 repeats letters, r.x1.r.x2.r1; here names are
+regular.) A parameter not defined in a subcircuit is looked up in its callers, up to the deck.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from xbar.circuit.deck.expression import evaluate
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.statements import Deck, Definition, Element
 
-_DEEPEST = 50  # instances within instances
+_DEEPEST = 50  # maximum nesting of instances
 _MOST = 20_000_000  # elements
 
 
@@ -26,9 +25,9 @@ class FlatElement:
     """A resistor or a source between two nodes.
 
     Attributes:
-        name: in lower case; its first letter says what it is.
-        first: a node, the positive one of a source.
-        second: the other node.
+        name: name in lower case; its first letter is the kind of element.
+        first: first node, the positive one of a source.
+        second: second node.
         value: ohms, volts or amperes.
     """
 
@@ -40,12 +39,12 @@ class FlatElement:
 
 @dataclass
 class _Scope:
-    """The parameters of one instance; formulas are computed when they are asked for.
+    """Parameters of one instance; formulas are evaluated on demand.
 
     Attributes:
-        formulas: of its own parameters.
-        values: those that are known.
-        above: the scope of the caller.
+        formulas: formulas of its own parameters.
+        values: values computed so far.
+        above: scope of the caller.
     """
 
     formulas: Mapping[str, str]
@@ -75,14 +74,14 @@ class _Scope:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an instance's elements lie.
+    """Context of an instance's elements.
 
     Attributes:
-        path: of instance names, with a point after each.
-        nodes: the full names of the ports.
-        known: subcircuits by name, the inner ones first.
-        names: of the subcircuits on the way, to find one that contains itself.
-        scope: its parameters.
+        path: path of instance names, each followed by a dot.
+        nodes: full names of the ports.
+        known: subcircuits by name, innermost first.
+        names: names of the enclosing subcircuits, for detecting recursion.
+        scope: parameters of the instance.
     """
 
     path: str
@@ -93,11 +92,11 @@ class _Place:
 
 
 def flatten(deck: Deck) -> list[FlatElement]:
-    """Every resistor and source of a deck.
+    """All resistors and sources of a deck.
 
     Raises:
-        FileError: a parameter or subcircuit is not defined, a subcircuit contains itself or has
-            another number of nodes, two elements have one name, or a resistance is negative.
+        FileError: a parameter or subcircuit is not defined, a subcircuit is recursive or has a
+            different number of nodes, names are not unique, or a resistance is negative.
     """
     found: dict[str, FlatElement] = {}
     scope = _Scope(deck.top.parameters, {}, None)
@@ -135,7 +134,7 @@ def _node(deck: Deck, place: _Place, node: str) -> str:
 
 
 def _enter(element: Element, nodes: list[str], place: _Place) -> tuple[Definition, _Place]:
-    """The definition that an instance stands for, and where its elements lie."""
+    """Definition of an instance, and the context of its elements."""
     statement, name = element.statement, element.value
     inner = next((known[name] for known in place.known if name in known), None)
     if inner is None:

@@ -1,7 +1,7 @@
-"""A SPICE deck as statements: comments gone, continuations joined, included files in place.
+"""Splits a SPICE deck into statements: comments removed, continuations joined, files included.
 
-The first line of a deck is its title, whatever it says. Lines between ``.control`` and ``.endc``
-and everything after ``.end`` are passed over.
+The first line of a deck is always its title. Lines between ``.control`` and ``.endc`` and
+everything after ``.end`` are ignored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from xbar.errors import FileError
 
 _COMMENT = re.compile(r"(;|//|^\$|(?<=\s)\$).*")
 _INCLUDE = re.compile(r"""\.(inc|include|lib)\s+(?P<q>["']?)(?P<path>.*?)(?P=q)\s*""", re.I)
-_DEEPEST = 16  # files included by included files
-_LARGEST = 256 * 1024 * 1024  # bytes of one file
+_DEEPEST = 16  # maximum nesting of included files
+_LARGEST = 256 * 1024 * 1024  # maximum size of a file in bytes
 
 
 @dataclass(frozen=True)
@@ -25,30 +25,30 @@ class Statement:
 
     Attributes:
         where: file and line, for messages.
-        text: in lower case, on one line.
+        text: text in lower case, on one line.
     """
 
     where: str
     text: str
 
     def error(self, message: str) -> FileError:
-        """What to raise about this statement."""
+        """An error with the location of this statement."""
         return FileError(f"{self.where}: {message}")
 
 
 def read_statements(path: Path) -> list[Statement]:
     """The statements of a deck and of the files that it includes.
 
-    A file is included only from the deck's own folder or below it.
+    Included files must be in the deck's folder or below it.
 
     Raises:
-        FileError: a file can't be read, is no text, or lies outside of the deck's folder.
+        FileError: a file can't be read, is not text, or is outside the deck's folder.
     """
     return list(_active(_read(path, path.resolve().parent, ())))
 
 
 def _active(statements: Iterator[Statement]) -> Iterator[Statement]:
-    """Without control blocks, up to ``.end``."""
+    """Statements outside control blocks, up to ``.end``."""
     control = None
     for statement in statements:
         word = statement.text.split()[0]
@@ -61,7 +61,7 @@ def _active(statements: Iterator[Statement]) -> Iterator[Statement]:
         else:
             yield statement
     if control is not None:
-        raise control.error(".control must be closed by .endc, and is not")
+        raise control.error(".control must be closed by .endc")
 
 
 def _read(path: Path, root: Path, above: tuple[Path, ...]) -> Iterator[Statement]:
@@ -81,7 +81,7 @@ def _read(path: Path, root: Path, above: tuple[Path, ...]) -> Iterator[Statement
 
 
 def _joined(lines: list[str], skip: int, name: str) -> Iterator[tuple[int, str]]:
-    """Number of the first line, and the text of each statement with its continuations."""
+    """First line number and text of each statement, continuations joined."""
     start, text = 0, ""
     for number, raw in enumerate(lines[skip:], start=skip + 1):
         line = raw.strip()
@@ -92,7 +92,7 @@ def _joined(lines: list[str], skip: int, name: str) -> Iterator[tuple[int, str]]
             continue
         if line.startswith("+"):
             if not text:
-                raise FileError(f"{name}:{number}: '+' continues a statement, and there is none")
+                raise FileError(f"{name}:{number}: '+' continues a statement, but there is none")
             text += " " + line[1:].strip()
             continue
         if text:
@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise FileError(f"{path}: can't be read ({error.strerror})") from error
     if b"\0" in data:
-        raise FileError(f"{path}: is no SPICE deck but binary data")
+        raise FileError(f"{path}: is binary data, not a SPICE deck")
     text = data.decode("utf-8", errors="replace")
     if re.search(r"^\s*simulator\s+lang\s*=\s*spectre", text, re.M | re.I):
         raise FileError(f"{path}: is in Spectre's language; export it as SPICE")
@@ -123,5 +123,5 @@ def _inside(path: Path, root: Path, statement: Statement) -> Path:
             f"a file may be included only from the deck's folder, not {str(path)!r}; copy it there"
         )
     if not path.is_file():
-        raise statement.error(f"{str(path)!r} must be a file to include, and is none")
+        raise statement.error(f"the included file {str(path)!r} must exist")
     return path

@@ -1,9 +1,9 @@
-"""Nodal analysis of resistors and sources, one unknown voltage for each group of nodes.
+"""Nodal analysis of resistors and sources, with one unknown voltage per group of nodes.
 
-Kirchhoff's current law for the groups is D' g (D x + d) = c: D takes differences of the groups'
-voltages x, d are the known differences within groups, c the sources' currents. It is a sparse,
-symmetric system. Currents are summed resistor by resistor and the solution is refined against
-those sums, so that large conductances do not round small ones away.
+Kirchhoff's current law for the groups is D' g (D x + d) = c: D is the difference operator on the
+groups' voltages x, d the known differences within groups, c the sources' currents. The system is
+sparse and symmetric. Currents are summed per resistor and the solution is refined against those
+sums, so that small conductances are not lost to rounding beside large ones.
 
 Shapes: E elements, nodes. Units: SI.
 """
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 Integers = NDArray[np.int64]
 
 _STEPS = 10
-_GOOD, _ENOUGH = 1e-15, 1e-10  # current left over at a node, relative to what flows there
-_FLOOR = 1e-16  # of the largest voltage across the largest conductance: a smaller current is none
+_GOOD, _ENOUGH = (
+    1e-15,
+    1e-10,
+)  # net current at a node relative to the currents there: target, and largest accepted
+_FLOOR = 1e-16  # currents below this times the largest voltage times the largest conductance are 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +39,11 @@ class Elements:
     """The elements of a circuit as arrays (E,).
 
     Attributes:
-        first: node, the positive one of a source.
-        second: the other node.
+        first: first node, the positive one of a source.
+        second: second node.
         value: ohms, volts or amperes.
-        resistive: whether Ohm's law gives its current; its value is positive.
-        driven: whether it is a current source.
+        resistive: True for resistors of positive resistance.
+        driven: True for current sources.
     """
 
     first: Integers
@@ -51,7 +54,7 @@ class Elements:
 
 
 def floating_nodes(elements: Elements, groups: Groups) -> Integers:
-    """The nodes that neither resistors nor ideal elements connect to node 0."""
+    """Nodes without a connection to node 0 by resistors or ideal elements."""
     live = elements.resistive
     tail, head = groups.root[elements.first[live]], groups.root[elements.second[live]]
     part = join_nodes(tail, head, len(groups.root))[groups.root]
@@ -59,7 +62,7 @@ def floating_nodes(elements: Elements, groups: Groups) -> Integers:
 
 
 def solve(elements: Elements, groups: Groups) -> tuple[Floats, Floats]:
-    """Voltages (nodes,) and currents (E,) of a circuit in which everything is grounded.
+    """Voltages (nodes,) and currents (E,) of a circuit without floating nodes.
 
     Raises:
         SolverError: the resistances span too wide a range for double precision.
@@ -93,20 +96,20 @@ def _total(place: Integers, values: Floats, count: int) -> Floats:
 
 
 def _leaving(first: Integers, second: Integers, current: Floats, nodes: int) -> Floats:
-    """Amperes (nodes,) that leave each node through elements."""
+    """Current (nodes,) leaving each node through elements, in amperes."""
     return _total(first, current, nodes) - _total(second, current, nodes)
 
 
 @dataclass(frozen=True, eq=False)
 class _Law:
-    """Kirchhoff's current law for the groups, the first of which is ground.
+    """Kirchhoff's current law for groups; the first group is ground.
 
     Attributes:
-        ends: (R, 2) groups that each resistor joins.
+        ends: (R, 2) groups at both ends of each resistor.
         conductance: (R,) siemens.
-        known: (R,) volts that the groups themselves put across each resistor.
-        supplied: (groups,) amperes from current sources.
-        moved: (groups,) the sum of their absolute values.
+        known: (R,) voltage across each resistor due to offsets within groups.
+        supplied: (groups,) net current from current sources, amperes.
+        moved: (groups,) sum of their absolute values.
     """
 
     ends: Integers
@@ -117,10 +120,10 @@ class _Law:
 
 
 def _settle(law: _Law) -> tuple[Floats, Floats]:
-    """Voltages (groups,) and the voltage (R,) across each resistor.
+    """Voltages (groups,) and voltage (R,) across each resistor.
 
-    What refinement adds is kept apart from the first solution, so that a small voltage across a
-    resistor is known to more digits than the large voltages at its ends.
+    The correction by refinement is kept separate from the first solution, so that a small voltage
+    across a resistor is more precise than the large voltages at its ends.
     """
     count = len(law.supplied)
     coarse, fine, best, least = np.zeros(count), np.zeros(count), np.zeros(count), np.inf
@@ -145,13 +148,13 @@ def _settle(law: _Law) -> tuple[Floats, Floats]:
     if not least <= _ENOUGH:
         raise SolverError(
             f"the resistances span too wide a range: Kirchhoff's current law must hold to "
-            f"{_ENOUGH:g} of the currents at each node, and it holds to {least:.1e}"
+            f"{_ENOUGH:g} of the currents at each node, not {least:.1e}"
         )
     return coarse + best, difference @ coarse + law.known + difference @ best
 
 
 def _operators(law: _Law, count: int) -> tuple[sp.csr_array[np.float64], sp.csr_array[np.float64]]:
-    """(R, groups) from voltages to drops, and (groups, R) from drops to leaving currents."""
+    """Operators (R, groups) from voltages to drops and (groups, R) from drops to net currents."""
     import scipy.sparse as sp
 
     edges = np.tile(np.arange(len(law.ends)), 2)
@@ -169,7 +172,7 @@ def _factorise(matrix: sp.csc_array[np.float64]) -> SuperLU:
         return splu(
             matrix,
             permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,  # pivots stay on the diagonal, as symmetry allows
+            diag_pivot_thresh=0.0,  # diagonal pivots, possible by symmetry
             options={"SymmetricMode": True},
         )
     except RuntimeError as error:  # a pivot was rounded to zero

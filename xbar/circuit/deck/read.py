@@ -1,4 +1,4 @@
-"""``read_spice``: any resistive deck as a circuit that xbar solves."""
+"""``read_spice``: read a resistive deck as a circuit."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from xbar.circuit.deck.statements import parse_deck
 def read_spice(path: str | os.PathLike[str]) -> Circuit:
     r"""Read a SPICE deck of resistors and DC sources.
 
-    Understood are R, V, I and subcircuits (X, .subckt, nested, with parameters), .param with
-    formulas, .global, and .include from the deck's own folder. Requests for results and options
-    are passed over, ``.control`` blocks too; any other element or directive is refused.
+    Supported are R, V, I and subcircuits (X, .subckt, nested, with parameters), .param with
+    formulas, .global, and .include from the deck's own folder. Output requests, options and
+    ``.control`` blocks are ignored; any other element or directive is rejected.
 
     Args:
-        path: a deck for ngspice, Xyce or HSPICE. Its first line is the title.
+        path: deck for ngspice, Xyce or HSPICE. Its first line is the title.
 
     Returns:
-        The circuit: ``solve()`` gives its operating point, ``network`` its resistors alone.
+        The circuit: ``solve()`` returns its operating point, ``network`` its resistors only.
 
     Raises:
-        FileError: the deck can't be read or understood; file, line and token are named.
+        FileError: the deck can't be read or parsed; the message has file, line and token.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,8 +1,8 @@
-"""Statements of a deck as definitions: elements, parameters and subcircuits.
+"""Parses statements of a deck to definitions: elements, parameters and subcircuits.
 
-Understood are R, V, I and X, .param, .global and .subckt to .ends. What asks for results or sets
-options is passed over; anything else is refused by its name, for leaving an element out would
-answer for another circuit.
+Supported are R, V, I and X, .param, .global and .subckt to .ends. Output requests and options are
+ignored; anything else is rejected by name, as leaving an element out would solve a different
+circuit.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Element:
     """A resistor, a source or an instance.
 
     Attributes:
-        statement: where it stands.
-        name: in lower case; its first letter says what it is.
-        nodes: that it is connected to.
-        value: formula of its ohms, volts or amperes; of an instance, its subcircuit.
+        statement: source statement.
+        name: name in lower case; its first letter is the kind of element.
+        nodes: connected nodes.
+        value: formula of its ohms, volts or amperes; for an instance, its subcircuit.
         parameters: formulas by name.
     """
 
@@ -49,13 +49,13 @@ class Definition:
     """A subcircuit, or the whole deck.
 
     Attributes:
-        statement: where it begins; None for the deck.
-        name: of the subcircuit.
-        ports: its nodes that are connected outside.
-        defaults: formulas of what an instance may set.
-        parameters: formulas of its own parameters, with the statement they stand in.
-        elements: in the deck's order.
-        inner: subcircuits defined within.
+        statement: first statement; None for the deck.
+        name: name of the subcircuit.
+        ports: external nodes.
+        defaults: default formulas of the parameters that an instance may set.
+        parameters: formulas of its own parameters, with their source statements.
+        elements: elements in the deck's order.
+        inner: nested subcircuits.
     """
 
     statement: Statement | None
@@ -69,17 +69,17 @@ class Definition:
 
 @dataclass(frozen=True)
 class Deck:
-    """A whole deck: its top level, and the nodes that are one everywhere."""
+    """A whole deck: its top level, and its global nodes."""
 
     top: Definition
     shared: frozenset[str]
 
 
 def parse_deck(statements: Sequence[Statement]) -> Deck:
-    """The definitions that statements make.
+    """Parse statements to definitions.
 
     Raises:
-        FileError: a statement is not understood; the message names file, line and token.
+        FileError: a statement can't be parsed; the message has file, line and token.
     """
     stack = [Definition(None, "")]
     shared = {"0", "gnd"}
@@ -110,7 +110,7 @@ def parse_deck(statements: Sequence[Statement]) -> Deck:
 def _close(statement: Statement, stack: list[Definition]) -> None:
     name = statement.text.split()[1:]
     if len(stack) == 1 or (name and name != [stack[-1].name]):
-        raise statement.error(f"{statement.text!r} closes no subcircuit that is open")
+        raise statement.error(f"{statement.text!r} has no matching .subckt")
     stack.pop()
 
 
@@ -173,7 +173,7 @@ _READERS = {"r": _resistor, "v": _source, "i": _source, "x": _instance}
 
 
 def _split(statement: Statement) -> tuple[list[str], dict[str, str]]:
-    """The words before the first assignment, and the assignments."""
+    """Words before the first assignment, and the assignments."""
     text = re.sub(r"\bparams:", " ", statement.text)
     words = _WORD.findall(text)
     if re.sub(r"\s", "", "".join(words)) != re.sub(r"\s", "", text):
@@ -183,7 +183,7 @@ def _split(statement: Statement) -> tuple[list[str], dict[str, str]]:
     for k, at in enumerate(signs):
         end = signs[k + 1] - 1 if k + 1 < len(signs) else len(words)
         if at == 0 or not _PARAMETER.fullmatch(words[at - 1]):
-            raise statement.error(f"{words[max(at - 1, 0)]!r} is no parameter's name")
+            raise statement.error(f"{words[max(at - 1, 0)]!r} is not a parameter name")
         value = words[at + 1 : end]
         if len(value) != 1:
             got = " ".join(value) or "nothing"
@@ -208,4 +208,4 @@ def _check_nodes(statement: Statement, words: list[str], least: int) -> None:
         )
     for name in words[:least]:
         if not _NAME.fullmatch(name):
-            raise statement.error(f"{name!r} is no name of a node or an element")
+            raise statement.error(f"{name!r} is not a name of a node or an element")

@@ -1,1 +1,1 @@
-"""SPICE dialects, one file each, listed in registry.py."""
+"""SPICE dialects, one module each, listed in registry.py."""

@@ -1,7 +1,7 @@
-"""What a SPICE dialect decides: how each line of a netlist is written.
+"""Interface of SPICE dialects: syntax of each line of a netlist.
 
-ngspice runs in xbar's test suite; the other simulators do not, so what is written for them is
-checked for its structure only.
+ngspice runs in xbar's test suite; the other simulators do not, so netlists for them are only
+checked for their structure.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Parameters: TypeAlias = Sequence[tuple[str, str]]
-"""Names, each with a number or an expression."""
+"""Parameter names with a number or an expression each."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one simulator wants a netlist written. Names reach it sanitised, numbers as text.
+    """Netlist syntax of one simulator. Names are sanitised beforehand, numbers are text.
 
-    A value is a number, or what ``expression`` made of a formula in parameters.
+    A value is a number, or the result of ``expression`` for a formula in parameters.
 
     Attributes:
-        name: what users call it.
-        ground: the name of the node at 0 V.
-        header: title -> the lines before the elements.
-        resistor: (name, node, node, ohms) -> one element.
-        voltage_source: (name, positive node, negative node, volts) -> one element.
-        footer: names of the sources of 0 V whose currents are wanted -> the lines after.
-        current: name of a voltage source -> what the current through it is called.
-        expression: a formula in parameters, numbers and ``+ - *`` -> a value.
-        parameters: parameters of the whole netlist, at least one -> the lines that set them.
-        subcircuit: (name, ports, parameters with their defaults, elements) -> its lines.
-        instance: (name, nodes, subcircuit, parameters) -> one element.
+        name: name of the dialect.
+        ground: name of the node at 0 V.
+        header: function from the title to the lines before the elements.
+        resistor: function from (name, node, node, ohms) to an element.
+        voltage_source: function from (name, positive node, negative node, volts) to an element.
+        footer: function from the names of the 0 V sources to be measured to the last lines.
+        current: function from the name of a voltage source to that of its current.
+        expression: function from a formula of parameters, numbers and ``+ - *`` to a value.
+        parameters: function from the netlist's parameters, at least one, to their lines.
+        subcircuit: function from (name, ports, parameters with defaults, elements) to its lines.
+        instance: function from (name, nodes, subcircuit, parameters) to an element.
     """
 
     name: str

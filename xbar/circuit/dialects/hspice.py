@@ -1,6 +1,6 @@
-"""HSPICE and simulators that read its input: an operating point and its printed currents.
+"""HSPICE and compatible simulators: an operating point with printed currents.
 
-HSPICE does not run in our tests.
+Not run in our tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def _header(title: str) -> list[str]:
 
 
 def _footer(currents: Sequence[str]) -> list[str]:
-    # .print needs an analysis that it belongs to: the first of the sources of 0 V stays at 0 V
+    # .print needs an analysis: a one-point sweep that leaves the first 0 V source at 0 V
     wanted = [lines.current(name) for name in currents]
     sweep = f".dc V{currents[0]} 0 0 1"
     return [".op", sweep, lines.wrapped([".print dc", *wanted]), ".end"]

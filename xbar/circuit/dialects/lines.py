@@ -1,4 +1,4 @@
-"""The lines that ngspice, Xyce and HSPICE write alike."""
+"""Lines common to ngspice, Xyce and HSPICE."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from xbar.circuit.dialects.dialect import Parameters
 
-WIDTH = 100  # characters, well below what any of the simulators reads
+WIDTH = 100  # characters, well below the limits of the simulators
 
 
 def wrapped(words: Sequence[str]) -> str:
-    r"""Words as one statement, continued on lines that begin with a plus sign.
+    r"""Join words to one statement, wrapped with continuation lines (leading plus sign).
 
     >>> wrapped(["a" * 60, "b" * 60]).split("\n")
     ['aaa...', '+ bbb...']
@@ -40,12 +40,12 @@ def voltage_source(name: str, positive: str, negative: str, volts: str) -> str:
 
 
 def current(name: str) -> str:
-    """The current that flows through a voltage source from its positive node."""
+    """Name of the current through a voltage source from its positive node."""
     return f"i(v{name})".lower()
 
 
 def braces(formula: str) -> str:
-    """An expression as ngspice and Xyce want it."""
+    """An expression for ngspice and Xyce."""
     return f"{{{formula}}}"
 
 
@@ -66,5 +66,5 @@ def subcircuit(
 
 
 def instance(name: str, nodes: Sequence[str], of: str, parameters: Parameters) -> str:
-    """One use of a subcircuit."""
+    """An instance of a subcircuit."""
     return wrapped([f"X{name}", *nodes, of, *assignments(parameters)])

@@ -1,4 +1,4 @@
-"""The dialect of ngspice: an operating point, saved as the currents of the sense amplifiers."""
+"""ngspice dialect: an operating point, with the sense amplifiers' currents saved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xbar.circuit.dialects.dialect import Dialect
 
 
 def _header(title: str) -> list[str]:
-    # KLU is many times faster on crossbars; an ngspice built without it ignores the option.
+    # KLU is many times faster on crossbars; ngspice built without it ignores the option
     return [f"* {title}", ".options klu"]
 
 

@@ -1,4 +1,4 @@
-"""The SPICE dialects by name. A new dialect is one file and one line here."""
+"""The SPICE dialects by name. A new one takes one module and one line here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DIALECTS: dict[str, Dialect] = {
 
 
 def get_dialect(name: str) -> Dialect:
-    """The dialect of that name.
+    """The dialect with a given name.
 
     Raises:
-        SpecError: there is no such dialect.
+        SpecError: the name is unknown.
     """
     if name not in DIALECTS:
         raise SpecError(f"dialect must be one of {', '.join(sorted(DIALECTS))}, not {name!r}")

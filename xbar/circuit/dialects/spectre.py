@@ -1,7 +1,6 @@
-"""The dialect of Spectre, in its own language. Spectre does not run in our tests.
+"""Spectre dialect, in Spectre's own language. Not run in our tests.
 
-Names keep the letters that SPICE gives them (R, V, X), so that a deck in one dialect can be
-compared with a deck in another.
+Names keep their SPICE letters (R, V, X), so that decks in different dialects can be compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The dialect of Xyce: a sweep of one point, printed as CSV. Xyce does not run in our tests."""
+"""Xyce dialect: a one-point sweep, printed as CSV. Not run in our tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _header(title: str) -> list[str]:
 
 
 def _footer(currents: Sequence[str]) -> list[str]:
-    # .print needs an analysis that it belongs to: the first of the sources of 0 V stays at 0 V
+    # .print needs an analysis: a one-point sweep that leaves the first 0 V source at 0 V
     wanted = [lines.current(name) for name in currents]
     sweep = f".dc V{currents[0]} 0 0 1"
     return [sweep, lines.wrapped([".print dc format=csv precision=16", *wanted]), ".end"]

@@ -1,1 +1,1 @@
-"""External circuit simulators, one file each, listed in registry.py."""
+"""External circuit simulators, one module each, listed in registry.py."""

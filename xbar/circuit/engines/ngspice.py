@@ -1,4 +1,4 @@
-"""ngspice as a subprocess: one netlist in, the currents into the sense amplifiers out."""
+"""ngspice as a subprocess: netlist in, currents into the sense amplifiers out."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from xbar.errors import EngineError, SpecError, ToolError
 
 
 def run(netlist: Netlist, timeout: float = 300.0) -> NDArray[np.float64]:
-    """Currents (B,) in amperes into the sense amplifiers, as ngspice finds them.
+    """Currents (B,) in amperes into the sense amplifiers, by ngspice.
 
-    ngspice runs in a temporary directory of its own and reads no start-up file.
+    ngspice runs in a temporary directory and reads no start-up file.
 
     Args:
-        netlist: in the ngspice dialect.
-        timeout: seconds after which ngspice is stopped.
+        netlist: netlist in the ngspice dialect.
+        timeout: time limit in seconds.
 
     Raises:
-        SpecError: the netlist is written in another dialect.
+        SpecError: the netlist is in another dialect.
         ToolError: ngspice is not on PATH.
-        EngineError: ngspice failed, found the circuit singular, took too long, or its answer is
-            not complete and finite.
+        EngineError: ngspice failed, found the circuit singular, timed out, or its result is
+            incomplete or not finite.
     """
     if netlist.dialect != "ngspice":
         raise SpecError(f"ngspice needs a netlist in its own dialect, not {netlist.dialect!r}")

@@ -1,7 +1,7 @@
-"""PySpice with ngspice as a shared library: the same netlist, another way into the simulator.
+"""PySpice with ngspice as a shared library: an alternative interface to the same simulator.
 
-This is the only file that imports PySpice (an optional package, GPL-3). It does so in a process
-of its own, once for each run: PySpice holds one simulator per process and leaks memory.
+This is the only module that imports PySpice (an optional package, GPL-3), in a separate process for
+each run: PySpice has one simulator per process and leaks memory.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from xbar.errors import EngineError, SpecError, ToolError
 
 _INSTALL = "install both: pip install 'xbar[spice]' and sudo apt-get install libngspice0"
 _LIBRARY = "NGSPICE_LIBRARY_PATH"
-_MISSING = 3  # exit code of the process when the library can't be loaded
+_MISSING = 3  # exit code if the library can't be loaded
 _MODULE = "xbar.circuit.engines.pyspice"
 
 
 def run(netlist: Netlist, timeout: float = 300.0) -> NDArray[np.float64]:
-    """Currents (B,) in amperes into the sense amplifiers, as PySpice finds them.
+    """Currents (B,) in amperes into the sense amplifiers, by PySpice.
 
-    The library is the one that NGSPICE_LIBRARY_PATH names, else libngspice.so.0.
+    The library is given by NGSPICE_LIBRARY_PATH; default: libngspice.so.0.
 
     Args:
-        netlist: in the ngspice dialect.
-        timeout: seconds after which the process is stopped.
+        netlist: netlist in the ngspice dialect.
+        timeout: time limit in seconds.
 
     Raises:
-        SpecError: the netlist is written in another dialect.
+        SpecError: the netlist is in another dialect.
         ToolError: PySpice or the ngspice library is not installed.
-        EngineError: the run failed, found the circuit singular, took too long, or its answer is
-            not complete and finite.
+        EngineError: the run failed, found the circuit singular, timed out, or its result is
+            incomplete or not finite.
     """
     if netlist.dialect != "ngspice":
         raise SpecError(f"PySpice needs a netlist in the ngspice dialect, not {netlist.dialect!r}")
@@ -49,7 +49,7 @@ def run(netlist: Netlist, timeout: float = 300.0) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory(prefix="xbar-pyspice-") as folder:
         deck, answer = Path(folder, "deck.cir"), Path(folder, "answer.json")
         deck.write_text(netlist.text, encoding="ascii", newline="\n")
-        # the library runs the start-up file that it finds first: this one, which says nothing
+        # the library runs the first start-up file that it finds: this empty one
         Path(folder, ".spiceinit").touch()
         log = _call([sys.executable, "-m", _MODULE, deck.name, answer.name], folder, timeout)
         if not answer.is_file():
@@ -88,7 +88,7 @@ def _call(command: list[str], folder: str, timeout: float) -> str:
 
 
 def _simulate(deck: str, answer: str) -> int:
-    """What runs in the process of its own: a deck in, its vectors as JSON out."""
+    """Main function of the separate process: deck in, vectors as JSON out."""
     from PySpice.Spice.NgSpice.Shared import NgSpiceShared
 
     try:

@@ -1,4 +1,4 @@
-"""Reader for the binary result files that ngspice writes.
+"""Reader of ngspice's binary result files.
 
 Title: …
 No. Variables: 3
@@ -21,12 +21,12 @@ _MARK = b"Binary:\n"
 
 
 def read_raw(data: bytes) -> dict[str, NDArray[np.float64]]:
-    """The vectors (points,) of a result file's first plot, by name in lower case.
+    """Vectors (points,) of a result file's first plot, by name in lower case.
 
-    A current is called ``i(v)`` whichever way the file writes it (``v#branch`` in some versions).
+    Currents are named ``i(v)``, also where the file has ``v#branch``, as in some versions.
 
     Raises:
-        EngineError: the file is cut short, complex, or no such file at all.
+        EngineError: the file is cut short, complex, or not a result file.
     """
     head, mark, body = data.partition(_MARK)
     lines = head.decode("ascii", errors="replace").splitlines()
@@ -39,7 +39,9 @@ def read_raw(data: bytes) -> dict[str, NDArray[np.float64]]:
     start = next(k for k, line in enumerate([*lines, "variables:"]) if _is_table(line)) + 1
     names = [line.split()[1] for line in lines[start:] if len(line.split()) >= 3]
     if len(names) != variables:
-        raise EngineError(f"the result file names {len(names)} vectors and announces {variables}")
+        raise EngineError(
+            f"the result file has {len(names)} vector names but announces {variables}"
+        )
     if len(body) < 8 * variables * points:
         raise EngineError(
             f"the result file is cut short: {len(body)} bytes for {variables} vectors of {points}"

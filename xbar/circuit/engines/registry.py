@@ -1,4 +1,4 @@
-"""The external simulators by name. A new engine is one file and one line here."""
+"""The external simulators by name. A new one takes one module and one line here."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Engine:
     """An external simulator.
 
     Attributes:
-        name: what users call it.
-        dialect: of the netlists that it reads.
-        run: netlist -> the bit-line currents (B,) in amperes.
+        name: name of the engine.
+        dialect: dialect of its netlists.
+        run: function from a netlist to the bit-line currents (B,) in amperes.
     """
 
     name: str
@@ -38,10 +38,10 @@ ENGINES: dict[str, Engine] = {
 
 
 def get_engine(name: str) -> Engine:
-    """The engine of that name.
+    """The engine with a given name.
 
     Raises:
-        SpecError: there is no such engine.
+        SpecError: the name is unknown.
     """
     if name not in ENGINES:
         raise SpecError(f"engine must be one of {', '.join(sorted(ENGINES))}, not {name!r}")

@@ -1,4 +1,4 @@
-"""Kernels that reduce small blocks of cells to their ports, LANES blocks side by side.
+"""Kernels that reduce small blocks of cells to their ports, LANES blocks in parallel.
 
     A block of h x w cells has the ports left (h), right (h), top (w) and bottom (w):
 
@@ -10,8 +10,8 @@ Neighbours share nodes. A shared node p is eliminated by the star-mesh transform
 g_ij += g_ip g_jp / sum_k g_pk, which only adds and multiplies positive numbers: no cancellation,
 so the conductances between ports keep their relative accuracy whatever the resistances are.
 
-A block of q ports is stored as conductances between them, row i and column j with i < j, in rows
-of `stride(q)` vectors; other entries are never read as values.
+A block of q ports is stored as the conductances between them, row i and column j with i < j, in
+rows of `stride(q)` vectors; other entries are unused.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from xbar.circuit.solvers.lanes import (
     store,
 )
 
-_TILE = 4  # columns of a block updated at once, and what its rows are padded to
+_TILE = 4  # columns of a block updated at once, and padding of its rows
 
 
 @jit
 def stride(ports: int) -> int:
-    """Vectors in a row of a block, padded."""
-    return (ports + _TILE - 1) // _TILE * _TILE + 1  # odd: rows spread over all cache sets
+    """Vectors per row of a block, including padding."""
+    return (ports + _TILE - 1) // _TILE * _TILE + 1  # odd, so that rows spread over all cache sets
 
 
 @jit
 def pool_size(h: int, w: int) -> int:
-    """Doubles of scratch that `reduce_blocks` needs: nested blocks, halved at every level."""
+    """Size of `reduce_blocks`' scratch in doubles: nested blocks, halved at every level."""
     q = stride(2 * (h + w) + 8)
     return 5 * q * q * LANES
 
@@ -57,15 +57,15 @@ def reduce_blocks(
     pool: Floats,
     out: Floats,
 ) -> None:
-    """Port conductances of many blocks of one size.
+    """Port conductances of many blocks of the same size.
 
     Args:
-        wires: (W, B) each: siemens of the cells; ohms, positive inside the blocks, of the segment
-            to the left of each cell and of the one below it.
-        shape: h and w, the size of every block.
-        origin: (M, 2) the first row and column of each block.
-        pool: `pool_size(h, w)` doubles of scratch.
-        out: (M, q, q) written above the diagonal: siemens between the ports in the order left,
+        wires: three arrays (W, B): siemens of the cells; ohms of the segment to the left of each
+            cell and of the one below it, positive inside the blocks.
+        shape: height h and width w of every block.
+        origin: (M, 2) first row and column of each block.
+        pool: scratch of `pool_size(h, w)` doubles.
+        out: (M, q, q) output above the diagonal: siemens between the ports in the order left,
             right, top, bottom.
     """
     cells, word, bit = wires
@@ -98,11 +98,12 @@ def reduce_blocks(
 
 @jit
 def _plan(h: int, w: int) -> Ints:
-    """The order of work: each half of a block, then their join, halving the longer side.
+    """Schedule of the recursion: both halves of a block, then join; halves the longer side.
 
     Returns:
-        (P, 8): the block's first row and column, height and width, where it goes, and where its
-        first half, its second half (0, 0 for a single cell) and the scratch lie in the pool.
+        (P, 8) steps: the block's first row and column, height and width, and the positions in the
+        pool of the result, its first half, its second half (0, 0 for a single cell) and the
+        scratch.
     """
     plan = np.empty((2 * h * w - 1, 8), np.int64)
     stack = np.empty((64, 8), np.int64)
@@ -138,7 +139,7 @@ def _push(task: Ints, block: tuple[int, int, int, int], spots: tuple[int, int, i
 
 @jit
 def _cell(inputs: Floats, cell: int, pool: Floats, at: int) -> None:
-    """The block of one cell: its segments and its own conductance in a row."""
+    """Block of one cell: its segments and its conductance in series."""
     for k in range(4 * stride(4)):
         store(pool, (at + k) * LANES, splat(0.0))
     for i in range(3):
@@ -148,7 +149,7 @@ def _cell(inputs: Floats, cell: int, pool: Floats, at: int) -> None:
 
 @jit
 def _join(h: int, w: int, stacked: bool, places: Ints, pool: Floats, spots: Ints) -> None:
-    """A block from its halves; spots: where it goes, its halves are, and the scratch."""
+    """Join two halves; spots: positions of the result, the halves and the scratch."""
     at, first, second, work = spots[0], spots[1], spots[2], spots[3]
     h1, w1, h2, w2 = h, w // 2, h, w - w // 2
     if stacked:
@@ -169,9 +170,9 @@ def _join(h: int, w: int, stacked: bool, places: Ints, pool: Floats, spots: Ints
 
 @jit
 def _place(h1: int, w1: int, h2: int, w2: int, stacked: bool, places: Ints) -> None:
-    """Where the ports of two neighbours go: the shared nodes first, then left, right, top, bottom.
+    """Indices of two neighbours' ports in their union: shared nodes, left, right, top, bottom.
 
-    places: written, for the ports of the first and then of the second block.
+    places: output, for the ports of the first and then of the second block.
     """
     s = w1 if stacked else h1
     h, w = (h1 + h2, w1) if stacked else (h1, w1 + w2)
@@ -217,7 +218,7 @@ def _scatter(
 
 @jit
 def _eliminate(pool: Floats, work: int, shared: int, total: int) -> None:
-    """Star-mesh among the shared nodes; each row p ends as g_pj / sqrt(sum_k g_pk)."""
+    """Star-mesh elimination of the shared nodes; row p becomes g_pj / sqrt(sum_k g_pk)."""
     for p in range(shared):
         row = (work + p * total) * LANES
         degree = splat(0.0)
@@ -240,7 +241,7 @@ def _eliminate(pool: Floats, work: int, shared: int, total: int) -> None:
 
 @jit
 def _update(pool: Floats, work: int, shared: int, total: int, at: int, q: int) -> None:
-    """Add what the eliminated rows contribute between every two remaining ports, 2 x 4 at once."""
+    """Add the eliminated rows' contributions between the remaining ports, 2 x 4 at once."""
     step = stride(q)
     for i in range(0, q, 2):
         for j in range(i // _TILE * _TILE, q, _TILE):

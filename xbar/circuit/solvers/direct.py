@@ -1,4 +1,4 @@
-"""Sparse direct solution of a crossbar: exact, whatever the wires."""
+"""Sparse direct solution of a crossbar: exact for any wires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = 64  # inputs in memory at once
 
 
 class DirectSolver:
-    """A crossbar prepared for solving: factorised once, when first needed."""
+    """A crossbar prepared for solving: factorised once, on first use."""
 
     def __init__(self, crossbar: Crossbar) -> None:
         self.shape = crossbar.conductance.shape
@@ -33,7 +33,7 @@ class DirectSolver:
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
         lines, columns = self.shape
-        # By reciprocity the drivers' currents for 1 V at an amplifier serve as well.
+        # by reciprocity, the drivers' currents for 1 V at an amplifier are equivalent
         if columns < lines:
             return self._reach(lines, columns, slice(0, lines)).T.copy()
         return self._reach(0, lines, slice(lines, None))
@@ -73,5 +73,5 @@ class DirectSolver:
         return self._factor.residual(node_voltage.T)
 
     def _into_terminals(self, voltage: Floats) -> Floats:
-        # Terminals that are read are at 0 V, so this sum has no differences that could cancel.
+        # sensed terminals are at 0 V, so this sum has no cancellation
         return np.asarray(self._factor.feed.T @ voltage)

@@ -1,10 +1,10 @@
-"""Voltages of a resistor network in which some nodes' voltages are known.
+"""Voltages of a resistor network with known voltages at some nodes.
 
 With the known nodes eliminated, Kirchhoff's current law reads A v = c: A is a sparse, symmetric,
-diagonally dominant matrix, factorised once. Its diagonal is a sum of conductances, so a huge wire
-conductance can round a cell away. The currents are therefore always summed edge by edge,
-g (v_tail - v_head), where nothing cancels, and the solution is refined against that sum when a
-probe shows that it pays.
+diagonally dominant matrix, factorised once. Its diagonal is a sum of conductances, so a cell can be
+lost to rounding beside a huge wire conductance. Currents are therefore always summed edge by edge,
+g (v_tail - v_head), where nothing cancels, and the solution is refined against that sum if a probe
+shows a benefit.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from scipy.sparse.linalg import SuperLU, splu
 from xbar.arrays import Floats
 from xbar.errors import SolverError
 
-_COLUMNS = 8  # right-hand sides solved at once: SuperLU is quickest when these stay in cache
-_GOOD = 1e-12  # relative correction below which refining buys nothing
-_ENOUGH = 1e-10  # and above which the answer would not be worth returning
+_COLUMNS = 8  # right-hand sides solved at once: SuperLU is fastest when these stay in cache
+_GOOD = 1e-12  # relative correction below which refinement stops
+_ENOUGH = 1e-10  # largest relative correction accepted
 _STEPS = 8
 _ADVICE = "make wires that hardly matter ideal (0 ohm)"
 
@@ -33,10 +33,10 @@ class Factor:
 
     Args:
         tail: (E,) node at one end of each resistor.
-        head: (E,) node at the other end.
+        head: (E,) node at the other end of each resistor.
         conductance: (E,) siemens, all positive.
         nodes: number of nodes.
-        known: the first so many nodes have known voltages.
+        known: number of known nodes, the first ones.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Factor:
         rows = np.concatenate([edges, edges])
         columns = np.concatenate([tail, head])
         signs = np.concatenate([ones, -ones])
-        #: (E, nodes) whose product with the voltages is the voltage across each resistor
+        #: (E, nodes) operator from node voltages to voltages across resistors
         self.drop = sp.csr_array((signs, (rows, columns)), shape=(len(tail), nodes))
-        #: (nodes, E) whose product with the drops is the current that leaves each node
+        #: (nodes, E) operator from voltages across resistors to net currents out of nodes
         self.leaving = (self.drop.T * conductance).tocsr()
         laplacian = (self.leaving @ self.drop).tocsc()
         #: (nodes, known) siemens from each node to each known node
@@ -68,7 +68,7 @@ class Factor:
             return splu(
                 self._matrix,
                 permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,  # pivots stay on the diagonal, as symmetry allows
+                diag_pivot_thresh=0.0,  # diagonal pivots, possible by symmetry
                 relax=8,  # this and the next: measured on crossbars of 64 x 64
                 panel_size=4,
                 options={"SymmetricMode": True},
@@ -78,7 +78,7 @@ class Factor:
 
     @cached_property
     def _steps(self) -> int:
-        """How many refinement steps every solution gets, found on one probe."""
+        """Number of refinement steps per solution, determined on one probe."""
         probe = self.feed[self.known :] @ np.linspace(1.0, 2.0, self.known)[:, None]
         voltage = np.vstack([np.linspace(1.0, 2.0, self.known)[:, None], self._lu.solve(probe)])
         last = np.inf

@@ -1,11 +1,11 @@
-"""A crossbar in the one form that the fast solvers work on: driven at the left, read at the bottom.
+"""Canonical form of a crossbar for the fast solvers: driven at the left, read at the bottom.
 
     driver ──word[i, 0]──●──word[i, 1]──● … ●──right[i]── driver     (right: only with drive "both")
                          │ cells[i, j]
                          ●  bit[i, j] leads from here towards the bottom; top[j] from the top end
 
 Sources and loads are part of the outer segments. Another drive or sense is a mirror image. Wires
-are kept as resistances, so that 0 ohm is a number like any other.
+are stored as resistances, so that 0 ohm is not a special case.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ class Grid:
     """A crossbar driven at the left (or both ends) and read at the bottom (or both ends).
 
     Attributes:
-        cells: (W, B) siemens.
-        word: (W, B) ohms of the segment to the left of each cell; the first includes the source.
-        bit: (W, B) ohms of the segment below each cell; the last includes the load.
-        right: (W,) ohms from the last cell to the driver; None if not driven there.
-        top: (B,) ohms from the first cell to the sense amplifier; None if not read there.
-        rows: the slice that takes word lines between this form and the crossbar's.
-        columns: the same for bit lines.
+        cells: (W, B) conductances in siemens.
+        word: (W, B) resistance of the segment to the left of each cell; the first includes the
+            source.
+        bit: (W, B) resistance of the segment below each cell; the last includes the load.
+        right: (W,) resistance from the last cell to the driver; None if not driven there.
+        top: (B,) resistance from the first cell to the sense amplifier; None if not read there.
+        rows: slice that converts word lines between this form and the crossbar's.
+        columns: slice that converts bit lines likewise.
     """
 
     cells: Floats
@@ -45,7 +46,7 @@ class Grid:
 
 
 def as_grid(crossbar: Crossbar) -> Grid:
-    """The crossbar in the solvers' form."""
+    """Convert a crossbar to the canonical form."""
     lines, columns = crossbar.conductance.shape
     across = slice(None, None, -1 if crossbar.drive == "right" else 1)
     down = slice(None, None, -1 if crossbar.sense == "top" else 1)

@@ -1,9 +1,9 @@
 """Kernels that join two blocks of a crossbar at their shared nodes.
 
-A block is (siemens, ports, sides): siemens (q, q) between its q nodes, of which entries above the
-diagonal are read; ports, the node of each position along its left, right, top and bottom side one
-after the other; sides, how many positions each side has. A line that is ideal all through a block
-has the same node on both sides, and a side that leads nowhere has no positions.
+A block is (siemens, ports, sides): siemens (q, q) between its q nodes, of which only entries above
+the diagonal are used; ports, the node at each position along its left, right, top and bottom side,
+in this order; sides, the number of positions of each side. A line that is ideal throughout a block
+has the same node on both sides, and an unconnected side has no positions.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ LEFT, RIGHT, TOP, BOTTOM = 0, 1, 2, 3
 
 @jit
 def join(first: Block, second: Block, stacked: bool) -> Equations:
-    """The equations of two blocks whose shared nodes, and all that no side needs, are to go.
+    """Equations for eliminating the nodes shared by two blocks and all nodes that are not ports.
 
     Args:
-        first: the block to the left, or above.
-        second: the block to the right, or below.
-        stacked: whether the second is below.
+        first: left or upper block.
+        second: right or lower block.
+        stacked: whether the second block is below the first.
 
     Returns:
-        The matrix (s, s) of the nodes to eliminate, above and on the diagonal; the siemens (s, q)
-        from those to the nodes that stay and (q, q) among the latter; the ports and sides of the
-        joined block, whose nodes are numbered in the order of its ports.
+        Matrix (s, s) of the nodes to eliminate, on and above the diagonal; siemens (s, q) from
+        those to the remaining nodes and (q, q) among the latter; ports and sides of the joined
+        block, whose nodes are numbered in the order of its ports.
     """
     siemens, ports, sides = first
     others, other_ports, other_sides = second
@@ -47,7 +47,7 @@ def join(first: Block, second: Block, stacked: bool) -> Equations:
 
 @jit
 def reduce(block: Block) -> Equations:
-    """The same for one block alone, of which the nodes go that are no port."""
+    """The same for a single block, eliminating the nodes that are not ports."""
     nothing = np.zeros((0, 0))
     return _equations(block[0], nothing, np.zeros(0, np.int64), block[1], block[2])
 
@@ -61,7 +61,7 @@ def _equations(
     for k in joined:
         place[k] = -2
     gone = 0
-    for k in range(len(place)):  # those that go come first
+    for k in range(len(place)):  # eliminated nodes come first
         if place[k] == -1 and (k < mine or node[k - mine] == k):
             place[k] = gone
             gone += 1
@@ -85,9 +85,10 @@ def _equations(
 
 @jit
 def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tuple[Ints, Ints]:
-    """The joined block's positions (nodes of the first, or by ``node`` of the second), and sides.
+    """Ports of the joined block (nodes of the first, or via ``node`` of the second), and sides.
 
-    Across the joint each side is the first's; along it the first's is followed by the second's.
+    Parallel to the joint, a side belongs to one block; across it, the first's part is followed by
+    the second's.
     """
     ports, sides = first[1], first[2]
     other_ports, other_sides = second[1], second[2]
@@ -114,7 +115,7 @@ def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tup
 
 @jit
 def _scatter(siemens: Floats, place: Ints, matrix: Floats, across: Floats, among: Floats) -> None:
-    """Add a block's siemens at its nodes' new places, run by run of neighbouring places."""
+    """Add a block's siemens at its nodes' new indices, by runs of consecutive indices."""
     s, q = len(matrix), len(place)
     runs = np.empty(q + 1, np.int64)
     count = 0
@@ -141,7 +142,7 @@ def _scatter(siemens: Floats, place: Ints, matrix: Floats, across: Floats, among
 def _add(
     siemens: Floats, rows: tuple[int, int], columns: tuple[int, int], goal: Floats, x: int, y: int
 ) -> None:
-    """Add siemens[rows, columns] to goal from (x, y) on."""
+    """Add siemens[rows, columns] to goal, starting at (x, y)."""
     for i in range(rows[1] - rows[0]):
         start = i + 1 if rows[0] == columns[0] else 0
         source, sink = siemens[rows[0] + i], goal[x + i]
@@ -153,7 +154,7 @@ def _add(
 def _add_turned(
     siemens: Floats, rows: tuple[int, int], columns: tuple[int, int], goal: Floats, x: int, y: int
 ) -> None:
-    """Add the transpose of siemens[rows, columns] to goal from (x, y) on, 8 rows at a time."""
+    """Add the transpose of siemens[rows, columns] to goal, starting at (x, y), 8 rows at a time."""
     n, m = rows[1] - rows[0], columns[1] - columns[0]
     for i0 in range(0, n, 8):
         for j in range(m):
@@ -164,14 +165,14 @@ def _add_turned(
 
 @jit
 def star_mesh(matrix: Floats, across: Floats) -> None:
-    """Multiply ``across`` by the inverse Cholesky factor of a matrix, without any difference.
+    """Multiply ``across`` by the inverse Cholesky factor of a matrix, without subtractions.
 
     Eliminating a node adds g_ip g_jp / sum_k g_pk between each two of its neighbours, so the
-    diagonal is never needed.
+    diagonal is not needed.
 
     Args:
-        matrix: (s, s) as `join` gives it; destroyed.
-        across: (s, q) siemens, written.
+        matrix: (s, s) matrix from `join`; overwritten.
+        across: (s, q) siemens, modified in place.
     """
     n, m = across.shape
     for p in range(n):

@@ -1,4 +1,4 @@
-"""How well voltages obey Kirchhoff's current law, at any wires, ideal ones included."""
+"""Violation of Kirchhoff's current law by voltages, for any wires including ideal ones."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from xbar.circuit.solvers.lanes import Floats, jit
 
 
 def residual(grid: Grid, voltage: Floats, word: Floats, bit: Floats) -> float:
-    """The largest net current into any node, relative to the largest current anywhere.
+    """Largest net current into any node, relative to the largest current anywhere.
 
-    Nodes that an ideal wire joins are one node.
+    Nodes joined by ideal wires are treated as one.
 
     Args:
-        grid: the crossbar.
-        voltage: (W,) volts of the drivers; this and the next two in the order of the crossbar.
-        word: (W, B) volts.
-        bit: (W, B) volts.
+        grid: crossbar.
+        voltage: (W,) driver voltages; this and the next two in the crossbar's order.
+        word: (W, B) word-line voltages.
+        bit: (W, B) bit-line voltages.
     """
     word, bit = word[grid.rows, grid.columns], bit[grid.rows, grid.columns]
     through = np.ascontiguousarray(grid.cells * (word - bit))
@@ -36,14 +36,14 @@ def residual(grid: Grid, voltage: Floats, word: Floats, bit: Floats) -> float:
 def _excess(
     volts: Floats, ohms: Floats, end: Floats, far: Floats, out: Floats
 ) -> tuple[float, float]:
-    """The largest net current into a node of any line, and the largest current.
+    """Largest net current into a node of any line, and the largest current.
 
     Args:
-        volts: (L, n) of the nodes, from the terminal on.
-        ohms: (L, n) of the segment before each node.
-        end: (L,) volts of the terminal at one end or both.
-        far: (L,) ohms from the last node to the terminal; infinite for none.
-        out: (L, n) amperes that leave each node through its cell.
+        volts: (L, n) node voltages, from the terminal on.
+        ohms: (L, n) resistance of the segment before each node.
+        end: (L,) voltage of the terminal at one or both ends.
+        far: (L,) resistance from the last node to the terminal; infinite for none.
+        out: (L, n) current leaving each node through its cell, amperes.
     """
     worst = largest = 0.0
     lines, n = volts.shape
@@ -51,7 +51,7 @@ def _excess(
         net, free, before, r = 0.0, True, end[i], ohms[i, 0]
         for j in range(n + 1):
             here = volts[i, j] if j < n else end[i]
-            if r > 0:  # the nodes so far are complete, unless the terminal is among them
+            if r > 0:  # the merged node is complete, unless it includes the terminal
                 current = (before - here) / r
                 if not free:
                     worst = max(worst, abs(net - current))

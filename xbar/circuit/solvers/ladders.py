@@ -1,19 +1,19 @@
 """Kernels that solve all word lines or all bit lines of a crossbar, LANES at once.
 
-A line is a ladder: a node at each cell with a leak to a known voltage and a current put in, and
-segments between. It is eliminated from its far end towards the driver or the amplifier, in
-resistances, so that 0 ohm needs no case of its own and nothing cancels:
+A line is a ladder: a node at each cell with a conductance to a known voltage and an injected
+current, joined by segments. It is eliminated from its far end towards the driver or the amplifier,
+in terms of resistances, so that 0 ohm is not a special case and nothing cancels:
 
-    Y the conductance and I the current seen from a node outwards, r the segment that leads on:
-    through the segment they are f Y and f I with f = 1 / (1 + r Y); back, from the voltage u at
-    the segment's other end, the node's voltage is f u + h I with h = f r.
+    with Y the conductance and I the current seen outwards from a node and r the next segment, they
+    are f Y and f I behind the segment, f = 1 / (1 + r Y); in back-substitution, with the voltage u
+    at the segment's other end, the node's voltage is f u + h I with h = f r.
 
     far end ──r── ● ──r── ● ──r── driver          eliminated from left to right, solved back
                   leak    leak
 
-Arrays are flat. Those of bit lines (and of what passes between both) have padded rows of `pitch`
-doubles. Those of word lines hold LANES rows interleaved: (W / LANES, pitch, LANES). Padding
-behaves like open cells on ideal wires.
+Arrays are flat. Bit-line arrays (and those exchanged between both) have padded rows of `pitch`
+doubles. Word-line arrays have LANES rows interleaved: (W / LANES, pitch, LANES). Padding is
+equivalent to open cells on ideal wires.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _CHUNK = 256  # columns of bit lines at once: their rows stay in cache
 
 @jit
 def factorise(ohms: tuple[Floats, Floats, Floats, Floats], factor: Factor, shape: Shape) -> None:
-    """Fill a factor, of which the bit lines' cells are given and the rest is zero.
+    """Fill a factor, with the bit lines' cells given and the rest zero.
 
     Args:
-        ohms: (W * pitch) of word and bit segments, as in `Grid`, both padded with zeros; (W,)
-            right and (B,) top, both padded and infinite where they lead nowhere.
-        factor: written.
+        ohms: (W * pitch) resistances of word and bit segments, as in `Grid`, padded with zeros;
+            (W,) right and (B,) top, padded, infinite where unconnected.
+        factor: output.
         shape: W, B and pitch.
     """
     word, bit, right, top = ohms
@@ -112,14 +112,14 @@ def _pin(
     place: tuple[int, int],
     count: int,
 ) -> None:
-    """Redo one line whose far end is held at a voltage without any resistance.
+    """Redo one line whose far end is tied to a voltage without resistance.
 
     Args:
-        ohms: of the segments.
-        ohm: where the far end's is, and the step to the next.
-        line: cells, f and h, the latter two written.
-        place: where those of the far end are, and the step to the next.
-        count: nodes of the line.
+        ohms: resistances of the segments.
+        ohm: index of the far end's resistance, and stride.
+        line: cells, f and h; the latter two are output.
+        place: index of the far end's entries, and stride.
+        count: number of nodes of the line.
     """
     cells, f, h = line
     beyond = np.inf
@@ -150,10 +150,10 @@ def solve_words(
         factor: from `factorise`.
         shape: W, B and pitch.
         drive: level and start, padded to whole lanes: the line is driven at level + start at its
-            near end and at level at its far end, if it is driven there.
-        bit: interleaved, volts.
-        inject: amperes from each cell's word line to its bit line, flat; empty for none.
-        word: flat, written.
+            near end, and at level at its far end if driven there.
+        bit: bit-line voltages, interleaved.
+        inject: current from each cell's word line to its bit line, amperes, flat; empty for none.
+        word: output, word-line voltages, flat.
     """
     cells, f, h = factor[0], factor[1], factor[2]
     pitch = shape[2]
@@ -180,14 +180,14 @@ def solve_words(
 
 @jit
 def solve_bits(factor: Factor, shape: Shape, current: Floats, bit: Floats, out: Floats) -> None:
-    """Bit-line voltages for currents put in at each cell, the cells leaking to 0 V.
+    """Bit-line voltages for injected currents at each cell, with the cells connected to 0 V.
 
     Args:
         factor: from `factorise`.
         shape: W, B and pitch.
-        current: flat, amperes.
-        bit: flat, volts, written.
-        out: (pitch,) amperes out of the lower ends, written.
+        current: injected currents in amperes, flat.
+        bit: output, bit-line voltages, flat.
+        out: (pitch,) output, currents out of the lower ends in amperes.
     """
     f, h = factor[4], factor[5]
     lines, _, pitch = shape
@@ -215,8 +215,8 @@ def descend(
     Args:
         factor: from `factorise`.
         shape: W, B and pitch.
-        vectors: r, z and q, flat; r and z written.
-        alpha: the last step.
+        vectors: r, z and q, flat; r and z are output.
+        alpha: length of the last step.
 
     Returns:
         The product of r and z.
@@ -254,15 +254,15 @@ def sweep(
     beta: float,
     alpha: float,
 ) -> float:
-    """Take the last step, choose the next direction p = z + beta p, apply the operator to it.
+    """Take the last step, update the direction p = z + beta p, and apply the operator to it.
 
     Args:
         factor: from `factorise`.
         shape: W, B and pitch.
-        vectors: r and z, flat; q = (the operator times p), flat, written; p, the bit lines' part
-            of q, and the solution, interleaved and all three written.
-        beta: that of this direction.
-        alpha: the last step.
+        vectors: r and z, flat; q = (the operator times p), flat, output; p, the bit lines' part of
+            q, and the solution, interleaved, all three output.
+        beta: coefficient of this direction.
+        alpha: length of the last step.
 
     Returns:
         The product of p and q.
@@ -310,13 +310,13 @@ def conjugate_gradients(
     Args:
         factor: from `factorise`.
         shape: W, B and pitch.
-        work: (6, W * pitch): the right-hand side, which becomes the residual, and scratch; the
-            last row becomes the solution, interleaved.
-        tolerance: stop when the residual's natural norm has fallen so far.
-        most: stop after so many steps.
+        work: (6, W * pitch) right-hand side, overwritten by the residual, and scratch; the last
+            row becomes the solution, interleaved.
+        tolerance: reduction of the residual's natural norm at which to stop.
+        most: maximum number of steps.
 
     Returns:
-        The steps taken, and the natural norm of the residual relative to the first.
+        Number of steps, and the natural norm of the residual relative to the initial one.
     """
     r, z, q, p, own, x = work
     x[:] = 0.0
@@ -335,7 +335,7 @@ def conjugate_gradients(
 
 @jit
 def largest_change(x: Floats, bit: Floats, word: Floats, shape: Shape) -> float:
-    """The largest difference of x (interleaved) and bit, relative to the largest voltage."""
+    """Largest difference of x (interleaved) and bit, relative to the largest voltage."""
     lines, columns, pitch = shape
     change = largest = 0.0
     for i in range(lines):

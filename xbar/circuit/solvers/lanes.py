@@ -1,8 +1,8 @@
-"""A vector of doubles for kernels.
+"""A SIMD vector of doubles for kernels.
 
 A `Lanes` value is LANES doubles that live in vector registers: every operation works on all lanes
-at once, so that LANES problems of one shape are solved side by side. LLVM maps it onto whatever
-the processor has (one AVX-512 register, two of AVX2, four of NEON). It exists in kernels only.
+at once, so that LANES problems of the same shape are solved in parallel. LLVM maps it onto the
+processor's registers (one of AVX-512, two of AVX2, four of NEON). It exists only in kernels.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LANES = _LanesType()
 
 
 def _emit(kinds: Callable[..., Any], build: Callable[..., Any], arguments: int) -> Any:
-    """A kernel function of so many arguments, whose instructions ``build`` writes."""
+    """A kernel function with this number of arguments, whose instructions ``build`` emits."""
 
     def emitted(typing: Any, given: tuple[Any, ...]) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Single inputs, node voltages and IR drop by line-preconditioned conjugate gradients.
+"""Line-preconditioned conjugate gradients, for single inputs, node voltages and IR drop.
 
-The word lines are eliminated exactly, each by one tridiagonal solve. What remains is a system for
-the bit-line voltages, (T + G) x - G (Tw + G)^-1 G x = c, of which T + G, the bit lines alone, is
-the preconditioner: tridiagonal solves again. Mild wires need a few steps; the number grows like
-n sqrt(wire resistance x conductance). The steps stop when the residual's natural norm (the power
-that the unbalanced currents would take) has fallen by the tolerance; then word lines and bit lines
-are each solved once more, and must agree with the result.
+The word lines are eliminated exactly, each by one tridiagonal solve. The remaining system for the
+bit-line voltages is (T + G) x - G (Tw + G)^-1 G x = c, preconditioned with T + G, the bit lines
+alone: tridiagonal solves again. Low wire resistances need a few steps; the number grows like
+n sqrt(wire resistance x conductance). The iteration stops when the residual's natural norm (the
+power of the unbalanced currents) has fallen by the tolerance; then word lines and bit lines are
+each solved once more, and must agree with the result.
 
 M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res.
 Nat. Bur. Standards 49 (1952); line preconditioning: P. Concus, G. H. Golub, G. Meurant, "Block
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-12
 _MOST = 10_000
-_DRIFT = 1e-9  # what solving the lines once more may change, relative to the largest voltage
+_DRIFT = 1e-9  # largest change by solving the lines once more, relative to the largest voltage
 _BYTES_PER_CELL = 140  # six vectors, the factor and the wires
 
 
 @dataclass(frozen=True, eq=False)
 class LineSolution:
-    """Voltages and currents of a crossbar for N inputs, and what they took.
+    """Voltages and currents of a crossbar for N inputs, with convergence data.
 
     Attributes:
-        word: (N, W, B) volts at the word line's side of each cell.
-        bit: (N, W, B) volts at the bit line's side.
+        word: (N, W, B) voltage at the word-line side of each cell.
+        bit: (N, W, B) voltage at the bit-line side of each cell.
         current: (N, B) amperes into the sense amplifiers.
-        residual: (N,) the change of any bit-line voltage when all lines are solved once more,
+        residual: (N,) largest change of a bit-line voltage when all lines are solved once more,
             relative to the largest voltage.
         steps: (N,) conjugate-gradient steps.
     """
@@ -67,18 +67,18 @@ class LineSolution:
 
 
 class LineGradientsSolver:
-    """A crossbar prepared for conjugate gradients: both families of lines factorised.
+    """A crossbar prepared for conjugate gradients: word lines and bit lines factorised.
 
     Handles every crossbar, ideal wires included. The workspace is about 140 bytes per cell.
 
     Args:
-        crossbar: the crossbar.
-        tolerance: fall of the residual's natural norm at which to stop. 1e-10 gives currents to
-            about 1e-9 of the largest in the worst cases seen, usually far better.
-        most: conjugate-gradient steps allowed for all inputs of one call together.
+        crossbar: crossbar to solve.
+        tolerance: reduction of the residual's natural norm at which to stop. 1e-10 gives currents
+            to about 1e-9 of the largest in the worst cases observed, usually far better.
+        most: maximum number of conjugate-gradient steps, for all inputs of one call together.
 
     Raises:
-        SpecError: the tolerance can't be met or means nothing.
+        SpecError: the tolerance is out of range.
         SolverError: the array does not fit into this machine's memory.
     """
 
@@ -90,16 +90,16 @@ class LineGradientsSolver:
         check_memory(_BYTES_PER_CELL * crossbar.conductance.size, self.shape)
         self.grid: Grid = as_grid(crossbar)
         lines, columns = self.shape
-        # a pitch that is no multiple of 512 bytes spreads rows over all sets of the cache
+        # a pitch that is not a multiple of 512 bytes spreads rows over all cache sets
         pitch = -(-columns // LANES) * LANES
         self._layout: Shape = lines, columns, pitch + LANES * (pitch % 64 == 0)
         self._rows = -(-lines // LANES) * LANES
 
     @cached_property
     def _prepared(self) -> tuple[Factor, Floats]:
-        """The factor, and six vectors to work in, the last but one being free between calls."""
+        """The factor and six work vectors, the last but one free between calls."""
         grid, (lines, columns, pitch) = self.grid, self._layout
-        # one piece of memory: the allocator then keeps it at hand for the next crossbar
+        # a single allocation, which the allocator can reuse for the next crossbar
         memory = np.empty((12, self._rows * pitch))
         cells, f, h, flat, f_bit, h_bit = memory[:6]
         work = memory[6:]
@@ -149,12 +149,12 @@ class LineGradientsSolver:
         return solution.word, solution.bit
 
     def solve(self, voltage: Floats, inject: Floats | None = None) -> LineSolution:
-        """Everything for word-line voltages (N, W), with currents put in at the cells.
+        """Voltages and currents for word-line voltages (N, W), with currents injected at the cells.
 
         Args:
-            voltage: (N, W) volts.
-            inject: (N, W, B) amperes that a source beside each cell drives from its word line to
-                its bit line.
+            voltage: word-line voltages (N, W).
+            inject: injected currents (N, W, B) in amperes, from each cell's word line to its bit
+                line.
 
         Raises:
             SolverError: the tolerance was not reached.
@@ -188,9 +188,9 @@ class LineGradientsSolver:
         steps, ratio = conjugate_gradients(factor, layout, work, self.tolerance, most)
         if not ratio <= self.tolerance:
             raise SolverError(
-                f"conjugate gradients must reduce the residual to {self.tolerance:g}, and stopped "
-                f"at {ratio:.1e} after {steps} steps; take the transfer matrix (solver "
-                f"merge-tree), allow more steps, or ask for less"
+                f"conjugate gradients must reduce the residual to {self.tolerance:g}, but stopped "
+                f"at {ratio:.1e} after {steps} steps; use the transfer matrix (solver "
+                f"merge-tree), allow more steps, or relax the tolerance"
             )
         solve_words(factor, layout, drive, x, source, word)
         _cell_current(factor[3], word, source, right)
@@ -208,7 +208,7 @@ class LineGradientsSolver:
         top = self.grid.top
         assert top is not None
         upper = np.divide(bit[0], top, out=np.zeros_like(top), where=top > 0)
-        # behind an ideal top end there is no voltage to tell: all that the cells give arrives
+        # at an ideal top end there is no voltage drop: all of the cells' current arrives
         through = self.grid.cells[:, top == 0] * (word - bit)[:, top == 0]
         current = np.asarray(lower + upper)
         current[top == 0] = through.sum(axis=0)
@@ -217,13 +217,13 @@ class LineGradientsSolver:
         return current
 
     def _check(self, x: Floats, bit: Floats, word: Floats) -> float:
-        """How far the bit lines, solved once more, are from the result; too far is an error."""
+        """Change of the bit-line voltages when solved once more; an error if too large."""
         drift = largest_change(x, bit, word, self._layout)
         if not drift <= max(_DRIFT, self.tolerance):
             raise SolverError(
-                f"the voltages must agree to {_DRIFT:g} when the lines are solved once more, and "
+                f"the voltages must agree to {_DRIFT:g} when the lines are solved once more, but "
                 f"differ by {drift:.1e}: the resistances span too wide a range for conjugate "
-                f"gradients; take the transfer matrix (solver merge-tree)"
+                f"gradients; use the transfer matrix (solver merge-tree)"
             )
         return drift
 

@@ -1,4 +1,4 @@
-"""What a solver may need of this machine's memory."""
+"""Memory check of the circuit solvers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from xbar.errors import SolverError
 
 
 def check_memory(needed: float, shape: tuple[int, ...]) -> None:
-    """Refuse what can't fit, before any work is done.
+    """Check up front that a solution fits into memory.
 
     Args:
-        needed: bytes.
-        shape: of the crossbar, for the message.
+        needed: required memory in bytes.
+        shape: shape of the crossbar, for the message.
 
     Raises:
-        SolverError: it is more than this machine has.
+        SolverError: the machine has less.
     """
     held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > held:

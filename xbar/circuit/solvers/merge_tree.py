@@ -2,14 +2,14 @@
 
     cells ──LANES blocks at once──► blocks of up to 32 x 32 ──join, join──► terminals
 
-A block of the crossbar, seen from the nodes on its rim, is a matrix of conductances. Neighbours
-are joined by eliminating the nodes that they share: only as many as the joint is long, because
-cutting the word lines (or the bit lines) alone takes the array apart. About 38 n^3 operations for
+A block of the crossbar, seen from its boundary nodes, is a matrix of conductances. Neighbours are
+joined by eliminating their shared nodes: one per line across the joint, as blocks are connected
+only by word lines (or only by bit lines) there. About 38 n^3 operations for
 an n x n crossbar, most of them in BLAS-3. A. Gillman, P. G. Martinsson, "A direct solver with O(N)
 complexity for variable coefficient elliptic PDEs", SIAM J. Sci. Comput. 36 (2014); A. George,
 "Nested dissection of a regular finite element mesh", SIAM J. Numer. Anal. 10 (1973).
 
-Only conductances between different nodes are kept, all positive: eliminating then adds and
+Only conductances between distinct nodes are stored, all positive: elimination then adds and
 multiplies positive numbers, and every entry keeps its relative accuracy. Diagonals are sums.
 """
 
@@ -35,18 +35,16 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
 
-_SIDE = 32  # cells along a block that is reduced in lanes
-_FEW_CELLS = 64 * 64  # up to here blocks of half that size, so that the lanes are filled
-_SMALL = 8  # cells along a block that is reduced by itself, since it has ideal wires
+_SIDE = 32  # side of a block reduced in SIMD lanes, in cells
+_FEW_CELLS = 64 * 64  # up to this many cells, blocks of half that side, to fill the lanes
+_SMALL = 8  # side of a block with ideal wires, reduced separately
 _BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
-_BYTES_PER_LEVEL = (
-    144  # and cell, of blocks that a cache keeps: those of h x 2h cells have 6h ports
-)
-_CANCELS = 1e3  # a pivot so much smaller than its diagonal has lost too many digits
+_BYTES_PER_LEVEL = 144  # per cell and level of cached blocks: h x 2h cells have 6h ports
+_CANCELS = 1e3  # ratio of diagonal to pivot beyond which too many digits are lost
 
 
 class MergeTreeSolver:
-    """A crossbar's transfer matrix, made once, when first needed.
+    """A crossbar's transfer matrix, computed once, on first use.
 
     Handles every crossbar, ideal wires included. The workspace is about 300 bytes per cell: two
     levels of the tree, of W B / 32^2 blocks with 128 ports and half as many with 192.
@@ -120,7 +118,7 @@ def transfer_matrix(grid: Grid, cache: BlockCache | None = None) -> Floats:
 
 
 def _between_terminals(grid: Grid, root: Block, alone: bool) -> Floats:
-    """The transfer matrix of the root, once the far ends of its lines are joined too."""
+    """The transfer matrix of the root block, after joining the far ends of its lines."""
     lines, columns = grid.cells.shape
     ends = [] if grid.right is None else [(grid.right, False)]
     ends += [] if grid.top is None else [(grid.top, True)]
@@ -139,10 +137,10 @@ def _between_terminals(grid: Grid, root: Block, alone: bool) -> Floats:
 
 
 def _sum_ends(siemens: Floats, ends: Ints, count: int) -> Floats:
-    """The rows of ``count`` lines, each summed over the nodes at its one or two ends."""
+    """Rows of ``count`` lines, each summed over the nodes at its one or two ends."""
     total = siemens[ends[:count]]
     if len(ends) > count:
-        apart = np.flatnonzero(ends[:count] != ends[count:])  # an ideal line is one node
+        apart = np.flatnonzero(ends[:count] != ends[count:])  # an ideal line is a single node
         total[apart] += siemens[ends[count:][apart]]
     return total
 
@@ -183,7 +181,7 @@ def _leaves(grid: Grid, cache: BlockCache | None) -> NDArray[np.object_]:
 
 
 def _ports(grid: Grid, at_top: bool, at_right: bool, h: int, w: int) -> tuple[Ints, Ints]:
-    """Positions and sides of a block without ideal wires; a side that leads nowhere has none."""
+    """Ports and sides of a block without ideal wires; an unconnected side has no ports."""
     right = 0 if at_right and grid.right is None else h
     top = 0 if at_top and grid.top is None else w
     ports = [np.arange(h), h + np.arange(right), 2 * h + np.arange(top), 2 * h + w + np.arange(w)]
@@ -191,7 +189,7 @@ def _ports(grid: Grid, at_top: bool, at_right: bool, h: int, w: int) -> tuple[In
 
 
 def _by_itself(grid: Grid, rows: slice, columns: slice) -> Block:
-    """A block with ideal wires: nodes that they join are one node from the start."""
+    """A block with ideal wires: nodes joined by them are merged from the start."""
     h, w = rows.stop - rows.start, columns.stop - columns.start
     if max(h, w) > _SMALL:
         middle = rows.start + h // 2 if h > w else columns.start + w // 2
@@ -206,7 +204,7 @@ def _by_itself(grid: Grid, rows: slice, columns: slice) -> Block:
 def _small_block(grid: Grid, rows: slice, columns: slice) -> Block:
     word, bit = grid.word[rows, columns], grid.bit[rows, columns]
     h, w = word.shape
-    # along each line a new node begins behind every segment that is not ideal
+    # along each line a new node begins after every segment that is not ideal
     begins = np.hstack([np.ones((h, 1)), word]) > 0
     word_node = np.cumsum(begins).reshape(h, w + 1) - 1
     begins = np.hstack([np.ones((w, 1)), bit.T]) > 0
@@ -240,10 +238,10 @@ def _reduce(block: Block, last: bool = False) -> Block:
 
 
 def _by_cholesky(matrix: Floats, across: Floats) -> bool:
-    """Multiply ``across`` by the inverse factor of the matrix, unless digits would be lost.
+    """Multiply ``across`` by the inverse factor of the matrix; False if digits would be lost.
 
-    Cholesky's pivots are the only differences in all of the method. Where they cancel, as they do
-    beside wires of next to no resistance, `star_mesh` does the same without one, more slowly.
+    Cholesky's pivots are the only subtractions in the method. Where they cancel, as for wires of
+    negligible resistance, `star_mesh` is the slower alternative without subtractions.
     """
     if not len(matrix):
         return True
@@ -256,7 +254,7 @@ def _by_cholesky(matrix: Floats, across: Floats) -> bool:
 
 
 def _remainder(equations: Equations, last: bool) -> Block:
-    """The block that is left; of the last only the siemens from drivers to amplifiers."""
+    """The remaining block; for the last one only the siemens from drivers to amplifiers."""
     _, across, among, ports, sides = equations
     if last:
         drivers = ports[: sides[:2].sum()].max() + 1
@@ -267,7 +265,7 @@ def _remainder(equations: Equations, last: bool) -> Block:
 
 
 def _segments(ohms: Floats, vertical: bool) -> Block:
-    """The segments beyond the last cells as a block of their own."""
+    """The segments beyond the last cells as a separate block."""
     n = len(ohms)
     far = np.where(ohms > 0, n + np.arange(n), np.arange(n))
     siemens = np.zeros((2 * n, 2 * n))

@@ -1,7 +1,7 @@
-"""One BLAS thread for many small factorisations.
+"""Single-threaded BLAS for many small factorisations.
 
-Matrices of a few hundred rows gain nothing from a second thread, and where other work runs on the
-machine the threads wait for each other: a 256 x 256 transfer matrix then takes ten times as long.
+Matrices of a few hundred rows gain nothing from a second thread, and on a loaded machine the
+threads wait for each other: a 256 x 256 transfer matrix then takes ten times as long.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """BLAS of this process uses one thread until the block ends, then as many as before."""
+    """Context in which this process's BLAS uses one thread."""
     with _controller().limit(limits=1, user_api="blas"):
         yield
 
 
 @cache
 def _controller() -> Any:
-    """What finds the loaded BLAS libraries; scipy's is loaded before it looks."""
+    """Controller of the loaded BLAS libraries, including scipy's."""
     import scipy.linalg.blas  # noqa: F401 - loads its BLAS
     from threadpoolctl import ThreadpoolController
 

@@ -1,1 +1,1 @@
-"""Blocks onto tiles: the fewest tiles that hold rectangles without overlap."""
+"""Packing of blocks onto the fewest tiles: two-dimensional bin packing."""

@@ -1,11 +1,10 @@
-"""Packing by OR-Tools' CP-SAT: can these rectangles lie on so many tiles?
+"""Packing by OR-Tools' CP-SAT: decides whether rectangles fit on a number of tiles.
 
-Where lines are shared, tiles stand above each other in one long strip, in which no two rectangles
-overlap (``NoOverlap2D``) and none crosses an edge between tiles. Where they are not, only numbers
-count: how many rectangles of each shape lie on each tile, so that their lines fit.
+Where lines are shared, tiles are stacked in one long strip, in which no two rectangles overlap
+(``NoOverlap2D``) and none crosses a tile boundary. Otherwise only counts matter: the number of
+rectangles of each shape on each tile, such that their lines fit.
 
-One worker, a fixed seed and a limit in CP-SAT's own deterministic time: the same question has the
-same answer.
+One worker, a fixed seed and a limit in CP-SAT's deterministic time make results reproducible.
 
 Shapes: n rectangles (n, 2), rows and columns.
 """
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 MOST_RECTANGLES = 32
-"""Rectangles of one question where lines are shared."""
+"""Maximum number of rectangles of a problem where lines are shared."""
 
 MOST_COUNTS = 1000
-"""Shapes times tiles of one question where they are not."""
+"""Maximum number of shapes times tiles of a problem where they are not."""
 
 
 def too_large(shapes: Shapes, tiles: int, rule: Rule) -> bool:
-    """Whether a question is not worth asking."""
+    """Whether a problem is too large for CP-SAT."""
     if rule == "any":
         return len(shapes) > MOST_RECTANGLES
     return len(np.unique(shapes, axis=0)) * tiles > MOST_COUNTS
@@ -38,17 +37,17 @@ def too_large(shapes: Shapes, tiles: int, rule: Rule) -> bool:
 def fit(
     shapes: Shapes, size: Size, rule: Rule, tiles: int, limit: float
 ) -> tuple[Packing | None, bool]:
-    """Rectangles on at most so many tiles.
+    """Pack rectangles on at most a number of tiles.
 
     Args:
-        shapes: each fits on an empty tile.
-        size: of a tile.
+        shapes: rectangles, each of which fits on an empty tile.
+        size: size of a tile.
         rule: "apart", "beside" or "any".
-        tiles: how many there are.
-        limit: of deterministic time.
+        tiles: number of tiles.
+        limit: deterministic time limit.
 
     Returns:
-        The packing, or None; and whether there is provably none.
+        The packing, or None; and whether infeasibility is proved.
     """
     from ortools.sat.python import cp_model
 
@@ -85,7 +84,7 @@ def _solver(limit: float) -> cp_model.CpSolver:
 def _stacked(
     model: cp_model.CpModel, shapes: Shapes, size: Size, tiles: int
 ) -> list[tuple[Any, Any]]:
-    """Row in a strip of all tiles, and column, of each rectangle."""
+    """Row in the strip of all tiles, and column, of each rectangle."""
     from ortools.sat.python import cp_model
 
     places, rows, columns = [], [], []
@@ -97,7 +96,7 @@ def _stacked(
         rows.append(model.new_fixed_size_interval_var(row, high, f"h{number}"))
         columns.append(model.new_fixed_size_interval_var(column, wide, f"w{number}"))
         places.append((row, column))
-        if (high, wide) in last:  # rectangles alike may be exchanged: keep them in order
+        if (high, wide) in last:  # equal rectangles are interchangeable: fix their order
             model.add(last[high, wide] <= row)
         last[high, wide] = row
     model.add_no_overlap_2d(rows, columns)
@@ -113,7 +112,7 @@ def _counted(
     tiles: int,
     rule: Rule,
 ) -> list[list[Any]]:
-    """How many rectangles of each kind lie on each tile."""
+    """Number of rectangles of each kind on each tile."""
     counts = [
         [model.new_int_var(0, total, f"n{kind}_{tile}") for tile in range(tiles)]
         for kind, total in enumerate(totals)
@@ -128,13 +127,13 @@ def _counted(
         if rule == "apart":
             model.add(sum(int(h) * n for h, n in zip(kinds[:, 0], of_tile, strict=True)) <= size[0])
         loads.append(wide)
-    for tile in range(tiles - 1):  # tiles may be exchanged: the fullest comes first
+    for tile in range(tiles - 1):  # tiles are interchangeable: the fullest comes first
         model.add(loads[tile] >= loads[tile + 1])
     return counts
 
 
 def _dealt(shapes: Shapes, kind: Shapes, counts: Shapes, rule: Rule) -> tuple[Shapes, Shapes]:
-    """Tile (n,) and corner (n, 2) of each rectangle, from how many of a kind lie where."""
+    """Tile (n,) and corner (n, 2) of each rectangle, from the counts by kind and tile."""
     tile, corner = np.empty(len(shapes), dtype=np.int64), np.empty_like(shapes)
     used = np.zeros((counts.shape[1], 2), dtype=np.int64)
     for number, row in enumerate(counts):
@@ -146,5 +145,5 @@ def _dealt(shapes: Shapes, kind: Shapes, counts: Shapes, rule: Rule) -> tuple[Sh
 
 
 def _numbered(tile: Shapes, corner: Shapes) -> Packing:
-    """A packing without empty tiles."""
+    """A packing with empty tiles removed."""
     return Packing(np.unique(tile, return_inverse=True)[1].ravel(), corner)

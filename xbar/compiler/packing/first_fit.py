@@ -1,8 +1,8 @@
-"""Packing by first fit: the largest rectangle first, each on the first tile that has room.
+"""Packing by first fit: rectangles in descending order, each on the first tile with room.
 
-Where lines are shared, a tile's free area is kept as rectangles that do not overlap (guillotine
-cuts): one that is filled leaves two, split along its shorter or its longer side. Several orders
-are tried, and the fewest tiles win.
+Where lines are shared, a tile's free area is represented by disjoint rectangles (guillotine cuts):
+filling one leaves two, split along its shorter or its longer side. Several orders are tried, and
+the result with the fewest tiles is taken.
 
 Shapes: n rectangles (n, 2), rows and columns.
 """
@@ -20,11 +20,11 @@ from xbar.compiler.packing.rules import Packing, Rule, Shapes, Size, lower_bound
 Order = NDArray[np.int64]
 
 FEW = 2000
-"""Up to so many rectangles several orders are tried."""
+"""Maximum number of rectangles for trying several orders."""
 
 
 def first_fit(shapes: Shapes, size: Size, rule: Rule) -> Packing:
-    """A packing by the best of several first fits; ``rule`` is not "none".
+    """The best of several first fits; ``rule`` must not be "none".
 
     Every rectangle must fit on an empty tile.
     """
@@ -54,14 +54,14 @@ def _attempts(shapes: Shapes, size: Size, rule: Rule) -> Iterator[Packing]:
 
 
 def _lines(shapes: Shapes, size: Size, order: Order, rule: Rule) -> Packing:
-    """Rectangles that share no bit line, and no word line where they are apart."""
+    """Pack rectangles that share no bit line and, if "apart", no word line."""
     needs = shapes if rule == "apart" else shapes * np.array([0, 1])
     used = np.zeros((len(shapes), 2), dtype=np.int64)
     tile, corner = np.empty(len(shapes), dtype=np.int64), np.empty_like(shapes)
     chosen, opened, before = 0, 0, None
     for number in order:
         if before is None or (needs[number] != needs[before]).any():
-            chosen = 0  # else no tile before the last one that was chosen has room either
+            chosen = 0  # else no tile before the last chosen one has room either
         before = number
         room = (used[chosen : opened + 1] + needs[number] <= np.array(size)).all(axis=1)
         chosen += int(np.argmax(room))
@@ -72,7 +72,7 @@ def _lines(shapes: Shapes, size: Size, order: Order, rule: Rule) -> Packing:
 
 
 def _guillotine(shapes: Shapes, size: Size, order: Order, longer: bool) -> Packing:
-    """Rectangles that may share lines, each in the free rectangle that it fills best."""
+    """Pack rectangles that may share lines, each in the best-fitting free rectangle."""
     free = _Free(len(shapes), size)
     tile, corner = np.empty(len(shapes), dtype=np.int64), np.empty_like(shapes)
     for number in order:
@@ -84,7 +84,7 @@ def _guillotine(shapes: Shapes, size: Size, order: Order, longer: bool) -> Packi
 
 
 class _Free:
-    """The free rectangles of all tiles, those of opened tiles first."""
+    """Free rectangles of all tiles, opened tiles first."""
 
     def __init__(self, most: int, size: Size) -> None:
         self.corner = np.zeros((2 * most + 1, 2), dtype=np.int64)
@@ -93,7 +93,7 @@ class _Free:
         self.size, self.count, self.tiles = size, 0, 0
 
     def best(self, rows: int, columns: int) -> int:
-        """The slot on the first tile with room that leaves the narrowest rest."""
+        """Best-fitting slot on the first tile with room."""
         rest = self.extent[: self.count] - (rows, columns)
         narrow = rest.min(axis=1)
         fits = narrow >= 0
@@ -105,7 +105,7 @@ class _Free:
         return int(np.argmin(np.where(fits, key, np.iinfo(np.int64).max)))
 
     def fill(self, slot: int, rows: int, columns: int, longer: bool) -> None:
-        """Take the slot's corner; what is left of it becomes free again."""
+        """Occupy the slot's corner and free the remainder."""
         (row, column), (high, wide) = self.corner[slot].tolist(), self.extent[slot].tolist()
         tile = int(self.tile[slot])
         below, beside = high - rows, wide - columns

@@ -1,4 +1,4 @@
-"""Pack blocks onto tiles under a rule: first fit, and CP-SAT where that may have missed."""
+"""Pack blocks onto tiles under a rule: first fit, then CP-SAT if it may not be optimal."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from xbar.compiler.packing.first_fit import first_fit
 from xbar.compiler.packing.rules import Packing, Rule, Shapes, Size, lower_bound
 
 EFFORT = 0.8
-"""CP-SAT's deterministic time for all questions about one packing: some seconds at most."""
+"""CP-SAT's total deterministic time for one packing: some seconds at most."""
 
 QUESTIONS = 4
-"""Questions about one packing at most."""
+"""Maximum number of CP-SAT problems for one packing."""
 
 MOST = 5000
-"""Rectangles beyond which first fit is left as it is."""
+"""Number of rectangles beyond which first fit is not improved."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Packed:
     """A packing and how it was found.
 
     Attributes:
-        packing: tiles in the order of the first rectangle on each.
-        method: "alone", "first fit", or "CP-SAT" where it saved tiles.
-        status: "optimal" where no packing takes fewer tiles, else "best found".
+        packing: the packing, with tiles in the order of the first rectangle on each.
+        method: "alone", "first fit", or "CP-SAT" if it saved tiles.
+        status: "optimal" if no packing takes fewer tiles, else "best found".
     """
 
     packing: Packing
@@ -37,16 +37,15 @@ class Packed:
 
 
 def pack(shapes: Shapes, size: Size, rule: Rule, effort: float = EFFORT) -> Packed:
-    """Rectangles (n, 2) on tiles of ``size``, each of which they fit.
+    """Pack rectangles (n, 2) onto tiles of ``size``.
 
-    Those that fill a tile, or all of them by the rule "none", get one of their own and are not
-    searched over.
+    Rectangles that fill a tile, or all under the rule "none", get a tile each, without search.
 
     Args:
-        shapes: rows and columns of each.
+        shapes: rows and columns of each rectangle, at most ``size``.
         size: rows and columns of a tile.
         rule: what may be shared.
-        effort: deterministic time for CP-SAT; 0 leaves first fit as it is.
+        effort: deterministic time for CP-SAT; 0 for first fit only.
     """
     small = (shapes < np.array(size)).any(axis=1) & (rule != "none")
     tile, corner = np.arange(len(shapes), dtype=np.int64), np.zeros_like(shapes)
@@ -61,7 +60,7 @@ def pack(shapes: Shapes, size: Size, rule: Rule, effort: float = EFFORT) -> Pack
 
 
 def _search(shapes: Shapes, size: Size, rule: Rule, effort: float) -> Packed:
-    """First fit, then some tiles fewer as long as CP-SAT finds that."""
+    """First fit, then fewer tiles as long as CP-SAT finds a packing."""
     packing, method = first_fit(shapes, size, rule), "first fit"
     bound = lower_bound(shapes, size, rule)
     asked = 0
@@ -84,10 +83,10 @@ def _search(shapes: Shapes, size: Size, rule: Rule, effort: float) -> Packed:
 def _questions(
     shapes: Shapes, size: Size, rule: Rule, packing: Packing
 ) -> Iterator[tuple[Shapes, int]]:
-    """Which rectangles to pack anew, and on how many tiles: one fewer than they have.
+    """Rectangles to repack, and the number of tiles: one fewer than they have.
 
-    All of them where they are few, else those of the emptiest tiles: of so many that their free
-    room adds up to one tile, and of some more.
+    All of them if they are few, else those of the emptiest tiles: enough for their free area to
+    add up to one tile, and some more.
     """
     if not too_large(shapes, packing.tiles, rule):
         yield np.arange(len(shapes)), packing.tiles - 1
@@ -103,7 +102,7 @@ def _questions(
 
 
 def _exchanged(packing: Packing, part: Shapes, better: Packing) -> Packing:
-    """The packing with a part of its rectangles as another packing puts them."""
+    """The packing with some of its rectangles placed as in another packing."""
     tile, corner = packing.tile.copy(), packing.corner.copy()
     tile[part] = packing.tiles + better.tile
     corner[part] = better.corner

@@ -1,16 +1,17 @@
-"""What blocks that share a tile may have in common, and how many tiles that takes at least.
+"""Rules for blocks that share a tile, and lower bounds on the number of tiles.
 
-    none      a tile holds one block
-    apart     blocks share no line. Each is read as if it were alone in its place: but for what open
-              switches leak, no current of its own flows on another's lines
+    none      one block per tile
+    apart     blocks share no line. Each is read as if alone on the tile: except for the leakage of
+              open switches, no current of one flows on another's lines
     beside    blocks may share word lines, not bit lines: idle columns load a word line's driver
-    any       blocks may share bit lines too: idle rows, held at 0 V, draw current off the bit line
-              through its wire, which the nodal read-out shows and wire-aware programming corrects
+    any       blocks may share bit lines too: idle rows, held at 0 V, draw current from the bit line
+              through its wire, which the nodal read-out includes and wire-aware programming
+              corrects
 
-Blocks are read one after another; those apart, each with bit lines of its own, may be read at once.
-A reference column is a bit line that all columns of a tile share, by any rule.
+Blocks are read in turn; blocks "apart" have separate bit lines and may be read at once. A reference
+column is a bit line shared by all columns of a tile, under any rule.
 
-Shapes: n rectangles (n, 2), rows of cells and columns of weights; a tile of the same kind.
+Shapes: n rectangles (n, 2), rows of cells and columns of weights; a tile likewise.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ Size: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Packing:
-    """Where rectangles lie.
+    """Positions of rectangles.
 
     Attributes:
-        tile: (n,) on which tile, from 0.
-        corner: (n, 2) their first row and column on it.
+        tile: (n,) tile index.
+        corner: (n, 2) first row and column on the tile.
     """
 
     tile: NDArray[np.int64]
@@ -40,12 +41,12 @@ class Packing:
 
     @property
     def tiles(self) -> int:
-        """How many tiles are taken."""
+        """Number of tiles used."""
         return int(self.tile.max()) + 1 if len(self.tile) else 0
 
 
 def area_bound(shapes: Shapes, size: Size) -> int:
-    """Tiles that the rectangles' area takes at least.
+    """Lower bound on the number of tiles by area.
 
     >>> area_bound(np.array([[2, 3], [2, 2]]), (3, 3))
     2
@@ -54,12 +55,12 @@ def area_bound(shapes: Shapes, size: Size) -> int:
 
 
 def lower_bound(shapes: Shapes, size: Size, rule: Rule) -> int:
-    """Tiles that they take at least under a rule.
+    """Lower bound on the number of tiles under a rule.
 
-    A length x of a tile's length s may count as nothing where x < t, and as s where x > s - t, for
-    any t up to s / 2: no set of lengths that fits counts more than s then. With such counts for
-    rows and for columns the area still bounds the tiles (Fekete and Schepers, Mathematical Methods
-    of Operations Research 60, 2004); where lines are not shared their number does.
+    With s the tile's length, a length x may be replaced by 0 if x < t, and by s if x > s - t, for
+    any t up to s / 2 (a dual feasible function): sets of lengths that fit still do. With rows and
+    columns replaced, the area still bounds the tiles (Fekete and Schepers, Mathematical Methods of
+    Operations Research 60, 2004); where lines are not shared their number does.
     """
     if rule == "none":
         return len(shapes)
@@ -73,7 +74,7 @@ def lower_bound(shapes: Shapes, size: Size, rule: Rule) -> int:
 
 
 def _counted(length: NDArray[np.int64], whole: int) -> NDArray[np.int64]:
-    """(thresholds, n): what each length counts, for thresholds at which that changes."""
+    """(thresholds, n) replacement of each length, for the thresholds at which it changes."""
     twice = 2 * length
     change = np.concatenate([[0], twice + 1, 2 * whole - twice + 1])
     threshold = np.unique(change[change <= whole])[:, None]  # twice t
