@@ -87,7 +87,7 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch):
     ("options", "message"),
     [
         ({"workers": 0}, "workers must be at least 1, not 0"),
-        ({"workers": 2, "scheduler": "tcp://x:1"}, "must be left out where a scheduler is given"),
+        ({"workers": 2, "scheduler": "tcp://x:1"}, "must be left out with a scheduler"),
     ],
 )
 def test_a_crew_that_can_not_be_is_refused(options, message):

@@ -132,7 +132,7 @@ def test_another_jobs_unfinished_run_is_not_mixed_in(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         compiled(output, progress=stop)
-    with pytest.raises(FileError, match="unfinished run of another job"):
+    with pytest.raises(FileError, match="unfinished run of a different job"):
         xbar.compile(WEIGHTS, HARDWARE, seed=4, output=output)
     program = xbar.compile(WEIGHTS, HARDWARE, seed=4, output=output, force=True)
     fresh = xbar.compile(WEIGHTS, HARDWARE, seed=4)

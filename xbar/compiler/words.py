@@ -7,8 +7,8 @@
     @0040 03 00 07 ...        word line 1
 
 One word is one cell of K bits: bit k, bit 0 the lowest, is resistor k; 1 is switched in. The word
-of word line w and bit line b has address w B + b. Every line of the file is one word line and begins
-with the address of its first word. All text is ASCII and none of it is from the model.
+of word line w and bit line b has address w B + b. Every line of the file is one word line and
+begins with the address of its first word. All text is ASCII and none of it is from the model.
 
 Shapes: W x B cells of a tile, K resistors per cell.
 """
