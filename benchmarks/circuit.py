@@ -1,14 +1,13 @@
-"""Claim: wires cost next to nothing to simulate, whatever is asked and however bad they are.
+"""Claim: simulating wires costs next to nothing, for any task and any wire resistance.
 
 xbar against badcrossbar, SuperLU, CHOLMOD, PARDISO and ngspice on the same crossbars in the same
-process, one after the other in every round, on one thread. All must agree before anything is
-timed. Times are medians of processor time; a ratio is the other method's over that of xbar.
+process, interleaved in every round, on one thread. All must agree before anything is timed. Times
+are medians of processor time; a ratio is the other method's time over that of xbar.
 
-Each method starts from what it would have at hand: xbar from a Crossbar that has solved nothing
-yet, the sparse factorisations from an assembled matrix, badcrossbar from its resistances, ngspice
-from its netlist's text. A factor is reused for all inputs of one question. Sizes are sides of
-square arrays. A peer that is not installed is named and left out, and so is one whose next size
-would take longer than the limit.
+Each method starts from its natural input: xbar from a Crossbar without cached solutions, the sparse
+factorisations from an assembled matrix, badcrossbar from its resistances, ngspice from its netlist.
+A factor is reused for all inputs of one task. Sizes are sides of square arrays. A peer that is not
+installed is reported and skipped, and so is one whose next size would exceed the time limit.
 
     mild:  1 ohm a segment, cells log-uniform from 1e-6 to 1e-4 S
     harsh: 20 ohm a segment, cells 1e-9 or 1e-3 S
@@ -45,8 +44,8 @@ from xbar.circuit.netlist import crossbar_netlist
 Floats: TypeAlias = NDArray[np.float64]
 TASKS = ("one input", "1000 inputs", "transfer matrix")
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-_WARM = 0.5  # seconds a method may be repeated within a round
-_SLOW = 5.0  # seconds from which one sample has to do
+_WARM = 0.5  # seconds of repetitions of a method per round
+_SLOW = 5.0  # seconds above which one sample is taken
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,13 @@ class Row:
     """One line of the table.
 
     Attributes:
-        case: mild or harsh.
-        task: what was asked.
+        case: "mild" or "harsh".
+        task: name of the task.
         size: side of the array.
-        method: whose time it is.
-        time: median, milliseconds.
-        samples: how many times were taken.
-        ratio: that time over xbar's.
+        method: name of the method.
+        time: median time, milliseconds.
+        samples: number of samples.
+        ratio: time relative to xbar's.
         error: largest difference from xbar's currents, relative to the largest current.
     """
 
@@ -93,7 +92,7 @@ class System:
     def currents(
         self, solve: Callable[[Floats], Floats], voltage: Floats, block: int = 128
     ) -> Floats:
-        """Currents (N, B) from a factor's solve, so many inputs at once."""
+        """Currents (N, B) from a factor's solve, in batches of inputs."""
         starts = range(0, len(voltage), block)
         blocks = [self.out @ solve(self.feed @ voltage[k : k + block].T) for k in starts]
         return np.hstack(blocks).T
@@ -103,7 +102,7 @@ Method: TypeAlias = Callable[[Crossbar, System, Floats], Floats]
 
 
 def fresh(crossbar: Crossbar) -> Crossbar:
-    """The same crossbar, having solved nothing."""
+    """The same crossbar without cached solutions."""
     copy = object.__new__(Crossbar)
     fields = ("conductance", "word_wire", "bit_wire", "source", "load", "drive", "sense")
     copy.__dict__.update({name: getattr(crossbar, name) for name in fields})
@@ -119,7 +118,7 @@ def by_xbar(crossbar: Crossbar, system: System, voltage: Floats) -> Floats:
 def by_badcrossbar(crossbar: Crossbar, system: System, voltage: Floats) -> Floats:
     import badcrossbar
 
-    logging.disable(logging.INFO)  # it tells of every step
+    logging.disable(logging.INFO)  # it logs every step
     wire = float(crossbar.word_wire[0, 0])
     solution = badcrossbar.compute(
         voltage.T, 1 / crossbar.conductance, wire, node_voltages=False, all_currents=False
@@ -136,7 +135,7 @@ def by_superlu(crossbar: Crossbar, system: System, voltage: Floats) -> Floats:
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
-    return system.currents(factor.solve, voltage, 8)  # quickest when these stay in the cache
+    return system.currents(factor.solve, voltage, 8)  # fastest when these stay in the cache
 
 
 def by_cholmod(crossbar: Crossbar, system: System, voltage: Floats) -> Floats:
@@ -162,13 +161,13 @@ def by_ngspice(crossbar: Crossbar, system: System, voltage: Floats) -> Floats:
 
 
 def clock() -> float:
-    """Seconds of processor time, of ngspice too: a busy machine hardly disturbs it."""
+    """Processor time in seconds, including ngspice's; hardly affected by other load."""
     children = os.times()
     return time.process_time() + children.children_user + children.children_system
 
 
 def installed() -> dict[str, Method]:
-    """The peers at hand; those missing are named on stderr."""
+    """The installed peers; missing ones are reported on stderr."""
     peers: dict[str, tuple[bool, Method]] = {
         "badcrossbar": (find_spec("badcrossbar") is not None, by_badcrossbar),
         "SuperLU": (True, by_superlu),
@@ -195,7 +194,7 @@ def problem(case: str, size: int, task: str) -> tuple[Crossbar, Floats]:
 
 
 def compare(case: str, task: str, size: int, methods: dict[str, Method], repeats: int) -> list[Row]:
-    """One table block: check that all agree, then time them round by round."""
+    """One section of the table: check that all agree, then time them in rounds."""
     crossbar, voltage = problem(case, size, task)
     system = System(crossbar)
     expected = by_xbar(crossbar, system, voltage)  # compiles, too
@@ -239,7 +238,7 @@ def compare(case: str, task: str, size: int, methods: dict[str, Method], repeats
 def affordable(
     rows: list[Row], peers: dict[str, Method], limit: float, size: int
 ) -> dict[str, Method]:
-    """The peers whose time at the next size, growing like its 4th power, is within the limit."""
+    """The peers whose time at the next size, extrapolated by the 4th power, is within the limit."""
     last = {row.method: row.time * (size / row.size) ** 4 for row in rows}
     known = {name: method for name, method in peers.items() if name in last} if rows else peers
     return {name: method for name, method in known.items() if last.get(name, 0) < 1e3 * limit}

@@ -1,13 +1,13 @@
-"""How long a large network takes to compile and store, and how that grows.
+"""Time to compile and store a large network, and its growth.
 
     python benchmarks/compile.py                  25 million weights, 6 and 8 resistors a cell
     python benchmarks/compile.py --weights 2      a quick look
 
 A ResNet-50-sized network: layers with the shapes of its convolutions and its classifier, random
-weights, ideal wires, 128 x 128 tiles. Each run is a process of its own, so that the peak of its
-memory is its own. Beside it, in the same run, the subset solver alone on as many problems of as
-many resistors: what the rest of the compiler adds to it. Growth is the slope of log time against
-log weights over three sizes. Last, wire-aware programming of 784-128-10.
+weights, ideal wires, 128 x 128 tiles. Each run is a separate process, for its peak memory. The
+subset solver alone on as many problems of the same size, in the same run, shows the overhead of the
+rest of the compiler. Growth is the slope of log time against log weights over three sizes. Last,
+wire-aware programming of 784-128-10.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BLOCKS = ((64, 3, 256), (128, 4, 512), (256, 6, 1024), (512, 3, 2048))
 
 
 def layers(scale: float) -> dict[str, tuple[int, int]]:
-    """(outputs, inputs) of each matrix of a ResNet-50, widths times the root of ``scale``."""
+    """Shape (outputs, inputs) of each ResNet-50 matrix, widths scaled by the root of ``scale``."""
     factor = scale**0.5
     shapes: dict[str, tuple[int, int]] = {"conv1": (64, 147)}
     inputs = 64
@@ -62,7 +62,7 @@ def weights(scale: float) -> dict[str, NDArray[np.float32]]:
 
 
 def compile_once(scale: float, resistors: int, workers: int) -> dict[str, Any]:
-    """Compile and store one network, then solve as many problems alone."""
+    """Compile and store one network, then solve as many subset problems."""
     matrices = weights(scale)
     count = sum(matrix.size for matrix in matrices.values())
     hardware = xbar.Hardware(
@@ -92,7 +92,7 @@ def compile_once(scale: float, resistors: int, workers: int) -> dict[str, Any]:
 
 
 def solver_alone(count: int, elements: int) -> float:
-    """Seconds of the subset solver for so many problems, extrapolated from a million."""
+    """Seconds of the subset solver for ``count`` problems, extrapolated from a million."""
     rng = np.random.default_rng(1)
     sample = min(count, 1_000_000)
     bank = rng.uniform(size=(sample, elements)) * np.repeat([1.0, -1.0], elements // 2)

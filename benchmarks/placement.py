@@ -1,11 +1,11 @@
-"""How many tiles networks take, and how long finding out takes.
+"""Number of tiles of networks, and time for placement.
 
     python benchmarks/placement.py          a few minutes
 
 ResNet-50's matrices (25.5 million weights) on 128 x 128 tiles, dense and with random or structured
-zeros, and MobileNet's depthwise layers (17,408 matrices of 1 x 9): tiles by each rule of packing,
-beside one block a tile without compaction and beside the bound by area. Then random rectangles:
-first fit alone, and with CP-SAT.
+zeros, and MobileNet's depthwise layers (17,408 matrices of 1 x 9): tiles under each packing rule,
+compared with one block per tile without compaction and with the lower bound by area. Then random
+rectangles: first fit alone, and with CP-SAT.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Matrices = dict[str, NDArray[np.float64]]
 
 
 def dense() -> Matrices:
-    """ResNet-50's matrices, no weight zero."""
+    """ResNet-50's matrices without zeros."""
     shapes, inputs = [(64, 147)], 64
     for width, count, outputs in ((64, 3, 256), (128, 4, 512), (256, 6, 1024), (512, 3, 2048)):
         for number in range(count):
@@ -46,7 +46,7 @@ def dense() -> Matrices:
 
 
 def scattered(share: float) -> Matrices:
-    """The same with a share of zeros at random."""
+    """The same with a fraction of random zeros."""
     rng = np.random.default_rng(0)
     result = dense()
     for matrix in result.values():
@@ -55,7 +55,7 @@ def scattered(share: float) -> Matrices:
 
 
 def structured(share: float) -> Matrices:
-    """The same without a share of each layer's outputs."""
+    """The same with a fraction of each layer's outputs removed."""
     rng = np.random.default_rng(0)
     result = dense()
     for matrix in result.values():

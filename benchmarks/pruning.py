@@ -1,9 +1,9 @@
-"""A step of edge-popup beside a plain training step of the same network, in the same run.
+"""A step of edge-popup compared with a plain training step of the same network, in one run.
 
     python benchmarks/pruning.py [--repeats 9] [--steps 20]
 
-Prints, for each network, milliseconds of both steps (the least of the repeats, one thread, batches
-of 64, CPU time) and their ratio, which should stay below 1.5.
+Prints milliseconds of both steps for each network (minimum of the repeats, one thread, batches of
+64, CPU time) and their ratio, which should stay below 1.5.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def popup(build: Callable[[], nn.Module], keep: float) -> Callable[[], None]:
 
 
 def best(steps: list[Callable[[], None]], count: int, repeats: int) -> list[float]:
-    """Milliseconds of CPU of each step, the least of interleaved repeats."""
+    """CPU milliseconds of each step, the minimum of interleaved repeats."""
     found = [float("inf")] * len(steps)
     for _ in range(repeats):
         for i, step in enumerate(steps):

@@ -1,9 +1,9 @@
 """Claim: constructions run at the subset kernels' rate.
 
-Each construction of one layer (random numbers drawn, subsets chosen, masks packed, errors kept)
-beside `solve_subset` on as many banks of as many numbers, drawn beforehand, in the same run. Times
-are CPU times of all threads, each repeat times both one after the other, and the ratio is the
-median over repeats.
+Each construction of one layer (drawing random numbers, choosing subsets, storing masks and errors)
+compared with `solve_subset` on as many pre-sampled banks of the same size, in the same run. Times
+are CPU times of all threads, each repeat times both in turn, and the ratio is the median over
+repeats.
 
     python benchmarks/pruning_constructions.py [--weights 100000] [--samples 21] [--repeats 5]
 """

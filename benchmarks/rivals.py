@@ -1,10 +1,11 @@
-"""Claim: where subsets of imprecise resistors beat conventional programming, and where not.
+"""Claim: where subsets of imprecise resistors beat conventional programming, and where they don't.
 
-The demo's convolutional network (5,000 MNIST images, a fifth held out) is programmed in each way
-with as many devices for a weight, K in each cell of a pair, and run on the held-out images with
-ideal wires and no converters. Told are the error of its outputs (root mean square, relative to
-that of the outputs, mean over chips) and the accuracy. sigma is the spread of untuned resistors
-for the first four, the error of a written conductance over its full scale for the other three.
+The demo's convolutional network (5,000 MNIST images, a fifth held out) is programmed by each method
+with the same number of devices per weight, K in each cell of a differential pair, and run on the
+held-out images with ideal wires and no converters. The tables have the rms error of the outputs
+relative to their rms, averaged over chips, and the accuracy. sigma is the spread of untuned
+resistors for the first four methods, and the write error relative to full scale for the other
+three.
 
     python benchmarks/rivals.py [--devices 4 8] [--sigmas 0.01 ... 0.3] [--read-noise 0] [--chips 1]
 """
@@ -57,7 +58,7 @@ def design(devices: int, sigma: float, ratio: float | str, read_noise: float) ->
 
 
 def ways(devices: int, sigma: float, read_noise: float) -> dict[str, tuple[Any, xbar.Options]]:
-    """By name: the design and the options of each way to program."""
+    """Design and options of each programming method, by name."""
     found: dict[str, tuple[Any, xbar.Options]] = {}
     for name, bank in UNTUNED.items():
         kind: Any = "subset" if name.startswith("subset") else "nominal"
@@ -73,7 +74,7 @@ def ways(devices: int, sigma: float, read_noise: float) -> dict[str, tuple[Any, 
 def measure(
     graph: Graph, images: Floats, labels: NDArray[np.int64], way: Any, chips: int
 ) -> tuple[float, float]:
-    """Relative error of the outputs, and accuracy: means over chips."""
+    """Relative error of the outputs, and accuracy, averaged over chips."""
     hardware, options = way
     exact = np.asarray(graph.run(images))
     errors, right = [], []

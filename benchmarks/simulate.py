@@ -1,13 +1,13 @@
 """Claim: converters, wires and noise cost little more than the matrix products themselves.
 
-Three tables, all of one run, on one thread, medians of processor time:
+Three tables from one run, on one thread, medians of processor time:
 
-    read-out    10,000 vectors through the layers of a 784-128-10 network, cut to tiles of 64 and
-                more; a ratio is the time over that of the plain float64 products, by numpy
+    read-out    10,000 vectors through the layers of a 784-128-10 network, on tiles of 64 lines and
+                more; a ratio is the time relative to plain float64 products in numpy
     network     the same network (PyTorch) with 10,000 images, ``xbar.simulate`` from a compiled
-                program that has solved nothing: solves, digital run and signal-to-noise included
-    peers       the same products in mPimPy (wires) and aihwkit (converters), where installed, with
-                the error against an exact solution for both
+                program without cached solutions: solves, digital run and signal-to-noise included
+    peers       the same products in mPimPy (wires) and aihwkit (converters), if installed, with
+                the error of both against an exact solution
 
     python benchmarks/simulate.py [--vectors 10000] [--sizes 64 128 256] [--repeats 5]
 """
@@ -53,7 +53,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
 
 
 def hardware(size: int, **changes: Any) -> xbar.Hardware:
-    """Tiles of so many lines with 1 ohm segments."""
+    """Design with tiles of ``size`` lines and 1 ohm segments."""
     design = xbar.Hardware(
         bank=xbar.Bank(resistors=8),
         tile=xbar.Tile(word_lines=size, bit_lines=size, word_wire=1.0, bit_wire=1.0),
@@ -62,7 +62,7 @@ def hardware(size: int, **changes: Any) -> xbar.Hardware:
 
 
 def median(action: Callable[[], object], repeats: int) -> float:
-    """Seconds of processor time, after one call that warms up."""
+    """Median processor time in seconds, after one warm-up call."""
     action()
     times = []
     for _ in range(repeats):
@@ -73,14 +73,14 @@ def median(action: Callable[[], object], repeats: int) -> float:
 
 
 def batches(multiply: Callable[[str, Floats], Floats], data: dict[str, Floats]) -> None:
-    """All vectors of all layers, so many at once."""
+    """All vectors of all layers, in batches."""
     for layer, x in data.items():
         for start in range(0, len(x), BATCH):
             multiply(layer, x[start : start + BATCH])
 
 
 def plain_product(program: xbar.Program, layer: str, x: Floats) -> Floats:
-    """What numpy makes of the digital weights."""
+    """Product with the digital weights in numpy."""
     return np.asarray(product(x, program.weights[layer]))
 
 
@@ -90,7 +90,7 @@ def read_out(program: xbar.Program, kind: Any, data: dict[str, Floats]) -> None:
 
 
 def unsolved(program: xbar.Program) -> xbar.Program:
-    """The same program, having solved nothing."""
+    """The same program without cached solutions."""
     return replace(program, tiles=tuple(tile.fresh() for tile in program.tiles))
 
 
@@ -127,7 +127,7 @@ def readouts(sizes: list[int], vectors: int, repeats: int) -> Table:
 
 
 def network(vectors: int, repeats: int) -> str:
-    """Seconds that ``xbar.simulate`` takes from an unsolved program."""
+    """Seconds of ``xbar.simulate`` for a program without cached solutions."""
     if find_spec("torch") is None:
         return "PyTorch is not installed: the whole network is left out"
     import torch
@@ -158,7 +158,7 @@ def network(vectors: int, repeats: int) -> str:
 
 
 def exact_currents(conductance: Floats, wire: float, voltage: Floats) -> Floats:
-    """(N, B) amperes of a crossbar by sparse LU of its nodal equations, written out here."""
+    """(N, B) currents of a crossbar by sparse LU of its nodal equations, implemented here."""
     w, b = conductance.shape
     word = np.arange(w * b).reshape(w, b)
     bit = word + w * b
@@ -267,7 +267,7 @@ def converters(vectors: int, repeats: int) -> list[list[str]]:
 
 
 def aihwkit(weights: Floats, x: Floats) -> Callable[[], Floats]:
-    """The same product in aihwkit: no noise, inputs scaled by their largest value as ours are."""
+    """The same product in aihwkit: no noise, inputs scaled by their largest value, like ours."""
     import torch
     from aihwkit.nn.conversion import convert_to_analog
     from aihwkit.simulator.configs import TorchInferenceRPUConfig

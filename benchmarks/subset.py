@@ -1,13 +1,13 @@
 """Claim: exact subset selection for whole layers takes seconds, not hours.
 
-xbar beside OR-Tools CP-SAT, two solvers of mixed-integer programs (SCIP through OR-Tools MathOpt,
-HiGHS through SciPy), a vectorised numpy meet-in-the-middle and all 2**K sums in numpy, on the
-same instances in the same run: g ~ U(0, 1), targets between a quarter and three quarters of each
-bank's sum. Exact methods must agree on the optimum before anything is timed; MILP solvers cannot
-resolve it beyond their tolerances, so the worst excess of each method is in the table.
+xbar against OR-Tools CP-SAT, two mixed-integer solvers (SCIP through OR-Tools MathOpt, HiGHS
+through SciPy), a vectorised numpy meet-in-the-middle and all 2**K sums in numpy, on the same
+instances in the same run: g ~ U(0, 1), targets between a quarter and three quarters of each bank's
+sum. Exact methods must agree on the optimum before anything is timed; MILP solvers cannot resolve
+it beyond their tolerances, so the worst excess of each method is in the table.
 
-Times are CPU times of one thread; a repeat times a method and xbar one after the other, and the
-ratio is the median over repeats of the method's time per instance over that of xbar. Growth with
+Times are CPU times of one thread; a repeat times a method and xbar in turn, and the ratio is the
+median over repeats of the method's time per instance over that of xbar. Growth with
 the batch and with threads is in wall time.
 
     python benchmarks/subset.py [--elements 8 12 16 ...] [--repeats 5] [--stream MILLIONS] [--json]
@@ -41,12 +41,12 @@ class Row:
     """One line of the comparison.
 
     Attributes:
-        elements: K.
-        method: whose time it is.
-        instances: how many were solved in each repeat.
+        elements: bank size K.
+        method: name of the method.
+        instances: number of instances per repeat.
         time: median CPU time per instance in microseconds.
-        ratio: median of that over xbar's on one thread in the same repeat.
-        excess: the most by which a |residual| exceeded that of xbar, over the bank's sum.
+        ratio: median ratio to xbar's time on one thread in the same repeat.
+        excess: largest excess of |residual| over that of xbar, relative to the bank's sum.
     """
 
     elements: int
@@ -68,7 +68,7 @@ class Growth:
 
 
 def xbar_method(elements: int, threads: int) -> Method:
-    """What ``method="auto"`` takes, from float64 banks to masks and residuals."""
+    """The method chosen by ``method="auto"``, from float64 banks to masks and residuals."""
     name, _ = choose(elements)
     solvers = {s.name: s for s in (MeetInTheMiddle(threads=threads), SchroeppelShamir(threads))}
     solver = solvers.get(name) or get_solver(name)
@@ -86,7 +86,7 @@ def instances(elements: int, count: int, rng: np.random.Generator) -> tuple[Floa
 
 
 def own_count(elements: int) -> int:
-    """Instances that take xbar a tenth of a second or so."""
+    """Number of instances that take xbar about a tenth of a second."""
     few = 3 if elements > 32 else 32
     return max(min(1 << max(26 - elements // 2 - elements // 4, 0), 1 << 17), few)
 
@@ -109,7 +109,7 @@ def wall_time(method: Method, bank: Floats, target: Floats, repeats: int) -> flo
 
 
 def compare(elements: int, repeats: int, rng: np.random.Generator) -> list[Row]:
-    """Checks and times every method at one length of bank."""
+    """Check and time every method for one bank size."""
     bank, target = instances(elements, own_count(elements), rng)
     ours = xbar_method(elements, 1)
     residual = ours(bank, target)
@@ -135,7 +135,7 @@ def compare(elements: int, repeats: int, rng: np.random.Generator) -> list[Row]:
 
 
 def batches(elements: int, repeats: int, rng: np.random.Generator) -> Iterator[Growth]:
-    """Wall time over the size of the batch, and over threads for the largest."""
+    """Wall time by batch size, and by threads for the largest batch."""
     threads = os.cpu_count() or 1
     for count in (1, 10, 100, 1000, 10_000, 100_000):
         bank, target = instances(elements, count, rng)
@@ -147,7 +147,7 @@ def batches(elements: int, repeats: int, rng: np.random.Generator) -> Iterator[G
 
 
 def stream(millions: float, rng: np.random.Generator) -> str:
-    """Solves so many millions of instances of K = 12 in chunks; says how long and how large."""
+    """Solve millions of instances of K = 12 in chunks; reports time and memory."""
     chunk, elements = 250_000, 12
     bank = rng.random((chunk, elements)).astype(np.float32)
     span = bank.sum(axis=1)
@@ -165,7 +165,7 @@ def stream(millions: float, rng: np.random.Generator) -> str:
 
 
 def machine() -> str:
-    """What it ran on."""
+    """Description of the machine."""
     from xbar.subset.kernels.vectors import LANES
 
     parts = [f"{os.cpu_count()} CPUs, {platform.machine()}, vectors of {LANES} x 64 bits"]

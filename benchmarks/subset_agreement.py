@@ -1,8 +1,8 @@
-"""Claim: CP-SAT, given no hint, finds the optimum of meet-in-the-middle, K = 16 to 28.
+"""Claim: CP-SAT without a hint finds the optimum of meet-in-the-middle, K = 16 to 28.
 
 200 instances, X ~ U(-1, 1), targets within a quarter of sum|x| of 0. A proof takes CP-SAT minutes
-where K is above 24 or so; there most numbers are multiples of 1/2000, whose sums hit the target.
-Every answer must be called optimal, and both must agree up to float64's rounding.
+for K above about 24; there most numbers are multiples of 1/2000, whose sums meet the target
+exactly. Every result must be reported optimal, and both must agree up to float64 rounding.
 
     python benchmarks/subset_agreement.py [--seed 0]
 """
@@ -35,7 +35,7 @@ def instances(
 
 
 def main() -> None:
-    """Solves all by both and prints what was found."""
+    """Solve all instances by both and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     rng = np.random.default_rng(parser.parse_args().seed)

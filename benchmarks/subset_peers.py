@@ -1,4 +1,4 @@
-"""Other ways to solve subset problems, each from banks (M, K) and targets (M,) to |residual|."""
+"""Peer methods for subset problems, each from banks (M, K) and targets (M,) to |residual|."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Peer:
 
     Attributes:
         solve: the method.
-        instances: how many at K elements take a second at most or so; 0 for none.
+        instances: function from K to the number of instances in about a second; 0 for none.
         exact: whether it finds the optimum up to its resolution.
-        resolution: of its numbers, relative to a bank's sum.
+        resolution: resolution of its numbers, relative to a bank's sum.
     """
 
     solve: Callable[[Floats, Floats], Floats]
@@ -39,7 +39,7 @@ def all_sums(bank: Floats) -> Floats:
 
 
 def numpy_meet_in_the_middle(bank: Floats, target: Floats) -> Floats:
-    """Both halves' sums sorted together for blocks of instances; the closest mixed neighbours."""
+    """Sort both halves' sums together in batches; take the closest mixed neighbours."""
     half = bank.shape[1] // 2
     block = max((1 << 18) >> half, 1)
     best = np.empty(len(target))
@@ -59,7 +59,7 @@ def numpy_meet_in_the_middle(bank: Floats, target: Floats) -> Floats:
 
 
 def numpy_all_subsets(bank: Floats, target: Floats) -> Floats:
-    """All 2**K sums of one instance after the other."""
+    """All 2**K sums, one instance at a time."""
     pairs = zip(bank, target, strict=True)
     return np.array([np.abs(all_sums(g[None])[0] - t).min() for g, t in pairs])
 

