@@ -34,20 +34,20 @@ def afresh(cells, **wires):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """How many blocks were joined, and how many reduced from cells."""
+    """How many patches were joined, and how many reduced from cells."""
     joined, reduced = [], []
-    join, reduce_blocks = merge_tree._join, merge_tree.reduce_blocks
+    join, reduce_patches = merge_tree._join, merge_tree.reduce_patches
 
     def count_join(*arguments):
         joined.append(1)
         return join(*arguments)
 
-    def count_reduced(arrays, shape, origin, pool, blocks):
+    def count_reduced(arrays, shape, origin, pool, patches):
         reduced.extend([1] * len(origin))
-        return reduce_blocks(arrays, shape, origin, pool, blocks)
+        return reduce_patches(arrays, shape, origin, pool, patches)
 
     monkeypatch.setattr(merge_tree, "_join", count_join)
-    monkeypatch.setattr(merge_tree, "reduce_blocks", count_reduced)
+    monkeypatch.setattr(merge_tree, "reduce_patches", count_reduced)
     return joined, reduced
 
 
@@ -98,7 +98,7 @@ def test_other_wires_share_nothing():
     assert not np.array_equal(arrays[0].transfer(cells), arrays[1].transfer(cells))
 
 
-def test_the_same_cells_again_cost_no_block_and_a_changed_column_some(counted):
+def test_the_same_cells_again_cost_no_patch_and_a_changed_column_some(counted):
     joined, reduced = counted
     array, cells = PreparedArray(SHAPE, **WIRES), some_cells(0)
     first = array.transfer(cells)
@@ -121,7 +121,7 @@ def test_cells_that_are_written_to_afterwards_do_not_reach_the_cache():
     np.testing.assert_array_equal(array.transfer(cells), afresh(cells))
 
 
-def test_a_solution_that_was_broken_off_leaves_no_wrong_block(monkeypatch):
+def test_a_solution_that_was_broken_off_leaves_no_wrong_patch(monkeypatch):
     array, first, second = PreparedArray(SHAPE, **WIRES), some_cells(0), some_cells(1)
     assert array.transfer(first).shape == SHAPE[::-1]
 
@@ -129,7 +129,7 @@ def test_a_solution_that_was_broken_off_leaves_no_wrong_block(monkeypatch):
         raise MemoryError
 
     with monkeypatch.context() as broken:
-        broken.setattr("xbar.circuit.solvers.merge_tree.reduce_blocks", fail)
+        broken.setattr("xbar.circuit.solvers.merge_tree.reduce_patches", fail)
         with pytest.raises(MemoryError):
             array.transfer(second)
     np.testing.assert_array_equal(array.transfer(second), afresh(second))
@@ -154,7 +154,7 @@ def test_bad_cells_are_refused_with_their_place():
         PreparedArray((2, 3), bit_wire=-1.0)
 
 
-def test_an_array_whose_blocks_do_not_fit_into_memory_is_refused(monkeypatch):
+def test_an_array_whose_patches_do_not_fit_into_memory_is_refused(monkeypatch):
     """Ten levels of 144 bytes a cell and the workspace's 300, which would fit by itself."""
     monkeypatch.setattr("os.sysconf", lambda name: 4096 if name == "SC_PAGE_SIZE" else 2**18)
     array = PreparedArray((1024, 1024), word_wire=1.0)

@@ -12,14 +12,14 @@ from xbar.arrays import Floats, as_floats, check_range, check_shape, frozen
 from xbar.circuit.crossbar import CELL_ADVICE, CELL_AXES, Crossbar
 
 if TYPE_CHECKING:
-    from xbar.circuit.solvers.cache import BlockCache
+    from xbar.circuit.solvers.cache import PatchCache
 
 
 class PreparedArray:
     """The wires of a crossbar, prepared to be solved with one set of cells after another.
 
     A compiler that changes some columns of a tile again and again need not reduce and join the
-    others each time: the merge tree's blocks stay in memory from one solution to the next, about
+    others each time: the merge tree's patches stay in memory from one solution to the next, about
     140 bytes a cell and level of the tree. The transfer matrix has the same bits as that of a
     ``Crossbar`` with these cells. Threads may share a prepared array.
 
@@ -50,14 +50,14 @@ class PreparedArray:
         drive: Literal["left", "right", "both"] = "left",
         sense: Literal["bottom", "top", "both"] = "bottom",
     ) -> None:
-        from xbar.circuit.solvers.cache import BlockCache
+        from xbar.circuit.solvers.cache import PatchCache
         from xbar.circuit.solvers.grid import as_grid
 
         wires = Crossbar(np.zeros(shape), word_wire, bit_wire, source, load, drive, sense)
         self.shape = shape
         self.ideal = wires.ideal
         self._wires = as_grid(wires)
-        self._cache: BlockCache = BlockCache()
+        self._cache: PatchCache = PatchCache()
 
     @classmethod
     def of(cls, crossbar: Crossbar) -> PreparedArray:

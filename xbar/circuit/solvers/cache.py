@@ -1,6 +1,6 @@
-"""The blocks of a merge tree, kept for arrays that have the same wires and many of the same cells.
+"""Cache of a merge tree's patches, for arrays with the same wires and many of the same cells.
 
-What is taken from the cache is what would be made: the transfer matrix has the same bits.
+Cached patches equal recomputed ones: the transfer matrix is bit-identical.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.circuit.solvers.grid import Grid
-from xbar.circuit.solvers.joining import Block
+from xbar.circuit.solvers.joining import Patch
 
 Place = tuple[tuple[int, ...], int, int]
 
 
 @dataclass(eq=False)
-class BlockCache:
-    """The last block made at each place of the merge tree, with what it was made of.
+class PatchCache:
+    """The last patch at each place of the merge tree, with its inputs.
 
-    It serves arrays that differ in nothing but their cells; whoever owns it sees to that. A block
-    is taken only where what it was made of is the same, so threads may share a cache.
+    The owner ensures that all arrays differ only in their cells. A patch is reused only if its
+    inputs are unchanged, so threads may share a cache.
 
     Attributes:
-        leaves: by first row and column: the cells, and the block that they made.
-        joins: by place in the tree: both halves, and the block that they made.
+        leaves: cells and patch, by first row and column.
+        joins: both halves and their joined patch, by place in the tree.
     """
 
-    leaves: dict[tuple[int, int], tuple[Floats, Block]] = field(default_factory=dict)
-    joins: dict[Place, tuple[Block, Block, Block]] = field(default_factory=dict)
+    leaves: dict[tuple[int, int], tuple[Floats, Patch]] = field(default_factory=dict)
+    joins: dict[Place, tuple[Patch, Patch, Patch]] = field(default_factory=dict)
 
-    def leaf(self, part: tuple[slice, slice], grid: Grid) -> Block | None:
-        """The block of some rows and columns, if their cells are those that it was made of."""
+    def leaf(self, part: tuple[slice, slice], grid: Grid) -> Patch | None:
+        """The cached patch of some rows and columns; None if their cells have changed."""
         known = self.leaves.get((int(part[0].start), int(part[1].start)))
         return known[1] if known and np.array_equal(known[0], grid.cells[part]) else None
 
-    def keep(self, part: tuple[slice, slice], grid: Grid, block: Block) -> None:
-        """Remember the block of some rows and columns of an array."""
+    def keep(self, part: tuple[slice, slice], grid: Grid, patch: Patch) -> None:
+        """Store the patch of some rows and columns of an array."""
         place = int(part[0].start), int(part[1].start)
-        self.leaves[place] = grid.cells[part].copy(), block
+        self.leaves[place] = grid.cells[part].copy(), patch
 
-    def joined(self, place: Place, first: Block, second: Block, join: Callable[[], Block]) -> Block:
-        """The block that two others make at a place in the tree."""
+    def joined(self, place: Place, first: Patch, second: Patch, join: Callable[[], Patch]) -> Patch:
+        """Join of two patches at a place in the tree, cached."""
         known = self.joins.get(place)
         if known is not None and known[0] is first and known[1] is second:
             return known[2]

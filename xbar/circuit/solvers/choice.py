@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.circuit.solvers.cache import BlockCache
+from xbar.circuit.solvers.cache import PatchCache
 from xbar.circuit.solvers.direct import DirectSolver
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.kirchhoff import residual
@@ -85,10 +85,10 @@ def transfer(crossbar: Crossbar) -> Floats:
     return get_solver(TRANSFER)(crossbar).transfer()
 
 
-def cached_transfer(grid: Grid, cache: BlockCache) -> Floats:
+def cached_transfer(grid: Grid, cache: PatchCache) -> Floats:
     """The same of an array whose wires were solved before, with other cells.
 
-    By the merge tree, whatever ``TRANSFER`` says: the cache holds its blocks.
+    By the merge tree, whatever ``TRANSFER`` says: the cache holds its patches.
     """
     return prepared_transfer(grid, cache)
 

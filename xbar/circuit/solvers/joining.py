@@ -1,8 +1,8 @@
-"""Kernels that join two blocks of a crossbar at their shared nodes.
+"""Kernels that join two patches of a crossbar at their shared nodes.
 
-A block is (siemens, ports, sides): siemens (q, q) between its q nodes, of which only entries above
+A patch is (siemens, ports, sides): siemens (q, q) between its q nodes, of which only entries above
 the diagonal are used; ports, the node at each position along its left, right, top and bottom side,
-in this order; sides, the number of positions of each side. A line that is ideal throughout a block
+in this order; sides, the number of positions of each side. A line that is ideal throughout a patch
 has the same node on both sides, and an unconnected side has no positions.
 """
 
@@ -14,25 +14,25 @@ import numpy as np
 
 from xbar.circuit.solvers.lanes import Floats, Ints, jit
 
-Block: TypeAlias = tuple[Floats, Ints, Ints]
+Patch: TypeAlias = tuple[Floats, Ints, Ints]
 Equations: TypeAlias = tuple[Floats, Floats, Floats, Ints, Ints]
 
 LEFT, RIGHT, TOP, BOTTOM = 0, 1, 2, 3
 
 
 @jit
-def join(first: Block, second: Block, stacked: bool) -> Equations:
-    """Equations for eliminating the nodes shared by two blocks and all nodes that are not ports.
+def join(first: Patch, second: Patch, stacked: bool) -> Equations:
+    """Equations for eliminating the nodes shared by two patches and all nodes that are not ports.
 
     Args:
-        first: left or upper block.
-        second: right or lower block.
-        stacked: whether the second block is below the first.
+        first: left or upper patch.
+        second: right or lower patch.
+        stacked: whether the second patch is below the first.
 
     Returns:
         Matrix (s, s) of the nodes to eliminate, on and above the diagonal; siemens (s, q) from
         those to the remaining nodes and (q, q) among the latter; ports and sides of the joined
-        block, whose nodes are numbered in the order of its ports.
+        patch, whose nodes are numbered in the order of its ports.
     """
     siemens, ports, sides = first
     others, other_ports, other_sides = second
@@ -46,10 +46,10 @@ def join(first: Block, second: Block, stacked: bool) -> Equations:
 
 
 @jit
-def reduce(block: Block) -> Equations:
-    """The same for a single block, eliminating the nodes that are not ports."""
+def reduce(patch: Patch) -> Equations:
+    """The same for a single patch, eliminating the nodes that are not ports."""
     nothing = np.zeros((0, 0))
-    return _equations(block[0], nothing, np.zeros(0, np.int64), block[1], block[2])
+    return _equations(patch[0], nothing, np.zeros(0, np.int64), patch[1], patch[2])
 
 
 @jit
@@ -84,10 +84,10 @@ def _equations(
 
 
 @jit
-def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tuple[Ints, Ints]:
-    """Ports of the joined block (nodes of the first, or via ``node`` of the second), and sides.
+def _joined_ports(first: Patch, second: Patch, node: Ints, stacked: bool) -> tuple[Ints, Ints]:
+    """Ports of the joined patch (nodes of the first, or via ``node`` of the second), and sides.
 
-    Parallel to the joint, a side belongs to one block; across it, the first's part is followed by
+    Parallel to the joint, a side belongs to one patch; across it, the first's part is followed by
     the second's.
     """
     ports, sides = first[1], first[2]
@@ -115,7 +115,7 @@ def _joined_ports(first: Block, second: Block, node: Ints, stacked: bool) -> tup
 
 @jit
 def _scatter(siemens: Floats, place: Ints, matrix: Floats, across: Floats, among: Floats) -> None:
-    """Add a block's siemens at its nodes' new indices, by runs of consecutive indices."""
+    """Add a patch's siemens at its nodes' new indices, by runs of consecutive indices."""
     s, q = len(matrix), len(place)
     runs = np.empty(q + 1, np.int64)
     count = 0

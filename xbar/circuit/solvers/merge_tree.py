@@ -1,9 +1,9 @@
 """The whole transfer matrix by a merge tree: a hierarchical Poincare-Steklov (Schur) scheme.
 
-    cells ──LANES blocks at once──► blocks of up to 32 x 32 ──join, join──► terminals
+    cells ──LANES patches at once──► patches of up to 32 x 32 ──join, join──► terminals
 
-A block of the crossbar, seen from its boundary nodes, is a matrix of conductances. Neighbours are
-joined by eliminating their shared nodes: one per line across the joint, as blocks are connected
+A patch of the crossbar, seen from its boundary nodes, is a matrix of conductances. Neighbours are
+joined by eliminating their shared nodes: one per line across the joint, as patches are connected
 only by word lines (or only by bit lines) there. About 38 n^3 operations for
 an n x n crossbar, most of them in BLAS-3. A. Gillman, P. G. Martinsson, "A direct solver with O(N)
 complexity for variable coefficient elliptic PDEs", SIAM J. Sci. Comput. 36 (2014); A. George,
@@ -24,22 +24,22 @@ from scipy.linalg.blas import dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf
 
 from xbar.arrays import Floats, Ints, frozen
-from xbar.circuit.solvers.blocks import pool_size, reduce_blocks
-from xbar.circuit.solvers.cache import BlockCache
+from xbar.circuit.solvers.cache import PatchCache
 from xbar.circuit.solvers.grid import Grid, as_grid
-from xbar.circuit.solvers.joining import Block, Equations, join, reduce, star_mesh
+from xbar.circuit.solvers.joining import Equations, Patch, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
+from xbar.circuit.solvers.patches import pool_size, reduce_patches
 from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
 
-_SIDE = 32  # side of a block reduced in SIMD lanes, in cells
-_FEW_CELLS = 64 * 64  # up to this many cells, blocks of half that side, to fill the lanes
-_SMALL = 8  # side of a block with ideal wires, reduced separately
+_SIDE = 32  # side of a patch reduced in SIMD lanes, in cells
+_FEW_CELLS = 64 * 64  # up to this many cells, patches of half that side, to fill the lanes
+_SMALL = 8  # side of a patch with ideal wires, reduced separately
 _BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
-_BYTES_PER_LEVEL = 144  # per cell and level of cached blocks: h x 2h cells have 6h ports
+_BYTES_PER_LEVEL = 144  # per cell and level of cached patches: h x 2h cells have 6h ports
 _CANCELS = 1e3  # ratio of diagonal to pivot beyond which too many digits are lost
 
 
@@ -47,7 +47,7 @@ class MergeTreeSolver:
     """A crossbar's transfer matrix, computed once, on first use.
 
     Handles every crossbar, ideal wires included. The workspace is about 300 bytes per cell: two
-    levels of the tree, of W B / 32^2 blocks with 128 ports and half as many with 192.
+    levels of the tree, of W B / 32^2 patches with 128 ports and half as many with 192.
 
     Raises:
         SolverError: the array does not fit into this machine's memory.
@@ -72,7 +72,7 @@ class MergeTreeSolver:
         return np.asarray(voltage @ self._transfer.T)
 
 
-def prepared_transfer(grid: Grid, cache: BlockCache) -> Floats:
+def prepared_transfer(grid: Grid, cache: PatchCache) -> Floats:
     """The transfer matrix (B, W), with what a cache knows of an array with the same wires.
 
     All levels of the tree stay in memory, where a solution by itself has two at a time.
@@ -87,38 +87,38 @@ def prepared_transfer(grid: Grid, cache: BlockCache) -> Floats:
         return transfer_matrix(grid, cache)
 
 
-def transfer_matrix(grid: Grid, cache: BlockCache | None = None) -> Floats:
+def transfer_matrix(grid: Grid, cache: PatchCache | None = None) -> Floats:
     """Bit-line current per volt on each word line, (B, W) siemens.
 
     Args:
         grid: the array.
-        cache: blocks of the array with the same wires that was solved before; this one's after.
+        cache: patches of the array with the same wires that was solved before; this one's after.
     """
-    blocks = _leaves(grid, cache)
-    alone = blocks.size == 1
-    while blocks.size > 1:
-        high, wide = blocks.shape
+    patches = _leaves(grid, cache)
+    alone = patches.size == 1
+    while patches.size > 1:
+        high, wide = patches.shape
         stacked = high > wide
-        level = blocks.T if stacked else blocks
+        level = patches.T if stacked else patches
         pairs = np.empty((level.shape[0], (level.shape[1] + 1) // 2), dtype=object)
         for i, j in np.ndindex(pairs.shape):
             pair = level[i, 2 * j : 2 * j + 2]
-            last = blocks.size == 2 and grid.right is None and grid.top is None
+            last = patches.size == 2 and grid.right is None and grid.top is None
             if len(pair) == 1:
                 pairs[i, j] = pair[0]
             else:
                 join_both = partial(_join, pair[0], pair[1], stacked, last)
-                place = blocks.shape, i, j
+                place = patches.shape, i, j
                 pairs[i, j] = (
                     cache.joined(place, pair[0], pair[1], join_both) if cache else join_both()
                 )
-            level[i, 2 * j : 2 * j + 2] = None  # the memory of a block goes with it
-        blocks = pairs.T if stacked else pairs
-    return _between_terminals(grid, blocks[0, 0], alone)
+            level[i, 2 * j : 2 * j + 2] = None  # the memory of a patch goes with it
+        patches = pairs.T if stacked else pairs
+    return _between_terminals(grid, patches[0, 0], alone)
 
 
-def _between_terminals(grid: Grid, root: Block, alone: bool) -> Floats:
-    """The transfer matrix of the root block, after joining the far ends of its lines."""
+def _between_terminals(grid: Grid, root: Patch, alone: bool) -> Floats:
+    """The transfer matrix of the root patch, after joining the far ends of its lines."""
     lines, columns = grid.cells.shape
     ends = [] if grid.right is None else [(grid.right, False)]
     ends += [] if grid.top is None else [(grid.top, True)]
@@ -145,8 +145,8 @@ def _sum_ends(siemens: Floats, ends: Ints, count: int) -> Floats:
     return total
 
 
-def _leaves(grid: Grid, cache: BlockCache | None) -> NDArray[np.object_]:
-    """The array of blocks, each at most _SIDE cells high and wide."""
+def _leaves(grid: Grid, cache: PatchCache | None) -> NDArray[np.object_]:
+    """The array of patches, each at most _SIDE cells high and wide."""
     lines, columns = grid.cells.shape
     side = _SIDE if lines * columns > _FEW_CELLS else _SIDE // 2
     rows = np.linspace(0, lines, -(-lines // side) + 1).astype(np.int64)
@@ -161,35 +161,35 @@ def _leaves(grid: Grid, cache: BlockCache | None) -> NDArray[np.object_]:
         if known is not None:
             leaves[i, j] = known
         elif some_ideal and ideal[part].any():
-            leaves[i, j] = block = _by_itself(grid, *part)
+            leaves[i, j] = patch = _by_itself(grid, *part)
             if cache:
-                cache.keep(part, grid, block)
+                cache.keep(part, grid, patch)
         else:
             shape = int(rows[i + 1] - rows[i]), int(cuts[j + 1] - cuts[j])
             groups.setdefault(shape, []).append((i, j))
     for (h, w), members in groups.items():
         origin = np.array([(rows[i], cuts[j]) for i, j in members])
-        blocks = np.empty((len(members), 2 * (h + w), 2 * (h + w)))
+        patches = np.empty((len(members), 2 * (h + w), 2 * (h + w)))
         pool = np.empty(pool_size(h, w))
-        reduce_blocks((grid.cells, grid.word, grid.bit), (h, w), origin, pool, blocks)
-        for (i, j), siemens in zip(members, blocks, strict=True):
-            block = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
-            leaves[i, j] = block
+        reduce_patches((grid.cells, grid.word, grid.bit), (h, w), origin, pool, patches)
+        for (i, j), siemens in zip(members, patches, strict=True):
+            patch = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
+            leaves[i, j] = patch
             if cache:
-                cache.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), grid, block)
+                cache.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), grid, patch)
     return leaves
 
 
 def _ports(grid: Grid, at_top: bool, at_right: bool, h: int, w: int) -> tuple[Ints, Ints]:
-    """Ports and sides of a block without ideal wires; an unconnected side has no ports."""
+    """Ports and sides of a patch without ideal wires; an unconnected side has no ports."""
     right = 0 if at_right and grid.right is None else h
     top = 0 if at_top and grid.top is None else w
     ports = [np.arange(h), h + np.arange(right), 2 * h + np.arange(top), 2 * h + w + np.arange(w)]
     return np.concatenate(ports), np.array([h, right, top, w])
 
 
-def _by_itself(grid: Grid, rows: slice, columns: slice) -> Block:
-    """A block with ideal wires: nodes joined by them are merged from the start."""
+def _by_itself(grid: Grid, rows: slice, columns: slice) -> Patch:
+    """A patch with ideal wires: nodes joined by them are merged from the start."""
     h, w = rows.stop - rows.start, columns.stop - columns.start
     if max(h, w) > _SMALL:
         middle = rows.start + h // 2 if h > w else columns.start + w // 2
@@ -198,10 +198,10 @@ def _by_itself(grid: Grid, rows: slice, columns: slice) -> Block:
         else:
             parts = (rows, slice(columns.start, middle)), (rows, slice(middle, columns.stop))
         return _join(_by_itself(grid, *parts[0]), _by_itself(grid, *parts[1]), h > w)
-    return _reduce(_small_block(grid, rows, columns))
+    return _reduce(_small_patch(grid, rows, columns))
 
 
-def _small_block(grid: Grid, rows: slice, columns: slice) -> Block:
+def _small_patch(grid: Grid, rows: slice, columns: slice) -> Patch:
     word, bit = grid.word[rows, columns], grid.bit[rows, columns]
     h, w = word.shape
     # along each line a new node begins after every segment that is not ideal
@@ -221,7 +221,7 @@ def _small_block(grid: Grid, rows: slice, columns: slice) -> Block:
     return siemens, np.concatenate(sides), np.array([len(side) for side in sides])
 
 
-def _join(first: Block, second: Block, stacked: bool, last: bool = False) -> Block:
+def _join(first: Patch, second: Patch, stacked: bool, last: bool = False) -> Patch:
     equations = join(first, second, stacked)
     if not _by_cholesky(equations[0], equations[1]):
         equations = join(first, second, stacked)
@@ -229,10 +229,10 @@ def _join(first: Block, second: Block, stacked: bool, last: bool = False) -> Blo
     return _remainder(equations, last)
 
 
-def _reduce(block: Block, last: bool = False) -> Block:
-    equations = reduce(block)
+def _reduce(patch: Patch, last: bool = False) -> Patch:
+    equations = reduce(patch)
     if not _by_cholesky(equations[0], equations[1]):
-        equations = reduce(block)
+        equations = reduce(patch)
         star_mesh(equations[0], equations[1])
     return _remainder(equations, last)
 
@@ -253,8 +253,8 @@ def _by_cholesky(matrix: Floats, across: Floats) -> bool:
     return True
 
 
-def _remainder(equations: Equations, last: bool) -> Block:
-    """The remaining block; for the last one only the siemens from drivers to amplifiers."""
+def _remainder(equations: Equations, last: bool) -> Patch:
+    """The remaining patch; for the last one only the siemens from drivers to amplifiers."""
     _, across, among, ports, sides = equations
     if last:
         drivers = ports[: sides[:2].sum()].max() + 1
@@ -264,8 +264,8 @@ def _remainder(equations: Equations, last: bool) -> Block:
     return among, ports, sides
 
 
-def _segments(ohms: Floats, vertical: bool) -> Block:
-    """The segments beyond the last cells as a separate block."""
+def _segments(ohms: Floats, vertical: bool) -> Patch:
+    """The segments beyond the last cells as a separate patch."""
     n = len(ohms)
     far = np.where(ohms > 0, n + np.arange(n), np.arange(n))
     siemens = np.zeros((2 * n, 2 * n))

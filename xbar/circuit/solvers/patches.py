@@ -1,6 +1,6 @@
-"""Kernels that reduce small blocks of cells to their ports, LANES blocks in parallel.
+"""Kernels that reduce small patches of cells to their ports, LANES patches in parallel.
 
-    A block of h x w cells has the ports left (h), right (h), top (w) and bottom (w):
+    A patch of h x w cells has the ports left (h), right (h), top (w) and bottom (w):
 
         left ──word──●── right      one cell: its segment to the left and the one below belong
               top ── ● ──bit── bottom      to it; its word node is "right", its bit node "top"
@@ -10,7 +10,7 @@ Neighbours share nodes. A shared node p is eliminated by the star-mesh transform
 g_ij += g_ip g_jp / sum_k g_pk, which only adds and multiplies positive numbers: no cancellation,
 so the conductances between ports keep their relative accuracy whatever the resistances are.
 
-A block of q ports is stored as the conductances between them, row i and column j with i < j, in
+A patch of q ports is stored as the conductances between them, row i and column j with i < j, in
 rows of `stride(q)` vectors; other entries are unused.
 """
 
@@ -33,37 +33,37 @@ from xbar.circuit.solvers.lanes import (
     store,
 )
 
-_TILE = 4  # columns of a block updated at once, and padding of its rows
+_TILE = 4  # columns of a patch updated at once, and padding of its rows
 
 
 @jit
 def stride(ports: int) -> int:
-    """Vectors per row of a block, including padding."""
+    """Vectors per row of a patch, including padding."""
     return (ports + _TILE - 1) // _TILE * _TILE + 1  # odd, so that rows spread over all cache sets
 
 
 @jit
 def pool_size(h: int, w: int) -> int:
-    """Size of `reduce_blocks`' scratch in doubles: nested blocks, halved at every level."""
+    """Size of `reduce_patches`' scratch in doubles: nested patches, halved at every level."""
     q = stride(2 * (h + w) + 8)
     return 5 * q * q * LANES
 
 
 @jit
-def reduce_blocks(
+def reduce_patches(
     wires: tuple[Floats, Floats, Floats],
     shape: tuple[int, int],
     origin: Ints,
     pool: Floats,
     out: Floats,
 ) -> None:
-    """Port conductances of many blocks of the same size.
+    """Port conductances of many patches of the same size.
 
     Args:
         wires: three arrays (W, B): siemens of the cells; ohms of the segment to the left of each
-            cell and of the one below it, positive inside the blocks.
-        shape: height h and width w of every block.
-        origin: (M, 2) first row and column of each block.
+            cell and of the one below it, positive inside the patches.
+        shape: height h and width w of every patch.
+        origin: (M, 2) first row and column of each patch.
         pool: scratch of `pool_size(h, w)` doubles.
         out: (M, q, q) output above the diagonal: siemens between the ports in the order left,
             right, top, bottom.
@@ -76,8 +76,8 @@ def reduce_blocks(
     places = np.empty(4 * (h + w) + 8, np.int64)
     for first in range(0, len(origin), LANES):
         for lane in range(LANES):
-            block = min(first + lane, len(origin) - 1)
-            r, c = origin[block, 0], origin[block, 1]
+            patch = min(first + lane, len(origin) - 1)
+            r, c = origin[patch, 0], origin[patch, 1]
             for i in range(h):
                 for j in range(w):
                     k = 3 * (i * w + j) * LANES + lane
@@ -98,10 +98,10 @@ def reduce_blocks(
 
 @jit
 def _plan(h: int, w: int) -> Ints:
-    """Schedule of the recursion: both halves of a block, then join; halves the longer side.
+    """Schedule of the recursion: both halves of a patch, then join; halves the longer side.
 
     Returns:
-        (P, 8) steps: the block's first row and column, height and width, and the positions in the
+        (P, 8) steps: the patch's first row and column, height and width, and the positions in the
         pool of the result, its first half, its second half (0, 0 for a single cell) and the
         scratch.
     """
@@ -131,15 +131,15 @@ def _plan(h: int, w: int) -> Ints:
 
 
 @jit
-def _push(task: Ints, block: tuple[int, int, int, int], spots: tuple[int, int, int, int]) -> None:
+def _push(task: Ints, patch: tuple[int, int, int, int], spots: tuple[int, int, int, int]) -> None:
     for k in range(4):
-        task[k] = block[k]
+        task[k] = patch[k]
         task[4 + k] = spots[k]
 
 
 @jit
 def _cell(inputs: Floats, cell: int, pool: Floats, at: int) -> None:
-    """Block of one cell: its segments and its conductance in series."""
+    """Patch of one cell: its segments and its conductance in series."""
     for k in range(4 * stride(4)):
         store(pool, (at + k) * LANES, splat(0.0))
     for i in range(3):
@@ -172,7 +172,7 @@ def _join(h: int, w: int, stacked: bool, places: Ints, pool: Floats, spots: Ints
 def _place(h1: int, w1: int, h2: int, w2: int, stacked: bool, places: Ints) -> None:
     """Indices of two neighbours' ports in their union: shared nodes, left, right, top, bottom.
 
-    places: output, for the ports of the first and then of the second block.
+    places: output, for the ports of the first and then of the second patch.
     """
     s = w1 if stacked else h1
     h, w = (h1 + h2, w1) if stacked else (h1, w1 + w2)
@@ -195,7 +195,7 @@ def _place(h1: int, w1: int, h2: int, w2: int, stacked: bool, places: Ints) -> N
 @jit
 def _scatter(
     pool: Floats,
-    block: int,
+    patch: int,
     q: int,
     place: Ints,
     shared: int,
@@ -204,7 +204,7 @@ def _scatter(
     at: int,
     step: int,
 ) -> None:
-    """Add a block's conductances to the shared nodes' rows (work) and to the rest (at)."""
+    """Add a patch's conductances to the shared nodes' rows (work) and to the rest (at)."""
     row = stride(q)
     for i in range(q):
         for j in range(i + 1, q):
@@ -213,7 +213,7 @@ def _scatter(
             if x >= shared:
                 goal = at + (x - shared) * step + y - shared
             goal *= LANES
-            store(pool, goal, add(load(pool, goal), load(pool, (block + i * row + j) * LANES)))
+            store(pool, goal, add(load(pool, goal), load(pool, (patch + i * row + j) * LANES)))
 
 
 @jit
