@@ -1,14 +1,14 @@
-"""A crossbar as a plain list of resistors between numbered nodes.
+"""A crossbar as a list of resistors between numbered nodes.
 
-The solvers and the netlist both start from this list, so that what is solved is what is exported.
-Nodes that an ideal wire (0 ohm) joins are one node here, and open cells are left out.
+Solvers and netlists are based on the same list, so that simulation and export agree. Nodes joined
+by an ideal wire (0 ohm) are merged, and open cells are omitted.
 
     d_i ──source──┤──segment 0──● w_i_0 ──segment 1──● w_i_1 … ──segment B──├──source── d_i
 
-A word line i has one driver node, known to be at its input voltage, which feeds one end or both.
-A bit line j has likewise one sense node at 0 V, and runs from its top end to its bottom end.
+Word line i has one driver node at its input voltage, connected to one end or both. Bit line j
+likewise has one sense node at 0 V, and runs from its top end to its bottom end.
 
-Nodes are numbered: W drivers, B sense amplifiers, then whatever merged nodes remain.
+Nodes are numbered: W drivers, B sense amplifiers, then the remaining merged nodes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KINDS = ("source", "word", "cell", "bit", "load")
 
 @dataclass(frozen=True, eq=False)
 class Assembly:
-    """The resistors of a crossbar, and where each came from.
+    """The resistors of a crossbar, and their origins.
 
     Attributes:
         nodes: number of nodes; the first W + B are drivers and sense amplifiers.
@@ -40,9 +40,9 @@ class Assembly:
         kind: (E,) index into KINDS.
         row: (E,) first index into the crossbar's array; 0 top or 1 bottom for loads.
         column: (E,) last index into the crossbar's array; 0 left or 1 right for sources.
-        word_node: (W, B) the node at the word line's side of each cell.
-        bit_node: (W, B) the node at the bit line's side.
-        origin: (nodes,) the first of the unmerged nodes that each node stands for.
+        word_node: (W, B) node at the word-line side of each cell.
+        bit_node: (W, B) node at the bit-line side of each cell.
+        origin: (nodes,) first of the unmerged nodes of each node.
     """
 
     nodes: int
@@ -58,7 +58,7 @@ class Assembly:
     origin: NDArray[np.int64]
 
     def names(self) -> list[str]:
-        """What the netlist calls each node: the name of the first of those that were merged."""
+        """Netlist name of each node: that of the first of its merged nodes."""
         lines, columns = self.word_node.shape
         names = [f"d_{i}" for i in range(lines)] + [f"s_{j}" for j in range(columns)]
         names += [f"e_{i}_{side}" for side in ("left", "right") for i in range(lines)]
@@ -80,7 +80,7 @@ class _Elements:
 
 
 def assemble(crossbar: Crossbar) -> Assembly:
-    """The resistors of a crossbar between its merged nodes, always in the same order."""
+    """The resistors of a crossbar between its merged nodes, in a fixed order."""
     lines, columns = crossbar.conductance.shape
     count = 3 * (lines + columns) + 2 * lines * columns
     first = count - 2 * lines * columns
@@ -129,7 +129,7 @@ def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
         for end in (0, 1)
         if crossbar.drive in (("left", "right")[end], "both")
     ]
-    # without a driver at an end there is no segment that leads to it either
+    # an end without a driver has no segment either
     segments = np.arange(columns + 1)[
         crossbar.drive == "right" : columns + (crossbar.drive != "left")
     ]

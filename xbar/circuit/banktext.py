@@ -9,8 +9,8 @@
     .ends bank_fc1_tile_0
     Xc_3_17 w_3_17 b_3_17 bank_fc1_tile_0 r0=9.9e3 o0={switch_off} c0=1
 
-To put a transistor in the switches' place, replace the body of xbar_switch: ``closed`` is 1 or 0
-and says what its gate gets. To program a cell otherwise, change its ``c<k>``.
+For a transistor switch, replace the body of xbar_switch: ``closed`` is 1 or 0, the gate's logic
+level. To reprogram a cell, change its ``c<k>``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from xbar.circuit.switches import OPEN, SwitchedBank
 from xbar.circuit.text import number, sanitise
 
 SWITCH = "xbar_switch"
-_LONGEST = 64  # letters of a title that become part of a subcircuit's name
+_LONGEST = 64  # maximum number of a title's characters in a subcircuit's name
 
 
 def bank_name(title: str) -> str:
-    """The name of the subcircuit of a cell's bank.
+    """Subcircuit name of a cell's bank.
 
     >>> bank_name("fc1 tile 0")
     'bank_fc1_tile_0'
@@ -35,7 +35,7 @@ def bank_name(title: str) -> str:
 
 
 def switch_parameters(bank: SwitchedBank) -> list[tuple[str, str]]:
-    """Ohms of a closed switch and of the leakiest open one, for the whole netlist."""
+    """On-resistance and smallest off-resistance of the switches, for the whole netlist."""
     return [("switch_on", number(bank.closed_ohms)), ("switch_off", number(_leakiest(bank)))]
 
 
@@ -58,7 +58,7 @@ def definitions(name: str, resistors: int, dialect: Dialect) -> list[str]:
 
 
 def cell_parameters(bank: SwitchedBank, dialect: Dialect) -> list[list[list[tuple[str, str]]]]:
-    """What each cell (W, B) hands to its bank: resistors, leaks and switch positions."""
+    """Parameters of each cell (W, B): resistors, leakage and switch states."""
     leakiest = _leakiest(bank)
     rows = zip(bank.resistor.tolist(), bank.leak.tolist(), bank.closed.tolist(), strict=True)
 

@@ -1,13 +1,13 @@
-"""Circuits that make one programmable resistance from K resistors and K switches.
+"""Cell circuits: a programmable resistance from K resistors and K switches.
 
     parallel (the default)      series                        ladder
     a ─┬─ r_0 ─ s_0 ─┬─ b       a ─┬─ r_0 ─┬─┬─ r_1 ─┬─ b     a ─ rail_0 ─┬─ rail_1 ─┬─ …
        ├─ r_1 ─ s_1 ─┤             └─ s_0 ─┘ └─ s_1 ─┘                   r_0        r_1
        └─ r_2 ─ s_2 ─┘                                                   s_0        s_1
                                                                      b ───┴──────────┴─ …
-Of K resistors in parallel the conductances of those switched in add up; in series the
-resistances do, with the resistance of each closed by-pass switch beside its resistor; a ladder
-has a rational value. A mask says which resistors are switched in, in every circuit.
+In the parallel cell the conductances of the resistors switched in add up; in the series cell the
+resistances do, with each closed by-pass switch in parallel to its resistor; the value of a ladder
+is rational. A mask marks the resistors that are switched in, in every circuit.
 
 Shapes: K resistors, masks (..., K). Units: ohms and siemens.
 """
@@ -52,14 +52,14 @@ def _rail(rail: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class Part:
-    """A resistor or a switch of a cell, between two of its nodes; the outer ones are a and b.
+    """A resistor or a switch between two nodes of a cell, whose terminals are a and b.
 
     Attributes:
-        name: of the element.
-        first: its node towards a.
-        second: its node towards b.
-        ohms: of a resistor; None for a switch.
-        switch: of a switch, which of the mask moves it.
+        name: name of the element.
+        first: node towards a.
+        second: node towards b.
+        ohms: resistance of a resistor; None for a switch.
+        switch: index of a switch in the mask.
         bypass: whether the switch is closed when its resistor is *not* switched in.
     """
 
@@ -76,12 +76,12 @@ class CellCircuit(ABC):
     """K resistors and K switches between two terminals.
 
     Attributes:
-        resistance: (K,) ohms of each resistor.
-        switch_on: ohms of a closed switch. Zero is ideal.
-        switch_off: ohms of an open switch.
+        resistance: (K,) resistances in ohms.
+        switch_on: on-resistance of a switch in ohms. Zero is ideal.
+        switch_off: off-resistance of a switch in ohms.
 
     Raises:
-        SpecError: a value is no resistance.
+        SpecError: a value is not a resistance.
     """
 
     resistance: Floats = attrs.field(converter=_resistance)
@@ -97,7 +97,7 @@ class CellCircuit(ABC):
 
     @abstractmethod
     def value(self, mask: ArrayLike) -> Floats:
-        """Conductance (...,) in siemens from a to b for masks (..., K) of what is switched in.
+        """Conductance (...,) in siemens from a to b for masks (..., K).
 
         Raises:
             SpecError: the mask is not of K booleans.
@@ -125,13 +125,13 @@ class CellCircuit(ABC):
         return Circuit(elements)
 
     def netlist(self, mask: ArrayLike, dialect: str = "ngspice", title: str = "cell") -> Netlist:
-        """The cell as a subcircuit with its switches, one instance of it for one mask (K,) at 1 V.
+        """Netlist of the cell as a subcircuit, with one instance for a mask (K,) at 1 V.
 
-        The netlist's one current is the cell's conductance. Its ``c<k>`` are the mask.
+        Its current is the cell's conductance; the parameters ``c<k>`` are the mask.
 
         Raises:
             SpecError: the mask is not of K booleans, the dialect is unknown, or a closed switch
-                has 0 ohm, which SPICE simulators replace by a value of their own.
+                has 0 ohm, which SPICE simulators replace by a default.
         """
         if self.switch_on == 0:
             raise SpecError("switch_on must be positive in a netlist; give it a small resistance")
@@ -164,7 +164,7 @@ class CellCircuit(ABC):
 
     @property
     def k(self) -> int:
-        """How many resistors there are."""
+        """Number of resistors K."""
         return len(self.resistance)
 
     def _masks(self, mask: ArrayLike) -> NDArray[np.bool_]:
@@ -195,7 +195,7 @@ class ParallelCell(CellCircuit):
     """
 
     def value(self, mask: ArrayLike) -> Floats:
-        """Conductance (...,): that of the branches that are switched in, and what leaks."""
+        """Conductance (...,) of the branches switched in plus the leakage of the others."""
         return np.asarray(self._branches(mask).sum(axis=-1))
 
     def parts(self) -> list[Part]:
@@ -207,21 +207,21 @@ class ParallelCell(CellCircuit):
 
 
 class SeriesCell(CellCircuit):
-    """K resistors in a string, each with a by-pass switch that is open when it is switched in.
+    """K resistors in series, each with a by-pass switch that is open when it is switched in.
 
     >>> (1 / SeriesCell([1e3, 2e3]).value([[True, True], [False, True]])).round(9)
     array([3000., 2000.])
     """
 
     def value(self, mask: ArrayLike) -> Floats:
-        """Conductance (...,); infinite where all are by-passed by ideal switches."""
+        """Conductance (...,); infinite if all are by-passed by ideal switches."""
         switch = np.where(self._masks(mask), self.switch_off, self.switch_on)
         with np.errstate(divide="ignore"):
             total = (1 / (1 / self.resistance + 1 / switch)).sum(axis=-1)
             return np.asarray(1 / total)
 
     def parts(self) -> list[Part]:
-        """Resistors r<k> and beside them by-passes s<k>, from a to b."""
+        """Resistors r<k> with by-passes s<k> in parallel, from a to b."""
         nodes = ["a", *(f"n{k}" for k in range(1, self.k)), "b"]
         found = []
         for k, ohms in enumerate(self.resistance.tolist()):
@@ -235,7 +235,8 @@ class LadderCell(CellCircuit):
     """K rungs of a resistor and a switch to b, along a rail of K resistors from a.
 
     Attributes:
-        rail: (K,) ohms: rail[0] from a to the first rung, rail[k] from rung k - 1 to rung k.
+        rail: (K,) rail resistances in ohms: rail[0] from a to the first rung, rail[k] from rung
+            k - 1 to rung k.
 
     >>> LadderCell([2.0, 1.0], rail=[1.0, 1.0]).value([[True, True], [False, True]])
     array([0.5       , 0.33333333])
@@ -251,7 +252,7 @@ class LadderCell(CellCircuit):
             )
 
     def value(self, mask: ArrayLike) -> Floats:
-        """Conductance (...,), from the far end of the rail to a."""
+        """Conductance (...,), accumulated from the far end of the rail to a."""
         rungs = self._branches(mask)
         total = np.zeros(rungs.shape[:-1])
         for k in range(self.k - 1, -1, -1):

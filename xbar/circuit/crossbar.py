@@ -49,12 +49,12 @@ class Solution(Outline):
     """Every voltage and current of a crossbar for N input vectors.
 
     Attributes:
-        word_voltage: (N, W, B) volts at the word line's side of each cell.
-        bit_voltage: (N, W, B) volts at the bit line's side.
+        word_voltage: (N, W, B) voltage at the word-line side of each cell.
+        bit_voltage: (N, W, B) voltage at the bit-line side of each cell.
         cell_current: (N, W, B) amperes from the word line to the bit line.
-        current: (N, B) amperes into the sense amplifiers, what ``Crossbar.read`` gives.
-        residual: (N,) the largest violation of Kirchhoff's current law at any node, relative to
-            the largest current through any resistor.
+        current: (N, B) amperes into the sense amplifiers, as from ``Crossbar.read``.
+        residual: (N,) largest violation of Kirchhoff's current law at any node, relative to the
+            largest current through any resistor.
     """
 
     word_voltage: Floats
@@ -66,10 +66,10 @@ class Solution(Outline):
 
 @dataclass(eq=False)
 class _Start:
-    """What a crossbar's transfer matrix can be made from, if not afresh.
+    """Starting point for a crossbar's transfer matrix, if not from scratch.
 
     Attributes:
-        revision: another crossbar, whose matrix is known; None where there is none.
+        revision: another crossbar with a known matrix, or None.
     """
 
     revision: Revision | None = None
@@ -95,14 +95,16 @@ class Crossbar:
 
     Attributes:
         conductance: (W, B) siemens. Zero is an open cell.
-        word_wire: (W, B) ohms of each word-line segment: [i, j] is the one that reaches cell
-            (i, j) from the driver's side. With drive "both": (W, B + 1), from left to right.
-        bit_wire: (W, B) ohms of each bit-line segment: [i, j] is the one that leaves cell (i, j)
-            towards the sense amplifier. With sense "both": (W + 1, B), from top to bottom.
+        word_wire: (W, B) resistance of each word-line segment in ohms: [i, j] is the segment
+            before cell (i, j), on the driver's side. With drive "both": (W, B + 1), from left to
+            right.
+        bit_wire: (W, B) resistance of each bit-line segment in ohms: [i, j] is the segment after
+            cell (i, j), towards the sense amplifier. With sense "both": (W + 1, B), from top to
+            bottom.
         source: (W,) ohms between each driver and its word line; with "both", at each end.
         load: (B,) ohms between each bit line and its sense amplifier; with "both", at each end.
-        drive: which end of the word lines is driven; "both" puts the same voltage at both.
-        sense: which end of the bit lines is read; "both" adds the currents of the two ends.
+        drive: driven end of the word lines; "both" applies the same voltage to both.
+        sense: sensed end of the bit lines; "both" adds the currents of the two ends.
 
     Raises:
         SpecError: a value is negative, not finite or of the wrong shape.
@@ -140,7 +142,7 @@ class Crossbar:
             object.__setattr__(self, name, self._spread(name, shape, axes))
 
     def _spread(self, name: str, shape: tuple[int, ...], axes: Sequence[str]) -> Floats:
-        """Ohms of each wire, from those that were given."""
+        """Wire resistances, broadcast to their full shape."""
         ohms = as_floats(getattr(self, name), name)
         if ohms.shape not in ((), shape):
             longer = len(shape) == 2 and shape != self.conductance.shape
@@ -160,7 +162,7 @@ class Crossbar:
 
     @property
     def ideal(self) -> bool:
-        """Whether every wire, source and load is 0 ohm, so that no cell disturbs another."""
+        """Whether every wire, source and load is 0 ohm, so that cells are independent."""
         wires = (self.word_wire, self.bit_wire, self.source, self.load)
         return not any(np.any(ohms) for ohms in wires)
 
@@ -227,18 +229,18 @@ class Crossbar:
         return Solution(*map(frozen, (word, bit, cell, self.read(volts), residual)))
 
     def update(self, rows: ArrayLike, columns: ArrayLike, conductance: ArrayLike) -> Crossbar:
-        """A crossbar whose cells (rows[k], columns[k]) have other conductances.
+        """A crossbar with new conductances in cells (rows[k], columns[k]).
 
-        If this one's transfer matrix is known, the new one's is made from it as long as that is
-        quicker than afresh and errs by less than 1e-10 of the largest entry.
+        If this one's transfer matrix is known, the new one's is computed from it as long as that is
+        faster than from scratch and its error is below 1e-10 of the largest entry.
 
         Args:
-            rows: word lines, one or (E,).
-            columns: bit lines, one or (E,).
-            conductance: siemens, a scalar or (E,).
+            rows: word-line indices, one or (E,).
+            columns: bit-line indices, one or (E,).
+            conductance: new conductances in siemens, a scalar or (E,).
 
         Raises:
-            SpecError: an index is out of range, a cell is named twice, or a value is not allowed.
+            SpecError: an index is out of range, a cell is repeated, or a value is invalid.
 
         >>> Crossbar([[1e-3, 2e-3]]).update(0, 1, 5e-3).conductance
         array([[0.001, 0.005]])
@@ -267,7 +269,7 @@ class Crossbar:
         return changed
 
     def _as_base(self) -> Revision | None:
-        """What a crossbar with a few other cells can build on: a transfer matrix that is known."""
+        """A base for crossbars with a few changed cells, if the transfer matrix is known."""
         if self._start.revision or "transfer" not in self.__dict__ or self.ideal:
             return self._start.revision
         from xbar.circuit.solvers.revision import Revision
@@ -275,7 +277,7 @@ class Crossbar:
         return Revision(self)
 
     def check_voltage(self, voltage: ArrayLike) -> Floats:
-        """Voltages (N, W) as an array of their own.
+        """Validate voltages (N, W); returns a new array.
 
         Raises:
             SpecError: they are not finite or not of shape (N, W).

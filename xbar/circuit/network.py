@@ -1,7 +1,7 @@
-"""Any network of resistors, seen from some of its nodes.
+"""General resistor networks, seen from their terminals.
 
 Shapes: E resistors (edges), T terminals. Units: SI throughout. The terminals are the first T
-nodes. A node is called by its label: its number, or what it was called in the graph it came from.
+nodes. A node's label is its number, or its name in the graph that it came from.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-_SHOWN = 6  # nodes that an error names before it says how many more there are
+_SHOWN = 6  # maximum number of nodes listed in an error
 
 
 def _tail(tail: ArrayLike) -> Ints:
@@ -55,10 +55,10 @@ class ResistorNetwork(Outline):
 
     Attributes:
         tail: (E,) node number at one end of each resistor.
-        head: (E,) node number at the other end.
+        head: (E,) node number at the other end of each resistor.
         conductance: (E,) siemens. Zero is an open resistor.
-        terminals: T, how many of the first nodes are terminals.
-        labels: what each node is called; empty when nodes are called by their numbers.
+        terminals: number of terminals T, which are the first nodes.
+        labels: label of each node; empty if nodes are labelled by their numbers.
 
     Raises:
         SpecError: a node number is out of range, a resistor has both ends at one node, or a
@@ -113,16 +113,16 @@ class ResistorNetwork(Outline):
     def from_graph(
         cls, graph: nx.Graph, terminals: Iterable[Hashable], weight: str = "conductance"
     ) -> ResistorNetwork:
-        """A networkx graph as a network; its nodes keep their names as labels.
+        """Convert a networkx graph; its nodes keep their names as labels.
 
         Args:
-            graph: undirected; parallel edges of a multigraph stay resistors of their own.
-            terminals: the nodes that become terminals, in this order.
-            weight: the edge attribute that holds the conductance in siemens.
+            graph: undirected graph; parallel edges of a multigraph stay separate resistors.
+            terminals: nodes that become terminals, in this order.
+            weight: edge attribute with the conductance in siemens.
 
         Raises:
-            SpecError: the graph is directed, a terminal is no node of it or named twice, or an
-                edge has no such attribute.
+            SpecError: the graph is directed, a terminal is not a node or repeated, or an edge lacks
+                the attribute.
         """
         if graph.is_directed():
             raise SpecError("a resistor has no direction: use graph.to_undirected()")
@@ -150,7 +150,7 @@ class ResistorNetwork(Outline):
         )
 
     def to_graph(self) -> nx.MultiGraph:
-        """A networkx multigraph: edges have ``conductance``, nodes have ``terminal``."""
+        """Convert to a networkx multigraph: edges have ``conductance``, nodes ``terminal``."""
         import networkx as nx
 
         graph = nx.MultiGraph()
@@ -162,7 +162,7 @@ class ResistorNetwork(Outline):
 
     @cached_property
     def reduced(self) -> Floats:
-        """The network as its terminals see it, (T, T) siemens.
+        """The network reduced to its terminals, (T, T) siemens.
 
         ``reduced @ voltage`` is the current into each terminal. Rows add up to zero.
 
@@ -203,10 +203,10 @@ class ResistorNetwork(Outline):
         return 1 / float(self._flow(first, second)[1])
 
     def sensitivity(self, a: Hashable, b: Hashable) -> Floats:
-        """How the resistance between two nodes follows each resistor, (E,) ohms per ohm.
+        """Derivative of the resistance between two nodes by each resistor, (E,) ohms per ohm.
 
-        dR_ab/dR_e = (i_e / i)²: the squared share of the current from a to b that flows through
-        the resistor. Zero for open resistors.
+        dR_ab/dR_e = (i_e / i)², with i_e / i the fraction of the current from a to b through the
+        resistor. Zero for open resistors.
 
         Raises:
             SpecError: there is no such node, or both are the same.
@@ -220,7 +220,7 @@ class ResistorNetwork(Outline):
         return np.asarray((current / total) ** 2)
 
     def _flow(self, first: int, second: int) -> tuple[Floats, float]:
-        """Current through each resistor (E,) and in all, for 1 V from one node to another."""
+        """Current through each resistor (E,) and total current, for 1 V between two nodes."""
         from xbar.circuit.solvers.factor import Factor
 
         part = self._parts
@@ -244,7 +244,7 @@ class ResistorNetwork(Outline):
 
     @cached_property
     def _parts(self) -> NDArray[np.int32]:
-        """The connected part (nodes,) that each node belongs to."""
+        """Connected component (nodes,) of each node."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 

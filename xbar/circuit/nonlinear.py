@@ -1,9 +1,9 @@
-"""Crossbars whose cells do not obey Ohm's law.
+"""Crossbars with non-ohmic cells.
 
-A cell's law gives its current and the slope of that current for a voltage. Newton's method solves
-the crossbar: each step is a linear crossbar of the slopes, with a source beside each cell that
-makes up the rest, solved by conjugate gradients. What is reported as the residual is how much the
-cells' true currents differ from those that obey Kirchhoff's current law.
+A cell's I-V curve gives its current and differential conductance at a voltage. The crossbar is
+solved by Newton's method: each step is a linear crossbar of the differential conductances, with a
+current source parallel to each cell for the remainder, solved by conjugate gradients. The residual
+is the difference between the cells' actual currents and those that satisfy Kirchhoff's current law.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MILO_THIRD = (8.8710e-5, 6.7919e-4, 1.2968e-3)
 
 
 class CellLaw(Protocol):
-    """The current of each cell as a function of its voltage: 0 at 0, and never falling."""
+    """I-V curve of each cell: 0 at 0 V, and non-decreasing."""
 
     def current(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
@@ -49,10 +49,11 @@ def _siemens(conductance: ArrayLike) -> Floats:
 
 @attrs.frozen(eq=False, slots=False, repr=False)
 class PolynomialCell(Outline):
-    """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers alone it is the same both ways.
+    """Current c1 v + c2 v^2 + c3 v^3 + …; with odd powers only, the curve is symmetric.
 
     Attributes:
-        coefficients: (P,) or (P, W, B) amperes per volt, per volt squared and so on.
+        coefficients: (P,) or (P, W, B) coefficients, in amperes per volt, per volt squared and so
+            on.
 
     >>> cell = PolynomialCell([1e-3, 0, 1e-3])
     >>> cell.current(np.array([[0.5]]))
@@ -72,11 +73,11 @@ class PolynomialCell(Outline):
 
 @attrs.frozen(eq=False, slots=False, repr=False)
 class SinhCell(Outline):
-    """Current G V0 sinh(v / V0), as of tunnelling through a barrier.
+    """Current G V0 sinh(v / V0), as in tunnelling through a barrier.
 
     Attributes:
-        conductance: (W, B) siemens at 0 V; () for all cells alike.
-        scale: V0 in volts, from which on the current grows exponentially.
+        conductance: (W, B) siemens at 0 V; () for equal cells.
+        scale: V0 in volts, above which the current grows exponentially.
     """
 
     conductance: Floats = attrs.field(converter=_siemens)
@@ -95,11 +96,11 @@ class SinhCell(Outline):
 
 @dataclass(frozen=True, eq=False)
 class SeriesCell:
-    """A device behind a selector: one current, and voltages that add up.
+    """A device in series with a selector.
 
     Attributes:
-        device: the law of the one.
-        selector: the law of the other.
+        device: I-V curve of the device.
+        selector: I-V curve of the selector.
     """
 
     device: CellLaw
@@ -107,7 +108,7 @@ class SeriesCell:
 
     def current(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
-        # the device's part of the voltage lies between none and all; Newton within that bracket
+        # the device's share of the voltage is between none and all: Newton within that bracket
         low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
         part = voltage / 2
         for _ in range(_SPLIT_STEPS):
@@ -132,14 +133,14 @@ def _in_series(one: Floats, other: Floats) -> Floats:
 
 
 def milo_rram(conductance: ArrayLike) -> PolynomialCell:
-    """The HfO2 RRAM cells that V. Milo et al. measured, valid up to 0.5 V.
+    """HfO2 RRAM cells as measured by V. Milo et al., valid up to 0.5 V.
 
     I = G V + N2 V^2 + N3 V^3 with N2 and N3 polynomials of log10 G, fitted to "Accurate program /
     verify schemes of resistive switching memory (RRAM) for in-memory neural network circuits",
     IEEE Trans. Electron Devices 68 (2021), as in the simulator CrossSim.
 
     Args:
-        conductance: (W, B) siemens at 0 V; 0 is an open cell.
+        conductance: conductances (W, B) in siemens at 0 V; 0 is an open cell.
     """
     cells = as_floats(conductance, "conductance")
     decades = np.log10(cells, out=np.zeros_like(cells), where=cells > 0)
@@ -153,13 +154,13 @@ class NonlinearSolution(Outline):
     """Voltages and currents of a crossbar with non-linear cells, for N inputs.
 
     Attributes:
-        word_voltage: (N, W, B) volts at the word line's side of each cell.
-        bit_voltage: (N, W, B) volts at the bit line's side.
-        cell_current: (N, W, B) amperes from the word line to the bit line, by the law.
+        word_voltage: (N, W, B) voltage at the word-line side of each cell.
+        bit_voltage: (N, W, B) voltage at the bit-line side of each cell.
+        cell_current: (N, W, B) amperes from the word line to the bit line, by the I-V curve.
         current: (N, B) amperes into the sense amplifiers.
-        residual: (N,) largest difference of a cell's current by its law and by Kirchhoff's,
-            relative to the largest current of a cell.
-        steps: (N,) of Newton's method.
+        residual: (N,) largest difference of a cell's current by its I-V curve and by Kirchhoff's
+            law, relative to the largest cell current.
+        steps: (N,) number of Newton steps.
     """
 
     word_voltage: Floats
@@ -173,13 +174,13 @@ class NonlinearSolution(Outline):
 def solve_nonlinear(
     crossbar: Crossbar, law: CellLaw, voltage: ArrayLike, tolerance: float = 1e-10
 ) -> NonlinearSolution:
-    """Every voltage and current of a crossbar whose cells follow a law.
+    """Every voltage and current of a crossbar with non-ohmic cells.
 
     Args:
-        crossbar: its wires, sources and loads count; the law takes the conductances' place.
-        law: of all cells.
-        voltage: (N, W) volts.
-        tolerance: of the residual.
+        crossbar: crossbar with wires, sources and loads; the law replaces its conductances.
+        law: I-V curve of the cells.
+        voltage: word-line voltages (N, W).
+        tolerance: tolerance of the residual.
 
     Raises:
         SpecError: the voltages are not finite or not of shape (N, W).
@@ -204,7 +205,7 @@ def _newton(
 ) -> tuple[Floats, Floats, Floats, Floats, float, int]:
     from xbar.circuit.solvers.line_gradients import LineGradientsSolver
 
-    span = max(volts.max(), 0) - min(volts.min(), 0)  # no cell sees more, whatever its law
+    span = max(volts.max(), 0) - min(volts.min(), 0)  # upper bound on a cell's voltage, for any law
     drop = np.zeros(crossbar.conductance.shape)
     residual, before = np.inf, np.inf
     for step in range(1, _NEWTON_STEPS + 1):
@@ -225,7 +226,7 @@ def _newton(
         residual = float(np.abs(true - linearised).max() / largest) if largest else 0.0
         if residual <= tolerance:
             return word, bit, true, found.current[0], residual, step
-        # a step that made it worse was too long
+        # a step that increased the residual was too long
         drop = reached if residual < before else (drop + reached) / 2
         before = residual
     raise SolverError(

@@ -1,4 +1,4 @@
-"""Same wires, other cells: an array prepared once and solved many times."""
+"""An array prepared once and solved for many sets of cells with the same wires."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class PreparedArray:
-    """The wires of a crossbar, prepared to be solved with one set of cells after another.
+    """The wires of a crossbar, prepared for solving with different cells.
 
-    A compiler that changes some columns of a tile again and again need not reduce and join the
-    others each time: the merge tree's patches stay in memory from one solution to the next, about
-    140 bytes a cell and level of the tree. The transfer matrix has the same bits as that of a
-    ``Crossbar`` with these cells. Threads may share a prepared array.
+    A compiler that repeatedly changes some columns of a tile need not reduce and join the others
+    each time: the merge tree's patches are cached between solutions, about 140 bytes per cell and
+    level of the tree. The transfer matrix is bit-identical to that of a ``Crossbar`` with these
+    cells. Threads may share a prepared array.
 
     Args:
-        shape: (W, B), word lines and bit lines.
-        word_wire: ohms, as in ``Crossbar``; so are all that follow.
-        bit_wire: ohms.
-        source: ohms.
-        load: ohms.
-        drive: end of the word lines that is driven.
-        sense: end of the bit lines that is read.
+        shape: numbers of word lines and bit lines, (W, B).
+        word_wire: resistance of word-line segments in ohms, as in ``Crossbar``; likewise below.
+        bit_wire: resistance of bit-line segments in ohms.
+        source: driver resistance in ohms.
+        load: sense-amplifier resistance in ohms.
+        drive: driven end of the word lines.
+        sense: sensed end of the bit lines.
 
     Raises:
         SpecError: a value is negative, not finite or of the wrong shape.
@@ -61,7 +61,7 @@ class PreparedArray:
 
     @classmethod
     def of(cls, crossbar: Crossbar) -> PreparedArray:
-        """The wires of a crossbar, whose own cells are left aside."""
+        """The wires of a crossbar, ignoring its cells."""
         lines, columns = crossbar.conductance.shape
         return cls(
             (lines, columns),

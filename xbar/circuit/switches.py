@@ -1,14 +1,13 @@
-"""Cells as banks of resistors with switches, for netlists in which both are elements.
+"""Cells as banks of resistors and switches, for netlists with both as elements.
 
     w ──[ r_0 ]──m0──[ switch 0 ]──┬── b
     w ──[ r_1 ]──m1──[ switch 1 ]──┤
     …                              │
 
-Each branch has the conductance that the chip has, whichever way its switch stands: a closed
-switch has ``switch_on`` ohms, so the resistor is 1/on - switch_on; an open one leaks what is
-missing to the open branch's conductance, 1/off - resistor.
+Each branch has the chip's conductance in both switch states: a closed switch has ``switch_on``
+ohms, so the resistor is 1/on - switch_on; an open one has a leakage resistance of 1/off - resistor.
 
-Shapes: W word lines, B bit lines, K resistors a cell. Units: siemens and ohms.
+Shapes: W word lines, B bit lines, K resistors per cell. Units: siemens and ohms.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from xbar.arrays import (
 from xbar.errors import SpecError
 from xbar.tables import Outline
 
-# What a resistor or a switch of 0 S is written as: far below what double precision resolves
-# beside any other conductance, and still a number to every simulator.
+# Representation of 0 S for resistors and switches: negligible in double precision next to any other
+# conductance, and a valid number for every simulator.
 OPEN = 1e30
 
-_SHARE = 1e-3  # of the smallest resistance in the tile: the default of a closed switch
+_SHARE = 1e-3  # default switch_on, relative to the smallest resistance in the tile
 _AXES = ("word line", "bit line", "resistor")
 
 
@@ -51,18 +50,18 @@ def _closed(closed: ArrayLike) -> Bools:
 
 @attrs.frozen(eq=False, slots=False, repr=False)
 class SwitchedBank(Outline):
-    """The K resistors of every cell, and how their switches stand.
+    """The K resistors of every cell, with their switch states.
 
     Attributes:
-        on: (W, B, K) siemens of each branch with its switch closed.
-        off: (W, B, K) siemens of each branch with its switch open. Zero leaks nothing.
-        closed: (W, B, K) whether the switch is closed.
-        switch_on: ohms of a closed switch, part of 1/on. None: a thousandth of the smallest
-            1/on, so that the resistors are nearly what they are called.
+        on: (W, B, K) conductance of each branch with its switch closed, siemens.
+        off: (W, B, K) conductance of each branch with its switch open; zero for no leakage.
+        closed: (W, B, K) switch states, True for closed.
+        switch_on: on-resistance of a switch in ohms, part of 1/on. Default: a thousandth of the
+            smallest 1/on, so that resistors are close to their nominal values.
 
     Raises:
-        SpecError: the shapes differ, a value is no conductance, or a branch conducts better than
-            its switch alone or better open than closed.
+        SpecError: the shapes differ, a value is not a conductance, or a branch conducts better
+            than its switch alone or better open than closed.
 
     >>> bank = SwitchedBank([[[1e-3, 1e-3]]], [[[0.0, 0.0]]], [[[True, False]]], switch_on=10.0)
     >>> bank.resistor.tolist(), bank.branch.tolist()
@@ -104,23 +103,23 @@ class SwitchedBank(Outline):
 
     @property
     def resistor(self) -> Floats:
-        """(W, B, K) ohms of each resistor without its switch."""
+        """(W, B, K) resistance of each resistor without its switch, ohms."""
         return np.where(self.on > 0, _ohms(self.on) - self.closed_ohms, OPEN)
 
     @property
     def leak(self) -> Floats:
-        """(W, B, K) ohms of each switch when it is open."""
+        """(W, B, K) off-resistance of each switch, ohms."""
         missing = _ohms(self.off) - np.where(self.on > 0, self.resistor, 0.0)
         return np.where(self.off > 0, missing, OPEN)
 
     @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each branch as its switch stands."""
+        """(W, B, K) conductance of each branch in its switch state, siemens."""
         return np.where(self.closed, self.on, self.off)
 
     @property
     def closed_ohms(self) -> float:
-        """Ohms of a closed switch, whether they were given or chosen."""
+        """On-resistance of a switch in ohms, given or default."""
         assert self.switch_on is not None  # set when the bank is made
         return self.switch_on
 

@@ -1,4 +1,4 @@
-"""How names and numbers are written in netlists."""
+"""Formatting of names and numbers in netlists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def sanitise(name: str) -> str:
-    r"""A name that can't be anything but a name: letters, digits and underscores.
+    r"""Reduce a name to letters, digits and underscores.
 
     >>> sanitise("fc 1\n.control")
     'fc_1__control'
@@ -15,7 +15,7 @@ def sanitise(name: str) -> str:
 
 
 def number(value: float) -> str:
-    """A number with the 17 significant digits that give the same float again.
+    """Format a number with 17 significant digits, enough to restore the float.
 
     >>> number(0.1)
     '1.0000000000000001e-01'

@@ -1,4 +1,4 @@
-"""``xbar doctor --warm``: the kernels are compiled ahead, by small jobs of every kind."""
+"""``xbar doctor --warm``: compile the numba kernels in advance, by small jobs of every kind."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def warm(progress: Callable[[int, int], None]) -> list[str]:
-    """Compile the kernels that are not on disk yet, and say which; they stay there.
+    """Compile the kernels that are not in the disk cache; returns their names.
 
     Args:
-        progress: called with jobs done and jobs in all.
+        progress: callback, called with jobs done and jobs in total.
     """
     from xbar.jit import watch_compilation
 
@@ -28,7 +28,7 @@ def warm(progress: Callable[[int, int], None]) -> list[str]:
 
 
 def _subsets() -> None:
-    """Banks of each size that a method of its own takes, few problems and many."""
+    """Banks of each size with a separate method, few problems and many."""
     import numpy as np
 
     import xbar
@@ -46,7 +46,7 @@ def _subsets() -> None:
 
 
 def _variants() -> None:
-    """Subsets with further wishes."""
+    """Variants of the subset problem."""
     import numpy as np
 
     import xbar
@@ -62,7 +62,7 @@ def _variants() -> None:
 
 
 def _arrays() -> None:
-    """Crossbars with wires: products, all voltages, other cells behind the same wires."""
+    """Crossbars with wires: products, node voltages, changed cells with the same wires."""
     import numpy as np
 
     import xbar
@@ -79,7 +79,7 @@ def _arrays() -> None:
 
 
 def _programs() -> None:
-    """Plain and noisy designs, with and without wires and faults, programmed in every way."""
+    """Plain and noisy designs, with and without wires and faults, programmed by every method."""
     import xbar
 
     for design in (_design(), _design(noise=0.02), _design(faults=0.02)):
@@ -90,7 +90,7 @@ def _programs() -> None:
 
 
 def _rivals() -> None:
-    """What subsets are compared with."""
+    """Rivals of subsets."""
     import xbar
 
     for programming in ("nominal", "write-verify", "bit-slice", "residual"):
@@ -124,7 +124,7 @@ def _run(chip: Chip, options: object) -> None:
 
 
 def _sizes() -> None:
-    """How large a bank must be."""
+    """Sizing of banks."""
     import xbar
 
     bank = xbar.Bank(resistors=8)

@@ -1,8 +1,8 @@
-"""The methods that solve a crossbar, by name, and which one answers what `Crossbar` is asked.
+"""Registry of the crossbar solvers, and the choice of solver for each request of `Crossbar`.
 
-A new method is one file, one line in ``SOLVERS``, and its place in ``TRANSFER`` or ``VOLTAGES``
-where it is the better one. The choice depends on shapes and values alone, so the same question
-gives the same bytes at any time, whatever was asked before.
+A new method takes one module, one line in ``SOLVERS``, and a place in ``TRANSFER`` or ``VOLTAGES``
+if it is better there. The choice depends only on shapes and values, so results are the same bytes
+at any time, independent of previous requests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class CrossbarSolver(Protocol):
-    """A crossbar prepared for solving by one method."""
+    """A crossbar prepared for one method."""
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
@@ -36,7 +36,7 @@ class CrossbarSolver(Protocol):
 
 
 class VoltageSolver(CrossbarSolver, Protocol):
-    """A method that also finds the voltages inside."""
+    """A method that also computes node voltages."""
 
     def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W)."""
@@ -53,19 +53,19 @@ SOLVERS: dict[str, Callable[[Crossbar], CrossbarSolver]] = {
 }
 
 TRANSFER = "merge-tree"
-"""The method for the whole transfer matrix, whatever the wires."""
+"""The method for the whole transfer matrix, for any wires."""
 
 VOLTAGES = ("line-gradients", "direct")
-"""The methods for the voltages inside, in turn until one succeeds: the last one minds no wires."""
+"""The methods for node voltages, in turn until one succeeds: the last handles any wires."""
 
-_STEPS = 4  # conjugate-gradient steps that the mildest wires need
+_STEPS = 4  # conjugate-gradient steps for the lowest wire resistances
 
 
 def get_solver(name: str) -> Callable[[Crossbar], CrossbarSolver]:
-    """The method of that name: called with a crossbar, it prepares it for solving.
+    """The method with a given name, a function that prepares a crossbar for solving.
 
     Raises:
-        SpecError: there is no such method.
+        SpecError: the name is unknown.
     """
     if name not in SOLVERS:
         raise SpecError(f"circuit solver must be one of {', '.join(sorted(SOLVERS))}, not {name!r}")
@@ -73,7 +73,7 @@ def get_solver(name: str) -> Callable[[Crossbar], CrossbarSolver]:
 
 
 def steps_worth(shape: tuple[int, ...]) -> int:
-    """How many conjugate-gradient steps take as long as the whole transfer matrix.
+    """Number of conjugate-gradient steps that take as long as the whole transfer matrix.
 
     Measured: a step takes 4 ns per cell, the merge tree 170 + 1.6 min(W, B) ns per cell.
     """
@@ -86,15 +86,15 @@ def transfer(crossbar: Crossbar) -> Floats:
 
 
 def cached_transfer(grid: Grid, cache: PatchCache) -> Floats:
-    """The same of an array whose wires were solved before, with other cells.
+    """The transfer matrix (B, W), with cached patches of an array with the same wires.
 
-    By the merge tree, whatever ``TRANSFER`` says: the cache holds its patches.
+    Always by the merge tree, whose patches are in the cache.
     """
     return prepared_transfer(grid, cache)
 
 
 def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:
-    """Bit-line currents (N, B) without the transfer matrix, or None where that is cheaper.
+    """Bit-line currents (N, B) without the transfer matrix; None if that is cheaper.
 
     By conjugate gradients, the one method whose effort can be limited.
     """
@@ -104,7 +104,7 @@ def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:
     gradients = LineGradientsSolver(crossbar, most=most)
     try:
         return gradients.current(voltage)
-    except SolverError:  # the wires are too bad, and the merge tree does not mind
+    except SolverError:  # wire resistance too high; the merge tree handles it
         return None
 
 

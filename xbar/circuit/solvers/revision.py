@@ -1,10 +1,10 @@
-"""The transfer matrix after a few cells have changed, from the one before: Woodbury's formula.
+"""Update of a transfer matrix after a few cells have changed, by Woodbury's formula.
 
-A cell whose conductance rises by dG carries the additional current x = dG v. Seen from the
-crossbar before, that is a source beside the cell. With
+A cell whose conductance increases by dG carries an additional current x = dG v. In terms of the
+previous crossbar, that is a current source in parallel to the cell. With
 
     C (E, W) volts across each changed cell per volt at each driver,
-    U (B, E) amperes into each amplifier per ampere of a source beside a changed cell,
+    U (B, E) amperes into each amplifier per ampere of a source parallel to a changed cell,
     R (E, E) minus the volts across each changed cell per ampere of each such source,
 
 x = (1 + dG R)^-1 dG C V and the transfer matrix becomes T + U (1 + dG R)^-1 dG C. By reciprocity
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
 
-_STEPS = 4  # conjugate-gradient steps that one changed cell takes at least
-_TOLERANCE = 1e-13  # of those solutions
-_ENOUGH = 1e-10  # relative error of a transfer matrix from which it is made afresh
+_STEPS = 4  # least number of conjugate-gradient steps per changed cell
+_TOLERANCE = 1e-13  # tolerance of those solutions
+_ENOUGH = 1e-10  # relative error above which a transfer matrix is recomputed from scratch
 
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """What a source of 1 A beside each of E cells does to a crossbar.
+    """Responses of a crossbar to a source of 1 A in parallel to each of E cells.
 
     Attributes:
-        cells: (E,) places of the cells, row-major.
+        cells: (E,) row-major indices of the cells.
         output: (B, E) amperes into the amplifiers.
         across: (E, W) volts across the cell per volt at each driver.
-        resistance: (E, E) ohms between the cells' ends, mutual ones off the diagonal.
+        resistance: (E, E) ohms across the cells, mutual resistances off the diagonal.
     """
 
     cells: Ints
@@ -52,11 +52,11 @@ class Responses:
 
 @dataclass(eq=False)
 class Revision:
-    """A crossbar as another one, whose transfer matrix is known, with some cells changed.
+    """A crossbar as a base crossbar of known transfer matrix with some changed cells.
 
     Attributes:
-        base: the other crossbar.
-        responses: of cells of the base, as far as they are known.
+        base: base crossbar.
+        responses: responses of cells of the base, as far as known.
     """
 
     base: Crossbar
@@ -70,11 +70,11 @@ class Revision:
         )
 
     def transfer(self, conductance: Floats) -> tuple[Floats, float] | None:
-        """The transfer matrix (B, W) with these cells (W, B), or None if one afresh is better.
+        """The transfer matrix (B, W) with these cells (W, B); None if recomputing is better.
 
-        With it comes a bound on its error, relative to its largest entry: that of the responses
-        times the condition of the formula, which grows with the number of changed cells and when
-        they carry most of what flows past them.
+        Also returns a bound on its error relative to its largest entry: the responses' error times
+        the condition number of the formula, which grows with the number of changed cells and with
+        the fraction of the current that they carry.
         """
         rise = (conductance - self.base.conductance).ravel()
         cells = np.flatnonzero(rise)
@@ -103,7 +103,7 @@ class Revision:
         return (transfer, error) if error <= _ENOUGH else None
 
     def _learn(self, cells: Ints) -> bool:
-        """Find the responses of more cells, unless that takes longer than a transfer matrix."""
+        """Compute the responses of more cells, unless that takes longer than a transfer matrix."""
         shape = self.base.conductance.shape
         left = steps_worth(shape)
         if _STEPS * len(cells) > left:
