@@ -51,4 +51,4 @@ def test_what_is_assumed_of_a_state_dict_is_said(call, refused, chip, tmp_path):
     assert "--activation relu" in refused(*given)
     code, out, _ = call(*given, "--activation", "tanh")
     assert code == 0
-    assert "assumed: the network is a (3 to 3), tanh, b (3 to 2), from the shapes" in out
+    assert "assumed: the network is a (3 to 3), tanh, b (3 to 2), inferred from the shapes" in out

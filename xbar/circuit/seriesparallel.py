@@ -128,6 +128,6 @@ def _values(
                 found.add(first + second)
                 found.add(first * second / (first + second))
             if len(found) > _MOST_VALUES:
-                raise SpecError(f"so many resistors reach over {_MOST_VALUES} values; take fewer")
+                raise SpecError(f"these resistors have over {_MOST_VALUES} values; take fewer")
     known[count] = frozenset(found)
     return known[count]

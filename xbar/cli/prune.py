@@ -136,7 +136,7 @@ def _read(path: Path) -> tuple[Any, Any]:
 
     found = read_dataset(path)
     if found.labels is None:
-        raise FileError(f"{path}: must have an array 'labels' beside 'inputs'")
+        raise FileError(f"{path}: must have an array 'labels' as well as 'inputs'")
     return found.inputs, found.labels
 
 

@@ -108,10 +108,10 @@ def _shape(path: Path, lines: list[str]) -> tuple[int, int, int]:
     title = _TITLE.fullmatch(lines[0])
     shape = _SHAPE.fullmatch(lines[1]) if len(lines) > 1 else None
     if title is None or shape is None:
-        raise FileError(f"{path}: is no file of configuration words; xbar emit writes one")
+        raise FileError(f"{path}: is not a file of configuration words; xbar emit writes one")
     if int(title.group(1)) != FORMAT:
         raise FileError(f"{path}: has format {title.group(1)}, this xbar reads {FORMAT}")
     w, b, k = (int(number) for number in shape.group(1, 2, 3))
     if not (w > 0 and b > 0 and 0 < k <= 64):
-        raise FileError(f"{path}: {w} x {b} cells of {k} resistors are no tile")
+        raise FileError(f"{path}: {w} x {b} cells of {k} resistors are not a tile")
     return w, b, k

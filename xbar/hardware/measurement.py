@@ -47,7 +47,7 @@ def read_measurement(
     except OSError as error:
         raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path}: is no readable .csv file ({error})") from error
+        raise FileError(f"{path}: is not a readable .csv file ({error})") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
     return check_measurement(arrays, shape, on_off_ratio, where=f"{path}: ")
