@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import Bools, Floats, Ints
 from xbar.errors import SpecError
 from xbar.parallel import cpus, in_threads, writeable
-from xbar.subset.problem import Banks, Batch, SubsetSolution, pair
+from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast
 from xbar.subset.variants.common import (
     MAX_ELEMENTS,
     METHOD,
@@ -100,7 +100,7 @@ def solve_robust(
     plain = bank_of(bank, _NAME)
     relative = _relative(read_noise, drift_spread, plain)
     drifted = bank_of(plain.elements.reshape(*plain.shape, -1) * drift, _NAME)
-    batch = pair(drifted, target, 0.0, _NAME)
+    batch = broadcast(drifted, target, 0.0, _NAME)
     fixed = check_stuck(stuck, (*plain.shape, plain.elements.shape[1]))
     fixed = fixed.reshape(plain.elements.shape)
     return _solution(batch, fixed, _most_robust(batch, fixed, relative), relative)
@@ -119,7 +119,7 @@ def quietest_subsets(bank: Floats, target: Floats, read_noise: float, gain: floa
         SpecError: as `solve_robust`.
     """
     banks = bank_of(np.asarray(bank) * gain, _NAME)
-    batch = pair(banks, target, 0.0, _NAME)
+    batch = broadcast(banks, target, 0.0, _NAME)
     relative = np.full(batch.bank.shape, read_noise)
     masks = _most_robust(batch, np.zeros(batch.bank.shape, np.int64), relative)
     return _unpacked(masks, batch.bank.shape[1]).reshape(*batch.shape, -1)
