@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from xbar.errors import SpecError
 from xbar.parallel import one_thread
 from xbar.subset import solve_robust, solve_subset
-from xbar.subset.problem import check_bank, pair
+from xbar.subset.problem import broadcast, check_bank
 from xbar.subset.variants import robust
 from xbar.subset.variants.robust import quietest_subsets
 
@@ -151,7 +151,7 @@ def test_the_quick_search_finds_what_the_lower_envelope_does(elements, kind):
         bank *= rng.choice([-1, 1], bank.shape)
     target = rng.uniform(-0.1, 1.1, count) * bank.sum(axis=1)
     for noise in (1e-4, 0.01, 0.1):
-        batch = pair(check_bank(bank, 40, ""), target, 0.0, "")
+        batch = broadcast(check_bank(bank, 40, ""), target, 0.0, "")
         relative, free = np.full(bank.shape, noise), np.zeros(bank.shape, np.int64)
         quick = robust._by_core(batch, free, relative)
         slow = robust._by_envelope(batch, free, relative, np.arange(count))
@@ -183,7 +183,7 @@ def test_of_equal_resistors_it_takes_as_many_as_the_closed_form_says(elements, n
 
 def test_where_sums_are_alike_the_kernel_leaves_the_bank_to_the_envelope():
     bank = np.random.default_rng(4).choice([1.0, 2.0], (4, 32))
-    batch = pair(check_bank(bank, 40, ""), np.full(4, 20.37), 0.0, "")
+    batch = broadcast(check_bank(bank, 40, ""), np.full(4, 20.37), 0.0, "")
     free, relative = np.zeros(bank.shape, np.int64), np.full(bank.shape, 1e-4)
     assert (robust._by_core(batch, free, relative) == -1).any()
     ones, twos = np.ogrid[:33, :33]
