@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.effects.converters import quantise
+from xbar.effects.dac import serial_steps
 from xbar.errors import SpecError
-from xbar.simulation.converters import quantise, serial_steps
-from xbar.simulation.readout import AnalogProducts, adc_range
+from xbar.simulation.ranges import adc_range
+from xbar.simulation.readout import AnalogProducts
 
 WEIGHTS = {"fc": np.random.default_rng(0).standard_normal((7, 19))}
 X = np.random.default_rng(1).standard_normal((40, 19))
@@ -117,12 +119,13 @@ def test_a_converter_of_its_own_never_has_more_range_than_the_tiles():
     tile_wide = program(adc=xbar.Converter(bits=6))
     own = program(adc=xbar.Converter(bits=6, ranging="converter"))
     layer = program(adc=xbar.Converter(bits=6, ranging="layer"))
-    for stage in AnalogProducts(own, "ideal", 0)._stage_list("fc"):
-        for part in stage.parts:
-            assert (stage.full_scale[part.columns] <= adc_range(part.tile) * (1 + 1e-12)).all()
-            assert stage.full_scale[part.columns].max() == pytest.approx(adc_range(part.tile))
+    for stage in AnalogProducts(own, "ideal", 0).reading("fc").stages:
+        for block in stage.blocks:
+            limit, full_scale = adc_range(block.tile), stage.full_scale[block.columns]
+            assert (full_scale <= limit * (1 + 1e-12)).all()
+            assert full_scale.max() == pytest.approx(limit)
     widest = max(adc_range(tile) for tile in layer.tiles)
-    for stage in AnalogProducts(layer, "ideal", 0)._stage_list("fc"):
+    for stage in AnalogProducts(layer, "ideal", 0).reading("fc").stages:
         np.testing.assert_allclose(stage.full_scale, widest)
     snr = [xbar.simulate(p, {"fc": X}).layers[0].snr_db for p in (layer, tile_wide, own)]
     assert snr[0] < snr[1] < snr[2]

@@ -7,10 +7,10 @@ import pytest
 
 import xbar
 from xbar.compiler.options import Options
+from xbar.effects.chain import Chain
 from xbar.simulation.dataset import read_dataset
-from xbar.simulation.effects import EFFECTS, effects_of
 from xbar.simulation.readout import AnalogProducts, product
-from xbar.simulation.stage import effective
+from xbar.simulation.stage import BlockCells
 
 BAD = xbar.Hardware(
     bank=xbar.Bank(resistors=4, on_off_ratio=30, nominal=10e3, nonlinearity={"sinh": 0.3}),
@@ -46,7 +46,7 @@ def test_all_parts_off_leave_the_digital_accuracy(result):
 
 def test_every_part_that_acts_is_listed_and_does_harm_alone(result):
     parts = {part.part: part for part in result.budget.parts}
-    assert list(parts) == ["selection", "wires", "dac", "adc", "noise"]
+    assert list(parts) == ["dac", "selection", "wires", "noise", "adc"]
     for part in parts.values():
         assert part.error_alone > 1e-3
     assert parts["wires"].error_without < result.budget.error
@@ -54,7 +54,7 @@ def test_every_part_that_acts_is_listed_and_does_harm_alone(result):
 
 def test_parts_of_an_ideal_read_are_fewer(program, data):
     budget = xbar.simulate(program, data.inputs[:20], budget=True).budget
-    assert [part.part for part in budget.parts] == ["selection", "dac", "adc", "noise"]
+    assert [part.part for part in budget.parts] == ["dac", "selection", "noise", "adc"]
     assert budget.accuracy is None
 
 
@@ -70,7 +70,7 @@ def test_off_means_what_the_hardware_without_it_does(program, data):
         chip = xbar.Chip.sample(BAD.model_copy(update=change), seed=2)
         tiles = tuple(replace(tile, chip=chip) for tile in program.tiles)
         plain = replace(program, plan=replace(program.plan, chip=chip), tiles=tiles)
-        effects = effects_of(program, "nodal") - {part}
+        effects = Chain.of(BAD, "nodal").names - {part}
         off = graph.run(inputs, AnalogProducts(program, "nodal", 5, effects))
         np.testing.assert_array_equal(off, graph.run(inputs, AnalogProducts(plain, "nodal", 5)))
     quiet = program.graph.run(inputs, AnalogProducts(program, "nodal", 5, frozenset({"selection"})))
@@ -83,9 +83,10 @@ def test_off_means_what_the_hardware_without_it_does(program, data):
 def test_selection_off_is_the_target_and_wires_still_act(program):
     for tile in program.tiles:
         (part,) = tile.blocks
-        (flat,) = effective(tile, frozenset())
+        cells = BlockCells(tile, 0)
+        flat = Chain.of(BAD, "nodal", ()).conductance(cells)
         np.testing.assert_array_equal(flat, part.target)
-        (wired,) = effective(tile, frozenset({"wires"}))
+        wired = Chain.of(BAD, "nodal", {"wires"}).conductance(cells)
         # an array whose cells make the targets exactly, solved with its wires
         exact = tile.cells("ideal").copy()
         missed = tile.difference("ideal")[0] - part.target
@@ -132,10 +133,6 @@ def test_bare_matrices_have_a_budget_too():
     budget = xbar.simulate(program, {"a": np.eye(3), "b": np.ones((4, 5))}, budget=True).budget
     assert budget.error > budget.error_without_all
     assert budget.error_without_all < 1e-12
-
-
-def test_every_effect_has_its_order():
-    assert EFFECTS == ("selection", "wires", "nonlinearity", "dac", "adc", "noise")
 
 
 @pytest.mark.parametrize(

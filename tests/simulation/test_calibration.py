@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.effects.converters import quantise
 from xbar.errors import SpecError
 from xbar.simulation.calibration import KEPT, Calibration, Sample, calibrate, least_squares
-from xbar.simulation.converters import quantise
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.run import run_matrices

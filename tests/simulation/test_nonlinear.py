@@ -57,9 +57,11 @@ def test_an_odd_polynomial_is_written_out_in_its_powers():
     g = tile.conductance
     law = PolynomialCell(np.array([g, 0 * g, 2 * g, 0 * g, 3 * g]))
     expected = solve_nonlinear(tile.crossbar(), law, volts).current
-    from xbar.simulation.nonlinear import line_currents
+    from xbar.effects.nonlinearity import line_currents
 
-    np.testing.assert_allclose(line_currents(tile, volts, wires=True), expected, rtol=1e-12)
+    design = p.chip.hardware.bank.nonlinearity
+    found = line_currents(design, tile.crossbar(), volts)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_with_ideal_wires_each_cell_sees_its_word_lines_voltage():

@@ -5,9 +5,12 @@ import pytest
 from scipy import stats
 
 import xbar
+from xbar.effects.converters import quantise
+from xbar.effects.ranges import CREST
 from xbar.errors import SpecError
-from xbar.simulation.converters import quantise
-from xbar.simulation.readout import AnalogProducts, adc_range
+from xbar.effects.converters import quantise
+from xbar.simulation.ranges import adc_range
+from xbar.simulation.readout import AnalogProducts
 
 RNG = np.random.default_rng(0)
 WEIGHTS = {"fc": RNG.standard_normal((7, 19)), "grouped": RNG.standard_normal((3, 2, 5))}

@@ -1,1 +1,28 @@
-"""What lies between a weight and what is read of it: one physical effect a file."""
+"""What lies between a weight and what is read of it: one physical effect a file.
+
+``EFFECTS`` is the signal path, from the driver to the sense amplifier. The read-outs, the training
+layer, the error budget and the compiler's expected error all look it up here when they run, so an
+effect is one class and one entry.
+"""
+
+from __future__ import annotations
+
+from xbar.effects.adc import Adc
+from xbar.effects.dac import Dac
+from xbar.effects.effect import Effect
+from xbar.effects.nonlinearity import Nonlinearity
+from xbar.effects.read_noise import ReadNoise
+from xbar.effects.selection import Selection
+from xbar.effects.wires import Wires
+
+__all__ = ["EFFECTS", "Effect"]
+
+EFFECTS: tuple[Effect, ...] = (
+    Dac(),
+    Selection(),
+    Wires(),
+    Nonlinearity(),
+    ReadNoise(),
+    Adc(),
+)
+"""All effects, in signal order."""

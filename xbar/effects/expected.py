@@ -11,9 +11,14 @@ Every pass of the compiler minimises this figure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from xbar.arrays import Floats
+from xbar.effects.chain import Chain
+from xbar.effects.effect import Read
+from xbar.effects.namespace import NUMPY
 from xbar.hardware.spec import Hardware
 
 
@@ -42,5 +47,39 @@ class ExpectedError:
 
 
 def expected_error(hardware: Hardware) -> ExpectedError:
-    """The expected error of weights on chips of a design."""
-    return ExpectedError(noise=hardware.variation.read_noise)
+    """The expected error of weights on chips of a design, before wires.
+
+    The chain is asked what it makes of a conductance of 1 that was reached exactly, read with
+    ideal wires at 1 V. Converters step aside: what they round depends on the inputs.
+    """
+    chain = Chain.of(hardware, "ideal")
+    cell = _Cell()
+    gain, noise = cell.target, np.zeros(())
+    read = Read(hardware, NUMPY, voltage=np.ones(()))
+    for effect in chain.acting:
+        before = gain
+        gain = effect.conductance(gain, cell)
+        noise = noise + effect.variance(np.ones(()), hardware)
+        gain = effect.current(gain, read)
+        noise = noise * (gain / before) ** 2
+    return ExpectedError(float(gain), float(noise**0.5 / gain))
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """A conductance of 1 that is its target, with ideal wires; see ``Cells``."""
+
+    target: Floats = field(default_factory=lambda: np.ones(()))
+    wire_aware: bool = False
+
+    @property
+    def achieved(self) -> Floats:
+        return self.target
+
+    @property
+    def wired(self) -> Floats:
+        return self.target
+
+    @property
+    def attenuation(self) -> Floats:
+        return np.ones(())

@@ -12,20 +12,22 @@ from dataclasses import dataclass, field
 
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
+from xbar.effects.chain import Chain
+from xbar.effects.effect import Readout
+from xbar.effects.wires import Wires
 from xbar.simulation.data import Data, Outputs, Progress
-from xbar.simulation.effects import EFFECTS, Effect, Physics, Precision, effects_of
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts
+from xbar.simulation.readout import AnalogProducts, Precision
 from xbar.simulation.result import Budget, BudgetPart
 
-Effects = frozenset[Effect]
+Names = frozenset[str]
 
 
-def sets_of_parts(program: Program, physics: Physics) -> set[Effects]:
-    """Which parts are on in the runs that a budget needs."""
-    every = effects_of(program, physics)
-    alone = {frozenset([part]) for part in every}
-    return {every, frozenset(), *(every - part for part in alone), *alone}
+def sets_of_effects(program: Program, readout: Readout) -> set[Names]:
+    """Which effects are on in the runs that a budget needs."""
+    every = Chain.of(program.chip.hardware, readout).names
+    alone = {frozenset([name]) for name in every}
+    return {every, frozenset(), *(every - name for name in alone), *alone}
 
 
 @dataclass(eq=False)
@@ -36,43 +38,42 @@ class Accountant:
         program: on its chip.
         data: what is run.
         exact: the digital network's outputs.
-        physics: how currents are found.
-        seed: of the noise.
-        ranges: of converters, if found from data.
-        precision: of the products.
+        readout: how currents are found.
+        seed: seed of the noise.
+        ranges: ranges of converters, if found from data.
+        precision: precision of the products.
         progress: told of each batch.
     """
 
     program: Program
     data: Data
     exact: Outputs
-    physics: Physics
+    readout: Readout
     seed: int
     ranges: Ranges | None
     precision: Precision
     progress: Progress
-    _known: dict[Effects, tuple[float | None, float]] = field(default_factory=dict)
+    _known: dict[Names, tuple[float | None, float]] = field(default_factory=dict)
     _flat: Program | None = None
 
     def budget(self) -> Budget:
         """What each part costs."""
-        every = effects_of(self.program, self.physics)
-        score, error = self._with(every)
+        chain = Chain.of(self.program.chip.hardware, self.readout)
+        score, error = self._with(chain.names)
         bare, rest = self._with(frozenset())
-        return Budget(score, error, bare, rest, tuple(self._parts(every)))
+        return Budget(score, error, bare, rest, tuple(self._parts(chain)))
 
-    def _parts(self, every: Effects) -> Iterable[BudgetPart]:
-        for part in EFFECTS:
-            if part in every:
-                without, error_without = self._with(every - {part})
-                alone, error_alone = self._with(frozenset([part]))
-                yield BudgetPart(part, without, alone, error_without, error_alone)
+    def _parts(self, chain: Chain) -> Iterable[BudgetPart]:
+        for effect in chain.acting:
+            without, error_without = self._with(chain.names - {effect.name})
+            alone, error_alone = self._with(frozenset([effect.name]))
+            yield BudgetPart(effect.name, without, alone, error_without, error_alone)
 
-    def _with(self, effects: Effects) -> tuple[float | None, float]:
+    def _with(self, effects: Names) -> tuple[float | None, float]:
         if effects not in self._known:
             products = AnalogProducts(
                 self._program(effects),
-                self.physics,
+                self.readout,
                 self.seed,
                 effects,
                 self.ranges,
@@ -82,8 +83,8 @@ class Accountant:
             self._known[effects] = outputs.score, outputs.error(self.exact)
         return self._known[effects]
 
-    def _program(self, effects: Effects) -> Program:
-        if "wires" in effects or not self.program.wire_aware:
+    def _program(self, effects: Names) -> Program:
+        if Wires.name in effects or not self.program.wire_aware:
             return self.program
         if self._flat is None:
             options = self.program.options.model_copy(update={"wire_aware": False})

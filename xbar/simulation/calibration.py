@@ -11,7 +11,7 @@ DACs cause and sets the ADCs'. Methods:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -20,12 +20,16 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.program import Program
+from xbar.effects.adc import Adc
+from xbar.effects.chain import Chain
+from xbar.effects.converters import quantise
+from xbar.effects.dac import Dac
+from xbar.effects.effect import Effect, Readout, changes
+from xbar.effects.ranges import Key, not_zero, pools
+from xbar.effects.stage import Stage
 from xbar.errors import SpecError
-from xbar.simulation.converters import quantise
-from xbar.simulation.effects import Physics, effects_of
-from xbar.simulation.ranges import Ranges, not_zero, pools
+from xbar.simulation.ranges import Ranges, columns_of
 from xbar.simulation.readout import AnalogProducts
-from xbar.simulation.stage import Stage
 
 Method: TypeAlias = Literal["max", "percentile", "least-squares"]
 
@@ -130,7 +134,7 @@ def calibrate(
     program: Program,
     run: Callable[[AnalogProducts], object],
     calibration: Calibration,
-    physics: Physics = "ideal",
+    readout: Readout = "ideal",
 ) -> Ranges:
     """Ranges of all converters whose design leaves them open.
 
@@ -138,14 +142,16 @@ def calibrate(
         program: on its chip.
         run: sends the calibration set through the network with the products it is given.
         calibration: how.
-        physics: how currents are found.
+        readout: how currents are found.
     """
-    hardware, effects = program.chip.hardware, effects_of(program, physics)
-    quiet = effects - {"dac", "adc", "noise"}
+    hardware = program.chip.hardware
+    acting = Chain.of(hardware, readout).acting
+    before_adc = [effect for effect in _before(acting, Adc.name) if not changes(effect, "variance")]
+    driven = {effect.name for effect in before_adc}
     inputs: dict[str, float] = {}
     if hardware.dac is not None and not calibration.own_scale:
         seen = _Inputs()
-        run(AnalogProducts(program, physics, 0, quiet, watch=seen))
+        run(AnalogProducts(program, readout, 0, driven - {Dac.name}, watch=seen))
         inputs = {
             name: sample.full_scale(calibration, hardware.dac.bits)
             for name, sample in seen.samples.items()
@@ -154,9 +160,14 @@ def calibrate(
     if hardware.adc is None or hardware.adc.range is not None:
         return ranges
     watch = _Currents(program)
-    driven = effects - {"adc", "noise"}
-    run(AnalogProducts(program, physics, 0, driven, ranges=ranges, watch=watch))
+    run(AnalogProducts(program, readout, 0, driven, ranges=ranges, watch=watch))
     return Ranges(inputs, watch.found(calibration, hardware.adc.bits))
+
+
+def _before(acting: Sequence[Effect], name: str) -> list[Effect]:
+    """The effects up to the one of a name; all where it does not act."""
+    names = [effect.name for effect in acting]
+    return list(acting[: names.index(name)] if name in names else acting)
 
 
 @dataclass
@@ -175,12 +186,16 @@ class _Currents:
     """Currents of each pool of columns that share a range."""
 
     program: Program
-    samples: dict[tuple[int, int], list[Sample]] = field(init=False)
+    samples: dict[Key, list[Sample]] = field(init=False)
 
     def __post_init__(self) -> None:
         adc = self.program.chip.hardware.adc
         assert adc is not None
-        every = [pool for layer in self.program.weights for pool in pools(self.program, layer, adc)]
+        every = [
+            pool
+            for layer in self.program.weights
+            for pool in pools(columns_of(self.program, layer).items(), adc)
+        ]
         room = int(np.clip(_MEMORY // max(1, len(every)), _SPARSE, KEPT))
         self.samples = {
             (tile.index, number): [Sample()] * part.block.shape[1]
@@ -189,24 +204,24 @@ class _Currents:
         }
         for pool in every:
             sample = Sample(room)
-            for tile, number, column in pool:
-                self.samples[tile, number][column] = sample
+            for key, column in pool:
+                self.samples[key][column] = sample
 
     def inputs(self, layer: str, x: Floats) -> None:
         del layer, x
 
     def currents(self, layer: str, stage: Stage, current: NDArray[np.floating[Any]]) -> None:
         del layer
-        for part in stage.parts:
-            own = current[:, part.columns]
+        for block in stage.blocks:
+            own = current[:, block.columns]
             pooled: dict[int, list[int]] = {}
-            samples = self.samples[part.tile.index, part.number]
+            samples = self.samples[block.key]
             for column, sample in enumerate(samples):
                 pooled.setdefault(id(sample), []).append(column)
             for columns in pooled.values():
                 samples[columns[0]].add(own[:, columns])
 
-    def found(self, calibration: Calibration, bits: int) -> dict[tuple[int, int], Floats]:
+    def found(self, calibration: Calibration, bits: int) -> dict[Key, Floats]:
         known: dict[int, float] = {}
         for samples in self.samples.values():
             for sample in samples:

@@ -24,8 +24,9 @@ from xbar.arrays import Floats
 from xbar.compiler.block import Block
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
+from xbar.effects.dac import dac_steps, volts_per_unit
+from xbar.effects.namespace import NUMPY
 from xbar.simulation.data import Data
-from xbar.simulation.drive import dac_steps, unit_of
 from xbar.simulation.power import read_power
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import product
@@ -354,7 +355,8 @@ def _driven(
     result: dict[str, list[Reals]] = {}
     for name, x in watch.seen.items():
         some = x[np.linspace(0, len(x) - 1, min(VECTORS, len(x))).astype(int)]
-        volts = some * unit_of(hardware, name, some, ranges)
+        full_input = None if ranges is None else ranges.inputs.get(name)
+        volts = some * volts_per_unit(hardware, some, full_input, NUMPY)
         result[name] = [step.copy() for _, step in dac_steps(hardware, volts)]
     return result
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from xbar.errors import SpecError
 from xbar.simulation.cost import ProgramCost
-from xbar.simulation.effects import Effect
 from xbar.simulation.tables import (
     accuracy_text,
     budget_table,
@@ -50,7 +49,7 @@ class BudgetPart:
     """What one part of the error costs.
 
     Attributes:
-        part: which, see ``xbar.simulation.effects``.
+        part: name of the effect, see ``xbar.effects``.
         accuracy_without: with this part alone switched off; None without labels.
         accuracy_alone: with every other part switched off.
         error_without: root mean square of the outputs' difference from the digital ones, relative
@@ -58,7 +57,7 @@ class BudgetPart:
         error_alone: the same with every other part switched off.
     """
 
-    part: Effect
+    part: str
     accuracy_without: float | None
     accuracy_alone: float | None
     error_without: float

@@ -21,19 +21,20 @@ from xbar import parallel
 from xbar.arrays import Floats
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
+from xbar.effects.chain import Chain
+from xbar.effects.effect import Readout, changes
 from xbar.effects.readout import check_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.accuracy import mean_interval, wilson_interval
-from xbar.simulation.budget import Accountant, sets_of_parts
+from xbar.simulation.budget import Accountant, sets_of_effects
 from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
-from xbar.simulation.effects import Physics, Precision, effects_of
 from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts, product
+from xbar.simulation.readout import AnalogProducts, Precision, product
 from xbar.simulation.result import LayerResult, Result
 
 __all__ = ["LayerResult", "Result", "simulate"]
@@ -48,7 +49,7 @@ def simulate(
     inputs: ArrayLike | Mapping[str, ArrayLike],
     labels: ArrayLike | None = None,
     *,
-    readout: Physics = "ideal",
+    readout: Readout = "ideal",
     trials: int = 1,
     noise_trials: int = 1,
     calibrate: Method | Calibration | None = None,
@@ -102,7 +103,7 @@ def simulate(
     if method is not None:
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
-    passes = trials * noise_trials + (len(sets_of_parts(program, readout)) if budget else 0)
+    passes = trials * noise_trials + (len(sets_of_effects(program, readout)) if budget else 0)
     scored = labels is not None or metric is not None
     run.progress = Progress(progress, len(data.batches) * (passes + scored))
     result = run.result(trials, noise_trials, what, budget=budget, scored=scored)
@@ -168,7 +169,7 @@ class _Run:
 
     program: Program
     data: Data
-    physics: Physics
+    readout: Readout
     precision: Precision
     seed: int
     calibration: Calibration | None = None
@@ -194,7 +195,7 @@ class _Run:
             scores.append([each.score for each in found if each.score is not None])
         accuracies = tuple(mean(each) for each in scores) if scored else ()
         return Result(
-            readout=self.physics,
+            readout=self.readout,
             trials=trials,
             seed=self.seed,
             inputs=self.data.size,
@@ -221,7 +222,7 @@ class _Run:
     def _products(
         self, program: Program, ranges: Ranges | None, seed: int, precision: Precision
     ) -> AnalogProducts:
-        return AnalogProducts(program, self.physics, seed, ranges=ranges, precision=precision)
+        return AnalogProducts(program, self.readout, seed, ranges=ranges, precision=precision)
 
     def _read(
         self, instance: Program, ranges: Ranges | None, trial: int, noise: int, tally: _Tally
@@ -237,7 +238,7 @@ class _Run:
             return None
         data = self.calibration_data
         return calibrate(
-            instance, lambda products: data.run(instance, products), self.calibration, self.physics
+            instance, lambda products: data.run(instance, products), self.calibration, self.readout
         )
 
     def _interval(self, accuracies: tuple[float, ...]) -> tuple[float, float] | None:
@@ -253,11 +254,13 @@ class _Run:
             return None
         some = self.data.first(self.program, BATCH)
         precisions: tuple[Precision, ...] = ("float64", self.precision)
-        quiet = effects_of(self.program, self.physics) - {"noise"}  # its draws are not comparable
+        acting = Chain.of(self.program.chip.hardware, self.readout).acting
+        # draws of noise are not comparable
+        quiet = {effect.name for effect in acting if not changes(effect, "variance")}
         double, single = (
             some.run(
                 self.program,
-                AnalogProducts(self.program, self.physics, 0, quiet, ranges, precision),
+                AnalogProducts(self.program, self.readout, 0, quiet, ranges, precision),
             ).values
             for precision in precisions
         )
@@ -269,7 +272,7 @@ class _Run:
             self.program,
             self.data,
             exact or self.data.run(self.program, None),
-            self.physics,
+            self.readout,
             _noise_seed(self.seed, 0, 0),
             ranges,
             self.precision,

@@ -1,65 +1,102 @@
-"""Blocks of a layer that are driven alike, made ready to be read side by side.
+"""A program's layers, made ready to be read.
 
 Shapes: R inputs, C columns of all blocks of a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar.arrays import Floats
+from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile, Readout
-from xbar.simulation.effects import Effect, Precision
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
+from xbar.effects.adc import Adc
+from xbar.effects.chain import Chain
+from xbar.effects.namespace import Arrays
+from xbar.effects.ranges import Key
+from xbar.effects.stage import Stage, Variance, Whole
+from xbar.effects.wires import Wires
 from xbar.simulation.ranges import Ranges, adc_ranges
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """One block of a stage: on which tile, and which of the stage's columns are its own."""
+class BlockCells:
+    """The cells of one block of a programmed tile; see ``xbar.effects.effect.Cells``."""
+
+    tile: ProgrammedTile
+    number: int
+
+    @property
+    def _placed(self) -> ProgrammedBlock:
+        return self.tile.blocks[self.number]
+
+    @cached_property
+    def target(self) -> Floats:
+        """(R, C) siemens."""
+        return self._placed.target
+
+    @cached_property
+    def achieved(self) -> Floats:
+        """(R, C) siemens with ideal wires."""
+        return self.tile.mapping.difference(self.tile.cells("ideal"), self._placed.block)
+
+    @cached_property
+    def wired(self) -> Floats:
+        """(R, C) siemens with wires."""
+        return self.tile.mapping.difference(self.tile.cells("nodal"), self._placed.block)
+
+    @property
+    def attenuation(self) -> Floats:
+        """(R, C) what wires leave of both lines' cells together; 1 where there is no cell."""
+        total, block = self.tile.mapping.total, self._placed.block
+        own, read = (total(self.tile.cells(kind), block) for kind in ("ideal", "nodal"))
+        return np.divide(read, own, out=np.ones_like(own), where=own > 0)
+
+    @property
+    def wire_aware(self) -> bool:
+        """Whether the tile was programmed for its wires."""
+        return bool(self.tile.wire_errors)
+
+
+@dataclass(frozen=True, eq=False)
+class StageBlock:
+    """One block of a stage.
+
+    Attributes:
+        tile: tile that it lies on.
+        number: its number on the tile.
+        columns: which of the stage's columns are its own.
+        wires: whether its wires are seen.
+    """
 
     tile: ProgrammedTile
     number: int
     columns: slice
+    wires: bool
 
     @property
     def block(self) -> Block:
         """Which weights."""
         return self.tile.blocks[self.number].block
 
+    @property
+    def key(self) -> Key:
+        """Tile, and number of the block on it."""
+        return self.tile.index, self.number
 
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """Blocks of one layer with the same inputs.
-
-    Attributes:
-        group: of the layer.
-        inputs: (R,) which inputs, a slice where they are neighbours.
-        outputs: (C,) which outputs, likewise; no output twice.
-        conductance: (R, C) siemens, what differential current a volt gives.
-        noise_power: (R, C) siemens², see ``ProgrammedTile.noise_parts``; None without noise.
-        shared_noise: (R, S) siemens² of reference cells, and (C,) which of the S each column is
-            read against; None without noise or references.
-        scale: (C,) siemens per unit weight.
-        full_scale: (C,) amperes of the ADC that reads each column; None without ADC.
-        parts: the blocks.
-    """
-
-    group: int
-    inputs: Indices | slice
-    outputs: Indices | slice
-    conductance: NDArray[np.floating[Any]]
-    noise_power: NDArray[np.floating[Any]] | None
-    shared_noise: tuple[NDArray[np.floating[Any]], Indices] | None
-    scale: Floats
-    full_scale: Floats | None
-    parts: tuple[Part, ...]
+    def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
+        """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
+        tile, crossbar = self.tile, self.tile.crossbar()
+        if not self.wires:
+            crossbar = Crossbar(crossbar.conductance)
+        lines = solve(crossbar, tile.voltage(voltage, self.number))
+        return tile.mapping.currents(tile.columns(lines), self.block)
 
 
 @dataclass
@@ -71,38 +108,31 @@ class _Pile:
 
 
 def stages(
-    program: Program,
-    layer: str,
-    effects: frozenset[Effect],
-    ranges: Ranges | None,
-    precision: Precision,
+    program: Program, layer: str, chain: Chain, ranges: Ranges | None, xp: Arrays
 ) -> list[Stage]:
     """A layer's blocks, those with the same inputs together."""
-    full_scale = adc_ranges(program, layer, ranges) if "adc" in effects else None
-    return [_stage(pile.members, effects, full_scale, precision) for pile in _piles(program, layer)]
+    full_scale = None
+    if Adc.name in chain.names:
+        full_scale = adc_ranges(program, layer, ranges)
+    return [_stage(pile.members, chain, full_scale).on(xp) for pile in _piles(program, layer)]
 
 
-def effective(tile: ProgrammedTile, effects: frozenset[Effect]) -> list[Floats]:
-    """By block, (R, C) siemens: differential current per volt, with and without parts of the error.
-
-    Without selection's error a block that was programmed for its wires is its target, and another
-    one loses what the subsets miss, attenuated by wires like the cells that it lies on.
-    """
-    wires = "wires" in effects
-    difference = tile.difference("nodal" if wires else "ideal")
-    if "selection" in effects:
-        return difference
-    if not wires or tile.wire_errors:
-        return [part.target for part in tile.blocks]
-    own, read = tile.cells("ideal"), tile.cells("nodal")
-    result = []
-    for part, found, ideal in zip(tile.blocks, difference, tile.difference("ideal"), strict=True):
-        total = tile.mapping.total(own, part.block)
-        left = np.divide(
-            tile.mapping.total(read, part.block), total, out=np.ones_like(total), where=total > 0
-        )
-        result.append(found - (ideal - part.target) * left)
-    return result
+def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
+    """A layer as one matrix, with the variance of its weights."""
+    weights = program.weights[layer]
+    matrix = np.zeros_like(weights) if "conductance" in chain.changed else weights
+    variance: dict[str, Floats] = {}
+    for tile, number, part in program.blocks_of(layer):
+        place = part.block.outputs[:, None], part.block.inputs
+        if "conductance" in chain.changed:
+            found = chain.conductance(BlockCells(tile, number))
+            matrix[part.block.group][place] += (found / part.scale).T
+        if "variance" in chain.changed:
+            power = tile.noise_power(_wired(chain))[number]
+            for name, each in chain.variances(power).items():
+                total = variance.setdefault(name, np.zeros_like(weights))
+                total[part.block.group][place] += (each / part.scale**2).T
+    return Whole(matrix, variance).on(xp)
 
 
 def _piles(program: Program, layer: str) -> Iterator[_Pile]:
@@ -121,54 +151,49 @@ def _piles(program: Program, layer: str) -> Iterator[_Pile]:
 
 
 def _stage(
-    members: list[tuple[ProgrammedTile, int]],
-    effects: frozenset[Effect],
-    full_scale: dict[tuple[int, int], Floats] | None,
-    precision: Precision,
+    members: list[tuple[ProgrammedTile, int]], chain: Chain, full_scale: dict[Key, Floats] | None
 ) -> Stage:
     ends = np.cumsum([tile.blocks[number].block.shape[1] for tile, number in members])
-    parts = tuple(
-        Part(tile, number, slice(int(end) - tile.blocks[number].block.shape[1], int(end)))
-        for (tile, number), end in zip(members, ends, strict=True)
+    wires = Wires.name in chain.names
+    placed = tuple(
+        StageBlock(tile, n, slice(int(end) - tile.blocks[n].block.shape[1], int(end)), wires)
+        for (tile, n), end in zip(members, ends, strict=True)
     )
-    blocks = [part.block for part in parts]
-    physics: Readout = "nodal" if "wires" in effects else "ideal"
-    dtype = np.dtype(precision)
-    noise = shared = reach = None
-    if "noise" in effects:
-        power = [part.tile.noise_parts(physics)[part.number] for part in parts]
-        noise = np.concatenate([own for own, _ in power], axis=1).astype(dtype)
-        shared = _shared(parts, [common for _, common in power], dtype)
+    conductance = [chain.conductance(BlockCells(each.tile, each.number)) for each in placed]
+    reach = None
     if full_scale is not None:
-        reach = np.concatenate([full_scale[part.tile.index, part.number] for part in parts])
-    conductance = [effective(part.tile, effects)[part.number] for part in parts]
+        reach = np.concatenate([full_scale[each.key] for each in placed])
     return Stage(
-        blocks[0].group,
-        as_slice(blocks[0].inputs),
-        as_slice(np.concatenate([block.outputs for block in blocks])),
-        np.ascontiguousarray(np.concatenate(conductance, axis=1), dtype=dtype),
-        noise,
-        shared,
-        np.concatenate([part.tile.blocks[part.number].scale for part in parts]),
+        placed[0].block.group,
+        as_slice(placed[0].block.inputs),
+        as_slice(np.concatenate([each.block.outputs for each in placed])),
+        np.ascontiguousarray(np.concatenate(conductance, axis=1)),
+        _variance(placed, chain) if "variance" in chain.changed else {},
+        np.concatenate([each.tile.blocks[each.number].scale for each in placed]),
         reach,
-        parts,
+        placed,
     )
 
 
-def _shared(
-    parts: Sequence[Part], powers: Sequence[Floats | None], dtype: np.dtype[Any]
-) -> tuple[NDArray[np.floating[Any]], Indices] | None:
-    """``Stage.shared_noise``: blocks on the same word lines of a tile share its reference cells."""
+def _variance(blocks: Sequence[StageBlock], chain: Chain) -> dict[str, Variance]:
+    """``Stage.variance``: blocks on the same word lines of a tile share its reference cells."""
+    powers = [each.tile.noise_parts(_wired(chain))[each.number] for each in blocks]
+    own = chain.variances(np.concatenate([power for power, _ in powers], axis=1))
     found: dict[tuple[int, bytes], tuple[int, Floats]] = {}
-    columns = []
-    for part, power in zip(parts, powers, strict=True):
+    columns: list[int] = []
+    for each, (_, power) in zip(blocks, powers, strict=True):
         if power is None:
-            return None
-        key = part.tile.index, part.block.word_lines.tobytes()
+            return {name: Variance(value) for name, value in own.items()}
+        key = each.tile.index, each.block.word_lines.tobytes()
         number, _ = found.setdefault(key, (len(found), power))
-        columns += [number] * part.block.shape[1]
-    shared = np.stack([power for _, power in found.values()], axis=1)
-    return shared.astype(dtype), np.array(columns, dtype=np.int64)
+        columns += [number] * each.block.shape[1]
+    shared = chain.variances(np.stack([power for _, power in found.values()], axis=1))
+    column = np.array(columns, dtype=np.int64)
+    return {name: Variance(own[name], shared[name], column) for name in own}
+
+
+def _wired(chain: Chain) -> Readout:
+    return "nodal" if Wires.name in chain.names else "ideal"
 
 
 def as_slice(indices: Indices) -> Indices | slice:

@@ -13,9 +13,9 @@ from xbar.arrays import Floats
 from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Detail, ProgrammedTile
+from xbar.effects.converters import quantise
 from xbar.errors import SpecError
 from xbar.parallel import Progress
-from xbar.simulation.converters import quantise
 from xbar.simulation.readout import product
 from xbar.simulation.tables import verification_text
 from xbar.tables import Card, Facts

@@ -2,8 +2,6 @@
 
 Values are in units of a level. Adding and taking off 1.5 2^52 rounds a double to the nearest whole
 number, ties to even, as ``numpy.rint`` does, and vectorises.
-
-Shapes: N vectors, C columns.
 """
 
 from __future__ import annotations
@@ -22,20 +20,14 @@ _ROUND = 1.5 * 2.0**52
 
 
 @jit
-def convert(
-    value: Reals, gain: Floats, limits: tuple[float, float], factor: Floats, total: Reals
-) -> int:
-    """Add codes of values (N, C) to a total (N, C).
+def quantise_columns(value: Reals, gain: Floats, limits: tuple[float, float], step: Floats) -> int:
+    """Replace values (N, C) by their nearest levels times a step; how many were clipped.
 
     Args:
-        value: what is converted.
+        value: what is converted, in place.
         gain: (C,) levels per unit of it.
         limits: outermost level, and from which value on a conversion counts as clipped.
-        factor: (C,) what a level counts in the total.
-        total: changed in place.
-
-    Returns:
-        How many were clipped.
+        step: (C,) what a level counts.
     """
     top, limit = limits
     rows, columns = value.shape
@@ -46,12 +38,12 @@ def convert(
             clipped += abs(level) > limit
             level = top if level > top else level
             level = -top if level < -top else level
-            total[i, j] += ((level + _ROUND) - _ROUND) * factor[j]
+            value[i, j] = ((level + _ROUND) - _ROUND) * step[j]
     return clipped
 
 
 @jit
-def quantise_in_place(value: Reals, gain: float, limits: tuple[float, float], step: float) -> int:
+def quantise(value: Reals, gain: float, limits: tuple[float, float], step: float) -> int:
     """Replace values (n,) by their nearest levels times a step; how many were clipped."""
     top, limit = limits
     clipped = 0

@@ -1,0 +1,32 @@
+"""The ADC: currents are rounded to levels and clipped."""
+
+from __future__ import annotations
+
+from xbar.effects.effect import Effect, Read
+from xbar.effects.namespace import Array
+from xbar.hardware.spec import Hardware
+
+
+class Adc(Effect):
+    """A column's differential current is read as one of 2^bits - 1 levels up to its full scale.
+
+    With a bit-serial DAC it reads after each step. What full scale is, ``ranges.py`` tells.
+    """
+
+    name = "adc"
+    key = "adc"
+    off = "any current is read"
+
+    def given(self, hardware: Hardware) -> bool:
+        """The design has an ADC."""
+        return hardware.adc is not None
+
+    def current(self, current: Array, read: Read) -> Array:
+        """The nearest levels; unchanged where no range is known."""
+        adc, stage = read.hardware.adc, read.stage
+        if adc is None or stage is None or stage.full_scale is None:
+            return current
+        bits = adc.bits if adc.step_bits is None else adc.step_bits[read.step]
+        top = 2 ** (bits - 1) - 1
+        full, count = stage.full_scale, read.clips.get(self.name)
+        return read.xp.levels(current, top / full, top, full / top, count)

@@ -1,0 +1,219 @@
+"""The effects that act in one read-out of one design, and a layer's product through them.
+
+    x ──► scale to the DAC's range ──► voltage ──► x @ conductance ──► current ──► digital sum ──► y
+          by the vector's own                      + noise of the      by column   over tiles
+          largest value, or by                     variance                        and steps
+          the layer's from data
+
+Shapes: N vectors, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+from xbar import effects
+from xbar.effects.converters import ClipCount
+from xbar.effects.dac import volts_per_unit
+from xbar.effects.effect import READOUTS, Cells, Effect, Read, Readout, changes
+from xbar.effects.namespace import NUMPY, Array, Arrays
+from xbar.effects.stage import Draw, Stage, Stages, Whole
+from xbar.errors import SpecError
+from xbar.hardware.spec import Hardware
+
+Watch: TypeAlias = Callable[[Stage, Array], None]
+
+ROWS = 512
+"""Vectors that go through a stage together, so that its currents stay in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Effects in signal order.
+
+    Attributes:
+        hardware: the design.
+        acting: the effects.
+    """
+
+    hardware: Hardware
+    acting: tuple[Effect, ...]
+
+    @classmethod
+    def of(
+        cls, hardware: Hardware, readout: Readout, names: Collection[str] | None = None
+    ) -> Chain:
+        """The effects of a design that a read-out sees.
+
+        Args:
+            hardware: the design.
+            readout: "ideal", "nodal" or "nonlinear".
+            names: those that are switched on; by default all.
+
+        Raises:
+            SpecError: there is no such read-out or effect, or the design lacks what it needs.
+        """
+        check_readout(hardware, readout)
+        if names is not None:
+            for name in sorted(names):
+                check_effect(name, hardware, readout)
+        chosen = [each for each in effects.EFFECTS if names is None or each.name in names]
+        return cls(hardware, tuple(each for each in chosen if each.acts(hardware, readout)))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The effects' names."""
+        return frozenset(effect.name for effect in self.acting)
+
+    @cached_property
+    def changed(self) -> frozenset[str]:
+        """What the effects change: of "voltage", "conductance", "variance" and "current"."""
+        hooks = ("voltage", "conductance", "variance", "current")
+        return frozenset(
+            hook for hook in hooks if any(changes(effect, hook) for effect in self.acting)
+        )
+
+    def conductance(self, cells: Cells) -> Array:
+        """(R, C) siemens that are read of a block's cells."""
+        conductance = cells.target
+        for effect in self.acting:
+            conductance = effect.conductance(conductance, cells)
+        return conductance
+
+    def variances(self, power: Array) -> dict[str, Array]:
+        """By effect, siemens² that conductances vary by, for sums of squares of conductances."""
+        return {
+            effect.name: effect.variance(power, self.hardware)
+            for effect in self.acting
+            if changes(effect, "variance")
+        }
+
+    def steps(self, volts: Array, read: Read) -> Iterator[tuple[float, Array]]:
+        """What becomes of volts (N, G, inputs): by step, what its readings count, and the volts."""
+        return _steps([e for e in self.acting if changes(e, "voltage")], volts, read)
+
+
+def _steps(drivers: list[Effect], volts: Array, read: Read) -> Iterator[tuple[float, Array]]:
+    if not drivers:
+        yield 1.0, volts
+        return
+    for weight, step in drivers[0].voltage(volts, read):
+        for share, part in _steps(drivers[1:], step, read):
+            yield weight * share, part
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One layer, made ready to be read.
+
+    Attributes:
+        chain: what acts.
+        shape: (G, outputs) of the layer.
+        stages: its blocks, or the layer as one matrix.
+        full_input: input that gets the DAC's full scale; None for each vector's own largest value.
+        xp: namespace of the arrays.
+    """
+
+    chain: Chain
+    shape: tuple[int, int]
+    stages: Stages
+    full_input: float | None = None
+    xp: Arrays = NUMPY
+
+    def product(
+        self,
+        x: Array,
+        draw: Draw,
+        clips: Mapping[str, ClipCount] | None = None,
+        watch: Watch | None = None,
+    ) -> Array:
+        """Outputs (N, G, outputs) for inputs (N, G, inputs).
+
+        Args:
+            x: inputs, in the namespace's precision.
+            draw: standard normal numbers.
+            clips: conversions out of range, by the name of the effect that converts.
+            watch: shown each stage and its currents (N, C) after all effects.
+        """
+        if isinstance(self.stages, Whole) and self.chain.changed <= {"conductance"}:
+            return self.xp.product(x, self.stages.matrix)
+        hardware = self.chain.hardware
+        unit = volts_per_unit(hardware, x, self.full_input, self.xp)
+        read = Read(hardware, self.xp, clips or {})
+        found = [self.xp.zeros((0, *self.shape))]
+        for start in range(0, len(x), ROWS):
+            rows = slice(start, start + ROWS)
+            each = unit if self.full_input is not None else unit[rows]
+            found.append(self._rows(x[rows] * each, read, draw, watch) / each)
+        return found[1] if len(found) == 2 else self.xp.concatenate(found)
+
+    def _rows(self, volts: Array, read: Read, draw: Draw, watch: Watch | None) -> Array:
+        """(N, G, outputs) in volts times weights, for volts (N, G, inputs)."""
+        y = self.xp.zeros((len(volts), *self.shape))
+        for number, (weight, step) in enumerate(self.chain.steps(volts, read)):
+            if isinstance(self.stages, Whole):
+                y += weight * self.stages.read(step, self.chain, read, draw)
+                continue
+            here = Read(read.hardware, read.xp, read.clips, step=number)
+            for stage in self.stages:
+                current = stage.read(step, self.chain, here, draw)
+                if watch is not None:
+                    watch(stage, current)
+                self._add(y, stage, current, weight)
+        return y
+
+    def _add(self, y: Array, stage: Stage, current: Array, weight: float) -> None:
+        total = y[:, stage.group, stage.outputs]
+        self.xp.add(total, current, weight / stage.scale)
+        if not isinstance(stage.outputs, slice):  # then the total is a copy
+            y[:, stage.group, stage.outputs] = total
+
+    def on(self, xp: Arrays) -> Reading:
+        """The same in another namespace."""
+        stages: Stages = (
+            self.stages.on(xp)
+            if isinstance(self.stages, Whole)
+            else [stage.on(xp) for stage in self.stages]
+        )
+        return Reading(self.chain, self.shape, stages, self.full_input, xp)
+
+
+def check_readout(hardware: Hardware, readout: str) -> None:
+    """Check that a read-out exists and that the design has what it needs.
+
+    Raises:
+        SpecError: it is unknown, or no effect that it alone sees is in the design.
+    """
+    if readout not in READOUTS:
+        raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {readout!r}")
+    if readout == "nonlinear" and hardware.bank.nonlinearity is None:
+        raise SpecError(
+            "readout 'nonlinear' needs the cells' law: bank.nonlinearity with sinh or odd; "
+            "'nodal' is exact for cells that obey Ohm's law"
+        )
+
+
+def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
+    """Check that an effect exists and acts in a read-out of a design.
+
+    Raises:
+        SpecError: it is unknown, the read-out does not see it, or the design lacks it.
+    """
+    known = {effect.name: effect for effect in effects.EFFECTS}
+    if name not in known:
+        raise SpecError(f"effect must be one of {', '.join(known)}, not {name!r}")
+    effect = known[name]
+    if readout not in effect.readouts:
+        seen = " or ".join(map(repr, effect.readouts))
+        raise SpecError(
+            f"effect {name!r} must be read with readout {seen}, not {readout!r}; change the "
+            "readout or leave the effect out"
+        )
+    if not effect.acts(hardware, readout):
+        raise SpecError(
+            f"effect {name!r} needs {effect.key} in the design, which has none; set it or leave "
+            "the effect out"
+        )

@@ -1,0 +1,105 @@
+"""The DAC: word lines get one of a few voltages, at once or bit by bit.
+
+Shapes: N vectors, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xbar.effects.converters import ClipCount
+from xbar.effects.effect import Effect, Read
+from xbar.effects.namespace import NUMPY, Array, Arrays
+from xbar.hardware.converter import Converter
+from xbar.hardware.spec import Hardware
+
+
+class Dac(Effect):
+    """Inputs are rounded to 2^bits - 1 levels and clipped at the DAC's full scale."""
+
+    name = "dac"
+    key = "dac"
+    off = "any voltage, in one step, also for a bit-serial DAC"
+
+    def given(self, hardware: Hardware) -> bool:
+        """The design has a DAC."""
+        return hardware.dac is not None
+
+    def voltage(self, volts: Array, read: Read) -> Iterator[tuple[float, Array]]:
+        """The nearest levels, or the steps of a bit-serial DAC."""
+        return dac_steps(read.hardware, volts, read.clips.get(self.name), read.xp)
+
+
+def dac_steps(
+    hardware: Hardware, volts: Array, count: ClipCount | None = None, xp: Arrays = NUMPY
+) -> Iterator[tuple[float, Array]]:
+    """What the DAC makes of volts (N, G, inputs), which it may overwrite.
+
+    Yields:
+        By step: what its readings count, and the volts. The sum of their products is the rounded
+        and clipped value.
+    """
+    dac, full_scale = hardware.dac, hardware.read_voltage
+    if dac is None:
+        yield 1.0, volts
+        return
+    if dac.bit_serial is None:
+        yield 1.0, xp.levels(volts, dac.top / full_scale, dac.top, full_scale / dac.top, count)
+        return
+    codes = xp.levels(volts, dac.top / full_scale, dac.top, 1.0, count)
+    for weight, share in serial_steps(codes, dac, xp):
+        yield weight / dac.top, share * full_scale
+
+
+def volts_per_unit(hardware: Hardware, x: Array, full_input: float | None, xp: Arrays) -> Array:
+    """Volts for an input of one, for a layer's inputs (N, G, inputs).
+
+    Args:
+        hardware: design of the chip.
+        x: inputs.
+        full_input: input that gets the DAC's full scale.
+        xp: namespace of the inputs.
+
+    Returns:
+        One number where ``full_input`` is given; else (N, 1, 1), so that each vector's own largest
+        value gets the DAC's full scale.
+    """
+    if full_input is not None:
+        return float(hardware.read_voltage / full_input)
+    peak = xp.peak(x)
+    return hardware.read_voltage / (peak + (peak == 0))
+
+
+def serial_steps(code: Array, dac: Converter, xp: Arrays = NUMPY) -> Iterator[tuple[float, Array]]:
+    """What a bit-serial DAC does with codes of -top to top, step by step.
+
+    Args:
+        code: whole numbers as floats, of any shape.
+        dac: with ``bit_serial``.
+        xp: namespace of the codes.
+
+    Yields:
+        What a step's full-scale voltage stands for, in codes, and the voltages' share of full
+        scale, of the codes' shape. The sum of their products is the code. So are their gradients,
+        shared alike by all steps but that of the sign bit.
+
+    >>> import numpy as np
+    >>> dac = Converter(bits=4, bit_serial=2)
+    >>> [(weight, part.tolist()) for weight, part in serial_steps(np.array([-6.0]), dac)]
+    [(3.0, [-0.6666666666666666]), (12.0, [-0.3333333333333333])]
+    """
+    assert dac.bit_serial is not None
+    digit, most = dac.bit_serial, 2**dac.bit_serial - 1
+    count = -(-(dac.bits - 1) // digit)
+    weights = [float(most * 2 ** (digit * step)) for step in range(count)]
+    whole = xp.integers(code)
+    if dac.code == "twos-complement":
+        sign, left = 1.0, whole & (2 ** (dac.bits - 1) - 1)
+    else:
+        sign, left = xp.sign(code), abs(whole)
+    for weight in weights:
+        share = xp.floats(left & most) / most * sign
+        yield weight, xp.straight(share, code, 1 / sum(weights))
+        left = left >> digit
+    if dac.code == "twos-complement":
+        yield -float(2 ** (dac.bits - 1)), xp.floats(whole < 0)

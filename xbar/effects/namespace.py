@@ -1,0 +1,116 @@
+"""The few array operations that effects need besides arithmetic; here numpy's.
+
+Effects are arithmetic with ``+ - * / ** @ []``, which arrays of every namespace bring along, and
+these operations. What rounding means for gradients is the namespace's own affair:
+``torch_namespace.py`` lets them go straight through.
+
+Shapes: N vectors, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from xbar.effects.converters import ROUNDING, ClipCount
+
+Array: TypeAlias = Any
+"""An array of the namespace in use."""
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """numpy's arrays.
+
+    Attributes:
+        precision: of floats, "float64" or "float32".
+    """
+
+    precision: str = "float64"
+
+    def asarray(self, values: Array) -> Array:
+        """An array of numpy's as one of this namespace; floats in its precision."""
+        return values.astype(self.precision, copy=False) if values.dtype.kind == "f" else values
+
+    def to_numpy(self, values: Array) -> Array:
+        """An array of this namespace as one of numpy's, float64 and without gradients."""
+        return values.astype(np.float64, copy=False)
+
+    def constant(self, values: Array) -> Array:
+        """The same without gradients."""
+        return values
+
+    def straight(self, value: Array, like: Array, slope: float = 1.0) -> Array:
+        """A value with another array's gradient, times a slope (straight-through estimator)."""
+        del like, slope
+        return value
+
+    def add(self, total: Array, values: Array, factor: Array) -> None:
+        """Add values (N, C), which may be overwritten, times a factor (C,) to a total (N, C)."""
+        values *= factor
+        total += values
+
+    def zeros(self, shape: tuple[int, ...]) -> Array:
+        """Zeros in the namespace's precision."""
+        return np.zeros(shape, self.precision)
+
+    def concatenate(self, arrays: Sequence[Array]) -> Array:
+        """Arrays one after the other."""
+        return np.concatenate(arrays)
+
+    def minimum(self, first: Array, second: Array) -> Array:
+        """The smaller of two, element by element."""
+        return np.minimum(first, second)
+
+    def peak(self, x: Array) -> Array:
+        """(N, 1, 1) largest magnitude of each vector (N, G, inputs), without gradients."""
+        axes = (1, 2)
+        return np.maximum(x.max(axis=axes, keepdims=True), -x.min(axis=axes, keepdims=True))
+
+    def sign(self, values: Array) -> Array:
+        """-1, 0 or 1."""
+        return np.sign(values)
+
+    def integers(self, values: Array) -> Array:
+        """Whole numbers as int64."""
+        return values.astype(np.int64)
+
+    def floats(self, values: Array) -> Array:
+        """Integers or truth values in the namespace's precision."""
+        return values.astype(self.precision)
+
+    def levels(
+        self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
+    ) -> Array:
+        """The nearest whole numbers of -top ... top to values x gain, times a step.
+
+        Args:
+            values: (..., C), may be overwritten.
+            gain: levels per unit of the values, one number or (C,).
+            top: outermost level.
+            step: what a level counts, one number or (C,) as the gain.
+            count: counts what lies beyond the outermost level.
+        """
+        from xbar.effects import kernels
+
+        values = np.ascontiguousarray(values)
+        limits = float(top), top * (1 + ROUNDING)
+        if np.ndim(gain) == 0:
+            clipped = kernels.quantise(values.reshape(-1), gain, limits, step)
+        else:
+            clipped = kernels.quantise_columns(values, gain, limits, step)
+        if count is not None:
+            count.clipped += clipped
+            count.conversions += values.size
+        return values
+
+    def product(self, x: Array, matrix: Array) -> Array:
+        """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
+        return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
+
+
+NUMPY = Arrays()
+SINGLE = Arrays("float32")
