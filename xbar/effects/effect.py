@@ -51,6 +51,37 @@ class Cells(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class ExactCells:
+    """Cells that are their own targets, with ideal wires; see ``Cells``.
+
+    Attributes:
+        target: (R, C) siemens.
+    """
+
+    target: Array
+
+    @property
+    def achieved(self) -> Array:
+        """The target."""
+        return self.target
+
+    @property
+    def wired(self) -> Array:
+        """The target."""
+        return self.target
+
+    @property
+    def attenuation(self) -> Array:
+        """1."""
+        return 1.0
+
+    @property
+    def wire_aware(self) -> bool:
+        """They were not programmed for wires."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
 class Read:
     """What is going on while an effect acts on voltages or currents.
 

@@ -11,13 +11,13 @@ Every pass of the compiler minimises this figure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from xbar.arrays import Floats
 from xbar.effects.chain import Chain
-from xbar.effects.effect import Read
+from xbar.effects.effect import ExactCells, Read
 from xbar.effects.namespace import NUMPY
 from xbar.hardware.spec import Hardware
 
@@ -53,7 +53,7 @@ def expected_error(hardware: Hardware) -> ExpectedError:
     ideal wires at 1 V. Converters step aside: what they round depends on the inputs.
     """
     chain = Chain.of(hardware, "ideal")
-    cell = _Cell()
+    cell = ExactCells(np.ones(()))
     gain, noise = cell.target, np.zeros(())
     read = Read(hardware, NUMPY, voltage=np.ones(()))
     for effect in chain.acting:
@@ -63,23 +63,3 @@ def expected_error(hardware: Hardware) -> ExpectedError:
         gain = effect.current(gain, read)
         noise = noise * (gain / before) ** 2
     return ExpectedError(float(gain), float(noise**0.5 / gain))
-
-
-@dataclass(frozen=True, eq=False)
-class _Cell:
-    """A conductance of 1 that is its target, with ideal wires; see ``Cells``."""
-
-    target: Floats = field(default_factory=lambda: np.ones(()))
-    wire_aware: bool = False
-
-    @property
-    def achieved(self) -> Floats:
-        return self.target
-
-    @property
-    def wired(self) -> Floats:
-        return self.target
-
-    @property
-    def attenuation(self) -> Floats:
-        return np.ones(())

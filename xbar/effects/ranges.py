@@ -5,10 +5,12 @@ Shapes: R inputs and C columns of a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from xbar.arrays import Ints
+import numpy as np
+
+from xbar.arrays import Floats, Ints
 from xbar.effects.namespace import Array, Arrays
 from xbar.hardware.converter import Converter
 
@@ -30,42 +32,45 @@ def reach(difference: Array, voltage: float, xp: Arrays) -> Array:
     return voltage * xp.minimum(worst, typical)
 
 
-def pools(columns: Iterable[tuple[Key, Ints]], adc: Converter) -> list[list[tuple[Key, int]]]:
-    """Which columns share a range: lists of (block, column of it).
+def pools(columns: Mapping[Key, Ints], adc: Converter) -> dict[Key, Ints]:
+    """Which columns share a range: by block, (C,) the number of each column's pool.
 
     Args:
-        columns: of each block of a layer, (C,) the columns of the tile that it lies on.
+        columns: by block of a layer, (C,) the columns of the tile that it lies on.
         adc: says what has a range of its own.
     """
-    found: dict[tuple[int, ...], list[tuple[Key, int]]] = {}
-    for block, places in columns:
-        for column, place in enumerate(places.tolist()):
-            key: tuple[int, ...] = () if adc.ranging == "layer" else block
-            if adc.ranging == "converter":
-                key += (place // adc.shared,)
-            found.setdefault(key, []).append((block, column))
-    return list(found.values())
+    found: dict[Key, Ints] = {}
+    first = 0
+    for key, places in columns.items():
+        own = np.zeros(len(places), np.int64)
+        if adc.ranging == "converter":
+            own = np.unique(places // adc.shared, return_inverse=True)[1].astype(np.int64)
+        found[key] = first + own
+        if adc.ranging != "layer":
+            first += int(own.max()) + 1
+    return found
 
 
 def full_scales(
-    reaches: Mapping[Key, Array], columns: Mapping[Key, Ints], adc: Converter, xp: Arrays
-) -> dict[Key, Array]:
+    reaches: Mapping[Key, Floats], columns: Mapping[Key, Ints], adc: Converter
+) -> dict[Key, Floats]:
     """By block, (C,) amperes at which each column's ADC clips.
 
+    The design's range where it names one; else the largest reach of the columns that share it.
+
     Args:
-        reaches: by block, (C,) see ``reach``.
+        reaches: by block, (C,) see ``reach``; not looked at where the design names a range.
         columns: by block, (C,) the columns of the tile that it lies on.
-        adc: the design's range is taken where it names one; else the largest reach of a pool.
-        xp: namespace of the reaches.
+        adc: the design's.
     """
     if adc.range is not None:
-        return {key: xp.zeros((len(place),)) + adc.range for key, place in columns.items()}
-    result = {key: xp.zeros((len(place),)) for key, place in columns.items()}
-    for pool in pools(columns.items(), adc):
-        largest = not_zero(max(float(reaches[key][column]) for key, column in pool))
-        for key, column in pool:
-            result[key][column] = largest
-    return result
+        return {key: np.full(len(places), adc.range) for key, places in columns.items()}
+    pool = pools(columns, adc)
+    largest = np.zeros(1 + max((int(each.max()) for each in pool.values()), default=0))
+    for key, each in pool.items():
+        np.maximum.at(largest, each, reaches[key])
+    largest[largest == 0] = 1.0
+    return {key: largest[each] for key, each in pool.items()}
 
 
 def not_zero(value: Any) -> float:

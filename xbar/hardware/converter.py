@@ -20,7 +20,7 @@ class Converter(Spec):
         bits: resolution, at least 2 for a sign and a zero.
         range: full scale, volts for a DAC and amperes for an ADC. Default: 0.2 V for a DAC; for an
             ADC each tile's largest expected differential current (see
-            ``xbar.simulation.ranges``), or a range calibrated from data.
+            ``xbar.effects.ranges``), or a range calibrated from data.
         bit_serial: DAC only: input bits per step; the ADC reads after each step and the digital
             side shifts and adds. None: the whole value as one voltage.
         code: DAC only: sign of a bit-serial input. "sign-magnitude": the bits - 1 bits of the

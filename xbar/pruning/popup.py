@@ -213,7 +213,7 @@ class _Search:
             each.requires_grad_(False)
         scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
         if analog and wires is not None:
-            from xbar.training.analog import attach
+            from xbar.training.layer import attach
 
             attach(layers, wires.chip, wires.shapes, wires.scales, scores.mask)
         if readout == "ideal":
@@ -247,7 +247,7 @@ class _Search:
         self.scores.settle(masks, seen)
         measure_norms(self.network, self.data)
         if self.analog:
-            from xbar.training.analog import detach
+            from xbar.training.layer import detach
 
             detach(self.scores.layers)
         set_weights(self.network, masks, self.states)

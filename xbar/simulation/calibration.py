@@ -11,6 +11,7 @@ DACs cause and sets the ADCs'. Methods:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
@@ -191,21 +192,14 @@ class _Currents:
     def __post_init__(self) -> None:
         adc = self.program.chip.hardware.adc
         assert adc is not None
-        every = [
-            pool
-            for layer in self.program.weights
-            for pool in pools(columns_of(self.program, layer).items(), adc)
-        ]
-        room = int(np.clip(_MEMORY // max(1, len(every)), _SPARSE, KEPT))
-        self.samples = {
-            (tile.index, number): [Sample()] * part.block.shape[1]
-            for tile in self.program.tiles
-            for number, part in enumerate(tile.blocks)
-        }
-        for pool in every:
-            sample = Sample(room)
-            for key, column in pool:
-                self.samples[key][column] = sample
+        every = [pools(columns_of(self.program, layer), adc) for layer in self.program.weights]
+        count = sum(1 + int(max(map(np.max, layer.values()), default=-1)) for layer in every)
+        room = int(np.clip(_MEMORY // max(1, count), _SPARSE, KEPT))
+        self.samples = {}
+        for layer in every:
+            shared: dict[int, Sample] = defaultdict(lambda: Sample(room))
+            for key, numbers in layer.items():
+                self.samples[key] = [shared[number] for number in numbers.tolist()]
 
     def inputs(self, layer: str, x: Floats) -> None:
         del layer, x

@@ -59,7 +59,7 @@ def adc_ranges(program: Program, layer: str, ranges: Ranges | None) -> dict[Key,
     if adc.range is None:
         blocks = program.blocks_of(layer)
         reaches = {(tile.index, n): _reach(tile, n) for tile, n, _ in blocks}
-    return full_scales(reaches, columns, adc, NUMPY)
+    return full_scales(reaches, columns, adc)
 
 
 def _reach(tile: ProgrammedTile, number: int) -> Floats:

@@ -5,8 +5,8 @@ Shapes: R inputs, C columns of all blocks of a stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -99,14 +99,6 @@ class StageBlock:
         return tile.mapping.currents(tile.columns(lines), self.block)
 
 
-@dataclass
-class _Pile:
-    """Blocks that will be one stage."""
-
-    members: list[tuple[ProgrammedTile, int]] = field(default_factory=list)
-    outputs: set[int] = field(default_factory=set)
-
-
 def stages(
     program: Program, layer: str, chain: Chain, ranges: Ranges | None, xp: Arrays
 ) -> list[Stage]:
@@ -114,7 +106,12 @@ def stages(
     full_scale = None
     if Adc.name in chain.names:
         full_scale = adc_ranges(program, layer, ranges)
-    return [_stage(pile.members, chain, full_scale).on(xp) for pile in _piles(program, layer)]
+    placed = [(tile, number) for tile, number, _ in program.blocks_of(layer)]
+    blocks = [tile.blocks[number].block for tile, number in placed]
+    return [
+        _stage([placed[place] for place in pile], chain, full_scale).on(xp)
+        for pile in piles(blocks)
+    ]
 
 
 def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
@@ -135,19 +132,23 @@ def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
     return Whole(matrix, variance).on(xp)
 
 
-def _piles(program: Program, layer: str) -> Iterator[_Pile]:
-    piles: dict[tuple[int, bytes, int], _Pile] = {}
-    for tile, number, part in program.blocks_of(layer):
-        block, copy = part.block, 0
-        mine = set(block.outputs.tolist())
+def piles(blocks: Sequence[Block]) -> list[list[int]]:
+    """Which blocks of a layer can be read side by side: lists of their places.
+
+    They have the same inputs, and no output twice.
+    """
+    found: dict[tuple[int, bytes, int], tuple[list[int], set[int]]] = {}
+    for place, block in enumerate(blocks):
+        copy, mine = 0, set(block.outputs.tolist())
         while True:  # blocks that add up to the same output can't be written side by side
-            pile = piles.setdefault((block.group, block.inputs.tobytes(), copy), _Pile())
-            if not pile.outputs & mine:
+            key = block.group, block.inputs.tobytes(), copy
+            pile, outputs = found.setdefault(key, ([], set()))
+            if not outputs & mine:
                 break
             copy += 1
-        pile.members.append((tile, number))
-        pile.outputs |= mine
-    yield from piles.values()
+        pile.append(place)
+        outputs |= mine
+    return [pile for pile, _ in found.values()]
 
 
 def _stage(

@@ -1,0 +1,268 @@
+"""Layers that multiply in PyTorch as a chip does.
+
+``AnalogLayer`` has the conductances of a program; ``attach`` lets modules that are being trained
+multiply by their own weights. Both read through the chain of ``xbar.effects``, as the simulation
+does. Backwards, rounding counts as nothing, and what a converter clips has no gradient.
+
+Shapes: M vectors, G groups, R inputs and C outputs of a layer. PyTorch is imported with this file:
+import it in functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from xbar.arrays import Floats, Ints
+from xbar.compiler.block import Block
+from xbar.compiler.program import Program
+from xbar.effects.adc import Adc
+from xbar.effects.chain import Chain, Reading
+from xbar.effects.effect import ExactCells, Readout, changes
+from xbar.effects.ranges import Key, full_scales, reach
+from xbar.effects.stage import Draw, Stage, Variance
+from xbar.effects.torch_namespace import TorchArrays
+from xbar.errors import SpecError
+from xbar.hardware.chip import Chip
+from xbar.simulation.ranges import Ranges
+from xbar.simulation.readout import AnalogProducts, Precision
+from xbar.simulation.stage import as_slice, piles
+from xbar.training.chip_weights import Shapes, placement_of, powers_of
+
+
+@dataclass(frozen=True, eq=False)
+class AnalogLayer:
+    """One layer of a program: the product that ``AnalogProducts`` gives, with gradients.
+
+    Attributes:
+        program: what is read.
+        layer: name of the layer.
+        readout: "ideal", "nodal" or "nonlinear".
+        seed: seed of the read noise; the draws are those of ``AnalogProducts``.
+        effects: names of the effects that act; None is all that the hardware has.
+        ranges: ranges of converters, where they were found from data.
+    """
+
+    program: Program
+    layer: str
+    readout: Readout = "ideal"
+    seed: int = 0
+    effects: Collection[str] | None = None
+    ranges: Ranges | None = None
+    _made: dict[Precision, tuple[Reading, Draw]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, program: Program, layer: str, readout: Readout = "ideal", *, seed: int = 0
+    ) -> AnalogLayer:
+        """A layer of a program with all effects of its hardware.
+
+        Raises:
+            SpecError: there is no such layer or read-out, or the design lacks what it needs.
+        """
+        if layer not in program.weights:
+            raise SpecError(f"layer must be one of {', '.join(program.weights)}, not {layer!r}")
+        made = cls(program, layer, readout, seed)
+        _ = made.products("float64").chain
+        return made
+
+    def products(self, precision: Precision) -> AnalogProducts:
+        """The same read-out by numpy."""
+        return AnalogProducts(
+            self.program, self.readout, self.seed, self.effects, self.ranges, precision
+        )
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Outputs (M, G, C) for inputs (M, G, R), float64 or float32 as the inputs are."""
+        precision: Precision = "float64" if x.dtype == torch.float64 else "float32"
+        if precision not in self._made:
+            products, xp = self.products(precision), TorchArrays(precision)
+            normal = products.draw(self.layer)
+            self._made[precision] = (
+                products.reading(self.layer).on(xp),
+                lambda shape: xp.asarray(normal(shape)),
+            )
+        reading, draw = self._made[precision]
+        y: torch.Tensor = reading.product(x, draw)
+        return y
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedLayer:
+    """What the product of a layer that is being trained needs.
+
+    Attributes:
+        chain: the effects that act.
+        scale: weight that a siemens stands for.
+        piles: blocks of each stage.
+        power: (2, G, C, R) siemens², the sum of the resistors' squares, open and switched in.
+        kept: gives the mask (G, C, R) in use.
+    """
+
+    chain: Chain
+    scale: float
+    piles: tuple[tuple[tuple[Key, Block], ...], ...]
+    power: torch.Tensor
+    kept: Callable[[], torch.Tensor]
+
+    def product(self, rows: torch.Tensor, matrix: torch.Tensor, *, noise: bool) -> torch.Tensor:
+        """(M, G, C) for vectors (M, G, R) and the weights (G, C, R)."""
+        xp = TorchArrays("float64" if rows.dtype == torch.float64 else "float32")
+        chain, power = self.chain, None
+        if not noise:
+            still = tuple(effect for effect in chain.acting if not changes(effect, "variance"))
+            chain = Chain(chain.hardware, still)
+        elif "variance" in chain.changed:
+            power = torch.where(self.kept(), self.power[1], self.power[0]).to(xp.dtype)
+        conductance = matrix / self.scale
+        full_scale = self._full_scales(conductance, xp) if Adc.name in chain.names else None
+        stages = []
+        for pile in self.piles:
+            blocks = [block for _, block in pile]
+            cells = [ExactCells(_of(conductance, block)) for block in blocks]
+            squares = None if power is None else torch.cat([_of(power, b) for b in blocks], dim=1)
+            limit = None
+            if full_scale is not None:
+                limit = xp.asarray(np.concatenate([full_scale[key] for key, _ in pile]))
+            stages.append(
+                Stage(
+                    blocks[0].group,
+                    _index(blocks[0].inputs),
+                    _index(np.concatenate([block.outputs for block in blocks])),
+                    torch.cat([chain.conductance(each) for each in cells], dim=1),
+                    {}
+                    if squares is None
+                    else {name: Variance(v) for name, v in chain.variances(squares).items()},
+                    torch.tensor(1 / self.scale, dtype=xp.dtype),
+                    limit,
+                )
+            )
+        groups, outputs = matrix.shape[:2]
+        reading = Reading(chain, (groups, outputs), stages, xp=xp)
+        y: torch.Tensor = reading.product(rows, partial(torch.randn, dtype=xp.dtype))
+        return y
+
+    def _full_scales(self, conductance: torch.Tensor, xp: TorchArrays) -> dict[Key, Floats]:
+        """By block, (C,) amperes at which each column's ADC clips."""
+        hardware = self.chain.hardware
+        assert hardware.adc is not None
+        placed = [each for pile in self.piles for each in pile]
+        reaches: dict[Key, Floats] = {}
+        if hardware.adc.range is None:
+            volts = hardware.read_voltage
+            reaches = {
+                key: xp.to_numpy(reach(_of(conductance.detach(), block), volts, xp))
+                for key, block in placed
+            }
+        return full_scales(reaches, {key: block.columns for key, block in placed}, hardware.adc)
+
+
+def _of(matrix: torch.Tensor, block: Block) -> torch.Tensor:
+    """(R, C): a block's part of a matrix (G, outputs, inputs), transposed."""
+    part: torch.Tensor = matrix[block.group][_index(block.outputs)][:, _index(block.inputs)].T
+    return part
+
+
+def _index(indices: Ints) -> Any:
+    found = as_slice(indices)
+    return found if isinstance(found, slice) else torch.from_numpy(found)
+
+
+def attach(
+    layers: Mapping[str, Any],
+    chip: Chip,
+    shapes: Shapes,
+    scales: Mapping[str, float],
+    kept: Callable[[str], torch.Tensor],
+) -> None:
+    """Let modules multiply as the chip does, until ``detach``.
+
+    Wires are those of the weights: they are part of what the modules hold.
+
+    Args:
+        layers: linear layers and two-dimensional convolutions, by name.
+        chip: whose converters and read noise act.
+        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
+        scales: by layer, weight that a siemens stands for.
+        kept: gives a layer's mask in use, of its weight's shape.
+
+    Raises:
+        SpecError: a module is of another kind.
+    """
+    blocks: dict[str, list[tuple[Key, Block]]] = {name: [] for name in shapes}
+    for tile, placed in enumerate(placement_of(chip, shapes)):
+        for number, block in enumerate(placed):
+            blocks[block.layer].append(((tile, number), block))
+    powers = powers_of(chip, shapes)
+    for name, module in layers.items():
+        check_layer(name, module)
+        shape = shapes[name]
+        stacked = piles([block for _, block in blocks[name]])
+        layer = TrainedLayer(
+            Chain.of(chip.hardware, "ideal"),
+            scales[name],
+            tuple(tuple(blocks[name][number] for number in pile) for pile in stacked),
+            torch.from_numpy(powers[name]),
+            partial(_reshaped, kept, name, shape),
+        )
+        module.forward = partial(_forward, module, layer, shape)
+
+
+def check_layer(name: str, module: Any) -> None:
+    """Check that a module's product is one with a matrix of its weights.
+
+    Raises:
+        SpecError: it is neither linear nor a Conv2d with padding in numbers.
+    """
+    plain = isinstance(module, nn.Linear) or (
+        isinstance(module, nn.Conv2d)
+        and module.padding_mode == "zeros"
+        and not isinstance(module.padding, str)
+    )
+    if not plain:
+        raise SpecError(
+            f"{name}: analog training takes linear layers and Conv2d with padding in numbers, "
+            f"not {type(module).__name__}; leave analog out"
+        )
+
+
+def detach(layers: Mapping[str, Any]) -> None:
+    """Let modules multiply as they are again."""
+    for module in layers.values():
+        module.__dict__.pop("forward", None)
+
+
+def _reshaped(
+    kept: Callable[[str], torch.Tensor], name: str, shape: tuple[int, int, int]
+) -> torch.Tensor:
+    return kept(name).reshape(shape)
+
+
+def _forward(
+    module: Any, layer: TrainedLayer, shape: tuple[int, int, int], x: torch.Tensor
+) -> torch.Tensor:
+    matrix = module.weight.reshape(shape)
+    if isinstance(module, nn.Linear):
+        y = layer.product(x.reshape(-1, 1, x.shape[-1]), matrix, noise=module.training)
+        return y.reshape(*x.shape[:-1], -1)
+    size = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip(
+            x.shape[2:], module.padding, module.dilation, module.kernel_size, module.stride,
+            strict=True,
+        )
+    ]  # fmt: skip
+    rows = nn.functional.unfold(
+        x, module.kernel_size, module.dilation, module.padding, module.stride
+    )
+    y = layer.product(
+        rows.transpose(1, 2).reshape(-1, shape[0], shape[2]), matrix, noise=module.training
+    )
+    return y.reshape(len(x), math.prod(size), -1).transpose(1, 2).reshape(len(x), -1, *size)
