@@ -111,7 +111,7 @@ def test_a_law_survives_a_file(tmp_path):
 
 def test_a_design_without_a_law_is_told():
     p = xbar.compile(WEIGHTS, xbar.Hardware(), seed=0)
-    with pytest.raises(SpecError, match=r"needs the cells' law: bank\.nonlinearity"):
+    with pytest.raises(SpecError, match=r"the cells' law: set bank\.nonlinearity"):
         xbar.simulate(p, {"fc": X}, readout="nonlinear")
 
 

@@ -15,7 +15,6 @@ class Adc(Effect):
 
     name = "adc"
     key = "adc"
-    off = "any current is read"
 
     def given(self, hardware: Hardware) -> bool:
         """The design has an ADC."""

@@ -191,8 +191,9 @@ def check_readout(hardware: Hardware, readout: str) -> None:
         raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {readout!r}")
     if readout == "nonlinear" and hardware.bank.nonlinearity is None:
         raise SpecError(
-            "readout 'nonlinear' needs the cells' law: bank.nonlinearity with sinh or odd; "
-            "'nodal' is exact for cells that obey Ohm's law"
+            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
+            "bank.nonlinearity with sinh or odd, or take 'nodal', which is exact for cells that "
+            "obey Ohm's law"
         )
 
 

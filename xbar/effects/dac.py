@@ -19,7 +19,6 @@ class Dac(Effect):
 
     name = "dac"
     key = "dac"
-    off = "any voltage, in one step, also for a bit-serial DAC"
 
     def given(self, hardware: Hardware) -> bool:
         """The design has a DAC."""

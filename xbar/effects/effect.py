@@ -111,13 +111,11 @@ class Effect:
     Attributes:
         name: name in the error budget.
         key: the design's key that gives a chip the effect; empty if every chip has it.
-        off: what is left where the effect is switched off.
         readouts: the read-outs that see it.
     """
 
     name: ClassVar[str]
     key: ClassVar[str] = ""
-    off: ClassVar[str] = ""
     readouts: ClassVar[tuple[Readout, ...]] = READOUTS
 
     def given(self, hardware: Hardware) -> bool:

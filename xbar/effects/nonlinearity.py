@@ -31,7 +31,6 @@ class Nonlinearity(Effect):
 
     name = "nonlinearity"
     key = "bank.nonlinearity"
-    off = "as the nodal read-out"
     readouts = ("nonlinear",)
 
     def given(self, hardware: Hardware) -> bool:

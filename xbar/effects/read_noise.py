@@ -15,7 +15,6 @@ class ReadNoise(Effect):
 
     name = "noise"
     key = "variation.read_noise"
-    off = "every read gives the same"
 
     def given(self, hardware: Hardware) -> bool:
         """The design names a read noise."""

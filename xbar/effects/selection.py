@@ -14,7 +14,6 @@ class Selection(Effect):
     """
 
     name = "selection"
-    off = "every weight is its target"
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """The achieved conductances in place of the targets."""

@@ -16,8 +16,6 @@ class Wires(Effect):
 
     name = "wires"
     key = "tile.word_wire, tile.bit_wire, tile.source or tile.load"
-    off = "as the ideal read-out; of a program made for its wires, the chip without wires and its \
-subsets chosen for that"
     readouts = ("nodal", "nonlinear")
 
     def given(self, hardware: Hardware) -> bool:

@@ -7,7 +7,7 @@ with its subsets chosen for that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from xbar.compiler.compiler import reprogram
@@ -23,10 +23,17 @@ from xbar.simulation.result import Budget, BudgetPart
 Names = frozenset[str]
 
 
-def sets_of_effects(program: Program, readout: Readout) -> set[Names]:
-    """Which effects are on in the runs that a budget needs."""
-    every = Chain.of(program.chip.hardware, readout).names
-    alone = {frozenset([name]) for name in every}
+def sets_of_effects(
+    program: Program, readout: Readout, parts: Collection[str] | None = None
+) -> set[Names]:
+    """Which effects are on in the runs that a budget of some parts, or of all, needs.
+
+    Raises:
+        SpecError: a part is no effect, or one that does not act in this read-out of the design.
+    """
+    hardware = program.chip.hardware
+    every = Chain.of(hardware, readout).names
+    alone = {frozenset([name]) for name in Chain.of(hardware, readout, parts).names}
     return {every, frozenset(), *(every - name for name in alone), *alone}
 
 
@@ -43,6 +50,7 @@ class Accountant:
         ranges: ranges of converters, if found from data.
         precision: precision of the products.
         progress: told of each batch.
+        parts: names of the effects that are told; None for all.
     """
 
     program: Program
@@ -53,6 +61,7 @@ class Accountant:
     ranges: Ranges | None
     precision: Precision
     progress: Progress
+    parts: Collection[str] | None = None
     _known: dict[Names, tuple[float | None, float]] = field(default_factory=dict)
     _flat: Program | None = None
 
@@ -64,7 +73,7 @@ class Accountant:
         return Budget(score, error, bare, rest, tuple(self._parts(chain)))
 
     def _parts(self, chain: Chain) -> Iterable[BudgetPart]:
-        for effect in chain.acting:
+        for effect in Chain.of(chain.hardware, self.readout, self.parts).acting:
             without, error_without = self._with(chain.names - {effect.name})
             alone, error_alone = self._with(frozenset([effect.name]))
             yield BudgetPart(effect.name, without, alone, error_without, error_alone)

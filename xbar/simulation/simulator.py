@@ -8,7 +8,7 @@ read noise alone. Each chip may be read several times, each time with other nois
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev, variance
@@ -55,7 +55,7 @@ def simulate(
     calibrate: Method | Calibration | None = None,
     calibration: int | ArrayLike | Mapping[str, ArrayLike] = CALIBRATION,
     precision: Precision = "float64",
-    budget: bool = False,
+    budget: bool | Collection[str] = False,
     cost: bool = False,
     metric: Metric | str | None = None,
     seed: int = 0,
@@ -77,7 +77,7 @@ def simulate(
             range comes from its cells.
         calibration: the data for that: how many of the first inputs, or inputs of their own.
         precision: "float32" makes the analog products quicker; what it changes is measured.
-        budget: tell what each part of the error costs, see ``xbar.simulation.budget``.
+        budget: tell what each effect costs, or those of some names; see ``xbar.simulation.budget``.
         cost: tell devices, area, energy and time of one input, see ``xbar.simulation.cost``.
         metric: in place of accuracy, a function (outputs, labels) -> number or its name as
             "module:callable", which is imported: the user's own code runs.
@@ -103,10 +103,12 @@ def simulate(
     if method is not None:
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
-    passes = trials * noise_trials + (len(sets_of_effects(program, readout)) if budget else 0)
+    run.parts = _parts(budget)
+    passes = trials * noise_trials
+    passes += len(sets_of_effects(program, readout, run.parts)) if budget else 0
     scored = labels is not None or metric is not None
     run.progress = Progress(progress, len(data.batches) * (passes + scored))
-    result = run.result(trials, noise_trials, what, budget=budget, scored=scored)
+    result = run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
     return replace(result, cost=run.cost()) if cost else result
 
 
@@ -165,6 +167,7 @@ class _Run:
 
     Attributes:
         own: ranges of the program's own chip, once they are found.
+        parts: effects of the error budget; None for all.
     """
 
     program: Program
@@ -176,6 +179,7 @@ class _Run:
     calibration_data: Data | None = None
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
     own: Ranges | None = None
+    parts: Collection[str] | None = None
 
     def cost(self) -> ProgramCost:
         """What one input costs on the program's own chip, with its ranges."""
@@ -277,7 +281,14 @@ class _Run:
             ranges,
             self.precision,
             self.progress,
+            self.parts,
         )
+
+
+def _parts(budget: bool | Collection[str]) -> Collection[str] | None:
+    if isinstance(budget, bool):
+        return None
+    return (budget,) if isinstance(budget, str) else budget
 
 
 def _calibration_data(program: Program, data: Data, given: Any) -> Data:
