@@ -18,8 +18,9 @@ from typing import TypeAlias
 from xbar import effects
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import volts_per_unit
-from xbar.effects.effect import READOUTS, Cells, Effect, Read, Readout, changes
+from xbar.effects.effect import Cells, Effect, Read, changes
 from xbar.effects.namespace import NUMPY, Array, Arrays
+from xbar.effects.readout import Physics, check_readout
 from xbar.effects.stage import Draw, Stage, Stages, Whole
 from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
@@ -44,7 +45,7 @@ class Chain:
 
     @classmethod
     def of(
-        cls, hardware: Hardware, readout: Readout, names: Collection[str] | None = None
+        cls, hardware: Hardware, readout: Physics, names: Collection[str] | None = None
     ) -> Chain:
         """The effects of a design that a read-out sees.
 
@@ -181,23 +182,7 @@ class Reading:
         return Reading(self.chain, self.shape, stages, self.full_input, xp)
 
 
-def check_readout(hardware: Hardware, readout: str) -> None:
-    """Check that a read-out exists and that the design has what it needs.
-
-    Raises:
-        SpecError: it is unknown, or no effect that it alone sees is in the design.
-    """
-    if readout not in READOUTS:
-        raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {readout!r}")
-    if readout == "nonlinear" and hardware.bank.nonlinearity is None:
-        raise SpecError(
-            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
-            "bank.nonlinearity with sinh or odd, or take 'nodal', which is exact for cells that "
-            "obey Ohm's law"
-        )
-
-
-def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
+def check_effect(name: str, hardware: Hardware, readout: Physics) -> None:
     """Check that an effect exists and acts in a read-out of a design.
 
     Raises:

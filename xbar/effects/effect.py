@@ -11,19 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Protocol, get_args
 
 from xbar.effects.converters import ClipCount
 from xbar.effects.namespace import Array, Arrays
+from xbar.effects.readout import Physics
 from xbar.hardware.spec import Hardware
 
 if TYPE_CHECKING:
     from xbar.effects.stage import Stage
-
-Readout: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
-"""Ideal wires, the exact solution with wires, or cells that follow ``bank.nonlinearity``."""
-
-READOUTS: tuple[Readout, ...] = get_args(Readout)
 
 
 class Cells(Protocol):
@@ -116,14 +112,14 @@ class Effect:
 
     name: ClassVar[str]
     key: ClassVar[str] = ""
-    readouts: ClassVar[tuple[Readout, ...]] = READOUTS
+    readouts: ClassVar[tuple[Physics, ...]] = get_args(Physics)
 
     def given(self, hardware: Hardware) -> bool:
         """Whether chips of a design have the effect."""
         del hardware
         return True
 
-    def acts(self, hardware: Hardware, readout: Readout) -> bool:
+    def acts(self, hardware: Hardware, readout: Physics) -> bool:
         """Whether a read-out of chips of a design sees the effect."""
         return readout in self.readouts and self.given(hardware)
 

@@ -20,7 +20,8 @@ def check_readout(hardware: Hardware, readout: str) -> None:
     _check_name(readout)
     if readout == "nonlinear" and hardware.bank.nonlinearity is None:
         raise SpecError(
-            "readout 'nonlinear' needs the cells' law: bank.nonlinearity with sinh or odd; "
+            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
+            "bank.nonlinearity with sinh or odd; "
             "'nodal' is exact for cells that obey Ohm's law"
         )
 

@@ -25,8 +25,9 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.converters import quantise
 from xbar.effects.dac import Dac
-from xbar.effects.effect import Effect, Readout, changes
+from xbar.effects.effect import Effect, changes
 from xbar.effects.ranges import Key, not_zero, pools
+from xbar.effects.readout import Physics
 from xbar.effects.stage import Stage
 from xbar.errors import SpecError
 from xbar.simulation.ranges import Ranges, columns_of
@@ -135,7 +136,7 @@ def calibrate(
     program: Program,
     run: Callable[[AnalogProducts], object],
     calibration: Calibration,
-    readout: Readout = "ideal",
+    readout: Physics = "ideal",
 ) -> Ranges:
     """Ranges of all converters whose design leaves them open.
 

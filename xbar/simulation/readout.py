@@ -24,8 +24,8 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import Dac
-from xbar.effects.effect import Readout
 from xbar.effects.namespace import NUMPY, Arrays
+from xbar.effects.readout import Physics
 from xbar.effects.stage import Draw, Stage, Stages
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.stage import stages, whole
@@ -62,7 +62,7 @@ class AnalogProducts:
     """
 
     program: Program
-    readout: Readout
+    readout: Physics
     seed: int
     effects: Collection[str] | None = None
     ranges: Ranges | None = None

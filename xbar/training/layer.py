@@ -25,8 +25,9 @@ from xbar.compiler.block import Block
 from xbar.compiler.program import Program
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
-from xbar.effects.effect import ExactCells, Readout, changes
+from xbar.effects.effect import ExactCells, changes
 from xbar.effects.ranges import Key, full_scales, reach
+from xbar.effects.readout import Physics
 from xbar.effects.stage import Draw, Stage, Variance
 from xbar.effects.torch_namespace import TorchArrays
 from xbar.errors import SpecError
@@ -52,7 +53,7 @@ class AnalogLayer:
 
     program: Program
     layer: str
-    readout: Readout = "ideal"
+    readout: Physics = "ideal"
     seed: int = 0
     effects: Collection[str] | None = None
     ranges: Ranges | None = None
@@ -60,7 +61,7 @@ class AnalogLayer:
 
     @classmethod
     def of(
-        cls, program: Program, layer: str, readout: Readout = "ideal", *, seed: int = 0
+        cls, program: Program, layer: str, readout: Physics = "ideal", *, seed: int = 0
     ) -> AnalogLayer:
         """A layer of a program with all effects of its hardware.
 
