@@ -47,7 +47,8 @@ def dac_steps(
         return
     codes = xp.levels(volts, dac.top / full_scale, dac.top, 1.0, count)
     for weight, share in serial_steps(codes, dac, xp):
-        yield weight / dac.top, share * full_scale
+        share *= full_scale
+        yield weight / dac.top, share
 
 
 def volts_per_unit(hardware: Hardware, x: Array, full_input: float | None, xp: Arrays) -> Array:
@@ -97,8 +98,9 @@ def serial_steps(code: Array, dac: Converter, xp: Arrays = NUMPY) -> Iterator[tu
     else:
         sign, left = xp.sign(code), abs(whole)
     for weight in weights:
-        share = xp.floats(left & most) / most * sign
+        share = xp.ratio(left & most, most)
+        share *= sign
         yield weight, xp.straight(share, code, 1 / sum(weights))
-        left = left >> digit
+        left >>= digit
     if dac.code == "twos-complement":
-        yield -float(2 ** (dac.bits - 1)), xp.floats(whole < 0)
+        yield -float(2 ** (dac.bits - 1)), xp.ratio(whole < 0, 1)

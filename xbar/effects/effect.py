@@ -77,7 +77,7 @@ class ExactCells:
         return False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Read:
     """What is going on while an effect acts on voltages or currents.
 

@@ -43,6 +43,15 @@ def quantise_columns(value: Reals, gain: Floats, limits: tuple[float, float], st
 
 
 @jit
+def add_scaled(total: Reals, value: Reals, factor: Reals) -> None:
+    """Add values (N, C) times a factor (C,) to a total (N, C), in place."""
+    rows, columns = value.shape
+    for i in range(rows):
+        for j in range(columns):
+            total[i, j] += value[i, j] * factor[j]
+
+
+@jit
 def quantise(value: Reals, gain: float, limits: tuple[float, float], step: float) -> int:
     """Replace values (n,) by their nearest levels times a step; how many were clipped."""
     top, limit = limits

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,9 +51,8 @@ class Arrays:
         return value
 
     def add(self, total: Array, values: Array, factor: Array) -> None:
-        """Add values (N, C), which may be overwritten, times a factor (C,) to a total (N, C)."""
-        values *= factor
-        total += values
+        """Add values (N, C) times a factor (C,) to a total (N, C), in place."""
+        _kernels().add_scaled(total, values, factor)
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         """Zeros in the namespace's precision."""
@@ -78,9 +79,9 @@ class Arrays:
         """Whole numbers as int64."""
         return values.astype(np.int64)
 
-    def floats(self, values: Array) -> Array:
-        """Integers or truth values in the namespace's precision."""
-        return values.astype(self.precision)
+    def ratio(self, values: Array, whole: int) -> Array:
+        """Integers or truth values over a whole number, in the namespace's precision."""
+        return np.divide(values, whole, dtype=self.precision)
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
@@ -94,9 +95,7 @@ class Arrays:
             step: what a level counts, one number or (C,) as the gain.
             count: counts what lies beyond the outermost level.
         """
-        from xbar.effects import kernels
-
-        values = np.ascontiguousarray(values)
+        kernels, values = _kernels(), np.ascontiguousarray(values)
         limits = float(top), top * (1 + ROUNDING)
         if np.ndim(gain) == 0:
             clipped = kernels.quantise(values.reshape(-1), gain, limits, step)
@@ -112,5 +111,11 @@ class Arrays:
         return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
 
 
+@cache
+def _kernels() -> ModuleType:
+    from xbar.effects import kernels
+
+    return kernels
+
+
 NUMPY = Arrays()
-SINGLE = Arrays("float32")

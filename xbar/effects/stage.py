@@ -60,7 +60,7 @@ class Variance:
         power = xp.constant(x * x)
         noise = drawn(power @ self.own, draw)
         if self.shared is not None:
-            noise = noise - drawn(power @ self.shared, draw)[:, self.column]
+            noise -= drawn(power @ self.shared, draw)[:, self.column]
         return noise
 
     def on(self, xp: Arrays) -> Variance:
@@ -71,10 +71,10 @@ class Variance:
 
 
 def drawn(variance: Array, draw: Draw) -> Array:
-    """Normal numbers of these variances."""
-    noise = draw(tuple(variance.shape))
-    noise *= variance**0.5
-    return noise
+    """Normal numbers of these variances, which are overwritten."""
+    variance **= 0.5
+    variance *= draw(tuple(variance.shape))
+    return variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +111,11 @@ class Stage:
     def read(self, volts: Array, chain: Chain, read: Read, draw: Draw) -> Array:
         """(N, C) what the ADCs give, in amperes, for one step's volts (N, G, inputs)."""
         x = volts[:, self.group, self.inputs]
-        read = replace(read, stage=self, voltage=x)
+        read = Read(read.hardware, read.xp, read.clips, self, x, read.step)
         current = x @ self.conductance
         for effect in chain.acting:
             if effect.name in self.variance:
-                current = current + self.variance[effect.name].noise(x, draw, read.xp)
+                current += self.variance[effect.name].noise(x, draw, read.xp)
             current = effect.current(current, read)
         return current
 
@@ -151,9 +151,11 @@ class Whole:
         y = read.xp.product(volts, self.matrix)
         for effect in chain.acting:
             if effect.name in self.variance:
-                power = read.xp.constant(volts * volts)
-                y = y + drawn(read.xp.product(power, self.variance[effect.name]), draw)
+                y += drawn(self._variance(volts, effect.name, read.xp), draw)
         return y
+
+    def _variance(self, volts: Array, name: str, xp: Arrays) -> Array:
+        return xp.product(xp.constant(volts * volts), self.variance[name])
 
     def on(self, xp: Arrays) -> Whole:
         """The same in another namespace."""

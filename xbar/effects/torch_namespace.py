@@ -43,7 +43,7 @@ class TorchArrays(Arrays):
         return value.detach() + slope * (like - like.detach())
 
     def add(self, total: Array, values: Array, factor: Array) -> None:
-        """Add values (N, C) times a factor (C,) to a total (N, C)."""
+        """Add values (N, C) times a factor (C,) to a total (N, C), in place."""
         total += values * factor
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
@@ -70,9 +70,9 @@ class TorchArrays(Arrays):
         """Whole numbers as int64."""
         return values.detach().to(torch.int64)
 
-    def floats(self, values: Array) -> Array:
-        """Integers or truth values in the namespace's precision."""
-        return values.to(self.dtype)
+    def ratio(self, values: Array, whole: int) -> Array:
+        """Integers or truth values over a whole number, in the namespace's precision."""
+        return values.to(self.dtype) / whole
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
