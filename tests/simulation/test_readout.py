@@ -6,9 +6,7 @@ from scipy import stats
 
 import xbar
 from xbar.effects.converters import quantise
-from xbar.effects.ranges import CREST
 from xbar.errors import SpecError
-from xbar.effects.converters import quantise
 from xbar.simulation.ranges import adc_range
 from xbar.simulation.readout import AnalogProducts
 
