@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, Precision
 from xbar.simulation.stage import as_slice, piles
 from xbar.training.chip_weights import Shapes, placement_of, powers_of
+
+Pile: TypeAlias = tuple[tuple[Key, Block], ...]
+"""Blocks of one stage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ class TrainedLayer:
 
     chain: Chain
     scale: float
-    piles: tuple[tuple[tuple[Key, Block], ...], ...]
+    piles: tuple[Pile, ...]
     power: torch.Tensor
     kept: Callable[[], torch.Tensor]
 
@@ -123,32 +126,42 @@ class TrainedLayer:
         elif "variance" in chain.changed:
             power = torch.where(self.kept(), self.power[1], self.power[0]).to(xp.dtype)
         conductance = matrix / self.scale
-        full_scale = self._full_scales(conductance, xp) if Adc.name in chain.names else None
-        stages = []
-        for pile in self.piles:
-            blocks = [block for _, block in pile]
-            cells = [ExactCells(_of(conductance, block)) for block in blocks]
-            squares = None if power is None else torch.cat([_of(power, b) for b in blocks], dim=1)
-            limit = None
-            if full_scale is not None:
-                limit = xp.asarray(np.concatenate([full_scale[key] for key, _ in pile]))
-            stages.append(
-                Stage(
-                    blocks[0].group,
-                    _index(blocks[0].inputs),
-                    _index(np.concatenate([block.outputs for block in blocks])),
-                    torch.cat([chain.conductance(each) for each in cells], dim=1),
-                    {}
-                    if squares is None
-                    else {name: Variance(v) for name, v in chain.variances(squares).items()},
-                    torch.tensor(1 / self.scale, dtype=xp.dtype),
-                    limit,
-                )
-            )
+        stages = [self._stage(pile, conductance, power, chain, xp) for pile in self.piles]
+        if Adc.name in chain.names:
+            full_scale = self._full_scales(conductance, xp)
+            stages = [
+                replace(stage, full_scale=xp.asarray(np.concatenate([full_scale[k] for k, _ in p])))
+                for stage, p in zip(stages, self.piles, strict=True)
+            ]
         groups, outputs = matrix.shape[:2]
         reading = Reading(chain, (groups, outputs), stages, xp=xp)
         y: torch.Tensor = reading.product(rows, partial(torch.randn, dtype=xp.dtype))
         return y
+
+    def _stage(
+        self,
+        pile: Pile,
+        conductance: torch.Tensor,
+        power: torch.Tensor | None,
+        chain: Chain,
+        xp: TorchArrays,
+    ) -> Stage:
+        """Blocks side by side, without their ADCs' ranges; siemens and siemens² (G, C, R)."""
+        blocks = [block for _, block in pile]
+        read = [chain.conductance(ExactCells(_of(conductance, block))) for block in blocks]
+        variance = {}
+        if power is not None:
+            squares = torch.cat([_of(power, block) for block in blocks], dim=1)
+            variance = {name: Variance(v) for name, v in chain.variances(squares).items()}
+        return Stage(
+            blocks[0].group,
+            _index(blocks[0].inputs),
+            _index(np.concatenate([block.outputs for block in blocks])),
+            torch.cat(read, dim=1),
+            variance,
+            torch.tensor(1 / self.scale, dtype=xp.dtype),
+            None,
+        )
 
     def _full_scales(self, conductance: torch.Tensor, xp: TorchArrays) -> dict[Key, Floats]:
         """By block, (C,) amperes at which each column's ADC clips."""
