@@ -59,10 +59,10 @@ def test_what_is_written_by_hand_is_read(tmp_path):
         ("1f\n", "1f\n@10 00 00 00 00\n", "must hold 4 word lines, not 5"),
         ("1f\n", "20\n", "word line 3 has a word of more than 5 bits"),
         ("format 1", "format 2", "has format 2, this xbar reads 1"),
-        ("resistors 5", "resistors 0", "4 x 4 cells of 0 resistors are no tile"),
-        ("resistors 5", "resistors 65", "4 x 4 cells of 65 resistors are no tile"),
-        ("// xbar", "// xbra", "is no file of configuration words"),
-        (TEXT[TEXT.index("\n") :], "", "is no file of configuration words"),
+        ("resistors 5", "resistors 0", "4 x 4 cells of 0 resistors are not a tile"),
+        ("resistors 5", "resistors 65", "4 x 4 cells of 65 resistors are not a tile"),
+        ("// xbar", "// xbra", "is not a file of configuration words"),
+        (TEXT[TEXT.index("\n") :], "", "is not a file of configuration words"),
     ],
 )
 def test_each_damage_is_told(tmp_path, old, new, message):
@@ -80,13 +80,13 @@ def test_a_table_with_each_resistor_once_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (row(0, 2, 0, 1), "line 3 is no resistor of 1 x 2 cells"),
-        (row(0, -1, 0, 1), "line 3 is no resistor of 1 x 2 cells"),
-        (row(0, 1, 0, 2), "line 3 is no resistor of 1 x 2 cells"),
-        (row(0, 0, 0, 1), "line 3 tells a resistor twice"),
+        (row(0, 2, 0, 1), "line 3 is not a resistor of 1 x 2 cells"),
+        (row(0, -1, 0, 1), "line 3 is not a resistor of 1 x 2 cells"),
+        (row(0, 1, 0, 2), "line 3 is not a resistor of 1 x 2 cells"),
+        (row(0, 0, 0, 1), "line 3 repeats a resistor"),
         (row(0, "one", 0, 1), "line 3 must name a resistor"),
         ("0,1\n", f"line 3 must have {len(COLUMNS)} fields, not 2"),
-        ("", "tells 1 of 2 resistors"),
+        ("", "lists 1 of 2 resistors"),
     ],
 )
 def test_a_table_with_anything_else_is_refused(tmp_path, bad, message):

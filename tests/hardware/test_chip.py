@@ -204,7 +204,7 @@ def test_a_resistor_that_stands_twice_is_named(tmp_path, measured):
 def test_a_table_that_is_no_table_is_a_file_error(tmp_path, content):
     path = tmp_path / "chip.csv"
     path.write_bytes(content)
-    with pytest.raises(FileError, match=r"no readable \.csv file"):
+    with pytest.raises(FileError, match=r"is not a readable \.csv file"):
         Chip.from_measurement(path, SMALL)
 
 
