@@ -48,30 +48,27 @@ def list_sums(half: Floats, sums: Floats, codes: Codes, powers: Floats) -> None:
 @jit
 def closest_pairs(
     lists: tuple[tuple[Floats, Floats], tuple[Codes, Codes], tuple[Floats, Floats]],
-    which: Ints,
     wish: Floats,
     weight: float,
     variance: float,
     masks: Ints,
 ) -> None:
-    """For some of the problems the masks of both halves.
+    """The masks of both halves.
 
     Args:
         lists: of the plus and of the minus half, what ``list_sums`` wrote: sums, codes, powers.
-        which: (m,) the problems.
-        wish: (m, 2) float64: the wanted difference and the preferred sum.
+        wish: (M, 2) float64: the wanted difference and the preferred sum.
         weight: what one unit of the sum's distance costs beside one of the difference's.
         variance: what the square of each chosen element costs; with 0 powers are not looked at.
-        masks: (m, 2) int64, written: bit i stands for element i of plus and of minus.
+        masks: (M, 2) int64, written: bit i stands for element i of plus and of minus.
     """
     sums, codes, powers = lists
     none = np.zeros(0)
-    for number in range(len(which)):
-        m = which[number]
+    for m in range(len(wish)):
         noise = (powers[0][m], powers[1][m]) if variance > 0.0 else (none, none)
-        i, k = _best(sums[0][m], sums[1][m], noise, wish[number], weight, variance)
-        masks[number, 0] = codes[0][m, i]
-        masks[number, 1] = codes[1][m, k]
+        i, k = _best(sums[0][m], sums[1][m], noise, wish[m], weight, variance)
+        masks[m, 0] = codes[0][m, i]
+        masks[m, 1] = codes[1][m, k]
 
 
 @jit

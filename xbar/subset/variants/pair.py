@@ -104,7 +104,6 @@ class PreparedPairs:
         target: ArrayLike,
         total: ArrayLike,
         weight: float,
-        which: NDArray[np.bool_] | None = None,
     ) -> PairSolution:
         """Subsets with p - m near a target and p + m near a wish, see ``solve_pair``.
 
@@ -112,7 +111,6 @@ class PreparedPairs:
             target: (...) siemens, the wanted difference.
             total: (...) siemens, the preferred sum.
             weight: not negative; how much a unit of the sum's distance counts.
-            which: (...) problems to solve; of the others nothing is chosen. None: all.
 
         Raises:
             SpecError: shapes differ, or a value is not finite or negative.
@@ -120,9 +118,7 @@ class PreparedPairs:
         if not (np.isfinite(weight) and weight >= 0):
             raise SpecError(f"weight must be finite and not negative, not {weight}")
         wish = [_wish("target", target, self.shape), _wish("total", total, self.shape)]
-        chosen = np.arange(len(self.plus)) if which is None else np.flatnonzero(which)
-        masks = np.zeros((len(self.plus), 2), dtype=np.int64)
-        self._solve(chosen, np.stack(wish, axis=1), float(weight), masks)
+        masks = self._solve(np.stack(wish, axis=1), float(weight))
         elements = self.plus.shape[1]
         bits = ((masks[:, :, None] >> np.arange(elements)) & 1).astype(np.bool_)
         p, m = (
@@ -132,27 +128,21 @@ class PreparedPairs:
         shape = (*self.shape, elements)
         return PairSolution(bits[:, 0].reshape(shape), bits[:, 1].reshape(shape), p - m, p + m)
 
-    def _solve(
-        self,
-        chosen: NDArray[np.int64],
-        wish: NDArray[np.float64],
-        weight: float,
-        masks: NDArray[np.int64],
-    ) -> None:
-        """Writes the masks (M, 2) of the chosen problems."""
+    def _solve(self, wish: NDArray[np.float64], weight: float) -> NDArray[np.int64]:
+        """(M, 2) masks of both halves for wishes (M, 2)."""
         from xbar.subset.kernels.pair import closest_pairs
 
+        count, noisy = len(self.plus), self.read_noise > 0.0
         step = max(1, _MOST_SUMS >> self.plus.shape[1])
-        if len(self.plus) <= step:
-            parts, lists = [chosen], self._lists
-        else:  # too many to keep: list a part, use it, forget it
-            parts, lists = np.split(chosen, range(step, len(chosen), step)), None
-        for part in parts:
-            found = np.empty((len(part), 2), dtype=np.int64)
-            listed = lists or _lists(self.plus[part], self.minus[part], self.read_noise > 0.0)
-            place = part if lists else np.arange(len(part))
-            closest_pairs(listed, place, wish[part], weight, self.read_noise**2, found)
-            masks[part] = found
+        masks = np.zeros((count, 2), dtype=np.int64)
+        for first in range(0, count, step):
+            part = slice(first, first + step)
+            # too many to keep: list a part, use it, forget it
+            lists = (
+                self._lists if count <= step else _lists(self.plus[part], self.minus[part], noisy)
+            )
+            closest_pairs(lists, wish[part], weight, self.read_noise**2, masks[part])
+        return masks
 
     @cached_property
     def _lists(self) -> Lists:
