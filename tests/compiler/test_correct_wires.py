@@ -266,3 +266,38 @@ def test_told_errors_count_the_noise_that_arrives():
         power += (found - part.weight) ** 2 / 400
     expected = np.sqrt(power.sum() / (part.weight**2).sum())
     assert tile.wire_errors[-1] == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.03])
+def test_noisy_chips_lose_nothing_to_mild_wires(noise):
+    # without wires the choice of least bias and variance is exact
+    ideal = read_error(WEIGHTS, random_chip(0.0, 100e3, noise), PLAIN)
+    assert read_error(WEIGHTS, random_chip(1.0, 100e3, noise), AWARE) < 1.05 * ideal
+
+
+def test_between_mild_and_hopeless_a_low_scale_is_tried_beside_few_resistors():
+    weights = np.random.default_rng(7).standard_normal((32, 64))
+    errors = []
+    for seed in range(3):
+        chip = random_chip(10.0, size=64, seed=seed)
+        program = xbar.compile({"fc": weights}, chip, wire_aware=True)
+        errors.append(relative(program.matrices("nodal")["fc"], weights))
+    assert np.mean(errors) < 0.048  # few resistors alone: 0.053
+
+
+def test_targets_beyond_reach_are_counted_on_the_lines_where_they_lie_now():
+    bank = xbar.Bank(resistors=4, nominal=8e3, stuck_open=0.4)
+    wires = xbar.Tile(word_lines=32, bit_lines=32, word_wire=60.0, bit_wire=60.0)
+    chip = xbar.Chip.sample(xbar.Hardware(bank=bank, tile=wires), seed=1)
+    (before,) = xbar.compile({"fc": WEIGHTS}, chip).tiles[0].blocks
+    (tile,) = xbar.compile({"fc": WEIGHTS}, chip, wire_aware=True).tiles
+    (part,) = tile.blocks
+    assert (part.block.word_lines != before.block.word_lines).any()
+    on, off, stuck = chip.resistors(0)
+    most = np.where(stuck < 0, off, on).sum(axis=-1)
+    least = off.sum(axis=-1)
+    rows, plus = part.block.word_lines[:, None], 2 * part.block.columns
+    highest = most[rows, plus] - least[rows, plus + 1]
+    lowest = least[rows, plus] - most[rows, plus + 1]
+    beyond = (part.target > highest) | (part.target < lowest)
+    assert tile.reached[0].clipped == beyond.sum() > 0

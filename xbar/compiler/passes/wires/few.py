@@ -22,13 +22,13 @@ from xbar.compiler.passes.wires.array import Reading
 from xbar.compiler.passes.wires.problem import Found, Problem
 from xbar.compiler.passes.wires.steady import stalled
 
-FIRST_SIZES = (1.25, 2.5)
+FIRST_SIZES = (0.9, 2.0)
 """Of a column's largest weight, in usual resistors."""
 
 MOST = 8.0
 """Usual resistors that a relaxed cell has at most."""
 
-COSTS = (2.0**-4, 2.0**-6)
+COSTS = (1.0 / 24.0, 1.0 / 96.0)
 """Of a siemens of total beside one of missed difference."""
 
 KEEP = 2.0**-4
@@ -112,7 +112,6 @@ def _relaxed(problem: Problem, largest: float) -> Floats:
 
 def _next(problem: Problem, now: Floats, reading: Reading, scale: Floats) -> Floats:
     """(M,) siemens of difference to aim at after some that gave a reading."""
-    own = np.where(now >= 0.0, reading.share[0], reading.share[1])
     missing = problem.score.target(scale) - reading.difference
-    aim: Floats = now + STEP * missing / np.maximum(own, FLOOR)
+    aim: Floats = now + STEP * missing / np.maximum(reading.share, FLOOR)
     return aim

@@ -73,7 +73,7 @@ class Problem:
         is what the uniform array says: next to the driver, and next to the sense amplifier.
         """
         orders = []
-        share = self.array.split(self.array.uniform_share().mean(axis=0))
+        share = self.array.split(self.array.uniform_share())
         for weight, arrives in zip(self.weights, share, strict=True):
             largest = np.abs(weight).max(axis=0)
             power = np.divide(weight, largest, out=np.zeros_like(weight), where=largest > 0) ** 2

@@ -58,7 +58,7 @@ def correct(
         score.target(score.first), chooser.half, 0.0 if noisy else attempt.keep_total
     )
     share = problem.array.read(choice).share
-    attenuation = np.maximum(share.min(axis=0), FLOOR)
+    attenuation = np.maximum(share, FLOOR)
     wanted = score.target(attempt.headroom * _scales(problem, attenuation, expected))
     aim, total, weight = wanted / attenuation, chooser.half, 0.0 if noisy else attempt.keep_total
     errors, best = list(before), None
