@@ -1,7 +1,8 @@
 """A differential pair's two halves, with a wish for their sum beside the target difference.
 
-Many subsets come close to a target; this picks among them by a second, weaker wish. A wire-aware
-compiler needs it: to correct a weight without changing how much current its lines carry.
+Many subsets come close to a target; this picks among them by a second, weaker wish, and by the
+noise that they will be read with. A wire-aware compiler needs it: to correct a weight without
+changing how much current its lines carry, or to load them little.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ MAX_ELEMENTS = 16
 """K of one half: 2^K sums are listed for each."""
 
 _MOST_SUMS = 2**23
-"""Sums of a half that are kept at a time, 20 bytes each with their masks and the other half's."""
+"""Sums of a half that are kept at a time, 20 bytes each with their masks and the other half's, 36
+with their powers."""
 
 Lists: TypeAlias = tuple[
-    tuple[NDArray[np.float64], NDArray[np.float64]], tuple[NDArray[np.uint16], NDArray[np.uint16]]
+    tuple[NDArray[np.float64], NDArray[np.float64]],
+    tuple[NDArray[np.uint16], NDArray[np.uint16]],
+    tuple[NDArray[np.float64], NDArray[np.float64]],
 ]
 
 
@@ -44,14 +48,22 @@ class PairSolution:
 
 
 def solve_pair(
-    plus: ArrayLike, minus: ArrayLike, target: ArrayLike, total: ArrayLike, weight: float
+    plus: ArrayLike,
+    minus: ArrayLike,
+    target: ArrayLike,
+    total: ArrayLike,
+    weight: float,
+    read_noise: float = 0.0,
 ) -> PairSolution:
     """Choose subsets of two halves with p - m near a target and p + m near a wish.
 
-    For each subset sum p of the plus half the best m of the minus half is considered; of these
-    2^K pairs the one with the least |p - m - target| + weight |p + m - total| is taken. It is not
-    the optimum of that cost over all pairs, but no other m has a smaller |p - m - target| with
-    the same p.
+    Of all pairs of a subset sum p of the plus half and one m of the minus half the one is taken
+    with the least
+
+        (|p - m - target| + weight |p + m - total|)² + read_noise² Σ g²
+
+    over the chosen elements g. With a weight of 0 that is the expected squared error of a pair
+    whose elements are read with independent noise (bias² + variance).
 
     Args:
         plus: (..., K) siemens, not negative; K at most 16.
@@ -59,6 +71,7 @@ def solve_pair(
         target: (...) siemens, the wanted difference.
         total: (...) siemens, the preferred sum.
         weight: not negative; how much a unit of the sum's distance counts.
+        read_noise: standard deviation of each chosen element, relative to it.
 
     Raises:
         SpecError: shapes differ, a value is not finite or negative, or K is out of range.
@@ -67,7 +80,7 @@ def solve_pair(
     >>> float(solution.difference), float(solution.total)
     (3.0, 9.0)
     """
-    return prepare_pairs(plus, minus).solve(target, total, weight)
+    return prepare_pairs(plus, minus, read_noise).solve(target, total, weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,18 +91,19 @@ class PreparedPairs:
         plus: (M, K) siemens.
         minus: (M, K) siemens.
         shape: the halves' leading axes; their product is M.
+        read_noise: standard deviation of each chosen element, relative to it.
     """
 
     plus: NDArray[np.float64]
     minus: NDArray[np.float64]
     shape: tuple[int, ...]
+    read_noise: float = 0.0
 
     def solve(
         self,
         target: ArrayLike,
         total: ArrayLike,
         weight: float,
-        which: NDArray[np.bool_] | None = None,
     ) -> PairSolution:
         """Subsets with p - m near a target and p + m near a wish, see ``solve_pair``.
 
@@ -97,7 +111,6 @@ class PreparedPairs:
             target: (...) siemens, the wanted difference.
             total: (...) siemens, the preferred sum.
             weight: not negative; how much a unit of the sum's distance counts.
-            which: (...) problems to solve; of the others nothing is chosen. None: all.
 
         Raises:
             SpecError: shapes differ, or a value is not finite or negative.
@@ -105,9 +118,7 @@ class PreparedPairs:
         if not (np.isfinite(weight) and weight >= 0):
             raise SpecError(f"weight must be finite and not negative, not {weight}")
         wish = [_wish("target", target, self.shape), _wish("total", total, self.shape)]
-        chosen = np.arange(len(self.plus)) if which is None else np.flatnonzero(which)
-        masks = np.zeros((len(self.plus), 2), dtype=np.int64)
-        self._solve(chosen, np.stack(wish, axis=1), float(weight), masks)
+        masks = self._solve(np.stack(wish, axis=1), float(weight))
         elements = self.plus.shape[1]
         bits = ((masks[:, :, None] >> np.arange(elements)) & 1).astype(np.bool_)
         p, m = (
@@ -117,43 +128,40 @@ class PreparedPairs:
         shape = (*self.shape, elements)
         return PairSolution(bits[:, 0].reshape(shape), bits[:, 1].reshape(shape), p - m, p + m)
 
-    def _solve(
-        self,
-        chosen: NDArray[np.int64],
-        wish: NDArray[np.float64],
-        weight: float,
-        masks: NDArray[np.int64],
-    ) -> None:
-        """Writes the masks (M, 2) of the chosen problems."""
+    def _solve(self, wish: NDArray[np.float64], weight: float) -> NDArray[np.int64]:
+        """(M, 2) masks of both halves for wishes (M, 2)."""
         from xbar.subset.kernels.pair import closest_pairs
 
+        count, noisy = len(self.plus), self.read_noise > 0.0
         step = max(1, _MOST_SUMS >> self.plus.shape[1])
-        if len(self.plus) <= step:
-            parts, lists = [chosen], self._lists
-        else:  # too many to keep: list a part, use it, forget it
-            parts, lists = np.split(chosen, range(step, len(chosen), step)), None
-        for part in parts:
-            found = np.empty((len(part), 2), dtype=np.int64)
-            sums, codes = lists or _lists(self.plus[part], self.minus[part])
-            place = part if lists else np.arange(len(part))
-            closest_pairs(sums, codes, place, wish[part], weight, found)
-            masks[part] = found
+        masks = np.zeros((count, 2), dtype=np.int64)
+        for first in range(0, count, step):
+            part = slice(first, first + step)
+            # too many to keep: list a part, use it, forget it
+            lists = (
+                self._lists if count <= step else _lists(self.plus[part], self.minus[part], noisy)
+            )
+            closest_pairs(lists, wish[part], weight, self.read_noise**2, masks[part])
+        return masks
 
     @cached_property
     def _lists(self) -> Lists:
-        return _lists(self.plus, self.minus)
+        return _lists(self.plus, self.minus, self.read_noise > 0.0)
 
 
-def prepare_pairs(plus: ArrayLike, minus: ArrayLike) -> PreparedPairs:
+def prepare_pairs(plus: ArrayLike, minus: ArrayLike, read_noise: float = 0.0) -> PreparedPairs:
     """Halves of pairs, to be solved for many wishes.
 
     Args:
         plus: (..., K) siemens, not negative; K at most 16.
         minus: (..., K) siemens, not negative.
+        read_noise: standard deviation of each chosen element, relative to it.
 
     Raises:
         SpecError: shapes differ, a value is not finite or negative, or K is out of range.
     """
+    if not (np.isfinite(read_noise) and read_noise >= 0):
+        raise SpecError(f"read_noise must be finite and not negative, not {read_noise}")
     halves = [_half(name, half) for name, half in (("plus", plus), ("minus", minus))]
     if halves[0].shape != halves[1].shape:
         raise SpecError(
@@ -161,19 +169,21 @@ def prepare_pairs(plus: ArrayLike, minus: ArrayLike) -> PreparedPairs:
         )
     elements = halves[0].shape[-1]
     flat = [half.reshape(-1, elements) for half in halves]
-    return PreparedPairs(flat[0], flat[1], halves[0].shape[:-1])
+    return PreparedPairs(flat[0], flat[1], halves[0].shape[:-1], float(read_noise))
 
 
-def _lists(plus: NDArray[np.float64], minus: NDArray[np.float64]) -> Lists:
-    """The sorted sums of both halves, and their masks."""
+def _lists(plus: NDArray[np.float64], minus: NDArray[np.float64], noisy: bool) -> Lists:
+    """The sorted sums of both halves, their masks, and their powers where reads are noisy."""
     from xbar.subset.kernels.pair import list_sums
 
     shape = (len(plus), 1 << plus.shape[1])
     sums = np.empty(shape), np.empty(shape)
     codes = np.empty(shape, np.uint16), np.empty(shape, np.uint16)
-    for half, total, code in zip((plus, minus), sums, codes, strict=True):
-        list_sums(half, total, code)
-    return sums, codes
+    asked = shape if noisy else (0, shape[1])
+    powers = np.empty(asked), np.empty(asked)
+    for half, total, code, power in zip((plus, minus), sums, codes, powers, strict=True):
+        list_sums(half, total, code, power)
+    return sums, codes, powers
 
 
 def _half(name: str, half: ArrayLike) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""What programming a tile for its wires is made of: see ``passes/correct_wires.py``."""

@@ -1,0 +1,117 @@
+"""Subsets of few resistors, for wires so harsh that a loaded line lets nothing through.
+
+A line of r ohm a segment with g siemens a cell lets a signal through for about 1 / sqrt(r g) cells.
+With half of all resistors on that may be a tenth of the tile; with one cell of each pair open and
+few resistors in the other more arrives of less conductance. Two limits meet: load, which asks for
+few resistors, and their grain, as a weight smaller than one resistor takes two.
+
+1. One cell of each pair is open, the other one any conductance d, no subset yet; a column's largest
+   weight has about one resistor. Rounds of d <- d + 0.7 (s w - D(d)) / a bring what arrives to the
+   weights w, where each column's scale s follows what arrives.
+2. Subsets of the least (|miss| + cost x total)² + noise are chosen for d, and for a few rounds
+   corrected the same way. The best of some first sizes and costs is taken.
+3. Some rounds more keep its totals, as other rounds do (``steady.py``), at a high price.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.compiler.passes.wires.array import Reading
+from xbar.compiler.passes.wires.problem import Found, Problem
+from xbar.compiler.passes.wires.steady import stalled
+
+FIRST_SIZES = (0.9, 2.0)
+"""Of a column's largest weight, in usual resistors."""
+
+MOST = 8.0
+"""Usual resistors that a relaxed cell has at most."""
+
+COSTS = (1.0 / 24.0, 1.0 / 96.0)
+"""Of a siemens of total beside one of missed difference."""
+
+KEEP = 2.0**-4
+"""Of a siemens of changed total, in the last rounds."""
+
+RELAXED, TRIAL, LAST = 8, 5, 12
+"""Rounds of each step."""
+
+STEP = 0.7
+"""What of the missing is added at a time: a whole step makes neighbours shake each other."""
+
+FLOOR = 0.02
+"""Attenuations below this are not trusted."""
+
+
+def program_few(problem: Problem, before: tuple[float, ...]) -> Found:
+    """The best of all attempts, after these errors."""
+    tries = []
+    for size in FIRST_SIZES:
+        start = _relaxed(problem, size * problem.chooser.resistor)
+        tries += [_rounds(problem, start, cost, TRIAL, before) for cost in COSTS]
+    found, aim, totals = min(tries, key=lambda one: one[0].error)
+    kept, *_ = _rounds(problem, aim, KEEP, LAST, found.errors, totals)
+    return min(found, kept, key=lambda one: one.error)
+
+
+def _rounds(
+    problem: Problem,
+    aim: Floats,
+    cost: float,
+    count: int,
+    before: tuple[float, ...],
+    total: Floats | None = None,
+) -> tuple[Found, Floats, Floats]:
+    """The best of some rounds, what it would aim at next, and its totals.
+
+    Args:
+        problem: the tile.
+        aim: (M,) siemens of difference to begin with.
+        cost: of totals.
+        count: how many rounds at most.
+        before: errors before.
+        total: (M,) siemens to keep; None to have as few as possible.
+    """
+    chooser, errors = problem.chooser, list(before)
+    wish, best = np.zeros_like(aim) if total is None else total, None
+    for _ in range(count):
+        choice = chooser.choose(aim, wish, cost)
+        found, own = problem.tried(choice, tuple(errors)), chooser.total(choice)
+        errors.append(found.error)
+        follows = problem.score.slope(found.reading)
+        aim = _next(problem, chooser.achieved(choice), found.reading, follows)
+        if best is None or found.error < best[0].error:
+            best = found, aim, own
+        if stalled(errors[len(before) :]):
+            break
+        if total is not None:
+            wish = own
+    assert best is not None
+    return best
+
+
+def _relaxed(problem: Problem, largest: float) -> Floats:
+    """(M,) signed conductances of which the weights arrive; a column's largest begins with this."""
+    axis = None if problem.alike else 0
+    shapes = []
+    for weight in problem.weights:
+        top = np.broadcast_to(np.abs(weight).max(axis=axis, keepdims=True), weight.shape)
+        shapes.append(np.divide(weight, top, out=np.zeros_like(weight), where=top > 0).ravel())
+    now = largest * np.concatenate(shapes)
+    best, least, limit = now, np.inf, MOST * problem.chooser.resistor
+    for _ in range(RELAXED):
+        reading = problem.array.read_open(now)
+        scale = problem.score.fit(reading)
+        error = problem.score.error(reading, scale)
+        if error < least:
+            best, least = now, error
+        now = np.clip(_next(problem, now, reading, scale), -limit, limit)
+    return best
+
+
+def _next(problem: Problem, now: Floats, reading: Reading, scale: Floats) -> Floats:
+    """(M,) siemens of difference to aim at after some that gave a reading."""
+    missing = problem.score.target(scale) - reading.difference
+    aim: Floats = now + STEP * missing / np.maximum(reading.share, FLOOR)
+    return aim
