@@ -69,7 +69,7 @@ def measure(
         )
     program = xbar.compile(ticket, HARDWARE, seed=seed, workers=1)
     result = xbar.simulate(program, data.test, data.test_labels)
-    blocks = [part.block for tile in program.tiles for part in tile.blocks]
+    blocks = [placed.block for tile in program.tiles for placed in tile.blocks]
     cells = 2 * sum(len(block.inputs) * len(block.outputs) for block in blocks)
     return {
         "kept": 100 * ticket.kept,

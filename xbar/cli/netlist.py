@@ -75,7 +75,7 @@ def read_block(tile: ProgrammedTile, layer: str | None, block: int | None) -> in
     """Block number selected by layer or by number; None if neither is given."""
     from xbar.errors import SpecError
 
-    blocks = [part.block for part in tile.blocks]
+    blocks = [placed.block for placed in tile.blocks]
     if layer is not None and block is not None:
         raise SpecError("--layer and --block both name a block; give one of them")
     if block is not None:

@@ -77,13 +77,13 @@ def simulated(
 ) -> list[Result]:
     """Simulate the program with ideal wires and, if the design has wire resistance, with it."""
     import xbar
-    from xbar.compiler.tile import Readout
+    from xbar.effects.readout import MatrixReadout
     from xbar.simulation.dataset import read_dataset
 
     dataset = read_dataset(data)
     tile = program.hardware.tile
     wired = max(tile.word_wire, tile.bit_wire, tile.source, tile.load) > 0
-    readouts: tuple[Readout, ...] = ("ideal", "nodal") if wired else ("ideal",)
+    readouts: tuple[MatrixReadout, ...] = ("ideal", "nodal") if wired else ("ideal",)
     results = []
     for readout in readouts:
         with progress(f"{readout} read-out") as report:

@@ -154,7 +154,7 @@ def reprogram(
         progress: called with tiles done and tiles in all.
     """
     plan = replace(program.plan, chip=chip, options=options or program.options)
-    blocks = tuple(tuple(part.block for part in tile.blocks) for tile in program.tiles)
+    blocks = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
     jobs = Jobs(plan, blocks, None)
     return _assembled(jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
 

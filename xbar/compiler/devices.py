@@ -109,8 +109,8 @@ def device_lines(tile: ProgrammedTile) -> Iterator[str]:
 def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:
     """Target and residual as text, by (layer, group, output, input)."""
     found = {}
-    for part, residual in zip(tile.blocks, tile.residual(), strict=True):
-        block, target = part.block, part.target.tolist()
+    for placed, residual in zip(tile.blocks, tile.residual(), strict=True):
+        block, target = placed.block, placed.target.tolist()
         for r, row in enumerate(block.inputs.tolist()):
             pairs = zip(block.outputs.tolist(), target[r], residual[r].tolist(), strict=True)
             for output, wanted, left in pairs:

@@ -92,7 +92,7 @@ def write_configuration(
                 name = f"tile{index}.{ENDINGS[kind]}"
                 entry[kind] = name
                 content["files"][name] = _write(folder / name, _lines(kind, tile, name))
-            entry["blocks"] = [part.block.to_json() for part in tile.blocks]
+            entry["blocks"] = [placed.block.to_json() for placed in tile.blocks]
             content["tiles"].append(entry)
             if progress is not None:
                 progress(done, len(chosen))

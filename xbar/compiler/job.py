@@ -99,22 +99,22 @@ class TileResult:
         """What is stored of a tile."""
         return cls(
             tile.index,
-            tuple(part.block for part in tile.blocks),
-            tuple(part.scale for part in tile.blocks),
+            tuple(placed.block for placed in tile.blocks),
+            tuple(placed.scale for placed in tile.blocks),
             tile.packed,
             tile.reached,
             tile.wire_errors,
         )
 
     def tile(self, plan: Plan) -> ProgrammedTile:
-        """The tile, on the plan's chip and with its part of the plan's matrices."""
-        parts = tuple(
+        """The tile, on the plan's chip and with its block of the plan's matrices."""
+        blocks = tuple(
             ProgrammedBlock(block, scale, block.of(plan.weights[block.layer]))
             for block, scale in zip(self.blocks, self.scales, strict=True)
         )
         return ProgrammedTile(
             self.index,
-            parts,
+            blocks,
             self.packed,
             plan.chip,
             plan.mapping,

@@ -15,8 +15,8 @@ from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.plan import Plan
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
-from xbar.effects.readout import Physics, check_matrix_readout
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -94,7 +94,7 @@ class Program(Card):
             ("options", ", ".join(f"{key}={value!r}" for key, value in chosen.items())),
         ]
 
-    def matrices(self, readout: Readout = "ideal") -> dict[str, Floats]:
+    def matrices(self, readout: MatrixReadout = "ideal") -> dict[str, Floats]:
         """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.
 
         With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact
@@ -106,8 +106,8 @@ class Program(Card):
         check_matrix_readout(readout)
         result = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
         for tile in self.tiles:
-            for part, difference in zip(tile.blocks, tile.difference(readout), strict=True):
-                part.block.put(result[part.block.layer], difference / part.scale)
+            for placed, difference in zip(tile.blocks, tile.difference(readout), strict=True):
+                placed.block.put(result[placed.block.layer], difference / placed.scale)
         return {name: m[0] if len(m) == 1 else m for name, m in result.items()}
 
     def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
@@ -117,9 +117,9 @@ class Program(Card):
     def blocks_of(self, layer: str) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
         """A layer's blocks: (tile, number of the block on it, block)."""
         for tile in self.tiles:
-            for number, part in enumerate(tile.blocks):
-                if part.block.layer == layer:
-                    yield tile, number, part
+            for number, placed in enumerate(tile.blocks):
+                if placed.block.layer == layer:
+                    yield tile, number, placed
 
     def devices_of(self, layer: str, output: int, input: int, group: int = 0) -> list[Device]:  # noqa: A002
         """The cells of the weight of a layer's matrix at (output, input).
@@ -158,16 +158,16 @@ class Program(Card):
 
     @overload
     def run(
-        self, inputs: Mapping[str, ArrayLike], readout: Physics = "ideal", seed: int = 0
+        self, inputs: Mapping[str, ArrayLike], readout: Readout = "ideal", seed: int = 0
     ) -> dict[str, Floats]: ...
 
     @overload
-    def run(self, inputs: ArrayLike, readout: Physics = "ideal", seed: int = 0) -> Floats: ...
+    def run(self, inputs: ArrayLike, readout: Readout = "ideal", seed: int = 0) -> Floats: ...
 
     def run(
         self,
         inputs: ArrayLike | Mapping[str, ArrayLike],
-        readout: Physics = "ideal",
+        readout: Readout = "ideal",
         seed: int = 0,
     ) -> Floats | dict[str, Floats]:
         """The network's outputs (N, ...) through this chip for inputs (N, ...).
@@ -189,7 +189,7 @@ class Program(Card):
         """
         return self.reader(readout, seed)(inputs)
 
-    def reader(self, readout: Physics = "ideal", seed: int = 0, device: str = "cpu") -> Reader:
+    def reader(self, readout: Readout = "ideal", seed: int = 0, device: str = "cpu") -> Reader:
         """The program made ready to be run many times; it is called with inputs, as ``run`` is.
 
         What it makes of the tiles on the way, such as their solutions with wires, it keeps.

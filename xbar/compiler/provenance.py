@@ -82,8 +82,8 @@ def devices_of(program: Program, layer: str, output: int, input: int, group: int
         if not 0 <= number < length:
             raise SpecError(f"{layer}: {name} must be from 0 to {length - 1}, not {number}")
         place.append(number)
-    for tile, _, part in program.blocks_of(layer):
-        block = part.block
+    for tile, _, placed in program.blocks_of(layer):
+        block = placed.block
         rows = np.flatnonzero(block.inputs == place[2])
         columns = np.flatnonzero(block.outputs == place[1])
         if block.group == place[0] and len(rows) and len(columns):
@@ -96,8 +96,8 @@ def source_of(
 ) -> tuple[str, int, int, int, int] | None:
     """See ``ProgrammedTile.source_of``."""
     column, sign = tile.mapping.column_of(bit_line, tile.chip.hardware.cells[1])
-    for part in tile.blocks:
-        block = part.block
+    for placed in tile.blocks:
+        block = placed.block
         rows = np.flatnonzero(block.word_lines == word_line)
         if not len(rows):
             continue
@@ -120,10 +120,10 @@ def unreachable(
             continue
         residuals = tile.fresh().residual()
         resistors = tile.chip.resistors(tile.index) if measured else nominal_resistors(tile.chip)
-        for number, part in enumerate(tile.blocks):
+        for number, placed in enumerate(tile.blocks):
             if tile.reached[number].clipped:
-                reach, stuck = _reach(tile, part.block, resistors)
-                yield from _missed(tile, part, residuals[number], reach, stuck)
+                reach, stuck = _reach(tile, placed.block, resistors)
+                yield from _missed(tile, placed, residuals[number], reach, stuck)
 
 
 def _reach(
@@ -138,12 +138,12 @@ def _reach(
 
 def _missed(
     tile: ProgrammedTile,
-    part: ProgrammedBlock,
+    placed: ProgrammedBlock,
     residual: Floats,
     reach: Reach,
     stuck: NDArray[np.int64],
 ) -> Iterator[Unreachable]:
-    block, target = part.block, part.target
+    block, target = placed.block, placed.target
     for r, c in np.argwhere(reach.misses(target)).tolist():
         yield Unreachable(
             block.layer,

@@ -141,7 +141,7 @@ def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
 
 def _write_tiles(group: zarr.Group, program: Program) -> None:
     packed = np.stack([tile.packed for tile in program.tiles])
-    scale = np.concatenate([part.scale for tile in program.tiles for part in tile.blocks])
+    scale = np.concatenate([placed.scale for tile in program.tiles for placed in tile.blocks])
     count, word_lines, bit_lines, _ = packed.shape
     together = max(1, CHUNK_CELLS // (word_lines * bit_lines))
     group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
@@ -159,8 +159,8 @@ def _write_measurement(root: zarr.Group, chip: Chip) -> None:
 
 def _tile_to_json(tile: ProgrammedTile) -> dict[str, Any]:
     blocks = [
-        {"block": part.block.to_json(), "reached": vars(reached)}
-        for part, reached in zip(tile.blocks, tile.reached, strict=True)
+        {"block": placed.block.to_json(), "reached": vars(reached)}
+        for placed, reached in zip(tile.blocks, tile.reached, strict=True)
     ]
     return {"blocks": blocks, "wire_errors": list(tile.wire_errors)}
 

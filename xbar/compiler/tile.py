@@ -25,11 +25,11 @@ from xbar.compiler.block import Block
 from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
+from xbar.effects.readout import MatrixReadout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 from xbar.tables import Card, Facts, Outline, few
 
-Readout: TypeAlias = Literal["ideal", "nodal"]
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
 Masks: TypeAlias = NDArray[np.bool_]
 
@@ -152,7 +152,7 @@ class ProgrammedTile(Card):
         Of a tuned cell's devices what each counts (see ``tuned.py``).
         """
         if self.tuned is not None:
-            targets = ((part.block, part.target) for part in self.blocks)
+            targets = ((placed.block, placed.target) for placed in self.blocks)
             return self.tuned.branch(self.chip, self.index, targets)[0]
         return self.chip.branch(self.index, self.mask)
 
@@ -202,20 +202,20 @@ class ProgrammedTile(Card):
     def _layout(self) -> Layout:
         return self.chip.hardware.bank.layout
 
-    def cells(self, readout: Readout) -> Floats:
+    def cells(self, readout: MatrixReadout) -> Floats:
         """(W, B) siemens: current of each cell's bit line per volt on its word line alone.
 
         With the "nodal" read-out these are the effective conductances, wires included.
         """
         return self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
 
-    def difference(self, readout: Readout) -> list[Floats]:
+    def difference(self, readout: MatrixReadout) -> list[Floats]:
         """By block, (R, C) siemens: differential current of each column per volt on each row."""
         return self.differences(self.cells(readout))
 
     def differences(self, cell: Floats) -> list[Floats]:
         """By block, (R, C) siemens: the same where the cells' conductances are (W, B)."""
-        return [self.mapping.difference(cell, part.block) for part in self.blocks]
+        return [self.mapping.difference(cell, placed.block) for placed in self.blocks]
 
     def residual(self) -> list[Floats]:
         """By block, (R, C) siemens achieved minus target.
@@ -223,20 +223,20 @@ class ProgrammedTile(Card):
         Wires count where the tile was programmed for them.
         """
         achieved = self.difference("nodal" if self.wire_errors else "ideal")
-        return [a - part.target for a, part in zip(achieved, self.blocks, strict=True)]
+        return [a - placed.target for a, placed in zip(achieved, self.blocks, strict=True)]
 
     def gain(self) -> Floats:
         """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
         return gain_of(self.conductance, self.cells("nodal"))
 
-    def noise_power(self, readout: Readout) -> list[Floats]:
+    def noise_power(self, readout: MatrixReadout) -> list[Floats]:
         """By block, (R, C) siemens²: ``noise_parts``, those of reference cells in each column."""
         return [
             own if shared is None else own + shared[:, None]
             for own, shared in self.noise_parts(readout)
         ]
 
-    def noise_parts(self, readout: Readout) -> list[tuple[Floats, Floats | None]]:
+    def noise_parts(self, readout: MatrixReadout) -> list[tuple[Floats, Floats | None]]:
         """By block, sums of the squares of the resistors' conductances, in siemens².
 
         (R, C) of the cells that each weight has for itself, and (R,) of the reference cells,
@@ -258,7 +258,7 @@ class ProgrammedTile(Card):
             )
             power = power * gain**2
         cell = self._to_cells(power)
-        return [self.mapping.own_and_shared(cell, part.block) for part in self.blocks]
+        return [self.mapping.own_and_shared(cell, placed.block) for placed in self.blocks]
 
     def _to_cells(self, array: Floats) -> Floats:
         return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
@@ -289,7 +289,7 @@ class ProgrammedTile(Card):
 
     def layers(self) -> Iterator[str]:
         """The layers that it holds weights of, each once."""
-        yield from dict.fromkeys(part.block.layer for part in self.blocks)
+        yield from dict.fromkeys(placed.block.layer for placed in self.blocks)
 
     def netlist(
         self,

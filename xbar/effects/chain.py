@@ -20,7 +20,7 @@ from xbar.effects.converters import ClipCount
 from xbar.effects.dac import volts_per_unit
 from xbar.effects.effect import Cells, Effect, Read, changes
 from xbar.effects.namespace import NUMPY, Array, Arrays
-from xbar.effects.readout import Physics, check_readout
+from xbar.effects.readout import Readout, check_readout
 from xbar.effects.stage import Draw, Stage, Stages, Whole
 from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
@@ -45,7 +45,7 @@ class Chain:
 
     @classmethod
     def of(
-        cls, hardware: Hardware, readout: Physics, names: Collection[str] | None = None
+        cls, hardware: Hardware, readout: Readout, names: Collection[str] | None = None
     ) -> Chain:
         """The effects of a design that a read-out sees.
 
@@ -182,7 +182,7 @@ class Reading:
         return Reading(self.chain, self.shape, stages, self.full_input, xp)
 
 
-def check_effect(name: str, hardware: Hardware, readout: Physics) -> None:
+def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
     """Check that an effect exists and acts in a read-out of a design.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, get_args
 
 from xbar.effects.converters import ClipCount
 from xbar.effects.namespace import Array, Arrays
-from xbar.effects.readout import Physics
+from xbar.effects.readout import Readout
 from xbar.hardware.spec import Hardware
 
 if TYPE_CHECKING:
@@ -112,14 +112,14 @@ class Effect:
 
     name: ClassVar[str]
     key: ClassVar[str] = ""
-    readouts: ClassVar[tuple[Physics, ...]] = get_args(Physics)
+    readouts: ClassVar[tuple[Readout, ...]] = get_args(Readout)
 
     def given(self, hardware: Hardware) -> bool:
         """Whether chips of a design have the effect."""
         del hardware
         return True
 
-    def acts(self, hardware: Hardware, readout: Physics) -> bool:
+    def acts(self, hardware: Hardware, readout: Readout) -> bool:
         """Whether a read-out of chips of a design sees the effect."""
         return readout in self.readouts and self.given(hardware)
 

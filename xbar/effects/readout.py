@@ -1,4 +1,4 @@
-"""The names of the read-outs, and what a design must say for each."""
+"""The read-outs, and what each needs of a design."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Literal, TypeAlias, get_args
 from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
 
-Physics: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
-"""How currents are found: "ideal" wires, the "nodal" solution, or "nonlinear" cells."""
+Readout: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
+"""Model of an array: "ideal" wires, the "nodal" solution, or "nonlinear" cells."""
+
+MatrixReadout: TypeAlias = Literal["ideal", "nodal"]
+"""The linear read-outs, by which an array is a matrix."""
 
 
 def check_readout(hardware: Hardware, readout: str) -> None:
-    """Only read-outs that exist, and that the design says enough for.
+    """Check that the read-out exists and that the design defines what it needs.
 
     Raises:
-        SpecError: it is another word, or the design has no law of its cells.
+        SpecError: unknown read-out, or "nonlinear" without ``bank.nonlinearity``.
     """
     _check_name(readout)
     if readout == "nonlinear" and hardware.bank.nonlinearity is None:
@@ -27,10 +30,10 @@ def check_readout(hardware: Hardware, readout: str) -> None:
 
 
 def check_matrix_readout(readout: str) -> None:
-    """Only read-outs by which a layer is one matrix.
+    """Check that the read-out exists and is linear.
 
     Raises:
-        SpecError: it is another word, or "nonlinear".
+        SpecError: unknown read-out, or "nonlinear".
     """
     _check_name(readout)
     if readout == "nonlinear":
@@ -41,5 +44,6 @@ def check_matrix_readout(readout: str) -> None:
 
 
 def _check_name(readout: str) -> None:
-    if readout not in get_args(Physics):
+    """Check the read-out's name."""
+    if readout not in get_args(Readout):
         raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {readout!r}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.effects.readout import MatrixReadout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.pytorch import require_torch
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from xbar.training.loop import Data
 
 Choice: TypeAlias = Literal["largest", "drawn"]
-Readout: TypeAlias = Literal["ideal", "nodal"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def edge_popup(
     structure: Structure = "weights",
     choice: Choice = "largest",
     anneal: float = 0.0,
-    readout: Readout = "ideal",
+    readout: MatrixReadout = "ideal",
     analog: bool = False,
     recipe: Recipe = SCORES,
     progress: Callable[[int, int], None] | None = None,
@@ -124,7 +124,7 @@ def edge_popup(
         ("scope", scope, Scope),
         ("structure", structure, Structure),
         ("choice", choice, Choice),
-        ("readout", readout, Readout),
+        ("readout", readout, MatrixReadout),
     ):
         check_choice(name, value, choices)
     if structure != "weights" and scope == "global":
@@ -195,7 +195,7 @@ class _Search:
         scope: Scope,
         structure: Structure,
         choice: Choice,
-        readout: Readout,
+        readout: MatrixReadout,
         analog: bool,
     ) -> _Search:
         """Initialise weights and scores."""

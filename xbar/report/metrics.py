@@ -53,7 +53,7 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
     for name, weight in program.weights.items():
         blocks = list(program.blocks_of(name))
         reached = [tile.reached[number] for tile, number, _ in blocks]
-        count = sum(part.weight.size for _, _, part in blocks)
+        count = sum(placed.weight.size for _, _, placed in blocks)
         largest = max((part.largest for part in reached), default=0.0)
         rms = float(np.sqrt(sum(part.power for part in reached) / max(count, 1)))
         bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None

@@ -119,7 +119,7 @@ class Survey:
     def used(self) -> float:
         """Fraction of the tiles' cells that hold weights."""
         program = self.program
-        weights = sum(part.weight.size for tile in program.tiles for part in tile.blocks)
+        weights = sum(placed.weight.size for tile in program.tiles for placed in tile.blocks)
         cells = weights * program.mapping.bit_lines_per_column
         word_lines, bit_lines = program.hardware.cells
         return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
@@ -163,8 +163,8 @@ def survey(program: Program, progress: Progress | None = None) -> Survey:
     for done, index in enumerate(indices, start=1):
         tile = program.tiles[index].fresh()
         conducts[index] = float(tile.conductance.sum())
-        for part, residual in zip(tile.blocks, tile.residual(), strict=True):
-            name = part.block.layer
+        for placed, residual in zip(tile.blocks, tile.residual(), strict=True):
+            name = placed.block.layer
             if index in chosen[name]:
                 inside = np.clip(residual, edges[name][0], edges[name][-1])
                 counts[name] += np.histogram(inside, edges[name])[0]
@@ -190,7 +190,7 @@ def _layer(
     return LayerSurvey(
         metrics,
         program.weights[metrics.name].shape,
-        sum(part.weight.size for _, _, part in blocks) * program.resistors_per_weight,
+        sum(placed.weight.size for _, _, placed in blocks) * program.resistors_per_weight,
         sum(tile.reached[number].switches for tile, number, _ in blocks),
         looked_at,
         edges,

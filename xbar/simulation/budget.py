@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
-from xbar.effects.readout import Physics
+from xbar.effects.readout import Readout
 from xbar.effects.wires import Wires
 from xbar.simulation.data import Data, Outputs, Progress
 from xbar.simulation.ranges import Ranges
@@ -24,7 +24,7 @@ Names = frozenset[str]
 
 
 def sets_of_effects(
-    program: Program, readout: Physics, parts: Collection[str] | None = None
+    program: Program, readout: Readout, parts: Collection[str] | None = None
 ) -> set[Names]:
     """Which effects are on in the runs that a budget of some parts, or of all, needs.
 
@@ -56,7 +56,7 @@ class Accountant:
     program: Program
     data: Data
     exact: Outputs
-    readout: Physics
+    readout: Readout
     seed: int
     ranges: Ranges | None
     precision: Precision

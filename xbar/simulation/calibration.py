@@ -27,7 +27,7 @@ from xbar.effects.converters import quantise
 from xbar.effects.dac import Dac
 from xbar.effects.effect import Effect, changes
 from xbar.effects.ranges import Key, not_zero, pools
-from xbar.effects.readout import Physics
+from xbar.effects.readout import Readout
 from xbar.effects.stage import Stage
 from xbar.errors import SpecError
 from xbar.simulation.ranges import Ranges, columns_of
@@ -136,7 +136,7 @@ def calibrate(
     program: Program,
     run: Callable[[AnalogProducts], object],
     calibration: Calibration,
-    readout: Physics = "ideal",
+    readout: Readout = "ideal",
 ) -> Ranges:
     """Ranges of all converters whose design leaves them open.
 

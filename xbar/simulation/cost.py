@@ -226,8 +226,8 @@ def _layer(
     hardware, blocks = program.chip.hardware, list(program.blocks_of(name))
     constants, steps = hardware.cost, hardware.steps
     products = _products(program, name, notes)
-    rows = sum(part.block.shape[0] for _, _, part in blocks)
-    columns = sum(part.block.shape[1] for _, _, part in blocks)
+    rows = sum(placed.block.shape[0] for _, _, placed in blocks)
+    columns = sum(placed.block.shape[1] for _, _, placed in blocks)
     readings = columns * steps * products
     outputs = int(np.prod(program.weights[name].shape[:2])) * products
     energy, solved = _read_energy(blocks, volts, constants.read_time)
@@ -245,7 +245,8 @@ def _layer(
         name=name,
         tiles=len(program.tiles_of(name)),
         products=products,
-        devices=sum(_cells(tile, part.block) for tile, _, part in blocks) * hardware.bank.resistors,
+        devices=sum(_cells(tile, placed.block) for tile, _, placed in blocks)
+        * hardware.bank.resistors,
         closed=sum(tile.reached[number].switches for tile, number, _ in blocks),
         area=sum(tile_area * _share(tile, number) for tile, number, _ in blocks),
         reads=len(blocks) * steps * products,
@@ -267,9 +268,9 @@ def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tup
         return 0.0, 0
     chosen = set(np.linspace(0, len(blocks) - 1, min(TILES, len(blocks))).astype(int).tolist())
     ideal, solved = np.zeros(len(blocks)), 0.0
-    for place, (tile, number, part) in enumerate(blocks):
+    for place, (tile, number, placed) in enumerate(blocks):
         for each in volts:
-            lines = tile.voltage(each[:, part.block.group, part.block.inputs], number)
+            lines = tile.voltage(each[:, placed.block.group, placed.block.inputs], number)
             crossbar = tile.crossbar()
             ideal[place] += float((lines**2 @ crossbar.conductance.sum(axis=1)).mean())
             if place in chosen:
@@ -282,11 +283,11 @@ def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tup
 def _busy(blocks: list[Any]) -> dict[int, float]:
     """By tile, seconds for one product of a layer: its blocks are read in turn."""
     times: dict[int, float] = {}
-    for tile, _, part in blocks:
+    for tile, _, placed in blocks:
         hardware = tile.chip.hardware
         constants, busiest = hardware.cost, 0
         if hardware.adc is not None:
-            busiest = int(np.bincount(part.block.columns // hardware.adc.shared).max())
+            busiest = int(np.bincount(placed.block.columns // hardware.adc.shared).max())
         one = constants.read_time + busiest * constants.adc_time
         times[tile.index] = times.get(tile.index, 0.0) + hardware.steps * one
     return times
@@ -329,7 +330,7 @@ def _cells(tile: ProgrammedTile, block: Block) -> int:
 
 def _share(tile: ProgrammedTile, number: int) -> float:
     """A block's part of the cells that weights of its tile lie on."""
-    cells = [_cells(tile, part.block) for part in tile.blocks]
+    cells = [_cells(tile, placed.block) for placed in tile.blocks]
     return cells[number] / sum(cells)
 
 

@@ -45,7 +45,7 @@ def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
 
 def columns_of(program: Program, layer: str) -> dict[Key, Ints]:
     """By block of a layer, (C,) the columns of the tile that it lies on."""
-    return {(tile.index, n): part.block.columns for tile, n, part in program.blocks_of(layer)}
+    return {(tile.index, n): placed.block.columns for tile, n, placed in program.blocks_of(layer)}
 
 
 def adc_ranges(program: Program, layer: str, ranges: Ranges | None) -> dict[Key, Floats]:

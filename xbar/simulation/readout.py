@@ -25,7 +25,7 @@ from xbar.effects.chain import Chain, Reading
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import Dac
 from xbar.effects.namespace import NUMPY, Arrays
-from xbar.effects.readout import Physics
+from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.stage import stages, whole
@@ -62,7 +62,7 @@ class AnalogProducts:
     """
 
     program: Program
-    readout: Physics
+    readout: Readout
     seed: int
     effects: Collection[str] | None = None
     ranges: Ranges | None = None

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats, as_floats, check_finite, check_shape
 from xbar.compiler.program import Program
-from xbar.effects.readout import Physics, check_readout
+from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
 from xbar.simulation.readout import AnalogProducts
 
@@ -36,7 +36,7 @@ class Reader:
     """
 
     program: Program = field(repr=False)
-    readout: Physics = "ideal"
+    readout: Readout = "ideal"
     seed: int = 0
     device: str = "cpu"
 

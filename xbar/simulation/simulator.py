@@ -23,7 +23,7 @@ from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.effect import changes
-from xbar.effects.readout import Physics, check_readout
+from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.accuracy import mean_interval, wilson_interval
@@ -49,7 +49,7 @@ def simulate(
     inputs: ArrayLike | Mapping[str, ArrayLike],
     labels: ArrayLike | None = None,
     *,
-    readout: Physics = "ideal",
+    readout: Readout = "ideal",
     trials: int = 1,
     noise_trials: int = 1,
     calibrate: Method | Calibration | None = None,
@@ -172,7 +172,7 @@ class _Run:
 
     program: Program
     data: Data
-    readout: Physics
+    readout: Readout
     precision: Precision
     seed: int
     calibration: Calibration | None = None

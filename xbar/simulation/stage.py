@@ -15,11 +15,12 @@ from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Readout
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Arrays
 from xbar.effects.ranges import Key
+from xbar.effects.readout import MatrixReadout
 from xbar.effects.stage import Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.ranges import Ranges, adc_ranges
@@ -119,16 +120,16 @@ def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
     weights = program.weights[layer]
     matrix = np.zeros_like(weights) if "conductance" in chain.changed else weights
     variance: dict[str, Floats] = {}
-    for tile, number, part in program.blocks_of(layer):
-        place = part.block.outputs[:, None], part.block.inputs
+    for tile, number, placed in program.blocks_of(layer):
+        place = placed.block.outputs[:, None], placed.block.inputs
         if "conductance" in chain.changed:
             found = chain.conductance(BlockCells(tile, number))
-            matrix[part.block.group][place] += (found / part.scale).T
+            matrix[placed.block.group][place] += (found / placed.scale).T
         if "variance" in chain.changed:
             power = tile.noise_power(_wired(chain))[number]
             for name, each in chain.variances(power).items():
                 total = variance.setdefault(name, np.zeros_like(weights))
-                total[part.block.group][place] += (each / part.scale**2).T
+                total[placed.block.group][place] += (each / placed.scale**2).T
     return Whole(matrix, variance).on(xp)
 
 
@@ -193,7 +194,7 @@ def _variance(blocks: Sequence[StageBlock], chain: Chain) -> dict[str, Variance]
     return {name: Variance(own[name], shared[name], column) for name in own}
 
 
-def _wired(chain: Chain) -> Readout:
+def _wired(chain: Chain) -> MatrixReadout:
     return "nodal" if Wires.name in chain.names else "ideal"
 
 

@@ -163,7 +163,7 @@ def real_voltages(tile: ProgrammedTile, vectors: dict[str, Floats]) -> Floats:
     Raises:
         SpecError: the network used none of the blocks' layers.
     """
-    used = [i for i, part in enumerate(tile.blocks) if part.block.layer in vectors]
+    used = [i for i, placed in enumerate(tile.blocks) if placed.block.layer in vectors]
     volts = real_voltage(tile, vectors, used[0] if used else 0)
     taken = _lines(tile, used[0])
     for number in used[1:]:

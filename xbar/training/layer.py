@@ -27,7 +27,7 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
 from xbar.effects.effect import ExactCells, changes
 from xbar.effects.ranges import Key, full_scales, reach
-from xbar.effects.readout import Physics
+from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Variance
 from xbar.effects.torch_namespace import TorchArrays
 from xbar.errors import SpecError
@@ -56,7 +56,7 @@ class AnalogLayer:
 
     program: Program
     layer: str
-    readout: Physics = "ideal"
+    readout: Readout = "ideal"
     seed: int = 0
     effects: Collection[str] | None = None
     ranges: Ranges | None = None
@@ -64,7 +64,7 @@ class AnalogLayer:
 
     @classmethod
     def of(
-        cls, program: Program, layer: str, readout: Physics = "ideal", *, seed: int = 0
+        cls, program: Program, layer: str, readout: Readout = "ideal", *, seed: int = 0
     ) -> AnalogLayer:
         """A layer of a program with all effects of its hardware.
 

@@ -16,8 +16,8 @@ def run(state: TileState) -> TileState:
     job, mask = state.job, state.mask.copy()
     for block, choice in zip(state.blocks, state.choices, strict=True):
         job.mapping.switch(mask, block, choice)
-    parts = tuple(map(ProgrammedBlock, state.blocks, state.scales, job.weights))
-    tile = ProgrammedTile(job.index, parts, pack(mask), job.chip, job.mapping)
+    blocks = tuple(map(ProgrammedBlock, state.blocks, state.scales, job.weights))
+    tile = ProgrammedTile(job.index, blocks, pack(mask), job.chip, job.mapping)
     return replace(state, tile=tile, achieved=_achieved(state, tile))
 
 

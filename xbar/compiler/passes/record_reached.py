@@ -21,14 +21,14 @@ def run(state: TileState) -> TileState:
 
 
 def _reached(
-    tile: ProgrammedTile, mask: Masks, part: ProgrammedBlock, achieved: Floats, reach: Reach
+    tile: ProgrammedTile, mask: Masks, placed: ProgrammedBlock, achieved: Floats, reach: Reach
 ) -> Reached:
-    residual, target = achieved - part.target, part.target
+    residual, target = achieved - placed.target, placed.target
     return Reached(
         float(np.abs(residual).max()),
         float((residual**2).sum()),
         float(np.abs(target).max()),
-        int(tile.mapping.choice(mask, part.block).sum()),
+        int(tile.mapping.choice(mask, placed.block).sum()),
         int(reach.misses(target).sum()),
     )
 

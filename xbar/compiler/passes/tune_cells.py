@@ -14,10 +14,10 @@ def run(state: TileState) -> TileState:
     job, tuned = state.job, state.job.tuned
     assert tuned is not None  # applies to no other job
     scales = scales_of(job, state.blocks, [tuned] * len(state.blocks))
-    parts = tuple(map(ProgrammedBlock, state.blocks, scales, job.weights))
-    targets = ((part.block, part.target) for part in parts)
+    blocks = tuple(map(ProgrammedBlock, state.blocks, scales, job.weights))
+    targets = ((placed.block, placed.target) for placed in blocks)
     _, mask = tuned.branch(job.chip, job.index, targets)
-    tile = ProgrammedTile(job.index, parts, pack(mask), job.chip, job.mapping, tuned=tuned)
+    tile = ProgrammedTile(job.index, blocks, pack(mask), job.chip, job.mapping, tuned=tuned)
     return replace(
         state,
         reach=tuple(tuned.reach_of(block.shape) for block in state.blocks),
