@@ -1,8 +1,8 @@
-"""What lies between a weight and what is read of it: one physical effect a file.
+"""The physical effects between a weight and its reading, one per file.
 
 ``EFFECTS`` is the signal path, from the driver to the sense amplifier. The read-outs, the training
-layer, the error budget and the compiler's expected error all look it up here when they run, so an
-effect is one class and one entry.
+layer, the error budget and the compiler's expected error use it at run time, so adding an effect
+takes one class and one entry.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ADC: currents are rounded to levels and clipped."""
+"""ADC: quantisation and clipping of currents."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from xbar.hardware.spec import Hardware
 
 
 class Adc(Effect):
-    """A column's differential current is read as one of 2^bits - 1 levels up to its full scale.
+    """A column's differential current is rounded to one of 2^bits - 1 levels and clipped.
 
-    With a bit-serial DAC it reads after each step. What full scale is, ``ranges.py`` tells.
+    With a bit-serial DAC it converts after each step. ``ranges.py`` determines the full scale.
     """
 
     name = "adc"
@@ -21,7 +21,7 @@ class Adc(Effect):
         return hardware.adc is not None
 
     def current(self, current: Array, read: Read) -> Array:
-        """The nearest levels; unchanged where no range is known."""
+        """Quantised currents; unchanged if no range is known."""
         adc, stage = read.hardware.adc, read.stage
         if adc is None or stage is None or stage.full_scale is None:
             return current

@@ -1,4 +1,4 @@
-"""The effects that act in one read-out of one design, and a layer's product through them.
+"""The effects active in one read-out of a design, and a layer's product through them.
 
     x ──► scale to the DAC's range ──► voltage ──► x @ conductance ──► current ──► digital sum ──► y
           by the vector's own                      + noise of the      by column   over tiles
@@ -28,7 +28,7 @@ from xbar.hardware.spec import Hardware
 Watch: TypeAlias = Callable[[Stage, Array], None]
 
 ROWS = 512
-"""Vectors that go through a stage together, so that its currents stay in the processor's cache."""
+"""Vectors per call of a stage, so that its currents fit in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Chain:
     """Effects in signal order.
 
     Attributes:
-        hardware: the design.
-        acting: the effects.
+        hardware: design of the chip.
+        acting: active effects.
     """
 
     hardware: Hardware
@@ -47,15 +47,15 @@ class Chain:
     def of(
         cls, hardware: Hardware, readout: Readout, names: Collection[str] | None = None
     ) -> Chain:
-        """The effects of a design that a read-out sees.
+        """The effects of a design that a read-out includes.
 
         Args:
-            hardware: the design.
+            hardware: design of the chip.
             readout: "ideal", "nodal" or "nonlinear".
-            names: those that are switched on; by default all.
+            names: names of the effects switched on; by default all.
 
         Raises:
-            SpecError: there is no such read-out or effect, or the design lacks what it needs.
+            SpecError: unknown read-out or effect, or the design lacks what it needs.
         """
         check_readout(hardware, readout)
         if names is not None:
@@ -71,21 +71,21 @@ class Chain:
 
     @cached_property
     def changed(self) -> frozenset[str]:
-        """What the effects change: of "voltage", "conductance", "variance" and "current"."""
+        """The quantities changed: of "voltage", "conductance", "variance" and "current"."""
         hooks = ("voltage", "conductance", "variance", "current")
         return frozenset(
             hook for hook in hooks if any(changes(effect, hook) for effect in self.acting)
         )
 
     def conductance(self, cells: Cells) -> Array:
-        """(R, C) siemens that are read of a block's cells."""
+        """(R, C) siemens of a block's cells as read."""
         conductance = cells.target
         for effect in self.acting:
             conductance = effect.conductance(conductance, cells)
         return conductance
 
     def variances(self, power: Array) -> dict[str, Array]:
-        """By effect, siemens² that conductances vary by, for sums of squares of conductances."""
+        """By effect, variance of conductances in siemens², given their sums of squares."""
         return {
             effect.name: effect.variance(power, self.hardware)
             for effect in self.acting
@@ -93,7 +93,7 @@ class Chain:
         }
 
     def steps(self, volts: Array, read: Read) -> Iterator[tuple[float, Array]]:
-        """What becomes of volts (N, G, inputs): by step, what its readings count, and the volts."""
+        """Weight and volts (N, G, inputs) of each step, for volts (N, G, inputs)."""
         return _steps([e for e in self.acting if changes(e, "voltage")], volts, read)
 
 
@@ -102,19 +102,19 @@ def _steps(drivers: list[Effect], volts: Array, read: Read) -> Iterator[tuple[fl
         yield 1.0, volts
         return
     for weight, step in drivers[0].voltage(volts, read):
-        for share, part in _steps(drivers[1:], step, read):
-            yield weight * share, part
+        for factor, inner in _steps(drivers[1:], step, read):
+            yield weight * factor, inner
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """One layer, made ready to be read.
+    """One layer, prepared for reads.
 
     Attributes:
-        chain: what acts.
-        shape: (G, outputs) of the layer.
+        chain: active effects.
+        shape: shape (G, outputs) of the layer.
         stages: its blocks, or the layer as one matrix.
-        full_input: input that gets the DAC's full scale; None for each vector's own largest value.
+        full_input: input value at the DAC's full scale; None for each vector's largest value.
         xp: namespace of the arrays.
     """
 
@@ -136,8 +136,8 @@ class Reading:
         Args:
             x: inputs, in the namespace's precision.
             draw: standard normal numbers.
-            clips: conversions out of range, by the name of the effect that converts.
-            watch: shown each stage and its currents (N, C) after all effects.
+            clips: counters of clipped conversions, by name of the converting effect.
+            watch: called with each stage and its currents (N, C) after all effects.
         """
         if isinstance(self.stages, Whole) and self.chain.changed <= {"conductance"}:
             return self.xp.product(x, self.stages.matrix)
@@ -183,10 +183,10 @@ class Reading:
 
 
 def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
-    """Check that an effect exists and acts in a read-out of a design.
+    """Check that an effect exists and is active in a read-out of a design.
 
     Raises:
-        SpecError: it is unknown, the read-out does not see it, or the design lacks it.
+        SpecError: it is unknown, the read-out does not include it, or the design lacks it.
     """
     known = {effect.name: effect for effect in effects.EFFECTS}
     if name not in known:

@@ -1,4 +1,4 @@
-"""DAC and ADC as what they do to a number: 2^bits - 1 levels from -range to +range, clipped."""
+"""Quantisation by DAC and ADC: 2^bits - 1 levels from -range to +range, clipped."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from xbar.arrays import Floats
 
 ROUNDING = 4e-6
-"""How far beyond the outermost level, in its own units, float32's rounding may carry a value."""
+"""Tolerance for float32 rounding beyond the outermost level, relative to it."""
 
 
 @dataclass
 class ClipCount:
-    """Share of conversions that left a converter's range."""
+    """Counter of conversions, and of those clipped."""
 
     clipped: int = 0
     conversions: int = 0
 
     @property
     def share(self) -> float:
-        """Between 0 and 1."""
+        """Clipped fraction of conversions, from 0 to 1."""
         return self.clipped / self.conversions if self.conversions else 0.0
 
 
 def quantise(value: Floats, full_scale: Floats | float, bits: int) -> Floats:
-    """The nearest level; beyond ``full_scale``, broadcast against value, the outermost one.
+    """The nearest level, clipped at ``full_scale``, which is broadcast against the value.
 
     >>> quantise(np.array([0.1, 0.3, -7.0]), 1.0, bits=3)
     array([ 0.        ,  0.33333333, -1.        ])

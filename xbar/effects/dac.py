@@ -1,4 +1,4 @@
-"""The DAC: word lines get one of a few voltages, at once or bit by bit.
+"""DAC: quantisation of word-line voltages, whole or bit-serial.
 
 Shapes: N vectors, G groups.
 """
@@ -32,11 +32,10 @@ class Dac(Effect):
 def dac_steps(
     hardware: Hardware, volts: Array, count: ClipCount | None = None, xp: Arrays = NUMPY
 ) -> Iterator[tuple[float, Array]]:
-    """What the DAC makes of volts (N, G, inputs), which it may overwrite.
+    """The DAC's steps for volts (N, G, inputs), which may be overwritten.
 
     Yields:
-        By step: what its readings count, and the volts. The sum of their products is the rounded
-        and clipped value.
+        Weight and volts of each step. The sum of their products is the rounded and clipped value.
     """
     dac, full_scale = hardware.dac, hardware.read_voltage
     if dac is None:
@@ -52,17 +51,16 @@ def dac_steps(
 
 
 def volts_per_unit(hardware: Hardware, x: Array, full_input: float | None, xp: Arrays) -> Array:
-    """Volts for an input of one, for a layer's inputs (N, G, inputs).
+    """Volts per unit of a layer's inputs (N, G, inputs).
 
     Args:
         hardware: design of the chip.
         x: inputs.
-        full_input: input that gets the DAC's full scale.
+        full_input: input value at the DAC's full scale; None for each vector's largest value.
         xp: namespace of the inputs.
 
     Returns:
-        One number where ``full_input`` is given; else (N, 1, 1), so that each vector's own largest
-        value gets the DAC's full scale.
+        One number if ``full_input`` is given, else (N, 1, 1).
     """
     if full_input is not None:
         return float(hardware.read_voltage / full_input)
@@ -71,21 +69,21 @@ def volts_per_unit(hardware: Hardware, x: Array, full_input: float | None, xp: A
 
 
 def serial_steps(code: Array, dac: Converter, xp: Arrays = NUMPY) -> Iterator[tuple[float, Array]]:
-    """What a bit-serial DAC does with codes of -top to top, step by step.
+    """The steps of a bit-serial DAC for codes from -top to top.
 
     Args:
-        code: whole numbers as floats, of any shape.
-        dac: with ``bit_serial``.
+        code: integers as floats, of any shape.
+        dac: converter with ``bit_serial``.
         xp: namespace of the codes.
 
     Yields:
-        What a step's full-scale voltage stands for, in codes, and the voltages' share of full
-        scale, of the codes' shape. The sum of their products is the code. So are their gradients,
-        shared alike by all steps but that of the sign bit.
+        Weight of a step's full-scale voltage, in codes, and its voltages relative to full scale, of
+        the codes' shape. The sum of their products is the code. The gradient of the code is
+        distributed over all steps except that of the sign bit.
 
     >>> import numpy as np
     >>> dac = Converter(bits=4, bit_serial=2)
-    >>> [(weight, part.tolist()) for weight, part in serial_steps(np.array([-6.0]), dac)]
+    >>> [(weight, volts.tolist()) for weight, volts in serial_steps(np.array([-6.0]), dac)]
     [(3.0, [-0.6666666666666666]), (12.0, [-0.3333333333333333])]
     """
     assert dac.bit_serial is not None

@@ -1,9 +1,9 @@
-"""What an effect is, and what it may know of a read.
+"""Interface of an effect, and the state of a read that it can use.
 
     voltage       ──►  conductance, variance  ──►  current
     of word lines      of a weight's cells         of bit lines
 
-Shapes: N vectors, R inputs and C outputs of blocks that are driven alike. Arrays are those of the
+Shapes: N vectors, R inputs and C outputs of blocks with common inputs. Arrays are those of the
 namespace in use (``xbar.effects.namespace``): numpy's or PyTorch's.
 """
 
@@ -27,31 +27,31 @@ class Cells(Protocol):
 
     @property
     def target(self) -> Array:
-        """Siemens that were wanted."""
+        """Target siemens."""
 
     @property
     def achieved(self) -> Array:
-        """Siemens that the chosen resistors add up to, the minus line's taken off."""
+        """Siemens of the chosen resistors: plus line minus minus line."""
 
     @property
     def wired(self) -> Array:
-        """Siemens that are read of them through the wires."""
+        """Effective siemens, wires included."""
 
     @property
     def attenuation(self) -> Array:
-        """Share of a small change of ``achieved`` that is read through the wires."""
+        """Attenuation of a small change of ``achieved`` by the wires, a fraction."""
 
     @property
     def wire_aware(self) -> bool:
-        """Whether ``wired``, not ``achieved``, was programmed to be the target."""
+        """Whether ``wired``, not ``achieved``, was programmed to the target."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExactCells:
-    """Cells that are their own targets, with ideal wires; see ``Cells``.
+    """Cells exactly at their targets, with ideal wires; see ``Cells``.
 
     Attributes:
-        target: (R, C) siemens.
+        target: target conductances (R, C) in siemens.
     """
 
     target: Array
@@ -73,21 +73,21 @@ class ExactCells:
 
     @property
     def wire_aware(self) -> bool:
-        """They were not programmed for wires."""
+        """False: not programmed for wires."""
         return False
 
 
 @dataclass(slots=True, eq=False)
 class Read:
-    """What is going on while an effect acts on voltages or currents.
+    """State of a read, passed to effects on voltages or currents.
 
     Attributes:
         hardware: design of the chip.
         xp: namespace of the arrays.
-        clips: conversions out of range, counted by the effect's name; none where not wanted.
-        stage: columns that are read; None while voltages are made.
-        voltage: (N, R) volts on the stage's inputs; None while voltages are made.
-        step: number of the bit-serial step.
+        clips: counters of clipped conversions by effect name; empty for no counting.
+        stage: columns being read; None at the DAC.
+        voltage: volts (N, R) on the stage's inputs; None at the DAC.
+        step: index of the bit-serial step.
     """
 
     hardware: Hardware
@@ -101,13 +101,13 @@ class Read:
 class Effect:
     """One physical cause of the difference between a chip's products and the network's.
 
-    A subclass overrides the hooks of what it changes. Hooks are plain arithmetic on the arrays of
-    a namespace and have no state.
+    A subclass overrides the hooks of the quantities that it changes. Hooks are plain arithmetic on
+    the arrays of a namespace and have no state.
 
     Attributes:
         name: name in the error budget.
-        key: the design's key that gives a chip the effect; empty if every chip has it.
-        readouts: the read-outs that see it.
+        key: key of the design that enables the effect; empty if every chip has it.
+        readouts: read-outs that include it.
     """
 
     name: ClassVar[str]
@@ -120,35 +120,35 @@ class Effect:
         return True
 
     def acts(self, hardware: Hardware, readout: Readout) -> bool:
-        """Whether a read-out of chips of a design sees the effect."""
+        """Whether the effect is active in a read-out of a design's chips."""
         return readout in self.readouts and self.given(hardware)
 
     def voltage(self, volts: Array, read: Read) -> Iterator[tuple[float, Array]]:
-        """What becomes of volts (N, G, inputs), which may be overwritten.
+        """Word-line volts for volts (N, G, inputs), which may be overwritten.
 
         Yields:
-            By step, what its reading counts, and the volts on the word lines.
+            Weight of each step's reading, and its volts on the word lines.
         """
         del read
         yield 1.0, volts
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
-        """What becomes of the signed conductances (R, C) of weights, in siemens."""
+        """The signed conductances (R, C) of weights with this effect, in siemens."""
         del cells
         return conductance
 
     def variance(self, power: Array, hardware: Hardware) -> Array:
-        """Variance, in siemens², that is added to conductances from one read to the next.
+        """Read-to-read variance that the effect adds to conductances, in siemens².
 
         Args:
-            power: siemens², the sum of the squares of the resistors that conduct.
+            power: sum of the squares of the conducting resistors, in siemens².
             hardware: design of the chip.
         """
         del power, hardware
         return 0.0
 
     def current(self, current: Array, read: Read) -> Array:
-        """What becomes of differential currents (N, C) in amperes, which may be overwritten."""
+        """Differential currents (N, C) with this effect, in amperes; may overwrite its input."""
         del read
         return current
 

@@ -1,8 +1,7 @@
-"""The error to be expected of a choice of resistors: bias² + variance.
+"""Expected squared error of a choice of resistors: bias² + variance.
 
-A cell that was programmed to a conductance G_S = Σ g_i is read as m Σ g_i (1 + e_i), with the gain
-m of everything that lies between cell and digital side, and independent noise e_i of standard
-deviation r, so that for a target t
+A cell programmed to a conductance G_S = Σ g_i is read as m Σ g_i (1 + e_i), with the gain m from
+cell to digital side and independent noise e_i of standard deviation r, so that for a target t
 
     E (reading - t)² = (m G_S - t)² + (m r)² Σ g_i²
 
@@ -24,7 +23,7 @@ from xbar.hardware.spec import Hardware
 
 @dataclass(frozen=True)
 class ExpectedError:
-    """What a read-out makes of a programmed conductance.
+    """Gain and noise of the reading of a programmed conductance.
 
     Attributes:
         gain: mean reading over programmed conductance.
@@ -38,19 +37,19 @@ class ExpectedError:
         """Expected squared error (...) in siemens².
 
         Args:
-            achieved: (...) siemens that the chosen resistors add up to, with their signs.
+            achieved: (...) signed sum of the chosen resistors, in siemens.
             target: (...) siemens.
-            power: (...) siemens², the sum of the squares of all resistors that conduct.
+            power: (...) sum of the squares of all conducting resistors, in siemens².
         """
         bias = self.gain * achieved - target
         return bias * bias + (self.gain * self.noise) ** 2 * power
 
 
 def expected_error(hardware: Hardware) -> ExpectedError:
-    """The expected error of weights on chips of a design, before wires.
+    """The expected error of weights on chips of a design, without wires.
 
-    The chain is asked what it makes of a conductance of 1 that was reached exactly, read with
-    ideal wires at 1 V. Converters step aside: what they round depends on the inputs.
+    The chain is evaluated on a conductance of exactly 1, read with ideal wires at 1 V. Converters
+    are left out: their rounding depends on the inputs.
     """
     chain = Chain.of(hardware, "ideal")
     cell = ExactCells(np.ones(()))

@@ -1,6 +1,6 @@
-"""Converters on arrays, in one pass each.
+"""Kernels of the converters, one pass over an array each.
 
-Values are in units of a level. Adding and taking off 1.5 2^52 rounds a double to the nearest whole
+Values are in units of a level. Adding and subtracting 1.5 2^52 rounds a double to the nearest whole
 number, ties to even, as ``numpy.rint`` does, and vectorises.
 """
 
@@ -21,13 +21,13 @@ _ROUND = 1.5 * 2.0**52
 
 @jit
 def quantise_columns(value: Reals, gain: Floats, limits: tuple[float, float], step: Floats) -> int:
-    """Replace values (N, C) by their nearest levels times a step; how many were clipped.
+    """Quantise values (N, C) in place; returns the number clipped.
 
     Args:
-        value: what is converted, in place.
-        gain: (C,) levels per unit of it.
-        limits: outermost level, and from which value on a conversion counts as clipped.
-        step: (C,) what a level counts.
+        value: values to convert.
+        gain: (C,) levels per unit of the value.
+        limits: outermost level, and the level above which a conversion counts as clipped.
+        step: (C,) size of a level.
     """
     top, limit = limits
     rows, columns = value.shape
@@ -53,7 +53,7 @@ def add_scaled(total: Reals, value: Reals, factor: Reals) -> None:
 
 @jit
 def quantise(value: Reals, gain: float, limits: tuple[float, float], step: float) -> int:
-    """Replace values (n,) by their nearest levels times a step; how many were clipped."""
+    """Quantise values (n,) in place; returns the number clipped."""
     top, limit = limits
     clipped = 0
     for i in range(value.size):

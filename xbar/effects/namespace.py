@@ -1,8 +1,8 @@
-"""The few array operations that effects need besides arithmetic; here numpy's.
+"""Array operations that effects use besides operators, for numpy.
 
-Effects are arithmetic with ``+ - * / ** @ []``, which arrays of every namespace bring along, and
-these operations. What rounding means for gradients is the namespace's own affair:
-``torch_namespace.py`` lets them go straight through.
+Effects consist of ``+ - * / ** @ []``, which arrays of every namespace support, and these
+operations. The gradient of rounding is up to the namespace: ``torch_namespace.py`` uses the
+straight-through estimator.
 
 Shapes: N vectors, G groups.
 """
@@ -25,20 +25,20 @@ Array: TypeAlias = Any
 
 @dataclass(frozen=True)
 class Arrays:
-    """numpy's arrays.
+    """Arrays of numpy.
 
     Attributes:
-        precision: of floats, "float64" or "float32".
+        precision: precision of floats, "float64" or "float32".
     """
 
     precision: str = "float64"
 
     def asarray(self, values: Array) -> Array:
-        """An array of numpy's as one of this namespace; floats in its precision."""
+        """Convert a numpy array to this namespace; floats in its precision."""
         return values.astype(self.precision, copy=False) if values.dtype.kind == "f" else values
 
     def to_numpy(self, values: Array) -> Array:
-        """An array of this namespace as one of numpy's, float64 and without gradients."""
+        """Convert to a numpy array, float64 and without gradients."""
         return values.astype(np.float64, copy=False)
 
     def constant(self, values: Array) -> Array:
@@ -59,11 +59,11 @@ class Arrays:
         return np.zeros(shape, self.precision)
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
-        """Arrays one after the other."""
+        """Arrays concatenated along the first axis."""
         return np.concatenate(arrays)
 
     def minimum(self, first: Array, second: Array) -> Array:
-        """The smaller of two, element by element."""
+        """Element-wise minimum."""
         return np.minimum(first, second)
 
     def peak(self, x: Array) -> Array:
@@ -72,28 +72,28 @@ class Arrays:
         return np.maximum(x.max(axis=axes, keepdims=True), -x.min(axis=axes, keepdims=True))
 
     def sign(self, values: Array) -> Array:
-        """-1, 0 or 1."""
+        """Sign: -1, 0 or 1."""
         return np.sign(values)
 
     def integers(self, values: Array) -> Array:
-        """Whole numbers as int64."""
+        """Integers as int64."""
         return values.astype(np.int64)
 
     def ratio(self, values: Array, whole: int) -> Array:
-        """Integers or truth values over a whole number, in the namespace's precision."""
+        """Integers or booleans divided by an integer, in the namespace's precision."""
         return np.divide(values, whole, dtype=self.precision)
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
     ) -> Array:
-        """The nearest whole numbers of -top ... top to values x gain, times a step.
+        """Values x gain rounded to integers, clipped to -top ... top, and multiplied by a step.
 
         Args:
             values: (..., C), may be overwritten.
             gain: levels per unit of the values, one number or (C,).
             top: outermost level.
-            step: what a level counts, one number or (C,) as the gain.
-            count: counts what lies beyond the outermost level.
+            step: size of a level, one number or (C,) as the gain.
+            count: counter of values beyond the outermost level.
         """
         kernels, values = _kernels(), np.ascontiguousarray(values)
         limits = float(top), top * (1 + ROUNDING)

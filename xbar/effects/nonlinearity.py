@@ -1,7 +1,7 @@
-"""Non-linearity: cells do not obey Ohm's law.
+"""Non-linearity: cells that do not obey Ohm's law.
 
-Newton's method for each input vector, so it is slow: some ten linear solutions of a tile a vector,
-where the other read-outs need one a tile.
+Solved by Newton's method for each input vector, so it is slow: about ten linear solutions of a tile
+per vector, where the other read-outs need one per tile.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Nonlinearity(Effect):
     """Cells follow ``bank.nonlinearity``.
 
-    What their currents differ by from those of Ohm's law is added, so that with selection switched
-    off the linear part alone is that of the targets. Gradients are those of Ohm's law.
+    The difference of their currents from Ohm's law is added, so that switching selection off sets
+    only the linear part to the targets. Gradients are those of Ohm's law.
     """
 
     name = "nonlinearity"
@@ -34,11 +34,11 @@ class Nonlinearity(Effect):
     readouts = ("nonlinear",)
 
     def given(self, hardware: Hardware) -> bool:
-        """The design has a law of its cells."""
+        """The design has a nonlinear cell law."""
         return hardware.bank.nonlinearity is not None
 
     def current(self, current: Array, read: Read) -> Array:
-        """The linear currents and what the law adds."""
+        """The linear currents plus the excess of the nonlinear law."""
         design, stage = read.hardware.bank.nonlinearity, read.stage
         if design is None or stage is None:
             return current
@@ -65,7 +65,7 @@ def line_currents(design: Design, crossbar: Crossbar, voltage: Floats) -> Floats
 
 
 def cell_law(design: Design, conductance: Floats) -> CellLaw:
-    """The law of cells of these conductances (W, B) at 0 V."""
+    """The law of cells with these conductances (W, B) at 0 V."""
     from xbar.circuit.nonlinear import PolynomialCell, SinhCell
 
     if design.sinh is not None:

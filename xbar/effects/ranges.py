@@ -1,4 +1,4 @@
-"""Full scales of ADCs, from the cells that they read.
+"""Full scales of ADCs, derived from their columns' cells.
 
 Shapes: R inputs and C columns of a block.
 """
@@ -18,14 +18,14 @@ CREST = 4.0
 """Automatic ADC range: a column's root-sum-square current at full-scale inputs, times this."""
 
 Key: TypeAlias = tuple[int, int]
-"""A block: its tile, and its number on it."""
+"""A block: index of its tile, and of the block on it."""
 
 
 def reach(difference: Array, voltage: float, xp: Arrays) -> Array:
-    """(C,) amperes that each column of a block can be expected to give at most.
+    """(C,) expected peak current of each column of a block, in amperes.
 
-    V min(Σ|G|, CREST √ΣG²) with differences G (R, C) and the read voltage V: no more than any input
-    can give, and a multiple of what inputs of random sign give.
+    V min(Σ|G|, CREST √ΣG²) with differences G (R, C) and the read voltage V: the maximum over all
+    inputs, or CREST times the root mean square for inputs of random sign.
     """
     worst = abs(difference).sum(0)
     typical = CREST * (difference**2).sum(0) ** 0.5
@@ -33,11 +33,11 @@ def reach(difference: Array, voltage: float, xp: Arrays) -> Array:
 
 
 def pools(columns: Mapping[Key, Ints], adc: Converter) -> dict[Key, Ints]:
-    """Which columns share a range: by block, (C,) the number of each column's pool.
+    """Group columns by range: by block, (C,) the pool of each column.
 
     Args:
-        columns: by block of a layer, (C,) the columns of the tile that it lies on.
-        adc: says what has a range of its own.
+        columns: columns (C,) of the tile, by block of a layer.
+        adc: converter, whose ``ranging`` defines what shares a range.
     """
     found: dict[Key, Ints] = {}
     first = 0
@@ -56,12 +56,13 @@ def full_scales(
 ) -> dict[Key, Floats]:
     """By block, (C,) amperes at which each column's ADC clips.
 
-    The design's range where it names one; else the largest reach of the columns that share it.
+    The design's range if it defines one, else the largest reach of the columns that share it.
 
     Args:
-        reaches: by block, (C,) see ``reach``; not looked at where the design names a range.
-        columns: by block, (C,) the columns of the tile that it lies on.
-        adc: the design's.
+        reaches: expected peak currents (C,) by block, see ``reach``; ignored if the design defines
+            a range.
+        columns: columns (C,) of the tile, by block.
+        adc: converter of the design.
     """
     if adc.range is not None:
         return {key: np.full(len(places), adc.range) for key, places in columns.items()}
@@ -74,5 +75,5 @@ def full_scales(
 
 
 def not_zero(value: Any) -> float:
-    """A full scale: 1 where there is nothing to measure."""
+    """A full scale; 1 if the signal is zero."""
     return float(value) if value > 0 else 1.0

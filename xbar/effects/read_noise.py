@@ -1,4 +1,4 @@
-"""Read noise: resistors differ from read to read."""
+"""Read noise: read-to-read deviation of resistors."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from xbar.hardware.spec import Hardware
 
 
 class ReadNoise(Effect):
-    """Each resistor's conductance g is g (1 + r z) in a read, z standard normal and independent.
+    """A conductance g is read as g (1 + r z), with z standard normal and independent.
 
-    So a weight made of resistors g_i has the variance r² Σ g_i².
+    A weight made of resistors g_i then has the variance r² Σ g_i².
     """
 
     name = "noise"
     key = "variation.read_noise"
 
     def given(self, hardware: Hardware) -> bool:
-        """The design names a read noise."""
+        """The design has read noise."""
         return hardware.variation.read_noise > 0
 
     def variance(self, power: Array, hardware: Hardware) -> Array:

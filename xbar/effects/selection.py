@@ -1,4 +1,4 @@
-"""Selection: the chosen resistors miss their targets."""
+"""Selection: deviation of the chosen resistors from their targets."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from xbar.effects.namespace import Array
 
 
 class Selection(Effect):
-    """A weight is what the chosen resistors add up to, not its target.
+    """A weight is the sum of its chosen resistors, not its target.
 
-    With wires, switching it off takes off what is missed as the wires attenuate it: exact to
-    first order.
+    With wires, switching it off subtracts the residuals as attenuated by the wires, which is exact
+    to first order.
     """
 
     name = "selection"
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
-        """The achieved conductances in place of the targets."""
+        """The achieved conductances instead of the targets."""
         del conductance
         return cells.achieved

@@ -1,6 +1,7 @@
-"""Blocks of a layer that are driven alike, read side by side; or a layer as one matrix.
+"""Stages: blocks of a layer with common inputs, stacked for one read; or a layer as one matrix.
 
-Shapes: N vectors, G groups, R inputs, C columns of all blocks of a stage, S reference cells a row.
+Shapes: N vectors, G groups, R inputs, C columns of all blocks of a stage, S reference
+cells per row.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ if TYPE_CHECKING:
     from xbar.effects.chain import Chain
 
 Draw: TypeAlias = Callable[[tuple[int, ...]], Array]
-"""Standard normal numbers of a shape."""
+"""Generator of standard normal numbers of a shape."""
 
 
 class Columns(Protocol):
     """One block of a stage.
 
     Attributes:
-        columns: which of the stage's columns are its own.
-        key: tile, and number of the block on it.
+        columns: slice of the stage's columns.
+        key: index of the tile, and of the block on it.
     """
 
     @property
@@ -43,12 +44,12 @@ class Columns(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Variance:
-    """What a column's conductances vary by from read to read.
+    """Read-to-read variance of the conductances of a stage.
 
     Attributes:
-        own: (R, C) siemens² of the cells that each weight has for itself.
-        shared: (R, S) siemens² of reference cells; None where there are none.
-        column: (C,) which of the S each column is read against.
+        own: variance (R, C) of each weight's own cells, siemens².
+        shared: variance (R, S) of reference cells, siemens²; None without reference cells.
+        column: index (C,) of each column's reference among the S.
     """
 
     own: Array
@@ -56,7 +57,7 @@ class Variance:
     column: Array = None
 
     def noise(self, x: Array, draw: Draw, xp: Arrays) -> Array:
-        """(N, C) amperes for volts (N, R), drawn anew."""
+        """(N, C) noise currents in amperes for volts (N, R), drawn at each call."""
         power = xp.constant(x * x)
         noise = drawn(power @ self.own, draw)
         if self.shared is not None:
@@ -71,7 +72,7 @@ class Variance:
 
 
 def drawn(variance: Array, draw: Draw) -> Array:
-    """Normal numbers of these variances, which are overwritten."""
+    """Normal numbers with these variances, which are overwritten."""
     variance **= 0.5
     variance *= draw(tuple(variance.shape))
     return variance
@@ -83,13 +84,13 @@ class Stage:
 
     Attributes:
         group: group of the layer.
-        inputs: (R,) which inputs, a slice where they are neighbours.
-        outputs: (C,) which outputs, likewise; no output twice.
-        conductance: (R, C) siemens, what differential current a volt gives.
-        variance: what the conductances vary by, by the name of the effect that varies them.
-        scale: (C,) siemens per unit weight.
-        full_scale: (C,) amperes of the ADC that reads each column; None without ADC.
-        blocks: the blocks, where their arrays can be solved.
+        inputs: indices (R,) of inputs; a slice if consecutive.
+        outputs: distinct indices (C,) of outputs; a slice if consecutive.
+        conductance: differential current per volt (R, C), siemens.
+        variance: variance of the conductances, by name of the effect.
+        scale: siemens per unit weight (C,).
+        full_scale: full scale of each column's ADC (C,), amperes; None without ADC.
+        blocks: blocks of the stage, if their arrays can be solved.
     """
 
     group: int
@@ -109,7 +110,7 @@ class Stage:
         return result
 
     def read(self, volts: Array, chain: Chain, read: Read, draw: Draw) -> Array:
-        """(N, C) what the ADCs give, in amperes, for one step's volts (N, G, inputs)."""
+        """(N, C) readings of the ADCs in amperes, for one step's volts (N, G, inputs)."""
         x = volts[:, self.group, self.inputs]
         read = Read(read.hardware, read.xp, read.clips, self, x, read.step)
         current = x @ self.conductance
@@ -134,13 +135,13 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Whole:
-    """A layer as one matrix, where nothing acts on the currents of its single tiles.
+    """A layer as one matrix, if no effect acts on the currents of individual tiles.
 
-    The noises of partial sums add up to one of the sum of their variances.
+    The variances of partial sums add up.
 
     Attributes:
-        matrix: (G, outputs, inputs) what its cells realise, in the weights' units.
-        variance: (G, outputs, inputs) in their square, by the name of the effect.
+        matrix: realised matrix (G, outputs, inputs), in the weights' units.
+        variance: its variance (G, outputs, inputs), by name of the effect.
     """
 
     matrix: Array

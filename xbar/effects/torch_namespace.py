@@ -1,7 +1,7 @@
-"""The operations that effects need, of PyTorch.
+"""Array operations that effects use besides operators, for PyTorch.
 
-Backwards, rounding counts as nothing (straight-through), and what a converter clips has no
-gradient. PyTorch is imported with this file: import it in functions.
+Rounding has the straight-through gradient; clipped values have gradient 0. Importing this module
+imports PyTorch: import it inside functions.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from xbar.effects.namespace import Array, Arrays
 
 @dataclass(frozen=True)
 class TorchArrays(Arrays):
-    """PyTorch's tensors, on the CPU; see ``Arrays``."""
+    """Tensors of PyTorch on the CPU; see ``Arrays``."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision as PyTorch names it."""
+        """The precision as a PyTorch type."""
         return torch.float64 if self.precision == "float64" else torch.float32
 
     def asarray(self, values: Array) -> Array:
-        """A tensor of an array of numpy's; floats in the namespace's precision."""
+        """Convert a numpy array to a tensor; floats in the namespace's precision."""
         tensor = torch.from_numpy(np.ascontiguousarray(values))
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 
     def to_numpy(self, values: Array) -> Array:
-        """An array of numpy's, float64 and without gradients."""
+        """Convert to a numpy array, float64 and without gradients."""
         return values.detach().to(torch.float64).numpy()
 
     def constant(self, values: Array) -> Array:
@@ -51,11 +51,11 @@ class TorchArrays(Arrays):
         return torch.zeros(shape, dtype=self.dtype)
 
     def concatenate(self, arrays: Sequence[Array]) -> Array:
-        """Tensors one after the other."""
+        """Tensors concatenated along the first axis."""
         return torch.cat(list(arrays))
 
     def minimum(self, first: Array, second: Array) -> Array:
-        """The smaller of two, element by element."""
+        """Element-wise minimum."""
         return torch.minimum(first, second)
 
     def peak(self, x: Array) -> Array:
@@ -63,21 +63,21 @@ class TorchArrays(Arrays):
         return x.detach().abs().amax(dim=(1, 2), keepdim=True)
 
     def sign(self, values: Array) -> Array:
-        """-1, 0 or 1."""
+        """Sign: -1, 0 or 1."""
         return torch.sign(values)
 
     def integers(self, values: Array) -> Array:
-        """Whole numbers as int64."""
+        """Integers as int64."""
         return values.detach().to(torch.int64)
 
     def ratio(self, values: Array, whole: int) -> Array:
-        """Integers or truth values over a whole number, in the namespace's precision."""
+        """Integers or booleans divided by an integer, in the namespace's precision."""
         return values.to(self.dtype) / whole
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
     ) -> Array:
-        """The nearest whole numbers of -top ... top to values x gain, times a step."""
+        """Values x gain rounded to integers, clipped to -top ... top, and multiplied by a step."""
         level = values * gain
         outside = level.detach().abs() > top * (1 + ROUNDING)
         if count is not None:

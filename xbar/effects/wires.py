@@ -1,4 +1,4 @@
-"""Wires: segments, drivers and sense amplifiers take a part of the voltage."""
+"""Wires: IR drop of line segments, drivers and sense amplifiers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from xbar.hardware.spec import Hardware
 class Wires(Effect):
     """Cells are read through the resistance of lines, drivers and sense amplifiers.
 
-    Exact for the conductances that were programmed: the array is solved once. Of others, as where
-    selection is switched off, the difference counts as the wires attenuate it (first order).
+    Exact for the programmed conductances: the array is solved once. For others, such as the targets
+    when selection is switched off, the difference is attenuated to first order.
     """
 
     name = "wires"
@@ -19,14 +19,14 @@ class Wires(Effect):
     readouts = ("nodal", "nonlinear")
 
     def given(self, hardware: Hardware) -> bool:
-        """Some resistance is not 0 ohm."""
+        """The design has a nonzero wire, source or load resistance."""
         tile = hardware.tile
         return any((tile.word_wire, tile.bit_wire, tile.source, tile.load))
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
-        """What is read of conductances through the wires."""
+        """Effective conductances, wires included."""
         if conductance is cells.achieved:
             return cells.wired
         if cells.wire_aware and conductance is cells.target:
-            return conductance  # the target is what was to be read
+            return conductance  # the target already includes the wires
         return cells.wired + (conductance - cells.achieved) * cells.attenuation

@@ -1,7 +1,7 @@
-"""What a program does: analog products with converters, wires and noise, and the accuracy left.
+"""Simulation of a program: analog products with converters, wires and noise, and its accuracy.
 
-The names below are imported when they are first used. ``xbar.verify`` is the function of that
-name, ``xbar.simulation.verify`` the file that holds it.
+The names below are imported on first use. ``xbar.verify`` is the function,
+``xbar.simulation.verify`` the module that defines it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How often a classifier is right, and how sure that is."""
+"""Accuracy of a classifier and its confidence interval."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_labels(labels: ArrayLike, count: int) -> NDArray[np.int64]:
 
 
 def check_classes(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
-    """Labels (any number of them) that outputs (N, classes) have a class for.
+    """Check that outputs (N, classes) have a class for every label.
 
     Raises:
         SpecError: the outputs are no class scores, or a label has no class.
@@ -49,7 +49,7 @@ def check_classes(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> No
 
 
 def correct(outputs: NDArray[np.float64], labels: NDArray[np.int64]) -> int:
-    """How many of the outputs (N, classes) are largest at their label.
+    """Number of outputs (N, classes) that are largest at their label.
 
     Raises:
         SpecError: the outputs are no class scores, or a label has no class.
@@ -75,7 +75,7 @@ def wilson_interval(right: float, count: int) -> tuple[float, float]:
 
 
 def mean_interval(values: Sequence[float], *, share: bool = True) -> tuple[float, float]:
-    """The 95 % Student interval of the mean of a few trials; a share's is kept from 0 to 1."""
+    """The 95 % Student interval of the mean of a few trials; a share's is clipped to 0 ... 1."""
     from scipy.special import stdtrit
 
     n = len(values)

@@ -1,8 +1,8 @@
-"""The error budget: each part of the error switched off in turn, and each left on alone.
+"""The error budget: each effect switched off in turn, and each left on alone.
 
-All runs share the chip, the converters' ranges and the draw of noise, so that what differs is the
-part. Where a program was made for its wires, "wires off" means the same chip without wires and
-with its subsets chosen for that.
+All runs share the chip, the converters' ranges and the noise seed, so that only the effect differs.
+For a wire-aware program, "wires off" means the same chip without wires, with its subsets chosen for
+that.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ Names = frozenset[str]
 
 
 def sets_of_effects(
-    program: Program, readout: Readout, parts: Collection[str] | None = None
+    program: Program, readout: Readout, names: Collection[str] | None = None
 ) -> set[Names]:
-    """Which effects are on in the runs that a budget of some parts, or of all, needs.
+    """Sets of active effects in the runs of a budget of some effects; by default all.
 
     Raises:
-        SpecError: a part is no effect, or one that does not act in this read-out of the design.
+        SpecError: a name is no effect, or one that is inactive in this read-out of the design.
     """
     hardware = program.chip.hardware
     every = Chain.of(hardware, readout).names
-    alone = {frozenset([name]) for name in Chain.of(hardware, readout, parts).names}
+    alone = {frozenset([name]) for name in Chain.of(hardware, readout, names).names}
     return {every, frozenset(), *(every - name for name in alone), *alone}
 
 
 @dataclass(eq=False)
 class Accountant:
-    """Runs the data with some parts of the error.
+    """Runs the data with some of the effects.
 
     Attributes:
-        program: on its chip.
-        data: what is run.
-        exact: the digital network's outputs.
-        readout: how currents are found.
+        program: program on its chip.
+        data: inputs and labels.
+        exact: outputs of the digital network.
+        readout: "ideal", "nodal" or "nonlinear".
         seed: seed of the noise.
-        ranges: ranges of converters, if found from data.
+        ranges: calibrated ranges of converters, if any.
         precision: precision of the products.
-        progress: told of each batch.
-        parts: names of the effects that are told; None for all.
+        progress: counter of batches.
+        names: names of the effects in the budget; None for all.
     """
 
     program: Program
@@ -61,19 +61,19 @@ class Accountant:
     ranges: Ranges | None
     precision: Precision
     progress: Progress
-    parts: Collection[str] | None = None
+    names: Collection[str] | None = None
     _known: dict[Names, tuple[float | None, float]] = field(default_factory=dict)
     _flat: Program | None = None
 
     def budget(self) -> Budget:
-        """What each part costs."""
+        """The cost of each effect."""
         chain = Chain.of(self.program.chip.hardware, self.readout)
         score, error = self._with(chain.names)
         bare, rest = self._with(frozenset())
-        return Budget(score, error, bare, rest, tuple(self._parts(chain)))
+        return Budget(score, error, bare, rest, tuple(self._effects(chain)))
 
-    def _parts(self, chain: Chain) -> Iterable[BudgetPart]:
-        for effect in Chain.of(chain.hardware, self.readout, self.parts).acting:
+    def _effects(self, chain: Chain) -> Iterable[BudgetPart]:
+        for effect in Chain.of(chain.hardware, self.readout, self.names).acting:
             without, error_without = self._with(chain.names - {effect.name})
             alone, error_alone = self._with(frozenset([effect.name]))
             yield BudgetPart(effect.name, without, alone, error_without, error_alone)

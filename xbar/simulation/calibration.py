@@ -1,12 +1,12 @@
-"""Find converters' ranges from data, chip by chip.
+"""Calibration of converter ranges from data, for each chip.
 
-Two passes of a calibration set through the chip without converters' errors and noise: the first
-sees the inputs of each layer and sets the DACs' ranges, the second sees the currents that those
-DACs cause and sets the ADCs'. Methods:
+The calibration set passes twice through the chip, without noise and ADCs: the first pass, without
+DACs too, records the inputs of each layer and sets the DACs' ranges; the second, through those
+DACs, records the currents and sets the ADCs'. Methods:
 
-    max              nothing of the calibration set is clipped
-    percentile       that share of the values lies within the range
-    least-squares    the range with the least mean square of rounding and clipping errors together
+    max              nothing in the calibration set is clipped
+    percentile       this share of the values lies within the range
+    least-squares    the range with the least mean square of rounding and clipping errors
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from xbar.simulation.readout import AnalogProducts
 Method: TypeAlias = Literal["max", "percentile", "least-squares"]
 
 KEPT = 8192
-"""Values kept of what a range is found from; of more, evenly spaced ones. The largest is exact."""
+"""Sample size for a range: evenly spaced values. The largest value is always exact."""
 _SPARSE = 256
 _MEMORY = 1 << 24
 _GRID, _ROUNDS = 64, 3
@@ -44,12 +44,13 @@ _GRID, _ROUNDS = 64, 3
 
 @dataclass(frozen=True)
 class Calibration:
-    """How ranges are found.
+    """Calibration method.
 
     Attributes:
         method: "max", "percentile" or "least-squares".
         percentile: share of the magnitudes within the range, in percent.
-        own_scale: leave each input vector scaled by its own largest value; ADCs alone get ranges.
+        own_scale: whether each input vector stays scaled by its own largest value, and only ADCs
+            are calibrated.
     """
 
     method: Method
@@ -67,11 +68,11 @@ class Calibration:
 
 @dataclass
 class Sample:
-    """Magnitudes seen so far: the largest, and evenly spaced ones of all.
+    """Sample of magnitudes: evenly spaced ones, and the largest.
 
     Attributes:
-        room: values to keep.
-        largest: of all.
+        room: maximum sample size.
+        largest: largest magnitude so far.
     """
 
     room: int = KEPT
@@ -81,7 +82,7 @@ class Sample:
     _count: int = 0
 
     def add(self, rows: NDArray[np.floating[Any]]) -> None:
-        """See values (N, ...); some of the N are kept whole."""
+        """Add values (N, ...); whole rows of the N are sampled."""
         values = np.abs(rows.reshape(len(rows), -1))
         if not values.size:
             return
@@ -100,7 +101,7 @@ class Sample:
         return np.concatenate([each.ravel() for each in self._kept]) if self._kept else np.zeros(0)
 
     def full_scale(self, calibration: Calibration, bits: int) -> float:
-        """The range by a method, for a converter of so many bits; 1 where all is zero."""
+        """The calibrated range of a converter with this resolution; 1 if all values are zero."""
         if calibration.method == "max" or not self.largest:
             return not_zero(self.largest)
         if calibration.method == "percentile":
@@ -111,8 +112,8 @@ class Sample:
 def least_squares(value: Floats, bits: int) -> float:
     """The full scale that minimises the mean square of ``quantise(value) - value``.
 
-    Searched on a grid that is refined around its best point, so it is within 1e-4 of the largest
-    magnitude of a local optimum.
+    Found on a grid refined around its best point: a local optimum, to within 1e-4 of the largest
+    magnitude.
     """
     largest = float(np.abs(value).max(initial=0.0))
     if largest == 0.0:
@@ -138,13 +139,13 @@ def calibrate(
     calibration: Calibration,
     readout: Readout = "ideal",
 ) -> Ranges:
-    """Ranges of all converters whose design leaves them open.
+    """Ranges of all converters that the design does not fix.
 
     Args:
-        program: on its chip.
-        run: sends the calibration set through the network with the products it is given.
-        calibration: how.
-        readout: how currents are found.
+        program: program on its chip.
+        run: function that runs the calibration set through the network with given products.
+        calibration: method.
+        readout: "ideal", "nodal" or "nonlinear".
     """
     hardware = program.chip.hardware
     acting = Chain.of(hardware, readout).acting
@@ -167,7 +168,7 @@ def calibrate(
 
 
 def _before(acting: Sequence[Effect], name: str) -> list[Effect]:
-    """The effects up to the one of a name; all where it does not act."""
+    """The effects before a named one; all if it is inactive."""
     names = [effect.name for effect in acting]
     return list(acting[: names.index(name)] if name in names else acting)
 

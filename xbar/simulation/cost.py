@@ -1,14 +1,14 @@
-"""What a program costs on its chip: devices, area, energy and time of one network input.
+"""Cost of a program on its chip: devices, area, energy and time per network input.
 
-    counts    resistors, switches and their bits: all of the tiles, and those that weights lie on
-    area      cells, bits, DACs, ADCs and adders of the tiles; a layer has the share of its cells
+    counts    resistors, switches and their bits: all of the tiles, and those used by weights
+    area      cells, bits, DACs, ADCs and adders of the tiles; a layer's in proportion to its cells
     energy    reads: the drivers' power, solved with the wires, for the time of a read
               DACs, ADCs and adders: conversions and additions by the formulas of ``Cost``
     latency   steps x (a read + the conversions of the busiest ADC), product after product, layer
               after layer; tiles work side by side, blocks on one tile in turn. Additions are done
-              while the next conversion runs. Nothing is counted for moving data.
+              with the next conversion. Data movement is not included.
 
-Every resistor is taken as Ohm's law has it.
+Resistors are assumed to obey Ohm's law.
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ from xbar.units import format_quantity
 Reals = NDArray[np.floating[Any]]
 
 INPUTS = 16
-"""Network inputs whose activations are read."""
+"""Number of network inputs whose activations are used."""
 
 VECTORS = 64
-"""Vectors of a layer whose power is found; of more, evenly spaced ones."""
+"""Maximum number of evenly spaced vectors of a layer whose power is computed."""
 
 TILES = 32
-"""Tiles of a layer that are solved; the others' power is scaled by what wires took there."""
+"""Maximum number of tiles of a layer that are solved; their effect of wires scales the others."""
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer's part for one network input.
+    """Cost of one layer per network input.
 
     Attributes:
-        name: the layer.
-        tiles: that it lies on.
-        products: matrix-vector products that one input makes.
-        devices: resistors of its weights' own cells.
-        closed: switches that were closed for it; of tuned devices, how many are written.
-        area: square metres, its share of its tiles by cells.
-        reads: of arrays, one a block, step and product.
-        dac_conversions: word lines driven, over all reads.
-        adc_conversions: readings.
-        additions: readings added to others of the same output.
-        read_energy: joules of the arrays.
-        dac_energy: joules.
-        adc_energy: joules.
-        add_energy: joules.
-        latency: seconds for all its products.
-        solved: tiles whose currents were solved for the read energy.
+        name: name of the layer.
+        tiles: number of its tiles.
+        products: number of matrix-vector products per input.
+        devices: number of resistors of its weights' own cells.
+        closed: number of closed switches; for tuned devices, of those written.
+        area: area in square metres, its share of its tiles by cells.
+        reads: number of array reads, one per block, step and product.
+        dac_conversions: number of word lines driven, over all reads.
+        adc_conversions: number of ADC readings.
+        additions: number of readings added to others of the same output.
+        read_energy: energy of the arrays, joules.
+        dac_energy: energy of the DACs, joules.
+        adc_energy: energy of the ADCs, joules.
+        add_energy: energy of the adders, joules.
+        latency: time for all its products, seconds.
+        solved: number of tiles solved for the read energy.
     """
 
     name: str
@@ -88,23 +88,23 @@ class LayerCost:
 
     @property
     def energy(self) -> float:
-        """Joules in all."""
+        """Total energy in joules."""
         return self.read_energy + self.dac_energy + self.adc_energy + self.add_energy
 
 
 @dataclass(frozen=True, repr=False)
 class ProgramCost(Card):
-    """What a program costs for one network input.
+    """Cost of a program per network input.
 
     Attributes:
-        activity: what the reads' power was found for: "data", or "uniform" random voltages.
-        tiles: how many.
-        devices: resistors fabricated on them; each has one switch.
-        configuration_bits: one a switch.
-        area: square metres, by part: "devices", "bits", "dac", "adc", "adders".
-        interval: seconds between inputs where layers work at once: the busiest tile's time.
-        layers: by layer.
-        notes: what was assumed.
+        activity: inputs assumed for the read power: "data", or "uniform" random voltages.
+        tiles: number of tiles.
+        devices: number of resistors fabricated on them; each has one switch.
+        configuration_bits: number of bits, one per switch.
+        area: area in square metres by component: "devices", "bits", "dac", "adc", "adders".
+        interval: time between inputs with pipelined layers, seconds: that of the busiest tile.
+        layers: cost of each layer.
+        notes: assumptions made.
     """
 
     activity: str
@@ -118,17 +118,17 @@ class ProgramCost(Card):
 
     @property
     def energy(self) -> float:
-        """Joules of one input."""
+        """Energy per input in joules."""
         return sum(layer.energy for layer in self.layers)
 
     @property
     def latency(self) -> float:
-        """Seconds from an input to its output."""
+        """Time from an input to its output in seconds."""
         return sum(layer.latency for layer in self.layers)
 
     @property
     def total_area(self) -> float:
-        """Square metres."""
+        """Total area in square metres."""
         return sum(self.area.values())
 
     def __str__(self) -> str:
@@ -162,14 +162,14 @@ def cost(
     ranges: Ranges | None = None,
     seed: int = 0,
 ) -> ProgramCost:
-    """What a program costs on its chip; constants are those of ``Hardware.cost``.
+    """Cost of a program on its chip, with the constants of ``Hardware.cost``.
 
     Args:
-        program: from ``xbar.compile``.
-        inputs: (N, ...) the network's inputs, or {layer: (N, inputs)}, of which the first are
-            read; None: voltages are uniform between minus and plus full scale.
-        ranges: of the DACs, where they were found from data.
-        seed: of the voltages where there are no inputs.
+        program: program from ``xbar.compile``.
+        inputs: network inputs (N, ...), or {layer: (N, inputs)}, of which the first are used; None
+            for voltages uniform between minus and plus full scale.
+        ranges: calibrated ranges of the DACs, if any.
+        seed: seed of the voltages if there are no inputs.
 
     Raises:
         SpecError: the inputs do not fit.
@@ -190,7 +190,7 @@ def cost(
         len(program.tiles),
         devices,
         devices,
-        {part: len(program.tiles) * each for part, each in area.items()},
+        {name: len(program.tiles) * each for name, each in area.items()},
         _interval(program),
         tuple(layers),
         tuple(notes),
@@ -198,7 +198,7 @@ def cost(
 
 
 def _tile_area(program: Program) -> dict[str, float]:
-    """Square metres of one tile, by part."""
+    """Area of one tile in square metres, by component."""
     hardware = program.chip.hardware
     constants, (lines, bit_lines) = hardware.cost, hardware.cells
     devices = lines * bit_lines * hardware.bank.resistors
@@ -263,7 +263,7 @@ def _layer(
 
 
 def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tuple[float, int]:
-    """Joules of one product, all its steps, and how many blocks were solved for it."""
+    """Energy of one product with all its steps in joules, and number of blocks solved for it."""
     if not volts or not blocks:
         return 0.0, 0
     chosen = set(np.linspace(0, len(blocks) - 1, min(TILES, len(blocks))).astype(int).tolist())
@@ -281,7 +281,7 @@ def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tup
 
 
 def _busy(blocks: list[Any]) -> dict[int, float]:
-    """By tile, seconds for one product of a layer: its blocks are read in turn."""
+    """By tile, seconds for one product of a layer; its blocks are read in turn."""
     times: dict[int, float] = {}
     for tile, _, placed in blocks:
         hardware = tile.chip.hardware
@@ -329,7 +329,7 @@ def _cells(tile: ProgrammedTile, block: Block) -> int:
 
 
 def _share(tile: ProgrammedTile, number: int) -> float:
-    """A block's part of the cells that weights of its tile lie on."""
+    """A block's share of the cells used by weights of its tile."""
     cells = [_cells(tile, placed.block) for placed in tile.blocks]
     return cells[number] / sum(cells)
 
@@ -364,7 +364,7 @@ def _driven(
 
 @dataclass
 class _Activations:
-    """Exact products, and what was multiplied."""
+    """Exact products; records the inputs of each layer."""
 
     program: Program
     seen: dict[str, Floats] = field(default_factory=dict)

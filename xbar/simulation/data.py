@@ -1,4 +1,4 @@
-"""What a simulation runs: inputs, in batches, and what is made of the outputs."""
+"""Data of a simulation: inputs in batches, and the score of the outputs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from xbar.simulation.readout import product
 from xbar.simulation.run import Multiply, run_matrices
 
 BATCH = 256
-"""Inputs that go through the network together; memory is bounded by it."""
+"""Inputs per batch, which bounds the memory."""
 
 
 @dataclass
 class Progress:
-    """Tells how many batches are done."""
+    """Counts batches and reports the progress."""
 
     report: parallel.Progress | None
     total: int
     done: int = 0
 
     def step(self) -> None:
-        """One batch more."""
+        """Count one batch."""
         self.done += 1
         if self.report is not None:
             self.report(self.done, self.total)
@@ -39,18 +39,18 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What one pass through the data gives.
+    """Result of one pass through the data.
 
     Attributes:
-        values: a network's outputs (N, ...); those of bare matrices in one row.
-        score: share of right answers, or the metric; None where neither is known.
+        values: outputs (N, ...) of a network; those of bare matrices in one row.
+        score: accuracy or metric; None without labels and metric.
     """
 
     values: NDArray[np.float64]
     score: float | None
 
     def error(self, exact: Outputs) -> float:
-        """Root mean square of the difference from exact outputs, relative to theirs."""
+        """Root mean square difference from exact outputs, relative to their root mean square."""
         power = float((exact.values**2).sum())
         missed = float(((self.values - exact.values) ** 2).sum())
         return float(np.sqrt(missed / power)) if power > 0 else float(np.sqrt(missed))
@@ -61,11 +61,11 @@ class Data:
     """Inputs and, for a network, labels.
 
     Attributes:
-        inputs: (N, ...); {layer: (N, inputs)} or one (N, inputs) for bare matrices.
-        labels: (N,) class numbers, or whatever the metric takes; None if unknown.
-        size: N; 1 for bare matrices, which run at once.
-        batches: which inputs run together.
-        metric: in place of accuracy.
+        inputs: inputs (N, ...); {layer: (N, inputs)} or one (N, inputs) for bare matrices.
+        labels: class numbers (N,), or labels of the metric; None if unknown.
+        size: number N of inputs; 1 for bare matrices, which run in one batch.
+        batches: slices of inputs that run together.
+        metric: metric used instead of accuracy.
     """
 
     inputs: Any
@@ -82,10 +82,10 @@ class Data:
         labels: ArrayLike | None,
         metric: Metric | None = None,
     ) -> Data:
-        """Checked data.
+        """Check data.
 
         Raises:
-            SpecError: there is no input, or labels or metric do not go with it.
+            SpecError: there is no input, or labels or metric do not fit it.
         """
         if program.graph is None:
             if labels is not None or metric is not None:
@@ -101,7 +101,7 @@ class Data:
         return cls(array, _labels(labels, len(array), metric), len(array), batches, metric)
 
     def first(self, program: Program, count: int) -> Data:
-        """The first so many inputs, without labels."""
+        """The first ``count`` inputs, without labels."""
         if isinstance(self.inputs, Mapping):
             some = {name: np.asarray(values)[:count] for name, values in self.inputs.items()}
             return Data.of(program, some, None)
@@ -110,31 +110,31 @@ class Data:
     def run(
         self, program: Program, multiply: Multiply | None, progress: Progress | None = None
     ) -> Outputs:
-        """All batches through the network; with exact products where there is no ``multiply``."""
+        """Run all batches through the network; with exact products without ``multiply``."""
         count = progress or Progress(None, 0)
         if program.graph is None:
             found = run_matrices(program, self.inputs, multiply or exact_products(program))
             count.step()
             each = found.values() if isinstance(found, dict) else [found]
             return Outputs(np.concatenate([y.reshape(1, -1) for y in each], axis=1), None)
-        parts: list[NDArray[Any]] = []
+        collected: list[NDArray[Any]] = []
         right = 0
         for batch in self.batches:
             outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
             if self.labels is not None and self.metric is None:
-                if not parts:  # so that the last label is refused before all inputs are run
+                if not collected:  # refuse a bad label before running all inputs
                     check_classes(outputs, self.labels)
                 right += correct(outputs, self.labels[batch])
-            parts.append(outputs)
+            collected.append(outputs)
             count.step()
-        values = np.concatenate(parts)
+        values = np.concatenate(collected)
         if self.metric is not None:
             return Outputs(values, measure(self.metric, values, self.labels))
         return Outputs(values, None if self.labels is None else right / self.size)
 
 
 def exact_products(program: Program) -> Multiply:
-    """The products that the network asks for."""
+    """The network's own exact products."""
     return lambda layer, x: product(x, program.weights[layer])
 
 

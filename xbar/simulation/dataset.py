@@ -25,7 +25,7 @@ def read_dataset(path: str | Path) -> Dataset:
     """The data set in an .npz archive.
 
     Raises:
-        FileError: it can't be read, or has no ``inputs``.
+        FileError: the file can't be read, or has no ``inputs``.
     """
     path = Path(path)
     arrays = read_npz(path)

@@ -1,4 +1,4 @@
-"""What a simulation measures: the share of right answers, or the user's own figure."""
+"""Metrics of a simulation defined by the user, instead of accuracy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from xbar.errors import SpecError
 from xbar.usercode import import_named, summary
 
 Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any] | None], float]
-"""(outputs (N, ...), labels (N, ...) or None) -> a finite number, the more the better or not."""
+"""(outputs (N, ...), labels (N, ...) or None) -> a finite number."""
 
 
 def load_metric(name: str) -> Metric:
-    """The function that "module:callable" names; the module is imported, so its code runs.
+    """The function named by "module:callable"; the module is imported, so its code runs.
 
     Raises:
         SpecError: there is no such function.
@@ -29,15 +29,15 @@ def load_metric(name: str) -> Metric:
 
 
 def metric_name(metric: Metric) -> str:
-    """What a report calls it."""
+    """Name of the metric in reports."""
     return str(getattr(metric, "__name__", type(metric).__name__))
 
 
 def measure(metric: Metric, outputs: NDArray[Any], labels: NDArray[Any] | None) -> float:
-    """What a metric says of outputs (N, ...).
+    """Value of a metric for outputs (N, ...).
 
     Raises:
-        SpecError: it fails, or gives no finite number.
+        SpecError: it fails, or does not return a finite number.
     """
     name = metric_name(metric)
     try:

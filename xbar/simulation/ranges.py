@@ -1,7 +1,7 @@
-"""Ranges of a program's converters: what value is full scale.
+"""Full scales of a program's converters.
 
 By default each input vector is scaled to the DAC's range by its own largest value, and each ADC's
-range comes from the programmed cells. ``calibration.py`` finds fixed ranges from data instead.
+range is derived from the programmed cells. ``calibration.py`` finds fixed ranges from data instead.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from xbar.tables import Outline
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Ranges(Outline):
-    """Full scales that were found from data.
+    """Full scales found from data.
 
     Attributes:
-        inputs: by layer, the input value that the DAC's full scale stands for; empty where each
-            vector is scaled by its own largest value.
-        currents: by (tile, number of the block on it), (C,) amperes of the ADC of each column;
-            empty where the design or the cells say it.
+        inputs: input value at the DAC's full scale, by layer; empty if each vector is scaled by its
+            own largest value.
+        currents: full scale (C,) of each column's ADC in amperes, by (tile, index of the block on
+            it); empty if fixed by the design or derived from the cells.
     """
 
     inputs: Mapping[str, float]
@@ -33,9 +33,9 @@ class Ranges(Outline):
 
 
 def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
-    """Amperes at which the ADC clips that reads a block of a tile.
+    """Full scale in amperes of the ADC that reads a block of a tile.
 
-    The design's range; or, where it names none, the largest ``reach`` of the block's columns.
+    The design's range if it defines one, else the largest ``reach`` of the block's columns.
     """
     hardware = tile.chip.hardware
     if hardware.adc is not None and hardware.adc.range is not None:
@@ -44,7 +44,7 @@ def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
 
 
 def columns_of(program: Program, layer: str) -> dict[Key, Ints]:
-    """By block of a layer, (C,) the columns of the tile that it lies on."""
+    """By block of a layer, its (C,) columns of the tile."""
     return {(tile.index, n): placed.block.columns for tile, n, placed in program.blocks_of(layer)}
 
 

@@ -1,7 +1,7 @@
-"""Every layer's product through a program's tiles.
+"""Analog products of a program's layers.
 
-The physics is the chain of ``xbar.effects``; here are the program's cells, the noise's generators
-and the converters' ranges. With neither converters nor noise the chain is one matrix product with
+The physics is the chain of ``xbar.effects``; this module provides the program's cells, the noise
+generators and the converters' ranges. Without converters and noise the chain is one product with
 the realised matrix.
 
 Shapes: N vectors, G groups.
@@ -36,7 +36,7 @@ Precision: TypeAlias = Literal["float64", "float32"]
 
 
 class Watch(Protocol):
-    """Sees what converters are given, to find their ranges."""
+    """Receives the inputs of converters, for calibration."""
 
     def inputs(self, layer: str, x: Floats) -> None:
         """Inputs (N, G, inputs) of a layer."""
@@ -47,18 +47,18 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class AnalogProducts:
-    """Every layer's product through a program's tiles: the ``multiply`` of ``Graph.run``.
+    """Analog products of a program's layers: the ``multiply`` of ``Graph.run``.
 
     Attributes:
-        program: what is read.
+        program: program that is read.
         readout: "ideal" wires, "nodal" solution, or "nonlinear" cells, solved input by input.
         seed: seed of the read noise; the same seed and calls give the same noise.
-        effects: names of the effects that act; None is all that the hardware has.
-        ranges: ranges of converters, where they were found from data.
-        precision: precision of the products; the network's own operations stay what they are.
-        watch: is shown what converters are given.
-        clips: by layer, what left the ADC's range so far.
-        dac_clips: by layer, what left the DAC's range so far.
+        effects: names of the active effects; None for all of the hardware.
+        ranges: calibrated ranges of converters, if any.
+        precision: precision of the products; the network's other operations are not affected.
+        watch: receiver of the converters' inputs.
+        clips: counter of ADC conversions by layer.
+        dac_clips: counter of DAC conversions by layer.
     """
 
     program: Program
@@ -86,15 +86,15 @@ class AnalogProducts:
 
     @cached_property
     def chain(self) -> Chain:
-        """The effects that act.
+        """The active effects.
 
         Raises:
-            SpecError: the read-out or an effect does not exist, or the design lacks it.
+            SpecError: unknown read-out or effect, or the design lacks it.
         """
         return Chain.of(self.program.chip.hardware, self.readout, self.effects)
 
     def reading(self, layer: str) -> Reading:
-        """A layer, made ready to be read."""
+        """A layer, prepared for reads and cached."""
         if layer not in self._readings:
             program, xp = self.program, Arrays(self.precision)
             groups, outputs, _ = program.weights[layer].shape
@@ -111,13 +111,13 @@ class AnalogProducts:
 
     @property
     def _by_tile(self) -> bool:
-        """Whether the tiles' own currents matter, not only what they add up to."""
+        """Whether the currents of single tiles are needed, not only their sum."""
         if self.watch is not None or "current" in self.chain.changed:
             return True
         return "variance" in self.chain.changed and self.program.mapping.shared_bit_lines > 0
 
     def draw(self, layer: str) -> Draw:
-        """Standard normal numbers for a layer, from the seed."""
+        """Generator of standard normal numbers for a layer, from the seed."""
         if layer not in self._draws:
             number = list(self.program.weights).index(layer)
             generator = np.random.Generator(

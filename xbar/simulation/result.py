@@ -1,4 +1,4 @@
-"""What a simulation finds, as data."""
+"""Results of a simulation."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from xbar.tables import Card, Facts, count, html_table, html_text
 
 @dataclass(frozen=True)
 class LayerResult:
-    """How well one layer's product is realised, over all trials and the data's own inputs.
+    """Precision of one layer's product, over all trials and the data's own inputs.
 
     Attributes:
-        name: the layer.
-        tiles: that it lies on.
-        weights: that it has.
+        name: name of the layer.
+        tiles: number of its tiles.
+        weights: number of its weights.
         snr_db: power of the exact product over the power of the error, in decibels; inf if exact.
         bits: effective bits, (snr_db - 1.76) / 6.02, as for a converter with a full-scale sine.
-        clipped: share of ADC conversions out of range.
-        dac_clipped: share of DAC conversions out of range.
+        clipped: fraction of ADC conversions out of range.
+        dac_clipped: fraction of DAC conversions out of range.
     """
 
     name: str
@@ -46,15 +46,15 @@ class LayerResult:
 
 @dataclass(frozen=True)
 class BudgetPart:
-    """What one part of the error costs.
+    """Cost of one effect.
 
     Attributes:
         part: name of the effect, see ``xbar.effects``.
-        accuracy_without: with this part alone switched off; None without labels.
-        accuracy_alone: with every other part switched off.
-        error_without: root mean square of the outputs' difference from the digital ones, relative
-            to theirs, with this part alone switched off.
-        error_alone: the same with every other part switched off.
+        accuracy_without: accuracy with only this effect switched off; None without labels.
+        accuracy_alone: accuracy with all other effects switched off.
+        error_without: root mean square difference of the outputs from the digital ones, relative to
+            theirs, with only this effect switched off.
+        error_alone: the same error with all other effects switched off.
     """
 
     part: str
@@ -66,14 +66,14 @@ class BudgetPart:
 
 @dataclass(frozen=True, repr=False)
 class Budget(Card):
-    """Where the error comes from, on the program's own chip and with one draw of noise.
+    """Error budget, on the program's own chip and with one draw of noise.
 
     Attributes:
-        accuracy: with all parts on; None without labels.
-        error: of the outputs with all parts on, see ``BudgetPart``.
-        accuracy_without_all: with all parts off: the digital network's.
-        error_without_all: what rounding of the arithmetic leaves.
-        parts: those that act.
+        accuracy: accuracy with all effects on; None without labels.
+        error: error of the outputs with all effects on, see ``BudgetPart``.
+        accuracy_without_all: accuracy with all effects off: the digital network's.
+        error_without_all: error with all effects off: rounding of the arithmetic.
+        parts: cost of each effect.
     """
 
     accuracy: float | None
@@ -95,31 +95,31 @@ class Budget(Card):
 
 @dataclass(frozen=True, repr=False)
 class Result:
-    """What a simulation found.
+    """Result of a simulation.
 
     Attributes:
         readout: "ideal", "nodal" or "nonlinear".
-        trials: how many chips.
-        seed: of chips and noise.
-        inputs: how many.
-        accuracy: mean share of right answers, or of the metric; None without labels.
+        trials: number of chips.
+        seed: seed of chips and noise.
+        inputs: number of inputs.
+        accuracy: mean accuracy or metric; None without labels.
         interval: its 95 % interval: over chips (Student) with several trials, over the finite
             data (Wilson) with one; None for one trial of a metric.
-        digital_accuracy: the same network's with exact products.
-        accuracies: by trial, the mean of its noise trials.
-        layers: by layer.
-        metric: "accuracy", or the name of what was measured in its place.
-        noise_trials: how often each chip was read, each time with other noise.
-        digital_interval: the digital accuracy's 95 % interval over the finite data (Wilson).
+        digital_accuracy: accuracy of the network with exact products.
+        accuracies: accuracy of each trial, the mean of its noise trials.
+        layers: result of each layer.
+        metric: "accuracy", or the name of the metric used instead.
+        noise_trials: number of reads of each chip, with different noise.
+        digital_interval: 95 % interval of the digital accuracy over the finite data (Wilson).
         chip_deviation: standard deviation of ``accuracies``; None with one trial.
-        noise_deviation: of one chip's accuracy from one draw of noise to the next, root mean
-            square over chips; None with one noise trial.
-        calibration: the method that found the converters' ranges; None for automatic ones.
-        precision: of the analog products.
+        noise_deviation: standard deviation of one chip's accuracy between draws of noise, root
+            mean square over chips; None with one noise trial.
+        calibration: calibration method of the converters' ranges; None for automatic ranges.
+        precision: precision of the analog products.
         precision_error: largest difference of an output from float64's over the largest output,
             measured on the first inputs; None for float64.
-        budget: where the error comes from, if it was asked for.
-        cost: devices, area, energy and time of one input, if they were asked for.
+        budget: error budget, if requested.
+        cost: devices, area, energy and time per input, if requested.
     """
 
     readout: str
@@ -144,19 +144,19 @@ class Result:
 
     @property
     def score(self) -> float:
-        """``accuracy``, as a number in any case.
+        """``accuracy``, never None.
 
         Raises:
-            SpecError: there is none: nothing was measured but the products.
+            SpecError: only products were compared, without labels or metric.
         """
         return self._scored(self.accuracy)
 
     @property
     def digital_score(self) -> float:
-        """``digital_accuracy``, as a number in any case.
+        """``digital_accuracy``, never None.
 
         Raises:
-            SpecError: there is none: nothing was measured but the products.
+            SpecError: only products were compared, without labels or metric.
         """
         return self._scored(self.digital_accuracy)
 

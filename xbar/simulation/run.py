@@ -1,4 +1,4 @@
-"""Run a program on inputs: through its network, or matrix by matrix where there is none."""
+"""Run a program on inputs: through its network, or matrix by matrix without one."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Multiply: TypeAlias = Callable[[str, Floats], Floats]
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """A program made ready to be run many times: call it with inputs.
+    """A program prepared for many runs: call it with inputs.
 
-    What a read-out needs of a layer's tiles (its matrix, the wires' solutions, the noise of its
-    cells, the converters' ranges) is made when the layer is first read, and kept. The read noise
-    goes on from call to call, as a chip's does: the same inputs again give other noise. The first
-    call of a new reader gives what ``Program.run`` gives. Use it in one thread at a time.
+    The data of a layer's tiles (its matrix, the wires' solutions, the noise of its cells, the
+    converters' ranges) are computed on the layer's first read and cached. Each call has new read
+    noise, as on a chip; the first call of a new reader equals ``Program.run``. Not safe for
+    concurrent use by several threads.
 
     Attributes:
-        program: what is read.
+        program: program that is read.
         readout: "ideal", "nodal" or "nonlinear", see ``Program.run``.
-        seed: of the read noise.
-        device: where products are computed.
+        seed: seed of the read noise.
+        device: device of the products, "cpu".
     """
 
     program: Program = field(repr=False)
@@ -56,7 +56,7 @@ class Reader:
     def __call__(self, inputs: ArrayLike) -> Floats: ...
 
     def __call__(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Floats | dict[str, Floats]:
-        """The outputs (N, ...) for inputs (N, ...), as of ``Program.run``.
+        """The outputs (N, ...) for inputs (N, ...), as in ``Program.run``.
 
         Raises:
             SpecError: the inputs do not fit the network.
@@ -76,7 +76,7 @@ class Reader:
 def run_matrices(
     program: Program, inputs: ArrayLike | Mapping[str, ArrayLike], multiply: Multiply
 ) -> Floats | dict[str, Floats]:
-    """Each matrix's outputs for its inputs; bare where there is one matrix and a bare array."""
+    """Each matrix's outputs for its inputs; one array for one matrix and a bare array."""
     if isinstance(inputs, Mapping):
         unknown = sorted(set(inputs) - set(program.weights))
         if unknown:

@@ -1,9 +1,9 @@
-"""Simulate a program on data: the accuracy that is left, and where it goes.
+"""Simulation of a program on data: accuracy, error budget and cost.
 
 Trial 0 is the program's own chip. Further trials are other chips of the same design, each
-programmed anew, so their spread is what a designer may expect from the next wafer. A measured
-chip has no siblings, and a ticket of one chip is worth nothing on another: their trials differ by
-read noise alone. Each chip may be read several times, each time with other noise.
+programmed separately, so their spread predicts that of a wafer. A measured chip cannot be
+resampled, and a ticket is valid for its own chip only: their trials differ in read noise only. Each
+chip may be read several times with different noise.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["LayerResult", "Result", "simulate"]
 
 
 CALIBRATION = 256
-"""Inputs that ranges are found from where nothing is said."""
+"""Default number of calibration inputs."""
 
 
 def simulate(
@@ -61,28 +61,30 @@ def simulate(
     seed: int = 0,
     progress: parallel.Progress | None = None,
 ) -> Result:
-    """Run data through a programmed chip and tell what is left of the accuracy.
+    """Run data through a programmed chip and report the accuracy after analog execution.
 
     Args:
-        program: from ``xbar.compile``.
-        inputs: (N, ...) the network's inputs; {layer: (N, inputs)} for bare matrices.
-        labels: (N,) class numbers; None to compare products only. (N, ...) for a metric.
+        program: program from ``xbar.compile``.
+        inputs: network inputs (N, ...); {layer: (N, inputs)} for bare matrices.
+        labels: class numbers (N,); None to compare products only. (N, ...) for a metric.
         readout: "ideal" wires; "nodal" for the exact solution of each tile with its wires;
             "nonlinear" for cells that follow ``bank.nonlinearity``, by Newton's method for each
             input, which is slow.
-        trials: chips to simulate; the first is the program's own.
-        noise_trials: times that each chip is read, with other noise each time.
-        calibrate: find the converters' ranges from data, each chip's anew: "max", "percentile"
-            or "least-squares". None: inputs are scaled by their own largest value, and an ADC's
-            range comes from its cells.
-        calibration: the data for that: how many of the first inputs, or inputs of their own.
-        precision: "float32" makes the analog products quicker; what it changes is measured.
-        budget: tell what each effect costs, or those of some names; see ``xbar.simulation.budget``.
-        cost: tell devices, area, energy and time of one input, see ``xbar.simulation.cost``.
-        metric: in place of accuracy, a function (outputs, labels) -> number or its name as
+        trials: number of chips; the first is the program's own.
+        noise_trials: number of reads of each chip, with different noise.
+        calibrate: calibration method of the converters' ranges, for each chip: "max", "percentile"
+            or "least-squares". By default each input vector is scaled by its own largest value, and
+            an ADC's range is derived from its cells.
+        calibration: calibration data: a number of the first inputs, or separate inputs.
+        precision: precision of the analog products; "float32" is faster, and its error is measured.
+        budget: whether to report the error budget; or names of the effects to include, see
+            ``xbar.simulation.budget``.
+        cost: whether to report devices, area, energy and time per input, see
+            ``xbar.simulation.cost``.
+        metric: metric instead of accuracy: a function (outputs, labels) -> number, or its name as
             "module:callable", which is imported: the user's own code runs.
-        seed: of the other chips and of all read noise.
-        progress: called with batches done and batches in all.
+        seed: seed of the other chips and of all read noise.
+        progress: called with the batches done and their total.
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
@@ -103,9 +105,9 @@ def simulate(
     if method is not None:
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
-    run.parts = _parts(budget)
+    run.names = _names(budget)
     passes = trials * noise_trials
-    passes += len(sets_of_effects(program, readout, run.parts)) if budget else 0
+    passes += len(sets_of_effects(program, readout, run.names)) if budget else 0
     scored = labels is not None or metric is not None
     run.progress = Progress(progress, len(data.batches) * (passes + scored))
     result = run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
@@ -123,7 +125,7 @@ class _Tally:
     dac_clipped: dict[str, list[float]] = field(default_factory=dict)
 
     def around(self, products: AnalogProducts) -> Callable[[str, Floats], Floats]:
-        """The same products, counted."""
+        """The same products, with their powers recorded."""
 
         def multiply(layer: str, x: Floats) -> Floats:
             y = products(layer, x)
@@ -136,13 +138,13 @@ class _Tally:
         return multiply
 
     def clips(self, products: AnalogProducts) -> None:
-        """Add what one pass clipped."""
+        """Add the clipped shares of one pass."""
         for name in self.weights:
             self.clipped.setdefault(name, []).append(products.clips[name].share)
             self.dac_clipped.setdefault(name, []).append(products.dac_clips[name].share)
 
     def layer(self, program: Program, name: str) -> LayerResult:
-        """What was found of one layer."""
+        """Result of one layer."""
         signal, error = self.signal[name], self.error[name]
         snr = 10 * float(np.log10(signal / error)) if signal > 0 and error > 0 else float("inf")
         return LayerResult(
@@ -166,8 +168,8 @@ class _Run:
     """One simulation.
 
     Attributes:
-        own: ranges of the program's own chip, once they are found.
-        parts: effects of the error budget; None for all.
+        own: ranges of the program's own chip, once calibrated.
+        names: names of the effects in the error budget; None for all.
     """
 
     program: Program
@@ -179,10 +181,10 @@ class _Run:
     calibration_data: Data | None = None
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
     own: Ranges | None = None
-    parts: Collection[str] | None = None
+    names: Collection[str] | None = None
 
     def cost(self) -> ProgramCost:
-        """What one input costs on the program's own chip, with its ranges."""
+        """Cost per input on the program's own chip, with its ranges."""
         return program_cost(self.program, self.data.inputs, ranges=self.own)
 
     def result(
@@ -281,11 +283,11 @@ class _Run:
             ranges,
             self.precision,
             self.progress,
-            self.parts,
+            self.names,
         )
 
 
-def _parts(budget: bool | Collection[str]) -> Collection[str] | None:
+def _names(budget: bool | Collection[str]) -> Collection[str] | None:
     if isinstance(budget, bool):
         return None
     return (budget,) if isinstance(budget, str) else budget

@@ -1,4 +1,4 @@
-"""A program's layers, made ready to be read.
+"""Stages of a program's layers, prepared for reads.
 
 Shapes: R inputs, C columns of all blocks of a stage.
 """
@@ -54,7 +54,7 @@ class BlockCells:
 
     @property
     def attenuation(self) -> Floats:
-        """(R, C) what wires leave of both lines' cells together; 1 where there is no cell."""
+        """(R, C) attenuation of both lines' cells by the wires; 1 without conductance."""
         total, block = self.tile.mapping.total, self._placed.block
         own, read = (total(self.tile.cells(kind), block) for kind in ("ideal", "nodal"))
         return np.divide(read, own, out=np.ones_like(own), where=own > 0)
@@ -70,10 +70,10 @@ class StageBlock:
     """One block of a stage.
 
     Attributes:
-        tile: tile that it lies on.
-        number: its number on the tile.
-        columns: which of the stage's columns are its own.
-        wires: whether its wires are seen.
+        tile: tile of the block.
+        number: index of the block on the tile.
+        columns: slice of the stage's columns.
+        wires: whether wires are included.
     """
 
     tile: ProgrammedTile
@@ -83,12 +83,12 @@ class StageBlock:
 
     @property
     def block(self) -> Block:
-        """Which weights."""
+        """Its weights and lines."""
         return self.tile.blocks[self.number].block
 
     @property
     def key(self) -> Key:
-        """Tile, and number of the block on it."""
+        """Index of the tile, and of the block on it."""
         return self.tile.index, self.number
 
     def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
@@ -103,7 +103,7 @@ class StageBlock:
 def stages(
     program: Program, layer: str, chain: Chain, ranges: Ranges | None, xp: Arrays
 ) -> list[Stage]:
-    """A layer's blocks, those with the same inputs together."""
+    """A layer's blocks, stacked by common inputs."""
     full_scale = None
     if Adc.name in chain.names:
         full_scale = adc_ranges(program, layer, ranges)
@@ -134,14 +134,14 @@ def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
 
 
 def piles(blocks: Sequence[Block]) -> list[list[int]]:
-    """Which blocks of a layer can be read side by side: lists of their places.
+    """Group a layer's blocks into stages: lists of their indices.
 
-    They have the same inputs, and no output twice.
+    Blocks of a stage have the same inputs, and no output twice.
     """
     found: dict[tuple[int, bytes, int], tuple[list[int], set[int]]] = {}
     for place, block in enumerate(blocks):
         copy, mine = 0, set(block.outputs.tolist())
-        while True:  # blocks that add up to the same output can't be written side by side
+        while True:  # partial sums of one output can't be in one stage
             key = block.group, block.inputs.tobytes(), copy
             pile, outputs = found.setdefault(key, ([], set()))
             if not outputs & mine:
@@ -199,7 +199,7 @@ def _wired(chain: Chain) -> MatrixReadout:
 
 
 def as_slice(indices: Indices) -> Indices | slice:
-    """The same as a slice where each index is one more than the one before, which is quicker."""
+    """Consecutive indices as a slice, which is faster; others unchanged."""
     first, count = int(indices[0]), len(indices)
     if np.array_equal(indices, np.arange(first, first + count)):
         return slice(first, first + count)

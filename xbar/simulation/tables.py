@@ -150,7 +150,7 @@ def accuracy_text(result: Result) -> str:
 
 
 def verification_text(verification: Verification) -> str:
-    """What the SPICE engine says, a line a tile."""
+    """Result of the SPICE engine, one line per tile."""
     rows = [
         [check.layer, str(check.tile), f"{check.error:.2e}", "pass" if check.passed else "FAIL"]
         for check in verification.tiles

@@ -1,4 +1,4 @@
-"""Ask a SPICE engine: the currents of programmed tiles against ours."""
+"""Verification of programmed tiles' currents against a SPICE engine."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class TileCheck:
     """One tile's comparison.
 
     Attributes:
-        tile: its index.
-        layer: whose weights lie on it.
+        tile: index of the tile.
+        layer: names of its layers.
         error: largest difference of a bit line's current, relative to the largest current.
-        passed: the error is within the tolerance.
+        passed: whether the error is within the tolerance.
     """
 
     tile: int
@@ -42,12 +42,12 @@ class TileCheck:
 
 @dataclass(frozen=True, repr=False)
 class Verification(Card):
-    """What the engine says.
+    """Comparison with a SPICE engine.
 
     Attributes:
-        engine: its name.
-        tolerance: of the relative error.
-        tiles: one check each.
+        engine: name of the engine.
+        tolerance: tolerance of the relative error.
+        tiles: one check per tile.
     """
 
     engine: str
@@ -56,12 +56,12 @@ class Verification(Card):
 
     @property
     def worst(self) -> float:
-        """The largest error of all."""
+        """The largest error of all tiles."""
         return max(check.error for check in self.tiles)
 
     @property
     def passed(self) -> bool:
-        """Every tile is within the tolerance."""
+        """Whether every tile is within the tolerance."""
         return all(check.passed for check in self.tiles)
 
     def __str__(self) -> str:
@@ -95,19 +95,19 @@ def verify(
     """Compare the currents of tiles, wires included, with those of a SPICE engine.
 
     Args:
-        program: from ``xbar.compile``.
-        tiles: their indices; the first tile of each layer where nothing is said.
+        program: program from ``xbar.compile``.
+        tiles: indices of tiles; by default the first tile of each layer.
         engine: "ngspice", or "pyspice" for ngspice as a library within PySpice.
-        inputs: (N, ...) network inputs: each tile is driven with the strongest activation vectors
-            that the first of them puts on its blocks. None: random voltages from ``seed``.
-        seed: of the random voltages.
-        detail: SPICE sees one resistor a "cell", every "resistor" of its bank, or the "bank" as a
-            subcircuit with its switches.
+        inputs: network inputs (N, ...): each tile is driven with the strongest activation vectors
+            of the first input. By default random voltages from ``seed``.
+        seed: seed of the random voltages.
+        detail: detail of the netlist: one resistor per "cell", every "resistor" of its bank, or the
+            "bank" as a subcircuit with its switches.
         tolerance: largest relative error that passes.
-        progress: called with tiles done and tiles in all.
+        progress: called with the tiles done and their total.
 
     Raises:
-        SpecError: a tile, the engine or the inputs do not exist or fit.
+        SpecError: unknown tile or engine, or inputs that do not fit.
         ToolError: the engine is not installed.
         EngineError: the engine gave no usable answer.
     """
@@ -128,7 +128,7 @@ def verify(
 
 
 def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
-    """By layer, the strongest input vector (G, inputs) that the first network input gives it."""
+    """By layer, its strongest input vector (G, inputs) for the first network input."""
     if program.graph is None:
         raise SpecError("inputs need a network; bare matrices are verified with random voltages")
     found: dict[str, Floats] = {}
@@ -143,7 +143,7 @@ def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
 
 
 def real_voltage(tile: ProgrammedTile, vectors: dict[str, Floats], number: int = 0) -> Floats:
-    """(W',) volts on a tile when one of its blocks is read with its layer's ``activations``.
+    """(W',) volts on a tile for a read of one block with its layer's ``activations``.
 
     Raises:
         SpecError: the network did not use the block's layer.
@@ -155,9 +155,9 @@ def real_voltage(tile: ProgrammedTile, vectors: dict[str, Floats], number: int =
 
 
 def real_voltages(tile: ProgrammedTile, vectors: dict[str, Floats]) -> Floats:
-    """(W',) volts on a tile when all its blocks are driven at once, each as by ``real_voltage``.
+    """(W',) volts on a tile with all its blocks driven at once, each as in ``real_voltage``.
 
-    On word lines that blocks share it is the first one's; blocks whose layer the network did not
+    Shared word lines have the voltage of the first block; blocks whose layer the network did not
     use have 0 V.
 
     Raises:
@@ -174,19 +174,19 @@ def real_voltages(tile: ProgrammedTile, vectors: dict[str, Floats]) -> Floats:
 
 
 def _lines(tile: ProgrammedTile, number: int) -> NDArray[np.bool_]:
-    """(W',) which word lines a block lies on."""
+    """(W',) mask of a block's word lines."""
     rows = len(tile.blocks[number].block.word_lines)
     lines: NDArray[np.bool_] = tile.voltage(np.ones((1, rows)), number)[0] > 0
     return lines
 
 
 def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Floats:
-    """(W',) volts that the DACs put on a tile for its layer's input vector (G, inputs).
+    """(W',) volts of the DACs on a tile for its layer's input vector (G, inputs).
 
     Args:
-        tile: the tile.
-        vector: of the layer of the block that is read.
-        number: which of the tile's blocks that is.
+        tile: tile to drive.
+        vector: input vector of the block's layer.
+        number: index of the block on the tile.
     """
     hardware, block = tile.chip.hardware, tile.blocks[number].block
     peak = float(np.abs(vector).max()) or 1.0

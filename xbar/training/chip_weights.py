@@ -1,9 +1,9 @@
 """A chip's own conductances as the weights of a network.
 
     weight = scale (G+ - G-)      all resistors of both cells of the weight's pair switched in
-    pruned = scale (G+ - G-)      all of them switched out: what leaks
+    pruned = scale (G+ - G-)      all of them switched out: leakage
 
-Which cells a weight has is the compiler's placement, so that a mask found here is right there.
+Weights are assigned to cells by the compiler's placement, so a mask found here is valid there.
 
 Shapes: G groups of a layer, (G, outputs, inputs) as the compiler takes it.
 """
@@ -31,7 +31,7 @@ Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
 Masks: TypeAlias = Mapping[str, NDArray[np.bool_]]
 
 FAINT = 1e-6
-"""What an open crossing is given to tell its share of voltage and current, over the largest."""
+"""Probe conductance for open cells, relative to the largest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +39,8 @@ class Cells:
     """One layer's pairs of cells.
 
     Attributes:
-        on: (G, outputs, inputs) siemens, plus minus minus cell, all resistors switched in.
-        off: the same, all switched out.
+        on: differential conductance (G, outputs, inputs), siemens, all resistors switched in.
+        off: differential conductance, all resistors switched out.
     """
 
     on: Floats
@@ -48,14 +48,14 @@ class Cells:
 
 
 def placement_of(chip: Chip, shapes: Shapes) -> Tiles:
-    """Where matrices (G, outputs, inputs) lie on a chip: the blocks of each tile.
+    """The blocks of each tile, for matrices (G, outputs, inputs) placed on a chip.
 
     Raises:
         SpecError: the chip has fewer tiles than they need.
     """
     mapping = DifferentialPair()
     check_hardware(chip.hardware, mapping)
-    # placement looks at shapes alone; these arrays take no memory
+    # placement uses shapes only; these arrays take no memory
     matrices = {name: np.broadcast_to(0.0, shape) for name, shape in shapes.items()}
     blocks = cut(matrices, chip.hardware, mapping)
     check_chip_size(chip, len(blocks))
@@ -65,12 +65,12 @@ def placement_of(chip: Chip, shapes: Shapes) -> Tiles:
 def cells_of(
     chip: Chip, shapes: Shapes, readings: Sequence[Reading] | None = None
 ) -> dict[str, Cells]:
-    """What each weight of each layer can be on this chip. Stuck resistors stay as they are.
+    """The two conductances of each weight on this chip; stuck resistors keep their state.
 
     Args:
-        chip: sampled or measured.
-        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
-        readings: by tile, how its wires let its cells be read; None is ideal wires.
+        chip: sampled or measured chip.
+        shapes: shapes (G, outputs, inputs) by layer, in the order of the graph's layers.
+        readings: wire model of each tile; None for ideal wires.
 
     Raises:
         SpecError: the chip has fewer tiles than the layers need.
@@ -91,10 +91,10 @@ def cells_of(
 
 
 def powers_of(chip: Chip, shapes: Shapes) -> dict[str, Floats]:
-    """By layer (2, G, outputs, inputs) siemens²: sum of both cells' resistors' squares.
+    """By layer, (2, G, outputs, inputs) siemens²: sum of squares of both cells' resistors.
 
-    The first half with all resistors switched out, the second with all switched in. Times the
-    relative variance of the read noise and a voltage's square it is the current's variance.
+    Index 0 has all resistors switched out, index 1 all switched in. Multiplied by the relative
+    variance of the read noise and the squared voltage it is the variance of the current.
     """
     mapping, bank = DifferentialPair(), chip.hardware.bank
     found = {name: np.zeros((2, *shape)) for name, shape in shapes.items()}
@@ -109,14 +109,14 @@ def powers_of(chip: Chip, shapes: Shapes) -> dict[str, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """How one tile's wires let its array be read under some mask.
+    """Wire model of one tile, linearised around a mask.
 
     Attributes:
-        transfer: (W', B') siemens, exact: current of a bit line per volt on a word line.
-        slope: (W', B') what a siemens more at a crossing adds to its transfer: the voltage on the
-            word line there, from ideal bit lines, times the share of a current into the bit line
-            there that is read, from ideal word lines.
-        conductance: (W', B') siemens of each crossing.
+        transfer: exact transfer matrix (W', B'), siemens: bit-line current per volt on a word line.
+        slope: derivative (W', B') of a crossing's transfer with respect to its conductance: the
+            voltage on the word line there, for ideal bit lines, times the fraction of a current
+            into the bit line there that is sensed, for ideal word lines.
+        conductance: conductance (W', B') of each crossing, siemens.
     """
 
     transfer: Floats
@@ -124,17 +124,17 @@ class Reading:
     conductance: Floats
 
     def effective(self, conductance: Floats) -> Floats:
-        """(W', B') siemens that each crossing would count as, were it alone changed to these."""
+        """(W', B') effective siemens of each crossing if only it is set to this conductance."""
         return self.transfer + self.slope * (conductance - self.conductance)
 
 
 def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ...]:
-    """How each tile is read while these weights are switched in.
+    """Wire model of each tile with these weights switched in.
 
     Args:
-        chip: sampled or measured.
-        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
-        switches: by layer, which weights are switched in.
+        chip: sampled or measured chip.
+        shapes: shapes (G, outputs, inputs) by layer, in the order of the graph's layers.
+        switches: masks of the weights switched in, by layer.
     """
     mapping, tile, bank = DifferentialPair(), chip.hardware.tile, chip.hardware.bank
     found = []
@@ -145,7 +145,7 @@ def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ..
             choice = np.broadcast_to(kept[..., None], (*kept.shape, 2 * bank.resistors))
             mapping.switch(mask, block, choice)
         array = to_array(chip.branch(index, mask), bank.layout)
-        # without wires on one side no current goes astray, and any conductance tells its share
+        # with ideal lines on one side no current goes astray: any conductance gives the fraction
         probed = np.maximum(array, FAINT * array.max())
         words: dict[str, Any] = {"word_wire": tile.word_wire, "source": tile.source}
         bits: dict[str, Any] = {"bit_wire": tile.bit_wire, "load": tile.load}
@@ -157,14 +157,15 @@ def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ..
 
 
 def units_of(graph: Graph, chip: Chip, masks: Masks) -> dict[str, Floats]:
-    """By layer (G, outputs): siemens that stand for a weight of one in a graph.
+    """By layer, (G, outputs) siemens per unit weight of a graph.
 
     Batch norms folded into a layer scale each of its outputs by itself.
 
     Args:
-        graph: of a ticket of this chip: each weight is its conductance times its output's scale.
-        chip: whose conductances the weights are.
-        masks: by layer (G, outputs, inputs), which weights are switched in.
+        graph: graph of a ticket of this chip: each weight is its conductance times its output's
+            scale.
+        chip: chip of the ticket.
+        masks: masks (G, outputs, inputs) of the weights switched in, by layer.
     """
     layers = {layer.name: layer.matrix for layer in graph.layers}
     found = {}
@@ -172,7 +173,7 @@ def units_of(graph: Graph, chip: Chip, masks: Masks) -> dict[str, Floats]:
         conductance = np.where(masks[name], cells.on, cells.off)
         power, product = (conductance**2).sum(-1), (layers[name] * conductance).sum(-1)
         unit = np.divide(power, product, out=np.full(power.shape, np.nan), where=product > 0)
-        # an output without any conductance has no weight either: any scale will do
+        # an output without conductance has no weight either, so its scale is arbitrary
         found[name] = np.where(np.isnan(unit), np.nanmedian(unit), unit)
     return found
 

@@ -1,11 +1,11 @@
-"""Layers that multiply in PyTorch as a chip does.
+"""PyTorch layers that multiply as a chip does.
 
-``AnalogLayer`` has the conductances of a program; ``attach`` lets modules that are being trained
-multiply by their own weights. Both read through the chain of ``xbar.effects``, as the simulation
-does. Backwards, rounding counts as nothing, and what a converter clips has no gradient.
+``AnalogLayer`` has the conductances of a program; ``attach`` makes modules in training multiply by
+their own weights. Both read through the chain of ``xbar.effects``, as the simulation does. Rounding
+has the straight-through gradient; clipped values have gradient 0.
 
-Shapes: M vectors, G groups, R inputs and C outputs of a layer. PyTorch is imported with this file:
-import it in functions.
+Shapes: M vectors, G groups, R inputs and C outputs of a layer. Importing this module imports
+PyTorch: import it inside functions.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ Pile: TypeAlias = tuple[tuple[Key, Block], ...]
 
 @dataclass(frozen=True, eq=False)
 class AnalogLayer:
-    """One layer of a program: the product that ``AnalogProducts`` gives, with gradients.
+    """One layer of a program: the product of ``AnalogProducts``, with gradients.
 
     Attributes:
-        program: what is read.
+        program: program that is read.
         layer: name of the layer.
         readout: "ideal", "nodal" or "nonlinear".
         seed: seed of the read noise; the draws are those of ``AnalogProducts``.
-        effects: names of the effects that act; None is all that the hardware has.
-        ranges: ranges of converters, where they were found from data.
+        effects: names of the active effects; None for all of the hardware.
+        ranges: calibrated ranges of converters, if any.
     """
 
     program: Program
@@ -69,7 +69,7 @@ class AnalogLayer:
         """A layer of a program with all effects of its hardware.
 
         Raises:
-            SpecError: there is no such layer or read-out, or the design lacks what it needs.
+            SpecError: unknown layer or read-out, or the design lacks what it needs.
         """
         if layer not in program.weights:
             raise SpecError(f"layer must be one of {', '.join(program.weights)}, not {layer!r}")
@@ -100,14 +100,14 @@ class AnalogLayer:
 
 @dataclass(frozen=True, eq=False)
 class TrainedLayer:
-    """What the product of a layer that is being trained needs.
+    """The analog product of a layer in training.
 
     Attributes:
-        chain: the effects that act.
-        scale: weight that a siemens stands for.
+        chain: active effects.
+        scale: weight per siemens.
         piles: blocks of each stage.
-        power: (2, G, C, R) siemens², the sum of the resistors' squares, open and switched in.
-        kept: gives the mask (G, C, R) in use.
+        power: sum of the resistors' squares (2, G, C, R), siemens², switched out and in.
+        kept: function returning the current mask (G, C, R).
     """
 
     chain: Chain
@@ -179,9 +179,9 @@ class TrainedLayer:
 
 
 def _of(matrix: torch.Tensor, block: Block) -> torch.Tensor:
-    """(R, C): a block's part of a matrix (G, outputs, inputs), transposed."""
-    part: torch.Tensor = matrix[block.group][_index(block.outputs)][:, _index(block.inputs)].T
-    return part
+    """(R, C): the weights of a block of a matrix (G, outputs, inputs), transposed."""
+    own: torch.Tensor = matrix[block.group][_index(block.outputs)][:, _index(block.inputs)].T
+    return own
 
 
 def _index(indices: Ints) -> Any:
@@ -196,19 +196,19 @@ def attach(
     scales: Mapping[str, float],
     kept: Callable[[str], torch.Tensor],
 ) -> None:
-    """Let modules multiply as the chip does, until ``detach``.
+    """Make modules multiply as the chip does, until ``detach``.
 
-    Wires are those of the weights: they are part of what the modules hold.
+    Wires are not added here: the modules' weights already include them.
 
     Args:
         layers: linear layers and two-dimensional convolutions, by name.
-        chip: whose converters and read noise act.
-        shapes: (G, outputs, inputs) by layer, in the order of the graph's layers.
-        scales: by layer, weight that a siemens stands for.
-        kept: gives a layer's mask in use, of its weight's shape.
+        chip: chip with the converters and read noise.
+        shapes: shapes (G, outputs, inputs) by layer, in the order of the graph's layers.
+        scales: weight per siemens, by layer.
+        kept: function returning a layer's current mask, of its weight's shape.
 
     Raises:
-        SpecError: a module is of another kind.
+        SpecError: a module is neither linear nor a two-dimensional convolution.
     """
     blocks: dict[str, list[tuple[Key, Block]]] = {name: [] for name in shapes}
     for tile, placed in enumerate(placement_of(chip, shapes)):
@@ -230,10 +230,10 @@ def attach(
 
 
 def check_layer(name: str, module: Any) -> None:
-    """Check that a module's product is one with a matrix of its weights.
+    """Check that a module multiplies by a matrix of its weights.
 
     Raises:
-        SpecError: it is neither linear nor a Conv2d with padding in numbers.
+        SpecError: it is neither linear nor a Conv2d with numeric padding.
     """
     plain = isinstance(module, nn.Linear) or (
         isinstance(module, nn.Conv2d)
@@ -248,7 +248,7 @@ def check_layer(name: str, module: Any) -> None:
 
 
 def detach(layers: Mapping[str, Any]) -> None:
-    """Let modules multiply as they are again."""
+    """Restore the modules' own products."""
     for module in layers.values():
         module.__dict__.pop("forward", None)
 

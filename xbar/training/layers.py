@@ -20,12 +20,12 @@ Masks = Mapping[str, NDArray[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """What each weight of one layer is, kept and pruned; arrays of the weight's shape.
+    """Values of each weight of one layer, kept and pruned; arrays of the weight's shape.
 
     Attributes:
-        on: if it is kept.
-        off: if it is pruned; None is 0.
-        scale: weight that a siemens stands for; None without a chip.
+        on: values of kept weights.
+        off: values of pruned weights; None for 0.
+        scale: weight per siemens; None without a chip.
     """
 
     on: NDArray[np.float32]
@@ -41,8 +41,8 @@ def prunable(model: nn.Module) -> dict[str, Any]:
     """The linear and convolution modules by layer name, in the order of their registration.
 
     Raises:
-        SpecError: it is no torch module.
-        ModelError: there is none, or two of them share one weight.
+        SpecError: the model is not a torch module.
+        ModelError: it has no such layer, or two of them share one weight.
     """
     from torch import nn
 
@@ -71,15 +71,15 @@ def prunable(model: nn.Module) -> dict[str, Any]:
 
 
 def own_copy(model: nn.Module) -> nn.Module:
-    """A copy that can be changed while the caller's network stays as it is."""
+    """A copy that can be changed without changing the caller's network."""
     prunable(model)
     return copy.deepcopy(model)
 
 
 def without_learned_offsets(model: nn.Module) -> nn.Module:
-    """The model, its layers' biases off and its batch norms without learned scale and shift.
+    """Remove the layers' biases and the batch norms' learned scale and shift.
 
-    What is left to learn is the mask. The batch norms keep their running statistics.
+    Only the mask is left to learn. The batch norms keep their running statistics.
     """
     from torch import nn
 
@@ -94,7 +94,7 @@ def without_learned_offsets(model: nn.Module) -> nn.Module:
 
 
 def apply_masks(model: nn.Module, masks: Masks) -> None:
-    """Set the weights of a model that are not kept to zero."""
+    """Set the pruned weights of a model to zero."""
     import torch
 
     layers = prunable(model)
@@ -104,7 +104,7 @@ def apply_masks(model: nn.Module, masks: Masks) -> None:
 
 
 def set_weights(model: nn.Module, masks: Masks, states: Mapping[str, States]) -> None:
-    """Give each layer the weights that its mask chooses."""
+    """Set each layer's weights as its mask selects."""
     import torch
 
     layers = prunable(model)

@@ -1,6 +1,6 @@
-"""Training a torch module on labelled inputs, the same for every method.
+"""Training of a torch module on labelled inputs, common to all methods.
 
-PyTorch is imported with this file: import it in functions.
+Importing this module imports PyTorch: import it inside functions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Data:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one input."""
+        """Shape of one input."""
         return tuple(self.inputs.shape[1:])
 
 
@@ -40,7 +40,7 @@ def check_data(data: tuple[ArrayLike, ArrayLike]) -> Data:
     """A pair (inputs (N, ...), labels (N,)) as tensors.
 
     Raises:
-        SpecError: it is no such pair, or holds no or other numbers.
+        SpecError: it is not such a pair, is empty, or holds values that are not allowed.
     """
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise SpecError("the data must be a pair (inputs (N, ...), labels (N,))")
@@ -60,9 +60,9 @@ def check_data(data: tuple[ArrayLike, ArrayLike]) -> Data:
 
 @contextmanager
 def reproducible(seed: int) -> Iterator[torch.Generator]:
-    """One thread, and random numbers that depend on the seed alone; both as before afterwards.
+    """One thread, and random numbers that depend on the seed only; both are restored on exit.
 
-    With one thread sums have the same order everywhere, and small batches gain little from more.
+    With one thread the order of sums is the same everywhere; small batches gain little from more.
     """
     threads = torch.get_num_threads()
     try:
@@ -84,15 +84,15 @@ def fit(
     before_epoch: Callable[[int], float] = lambda _: 1.0,
     after_step: Callable[[], None] = lambda: None,
 ) -> tuple[Epoch, ...]:
-    """Train what requires a gradient: SGD with momentum, the rate falling as half a cosine.
+    """Train all parameters that require a gradient: SGD with momentum, cosine learning rate.
 
     Args:
-        model: trained in place and left in evaluation mode.
-        data: to train on.
-        epochs: passes over the data.
+        model: model, trained in place and left in evaluation mode.
+        data: training data.
+        epochs: number of passes over the data.
         recipe: batch, rate, momentum, decay, sharpening.
-        draw: shuffles the data.
-        before_epoch: called with the epoch's number; gives the share of weights kept in it.
+        draw: generator that shuffles the data.
+        before_epoch: called with the epoch's number; returns the fraction of weights kept in it.
         after_step: called after each step.
 
     Raises:
@@ -139,7 +139,7 @@ def _epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     after_step: Callable[[], None],
 ) -> tuple[float, int]:
-    """Summed loss and right answers of one pass."""
+    """Total loss and number of correct answers of one pass."""
     total, right = 0.0, 0
     for inputs, labels in batches:
         scores = model(inputs)
@@ -175,14 +175,14 @@ def _check_fits(model: nn.Module, data: Data) -> None:
 
 
 def measure_norms(model: nn.Module, data: Data) -> None:
-    """The running statistics of all batch norms, measured anew on the data."""
+    """Measure the running statistics of all batch norms on the data."""
     kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
     norms = [module for module in model.modules() if isinstance(module, kinds)]
     momenta = [norm.momentum for norm in norms]
     model.eval()
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # PyTorch's way to ask for the mean over all batches
+        norm.momentum = None  # PyTorch then takes the mean over all batches
         norm.train()
     with torch.no_grad():
         for inputs, _ in _batches(data, torch.arange(len(data.inputs)), 256) if norms else ():
@@ -193,7 +193,7 @@ def measure_norms(model: nn.Module, data: Data) -> None:
 
 
 def accuracy(model: nn.Module, inputs: ArrayLike, labels: ArrayLike) -> float:
-    """Share of right answers, the model in evaluation mode."""
+    """Fraction of correct answers, the model in evaluation mode."""
     data = check_data((inputs, labels))
     model.eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""How a network or its scores are trained."""
+"""Training settings of a network or its scores."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from xbar.errors import SpecError
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent with momentum; the rate falls to zero as half a cosine.
+    """Stochastic gradient descent with momentum and a cosine learning rate that falls to zero.
 
     Attributes:
-        rate: the learning rate at the start.
-        batch: inputs a step.
-        momentum: from 0, below 1.
+        rate: initial learning rate.
+        batch: inputs per step.
+        momentum: momentum, from 0, below 1.
         decay: weight decay.
-        sharpen: of edge-popup: learn, for the loss alone, a factor of the network's outputs too. No
-            answer depends on it, but weights that never change can't make outputs large, which
-            keeps narrow networks, and those with much wire, from fitting their data. Wide ones
-            generalise a little better without.
+        sharpen: whether edge-popup also learns a factor on the network's outputs, for the loss
+            only. It changes no answer, but fixed weights can't make outputs large, which keeps narrow
+            networks, and those with high wire resistance, from fitting their data. Wide ones
+            generalise slightly better without.
 
     Raises:
         SpecError: a value is out of range.
@@ -44,10 +44,10 @@ class Recipe:
 
 
 WEIGHTS = Recipe()
-"""For weights: found on the 5,000 MNIST images with a perceptron and LeNet-5."""
+"""Defaults for weights, tuned on the 5,000 MNIST images with a perceptron and LeNet-5."""
 
 SCORES = Recipe(rate=1.0)
-"""For scores: a step is a share of a score's size, which falls with the layer's inputs."""
+"""Defaults for scores: steps relative to a score's size, which falls with the layer's inputs."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Epoch:
 
     Attributes:
         loss: mean cross entropy of its batches.
-        accuracy: share of right answers while it ran.
-        kept: share of weights that were kept in it.
+        accuracy: fraction of correct answers during the epoch.
+        kept: fraction of weights kept in it.
     """
 
     loss: float
