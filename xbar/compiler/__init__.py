@@ -1,1 +1,1 @@
-"""From matrices and a chip to switch masks: the passes, and the program that they give."""
+"""Compiler from matrices and a chip to switch masks: passes and the resulting program."""

@@ -1,4 +1,4 @@
-"""A block: a part of one layer's matrix, and the cells of a tile that it lies on."""
+"""Block: inputs and outputs of one layer's matrix, and their lines on a tile."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ Indices: TypeAlias = NDArray[np.int64]
 class Block:
     """R inputs and C outputs of one layer's matrix W (outputs, inputs), on one tile.
 
-    Neither need be neighbours, in the matrix or on the tile.
+    They need not be consecutive, in the matrix or on the tile.
 
     Attributes:
-        layer: the layer's name.
-        group: which of its matrices; 0 unless it is a grouped convolution.
-        inputs: (R,) which inputs of the matrix.
-        outputs: (C,) which outputs.
-        word_lines: (R,) row of cells on which each input lies.
-        columns: (C,) column of weights on which each output lies; the signed mapping says which
-            bit lines a column is.
+        layer: name of the layer.
+        group: index of its matrix; 0 unless it is a grouped convolution.
+        inputs: indices (R,) of inputs of the matrix.
+        outputs: indices (C,) of outputs.
+        word_lines: row of cells of each input (R,).
+        columns: column of weights of each output (C,); the signed mapping assigns its bit lines.
     """
 
     layer: str
@@ -48,9 +47,9 @@ class Block:
         return len(self.inputs), len(self.outputs)
 
     def of(self, matrix: NDArray[Any]) -> Floats:
-        """(R, C): its part of a layer's matrix (G, outputs, inputs), transposed.
+        """(R, C): its weights of a layer's matrix (G, outputs, inputs), transposed.
 
-        A view where the inputs and the outputs are neighbours, so that it takes no memory.
+        A view without memory of its own if inputs and outputs are consecutive.
         """
         whole = matrix[self.group]
         rows, columns = _neighbours(self.inputs), _neighbours(self.outputs)
@@ -59,11 +58,11 @@ class Block:
         return np.asarray(whole[columns, rows].T, dtype=np.float64)
 
     def put(self, matrix: NDArray[Any], values: Floats) -> None:
-        """Write values (R, C) at its place in a layer's matrix (G, outputs, inputs)."""
+        """Write values (R, C) to its weights of a layer's matrix (G, outputs, inputs)."""
         matrix[self.group][self.outputs[:, None], self.inputs] = values.T
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write; ``from_json`` is the inverse."""
+        """The fields as a dictionary for ``json``; ``from_json`` is the inverse."""
         return {
             "layer": self.layer,
             "group": self.group,
@@ -72,7 +71,7 @@ class Block:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Block:
-        """The block that ``to_json`` wrote."""
+        """Read a block from the dictionary of ``to_json``."""
         axes = {name: _unpack(record[name]) for name in _AXES}
         return cls(str(record["layer"]), int(record["group"]), **axes)
 
@@ -86,7 +85,7 @@ def span(first: int, end: int) -> Indices:
 
 
 def _neighbours(indices: Indices) -> slice | None:
-    """The indices as a slice, if each is one more than the one before."""
+    """The indices as a slice if they are consecutive, else None."""
     first = int(indices[0])
     if np.array_equal(indices, span(first, first + len(indices))):
         return slice(first, first + len(indices))
@@ -94,9 +93,9 @@ def _neighbours(indices: Indices) -> slice | None:
 
 
 def _pack(indices: Indices) -> Any:
-    """{"from": a, "to": b} for neighbours in order, else the list."""
-    part = _neighbours(indices)
-    return indices.tolist() if part is None else {"from": part.start, "to": part.stop}
+    """{"from": a, "to": b} for consecutive indices, else the list."""
+    run = _neighbours(indices)
+    return indices.tolist() if run is None else {"from": run.start, "to": run.stop}
 
 
 def _unpack(record: Any) -> Indices:

@@ -1,4 +1,4 @@
-"""Design rules: what must hold before and after a compilation."""
+"""Design rules checked before a compilation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xbar.subset.variants.pair import MAX_ELEMENTS
 
 
 def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
-    """Matrices (outputs, inputs) or (G, outputs, inputs) by layer, as finite (G, outputs, inputs).
+    """Check matrices (outputs, inputs) or (G, outputs, inputs); returns them with a group axis.
 
     Raises:
         SpecError: there is none, or one has another shape or a value that is not finite.
@@ -47,7 +47,7 @@ def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
-    """The tile must hold one weight.
+    """Check that a tile holds at least one weight.
 
     Raises:
         SpecError: it has too few bit lines.
@@ -64,15 +64,15 @@ def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
 
 
 def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None:
-    """What is chosen must go together.
+    """Check that options are compatible with each other and the design.
 
     Args:
-        hardware: the design.
-        options: what was chosen.
-        ticket: the network says itself which resistors are switched in.
+        hardware: design of the chip.
+        options: options of the compilation.
+        ticket: whether the network is a ticket with its own switches.
 
     Raises:
-        SpecError: it does not.
+        SpecError: they are not compatible.
     """
     if ticket and (options.mapping != "pair" or options.programming != "subset"):
         raise SpecError(
@@ -89,7 +89,7 @@ def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None
 
 
 def _check_wire_aware(hardware: Hardware, options: Options) -> None:
-    """Choosing subsets for the wires lists all sums of each half of a pair, and lowers scales."""
+    """Wire-aware programming needs subsets, short banks, and a scale for each tile or column."""
     if options.programming != "subset":
         raise SpecError(
             "programming must be 'subset' for wire-aware programming, not "
@@ -108,10 +108,10 @@ def _check_wire_aware(hardware: Hardware, options: Options) -> None:
 
 
 def check_chip_size(chip: Chip, needed: int) -> None:
-    """The chip must have as many tiles as the network needs.
+    """Check that a chip has as many tiles as the network needs.
 
     Raises:
-        SpecError: fewer were measured.
+        SpecError: fewer tiles were measured.
     """
     if chip.tiles is not None and chip.tiles < needed:
         raise SpecError(
@@ -121,15 +121,15 @@ def check_chip_size(chip: Chip, needed: int) -> None:
 
 
 def check_own_chip(own: Chip, chip: Chip, tiles: int) -> None:
-    """A ticket's mask must go to the chip whose conductances it chose among.
+    """Check that a ticket is programmed onto its own chip.
 
     Args:
-        own: the chip that the ticket was found on.
-        chip: the one that is programmed; its design may differ in wires and converters.
-        tiles: how many of them the network lies on.
+        own: chip on which the ticket was found.
+        chip: chip to program; its design may differ in wires and converters.
+        tiles: number of tiles of the network.
 
     Raises:
-        SpecError: its resistors are others, or lie elsewhere.
+        SpecError: the chips differ in resistors or in their layout.
     """
     if own is chip:
         return
@@ -138,7 +138,7 @@ def check_own_chip(own: Chip, chip: Chip, tiles: int) -> None:
     where = "its tiles have other cells" if layouts[0] != layouts[1] else ""
     for tile in range(0 if where else tiles):
         mine, given = own.resistors(tile), chip.resistors(tile)
-        if not all(np.array_equal(mine[part], given[part]) for part in range(3)):
+        if not all(np.array_equal(mine[i], given[i]) for i in range(3)):
             where = f"tile {tile} has other conductances"
             break
     if where:

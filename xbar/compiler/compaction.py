@@ -72,9 +72,9 @@ def parts(length: int, most: int, cut: Cut = "even") -> list[tuple[int, int]]:
     """
     number = -(-length // most)
     if cut == "full":
-        edges = [min(most * part, length) for part in range(number + 1)]
+        edges = [min(most * i, length) for i in range(number + 1)]
     else:
-        edges = [length * part // number for part in range(number + 1)]
+        edges = [length * i // number for i in range(number + 1)]
     return list(itertools.pairwise(edges))
 
 
@@ -97,18 +97,18 @@ def _turn(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _in_order(length: int, most: int, cut: Cut) -> list[Indices]:
-    return [span(*part) for part in parts(length, most, cut)]
+    return [span(*ends) for ends in parts(length, most, cut)]
 
 
 def _pieces(support: Support, strips: Sequence[Indices], size: Size, cut: Cut) -> list[Piece]:
     """Each strip of outputs with its inputs, cut to the tile's height."""
     result = []
     for strip in strips:
-        part = support[strip]
-        used = np.flatnonzero(part.any(axis=0))
+        own = support[strip]
+        used = np.flatnonzero(own.any(axis=0))
         for first, end in parts(len(used), size[0], cut):
             rows = used[first:end]
-            result.append((rows, strip[part[:, rows].any(axis=1)]))
+            result.append((rows, strip[own[:, rows].any(axis=1)]))
     return result
 
 

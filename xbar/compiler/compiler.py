@@ -1,4 +1,4 @@
-"""The compiler: a network or matrices, and a chip, become a program.
+"""The compiler: from a network or matrices, and a chip, to a program.
 
 once per network    read and check the matrices ─► place them on tiles
 once per tile       ``pipeline.py``: measure the banks ─► set_scales ─► choose_subsets ─► ...
@@ -40,28 +40,28 @@ from xbar.parallel import Progress
 
 @runtime_checkable
 class Ticket(Protocol):
-    """A pruned network that says itself which weights are switched in (``xbar.pruning``)."""
+    """A pruned network with its own switches (``xbar.pruning``)."""
 
     @property
     def chip(self) -> Chip | None:
-        """Whose conductances ``switches`` choose among; None where it gives no masks."""
+        """The chip that ``switches`` apply to; None without masks."""
         ...
 
     def graph(self) -> Graph:
-        """The network, its pruned weights zero or what a pruned cell leaves."""
+        """The network, pruned weights replaced by zero or by the leakage of an open cell."""
         ...
 
     def switches(self) -> Mapping[str, NDArray[np.bool_]] | None:
-        """By layer, (G, outputs, inputs) which weights have all their resistors switched in.
+        """By layer, mask (G, outputs, inputs) of weights with all resistors switched in.
 
-        None where subsets are to be chosen for the weights.
+        None if subsets are to be chosen for the weights.
         """
         ...
 
     def units(self) -> Mapping[str, float] | Mapping[str, NDArray[np.float64]]:
-        """By layer, siemens that stand for a weight of one, where ``switches`` gives masks.
+        """By layer, siemens per unit weight, if ``switches`` gives masks.
 
-        One number, or (G, outputs) where outputs have scales of their own.
+        One number, or (G, outputs) for a separate scale of each output.
         """
         ...
 
@@ -83,34 +83,34 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     """Program a network onto a chip.
 
     Args:
-        source: the network (``xbar.read_model``, or a torch module with its ``input_shape``), a
+        source: network (``xbar.read_model``, or a torch module with its ``input_shape``),
             ticket (``xbar.pruning``), matrices (outputs, inputs) by layer name, or one matrix
             (outputs, inputs), which becomes the layer "matrix".
-        chip: the chip; or a design, of which one chip is sampled with ``seed``.
-        input_shape: one input's shape without the batch axis, such as (1, 28, 28): for a torch
-            module, and for nothing else.
-        seed: for a design only; 0 where nothing is said.
-        wire_aware: the same as in ``options``.
-        options: how it is programmed.
-        output: write the program there while it is made, as ``Program.save`` does. A run that was
-            stopped, however, goes on where it was when it is started again with the same
-            arguments, and ends with the same bytes.
-        force: replace ``output`` if it exists, and what an unfinished run of another job left.
-        workers: threads; as many as there are CPUs where nothing is said.
-        scheduler: address of a Dask cluster that does the work instead, such as
+        chip: chip, or a design from which a chip is sampled with ``seed``.
+        input_shape: one input's shape without the batch axis, such as (1, 28, 28); for a torch
+            module only.
+        seed: seed of the chip, for a design only; 0 by default.
+        wire_aware: as in ``options``.
+        options: options of the compilation.
+        output: path of the program, written during the compilation in the format of
+            ``Program.save``. An interrupted run resumes if started again with the same arguments,
+            and ends with the same bytes.
+        force: replace ``output`` if it exists, and discard an unfinished run of another job.
+        workers: number of threads; one per CPU by default.
+        scheduler: address of a Dask cluster to use instead of threads, such as
             "tcp://127.0.0.1:8786".
-        progress: called with tiles done and tiles in all.
+        progress: called with the tiles done and their total.
 
     Returns:
-        The program: which resistors of which tile are switched in, and what that realises.
+        The program: the switch states of every tile, and what they realise.
 
     Raises:
         SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small,
-            options don't go together, a module comes without its ``input_shape``, a seed is given
-            beside a chip, which has its own, or a ticket of one chip is to go to another.
-        FileError: ``output`` is in the way or can't be written, or another run writes it.
+            options are incompatible, a module comes without its ``input_shape``, a seed is given
+            with a chip, or a ticket of one chip is compiled for another.
+        FileError: ``output`` exists or can't be written, or another run is writing it.
         ModelError: PyTorch can't export the module.
-        ToolError: a scheduler is given and Dask is not installed, or a module and not PyTorch.
+        ToolError: Dask is needed for a scheduler, or PyTorch for a module, and not installed.
 
     >>> from xbar.hardware.tile import Tile
     >>> hardware = Hardware(tile=Tile(word_lines=4, bit_lines=4))
@@ -145,13 +145,13 @@ def reprogram(
     options: Options | None = None,
     progress: Progress | None = None,
 ) -> Program:
-    """The same network on another chip of the same design, every subset chosen anew.
+    """Program the same network onto another chip of the same design, with new subsets.
 
     Args:
-        program: whose network it is, and whose blocks, each on the tile where it lies.
-        chip: the other chip.
-        options: how it is programmed; as ``program`` was where nothing is said.
-        progress: called with tiles done and tiles in all.
+        program: program with the network, and with the blocks of each tile.
+        chip: other chip.
+        options: options of the compilation; those of ``program`` by default.
+        progress: called with the tiles done and their total.
     """
     plan = replace(program.plan, chip=chip, options=options or program.options)
     blocks = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
@@ -165,7 +165,7 @@ def _planned(
     options: Options,
     input_shape: Sequence[int] | None,
 ) -> Jobs:
-    """The jobs of a compilation: all checked, and each block on its tile."""
+    """The jobs of a compilation, checked and placed."""
     kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph) and not is_module(source):
         switches = source.switches()
@@ -173,7 +173,7 @@ def _planned(
             raise SpecError(
                 "options must be left out for a ticket of a chip: its switches are decided already"
             )
-        if switches is not None:  # each weight is the cell that it was trained on, by its shape
+        if switches is not None:  # each weight keeps the cell it was trained on
             kept, own = Kept(switches, source.units()), source.chip or chip
             options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
@@ -189,7 +189,7 @@ def _planned(
 
 
 def _assembled(jobs: Jobs, results: Iterable[TileResult], progress: Progress | None) -> Program:
-    """The program with the tiles of all results, whatever their order."""
+    """Assemble the program from results in any order."""
     tiles: dict[int, ProgrammedTile] = {}
     for result in results:
         tiles[result.index] = result.tile(jobs.plan)

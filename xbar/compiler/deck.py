@@ -1,4 +1,4 @@
-"""A programmed tile as a SPICE deck, in the detail that is asked for.
+"""A programmed tile as a SPICE deck, in a choice of detail.
 
 Shapes: W' word lines and B' bit lines of a tile's array, see ``layout.py``.
 """
@@ -36,7 +36,7 @@ def tile_netlist(
 
 
 def _cells(tile: ProgrammedTile, detail: Detail) -> Floats | SwitchedBank | None:
-    """What each crossing of the array consists of, (W', B', resistors at one crossing)."""
+    """The devices of each crossing of the array, (W', B', resistors at one crossing)."""
     if detail == "bank":
         on, off = tile.chip.on(tile.index), tile.chip.off(tile.index)
         closed = tile.chip.closed(tile.index, tile.mask)

@@ -1,7 +1,7 @@
-"""The work on one tile, apart from all others: what goes in, what comes out.
+"""The independent per-tile compilation job: inputs and result.
 
-A job can go to another thread, process or machine; its result is what the program stores. What is
-done with it is in ``pipeline.py``.
+A job can run in another thread, process or machine; the program stores its result. ``pipeline.py``
+executes it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from xbar.compiler.tuned import TunedCells
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Which weights are switched in, decided before the compilation.
+    """The switches of a ticket, decided before the compilation.
 
     Attributes:
-        switches: by layer, (G, outputs, inputs).
-        units: by layer, siemens that stand for a weight of one: of all, or (G, outputs).
+        switches: masks (G, outputs, inputs) of the weights switched in, by layer.
+        units: siemens per unit weight by layer, one number or (G, outputs).
     """
 
     switches: Mapping[str, NDArray[np.bool_]]
@@ -39,12 +39,12 @@ class Kept:
 
 @dataclass(frozen=True, eq=False)
 class Jobs:
-    """The jobs of all tiles, each made when it is asked for.
+    """The jobs of all tiles, created on demand.
 
     Attributes:
         plan: network, chip and options.
-        blocks: by tile, what lies on it.
-        kept: what was decided already; None to choose subsets.
+        blocks: blocks of each tile.
+        kept: switches of a ticket; None to choose subsets.
     """
 
     plan: Plan
@@ -76,7 +76,7 @@ class Jobs:
 
     @cached_property
     def _scales(self) -> dict[str, float]:
-        """By layer, where each has one for all its tiles."""
+        """By layer, if each has one scale for all its tiles."""
         if self.plan.options.scale_per != "layer":
             return {}
         weights = self.plan.weights
@@ -85,7 +85,7 @@ class Jobs:
 
 @dataclass(frozen=True, eq=False)
 class TileResult:
-    """What a program stores of a tile; see ``ProgrammedTile``."""
+    """The data of a tile that a program stores; see ``ProgrammedTile``."""
 
     index: int
     blocks: tuple[Block, ...]
@@ -96,7 +96,7 @@ class TileResult:
 
     @classmethod
     def of(cls, tile: ProgrammedTile) -> TileResult:
-        """What is stored of a tile."""
+        """The stored data of a tile."""
         return cls(
             tile.index,
             tuple(placed.block for placed in tile.blocks),
@@ -107,7 +107,7 @@ class TileResult:
         )
 
     def tile(self, plan: Plan) -> ProgrammedTile:
-        """The tile, on the plan's chip and with its block of the plan's matrices."""
+        """The tile, with the plan's chip and its weights of the plan's matrices."""
         blocks = tuple(
             ProgrammedBlock(block, scale, block.of(plan.weights[block.layer]))
             for block, scale in zip(self.blocks, self.scales, strict=True)

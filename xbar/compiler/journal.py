@@ -145,7 +145,7 @@ def _digest(jobs: Jobs) -> str:
     """Digest of everything that the program's bytes depend on."""
     plan, total = jobs.plan, hashlib.sha256()
     chip = plan.chip
-    said = {
+    content = {
         "format": FORMAT,
         "hardware": chip.hardware.model_dump(mode="json"),
         "seed": chip.seed,
@@ -153,7 +153,7 @@ def _digest(jobs: Jobs) -> str:
         "placement": [[block.to_json() for block in blocks] for blocks in jobs.blocks],
         "graph": None if plan.graph is None else plan.graph.to_json(),
     }
-    total.update(json.dumps(said, sort_keys=True).encode())
+    total.update(json.dumps(content, sort_keys=True).encode())
     arrays: list[Any] = list(plan.weights.values())
     if plan.graph is not None:
         arrays += plan.graph.constants.values()
@@ -169,7 +169,7 @@ def _digest(jobs: Jobs) -> str:
 
 
 def _pack(results: list[TileResult]) -> bytes:
-    said = [
+    records = [
         {
             "index": result.index,
             "blocks": [block.to_json() for block in result.blocks],
@@ -181,7 +181,7 @@ def _pack(results: list[TileResult]) -> bytes:
     stream = io.BytesIO()
     np.savez(
         stream,
-        said=np.frombuffer(json.dumps(said).encode(), dtype=np.uint8),
+        said=np.frombuffer(json.dumps(records).encode(), dtype=np.uint8),
         packed=np.stack([result.packed for result in results]),
         scale=np.concatenate([scale for result in results for scale in result.scales]),
     )
@@ -190,10 +190,10 @@ def _pack(results: list[TileResult]) -> bytes:
 
 def _unpack(file: Path) -> list[TileResult]:
     content = read_npz(file)
-    said = json.loads(content["said"].tobytes())
+    records = json.loads(content["said"].tobytes())
     packed, scale = content["packed"], content["scale"]
     results, used = [], 0
-    for entry, bits in zip(said, packed, strict=True):
+    for entry, bits in zip(records, packed, strict=True):
         blocks = tuple(Block.from_json(record) for record in entry["blocks"])
         scales = []
         for block in blocks:

@@ -1,15 +1,15 @@
-"""Where the K resistors of a cell lie in the array (``Bank.layout``).
+"""Layout of the K resistors of a cell in the array (``Bank.layout``).
 
     cell      all K at one crossing, in parallel
-    columns   each on a bit line of its own, K neighbouring ones, whose currents are added at the
-              sense amplifier's virtual ground, behind each line's own load
-    rows      each on a word line of its own, K neighbouring ones, driven alike, each behind its
-              own source resistance
+    columns   on K adjacent bit lines, whose currents are added at the sense amplifier's virtual
+              ground, each behind its own load
+    rows      on K adjacent word lines with the same voltage, each behind its own source
+              resistance
 
 A tile's cells are W x B; its physical array has W' word lines and B' bit lines: W x BK with
 "columns", WK x B with "rows".
 
-Shapes: N inputs, K resistors a cell. Units: SI.
+Shapes: N inputs, K resistors per cell. Units: SI.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from xbar.hardware.bank import Layout
 
 
 def array_shape(cells: tuple[int, int], layout: Layout, resistors: int) -> tuple[int, int]:
-    """(W', B') lines of the physical array of W x B cells."""
+    """Size (W', B') of the physical array of W x B cells."""
     w, b = cells
     return w * (resistors if layout == "rows" else 1), b * (resistors if layout == "columns" else 1)
 
 
 def to_array(cell: NDArray[Any], layout: Layout) -> NDArray[Any]:
-    """The physical array (W', B') of values (W, B, K) of each resistor; parallel ones add up.
+    """Map resistors (W, B, K) to the physical array (W', B'); parallel ones are summed.
 
     >>> to_array(np.array([[[1.0, 2.0], [3.0, 4.0]]]), "columns")
     array([[1., 2., 3., 4.]])
@@ -44,7 +44,7 @@ def to_array(cell: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
 
 def to_cells(array: Floats, layout: Layout, resistors: int) -> Floats:
-    """Values (W, B) of each cell: what its K crossings of the array (W', B') add up to."""
+    """Map the array (W', B') to cells (W, B), summing the K crossings of a cell."""
     w, b = array.shape
     if layout == "columns":
         return _added(array.reshape(w, b // resistors, resistors), 2)

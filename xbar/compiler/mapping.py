@@ -1,13 +1,13 @@
-"""Signed weights as conductances, which are never negative.
+"""Mapping of signed weights to conductances, which are non-negative.
 
-    pair        each weight has two cells on neighbouring bit lines, plus and minus: their
-                difference counts, and both halves are chosen together as one bank of 2K signed
-                elements, +g on the plus line and -g on the minus line
-    reference   each weight has one cell; the tile's last bit line is the reference that is taken
-                off all others. Its cells are programmed first, each near the middle of what the
-                weights of its row reach, so K elements make a weight of either sign
+    pair        each weight is the difference of two cells on adjacent bit lines, plus and minus;
+                both are chosen together as one bank of 2K signed elements, +g on the plus line and
+                -g on the minus line
+    reference   each weight has one cell; the tile's last bit line is a reference subtracted from
+                all others. Its cells are programmed first, each near the middle of the range of
+                its row's weights, so that K elements make a weight of either sign
 
-Shapes: W word lines, B bit lines, R inputs and C outputs of a block, K resistors a cell.
+Shapes: W word lines, B bit lines, R inputs and C outputs of a block, K resistors per cell.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ Stuck = NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class SignedBank:
-    """What the switches of each weight can reach.
+    """The bank of each weight, with signs.
 
     Attributes:
-        element: (R, C, E) siemens that closing a switch adds; 0 where a resistor is stuck. E is
-            2K for differential pairs, K beside a reference column.
-        offset: (R, C) siemens with every switch open: leakage, stuck resistors and the reference.
+        element: conductance added by closing a switch (R, C, E), siemens; 0 for a stuck resistor. E
+            is 2K for differential pairs, K with a reference column.
+        offset: conductance with all switches open (R, C), siemens: leakage, stuck resistors and the
+            reference.
     """
 
     element: Floats
@@ -43,31 +44,31 @@ class SignedBank:
 
 
 class SignedMapping(ABC):
-    """Which cells a signed weight has, and what their difference stands for."""
+    """Assignment of cells to signed weights."""
 
     name: ClassVar[str]
     bit_lines_per_column: ClassVar[int]
-    """Cells of a weight that are its own."""
+    """Number of a weight's own cells."""
     shared_bit_lines: ClassVar[int]
-    """Bit lines of a tile that no column of weights has for itself."""
+    """Number of a tile's bit lines shared by all columns of weights."""
 
     def columns(self, bit_lines: int) -> int:
-        """How many columns of weights B bit lines hold."""
+        """Number of columns of weights on B bit lines."""
         return max(bit_lines - self.shared_bit_lines, 0) // self.bit_lines_per_column
 
     @abstractmethod
     def plus(self, columns: Indices) -> Indices:
-        """The bit line whose current counts as it is, for each column."""
+        """The plus bit line of each column, whose current is added."""
 
     @abstractmethod
     def minus(self, columns: Indices) -> Indices:
-        """The bit line whose current is taken off, for each column; -1 is the last one."""
+        """The minus bit line of each column, whose current is subtracted; -1 is the last one."""
 
     @abstractmethod
     def column_of(self, bit_line: int, bit_lines: int) -> tuple[int | None, int]:
-        """The column of weights that one of B bit lines belongs to, and its sign.
+        """Column of weights and sign of one of B bit lines.
 
-        None is a line that all columns share.
+        The column is None for a line shared by all columns.
         """
 
     @abstractmethod
@@ -77,19 +78,19 @@ class SignedMapping(ABC):
         """The signed bank of each weight of a block, from a tile's resistors.
 
         Args:
-            on: (W, B, K) siemens, switched in.
-            off: (W, B, K) siemens, switched out.
-            stuck: (W, B, K) -1 where never switched in, +1 where never out, else 0.
-            block: which weights.
-            mask: (W, B, K) switches of the cells that weights share, see ``close_references``;
-                None where these are not chosen yet: as if each could be had as it is wished.
+            on: conductances switched in (W, B, K), siemens.
+            off: conductances switched out (W, B, K), siemens.
+            stuck: faults (W, B, K): -1 stuck open, +1 stuck closed, else 0.
+            block: block of weights.
+            mask: switches (W, B, K) of shared cells, see ``close_references``; None before they are
+                chosen: assumes that each reference cell meets its target exactly.
         """
 
     def close_references(
         self, mask: Masks, on: Floats, off: Floats, stuck: Stuck, blocks: Iterable[Block]
     ) -> None:
-        """Close the switches of the cells that weights of these blocks share, in a mask."""
-        del mask, on, off, stuck, blocks  # where there are none
+        """Close the switches of shared cells of these blocks, in a mask."""
+        del mask, on, off, stuck, blocks  # no shared cells
 
     def switch(self, mask: Masks, block: Block, choice: Masks) -> None:
         """Close the switches of a choice (R, C, E) in a tile's mask (W, B, K)."""
@@ -97,24 +98,24 @@ class SignedMapping(ABC):
         mask[block.word_lines[:, None], self.lines(block)] = choice.reshape(len(choice), -1, k)
 
     def choice(self, mask: Masks, block: Block) -> Masks:
-        """The choice (R, C, E) that a tile's mask (W, B, K) has for a block."""
+        """The choice (R, C, E) of a block in a tile's mask (W, B, K)."""
         chosen = mask[block.word_lines[:, None], self.lines(block)]
         return chosen.reshape(len(chosen), len(block.columns), -1)
 
     def difference(self, cell: Floats, block: Block) -> Floats:
-        """(R, C): plus line minus minus line, of one value a cell (W, B)."""
+        """(R, C): plus cell minus minus cell, for values of cells (W, B)."""
         plus, minus = self._halves(cell, block)
         return plus - minus
 
     def total(self, cell: Floats, block: Block) -> Floats:
-        """(R, C): plus line and minus line added, for what adds in power."""
+        """(R, C): sum of plus and minus cell, for quantities that add in power."""
         plus, minus = self._halves(cell, block)
         return plus + minus
 
     def own_and_shared(self, cell: Floats, block: Block) -> tuple[Floats, Floats | None]:
-        """(R, C) of the cells that each weight has for itself, added; (R,) of those that all share.
+        """Sums (R, C) over each weight's own cells, and (R,) over shared cells.
 
-        Of one value a cell (W, B); None where no cell is shared.
+        For values of cells (W, B); None if no cell is shared.
         """
         if self.shared_bit_lines == 0:
             return self.total(cell, block), None
@@ -122,7 +123,7 @@ class SignedMapping(ABC):
         return plus, minus[:, 0]
 
     def currents(self, line: Floats, block: Block) -> Floats:
-        """(N, C): plus line minus minus line, of one value a bit line (N, B)."""
+        """(N, C): plus line minus minus line, for values of bit lines (N, B)."""
         result: Floats = line[:, self.plus(block.columns)] - line[:, self.minus(block.columns)]
         return result
 
@@ -151,28 +152,28 @@ class DifferentialPair(SignedMapping):
         return 2 * columns + 1
 
     def column_of(self, bit_line: int, bit_lines: int) -> tuple[int | None, int]:
-        """Half the line's number; an odd one counts negative."""
+        """Half the line's index; odd lines are negative."""
         column, minus = divmod(bit_line, 2)
         return column, -1 if minus else 1
 
     def bank(
         self, on: Floats, off: Floats, stuck: Stuck, block: Block, mask: Masks | None = None
     ) -> SignedBank:
-        """2K elements a weight, those of the minus line negative; no cell is shared."""
-        step, base = _parts(on, off, stuck, block.word_lines, self.lines(block))
+        """2K elements per weight, negative on the minus line; no cell is shared."""
+        step, base = _elements(on, off, stuck, block.word_lines, self.lines(block))
         r, b, k = step.shape
         pairs = step.reshape(r, b // 2, 2, k)
         pairs[:, :, 1] *= -1.0
         return SignedBank(pairs.reshape(r, b // 2, 2 * k), base[:, 0::2] - base[:, 1::2])
 
     def lines(self, block: Block) -> Indices:
-        """(2C,) each column's plus line before its minus line."""
+        """(2C,) lines, each column's plus line before its minus line."""
         pairs = np.stack([self.plus(block.columns), self.minus(block.columns)], axis=-1)
         return pairs.reshape(-1)
 
 
 class ReferenceColumn(SignedMapping):
-    """Column c of weights lies on bit line c; the last bit line is taken off each."""
+    """Column c of weights lies on bit line c; the last bit line is subtracted from each."""
 
     name = "reference"
     bit_lines_per_column = 1
@@ -183,54 +184,54 @@ class ReferenceColumn(SignedMapping):
         return columns
 
     def minus(self, columns: Indices) -> Indices:
-        """The last one, for all."""
+        """The last bit line for all columns."""
         return np.full_like(columns, -1)
 
     def column_of(self, bit_line: int, bit_lines: int) -> tuple[int | None, int]:
-        """The line's own number; the last one is every column's and counts negative."""
+        """The line's own index; the last one is shared and negative."""
         return (None, -1) if bit_line == bit_lines - 1 else (bit_line, 1)
 
     def bank(
         self, on: Floats, off: Floats, stuck: Stuck, block: Block, mask: Masks | None = None
     ) -> SignedBank:
-        """K elements a weight; what the reference cell of its row has is in the offset."""
+        """K elements per weight; the reference cell of its row is part of the offset."""
         rows = block.word_lines
-        step, base = _parts(on, off, stuck, rows, self.lines(block))
+        step, base = _elements(on, off, stuck, rows, self.lines(block))
         if mask is None:
             return SignedBank(step, base - (base + step.sum(axis=-1) / 2).mean(axis=1)[:, None])
-        more, reference = _parts(on, off, stuck, rows, _LAST)
+        more, reference = _elements(on, off, stuck, rows, _LAST)
         reference = reference + np.where(mask[rows[:, None], _LAST], more, 0.0).sum(axis=-1)
         return SignedBank(step, base - reference)
 
     def close_references(
         self, mask: Masks, on: Floats, off: Floats, stuck: Stuck, blocks: Iterable[Block]
     ) -> None:
-        """Each reference cell as near as it comes to the mean middle of its row's banks.
+        """Set each reference cell closest to the mean middle of its row's banks.
 
-        There their subset sums are densest, so that a weight of 0 is where targets are met best.
+        Subset sums are densest there, so that a weight of 0 is met best.
         """
         middle, weights = np.zeros(len(mask)), np.zeros(len(mask))
         for block in blocks:
-            step, base = _parts(on, off, stuck, block.word_lines, self.lines(block))
+            step, base = _elements(on, off, stuck, block.word_lines, self.lines(block))
             middle[block.word_lines] += (base + step.sum(axis=-1) / 2).sum(axis=1)
             weights[block.word_lines] += len(block.columns)
         rows = np.flatnonzero(weights)
-        step, base = (part[:, 0] for part in _parts(on, off, stuck, rows, _LAST))
+        step, base = (each[:, 0] for each in _elements(on, off, stuck, rows, _LAST))
         chosen = solve_subset(step, middle[rows] / weights[rows] - base).mask
         mask[rows, -1] = chosen & (step != 0.0)
 
     def lines(self, block: Block) -> Indices:
-        """(C,) one a column."""
+        """(C,) lines, one per column."""
         return block.columns
 
 
 _LAST = np.array([-1])
 
 
-def _parts(
+def _elements(
     on: Floats, off: Floats, stuck: Stuck, rows: Indices, lines: Indices
 ) -> tuple[Floats, Floats]:
-    """(R, L, K) siemens that each switch adds, and (R, L) with all switches open."""
+    """Siemens added by each switch (R, L, K), and with all switches open (R, L)."""
     place = rows[:, None], lines
     on, off, stuck = on[place], off[place], stuck[place]
     return np.where(stuck == 0, on - off, 0.0), np.where(stuck > 0, on, off).sum(axis=-1)
@@ -242,5 +243,5 @@ MAPPINGS: dict[str, SignedMapping] = {
 
 
 def get_mapping(name: str) -> SignedMapping:
-    """The signed mapping of that name."""
+    """Look up a signed mapping by name."""
     return MAPPINGS[name]

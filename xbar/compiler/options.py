@@ -1,4 +1,4 @@
-"""What a user may choose about a compilation; it is kept with the program."""
+"""Options of a compilation, stored with the program."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from xbar.hardware.base import Quantity, Spec
 
 
 class Options(Spec):
-    """How a network is programmed.
+    """Options of programming a network.
 
     Attributes:
-        mapping: how signed weights become conductances: "pair", two cells a weight; or
-            "reference", one cell a weight and one bit line of each tile that is taken off all.
-        scale_per: what shares one scale, the siemens that stand for a weight of one: each
-            "column" of a block, all columns of a block on a "tile", or all blocks of a "layer".
-        programming: how conductances come about: "subset", the best subset of each measured bank
-            (with read noise of least bias² + variance, for up to 40 resistors a weight; a good
-            guess beyond);
-            or, to compare with, "nominal", the code of the nominal values, which nothing was
-            measured for; "write-verify", "bit-slice" or "residual", K tunable devices in place
-            of the resistors (see ``tuned.py``).
-        write_error: of tunable devices: standard deviation of a written conductance, relative to
-            the device's full scale.
-        cell_bits: of tunable devices: bits that each holds with "bit-slice".
-        wire_aware: choose the subsets so that the weights are right with the tile's wires, not
-            without them; takes some exact solutions of each tile and banks of at most 16.
-        compact: leave out inputs and outputs whose weights are all zero, and gather the others so
-            that zeros take as few cells as possible; nothing changes where no weight is zero.
-        pack: what blocks that share a tile may have in common: "none", one block a tile; "apart",
-            no line; "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
-        swap_lines: when inputs and outputs may change places with others of their block and with
-            idle lines of the tile, so that stuck and dead resistors harm least: on tiles with
-            "faults", "always" or "never" (see ``passes/assign_lines.py``).
+        mapping: mapping of signed weights: "pair", two cells per weight; or "reference", one cell
+            per weight and one bit line of each tile subtracted from all others.
+        scale_per: extent of one scale (siemens per unit weight): each "column" of a block, all
+            columns of a block on a "tile", or all blocks of a "layer".
+        programming: programming method: "subset", the best subset of each measured bank (with read
+            noise, that of least bias² + variance, exact up to 40 resistors per weight, heuristic
+            beyond); or, for comparison, "nominal", the code of the nominal values, without
+            measurement; "write-verify", "bit-slice" or "residual", K tunable devices instead of
+            the resistors (see ``tuned.py``).
+        write_error: standard deviation of a written conductance of tunable devices, relative to the
+            device's full scale.
+        cell_bits: bits per tunable device with "bit-slice".
+        wire_aware: whether subsets are chosen for the weights with the tile's wires; takes several
+            exact solutions of each tile, and banks of at most 16.
+        compact: whether to leave out inputs and outputs whose weights are all zero, and group the
+            others so that zeros take few cells; no effect without zero weights.
+        pack: lines that blocks on one tile may share: "none", one block per tile; "apart", no line;
+            "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
+        swap_lines: tiles on which inputs and outputs may be exchanged within their block and with
+            idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
+            "always" or "never" (see ``passes/assign_lines.py``).
     """
 
     mapping: Literal["pair", "reference"] = "pair"

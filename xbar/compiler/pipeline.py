@@ -1,12 +1,11 @@
-"""The passes that program a tile, in their order.
+"""The passes that program a tile, in order.
 
     measure_resistors ─► assign_lines ─► form_banks ─► set_scales ─► choose_subsets
     ─► close_switches ─► correct_wires ─► record_reached
 
-A pass steps aside for the jobs that it has nothing to do for: lines stay where they are on sound
-tiles, wires are looked at on request. Tickets and rivals put a pass of their own in another's
-place: ``keep_switches`` or ``choose_codes`` for ``choose_subsets``, ``tune_cells`` for all that
-measures and chooses.
+Each pass applies only to some jobs: lines are moved on faulty tiles, wires are corrected on
+request. Tickets and rivals replace passes by their own: ``keep_switches`` or ``choose_codes`` for
+``choose_subsets``, ``tune_cells`` for all that measure and choose.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ PASSES: tuple[Pass, ...] = (
 
 
 def program_tile(job: TileJob, passes: Sequence[Pass] | None = None) -> ProgrammedTile:
-    """One tile with its weights on it.
+    """Program one tile.
 
     Args:
-        job: what there is to do.
-        passes: ``PASSES`` where nothing is said.
+        job: job of the tile.
+        passes: passes in order; ``PASSES`` by default.
 
     Raises:
         SpecError: the passes can't be run in this order.
@@ -65,7 +64,7 @@ def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
     """The passes that apply to a job.
 
     Raises:
-        SpecError: one needs what none before it makes, or none makes the tile.
+        SpecError: a pass needs an attribute that no earlier one makes, or none makes the tile.
     """
     steps = [step for step in passes if step.applies(job)]
     made = {"job", "blocks"}

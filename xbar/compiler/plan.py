@@ -1,4 +1,4 @@
-"""The plan of a program: all that is decided before the first tile is programmed."""
+"""Plan of a program: everything decided before the first tile is programmed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from xbar.tables import Outline
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan(Outline):
-    """What is to be programmed, on what, and how; with its tiles it is a ``Program``.
+    """Network, chip and options of a compilation; with tiles it is a ``Program``.
 
     Attributes:
-        chip: the chip.
-        graph: the network; None where bare matrices are compiled.
-        weights: by layer, (G, outputs, inputs): what is to be programmed.
-        options: how it is programmed.
-        placement: how well its tiles are used.
-        decided: whether its switches are those of a ticket of this chip, worth nothing on another.
+        chip: chip to program.
+        graph: network; None for bare matrices.
+        weights: target weights (G, outputs, inputs) by layer.
+        options: options of the compilation.
+        placement: tile utilisation.
+        decided: whether its switches are those of a ticket, which is valid for this chip only.
     """
 
     chip: Chip
@@ -42,5 +42,5 @@ class Plan(Outline):
 
     @property
     def mapping(self) -> SignedMapping:
-        """The cells that a signed weight has."""
+        """The mapping of signed weights to cells."""
         return get_mapping(self.options.mapping)

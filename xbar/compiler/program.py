@@ -1,4 +1,4 @@
-"""The program: which resistors are switched in, on which chip, for which network."""
+"""Program: the switch states of every tile, for a network on a chip."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Program(Card):
-    """A network on a chip: a plan that was carried out.
+    """A network on a chip: a plan and its programmed tiles.
 
     Attributes:
-        plan: what was to be programmed, on what, and how; its attributes are the program's too.
-        tiles: by index.
+        plan: network, chip and options; its attributes are available on the program too.
+        tiles: programmed tiles by index.
     """
 
     plan: Plan
@@ -52,32 +52,32 @@ class Program(Card):
 
     @property
     def graph(self) -> Graph | None:
-        """The network; None where bare matrices were compiled."""
+        """The network; None for bare matrices."""
         return self.plan.graph
 
     @property
     def weights(self) -> Mapping[str, Floats]:
-        """By layer, (G, outputs, inputs): what was to be programmed."""
+        """By layer, target weights (G, outputs, inputs)."""
         return self.plan.weights
 
     @property
     def options(self) -> Options:
-        """How it was programmed."""
+        """Options of the compilation."""
         return self.plan.options
 
     @property
     def mapping(self) -> SignedMapping:
-        """The cells that a signed weight has."""
+        """The mapping of signed weights to cells."""
         return self.plan.mapping
 
     @property
     def placement(self) -> PlacementReport | None:
-        """How well its tiles are used."""
+        """Tile utilisation; None if unknown."""
         return self.plan.placement
 
     @property
     def decided(self) -> bool:
-        """Whether its switches are those of a ticket of this chip, worth nothing on another."""
+        """Whether its switches are those of a ticket, which is valid for this chip only."""
         return self.plan.decided
 
     def _facts(self) -> Facts:
@@ -95,13 +95,13 @@ class Program(Card):
         ]
 
     def matrices(self, readout: MatrixReadout = "ideal") -> dict[str, Floats]:
-        """The matrix (outputs, inputs) that the chip realises, by layer, in the weights' units.
+        """By layer, the realised matrix (outputs, inputs) in the weights' units.
 
-        With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact
-        solution a tile, done once.
+        With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact solution
+        per tile, cached.
 
         Raises:
-            SpecError: there is no such read-out, or it is "nonlinear", which has no matrix.
+            SpecError: unknown read-out, or "nonlinear", which has no matrix.
         """
         check_matrix_readout(readout)
         result = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
@@ -111,11 +111,11 @@ class Program(Card):
         return {name: m[0] if len(m) == 1 else m for name, m in result.items()}
 
     def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
-        """The tiles that a layer lies on."""
+        """The tiles with blocks of a layer."""
         return tuple(tile for tile in self.tiles if layer in tile.layers())
 
     def blocks_of(self, layer: str) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
-        """A layer's blocks: (tile, number of the block on it, block)."""
+        """A layer's blocks: (tile, index of the block on it, block)."""
         for tile in self.tiles:
             for number, placed in enumerate(tile.blocks):
                 if placed.block.layer == layer:
@@ -124,20 +124,20 @@ class Program(Card):
     def devices_of(self, layer: str, output: int, input: int, group: int = 0) -> list[Device]:  # noqa: A002
         """The cells of the weight of a layer's matrix at (output, input).
 
-        Plus cell, then minus cell or reference cell; none where the weight is zero and takes no
-        cell. ``ProgrammedTile.source_of`` is the way back.
+        Plus cell, then minus cell or reference cell; empty if the weight is zero and has no cell.
+        ``ProgrammedTile.source_of`` is the inverse.
 
         Raises:
-            SpecError: there is no such layer or weight.
+            SpecError: unknown layer, or an index out of range.
         """
         from xbar.compiler.provenance import devices_of
 
         return devices_of(self, layer, output, input, group)
 
     def unreachable(self) -> Iterator[Unreachable]:
-        """The weights whose targets lie beyond what their cells reach, tile by tile.
+        """The weights whose targets are outside their cells' range, tile by tile.
 
-        Because resistors are stuck, or because all others gain by a scale that leaves these out.
+        Either resistors are stuck, or the scale of least total error leaves these out of range.
         """
         from xbar.compiler.provenance import unreachable
 
@@ -145,14 +145,14 @@ class Program(Card):
 
     @property
     def wire_aware(self) -> bool:
-        """Whether subsets were chosen for the tiles' wires."""
+        """Whether programming was wire-aware."""
         return self.options.wire_aware
 
     @property
     def resistors_per_weight(self) -> int:
-        """2K for differential pairs, both cells counted; K beside a reference column.
+        """2K for differential pairs, counting both cells; K with a reference column.
 
-        The cells of the reference column itself, one a word line, are not counted.
+        The cells of the reference column, one per word line, are not counted.
         """
         return self.mapping.bit_lines_per_column * self.hardware.bank.resistors
 
@@ -172,16 +172,16 @@ class Program(Card):
     ) -> Floats | dict[str, Floats]:
         """The network's outputs (N, ...) through this chip for inputs (N, ...).
 
-        Converters and read noise act where the hardware has them; ``seed`` is for the noise. A
-        program of bare matrices takes {layer: inputs (N, inputs)} and gives {layer: (N,
-        outputs)}; with one matrix the arrays alone do. To run many times, take a ``reader``.
+        Includes the hardware's converters and read noise. A program of bare matrices takes {layer:
+        inputs (N, inputs)} and gives {layer: (N, outputs)}; with one matrix, plain arrays. To run
+        many times, use a ``reader``.
 
         Args:
-            inputs: the inputs.
+            inputs: inputs (N, ...).
             readout: "ideal" wires; "nodal" for the exact solution of each tile with its wires;
                 "nonlinear" for cells that follow ``bank.nonlinearity``, by Newton's method for
                 each input, which is slow.
-            seed: of the read noise.
+            seed: seed of the read noise.
 
         Raises:
             SpecError: the inputs do not fit the network, or the design lacks what the read-out
@@ -190,18 +190,18 @@ class Program(Card):
         return self.reader(readout, seed)(inputs)
 
     def reader(self, readout: Readout = "ideal", seed: int = 0, device: str = "cpu") -> Reader:
-        """The program made ready to be run many times; it is called with inputs, as ``run`` is.
+        """The program prepared for many runs; call it with inputs, like ``run``.
 
-        What it makes of the tiles on the way, such as their solutions with wires, it keeps.
+        Results for the tiles, such as their solutions with wires, are cached.
 
         Args:
-            readout: as of ``run``.
-            seed: of the read noise, which goes on from call to call.
-            device: where products are computed: "cpu".
+            readout: as in ``run``.
+            seed: seed of the read noise, which continues from call to call.
+            device: device of the products: "cpu".
 
         Raises:
-            SpecError: there is no such read-out or device, the design lacks what the read-out
-                needs, or the seed is negative.
+            SpecError: unknown read-out or device, the design lacks what the read-out needs, or the
+                seed is negative.
 
         >>> from xbar import Hardware, compile
         >>> reader = compile({"fc": [[0.5, -1.0]]}, Hardware(), seed=1).reader(readout="nodal")
@@ -214,7 +214,7 @@ class Program(Card):
         return Reader(self, readout, seed, device)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the program as a directory (zarr v3 arrays and a manifest), whole or not at all.
+        """Write the program atomically as a directory (zarr v3 arrays and a manifest).
 
         Raises:
             FileError: the path exists and ``force`` is not set, or can't be written.
@@ -232,21 +232,20 @@ class Program(Card):
         force: bool = False,
         progress: Progress | None = None,
     ) -> None:
-        """Write the switches as a folder of files, tile by tile, whole or not at all.
+        """Write the switches atomically as a folder of files, tile by tile.
 
-        ``xbar.compiler.emit`` says what the folder holds; its ``Configuration`` reads it back.
+        ``xbar.compiler.emit`` documents the folder; its ``Configuration`` reads it.
 
         Args:
-            path: the folder.
-            form: "readmemh" for words that Verilog's $readmemh reads, "csv" for every resistor
-                with what it stands for, or "both".
-            tiles: their indices; all where nothing is said.
+            path: path of the folder.
+            form: format: "readmemh" for words of Verilog's $readmemh, "csv" for a table of every
+                resistor with its weight, or "both".
+            tiles: indices of tiles; all by default.
             force: replace an existing folder.
-            progress: called with tiles done and tiles in all.
+            progress: called with the tiles done and their total.
 
         Raises:
-            SpecError: a tile or the format does not exist, or the program has words for no
-                switches because its devices are tuned.
+            SpecError: unknown tile or format, or words of tuned devices, which have no switches.
             FileError: the path exists and ``force`` is not set, or can't be written.
         """
         from xbar.compiler.emit import write_configuration
@@ -255,10 +254,10 @@ class Program(Card):
 
     @classmethod
     def load(cls, path: str | Path) -> Program:
-        """Read a program that ``save`` wrote; every file's checksum is compared.
+        """Read a program written by ``save``, comparing every file's checksum.
 
         Raises:
-            FileError: it is no program, incomplete, or a file was changed.
+            FileError: it is not a program, is incomplete, or a file was changed.
         """
         from xbar.compiler.store import load_program
 

@@ -1,4 +1,4 @@
-"""What is compiled: a network, matrices by name, a bare matrix or a PyTorch module, as matrices."""
+"""Sources of a compilation: network, matrices by name, bare matrix or PyTorch module."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     import torch
 
 Network: TypeAlias = "Graph | Mapping[str, ArrayLike] | ArrayLike | torch.nn.Module"
-"""What has matrices: a graph, matrices by layer name, one matrix, or a module."""
+"""A graph, matrices by layer name, one matrix, or a module."""
 
 BARE = "matrix"
-"""The layer name of a matrix that was given without one."""
+"""The layer name of a bare matrix."""
 
 
 def read_source(
     source: Network, input_shape: Sequence[int] | None = None
 ) -> tuple[dict[str, Floats], Graph | None]:
-    """The matrices (G, outputs, inputs) by layer, and the network if there is one.
+    """Read the matrices (G, outputs, inputs) by layer, and the network if there is one.
 
     Args:
-        source: a graph; matrices (outputs, inputs) or (G, outputs, inputs) by layer name; one bare
+        source: graph; matrices (outputs, inputs) or (G, outputs, inputs) by layer name; one bare
             matrix (outputs, inputs), which becomes the layer "matrix"; or a torch module.
-        input_shape: one input's shape without the batch axis, for a module alone.
+        input_shape: one input's shape without the batch axis, for a module only.
 
     Raises:
-        SpecError: it is none of these, a matrix is not finite numbers of such a shape, or the
-            input's shape is missing or has no use.
+        SpecError: it is none of these, a matrix is not finite or has another shape, or the input's
+            shape is missing or superfluous.
         ModelError: PyTorch can't export the module.
         ToolError: PyTorch is needed and not installed.
     """
@@ -61,7 +61,7 @@ def read_source(
 
 
 def is_module(source: object) -> TypeGuard[torch.nn.Module]:
-    """Whether it is a PyTorch module; there is none before PyTorch is imported."""
+    """Whether it is a PyTorch module; never before PyTorch is imported."""
     torch_ = sys.modules.get("torch")
     return torch_ is not None and isinstance(source, torch_.nn.Module)
 
@@ -80,7 +80,7 @@ def _read_module(
 
 
 def _bare(source: ArrayLike) -> Floats:
-    """A matrix (outputs, inputs) that has no name."""
+    """Check a matrix (outputs, inputs) without a name."""
     matrix = as_floats(source, "the matrix")
     if matrix.ndim != 2:
         raise SpecError(
@@ -91,12 +91,12 @@ def _bare(source: ArrayLike) -> Floats:
 
 
 def _is_array(source: object) -> TypeGuard[ArrayLike]:
-    """Whether numpy reads it as an array: it has rows, or says itself how it becomes one."""
+    """Whether numpy reads it as an array: a sequence, or an object with ``__array__``."""
     return isinstance(source, Sequence) or hasattr(source, "__array__")
 
 
 def _array(matrix: Any) -> Any:
-    """The matrix, taken off PyTorch's tape where it is a tensor that is trained."""
+    """The matrix; a tensor that requires a gradient is detached."""
     torch_ = sys.modules.get("torch")
     if torch_ is not None and isinstance(matrix, torch_.Tensor):
         from xbar.model.pytorch import as_array

@@ -98,8 +98,8 @@ def _assemble(manifest: dict[str, Any], arrays: dict[str, NDArray[Any]], chip: C
         constants = {name: arrays[f"constants/{i}"] for i, name in enumerate(network["names"])}
         graph = Graph.from_json(network["graph"], constants)
         weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
-    told = manifest["placement"]
-    placement = None if told is None else PlacementReport(**told)
+    report = manifest["placement"]
+    placement = None if report is None else PlacementReport(**report)
     options, decided = Options(**manifest["options"]), bool(manifest["decided"])
     plan = Plan(chip, graph, weights, options, placement, decided)
     if manifest["tiles"]:

@@ -1,7 +1,7 @@
-"""A programmed tile: which of its resistors are switched in, and what that realises.
+"""Programmed tile: its switch states, and the conductances they realise.
 
-Shapes: W x B cells of a tile, K resistors a cell; W' word lines and B' bit lines of its array (see
-``layout.py``; the same as W and B where a cell's resistors lie at one crossing); R inputs and C
+Shapes: W x B cells of a tile, K resistors per cell; W' word lines and B' bit lines of its array
+(see ``layout.py``; equal to W and B if a cell's resistors lie at one crossing); R inputs and C
 outputs of a block.
 Units: siemens, and siemens per unit weight for scales.
 """
@@ -35,7 +35,7 @@ Masks: TypeAlias = NDArray[np.bool_]
 
 
 class Wires(TypedDict):
-    """What lies around the cells of an array, as in ``Crossbar``."""
+    """Wires, drivers and sense amplifiers of an array, as in ``Crossbar``."""
 
     word_wire: float
     bit_wire: float
@@ -47,12 +47,12 @@ class Wires(TypedDict):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProgrammedBlock(Outline):
-    """A block's weights and how they are scaled.
+    """A block's weights and their scales.
 
     Attributes:
-        block: which weights, and where they lie.
-        scale: (C,) siemens that stand for a weight of one, by column.
-        weight: (R, C) what was to be programmed.
+        block: inputs and outputs, and their lines.
+        scale: siemens per unit weight of each column (C,).
+        weight: target weights (R, C).
     """
 
     block: Block
@@ -61,21 +61,21 @@ class ProgrammedBlock(Outline):
 
     @property
     def target(self) -> Floats:
-        """(R, C) siemens that each weight's signed conductance should have."""
+        """(R, C) target of each weight's signed conductance, siemens."""
         return self.weight * self.scale
 
 
 @dataclass(frozen=True)
 class Reached:
-    """How well the weights of one block were reached; wires count where programmed for them.
+    """Residuals of the weights of one block, wires included after wire-aware programming.
 
     Attributes:
-        worst: siemens, largest |achieved - target|.
-        power: siemens², sum of the squares of the same.
-        largest: siemens, largest |target|.
-        switches: how many are closed; of tuned devices, how many are written.
-        clipped: targets beyond what their bank reaches, by the choice of the scale or because
-            resistors are stuck.
+        worst: largest |achieved - target|, siemens.
+        power: sum of squares of achieved - target, siemens².
+        largest: largest |target|, siemens.
+        switches: number of closed switches; for tuned devices, of those written.
+        clipped: number of targets outside their bank's range, due to the scale or to stuck
+            resistors.
     """
 
     worst: float
@@ -86,7 +86,7 @@ class Reached:
 
 
 def gain_of(own: Floats, effective: Floats) -> Floats:
-    """Effective over own conductance of each cell, wires included; 0 where the own one is 0."""
+    """Effective over own conductance of each cell, wires included; 0 if the own one is 0."""
     return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
 
@@ -100,16 +100,15 @@ class ProgrammedTile(Card):
     """One array with blocks of layers' weights on it.
 
     Attributes:
-        index: which tile of the chip.
-        blocks: what lies on it.
-        packed: (W, B, ceil(K / 8)) switches that are closed, as bits, first resistor first.
-        chip: what it is programmed on.
-        mapping: which cells a signed weight has.
-        reached: one entry a block.
-        wire_errors: where it was programmed for its wires: the relative error of the effective
-            weights before, and after each round up to the best one. Empty where wires were
-            ignored.
-        tuned: how its cells are tuned; None where the chip's resistors are switched.
+        index: index of the tile on the chip.
+        blocks: blocks on the tile.
+        packed: closed switches (W, B, ceil(K / 8)) as bits, first resistor first.
+        chip: chip of the tile.
+        mapping: mapping of signed weights to cells.
+        reached: residuals of each block.
+        wire_errors: relative error of the effective weights before wire-aware programming, and
+            after each round up to the best one. Empty if wires were ignored.
+        tuned: model of tuned cells; None for switched resistors.
     """
 
     index: int
@@ -131,25 +130,25 @@ class ProgrammedTile(Card):
         ]
 
     def fresh(self) -> ProgrammedTile:
-        """The same tile, having computed nothing yet.
+        """A copy of the tile with empty caches.
 
-        A tile keeps its conductances and its solved array for as long as it lives. To look at the
-        tiles of a large program in turn, take each one fresh and let it go.
+        A tile caches its conductances and its solved array. To process the tiles of a large program
+        in turn, use a fresh copy of each, so that its memory is released.
         """
         return replace(self)
 
     @property
     def mask(self) -> Masks:
-        """(W, B, K) switches that are closed."""
+        """(W, B, K) closed switches."""
         count = self.chip.hardware.bank.resistors
         bits = np.unpackbits(self.packed, axis=-1, count=count, bitorder="little")
         return bits.view(np.bool_)
 
     @property
     def branch(self) -> Floats:
-        """(W, B, K) siemens of each resistor as it is switched; made anew from the chip.
+        """(W, B, K) siemens of each resistor in its switch state; not cached.
 
-        Of a tuned cell's devices what each counts (see ``tuned.py``).
+        For tuned cells, the weighted conductance of each device (see ``tuned.py``).
         """
         if self.tuned is not None:
             targets = ((placed.block, placed.target) for placed in self.blocks)
@@ -183,18 +182,18 @@ class ProgrammedTile(Card):
         )
 
     def prepare(self) -> PreparedArray:
-        """The array's wires, to be solved with one mask after another (see ``effective``)."""
+        """The array's wires, prepared for solving with many masks (see ``effective``)."""
         shape = array_shape(
             self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
         )
         return PreparedArray(shape, **self._wires)
 
     def effective(self, array: PreparedArray, branch: Floats) -> Floats:
-        """(W, B) siemens of each cell, wires included, where its resistors are ``branch``.
+        """(W, B) effective siemens of each cell, wires included, for resistors ``branch``.
 
         Args:
-            array: what ``prepare`` gave for a tile of this design.
-            branch: (W, B, K) siemens of each resistor as it is switched.
+            array: array from ``prepare`` of a tile of this design.
+            branch: conductance of each resistor in its switch state (W, B, K), siemens.
         """
         return self._to_cells(array.transfer(to_array(branch, self._layout)).T)
 
@@ -205,7 +204,7 @@ class ProgrammedTile(Card):
     def cells(self, readout: MatrixReadout) -> Floats:
         """(W, B) siemens: current of each cell's bit line per volt on its word line alone.
 
-        With the "nodal" read-out these are the effective conductances, wires included.
+        For the "nodal" read-out these are the effective conductances, wires included.
         """
         return self._to_cells(self._crossbar.transfer.T) if readout == "nodal" else self.conductance
 
@@ -214,23 +213,23 @@ class ProgrammedTile(Card):
         return self.differences(self.cells(readout))
 
     def differences(self, cell: Floats) -> list[Floats]:
-        """By block, (R, C) siemens: the same where the cells' conductances are (W, B)."""
+        """By block, (R, C) siemens: the same for cell conductances (W, B)."""
         return [self.mapping.difference(cell, placed.block) for placed in self.blocks]
 
     def residual(self) -> list[Floats]:
         """By block, (R, C) siemens achieved minus target.
 
-        Wires count where the tile was programmed for them.
+        Wires are included after wire-aware programming.
         """
         achieved = self.difference("nodal" if self.wire_errors else "ideal")
         return [a - placed.target for a, placed in zip(achieved, self.blocks, strict=True)]
 
     def gain(self) -> Floats:
-        """(W, B): each cell's effective over its own conductance; 0 where that is 0."""
+        """(W, B): each cell's effective over its own conductance; 0 if that is 0."""
         return gain_of(self.conductance, self.cells("nodal"))
 
     def noise_power(self, readout: MatrixReadout) -> list[Floats]:
-        """By block, (R, C) siemens²: ``noise_parts``, those of reference cells in each column."""
+        """By block, (R, C) siemens²: ``noise_parts``, with reference cells added to each column."""
         return [
             own if shared is None else own + shared[:, None]
             for own, shared in self.noise_parts(readout)
@@ -239,12 +238,12 @@ class ProgrammedTile(Card):
     def noise_parts(self, readout: MatrixReadout) -> list[tuple[Floats, Floats | None]]:
         """By block, sums of the squares of the resistors' conductances, in siemens².
 
-        (R, C) of the cells that each weight has for itself, and (R,) of the reference cells,
-        whose noise all columns see alike; None where there are none.
+        (R, C) for each weight's own cells, and (R,) for the reference cells, whose noise is common
+        to all columns; None without reference cells.
 
-        Multiplied by the read noise's variance and the voltages' squares it gives a column's
-        current variance. For the "nodal" read-out each resistor's share is attenuated as its
-        current is (first order in the noise).
+        Multiplied by the read noise's variance and the squared voltages it gives a column's current
+        variance. For the "nodal" read-out each resistor's contribution is attenuated like its
+        current (first order in the noise).
         """
         branch = self.branch
         power = to_array(branch**2, self._layout)
@@ -264,7 +263,7 @@ class ProgrammedTile(Card):
         return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
 
     def voltage(self, inputs: Floats, number: int = 0) -> Floats:
-        """(N, W') volts on the word lines, for volts (N, R) on a block's rows; others at 0 V."""
+        """(N, W') volts on the word lines, for volts (N, R) on a block's rows; 0 V on others."""
         full = np.zeros((len(inputs), self.chip.hardware.cells[0]))
         full[:, self.blocks[number].block.word_lines] = inputs
         return self.lines(full)
@@ -278,17 +277,17 @@ class ProgrammedTile(Card):
         return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
 
     def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
-        """What a cell stands for: (layer, group, output, input, sign), or None for an idle cell.
+        """The weight of a cell: (layer, group, output, input, sign), or None for an idle cell.
 
-        The output is -1 for a reference cell, which all outputs on its word line share; layer,
-        group and input are then those of the first block that uses it.
+        The output is -1 for a reference cell, shared by all outputs on its word line; layer, group
+        and input are then those of the first block that uses it.
         """
         from xbar.compiler.provenance import source_of
 
         return source_of(self, word_line, bit_line)
 
     def layers(self) -> Iterator[str]:
-        """The layers that it holds weights of, each once."""
+        """The layers with weights on the tile, each once."""
         yield from dict.fromkeys(placed.block.layer for placed in self.blocks)
 
     def netlist(
@@ -300,14 +299,14 @@ class ProgrammedTile(Card):
         """The tile as a SPICE deck.
 
         Args:
-            dialect: whose input it is.
-            voltage: (W',) volts on the word lines; 1 V on each where nothing is said.
-            detail: one resistor a "cell", every "resistor" of the cell's bank, or the "bank" as a
-                subcircuit with its switches. Where a cell's resistors lie on lines of their own
-                the deck is the physical array, with a sense amplifier on each bit line.
+            dialect: SPICE dialect.
+            voltage: volts (W',) on the word lines; 1 V on each by default.
+            detail: one resistor per "cell", every "resistor" of the cell's bank, or the "bank" as a
+                subcircuit with its switches. With the layouts "columns" and "rows" the deck is the
+                physical array, with a sense amplifier on each bit line.
 
         Raises:
-            SpecError: there is no such dialect or detail, or a "bank" of tuned cells is asked for.
+            SpecError: unknown dialect or detail, or "bank" for tuned cells.
         """
         from xbar.compiler.deck import tile_netlist
 

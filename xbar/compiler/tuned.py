@@ -1,22 +1,24 @@
-"""Cells that are tuned rather than switched: what subsets of imprecise resistors compete with.
+"""Tuned cells: rivals of subsets of imprecise resistors.
 
-Each of a cell's K devices can be written to a conductance between that of an open one and g, the
-largest nominal one of the design, and keeps an error of standard deviation ``write_error`` times g
-whatever the value. A device whose share is 0 stays open, without error, so of a differential pair
-only one half is written.
+Each of a cell's K devices can be written to a conductance between that of an open device and g, the
+largest nominal one of the design, with an error of standard deviation ``write_error`` times g at
+any value. A device with target 0 stays open, without error, so only one half of a differential pair
+is written.
 
-    write-verify   all K alike, each with a share of the target: the error averages
-    bit-slice      device k holds a digit of c bits and counts 2^(-c k): exact while the first
-                   device's error stays below half the word's last bit
-    residual       device k is written when the ones before have been read back, and makes up for
-                   what they miss; it counts (6 sigma)^k, so that 6 sigma of it cover that. (W. Song
-                   and others, Science 383, 2024; US 9,847,129.)
+    write-verify   all K devices have an equal share of the target: errors average out
+    bit-slice      device k holds a digit of c bits with weight 2^(-c k): exact as long as the first
+                   device's error is below half of the last bit
+    residual       device k is written after reading back the previous ones, and compensates their
+                   error; its weight is (6 sigma)^k, so that its range covers 6 sigma of the
+                   previous write error (W. Song and others, Science 383, 2024;
+                   US 9,847,129)
 
-Where a device counts less than one, its conductance is taken as so much smaller in the sum of its
-bit line. A real array gives such devices lines and converters of their own, and adds digitally: its
-wires carry more current than is simulated here.
+A weight below one is simulated as a smaller conductance on the same bit line. A real array has
+separate lines and converters for such devices and adds digitally: its wires carry more current than
+is simulated here.
 
-Shapes: W x B cells of a tile, R inputs and C outputs of a block, K devices a cell. Units: siemens.
+Shapes: W x B cells of a tile, R inputs and C outputs of a block, K devices per cell. Units:
+siemens.
 """
 
 from __future__ import annotations
@@ -36,10 +38,10 @@ from xbar.hardware.chip import Chip
 from xbar.subset.scaling import ErrorCurve, Reach, reach_of
 
 SIGMAS = 6.0
-"""Of the write error that the next device of residual programming covers, on either side."""
+"""Range of a device in residual programming, in standard deviations of the previous write error."""
 
 WORD_BITS = 52
-"""A word of bit slicing has at most so many, which float64 holds exactly; more devices idle."""
+"""Maximum bits of a word in bit slicing, exact in float64; further devices are idle."""
 
 _WRITING, _SAMPLING = 8, 9  # streams of the generator: see ``xbar.hardware.chip``
 _SAMPLES, _SIZES = 128, 256
@@ -48,15 +50,15 @@ _PAIR = DifferentialPair()
 
 @dataclass(frozen=True)
 class TunedCells:
-    """How the cells of a program are tuned.
+    """Model of the tuned cells of a program.
 
     Attributes:
         method: "write-verify", "bit-slice" or "residual".
         error: standard deviation of a written conductance over its full scale.
-        bits: of a device's digit; for "bit-slice".
-        devices: K.
-        full_scale: of one device.
-        open: what a device has that is not written.
+        bits: bits of a device's digit, for "bit-slice".
+        devices: number K of devices per cell.
+        full_scale: largest conductance of a device, siemens.
+        open: conductance of an open device, siemens.
     """
 
     method: str
@@ -68,7 +70,7 @@ class TunedCells:
 
     @classmethod
     def of(cls, options: Options, chip: Chip) -> TunedCells | None:
-        """The tuned cells that the options ask for; None where resistors are switched."""
+        """The tuned cells selected by the options; None for switched resistors."""
         if options.programming in ("subset", "nominal"):
             return None
         bank = chip.hardware.bank
@@ -84,7 +86,7 @@ class TunedCells:
 
     @property
     def counts(self) -> Floats:
-        """(K,): what a siemens of each device counts."""
+        """(K,) weight of each device."""
         place = np.arange(self.devices)
         if self.method == "bit-slice":
             return np.ldexp(1.0, -self.bits * place)
@@ -94,7 +96,7 @@ class TunedCells:
 
     @property
     def reach(self) -> float:
-        """The largest target of a weight."""
+        """Largest target of a weight, siemens."""
         span = self.full_scale - self.open
         if self.method == "bit-slice":
             return self._step * float(
@@ -103,10 +105,10 @@ class TunedCells:
         return span * self.devices if self.method == "write-verify" else span
 
     def expected(self, read_noise: float) -> tuple[ErrorCurve, Reach]:
-        """The error by the size of a target, found by writing samples; and the reach of a weight.
+        """Error by size of the target, from simulated writes; and the reach of a weight.
 
         Args:
-            read_noise: relative standard deviation of each device in a read, counted too.
+            read_noise: relative standard deviation of each device in a read, included in the error.
         """
         u = draw.uniform(0, _SAMPLING, 0, (_SAMPLES, _SIZES, 2, self.devices + 1))
         size = self.reach * (np.arange(_SIZES) + u[:, :, 0, 0]) / _SIZES
@@ -122,25 +124,25 @@ class TunedCells:
         return ErrorCurve(table, _SIZES * float(reach.deviation) / self.reach), reach
 
     def reach_of(self, shape: tuple[int, ...]) -> Reach:
-        """The reach of weights (...), all the same."""
+        """The reach of weights (...), equal for all."""
         ends = np.array([self.reach, -self.reach])
         return reach_of(np.broadcast_to(ends, (*shape, 2)), np.zeros(shape))
 
     def branch(
         self, chip: Chip, tile: int, targets: Iterable[tuple[Block, Floats]]
     ) -> tuple[Floats, Masks]:
-        """What each device of a tile counts, and which are written.
+        """Weighted conductances of a tile's devices, and which are written.
 
-        A function of the arguments alone: the errors are drawn from the chip's seed (0 for a
+        A function of the arguments only: the errors are drawn from the chip's seed (0 for a
         measured chip) and the tile.
 
         Args:
-            chip: whose devices are stuck where its resistors are.
-            tile: which of its tiles.
-            targets: blocks of weights, and (R, C) siemens that each should have.
+            chip: chip, whose stuck resistors are stuck devices here.
+            tile: index of the tile.
+            targets: blocks and their targets (R, C) in siemens.
 
         Returns:
-            (W, B, K) siemens and (W, B, K) bool.
+            Conductances (W, B, K) in siemens, and the mask (W, B, K) of written devices.
         """
         stuck = chip.stuck(tile)
         u = draw.uniform(chip.seed or 0, _WRITING, tile, stuck.shape)
@@ -162,12 +164,12 @@ class TunedCells:
         return own * self.counts, written & (stuck == 0)
 
     def _stored(self, wanted: Floats, error: Floats) -> Floats:
-        """What devices have that were to be written so much above an open one's siemens."""
+        """Conductances after writing devices to ``wanted`` siemens above the open conductance."""
         stored = np.maximum(self.open + wanted + error, self.open)
         return np.where(wanted > 0, stored, self.open)
 
     def _wanted(self, target: Floats, error: Floats, stuck: NDArray[np.int8]) -> Floats:
-        """(R, C, 2, K) siemens above an open device's that each device is to be written to."""
+        """(R, C, 2, K) targets of the devices, siemens above the open conductance."""
         if self.method == "residual":
             return self._corrections(target, error, stuck)
         halves = np.maximum(np.stack([target, -target], axis=-1), 0.0)
@@ -196,15 +198,15 @@ class TunedCells:
 
     @property
     def _step(self) -> float:
-        """Between two digits of a device."""
+        """Siemens between two digits of a device."""
         return (self.full_scale - self.open) / float(2**self.bits - 1)
 
     @property
     def _last(self) -> float:
-        """Between two words."""
+        """Siemens between two words."""
         return self._step / float(2 ** (self.bits * (self._slices - 1)))
 
     @property
     def _slices(self) -> int:
-        """Devices that hold digits."""
+        """Number of devices that hold digits."""
         return max(1, min(self.devices, WORD_BITS // self.bits))

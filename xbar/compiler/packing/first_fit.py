@@ -111,12 +111,12 @@ class _Free:
         below, beside = high - rows, wide - columns
         whole_rows = (below < beside) != longer
         self.extent[slot] = 0
-        parts = (
+        remainders = (
             ((row + rows, column), (below, columns if whole_rows else wide)),
             ((row, column + columns), (high if whole_rows else rows, beside)),
         )
         slots = itertools.chain([slot], itertools.repeat(None))
-        for corner, extent in parts:
+        for corner, extent in remainders:
             if min(extent) > 0:
                 self._add(tile, corner, extent, next(slots))
 

@@ -66,13 +66,13 @@ def _search(shapes: Shapes, size: Size, rule: Rule, effort: float) -> Packed:
     asked = 0
     while packing.tiles > bound and asked < QUESTIONS and effort > 0 and len(shapes) <= MOST:
         better = None
-        for part, tiles in _questions(shapes, size, rule, packing):
+        for some, tiles in _questions(shapes, size, rule, packing):
             asked += 1
-            better, never = fit(shapes[part], size, rule, tiles, effort / QUESTIONS)
-            if never and len(part) == len(shapes):
+            better, never = fit(shapes[some], size, rule, tiles, effort / QUESTIONS)
+            if never and len(some) == len(shapes):
                 bound = packing.tiles
             if better is not None:
-                packing, method = _exchanged(packing, part, better), "CP-SAT"
+                packing, method = _exchanged(packing, some, better), "CP-SAT"
             if better is not None or asked == QUESTIONS:
                 break
         if better is None:
@@ -94,16 +94,16 @@ def _questions(
     area = np.bincount(packing.tile, shapes.prod(axis=1).astype(np.float64))
     emptiest = np.argsort(area, kind="stable")
     for count in range(2, packing.tiles):
-        part = np.flatnonzero(np.isin(packing.tile, emptiest[:count]))
-        if too_large(shapes[part], count, rule):
+        some = np.flatnonzero(np.isin(packing.tile, emptiest[:count]))
+        if too_large(shapes[some], count, rule):
             return
-        if lower_bound(shapes[part], size, rule) < count:
-            yield part, count - 1
+        if lower_bound(shapes[some], size, rule) < count:
+            yield some, count - 1
 
 
-def _exchanged(packing: Packing, part: Shapes, better: Packing) -> Packing:
+def _exchanged(packing: Packing, some: Shapes, better: Packing) -> Packing:
     """The packing with some of its rectangles placed as in another packing."""
     tile, corner = packing.tile.copy(), packing.corner.copy()
-    tile[part] = packing.tiles + better.tile
-    corner[part] = better.corner
+    tile[some] = packing.tiles + better.tile
+    corner[some] = better.corner
     return Packing(np.unique(tile, return_inverse=True)[1].ravel(), corner)

@@ -1,11 +1,11 @@
-"""What a pass of the compiler is, and what passes hand on: one tile on its way to its program.
+"""Interface of a compiler pass, and the state of a tile between passes.
 
-A pass is a function from one ``TileState`` to the next, in a file of its own that ends with a
-``Pass``: its name, what it needs, what it makes, and the jobs that it applies to. The list of them
-is ``PASSES`` in ``xbar/compiler/pipeline.py``.
+A pass is a function from one ``TileState`` to the next, in a separate file that ends with a
+``Pass``: its name, the attributes it needs and makes, and the jobs it applies to. ``PASSES`` in
+``xbar/compiler/pipeline.py`` lists them.
 
-Shapes: W x B cells of a tile, K resistors a cell; R inputs and C outputs of a block, E elements of
-a weight's bank.
+Shapes: W x B cells of a tile, K resistors per cell; R inputs and C outputs of a block, E elements
+of a weight's bank.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ Masks: TypeAlias = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class TileJob:
-    """What there is to do on one tile.
+    """Input of the compilation of one tile.
 
     Attributes:
-        index: which tile of the chip.
-        blocks: what lies on it.
-        weights: by block, (R, C) what is to be programmed.
-        chip: what it is programmed on.
-        options: how.
-        kept: by block, (R, C) which weights are switched in with all their resistors, where that
-            was decided already (a ticket of this chip); None to choose subsets.
-        units: by block, siemens per unit weight, of all columns or (C,), where ``kept`` is given or
-            a layer has one scale.
-        expected: what error to expect of the chip's banks; None to find out.
+        index: index of the tile on the chip.
+        blocks: blocks on the tile.
+        weights: target weights (R, C) by block.
+        chip: chip to program.
+        options: options of the compilation.
+        kept: masks (R, C) by block of the weights with all resistors switched in, for a ticket of
+            this chip; None to choose subsets.
+        units: siemens per unit weight by block, one number or (C,), with ``kept`` or if a layer has
+            one scale.
+        expected: expected error of the chip's banks; None to measure it.
     """
 
     index: int
@@ -61,12 +61,12 @@ class TileJob:
 
     @property
     def mapping(self) -> SignedMapping:
-        """The cells that a signed weight has."""
+        """The mapping of signed weights to cells."""
         return get_mapping(self.options.mapping)
 
     @cached_property
     def tuned(self) -> TunedCells | None:
-        """How its cells are tuned; None where the chip's resistors are switched."""
+        """Model of tuned cells; None for switched resistors."""
         return TunedCells.of(self.options, self.chip)
 
     @property
@@ -75,7 +75,7 @@ class TileJob:
         return self.kept is None and self.options.programming == "subset"
 
 
-_LATER: Any = None  # until a pass makes it; ``in_order`` sees to it that none needs it before
+_LATER: Any = None  # until a pass makes it; ``in_order`` checks that none needs it before
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +83,17 @@ class TileState:
     """One tile between two passes.
 
     Attributes:
-        job: what there is to do.
-        blocks: the job's, on the lines where they lie now.
-        resistors: what is known of the tile's resistors.
-        mask: (W, B, K) switches of the cells that weights share, closed before all others.
-        banks: by block, what the switches of each weight reach.
-        reach: by block, the targets (R, C) that weights can have.
-        scales: by block, (C,) siemens that stand for a weight of one.
-        choices: by block, (R, C, E) switches that are closed.
-        tile: the programmed tile.
-        achieved: by block, (R, C) siemens that the weights have, wires included where the tile was
-            programmed for them.
+        job: job of the tile.
+        blocks: blocks of the job, on their current lines.
+        resistors: measured or nominal resistors of the tile.
+        mask: switches (W, B, K) of shared cells, closed before all others.
+        banks: signed banks of the weights, by block.
+        reach: range of the weights (R, C), by block.
+        scales: siemens per unit weight (C,), by block.
+        choices: closed switches (R, C, E), by block.
+        tile: programmed tile.
+        achieved: achieved conductances (R, C) by block, siemens, wires included after wire-aware
+            programming.
     """
 
     job: TileJob
@@ -113,11 +113,11 @@ class Pass:
     """One step of the compiler on one tile.
 
     Attributes:
-        name: its file's.
-        run: the step.
-        needs: attributes of ``TileState`` that it reads; some earlier pass makes each.
-        makes: those that it makes, or makes anew.
-        applies: whether a job has a use for it; passes step aside for the jobs of others.
+        name: name of its file.
+        run: function from state to state.
+        needs: attributes of ``TileState`` that it reads; each must be made by an earlier pass.
+        makes: attributes that it sets or replaces.
+        applies: predicate of the jobs that the pass applies to.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Choose the code of the nominal values, which nothing is measured for: a rival of subsets."""
+"""Choose codes of the nominal values, without measurement: a rival of subsets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xbar.compiler.passes.choose_subsets import choose_codes, chosen_for_tile
 
 
 def run(state: TileState) -> TileState:
-    """The nominal subset of one cell that comes closest to each target."""
+    """Choose the nominal subset of one cell closest to each target."""
     return chosen_for_tile(state, choose_codes)
 
 

@@ -1,9 +1,9 @@
-"""Choose, for each weight, which resistors are switched in.
+"""Choose the resistors of each weight that are switched in.
 
-Without noise: those whose sum comes closest to the target. On chips whose reads are noisy: those of
-least expected squared error, bias² + variance (``xbar.effects.expected``), which is found exactly
-for banks of up to EXACT elements (20 resistors a cell for a differential pair). Longer noisy banks
-get the best of three guesses, see ``_best_of_three``.
+Without noise: the closest subset sum. With read noise: the subset of least expected squared error,
+bias² + variance (``xbar.effects.expected``), exact for banks of up to EXACT elements (20 resistors
+per cell of a differential pair). Longer noisy banks use the best of three heuristics, see
+``_best_of_three``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xbar.subset.variants.common import MAX_ELEMENTS
 from xbar.subset.variants.robust import quietest_subsets
 
 EXACT = MAX_ELEMENTS
-"""Elements of a weight up to which the choice for a noisy chip is exact."""
+"""Maximum number of elements for an exact choice on a noisy chip."""
 
 _NO_ERROR = ExpectedError()
 
@@ -31,38 +31,38 @@ def choose_subsets(bank: SignedBank, target: Floats, error: ExpectedError = _NO_
     """The choice (..., E) of least expected error for each target (...) in siemens.
 
     Args:
-        bank: of each weight.
-        target: siemens.
-        error: what is minimised. The offset's own noise is the same for every choice.
+        bank: bank of each weight.
+        target: target conductances (...), siemens.
+        error: error to minimise. The offset's own noise is the same for every choice.
     """
     return choose_least_error(bank.element, target - error.gain * bank.offset, error)
 
 
 def choose_least_error(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
-    """The elements (..., E) whose reading has the least expected squared error beside a goal (...).
+    """The elements (..., E) whose reading has the least expected squared error from a goal (...).
 
-    A minimum over all subsets up to EXACT elements, and for any number of them without noise.
+    The minimum over all subsets up to EXACT elements, and for any number without noise.
 
     Args:
-        element: siemens; one that is 0, as it is stuck or missing, stays open.
-        goal: siemens.
-        error: what is minimised.
+        element: conductances, siemens; those that are 0 (stuck or missing) stay open.
+        goal: target of the sum, siemens.
+        error: error to minimise.
     """
     if error.noise > 0.0:
         if element.shape[-1] <= EXACT:
             return quietest_subsets(element, goal, error.noise, error.gain)
         return _best_of_three(element, goal, error)
-    # a stuck resistor adds nothing when commanded: leave its switch open
+    # the switch of a stuck resistor has no effect: leave it open
     choice: Bools = solve_subset(error.gain * element, goal).mask & (element != 0.0)
     return choice
 
 
 def _best_of_three(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
-    """A guess for banks that are too long for the exact choice.
+    """Heuristic for banks too long for the exact choice.
 
-    Of three choices the one of least expected error: the elements that come closest, which may be
-    many and noisy; the closest of those of the goal's sign alone, so that one half of a pair stays
-    open; and none.
+    The least expected error of three choices: the closest subset, which may have many noisy
+    elements; the closest subset of elements with the goal's sign, so that one half of a pair stays
+    open; and the empty subset.
     """
     read = error.gain * element
     found = [
@@ -72,19 +72,19 @@ def _best_of_three(element: Floats, goal: Floats, error: ExpectedError) -> Bools
     ]
     chosen = [np.where(choice, element, 0.0) for choice in found]
     costs = [error.of(c.sum(axis=-1), goal, (c**2).sum(axis=-1)) for c in chosen]
-    best = np.argmin(costs[::-1], axis=0)[..., None]  # of equals the one with fewest
+    best = np.argmin(costs[::-1], axis=0)[..., None]  # the fewest elements among equals
     choice: Bools = np.choose(best, found[::-1])
     return choice
 
 
 def choose_codes(bank: SignedBank, target: Floats) -> Bools:
-    """The choice (..., E) of elements of the target's sign alone: of a pair one half stays open."""
+    """The choice (..., E) of elements with the target's sign: one half of a pair stays open."""
     goal = target - bank.offset
     return choose_on_one_side(bank.element, goal)
 
 
 def choose_on_one_side(element: Floats, goal: Floats) -> Bools:
-    """The elements (..., E) of each goal's sign whose sum comes closest to it (...)."""
+    """The elements (..., E) with each goal's sign whose sum is closest to it (...)."""
     k = element.shape[-1] // 2
     plus, minus, above = element[..., :k], element[..., k:], (goal > 0.0)[..., None]
     if k == element.shape[-1] - k and plus.min() >= 0.0 >= minus.max():  # a pair's two halves
@@ -97,7 +97,7 @@ def choose_on_one_side(element: Floats, goal: Floats) -> Bools:
 
 
 def joined(banks: Sequence[SignedBank]) -> SignedBank:
-    """The banks of all blocks of a tile in one list: element (M, E), offset (M,)."""
+    """The banks of all blocks of a tile, concatenated: element (M, E), offset (M,)."""
     return SignedBank(
         np.concatenate([bank.element.reshape(-1, bank.element.shape[-1]) for bank in banks]),
         joined_values([bank.offset for bank in banks]),
@@ -105,7 +105,7 @@ def joined(banks: Sequence[SignedBank]) -> SignedBank:
 
 
 def joined_values(values: Sequence[Floats]) -> Floats:
-    """Values (R, C) of all blocks of a tile in one list (M,)."""
+    """Values (R, C) of all blocks of a tile, concatenated to (M,)."""
     return np.concatenate([value.ravel() for value in values])
 
 
@@ -115,14 +115,14 @@ def chosen_for_tile(state: TileState, choose: Callable[[SignedBank, Floats], Boo
     choice = choose(joined(state.banks), joined_values(targets))
     ends = np.cumsum([np.prod(block.shape) for block in state.blocks])[:-1]
     choices = tuple(
-        part.reshape(*block.shape, -1)
-        for part, block in zip(np.split(choice, ends), state.blocks, strict=True)
+        own.reshape(*block.shape, -1)
+        for own, block in zip(np.split(choice, ends), state.blocks, strict=True)
     )
     return replace(state, choices=choices)
 
 
 def run(state: TileState) -> TileState:
-    """The subset of least error of each weight's bank."""
+    """Choose the subset of least error of each weight's bank."""
     error = expected_error(state.job.chip.hardware)
     return chosen_for_tile(state, lambda bank, target: choose_subsets(bank, target, error))
 

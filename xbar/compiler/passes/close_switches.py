@@ -1,4 +1,4 @@
-"""Close the switches that were chosen: the tile is programmed."""
+"""Close the chosen switches, which programs the tile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, pack
 
 
 def run(state: TileState) -> TileState:
-    """The tile with its choices in its mask, and what its weights have with ideal wires."""
+    """Program the tile; achieved conductances are those with ideal wires."""
     job, mask = state.job, state.mask.copy()
     for block, choice in zip(state.blocks, state.choices, strict=True):
         job.mapping.switch(mask, block, choice)

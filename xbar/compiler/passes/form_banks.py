@@ -1,6 +1,6 @@
-"""Make each weight's bank of its cells' resistors, where its block lies now.
+"""Form each weight's bank from the resistors of its cells, on the block's current lines.
 
-The cells that weights share are programmed first: what they have is part of every bank.
+Shared reference cells are programmed first: their conductance is part of every bank.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xbar.subset.scaling import reach_of
 
 
 def run(state: TileState) -> TileState:
-    """Banks and what they reach, and a mask with the switches of reference cells closed."""
+    """Form banks and their ranges, and a mask with the switches of reference cells closed."""
     mapping, (on, off, stuck) = state.job.mapping, state.resistors
     mask = np.zeros(on.shape, dtype=np.bool_)
     mapping.close_references(mask, on, off, stuck, state.blocks)

@@ -8,7 +8,7 @@ from xbar.compiler.passes.base import Pass, TileState
 
 
 def run(state: TileState) -> TileState:
-    """All resistors of the weights that were kept, stuck ones aside, which no switch moves."""
+    """Switch in all resistors of the kept weights, except stuck ones."""
     kept = state.job.kept or ()
     choices = tuple(
         which[..., None] & (bank.element != 0.0)

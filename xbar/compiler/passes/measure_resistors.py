@@ -1,4 +1,4 @@
-"""Find out what a tile's resistors are: measured, or as designed where nothing is measured."""
+"""Get a tile's resistors: measured, or nominal without measurement."""
 
 from __future__ import annotations
 

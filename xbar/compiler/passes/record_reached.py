@@ -1,4 +1,4 @@
-"""Record how well the weights of each block were reached: what a program stores of it."""
+"""Record the residuals of each block, as stored in the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xbar.subset.scaling import Reach
 
 
 def run(state: TileState) -> TileState:
-    """The tile with one ``Reached`` a block; what it computed on the way is not kept with it."""
+    """The tile with one ``Reached`` per block and empty caches."""
     tile, mask = state.tile, state.tile.mask
     found = zip(tile.blocks, state.achieved, state.reach, strict=True)
     reached = tuple(_reached(tile, mask, *each) for each in found)

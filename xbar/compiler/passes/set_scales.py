@@ -1,11 +1,11 @@
-"""Set the scales: how many siemens stand for a weight of one.
+"""Set the scales: siemens per unit weight.
 
-A larger scale makes the error of a subset smaller beside its weight, until the largest weights
-come to where their own banks have few sums or none. The scale of least expected error is taken
-(``xbar.subset.scaling``), of each column, of all columns of a block alike, or of a whole layer.
-What to expect is measured once a compilation, on a sample of the banks of the chip's first tile;
-the reach of each bank of a column or block is its own, stuck resistors and leakage counted. A
-layer's scale is set before any of its tiles is looked at, from that sample.
+A larger scale reduces the relative error of a subset, until the largest weights reach values where
+their banks have few or no sums. The scale of least expected error is chosen
+(``xbar.subset.scaling``) for each column, for all columns of a block, or for a whole layer. The
+expected error is measured once per compilation, on a sample of the banks of the chip's first tile;
+the range of each bank of a column or block is its own, including stuck resistors and leakage. A
+layer's scale is set from that sample, before its tiles are programmed.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from xbar.hardware.chip import Chip, Resistors
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
 
 SAMPLE = 64
-"""Banks on which the error is measured; a quarter where choosing takes long."""
+"""Number of banks on which the error is measured; a quarter of it for long banks."""
 
 LONG = 24
-"""Elements from which it does."""
+"""Number of elements above which a bank is long."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What a chip's banks may be expected to reach.
+    """Expected error of a chip's banks.
 
     Attributes:
-        curve: the error by the distance of a target from the middle of its bank.
-        reach: (S,) banks of the sample.
+        curve: error by distance of a target from the middle of its bank.
+        reach: range of the S banks of the sample.
     """
 
     curve: ErrorCurve
@@ -48,7 +48,7 @@ class Expected:
 
 
 def expect(chip: Chip, options: Options) -> Expected:
-    """Measure the error on the soundest banks of an even sample of a chip's first tile."""
+    """Measure the error on a sample of the first tile's banks with the fewest defects."""
     noise = expected_error(chip.hardware).noise
     tuned = TunedCells.of(options, chip)
     if tuned is not None:
@@ -62,7 +62,7 @@ def expect(chip: Chip, options: Options) -> Expected:
     element, offset = bank.element.reshape(rows * columns, -1), bank.offset.reshape(-1)
     missing = (element == 0.0).sum(axis=1)
     size = SAMPLE if element.shape[1] <= LONG else SAMPLE // 4
-    half = min(size, -(-len(element) // 2))  # on a small tile dead lines are no small part
+    half = min(size, -(-len(element) // 2))  # on a small tile dead lines are a large fraction
     sound = np.argsort(missing, kind="stable")[: max(half, int((missing == missing.min()).sum()))]
     size = min(size, len(sound))
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
@@ -77,7 +77,7 @@ def expect(chip: Chip, options: Options) -> Expected:
 
 
 def nominal_resistors(chip: Chip) -> Resistors:
-    """``Chip.resistors`` of any tile as it was designed, which is what is known unmeasured."""
+    """``Chip.resistors`` of any tile with nominal values, as known without measurement."""
     bank = chip.hardware.bank
     shape = (*chip.hardware.cells, bank.resistors)
     on = np.broadcast_to(bank.nominal_conductance, shape)
@@ -90,10 +90,10 @@ def set_scales(
     """Siemens per unit weight of each column, (C,), for weights (R, C).
 
     Args:
-        bank: of each weight; or the cells of them all.
-        weight: what is to be programmed.
-        expected: what error to expect.
-        alike: one scale for all columns.
+        bank: bank of each weight, or the model of tuned cells.
+        weight: target weights (R, C).
+        expected: expected error.
+        alike: whether all columns have one scale.
     """
     if isinstance(bank, TunedCells):
         reach = bank.reach_of(weight.shape)
@@ -107,7 +107,7 @@ def set_scales(
 
 
 def layer_scale(weight: Floats, expected: Expected) -> float:
-    """One scale for all weights of a layer (any shape), each on a bank of the sample in turn."""
+    """One scale for all weights of a layer (any shape), assigned to the sample's banks in turn."""
     values = expected.reach.values
     place = np.arange(weight.size) % values.shape[1]
     reach = Reach(values[:, place][:, :, None])
@@ -115,14 +115,14 @@ def layer_scale(weight: Floats, expected: Expected) -> float:
 
 
 def expected_of(job: TileJob) -> Expected:
-    """What error a job is to expect of its chip's banks."""
+    """Expected error of the banks of a job's chip."""
     return expect(job.chip, job.options) if job.expected is None else job.expected
 
 
 def scales_of(
     job: TileJob, blocks: Sequence[Block], banks: Sequence[SignedBank | TunedCells]
 ) -> tuple[Floats, ...]:
-    """By block, (C,) siemens per unit weight: the job's own where it has them."""
+    """By block, (C,) siemens per unit weight; the job's own if given."""
     if job.units:
         return tuple(np.full(b.shape[1], u) for b, u in zip(blocks, job.units, strict=True))
     expected, alike = expected_of(job), job.options.scale_per != "column"
@@ -133,7 +133,7 @@ def scales_of(
 
 
 def run(state: TileState) -> TileState:
-    """The scales of all blocks of a tile."""
+    """Set the scales of all blocks of a tile."""
     return replace(state, scales=scales_of(state.job, state.blocks, state.banks))
 
 

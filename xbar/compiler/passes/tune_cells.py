@@ -1,4 +1,4 @@
-"""Write tunable cells in place of switches: a rival of subsets, see ``tuned.py``."""
+"""Write tunable cells instead of closing switches: a rival of subsets, see ``tuned.py``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, pack
 
 
 def run(state: TileState) -> TileState:
-    """The tile with its cells written, and what its weights have with ideal wires."""
+    """Write the tile's cells; achieved conductances are those with ideal wires."""
     job, tuned = state.job, state.job.tuned
-    assert tuned is not None  # applies to no other job
+    assert tuned is not None  # the pass applies to no other job
     scales = scales_of(job, state.blocks, [tuned] * len(state.blocks))
     blocks = tuple(map(ProgrammedBlock, state.blocks, scales, job.weights))
     targets = ((placed.block, placed.target) for placed in blocks)
