@@ -1,11 +1,11 @@
-"""Claim: on noisy chips the exact choice of resistors beats good guesses, and costs little more.
+"""Claim: on noisy chips the exact choice of resistors beats heuristics at little extra cost.
 
 Matrices with normal weights on chips of 8 resistors a cell, lognormal spread 0.3, ideal wires,
 programmed by two rules and read with noise; the error of the outputs relative to the exact ones,
 by chip. *exact*: xbar's rule, the least bias² + variance of all subsets. *guess*: the best of three
 choices, the closest subset, the closest of one cell of the pair, and none. Then the time of the
-exact rule's kernel over that of the plain closest subset, for the same banks (one a weight, half
-of the elements negative) and targets, one thread.
+exact rule's kernel relative to the plain closest subset, for the same banks (one per weight, half
+of the elements negative) and targets, in one thread.
 
     python benchmarks/noise.py [--chips 5] [--noise 0.01 0.03] [--elements 8 12 16 20 24 28 32]
 """
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 INPUTS, OUTPUTS, READS = 256, 128, 200
-LITTLE = 0.001  # noise that leaves many subsets in question: the time of a hard case
+LITTLE = 0.001  # low noise, with many candidate subsets: a hard case
 PASSES = ("choose_subsets", "set_scales")
 
 
@@ -52,7 +52,7 @@ def best_of_three(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
 
 
 def design(noise: float) -> xbar.Hardware:
-    """Chips of one kind of bank."""
+    """Design of the chips."""
     return xbar.Hardware(
         bank=xbar.Bank(resistors=8, sigma=0.3),
         tile=xbar.Tile(word_lines=128, bit_lines=128),
@@ -61,7 +61,7 @@ def design(noise: float) -> xbar.Hardware:
 
 
 def output_error(seed: int, noise: float, *, guess: bool) -> float:
-    """Of one matrix on one chip: root mean square of noisy outputs' errors, relative."""
+    """Relative root mean square error of the noisy outputs of one matrix on one chip."""
     rng = np.random.default_rng(seed)
     weight = rng.standard_normal((OUTPUTS, INPUTS))
     x = rng.standard_normal((READS, INPUTS))
@@ -82,7 +82,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def speed(elements: int, noise: float, repeats: int) -> tuple[float, float]:
-    """Microseconds a weight of the plain closest subset, and the median ratio of the exact rule."""
+    """Microseconds per weight of the plain closest subset, and median ratio of the exact rule."""
     rng = np.random.default_rng(elements)
     count = 1 << min(max(14 - (elements - 16) // 2, 6), 14)
     bank = np.exp(0.3 * rng.standard_normal((count, elements)))
@@ -103,7 +103,7 @@ def speed(elements: int, noise: float, repeats: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chips", type=int, default=5)
     parser.add_argument("--noise", type=float, nargs="+", default=[0.01, 0.03])

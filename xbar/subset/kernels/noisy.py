@@ -1,23 +1,21 @@
 """The subset S of least expected squared error, (sum over S of g - t)**2 + sum over S of v.
 
-v is the variance of an element. A multiplier m moves the problem to where it is small. With
+v is the variance of an element. A multiplier m reduces the problem to a few elements. With
 sum over S of g = t + e the cost is
 
     e**2 + sum over S of v = (e + m/2)**2 + sum over S of (v - m g) + m t - m**2 / 4,
 
-so that the set S0 of all elements with v < m g is the best but for the first term, and whatever
-else is chosen pays |v - m g| for each element that it puts into S0 or takes out. With m at the
-maximum of the Lagrangian bound the sum of S0 comes as close to the target as whole elements may,
-and a good subset differs from S0 in few elements, of those that pay little: the core of the
-problem, as in S. Martello and P. Toth, "A new algorithm for the 0-1 knapsack problem",
-Management Science 1988. Any m gives the same subsets their costs, up to a constant: rounding
-it is no error. An m beyond all v/g stands for a target out of reach.
+so that the set S0 of all elements with v < m g is optimal except for the first term, and any other
+subset costs |v - m g| more for each element added to S0 or removed. With m at the maximum of the
+Lagrangian bound the sum of S0 is as close to the target as whole elements allow, and a good subset
+differs from S0 in few elements of low cost: the core of the problem, as in S. Martello and P. Toth,
+"A new algorithm for the 0-1 knapsack problem", Management Science 1988. Any m gives the same costs
+up to a constant, so rounding it causes no error. An m beyond all v/g means a target out of range.
 
-The sums of the elements that pay least are listed whole (`list_half`); the best of them bounds
-the cost, and the list of the others' sums takes those only that pay less than the bound. What
-remains, a few subsets of the others, meets the first list by a look at all of it where that is
-short, else through buckets by sum, of which only those within the root of what is left of the
-bound are looked at.
+All sums of the elements of least cost are listed (`list_half`); the best of them bounds the cost,
+and the list of the other elements' sums contains only those below the bound. These few subsets are
+combined with the first list by a full scan if it is short, else through buckets by sum, of which
+only those within the root of the remaining bound are scanned.
 
 Banks are scaled by a power of two to a span below 1, so that squares are in float64's range.
 
@@ -32,11 +30,11 @@ import numpy as np
 
 from xbar.jit import Floats, Ints, jit
 
-_CORE = 8  # elements whose subsets are listed whole before anything is left out
-_SHORT = 18  # elements up to which the core is one side, and the other grows from all others
-_FEW = 16  # subsets of the other side that a look at the whole core is quick for
-_PATIENCE = 32  # pairs looked at for each subset listed, before another method is quicker
-_FAR = 2.0**100  # spans away: a target further off chooses what one here does
+_CORE = 8  # elements whose subsets are all listed, before pruning
+_SHORT = 18  # most elements for which the near list is the core only
+_FEW = 16  # most subsets of the other list for which scanning the whole core is fast
+_PATIENCE = 32  # pairs scanned per listed subset, before another method is faster
+_FAR = 2.0**100  # spans away: targets beyond it have the same solution
 _TINY = 1e-300
 
 # rows of scratch (12, N), read as float64 or as int64: a list has sums, costs and masks
@@ -45,16 +43,16 @@ _NEAR, _OTHERS, _SORTED, _TRIAL, _START, _BUCKET, _ROWS = 0, 3, 6, 9, 10, 11, 12
 
 @jit
 def quietest(bank: Floats, relative: Floats, row: Ints, target: Floats, masks: Ints) -> None:
-    """For each target the subset of least expected squared error.
+    """Find the subset of least expected squared error for each target.
 
     Args:
-        bank: (R, K) finite, the sum of absolute values finite; K up to 50.
-        relative: (R, K) standard deviation of each element over its value, not negative.
-        row: (M,) which bank each target belongs to.
-        target: (M,) finite, within reach or not.
-        masks: (M,) written: bit e stands for element e, never one that is 0; -1 where the
-            search would be long, as it may be in banks with many equal sums. Of equally good
-            subsets the first that is met, whatever else is in the batch.
+        bank: finite elements (R, K), with a finite sum of absolute values; K up to 50.
+        relative: standard deviation of each element over its value (R, K), not negative.
+        row: index of each target's bank (M,).
+        target: finite targets (M,), in range or not.
+        masks: output (M,): bit e is element e, never one that is 0; -1 if the search would be
+            long, as for banks with many equal sums. Among equally good subsets the first one
+            found, independent of the rest of the batch.
     """
     k = bank.shape[1]
     raw, element = np.empty((2, k)), np.empty((2, k))  # values and costs
@@ -82,18 +80,18 @@ def quietest(bank: Floats, relative: Floats, row: Ints, target: Floats, masks: I
 
 @jit
 def list_half(element: Floats, first: int, last: int, x: Floats, at: int) -> int:
-    """All subsets of elements first to last - 1: sums and costs, in the order of their masks.
+    """List all subsets of elements first to last - 1: sums and costs, in the order of their masks.
 
     Args:
-        element: (2, K) the value of each element, and its cost or variance.
-        first: the first element.
-        last: one past the last.
-        x: (..., N) rows `at` and `at + 1` are written: sums of values and of costs. Entry i is
-            the subset of mask i << first.
-        at: which rows.
+        element: value of each element, and its cost or variance (2, K).
+        first: first element.
+        last: one past the last element.
+        x: scratch (..., N), of which rows `at` and `at + 1` are set to the sums of values and of
+            costs. Entry i is the subset of mask i << first.
+        at: first row to write.
 
     Returns:
-        How many subsets that is, 2**(last - first).
+        The number of subsets, 2**(last - first).
     """
     x[at, 0] = x[at + 1, 0] = 0.0
     rows = 1
@@ -116,18 +114,18 @@ def _extend(
     x: Floats,
     n: Ints,
 ) -> int:
-    """Adds to a list what more elements make of it at a cost up to a limit.
+    """Extend a list by the subsets with more elements, up to a cost.
 
     Args:
-        element: (2, K) by rising cost.
-        span: the first element that is new to the list, and one past the last.
-        limit: no subset of higher cost is added.
-        known: the list's first row, and how many entries it has.
+        element: values and costs (2, K) in ascending order of cost.
+        span: first new element, and one past the last.
+        limit: maximum cost of an added subset.
+        known: first row and number of entries of the list.
         x: scratch.
-        n: the same as integers.
+        n: the same memory as integers.
 
     Returns:
-        How many entries it has now.
+        The new number of entries.
     """
     at, rows = known
     for e in range(span[0], span[1]):
@@ -148,7 +146,7 @@ def _extend(
 def _load(
     bank: Floats, relative: Floats, target: float, raw: Floats, place: Ints
 ) -> tuple[int, float]:
-    """Writes the scaled elements of a bank (K,) that are not 0: how many, and the target scaled."""
+    """Write the scaled nonzero elements of a bank (K,); returns their number and the target."""
     span = 0.0
     for e in range(len(bank)):
         span += abs(bank[e])
@@ -166,10 +164,10 @@ def _load(
 
 @jit
 def _reduce(raw: Floats, place: Ints, count: int, target: float, rows: Floats) -> tuple[float, int]:
-    """Turns elements round that S0 holds; costs become those of departing from S0.
+    """Negate the elements of S0; costs become those of deviating from S0.
 
     Returns:
-        What turned and other elements must add up to, and the mask of S0.
+        The target of the negated and other elements, and the mask of S0.
     """
     m = _multiplier(raw, count, target, rows)
     target -= 0.5 * m
@@ -187,10 +185,10 @@ def _reduce(raw: Floats, place: Ints, count: int, target: float, rows: Floats) -
 
 @jit
 def _multiplier(raw: Floats, count: int, target: float, rows: Floats) -> float:
-    """Where m/2 + the sum of all elements with v < m g passes the target, as m rises.
+    """The m at which m/2 + the sum of all elements with v < m g crosses the target.
 
-    That sum starts with all negative elements and grows by |g| at each m = v/g; rows (3, K) get
-    these m, and the sums just below and just above.
+    That sum starts with all negative elements and increases by |g| at each m = v/g; rows (3, K) are
+    set to these m, and the sums just below and just above.
     """
     lowest = 0.0
     for i in range(count):
@@ -217,7 +215,7 @@ def _multiplier(raw: Floats, count: int, target: float, rows: Floats) -> float:
 def _sort_elements(
     raw: Floats, place: Ints, count: int, rows: Floats, element: Floats, order: Ints
 ) -> None:
-    """Writes the elements by rising cost, equal ones in the order of the bank."""
+    """Sort the elements by cost, equal ones in the order of the bank."""
     for i in range(count):
         rows[0, i] = 0.0
     for j in range(count):
@@ -239,7 +237,7 @@ def _search(count: int, target: float, element: Floats, x: Floats, n: Ints) -> i
     core = half = min(count, _CORE)
     rows = list_half(element, 0, core, x, _NEAR)
     best, mask = _best_beside(target, rows, x, n)
-    for e in range(core, count):  # one more element beside the core: a better bound, soon
+    for e in range(core, count):  # one more element than the core: quickly a better bound
         if element[1, e] >= best:
             break
         beside, i = _best_beside(target - element[0, e], rows, x, n)
@@ -257,7 +255,7 @@ def _search(count: int, target: float, element: Floats, x: Floats, n: Ints) -> i
         return _by_buckets(rows, others, target, (best, mask), x, n)
     for i in range(others):
         chosen, cost = n[_OTHERS + 2, i], x[_OTHERS + 1, i]
-        if chosen & (chosen - 1) == 0 or cost >= best:  # one element or none: seen above
+        if chosen & (chosen - 1) == 0 or cost >= best:  # one element or none: done above
             continue
         beside, j = _best_beside(target - x[_OTHERS, i], rows, x, n)
         if beside + cost < best:
@@ -267,9 +265,9 @@ def _search(count: int, target: float, element: Floats, x: Floats, n: Ints) -> i
 
 @jit
 def _best_beside(wanted: float, rows: int, x: Floats, n: Ints) -> tuple[float, int]:
-    """The least (sum - wanted)**2 + cost of the near list, and the first entry that has it.
+    """The least (sum - wanted)**2 + cost of the near list, and its first entry.
 
-    Two loops that LLVM turns into vectors; floats that are not negative order like integers.
+    Two loops that LLVM vectorises; non-negative floats are ordered like integers.
     """
     for i in range(rows):
         e = x[_NEAR, i] - wanted
@@ -287,7 +285,7 @@ def _best_beside(wanted: float, rows: int, x: Floats, n: Ints) -> tuple[float, i
 def _by_buckets(
     rows: int, others: int, target: float, known: tuple[float, int], x: Floats, n: Ints
 ) -> int:
-    """The best mask of a near and another subset, or -1 where that is a long search."""
+    """The best mask of a near and another subset, or -1 if the search is long."""
     best, mask = known
     low, scale, buckets = _fill_buckets(rows, others, target, best, x, n)
     if buckets == 0:
@@ -318,10 +316,10 @@ def _by_buckets(
 def _fill_buckets(
     rows: int, others: int, target: float, best: float, x: Floats, n: Ints
 ) -> tuple[float, float, int]:
-    """Sorts near subsets that may be part of something better into buckets by their sums.
+    """Sort the near subsets that may improve on the best into buckets by sum.
 
     Returns:
-        The lowest sum, buckets for one unit of sum, and how many buckets there are.
+        The lowest sum, buckets per unit of sum, and the number of buckets.
     """
     lowest = highest = 0.0
     for i in range(others):

@@ -1,13 +1,13 @@
-"""The subset that stays closest to its target under read noise and drift.
+"""Subset of least expected error under read noise and drift.
 
-Element i of the subset S counts d_i (1 + e_i) g_i when it is read: the drift factor d_i has mean
+Element i of the subset S is read as d_i (1 + e_i) g_i: the drift factor d_i has mean
 m and standard deviation m s_i, the noise e_i mean 0 and standard deviation r_i, all independent.
 Then, bias and variance,
 
     E (sum - t)**2 = (m G_S - t)**2 + sum over S of v_i,     G_S = sum over S of g_i,
     v_i = (m g_i)**2 ((1 + r_i**2) (1 + s_i**2) - 1).
 
-Of equal sums many small elements are better than few large ones, as variances add up by squares.
+At equal sums many small elements are better than few large ones, since squares add up.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from xbar.subset.variants.common import (
 _NAME = "solve_robust"
 _HOW = "the elements in doubt first, or lower envelopes of a half's parabolas"
 _EPSILON = float(np.finfo(np.float64).eps)
-_FAR = 2.0**100  # 2**40 banks away: what a target further off chooses, one here does
-_BLOCK = 2048  # problems that a thread takes at a time, fewer for long banks
-_BLOCK_WORK = 1 << 20  # and about this many half sums
+_FAR = 2.0**100  # 2**40 spans away: targets beyond it have the same solution
+_BATCH = 2048  # problems per thread and call, fewer for long banks
+_BATCH_WORK = 1 << 20  # approximate number of half sums per call
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -47,13 +47,12 @@ class RobustSolution(SubsetSolution):
     """Subsets of the least expected squared error.
 
     achieved is the expected sum, m G_S, and residual is achieved - target. "optimal": no subset's
-    expected squared error is less by more than 4 K eps (sum|g| + |target|)**2. `bound` is one for
-    the root of the expected squared error. reachable is about expected sums.
+    expected squared error is less by more than 4 K eps (sum|g| + |target|)**2. `bound` is a lower
+    bound on the root of the expected squared error. reachable refers to expected sums.
 
     Attributes:
-        deviation: (...) the standard deviation of the sum.
-        expected_error: (...) the root of the expected squared error, sqrt(residual**2 +
-            deviation**2).
+        deviation: standard deviation of the sum (...).
+        expected_error: root of the expected squared error (...), sqrt(residual**2 + deviation**2).
     """
 
     deviation: NDArray[np.float64] | np.float64
@@ -68,26 +67,26 @@ def solve_robust(
     drift: float = 1.0,
     stuck: ArrayLike | None = None,
 ) -> RobustSolution:
-    """Chooses the subset of least expected squared error, by the formula above.
+    """Find the subset of least expected squared error, by the formula above.
 
-    Meet-in-the-middle, the elements in doubt first (`xbar.subset.kernels.noisy`); banks whose
-    sums are alike, by the lower envelope of one half's parabolas. Exact for K <= 40.
+    Meet-in-the-middle, the elements in doubt first (`xbar.subset.kernels.noisy`); for banks with
+    similar sums, the lower envelope of one half's parabolas. Exact for K <= 40.
 
     Args:
-        bank: (..., K) siemens, or any signed numbers, as measured.
-        target: (...) in the bank's unit, broadcast against the bank's leading axes.
-        read_noise: r, standard deviation in one read relative to the conductance; broadcast
-            against the bank.
-        drift_spread: s, standard deviation of the drift factor from element to element, relative
-            to its mean; broadcast against the bank.
-        drift: m, its mean; 1 for none, positive.
-        stuck: broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed.
+        bank: measured elements (..., K), siemens or any signed numbers.
+        target: targets (...) in the bank's unit, broadcast against the bank's leading axes.
+        read_noise: standard deviation r of one read relative to the conductance; broadcast against
+            the bank.
+        drift_spread: standard deviation s of the drift factor between elements, relative to its
+            mean; broadcast against the bank.
+        drift: mean m of the drift factor, positive; 1 for none.
+        stuck: faults, broadcast against the bank: -1 stuck open, 0 free, +1 stuck closed.
 
     Returns:
         The solution with its standard deviation and expected error.
 
     Raises:
-        SpecError: as `xbar.subset.solve_subset`; or noise, spread or drift is not allowed.
+        SpecError: as in `xbar.subset.solve_subset`; or noise, spread or drift is out of range.
 
     >>> solution = solve_robust([4.0, 1.0, 1.0, 0.95, 1.01], 4.0, read_noise=0.05)
     >>> solution.mask  # the single element would be exact, but twice as noisy
@@ -107,16 +106,16 @@ def solve_robust(
 
 
 def quietest_subsets(bank: Floats, target: Floats, read_noise: float, gain: float = 1.0) -> Bools:
-    """The masks (..., K) of `solve_robust`, alone, for banks with one noise and one gain.
+    """Only the masks (..., K) of `solve_robust`, for one noise and one gain.
 
     Args:
-        bank: (..., K) siemens, K <= 40.
-        target: (...) siemens.
-        read_noise: standard deviation in one read relative to the conductance.
+        bank: elements (..., K) in siemens, K <= 40.
+        target: targets (...) in siemens.
+        read_noise: standard deviation of one read relative to the conductance.
         gain: mean reading over conductance.
 
     Raises:
-        SpecError: as `solve_robust`.
+        SpecError: as in `solve_robust`.
     """
     banks = bank_of(np.asarray(bank) * gain, _NAME)
     batch = broadcast(banks, target, 0.0, _NAME)
@@ -127,7 +126,7 @@ def quietest_subsets(bank: Floats, target: Floats, read_noise: float, gain: floa
 
 def _relative(noise: ArrayLike, spread: ArrayLike, banks: Banks) -> NDArray[np.float64]:
     """The relative standard deviation (R, K) of each element."""
-    parts = []
+    found = []
     for name, value in (("read_noise", noise), ("drift_spread", spread)):
         array = np.asarray(value)
         if array.dtype.kind not in "biuf" or not (np.isfinite(array) & (array >= 0)).all():
@@ -139,8 +138,8 @@ def _relative(noise: ArrayLike, spread: ArrayLike, banks: Banks) -> NDArray[np.f
             raise SpecError(
                 f"{name} of shape {array.shape} must broadcast to the bank's shape {shape}"
             ) from None
-        parts.append(full.reshape(banks.elements.shape))
-    r, s = parts
+        found.append(full.reshape(banks.elements.shape))
+    r, s = found
     return np.asarray(np.sqrt(r**2 + s**2 + r**2 * s**2))
 
 
@@ -154,7 +153,7 @@ def _most_robust(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
 
 
 def _by_core(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
-    """The masks (M,), -1 where the kernel left a problem."""
+    """The masks (M,); -1 for problems that the kernel gave up."""
     from xbar.subset.kernels import noisy
 
     bank, target, row = batch.bank, batch.target, writeable(batch.row)
@@ -165,11 +164,11 @@ def _by_core(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
     bank, target, relative = writeable(bank), writeable(target), writeable(relative)
     masks = np.empty(len(target), np.int64)
 
-    def work(part: slice) -> None:
-        noisy.quietest(bank, relative, row[part], target[part], masks[part])
+    def work(chunk: slice) -> None:
+        noisy.quietest(bank, relative, row[chunk], target[chunk], masks[chunk])
 
     elements = bank.shape[1]
-    step = min(max(_BLOCK_WORK >> ((elements + 1) // 2), 1), _BLOCK)
+    step = min(max(_BATCH_WORK >> ((elements + 1) // 2), 1), _BATCH)
     in_threads(work, [slice(i, i + step) for i in range(0, len(row), step)], cpus())
     if closed.any():
         bits = (closed << np.arange(elements)).sum(axis=1)[row]
@@ -178,7 +177,7 @@ def _by_core(batch: Batch, fixed: Ints, relative: Floats) -> Ints:
 
 
 def _by_envelope(batch: Batch, fixed: Ints, relative: Floats, left: Ints) -> Ints:
-    """The masks of some problems `left` (m,)."""
+    """The masks of the problems `left` (m,)."""
     from xbar.subset.kernels import envelope
 
     row, target = batch.row[left], batch.target[left]
@@ -192,16 +191,16 @@ def _by_envelope(batch: Batch, fixed: Ints, relative: Floats, left: Ints) -> Int
     at = np.arange(len(left))
     masks = np.empty(len(left), np.int64)
 
-    def work(part: slice) -> None:
+    def work(chunk: slice) -> None:
         envelope.most_robust(
             problems.values,
-            at[part],
-            problems.goal[part],
-            beyond[part],
+            at[chunk],
+            problems.goal[chunk],
+            beyond[chunk],
             problems.flips,
             problems.fixed,
             variance,
-            masks[part],
+            masks[chunk],
         )
 
     each_block(len(left), work)
@@ -226,8 +225,8 @@ def _solution(batch: Batch, fixed: Ints, masks: Ints, relative: Floats) -> Robus
     deviation = _root_of_squares(each)
     error = np.hypot(residual, deviation)
     reach = total_of(batch.bank)[batch.row] + np.abs(batch.target)
-    part = np.divide(error, reach, out=np.zeros_like(error), where=reach > 0)
-    bound = np.sqrt(np.maximum(part**2 - 4 * elements * _EPSILON, 0.0)) * reach
+    share = np.divide(error, reach, out=np.zeros_like(error), where=reach > 0)
+    bound = np.sqrt(np.maximum(share**2 - 4 * elements * _EPSILON, 0.0)) * reach
     reached = reachable(batch, *reach_of(batch.bank, fixed))
     shape = batch.shape
     return RobustSolution(
@@ -245,7 +244,7 @@ def _solution(batch: Batch, fixed: Ints, masks: Ints, relative: Floats) -> Robus
 
 
 def _root_of_squares(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(M,) roots of the sums of squares (M, K), also where a square would leave float64's range."""
+    """(M,) roots of the sums of squares (M, K), without overflow or underflow."""
     largest = np.abs(values).max(axis=1)
     scale = np.where(largest > 0, largest, 1.0)
     return np.asarray(scale * np.sqrt(((values / scale[:, None]) ** 2).sum(axis=1)))
