@@ -1,7 +1,7 @@
 """xbar: analog crossbars whose weights are made from imprecise resistors.
 
-The names below are the public API; each is imported when it is first used, so ``import xbar``
-is quick and needs no optional package.
+The names below are the public API; each is imported on first use, so ``import xbar`` is fast and
+needs no optional package.
 """
 
 from __future__ import annotations

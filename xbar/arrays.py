@@ -1,11 +1,11 @@
-"""Numbers that users give, checked once.
+"""Validation of array arguments.
 
-    real, as_floats, as_indices, as_flags   what is given, as one array of that kind
-    check_shape                             its shape
-    check_finite, check_range               its values
+    real, as_floats, as_indices, as_flags   conversion to an array of that kind
+    check_shape                             shape
+    check_finite, check_range               values
 
-Each raises a SpecError that says what must hold, what was got, where, and what to do. Names in
-the messages may begin with a place: "conv1: inputs".
+Each raises a SpecError that states what must hold, what was got, where, and what to do. Names in
+the messages may begin with a location: "conv1: inputs".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SMALLEST, LARGEST = 1e-100, 1e100
 
 
 def real(values: ArrayLike, name: str) -> NDArray[Any]:
-    """Real numbers of any type as an array, which is not copied if they are one.
+    """Real numbers of any type as an array; an array is not copied.
 
     Raises:
         SpecError: the values are not real numbers in a rectangular array.
@@ -62,9 +62,9 @@ def check_shape(
 
     Args:
         array: any array.
-        name: what it is.
-        shape: of each axis its length, or the letter of a length that is free, as "N".
-        advice: what the lengths are, or what to do.
+        name: name of the argument.
+        shape: length of each axis, or a letter such as "N" for any length.
+        advice: meaning of the lengths, or what to do.
 
     >>> check_shape(np.zeros((2, 4)), "voltage", ("N", 3), "one volt per word line")
     Traceback (most recent call last):
@@ -94,9 +94,9 @@ def check_finite(
 
     Args:
         array: real numbers.
-        name: what they are.
-        unit: of the numbers.
-        axes: what each axis counts; without them the place is given as an index.
+        name: name of the argument.
+        unit: unit of the numbers.
+        axes: name of each axis; without them the location is given as an index.
         advice: what to do.
         negative: whether values below 0 are allowed.
 
@@ -166,21 +166,21 @@ def as_indices(values: ArrayLike, name: str, count: int | None, what: str) -> ND
 
 
 def given(values: ArrayLike) -> Floats:
-    """An argument just as it was given: the converter of attributes that are arrays.
+    """The argument unchanged: converter of array attributes.
 
-    Whatever numpy accepts may be given; the class that has the attribute makes an array of it
-    after all arguments are known, since its shape follows from the others.
+    Accepts whatever numpy does; the class converts the attribute to an array once all arguments are
+    known, since its shape depends on the others.
     """
     return cast("Floats", values)
 
 
 def arguments(value: attrs.AttrsInstance) -> tuple[Any, ...]:
-    """What an object of attrs was made with, by position: enough to make it again."""
+    """Positional arguments that recreate an attrs object."""
     return attrs.astuple(value, recurse=False, filter=lambda attribute, _: attribute.init)
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    """The same array, which can't be written to from now on."""
+    """Make an array read-only and return it."""
     array.flags.writeable = False
     return array
 
@@ -188,7 +188,7 @@ def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
 def check_range(
     array: NDArray[np.float64], name: str, unit: str, axes: Sequence[str], advice: str
 ) -> None:
-    """Raise a SpecError that names the place unless every value is zero or an ordinary positive."""
+    """Raise a SpecError unless every value is zero or positive within SMALLEST to LARGEST."""
     ordinary = (array >= SMALLEST) & (array <= LARGEST)
     bad = np.argwhere(~(ordinary | (array == 0)))
     if not len(bad):

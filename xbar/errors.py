@@ -1,17 +1,17 @@
-"""Every error that xbar raises on purpose.
+"""All errors raised by xbar.
 
     XbarError
     ├── SpecError        a value of the design or an argument is not allowed (also a ValueError)
-    ├── FileError        a file is missing, damaged, of the wrong kind, or in the way
-    │   └── UntrustedFileError   reading the file could run code that it carries
+    ├── FileError        a file is missing, damaged, of the wrong kind, or exists already
+    │   └── UntrustedFileError   reading the file could run code in it
     ├── ModelError       a neural network can't be read, lowered or run
     ├── CircuitError     a circuit has no unique solution: floating or shorted parts
     ├── SolverError      a numerical method did not reach its tolerance
     ├── EngineError      an external engine ran and gave no usable answer
     └── ToolError        an external tool or an optional package is missing
 
-A message says what must hold, what was got, where, and what to do. The command line prints the
-message alone and ends with the class's ``exit_code``.
+A message states what must hold, what was got, where, and what to do. The command line prints only
+the message and exits with the class's ``exit_code``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def printable(text: str) -> str:
 
 
 class XbarError(Exception):
-    """Base of every error that xbar raises on purpose.
+    """Base class of all errors raised by xbar.
 
     Attributes:
-        exit_code: what the command line returns for it: 1 a check did not hold, 2 usage or bad
-            input, 3 an external tool is missing.
+        exit_code: exit code of the command line: 1 for a failed check, 2 for usage or bad input, 3
+            for a missing external tool.
     """
 
     exit_code = 2
@@ -42,11 +42,11 @@ class SpecError(XbarError, ValueError):
 
 
 class FileError(XbarError):
-    """A file is missing, damaged, of the wrong kind, or in the way."""
+    """A file is missing, damaged, of the wrong kind, or exists already."""
 
 
 class UntrustedFileError(FileError):
-    """Reading this file could run code that it carries."""
+    """Reading this file could run code in it."""
 
 
 class ModelError(XbarError):

@@ -1,6 +1,6 @@
-"""Writes that are whole or absent, whatever interrupts them; and .npz archives read as data.
+"""Atomic writes of files and folders; .npz archives read as data.
 
-What is written is made under a hidden name beside its place and renamed when it is complete.
+A file is written under a temporary name next to its destination and renamed when complete.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError, printable
 
-# what numpy and zipfile raise for damaged archives: they document few, these were met by damage
+# errors of numpy and zipfile for damaged archives: mostly undocumented, observed in tests
 _NPZ_ERRORS = (
     ValueError, TypeError, KeyError, EOFError, OSError, RuntimeError, NotImplementedError,
     OverflowError, MemoryError, RecursionError, SyntaxError, zipfile.BadZipFile, zlib.error,
@@ -31,7 +31,7 @@ _NPZ_ERRORS = (
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """An existing path is in the way unless it may be replaced.
+    """Refuse an existing path unless it may be replaced.
 
     Raises:
         FileError: it exists and ``force`` is not set.
@@ -41,7 +41,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
 
 
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, atomically.
 
     Raises:
         FileError: it exists and ``force`` is not set, or can't be written.
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
 
 
 def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Raises:
         FileError: it exists and ``force`` is not set, or can't be written.
@@ -58,25 +58,25 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
     refuse_existing(path, force=force)
     if path.is_dir():
         raise FileError(f"{path}: is a directory; choose another name")
-    part: Path | None = None
+    temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        part = Path(name)
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
+        temporary.chmod(0o644)
+        temporary.replace(path)
     except OSError as error:
         raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
     finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def refuse_directory(path: Path, marker: str, *, force: bool) -> None:
-    """An existing folder is in the way unless it may be replaced and is of the right kind.
+    """Refuse an existing folder unless it may be replaced and is of the right kind.
 
     Raises:
         FileError: it exists and ``force`` is not set, or has no ``marker``.
@@ -90,17 +90,17 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz archive by name; nothing in it is unpickled.
 
     Raises:
-        FileError: it can't be read, is no .npz archive, or is damaged.
+        FileError: it can't be read, is not an .npz archive, or is damaged.
     """
     try:
         with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old headers, which are read all the same
+            warnings.simplefilter("ignore")  # about old headers, which can be read
             arrays = {}
             for info in archive.infolist():
                 if info.filename.endswith(".npy"):
                     with archive.open(info) as member:
                         array = np.lib.format.read_array(member, allow_pickle=False)
-                        member.read()  # to the end, where the checksum is compared
+                        member.read()  # to the end, which compares the checksum
                     arrays[info.filename.removesuffix(".npy")] = array
             return arrays
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -114,17 +114,17 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 def new_directory(
     path: Path, marker: str, *, force: bool = False, within: Path | None = None
 ) -> Iterator[Path]:
-    """A fresh folder that takes its place when the block ends, and vanishes if it fails.
+    """Create a folder atomically: renamed when the block ends, deleted if it fails.
 
     Args:
-        path: its place.
-        marker: a file that the folder will hold; an existing folder without it is never replaced.
+        path: path of the folder.
+        marker: name of a file in the folder; an existing folder without it is never replaced.
         force: replace an existing folder.
-        within: a folder of the same file system in which it is made; beside its place where
-            nothing is said.
+        within: parent of the temporary folder, on the same file system; by default that of the
+            path.
 
     Raises:
-        FileError: the path is in the way, or can't be written.
+        FileError: the path exists, or can't be written.
     """
     refuse_directory(path, marker, force=force)
     beside = within or path.absolute().parent

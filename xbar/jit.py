@@ -1,4 +1,4 @@
-"""How kernels are compiled, with types that survive it, and how a person who waits hears of it."""
+"""Compilation of kernels, with their types kept, and a notice to waiting users."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ NOTICE = "xbar compiles its kernels, once on this machine; xbar doctor --warm do
 
 
 def jit(kernel: _Kernel) -> _Kernel:
-    """Compiled at the first call, kept on disk, and free of the interpreter lock."""
+    """Compile at the first call, with a cache on disk and without the interpreter lock."""
     compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
     return cast(_Kernel, compiled)
 
 
 @contextmanager
 def watch_compilation(hear: Callable[[str], None]) -> Iterator[None]:
-    """Within it, ``hear`` is called with each kernel's name before it is compiled.
+    """Call ``hear`` with each kernel's name before it is compiled, instead of the notice.
 
-    Kernels that are loaded from disk, or were used before, are not compiled. The notice on the
-    terminal is left out.
+    Kernels in the cache on disk, or used before, are not compiled.
     """
     before, _LISTENER.hear = _LISTENER.hear, hear
     try:
@@ -46,10 +45,10 @@ def watch_compilation(hear: Callable[[str], None]) -> Iterator[None]:
 
 @dataclass
 class _Listener(event.Listener):
-    """Hears numba compile: it says so for xbar's kernels, and costs nothing where it does not.
+    """Listens to numba's compilations of xbar's kernels.
 
     Attributes:
-        hear: called with the kernel's name.
+        hear: function called with the kernel's name.
     """
 
     hear: Callable[[str], None]
@@ -60,11 +59,11 @@ class _Listener(event.Listener):
             self.hear(f"{function.__module__}.{function.__name__}")
 
     def on_end(self, event: Any) -> None:
-        """A kernel that is ready needs no word."""
+        """Ignore the end of a compilation."""
 
 
 def _notice(kernel: str) -> None:
-    """Say once, to a person at a terminal, why the first call takes long."""
+    """Print the notice once, on a terminal only."""
     del kernel
     _LISTENER.hear = _ignore
     if sys.stderr is not None and sys.stderr.isatty():

@@ -1,7 +1,7 @@
-"""Packages whose public names are imported when they are first used.
+"""Packages whose public names are imported on first use.
 
-A package's ``__init__`` lists where its names live; ``import xbar`` then loads nothing of numba,
-scipy or PyTorch, and ``dir`` of the package shows its public names alone.
+A package's ``__init__`` lists the modules of its names; ``import xbar`` then does not load numba,
+scipy or PyTorch, and ``dir`` of the package shows only its public names.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def public_names(
     """A package's ``__getattr__`` and ``__dir__``.
 
     Args:
-        package: its name.
-        home: by public name, the module that holds it.
-        modules: the package's modules and subpackages that are public themselves.
-        other: names that the package defines itself.
+        package: name of the package.
+        home: module of each public name.
+        modules: public modules and subpackages of the package.
+        other: names defined in the package itself.
     """
     public = frozenset(modules)
     shown = sorted({*home, *public, *other})

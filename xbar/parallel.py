@@ -1,4 +1,4 @@
-"""Threads over the blocks of a batch, their progress, and arrays as compiled kernels want them."""
+"""Threads over the chunks of a batch, progress, and arrays for compiled kernels."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-_Part = TypeVar("_Part")
+_Chunk = TypeVar("_Chunk")
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _alone: ContextVar[bool] = ContextVar("one_thread", default=False)
 _LINE = 8  # int64 words of a cache line
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with how much is done and how much there is."""
+"""Function called with the number done and the total."""
 
 
 def cpus() -> int:
-    """How many threads a batch may use: as many as this process has CPUs, see `one_thread`."""
+    """Number of threads for a batch: one per CPU of this process, see `one_thread`."""
     if _alone.get():
         return 1
     if hasattr(os, "sched_getaffinity"):
@@ -32,7 +32,7 @@ def cpus() -> int:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Batches of this thread use no others until the block ends."""
+    """Run batches of this thread without other threads until the block ends."""
     token = _alone.set(True)
     try:
         yield
@@ -40,27 +40,27 @@ def one_thread() -> Iterator[None]:
         _alone.reset(token)
 
 
-def in_threads(work: Callable[[_Part], None], parts: Sequence[_Part], threads: int) -> None:
-    """Does the work for every part; whoever is free takes the next one.
+def in_threads(work: Callable[[_Chunk], None], chunks: Sequence[_Chunk], threads: int) -> None:
+    """Process all chunks; each thread takes the next one when free.
 
-    Kernels release the interpreter lock, so threads run them side by side.
+    Kernels release the interpreter lock, so threads run them in parallel.
     """
-    if min(threads, len(parts)) <= 1:
-        for part in parts:
-            work(part)
+    if min(threads, len(chunks)) <= 1:
+        for chunk in chunks:
+            work(chunk)
         return
-    with ThreadPoolExecutor(min(threads, len(parts))) as pool:
-        for _ in pool.map(work, parts):
+    with ThreadPoolExecutor(min(threads, len(chunks))) as pool:
+        for _ in pool.map(work, chunks):
             pass
 
 
 def writeable(array: _Array) -> _Array:
-    """The array or a copy: read-only arrays are another type to numba and compile anew."""
+    """The array, or a copy if read-only: numba would compile for it separately."""
     return array if array.flags.writeable else array.copy()
 
 
 def aligned(words: int) -> NDArray[np.int64]:
-    """Scratch of that many int64 words which begins at a cache line."""
+    """Scratch of a number of int64 words, aligned to a cache line."""
     raw = np.empty(words + _LINE, np.int64)
     skip = -(raw.ctypes.data // 8) % _LINE
     return raw[skip : skip + words]

@@ -1,4 +1,4 @@
-"""Confidence intervals of shares and quantiles that Monte Carlo estimates; no law is assumed."""
+"""Distribution-free confidence intervals of shares and quantiles estimated by Monte Carlo."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Estimate:
     """A value with its two-sided interval.
 
     Attributes:
-        value: the estimate.
-        low: lower end; -inf where so few samples bound nothing.
-        high: upper end; inf likewise.
+        value: estimate.
+        low: lower end; -inf with too few samples for a bound.
+        high: upper end; inf with too few samples for a bound.
     """
 
     value: float
@@ -28,7 +28,7 @@ class Estimate:
     high: float
 
     def to_json(self) -> dict[str, float | None]:
-        """Its three numbers; an end without a bound is None, as JSON has no infinity."""
+        """The fields as a dictionary for ``json``; an infinite end is None."""
         return {
             "value": finite_or_none(self.value),
             "low": finite_or_none(self.low),
@@ -37,7 +37,7 @@ class Estimate:
 
 
 def finite_or_none(number: float) -> float | None:
-    """The number, or None for the infinities that JSON lacks."""
+    """The number, or None if infinite, which JSON lacks."""
     return number if math.isfinite(number) else None
 
 
@@ -73,13 +73,13 @@ def quantile_estimate(
     """A quantile with the order statistics that enclose it.
 
     The number of samples below the true quantile is binomial, so the interval between two order
-    statistics covers it with at least the confidence asked for, whatever the law.
+    statistics covers it with at least the given confidence, for any law.
 
     Args:
-        values: (S,) samples in ascending order.
-        share: which quantile, from 0 to 1: 0.5 is the median. 0 and 1 are the extremes of these
-            samples, and have no interval.
-        confidence: of the interval.
+        values: samples (S,) in ascending order.
+        share: order of the quantile, from 0 to 1: 0.5 is the median. 0 and 1 are the extremes of
+            these samples, without an interval.
+        confidence: confidence of the interval.
 
     Raises:
         SpecError: the share is not from 0 to 1, or there are no samples.

@@ -1,7 +1,7 @@
-"""Values as people read them: tables, cards of a few lines, and both as HTML for notebooks.
+"""Display of values: tables, cards of a few lines, and both as HTML for notebooks.
 
-Text has a fixed width, so that a file and a terminal show the same. Whatever a name holds is made
-printable, and escaped where it goes to HTML.
+Text has a fixed width, so that files and terminals show the same. Names are made printable, and
+escaped in HTML.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Table: TypeAlias = tuple[str, list[str], list[list[str]]]
 """A title, the names of the columns, and the rows."""
 
 Facts: TypeAlias = Sequence[tuple[str, str]]
-"""What there is to say of a value: (name, text), a line each."""
+"""Lines of a card: (name, text)."""
 
 _FEW = 4
 _LONG = 64
@@ -65,7 +65,7 @@ def count(number: int, noun: str) -> str:
 
 
 def few(names: Sequence[str]) -> str:
-    """The first names, each cut where it is long, and how many more there are.
+    """The first names, shortened, and the number of the others.
 
     >>> few(["a", "b", "c", "d", "e", "f"])
     'a, b, c, d and 2 more'
@@ -75,19 +75,19 @@ def few(names: Sequence[str]) -> str:
 
 
 def html_text(value: object) -> str:
-    """Any value as text of an HTML page."""
+    """Any value as escaped HTML text."""
     return escape(printable(str(value)))
 
 
 def html_table(
     caption: str, head: Sequence[str], rows: Iterable[Sequence[object]], kind: str = "numbers"
 ) -> str:
-    """An HTML table; all of its texts are escaped here.
+    """An HTML table; all its text is escaped.
 
     Args:
-        caption: its title; none where it is empty.
-        head: the names of the columns.
-        rows: their cells.
+        caption: title; none if empty.
+        head: names of the columns.
+        rows: cells of each row.
         kind: CSS class of the table.
     """
     columns = "".join(f'<th scope="col">{html_text(name)}</th>' for name in head)
@@ -107,7 +107,7 @@ def _html_rows(rows: Iterable[Sequence[object]]) -> str:
 class Card:
     """A value whose ``repr`` is a card of a few lines, in notebooks a table.
 
-    A dataclass that takes part says ``repr=False``, and says what is on the card.
+    Dataclasses set ``repr=False`` and define ``_facts``, the lines of the card.
     """
 
     __slots__ = ()
@@ -123,7 +123,7 @@ class Card:
 
 
 class Outline:
-    """A dataclass, made with ``repr=False``, whose ``repr`` is one line however large its arrays.
+    """A dataclass with ``repr=False`` whose ``repr`` is one line, for arrays of any size.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(repr=False)
@@ -149,7 +149,7 @@ def _fields(kind: type) -> list[str]:
 
 
 def _brief(value: object) -> str:
-    """A value on one line: small ones whole, of others their size."""
+    """A value on one line: small ones in full, others by size."""
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return _brief(value.item())
     if isinstance(value, np.ndarray):
@@ -166,15 +166,15 @@ def _brief(value: object) -> str:
 
 
 def card(title: str, facts: Facts) -> str:
-    """A few lines about a value; what is empty is left out.
+    """A card of a value; empty lines are left out.
 
     >>> print(card("Tile", [("size", "64 x 64"), ("name", "")]))
     Tile
       size  64 x 64
     """
-    said = [(name, _short(text, WIDTH)) for name, text in facts if text]
-    width = max((len(name) for name, _ in said), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in said)])
+    lines = [(name, _short(text, WIDTH)) for name, text in facts if text]
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in lines)])
 
 
 def html_card(title: str, facts: Facts) -> str:
@@ -190,6 +190,6 @@ def html_card(title: str, facts: Facts) -> str:
 
 
 def _short(text: str, most: int) -> str:
-    """Printable text of at most so many characters."""
+    """Printable text of at most ``most`` characters."""
     text = printable(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"

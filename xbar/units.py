@@ -1,8 +1,8 @@
-"""Quantities as people write them: "4.7k" is 4700.0, and back.
+"""Quantities with SI prefixes: "4.7k" is 4700.0, and back.
 
-Only files, the command line and reports use this; inside xbar every number is in SI units.
+Used by files, the command line and reports only; all other numbers are in SI units.
 Prefixes are the SI ones and case matters: ``m`` is milli, ``M`` is mega (SPICE's ``meg`` is
-understood too, its ``M`` for milli is not).
+accepted too, its ``M`` for milli is not).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M"
 
 
 def parse_quantity(text: str | float) -> float:
-    """The number that a quantity such as ``"4.7k"``, ``"2 uS"`` or ``"30%"`` stands for.
+    """Value of a quantity such as ``"4.7k"``, ``"2 uS"`` or ``"30%"``.
 
     The text is scaled in decimal and rounded once, so ``"0.1u"`` is exactly ``0.1e-6``.
 

@@ -1,4 +1,4 @@
-"""The user's own code, named "module:callable" on the command line: imported, and so run."""
+"""Import of the user's own code, named "module:callable" on the command line."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from xbar.errors import SpecError
 
 
 def import_named(name: str, option: str, example: str) -> Any:
-    """What "module:attribute" names; modules of the current directory count.
+    """Import "module:attribute", also from the current directory.
 
     Args:
-        name: such as "mytask:score", or "mytask:Tasks.score".
-        option: what it was given for, for messages.
-        example: of a good name, for messages.
+        name: name such as "mytask:score", or "mytask:Tasks.score".
+        option: name of the option, for messages.
+        example: example of a valid name, for messages.
 
     Raises:
-        SpecError: there is no such thing, or importing it fails.
+        SpecError: the name is not valid, or importing it fails.
     """
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
@@ -29,8 +29,8 @@ def import_named(name: str, option: str, example: str) -> Any:
     try:
         with current_directory():
             target: Any = importlib.import_module(module_name)
-            for part in attribute.split("."):
-                target = getattr(target, part)
+            for step in attribute.split("."):
+                target = getattr(target, step)
     # the user's own module is imported, and may raise anything
     except Exception as error:
         raise SpecError(f"{option} {name}: it can't be imported: {summary(error)}") from error
@@ -39,7 +39,7 @@ def import_named(name: str, option: str, example: str) -> Any:
 
 @contextmanager
 def current_directory() -> Iterator[None]:
-    """Let modules of the current directory be imported."""
+    """Put the current directory on the import path."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
@@ -49,6 +49,6 @@ def current_directory() -> Iterator[None]:
 
 
 def summary(error: BaseException) -> str:
-    """An error of somebody else's code in one line."""
+    """An error of external code in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

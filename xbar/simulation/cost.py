@@ -5,7 +5,7 @@
     energy    reads: the drivers' power, solved with the wires, for the time of a read
               DACs, ADCs and adders: conversions and additions by the formulas of ``Cost``
     latency   steps x (a read + the conversions of the busiest ADC), product after product, layer
-              after layer; tiles work side by side, blocks on one tile in turn. Additions are done
+              after layer; tiles work in parallel, blocks on one tile in turn. Additions overlap
               with the next conversion. Data movement is not included.
 
 Resistors are assumed to obey Ohm's law.

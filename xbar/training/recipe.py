@@ -18,8 +18,8 @@ class Recipe:
         momentum: momentum, from 0, below 1.
         decay: weight decay.
         sharpen: whether edge-popup also learns a factor on the network's outputs, for the loss
-            only. It changes no answer, but fixed weights can't make outputs large, which keeps narrow
-            networks, and those with high wire resistance, from fitting their data. Wide ones
+            only. It changes no answer, but fixed weights can't make outputs large, which keeps
+            narrow networks, and those with high wire resistance, from fitting their data. Wide ones
             generalise slightly better without.
 
     Raises:
