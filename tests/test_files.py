@@ -133,7 +133,7 @@ def test_arrays_come_back_by_name(tmp_path):
 def test_an_array_of_another_form_is_a_file_error(tmp_path, content):
     path = tmp_path / "a.npz"
     path.write_bytes(content)
-    with pytest.raises(FileError, match="no readable") as refused:
+    with pytest.raises(FileError, match="not a readable") as refused:
         read_npz(path)
     assert "\n" not in str(refused.value)
 

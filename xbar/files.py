@@ -107,7 +107,7 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise FileError(f"{path}: can't be read ({error.strerror})") from error
     except _NPZ_ERRORS as error:
         what = printable(str(error) or type(error).__name__)[:200]
-        raise FileError(f"{path}: is no readable .npz archive ({what})") from error
+        raise FileError(f"{path}: is not a readable .npz archive ({what})") from error
 
 
 @contextmanager

@@ -21,7 +21,7 @@ Rows: TypeAlias = NDArray[np.int64] | NDArray[np.int32]
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
-NOTICE = "xbar compiles its kernels, once on this machine; xbar doctor --warm does it ahead"
+NOTICE = "xbar compiles its kernels once on this machine; do it in advance with xbar doctor --warm"
 
 
 def jit(kernel: _Kernel) -> _Kernel:

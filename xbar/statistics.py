@@ -92,7 +92,7 @@ def quantile_estimate(
     count = len(values)
     if not (0 <= share <= 1) or count == 0:
         raise SpecError(
-            f"a quantile needs a share from 0 to 1 and a sample or more, not {share} of {count}"
+            f"a quantile needs a share from 0 to 1 and at least one sample, not {share} of {count}"
         )
     value = _interpolated(values, share)
     if share in (0.0, 1.0):

@@ -181,7 +181,7 @@ def test_wires_act_on_written_cells_as_on_switched_ones(ngspice):
     options = xbar.Options(programming="residual")
     program = xbar.compile({"fc": WEIGHTS[:8, :16]}, hardware, seed=1, options=options)
     assert xbar.verify(program, detail="resistor").worst < 1e-9
-    with pytest.raises(SpecError, match="where cells are tuned: no switches"):
+    with pytest.raises(SpecError, match="for tuned cells: no switches"):
         program.tiles[0].netlist(detail="bank")
 
 

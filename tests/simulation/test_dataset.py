@@ -39,13 +39,13 @@ def test_every_truncation_is_a_file_error(tmp_path):
 
 def test_pickled_objects_are_not_unpickled(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(FileError, match="no readable"):
+    with pytest.raises(FileError, match="not a readable"):
         read_dataset(tmp_path / "a.npz")
 
 
 def test_a_single_array_file_and_a_missing_file_are_told(tmp_path):
     np.save(tmp_path / "a.npy", np.eye(2))
-    with pytest.raises(FileError, match=r"no readable \.npz archive"):
+    with pytest.raises(FileError, match=r"not a readable \.npz archive"):
         read_dataset(tmp_path / "a.npy")
     with pytest.raises(FileError, match="No such file"):
         read_dataset(tmp_path / "b.npz")

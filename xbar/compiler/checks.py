@@ -77,12 +77,12 @@ def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None
     if ticket and (options.mapping != "pair" or options.programming != "subset"):
         raise SpecError(
             "a ticket of a chip must be programmed with mapping 'pair' and programming 'subset', "
-            f"not {options.mapping!r} and {options.programming!r}: its switches are decided"
+            f"not {options.mapping!r} and {options.programming!r}: its switches are fixed"
         )
     if options.mapping != "pair" and options.programming not in ("subset", "nominal"):
         raise SpecError(
             f"mapping must be 'pair' for programming {options.programming!r}, not "
-            f"{options.mapping!r}: a shared reference would need its own writing"
+            f"{options.mapping!r}: a shared reference would have to be written too"
         )
     if options.wire_aware:
         _check_wire_aware(hardware, options)
@@ -143,7 +143,7 @@ def check_own_chip(own: Chip, chip: Chip, tiles: int) -> None:
             break
     if where:
         raise SpecError(
-            f"the chip must be the one that the ticket was found on, but {where}: a mask is worth "
-            "nothing on another chip; give the ticket's own, find a ticket for this one, or put "
-            "the mask on it knowingly by xbar.pruning.move(ticket, chip)"
+            f"the chip must be the one that the ticket was found on, but {where}: a mask is valid "
+            "for its own chip only; use that chip, find a ticket for this one, or transfer the "
+            "mask explicitly with xbar.pruning.move(ticket, chip)"
         )

@@ -171,7 +171,7 @@ def _planned(
         switches = source.switches()
         if switches is not None and options != Options():
             raise SpecError(
-                "options must be left out for a ticket of a chip: its switches are decided already"
+                "options must be left out for a ticket of a chip: its switches are fixed already"
             )
         if switches is not None:  # each weight keeps the cell it was trained on
             kept, own = Kept(switches, source.units()), source.chip or chip

@@ -25,7 +25,7 @@ def tile_netlist(
     if detail not in get_args(Detail):
         raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
     if detail == "bank" and tile.tuned is not None:
-        raise SpecError("detail must be 'cell' or 'resistor' where cells are tuned: no switches")
+        raise SpecError("detail must be 'cell' or 'resistor' for tuned cells: no switches")
     return crossbar_netlist(
         tile.crossbar(),
         None if voltage is None else np.asarray(voltage, dtype=np.float64),

@@ -45,8 +45,8 @@ def read_source(
         return _read_module(source, input_shape)
     if input_shape is not None:
         raise SpecError(
-            "input_shape must be left out for what is no torch module: "
-            f"a {type(source).__name__} says its own"
+            "input_shape must be left out unless the source is a torch module: "
+            f"a {type(source).__name__} has its own"
         )
     if isinstance(source, Graph):
         return check_matrices({layer.name: layer.matrix for layer in source.layers}), source

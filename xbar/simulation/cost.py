@@ -181,7 +181,7 @@ def cost(
     layers = []
     for name in program.weights:
         if name not in volts:
-            notes.append(f"{name}: is not used for these inputs, and costs no energy")
+            notes.append(f"{name}: is not used for these inputs, so its energy is 0")
         layers.append(_layer(program, name, volts.get(name, []), sum(area.values()), notes))
     cells = program.chip.hardware.cells
     devices = len(program.tiles) * cells[0] * cells[1] * program.chip.hardware.bank.resistors
@@ -307,7 +307,7 @@ def _products(program: Program, name: str, notes: list[str]) -> int:
         return 1
     (layer,) = [layer for layer in program.graph.layers if layer.name == name]
     if layer.positions is None:
-        notes.append(f"{name}: how many products an input makes varies; one is counted")
+        notes.append(f"{name}: the number of products per input varies; one is assumed")
     return layer.positions or 1
 
 

@@ -44,7 +44,7 @@ class Reader:
         check_readout(self.program.hardware, self.readout)
         if self.device != "cpu":
             raise SpecError(
-                f"device must be 'cpu', not {self.device!r}: products are computed nowhere else"
+                f"device must be 'cpu', not {self.device!r}: products are computed on the CPU only"
             )
         if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
             raise SpecError(f"seed must be a non-negative integer, not {self.seed!r}")
