@@ -22,14 +22,14 @@ def reading(noise=0.2):
     return Reading(difference, 2.0 * difference**2, lambda: difference)
 
 
-def score_of(noise, alike=False):
-    return Score.of(WEIGHTS, SCALES, ExpectedError(noise=noise), alike=alike)
+def score_of(noise, alike=False, gain=1.0):
+    return Score.of(WEIGHTS, SCALES, ExpectedError(gain, noise), alike=alike)
 
 
 @pytest.mark.parametrize("alike", [False, True])
-@pytest.mark.parametrize("noise", [0.0, 0.3])
-def test_no_other_scale_of_a_column_or_block_has_less_error(alike, noise):
-    score, found = score_of(noise, alike), reading()
+@pytest.mark.parametrize(("noise", "gain"), [(0.0, 1.0), (0.3, 1.0), (0.3, 0.7)])
+def test_no_other_scale_of_a_column_or_block_has_less_error(alike, noise, gain):
+    score, found = score_of(noise, alike, gain), reading()
     scale = score.fit(found)
     assert len(scale) == (2 if alike else 6)
     for k in range(len(scale)):

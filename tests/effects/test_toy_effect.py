@@ -89,6 +89,66 @@ def test_the_compilers_expected_error_counts_it(toy):
     assert expected.of(2.0, 1.5, 3.0) == pytest.approx(0.3**2 + (0.9 * 0.03) ** 2 * 3.0)
 
 
+def test_programming_for_wires_makes_up_for_it(monkeypatch):
+    """The subsets and scales that suit the wires suit the gain too."""
+    bank = xbar.Bank(resistors=8, nominal=20e3)
+    tile = xbar.Tile(word_lines=32, bit_lines=32, word_wire=2.0, bit_wire=2.0)
+    hardware = xbar.Hardware(bank=bank, tile=tile)
+
+    def error():
+        program = xbar.compile(WEIGHTS, hardware, seed=0, wire_aware=True)
+        exact = X @ WEIGHTS["fc"].T
+        missed = program.run(X, readout="nodal") - exact
+        assert program.tiles[0].wire_errors[-1] == pytest.approx(
+            np.linalg.norm(missed) / np.linalg.norm(exact), rel=0.5
+        )
+        return np.linalg.norm(missed) / np.linalg.norm(exact)
+
+    plain = error()
+    monkeypatch.setattr(xbar.effects, "EFFECTS", (*xbar.effects.EFFECTS, Gain()))
+    assert error() < 2 * plain < 0.02
+
+
+class Drift(Effect):
+    """Cells that have lost a fifth of their conductance, and shake."""
+
+    name = "drift"
+
+    def conductance(self, conductance, cells):
+        return 0.8 * conductance
+
+    def variance(self, power, hardware):
+        return 0.05**2 * power
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_the_expected_error_is_that_of_reads_wherever_an_effect_stands(monkeypatch, first):
+    """Mean and variance of 20000 reads of one weight, with drift before and after read noise."""
+    known = xbar.effects.EFFECTS
+    chain = (known[0], known[1], Drift(), *known[2:], Gain())
+    monkeypatch.setattr(xbar.effects, "EFFECTS", chain if first else (*known, Drift(), Gain()))
+    hardware = xbar.Hardware(variation=xbar.Variation(read_noise=0.1))
+    program = xbar.compile([[1.0]], hardware, seed=0)
+    (tile,), expected = program.tiles, expected_error(hardware)
+    achieved, power = tile.difference("ideal")[0][0, 0], tile.noise_power("ideal")[0][0, 0]
+    reads = program.run(np.ones((20_000, 1)))[:, 0] * tile.blocks[0].scale[0]
+    assert reads.mean() == pytest.approx(expected.gain * achieved, rel=0.005)
+    assert reads.var() == pytest.approx(expected.of(0.0, 0.0, power), rel=0.05)
+
+
+def test_a_layer_in_evaluation_is_without_noise_but_not_without_drift(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from xbar.training.layer import attach
+
+    monkeypatch.setattr(xbar.effects, "EFFECTS", (*xbar.effects.EFFECTS, Drift()))
+    module = torch.nn.Linear(19, 7, bias=False).double().eval()
+    x = torch.from_numpy(X)
+    expected = 0.8 * (x @ module.weight.T)
+    chip = xbar.Chip.sample(HARDWARE, 0)
+    attach({"fc": module}, chip, {"fc": (1, 7, 19)}, {"fc": 1e4}, lambda name: None)
+    torch.testing.assert_close(module(x), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_it_is_gone_with_its_entry(program, plain):
     np.testing.assert_array_equal(program.run(X), plain["ideal"])
     assert expected_error(HARDWARE).gain == 1.0

@@ -182,20 +182,11 @@ class ProgrammedTile(Card):
         )
 
     def prepare(self) -> PreparedArray:
-        """The array's wires, prepared for solving with many masks (see ``effective``)."""
+        """The array's wires, prepared for solving with many masks."""
         shape = array_shape(
             self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
         )
         return PreparedArray(shape, **self._wires)
-
-    def effective(self, array: PreparedArray, branch: Floats) -> Floats:
-        """(W, B) effective siemens of each cell, wires included, for resistors ``branch``.
-
-        Args:
-            array: array from ``prepare`` of a tile of this design.
-            branch: conductance of each resistor in its switch state (W, B, K), siemens.
-        """
-        return self._to_cells(array.transfer(to_array(branch, self._layout)).T)
 
     @property
     def _layout(self) -> Layout:
@@ -210,10 +201,7 @@ class ProgrammedTile(Card):
 
     def difference(self, readout: MatrixReadout) -> list[Floats]:
         """By block, (R, C) siemens: differential current of each column per volt on each row."""
-        return self.differences(self.cells(readout))
-
-    def differences(self, cell: Floats) -> list[Floats]:
-        """By block, (R, C) siemens: the same for cell conductances (W, B)."""
+        cell = self.cells(readout)
         return [self.mapping.difference(cell, placed.block) for placed in self.blocks]
 
     def residual(self) -> list[Floats]:
@@ -249,13 +237,7 @@ class ProgrammedTile(Card):
         power = to_array(branch**2, self._layout)
         if readout == "nodal":
             crossing = to_array(branch, self._layout)
-            gain = np.divide(
-                self._crossbar.transfer.T,
-                crossing,
-                out=np.zeros_like(crossing),
-                where=crossing > 0,
-            )
-            power = power * gain**2
+            power = power * gain_of(crossing, self._crossbar.transfer.T) ** 2
         cell = self._to_cells(power)
         return [self.mapping.own_and_shared(cell, placed.block) for placed in self.blocks]
 

@@ -52,12 +52,10 @@ def expected_error(hardware: Hardware) -> ExpectedError:
     are left out: their rounding depends on the inputs.
     """
     chain = Chain.of(hardware, "ideal")
-    cell = ExactCells(np.ones(()))
-    gain, noise = cell.target, np.zeros(())
+    gain, noise = chain.conductance(ExactCells(np.ones(()))), np.zeros(())
     read = Read(hardware, NUMPY, voltage=np.ones(()))
-    for effect in chain.acting:
+    for effect in chain.acting:  # in the order of ``Stage.read``
         before = gain
-        gain = effect.conductance(gain, cell)
         noise = noise + effect.variance(np.ones(()), hardware)
         gain = effect.current(gain, read)
         noise = noise * (gain / before) ** 2

@@ -25,7 +25,7 @@ from xbar.compiler.block import Block
 from xbar.compiler.program import Program
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
-from xbar.effects.effect import ExactCells, changes
+from xbar.effects.effect import ExactCells
 from xbar.effects.ranges import Key, full_scales, reach
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Variance
@@ -120,10 +120,7 @@ class TrainedLayer:
         """(M, G, C) for vectors (M, G, R) and the weights (G, C, R)."""
         xp = TorchArrays("float64" if rows.dtype == torch.float64 else "float32")
         chain, power = self.chain, None
-        if not noise:
-            still = tuple(effect for effect in chain.acting if not changes(effect, "variance"))
-            chain = Chain(chain.hardware, still)
-        elif "variance" in chain.changed:
+        if noise and "variance" in chain.changed:
             power = torch.where(self.kept(), self.power[1], self.power[0]).to(xp.dtype)
         conductance = matrix / self.scale
         stages = [self._stage(pile, conductance, power, chain, xp) for pile in self.piles]

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from xbar.arrays import Bools, Floats
+from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.base import Pass, TileJob, TileState
-from xbar.compiler.passes.choose_subsets import choose_codes, chosen_for_tile
+from xbar.compiler.passes.choose_subsets import choose_on_one_side, chosen_for_tile
+
+
+def choose_codes(bank: SignedBank, target: Floats) -> Bools:
+    """The choice (..., E) of elements with the target's sign: one half of a pair stays open."""
+    return choose_on_one_side(bank.element, target - bank.offset)
 
 
 def run(state: TileState) -> TileState:

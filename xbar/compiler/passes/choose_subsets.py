@@ -77,12 +77,6 @@ def _best_of_three(element: Floats, goal: Floats, error: ExpectedError) -> Bools
     return choice
 
 
-def choose_codes(bank: SignedBank, target: Floats) -> Bools:
-    """The choice (..., E) of elements with the target's sign: one half of a pair stays open."""
-    goal = target - bank.offset
-    return choose_on_one_side(bank.element, goal)
-
-
 def choose_on_one_side(element: Floats, goal: Floats) -> Bools:
     """The elements (..., E) with each goal's sign whose sum is closest to it (...)."""
     k = element.shape[-1] // 2

@@ -20,7 +20,7 @@ import numpy as np
 from xbar.arrays import Floats
 from xbar.compiler.passes.wires.array import Reading
 from xbar.compiler.passes.wires.problem import Found, Problem
-from xbar.compiler.passes.wires.steady import stalled
+from xbar.compiler.passes.wires.steady import FLOOR, stalled
 
 FIRST_SIZES = (0.9, 2.0)
 """Of a column's largest weight, in usual resistors."""
@@ -39,9 +39,6 @@ RELAXED, TRIAL, LAST = 8, 5, 12
 
 STEP = 0.7
 """What of the missing is added at a time: a whole step makes neighbours shake each other."""
-
-FLOOR = 0.02
-"""Attenuations below this are not trusted."""
 
 
 def program_few(problem: Problem, before: tuple[float, ...]) -> Found:

@@ -20,7 +20,7 @@ from xbar.compiler.passes.wires.array import Array, Reading
 from xbar.compiler.passes.wires.chooser import Chooser
 from xbar.compiler.passes.wires.score import Score
 from xbar.compiler.tile import ProgrammedTile, pack
-from xbar.effects.expected import expected_error
+from xbar.effects.expected import ExpectedError, expected_error
 
 Order: TypeAlias = tuple[Indices, Indices]
 """Of a block: (R,) which of its inputs lies on each of its word lines, in their order, and (C,)
@@ -52,11 +52,12 @@ class Problem:
     @classmethod
     def of(cls, tile: ProgrammedTile, banks: Sequence[SignedBank], *, alike: bool) -> Problem:
         """The problem of a tile whose blocks lie where they lie."""
-        error = expected_error(tile.chip.hardware)
+        read = expected_error(tile.chip.hardware)
+        error = ExpectedError(noise=read.noise)  # the gain is in what the array reads
         # laid out alike wherever the job is done, so that sums have the same bits
         weights = tuple(np.ascontiguousarray(part.weight) for part in tile.blocks)
         return cls(
-            Array(tile, noisy=error.noise > 0.0),
+            Array(tile, noisy=error.noise > 0.0, gain=read.gain),
             banks,
             Chooser.of(joined(banks), error, pairs=tile.mapping.bit_lines_per_column == 2),
             weights,

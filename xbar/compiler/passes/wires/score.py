@@ -89,8 +89,7 @@ class Score:
         arrives = self._sums(
             self.expected.of(reading.difference, np.zeros_like(self.weight), reading.power)
         )
-        along = self._sums(reading.difference * self.weight)
-        wanted = self._sums(self.weight**2)
+        along, wanted = self._along(reading), self._sums(self.weight**2)
         along = np.maximum(along, FAINT * np.sqrt(arrives * wanted))
         known = along > 0
         return np.where(known, arrives / np.where(known, along, 1.0), self.first)
@@ -100,8 +99,7 @@ class Score:
 
         Smaller than ``fit`` where much arrives that the weights don't explain.
         """
-        wanted = self._sums(self.weight**2)
-        along = self._sums(reading.difference * self.weight)
+        along, wanted = self._along(reading), self._sums(self.weight**2)
         fit = self.fit(reading)
         slope = np.divide(along, wanted, out=np.zeros_like(fit), where=wanted > 0)
         return np.where(slope > fit / 5, slope, fit)
@@ -116,6 +114,9 @@ class Score:
         """(M,) siemens that the weights should have at scales (S,)."""
         wanted: Floats = self.weight * scale[self.scale_of]
         return wanted
+
+    def _along(self, reading: Reading) -> Floats:
+        return self._sums(self.expected.gain * reading.difference * self.weight)
 
     def _sums(self, value: Floats) -> Floats:
         sums = np.bincount(self.scale_of, weights=value, minlength=len(self.first))

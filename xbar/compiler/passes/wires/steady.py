@@ -53,15 +53,12 @@ def correct(
 ) -> Found:
     """The best round of one attempt, after these errors."""
     chooser, score = problem.chooser, problem.score
-    noisy = chooser.error.noise > 0.0
-    choice = chooser.choose(
-        score.target(score.first), chooser.half, 0.0 if noisy else attempt.keep_total
-    )
+    total, weight = chooser.half, 0.0 if chooser.error.noise > 0.0 else attempt.keep_total
+    choice = chooser.choose(score.target(score.first), total, weight)
     share = problem.array.read(choice).share
     attenuation = np.maximum(share, FLOOR)
     wanted = score.target(attempt.headroom * _scales(problem, attenuation, expected))
-    aim, total, weight = wanted / attenuation, chooser.half, 0.0 if noisy else attempt.keep_total
-    errors, best = list(before), None
+    aim, errors, best = wanted / attenuation, list(before), None
     for _ in range(ROUNDS):
         choice = chooser.choose(aim, total, weight)
         found = problem.tried(choice, tuple(errors))
