@@ -89,6 +89,24 @@ def test_the_compilers_expected_error_counts_it(toy):
     assert expected.of(2.0, 1.5, 3.0) == pytest.approx(0.3**2 + (0.9 * 0.03) ** 2 * 3.0)
 
 
+@pytest.mark.parametrize("scale_per", ["column", "layer"])
+def test_scales_leave_room_for_it(monkeypatch, scale_per):
+    """Read noise hides nothing more where all currents are smaller, noise and signal alike."""
+    hardware = xbar.Hardware(variation=xbar.Variation(read_noise=0.03))
+    weights = {"fc": np.random.default_rng(2).standard_normal((32, 19))}
+
+    def error():
+        options = xbar.Options(scale_per=scale_per)
+        program = xbar.compile(weights, hardware, seed=0, options=options)
+        exact = X @ weights["fc"].T
+        return np.linalg.norm(program.run(X) - exact) / np.linalg.norm(exact)
+
+    plain = error()
+    known = xbar.effects.EFFECTS  # after the noise, which is smaller then too
+    monkeypatch.setattr(xbar.effects, "EFFECTS", (*known, Gain()))
+    assert error() == pytest.approx(plain, rel=1e-6)
+
+
 def test_programming_for_wires_makes_up_for_it(monkeypatch):
     """The subsets and scales that suit the wires suit the gain too."""
     bank = xbar.Bank(resistors=8, nominal=20e3)

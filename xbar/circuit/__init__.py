@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from xbar.circuit.nonlinear import NonlinearSolution as NonlinearSolution
     from xbar.circuit.nonlinear import PolynomialCell as PolynomialCell
     from xbar.circuit.nonlinear import SinhCell as SinhCell
-    from xbar.circuit.nonlinear import milo_rram as milo_rram
     from xbar.circuit.nonlinear import solve_nonlinear as solve_nonlinear
     from xbar.circuit.prepared import PreparedArray as PreparedArray
     from xbar.circuit.seriesparallel import reduce_series_parallel as reduce_series_parallel
@@ -53,7 +52,6 @@ _HOME = {
     "Solution": "xbar.circuit.crossbar",
     "SwitchedBank": "xbar.circuit.switches",
     "crossbar_netlist": "xbar.circuit.netlist",
-    "milo_rram": "xbar.circuit.nonlinear",
     "read_spice": "xbar.circuit.deck.read",
     "reduce_series_parallel": "xbar.circuit.seriesparallel",
     "series_parallel_values": "xbar.circuit.seriesparallel",

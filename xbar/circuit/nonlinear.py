@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _NEWTON_STEPS = 60
 _SPLIT_STEPS = 200
-_MILO_SECOND = (0.0001388, 0.001541, 0.005711, 0.007063)
-_MILO_THIRD = (8.8710e-5, 6.7919e-4, 1.2968e-3)
 
 
 class CellLaw(Protocol):
@@ -130,23 +128,6 @@ class SeriesCell:
 def _in_series(one: Floats, other: Floats) -> Floats:
     total = one + other
     return np.divide(one * other, total, out=np.zeros_like(total), where=total > 0)
-
-
-def milo_rram(conductance: ArrayLike) -> PolynomialCell:
-    """HfO2 RRAM cells as measured by V. Milo et al., valid up to 0.5 V.
-
-    I = G V + N2 V^2 + N3 V^3 with N2 and N3 polynomials of log10 G, fitted to "Accurate program /
-    verify schemes of resistive switching memory (RRAM) for in-memory neural network circuits",
-    IEEE Trans. Electron Devices 68 (2021), as in the simulator CrossSim.
-
-    Args:
-        conductance: conductances (W, B) in siemens at 0 V; 0 is an open cell.
-    """
-    cells = as_floats(conductance, "conductance")
-    decades = np.log10(cells, out=np.zeros_like(cells), where=cells > 0)
-    second = np.where(cells > 0, np.polyval(_MILO_SECOND, decades), 0.0)
-    third = np.where(cells > 0, np.polyval(_MILO_THIRD, decades), 0.0)
-    return PolynomialCell(np.array([cells, second, third]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,7 +13,7 @@ from xbar.arrays import Floats, Ints
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.namespace import NUMPY
-from xbar.effects.ranges import Key, full_scales, not_zero, reach
+from xbar.effects.ranges import Key, full_scales, reach
 from xbar.tables import Outline
 
 
@@ -30,17 +30,6 @@ class Ranges(Outline):
 
     inputs: Mapping[str, float]
     currents: Mapping[Key, Floats]
-
-
-def adc_range(tile: ProgrammedTile, number: int = 0) -> float:
-    """Full scale in amperes of the ADC that reads a block of a tile.
-
-    The design's range if it defines one, else the largest ``reach`` of the block's columns.
-    """
-    hardware = tile.chip.hardware
-    if hardware.adc is not None and hardware.adc.range is not None:
-        return hardware.adc.range
-    return not_zero(_reach(tile, number).max())
 
 
 def columns_of(program: Program, layer: str) -> dict[Key, Ints]:

@@ -78,11 +78,6 @@ class BankDesign:
     window: Window
     contiguous_ratio: float
 
-    @property
-    def better_rivals(self) -> tuple[Rival, ...]:
-        """Rivals with more bits for as many devices."""
-        return tuple(rival for rival in self.rivals if rival.bits > self.best.bits.value)
-
     def rows(self) -> list[tuple[str, float, str]]:
         """(name, bits at the yield, remark) of the candidates and rivals, most bits first."""
         remark = "each resistor measured, none tuned"

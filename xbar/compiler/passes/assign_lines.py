@@ -125,7 +125,8 @@ def _assigned(
     lines, places = tile.lines(block, others)
     banks = tile.banks(lines, places)
     sound = _sound(banks)
-    target = weight * (tile.scales(weight, sound) if scale is None else scale)
+    own = tile.scales(weight, sound) if scale is None else scale / tile.expected.gain
+    target = weight * own
     curve = tile.expected.curve
     ideal = float(errors(target, _everywhere(sound, target.shape), curve).sum())
     search = _Search(target, banks, curve, (ideal + 1e-300) / target.size)

@@ -41,15 +41,18 @@ class Expected:
     Attributes:
         curve: error by distance of a target from the middle of its bank.
         reach: range of the S banks of the sample.
+        gain: ratio of mean reading to conductance that subsets are chosen for; 1 for rivals.
     """
 
     curve: ErrorCurve
     reach: Reach
+    gain: float = 1.0
 
 
 def expect(chip: Chip, options: Options) -> Expected:
     """Measure the error on a sample of the first tile's banks with the fewest defects."""
-    noise = expected_error(chip.hardware).noise
+    error = expected_error(chip.hardware)
+    noise = error.noise
     tuned = TunedCells.of(options, chip)
     if tuned is not None:
         curve, one = tuned.expected(noise)
@@ -69,7 +72,7 @@ def expect(chip: Chip, options: Options) -> Expected:
     if options.programming == "subset":
         choose = partial(choose_least_error, error=ExpectedError(noise=noise))
         curve = measure_error(element[sample], choose=choose, read_noise=noise)
-        return Expected(curve, reach_of(element[sample], offset[sample]))
+        return Expected(curve, reach_of(element[sample], offset[sample]), error.gain)
     known = mapping.bank(*nominal_resistors(chip), block)
     nominal = known.element.reshape(element.shape)[sample]
     curve = measure_error(nominal, element[sample], choose_on_one_side, noise)
@@ -87,7 +90,7 @@ def nominal_resistors(chip: Chip) -> Resistors:
 def set_scales(
     bank: SignedBank | TunedCells, weight: Floats, expected: Expected, *, alike: bool = False
 ) -> Floats:
-    """Siemens per unit weight of each column, (C,), for weights (R, C).
+    """Siemens per unit weight of each column, (C,), for weights (R, C), without gain.
 
     Args:
         bank: bank of each weight, or the model of tuned cells.
@@ -107,11 +110,14 @@ def set_scales(
 
 
 def layer_scale(weight: Floats, expected: Expected) -> float:
-    """One scale for all weights of a layer (any shape), assigned to the sample's banks in turn."""
+    """One scale for all weights of a layer (any shape), assigned to the sample's banks in turn.
+
+    In siemens of the reading, gain included, as in ``scales_of``.
+    """
     values = expected.reach.values
     place = np.arange(weight.size) % values.shape[1]
     reach = Reach(values[:, place][:, :, None])
-    return float(best_scales(weight.reshape(-1, 1), reach, expected.curve)[0])
+    return expected.gain * float(best_scales(weight.reshape(-1, 1), reach, expected.curve)[0])
 
 
 def expected_of(job: TileJob) -> Expected:
@@ -127,7 +133,7 @@ def scales_of(
         return tuple(np.full(b.shape[1], u) for b, u in zip(blocks, job.units, strict=True))
     expected, alike = expected_of(job), job.options.scale_per != "column"
     return tuple(
-        set_scales(bank, weight, expected, alike=alike)
+        expected.gain * set_scales(bank, weight, expected, alike=alike)
         for bank, weight in zip(banks, job.weights, strict=True)
     )
 

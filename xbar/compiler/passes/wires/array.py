@@ -25,7 +25,7 @@ class Reading:
     """What arrives at the sense amplifiers.
 
     Attributes:
-        difference: (M,) siemens that each weight has, wires and the read-out's gain included.
+        difference: (M,) siemens that each weight has, wires and gain of the read-out included.
         power: (M,) siemens², the sum of the squares of its resistors' conductances as they arrive;
             0 where nobody asks for noise.
     """
