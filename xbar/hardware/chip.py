@@ -9,7 +9,6 @@ Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self, SupportsIndex
@@ -72,13 +71,7 @@ class Chip(Card):
         >>> chip.on(5).shape
         (64, 64, 8)
         """
-        try:
-            number = operator.index(seed)
-        except TypeError as error:
-            raise SpecError(f"seed must be an integer, not {seed!r}") from error
-        if not 0 <= number < 2**64:
-            raise SpecError(f"seed must be from 0 to 2^64 - 1, not {number}")
-        return cls(hardware, number)
+        return cls(hardware, draw.check_seed(seed))
 
     @classmethod
     def from_measurement(cls, path: str | Path, hardware: Hardware) -> Self:

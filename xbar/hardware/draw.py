@@ -8,11 +8,30 @@ rounding; a library's ``exp`` or ``log`` differs in the last bit between machine
 
 from __future__ import annotations
 
+import operator
+from typing import SupportsIndex
+
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
+from xbar.errors import SpecError
 from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
+
+
+def check_seed(seed: SupportsIndex) -> int:
+    """Check a seed; returns it as an integer.
+
+    Raises:
+        SpecError: it is not an integer from 0 to 2^64 - 1.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError as error:
+        raise SpecError(f"seed must be an integer, not {seed!r}") from error
+    if not 0 <= number < 2**64:
+        raise SpecError(f"seed must be from 0 to 2^64 - 1, not {number}")
+    return number
 
 
 def uniform(seed: int, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:

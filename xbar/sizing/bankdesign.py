@@ -19,7 +19,7 @@ from typing import SupportsIndex
 
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
-from xbar.sizing.laws import check_seed
+from xbar.hardware.draw import check_seed
 from xbar.sizing.precision import (
     MIDDLE,
     MOST,

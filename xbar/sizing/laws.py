@@ -8,7 +8,6 @@ Shapes: S sampled banks of K elements.
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import Protocol, SupportsIndex
 
@@ -190,7 +189,7 @@ def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsInde
     """
     if resistors < 1 or samples < 1:
         raise SpecError(f"resistors and samples must be at least 1, not {resistors} and {samples}")
-    number = check_seed(seed)
+    number = draw.check_seed(seed)
     law = law_of(law)
     banks = law.elements(_columns(number, _ELEMENTS, resistors, samples))
     if isinstance(law, BankLaw) and law.bank.stuck_open + law.bank.stuck_closed > 0:
@@ -202,22 +201,7 @@ def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsInde
 
 def draw_shares(samples: int, seed: SupportsIndex) -> Floats:
     """(S,) target positions in their windows from U(0, 1), independent of the banks."""
-    return draw.uniform(check_seed(seed), TARGETS, 0, (samples,))
-
-
-def check_seed(seed: SupportsIndex) -> int:
-    """Check a seed; returns it as an integer.
-
-    Raises:
-        SpecError: it is not an integer from 0 to 2^64 - 1.
-    """
-    try:
-        number = operator.index(seed)
-    except TypeError as error:
-        raise SpecError(f"seed must be an integer, not {seed!r}") from error
-    if not 0 <= number < 2**64:
-        raise SpecError(f"seed must be from 0 to 2^64 - 1, not {number}")
-    return number
+    return draw.uniform(draw.check_seed(seed), TARGETS, 0, (samples,))
 
 
 def _columns(seed: int, stream: int, resistors: int, samples: int) -> Floats:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware import draw
+from xbar.hardware.draw import check_seed
 from xbar.pruning.constructions import convolution, malach, multidimensional, pensia
 from xbar.pruning.constructions.certificate import Certificate, LayerCertificate, propagate
 from xbar.pruning.constructions.choosing import Minimise, check_minimise
@@ -25,7 +26,6 @@ from xbar.pruning.constructions.sequence import (
     read_sequence,
 )
 from xbar.pruning.ticket import Ticket
-from xbar.sizing.laws import check_seed
 
 if TYPE_CHECKING:
     from torch import nn

@@ -24,9 +24,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
+from xbar.hardware.draw import check_seed
 from xbar.pruning.constructions.choosing import MOST
 from xbar.sizing.density import density
-from xbar.sizing.laws import Uniform, check_seed, draw_banks, draw_shares
+from xbar.sizing.laws import Uniform, draw_banks, draw_shares
 from xbar.sizing.theory import counting_resistors, theorem_resistors
 from xbar.statistics import Estimate, share_estimate
 from xbar.subset.solver import solve_subset
