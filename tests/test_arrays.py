@@ -23,6 +23,10 @@ from xbar.errors import SpecError
         ([Fraction(1, 2)], "x must hold real numbers, not object"),
         ({"a": 1}, "x must hold real numbers, not object"),
         (np.array(["2026-01-01"], "M8[D]"), "x must hold real numbers, not datetime64[D]"),
+        (
+            np.ma.array([1.0, 2.0], mask=[False, True]),
+            "x must have no masked values; fill them in with .filled(...)",
+        ),
     ],
 )
 def test_what_is_no_array_of_real_numbers_is_refused(values, message):
@@ -30,6 +34,10 @@ def test_what_is_no_array_of_real_numbers_is_refused(values, message):
         with pytest.raises(SpecError) as error:
             check(values, "x")
         assert str(error.value) == message
+
+
+def test_a_masked_array_without_masked_values_is_an_array():
+    np.testing.assert_array_equal(as_floats(np.ma.array([1.0, 2.0]), "x"), [1.0, 2.0])
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int32, np.float16, np.float32, np.float64])

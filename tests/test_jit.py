@@ -77,3 +77,18 @@ def test_a_watcher_hears_each_kernel_once_and_nothing_of_what_is_on_disk(tmp_pat
     assert len(set(cold)) == len(cold)
     assert all(name.startswith("xbar.") for name in cold)
     assert heard(tmp_path) == []
+
+
+def test_a_kernel_runs_where_nothing_can_be_kept_on_disk(monkeypatch):
+    from numba.core.caching import CacheImpl
+
+    from xbar.jit import jit
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+
+    @jit
+    def twice(x: int) -> int:
+        return 2 * x
+
+    assert twice(21) == 42
+    assert twice.signatures  # it was compiled

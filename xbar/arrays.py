@@ -33,8 +33,10 @@ def real(values: ArrayLike, name: str) -> NDArray[Any]:
     """Real numbers of any type as an array; an array is not copied.
 
     Raises:
-        SpecError: the values are not real numbers in a rectangular array.
+        SpecError: the values are not real numbers in a rectangular array, or some are masked.
     """
+    if np.ma.is_masked(values):
+        raise SpecError(f"{name} must have no masked values; fill them in with .filled(...)")
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -25,8 +25,11 @@ NOTICE = "xbar compiles its kernels once on this machine; do it in advance with 
 
 
 def jit(kernel: _Kernel) -> _Kernel:
-    """Compile at the first call, with a cache on disk and without the interpreter lock."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
+    """Compile at the first call, with a cache on disk if possible, without the interpreter lock."""
+    try:
+        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(kernel)
+    except RuntimeError:  # neither xbar's folder nor the user's cache may be written to
+        compiled = numba.njit(nogil=True, error_model="numpy")(kernel)
     return cast(_Kernel, compiled)
 
 

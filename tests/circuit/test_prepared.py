@@ -144,6 +144,21 @@ def test_threads_that_share_an_array_get_the_same_bits():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((2.5, 3), "shape of a PreparedArray must be a row of whole numbers"),
+        ("ab", "shape of a PreparedArray must be a row of whole numbers"),
+        ((-1, 3), "must be numbers of lines from 0 upwards, not -1 at position 0"),
+        ((0, 3), "with at least one word line and one bit line"),
+        (4, "must have the shape"),
+    ],
+)
+def test_a_shape_that_no_array_has_is_refused(shape, message):
+    with pytest.raises(SpecError, match=message):
+        PreparedArray(shape)
+
+
 def test_bad_cells_are_refused_with_their_place():
     array = PreparedArray((2, 3), word_wire=1.0)
     with pytest.raises(SpecError, match=r"conductance must have the shape \(2, 3\), not \(3, 2\)"):

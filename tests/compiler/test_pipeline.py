@@ -48,6 +48,14 @@ def ticket():
     return replace(plain, kept=kept, units=(1e-6,) * len(kept))
 
 
+def reordered(first, second):
+    """The passes with one put behind another."""
+    moved = next(one for one in PASSES if one.name == first)
+    rest = without(first)
+    place = [one.name for one in rest].index(second) + 1
+    return [*rest[:place], moved, *rest[place:]]
+
+
 def without(name):
     return [step for step in PASSES if step.name != name]
 
@@ -139,6 +147,24 @@ def test_a_ticket_s_weights_are_switched_in_with_all_their_resistors_or_with_non
             without("tune_cells"),
             "tuned",
             "pass 'record_reached' needs tile, which no pass makes for programming 'residual'",
+        ),
+        (
+            reordered("assign_lines", "form_banks"),
+            "plain",
+            (
+                "pass 'assign_lines' makes blocks anew, which 'form_banks' has made mask of before:"
+                " put 'assign_lines' before 'form_banks' in PASSES"
+            ),
+        ),
+        (
+            reordered("correct_wires", "record_reached"),
+            "wires",
+            "pass 'correct_wires' makes achieved anew, which 'record_reached' has made tile of before",
+        ),
+        (
+            [*PASSES, *PASSES],
+            "plain",
+            "pass 'measure_resistors' makes resistors anew, which 'assign_lines' has made blocks",
         ),
         (
             [one for one in PASSES if one not in (close_switches.PASS, record_reached.PASS)],

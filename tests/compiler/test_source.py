@@ -51,6 +51,13 @@ def test_what_is_no_matrix_is_refused_in_one_line(matrix, words):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("wrap", [lambda matrix: matrix, lambda matrix: {"fc": matrix}])
+def test_masked_weights_are_refused(wrap):
+    masked = np.ma.array(np.ones((2, 3)), mask=np.eye(2, 3, dtype=bool))
+    with pytest.raises(SpecError, match="must have no masked values"):
+        xbar.compile(wrap(masked), xbar.Hardware(), seed=0)
+
+
 def test_complex_weights_are_refused_under_a_name_too():
     with pytest.raises(SpecError, match=r"fc: weights must hold real numbers, not complex128"):
         xbar.compile({"fc": np.ones((2, 2)) * 1j}, HARDWARE)

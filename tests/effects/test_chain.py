@@ -167,3 +167,17 @@ def test_ranges_are_shared_as_the_design_says():
     assert scales(range=3.0) == [[3.0, 3.0, 3.0], [3.0, 3.0]]
     numbers = pools(columns, xbar.Converter(bits=4, ranging="converter", shared=2))
     assert [each.tolist() for each in numbers.values()] == [[0, 0, 1], [2, 3]]
+
+
+def test_two_effects_of_one_name_are_refused(monkeypatch):
+    """Variances are kept by name: the second would take the place of the first."""
+
+    class Flicker(Effect):
+        name = "noise"
+
+        def variance(self, power, hardware):
+            return 1e-4 * power
+
+    monkeypatch.setattr(xbar.effects, "EFFECTS", (*EFFECTS, Flicker()))
+    with pytest.raises(SpecError, match=r"must have different names, but 2 are 'noise'; rename"):
+        Chain.of(xbar.Hardware(), "ideal")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, check_range, check_shape, frozen
+from xbar.arrays import Floats, as_floats, as_indices, check_range, check_shape, frozen
 from xbar.circuit.crossbar import CELL_ADVICE, CELL_AXES, Crossbar
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ class PreparedArray:
         from xbar.circuit.solvers.cache import PatchCache
         from xbar.circuit.solvers.grid import as_grid
 
-        wires = Crossbar(np.zeros(shape), word_wire, bit_wire, source, load, drive, sense)
-        self.shape = shape
+        lines = as_indices(shape, "shape of a PreparedArray", None, "numbers of lines")
+        wires = Crossbar(np.zeros(tuple(lines)), word_wire, bit_wire, source, load, drive, sense)
+        self.shape = wires.conductance.shape
         self.ideal = wires.ideal
         self._wires = as_grid(wires)
         self._cache: PatchCache = PatchCache()

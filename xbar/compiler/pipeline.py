@@ -64,7 +64,8 @@ def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
     """The passes that apply to a job.
 
     Raises:
-        SpecError: a pass needs an attribute that no earlier one makes, or none makes the tile.
+        SpecError: a pass needs an attribute that no earlier one makes, or makes one anew from which
+            an earlier one has drawn conclusions; or none makes the tile.
     """
     steps = [step for step in passes if step.applies(job)]
     made = {"job", "blocks"}
@@ -72,6 +73,12 @@ def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
         for need in step.needs:
             if need not in made:
                 raise SpecError(_misplaced(step, need, steps[place + 1 :], job))
+        for other in steps[:place]:
+            if stale := _stale(other, step):
+                raise SpecError(
+                    f"pass {step.name!r} makes {stale[0]} anew, which {other.name!r} has made "
+                    f"{stale[1]} of before: put {step.name!r} before {other.name!r} in PASSES"
+                )
         made.update(step.makes)
     if "tile" not in made:
         raise SpecError(
@@ -79,6 +86,19 @@ def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
             f"programming {job.options.programming!r}; add 'close_switches' to it"
         )
     return steps
+
+
+def _stale(early: Pass, late: Pass) -> tuple[str, str] | None:
+    """What a later pass makes anew, and what an earlier one made of it that goes on being used.
+
+    The tile itself may be handed on: what a pass adds to it does not undo what was read of it.
+    """
+    for source in (need for need in early.needs if need != "tile"):
+        for result in early.makes:
+            kept = result not in late.makes or result in late.needs
+            if source in late.makes and result != source and kept:
+                return source, result
+    return None
 
 
 def _misplaced(step: Pass, need: str, later: Sequence[Pass], job: TileJob) -> str:

@@ -102,4 +102,6 @@ def _array(matrix: Any) -> Any:
         from xbar.model.pytorch import as_array
 
         return as_array(matrix, "the matrix")
-    return np.asarray(matrix) if hasattr(matrix, "__array__") else matrix
+    if isinstance(matrix, np.ma.MaskedArray) or not hasattr(matrix, "__array__"):
+        return matrix  # a mask must be seen to be refused
+    return np.asarray(matrix)

@@ -10,7 +10,7 @@ Shapes: N vectors, G groups.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -55,9 +55,11 @@ class Chain:
             names: names of the effects switched on; by default all.
 
         Raises:
-            SpecError: unknown read-out or effect, or the design lacks what it needs.
+            SpecError: unknown read-out or effect, the design lacks what it needs, or two effects
+                have the same name.
         """
         check_readout(hardware, readout)
+        check_names([each.name for each in effects.EFFECTS])
         if names is not None:
             for name in sorted(names):
                 check_effect(name, hardware, readout)
@@ -180,6 +182,20 @@ class Reading:
             else [stage.on(xp) for stage in self.stages]
         )
         return Reading(self.chain, self.shape, stages, self.full_input, xp)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check that effects have names of their own, by which their variances are kept.
+
+    Raises:
+        SpecError: two have the same.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(
+                f"effects in EFFECTS must have different names, but {names.count(name)} are "
+                f"{name!r}; rename or remove one"
+            )
 
 
 def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
