@@ -159,7 +159,7 @@ def test_a_ticket_s_weights_are_switched_in_with_all_their_resistors_or_with_non
         (
             reordered("correct_wires", "record_reached"),
             "wires",
-            "pass 'correct_wires' makes achieved anew, which 'record_reached' has made tile of before",
+            "pass 'correct_wires' makes achieved anew, which 'record_reached' has made tile of",
         ),
         (
             [*PASSES, *PASSES],
