@@ -144,7 +144,7 @@ def _missed(
     stuck: NDArray[np.int64],
 ) -> Iterator[Unreachable]:
     block, target = placed.block, placed.target
-    for r, c in np.argwhere(reach.misses(target)).tolist():
+    for r, c in np.argwhere(reach.misses(target / tile.reading_gain)).tolist():
         yield Unreachable(
             block.layer,
             block.group,

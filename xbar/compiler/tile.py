@@ -25,6 +25,7 @@ from xbar.compiler.block import Block
 from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
+from xbar.effects.expected import expected_error
 from xbar.effects.readout import MatrixReadout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
@@ -61,7 +62,7 @@ class ProgrammedBlock(Outline):
 
     @property
     def target(self) -> Floats:
-        """(R, C) target of each weight's signed conductance, siemens."""
+        """(R, C) target of each weight's reading, siemens; its conductance's without a gain."""
         return self.weight * self.scale
 
 
@@ -210,7 +211,13 @@ class ProgrammedTile(Card):
         Wires are included after wire-aware programming.
         """
         achieved = self.difference("nodal" if self.wire_errors else "ideal")
-        return [a - placed.target for a, placed in zip(achieved, self.blocks, strict=True)]
+        gain = self.reading_gain
+        return [gain * a - placed.target for a, placed in zip(achieved, self.blocks, strict=True)]
+
+    @property
+    def reading_gain(self) -> float:
+        """Ratio of mean reading to conductance that the tile is programmed for; 1 if tuned."""
+        return 1.0 if self.tuned is not None else expected_error(self.chip.hardware).gain
 
     def gain(self) -> Floats:
         """(W, B): each cell's effective over its own conductance; 0 if that is 0."""

@@ -85,7 +85,7 @@ class Read:
         hardware: design of the chip.
         xp: namespace of the arrays.
         clips: counters of clipped conversions by effect name; empty for no counting.
-        stage: columns being read; None at the DAC.
+        stage: columns being read; None at the DAC and in ``expected_error``.
         voltage: volts (N, R) on the stage's inputs; None at the DAC.
         step: index of the bit-serial step.
     """

@@ -11,6 +11,7 @@ Every pass of the compiler minimises this figure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from xbar.arrays import Floats
 from xbar.effects.chain import Chain
 from xbar.effects.effect import ExactCells, Read
 from xbar.effects.namespace import NUMPY
+from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
 
 
@@ -48,15 +50,33 @@ class ExpectedError:
 def expected_error(hardware: Hardware) -> ExpectedError:
     """The expected error of weights on chips of a design, without wires.
 
-    The chain is evaluated on a conductance of exactly 1, read with ideal wires at 1 V. Converters
-    are left out: their rounding depends on the inputs.
+    The chain is evaluated on one cell of about a resistor's conductance that was reached exactly,
+    read with ideal wires at 1 V. Converters are left out: their rounding depends on the inputs. As
+    in ``Stage.read``, all conductances come first, then variances and currents in signal order.
+
+    Raises:
+        SpecError: the mean reading is not a positive part of what is programmed.
     """
     chain = Chain.of(hardware, "ideal")
-    gain, noise = chain.conductance(ExactCells(np.ones(()))), np.zeros(())
-    read = Read(hardware, NUMPY, voltage=np.ones(()))
-    for effect in chain.acting:  # in the order of ``Stage.read``
-        before = gain
-        noise = noise + effect.variance(np.ones(()), hardware)
-        gain = effect.current(gain, read)
-        noise = noise * (gain / before) ** 2
-    return ExpectedError(float(gain), float(noise**0.5 / gain))
+    # of a power of two effects in proportion to it round nothing
+    siemens = 2.0 ** round(log2(hardware.bank.nominal_conductance.mean()))
+    cell, volts = np.full((1, 1), siemens), np.ones((1, 1))
+    now, variance = chain.conductance(ExactCells(cell)), np.zeros((1, 1))
+    read = Read(hardware, NUMPY, voltage=volts)
+    _check_reading(now, siemens, chain)
+    for effect in chain.acting:
+        before = now
+        variance = variance + effect.variance(cell**2, hardware)
+        now = effect.current(now.copy(), read)
+        _check_reading(now, siemens, chain)
+        variance = variance * (now / before) ** 2
+    return ExpectedError(float(now.item() / siemens), float(variance.item() ** 0.5 / now.item()))
+
+
+def _check_reading(now: Floats, siemens: float, chain: Chain) -> None:
+    reading = now.item()
+    if not (reading > 0.0 and np.isfinite(reading)):
+        raise SpecError(
+            f"effects must read {siemens:.3g} S as a positive conductance, not {reading:.3g} S, to "
+            f"be programmed for; mend one of {', '.join(effect.name for effect in chain.acting)}"
+        )

@@ -23,13 +23,14 @@ def run(state: TileState) -> TileState:
 def _reached(
     tile: ProgrammedTile, mask: Masks, placed: ProgrammedBlock, achieved: Floats, reach: Reach
 ) -> Reached:
-    residual, target = achieved - placed.target, placed.target
+    gain, target = tile.reading_gain, placed.target
+    residual = gain * achieved - target
     return Reached(
         float(np.abs(residual).max()),
         float((residual**2).sum()),
         float(np.abs(target).max()),
         int(tile.mapping.choice(mask, placed.block).sum()),
-        int(reach.misses(target).sum()),
+        int(reach.misses(target / gain).sum()),
     )
 
 

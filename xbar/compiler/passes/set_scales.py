@@ -41,7 +41,7 @@ class Expected:
     Attributes:
         curve: error by distance of a target from the middle of its bank.
         reach: range of the S banks of the sample.
-        gain: ratio of mean reading to conductance that subsets are chosen for; 1 for rivals.
+        gain: ratio of mean reading to conductance that subsets are chosen for; 1 for tuned cells.
     """
 
     curve: ErrorCurve
@@ -76,7 +76,7 @@ def expect(chip: Chip, options: Options) -> Expected:
     known = mapping.bank(*nominal_resistors(chip), block)
     nominal = known.element.reshape(element.shape)[sample]
     curve = measure_error(nominal, element[sample], choose_on_one_side, noise)
-    return Expected(curve, reach_of(nominal, known.offset.reshape(-1)[sample]))
+    return Expected(curve, reach_of(nominal, known.offset.reshape(-1)[sample]), error.gain)
 
 
 def nominal_resistors(chip: Chip) -> Resistors:

@@ -25,7 +25,7 @@ class Reading:
     """What arrives at the sense amplifiers.
 
     Attributes:
-        difference: (M,) siemens that each weight has, wires and gain of the read-out included.
+        difference: (M,) siemens that each weight has, wires included.
         power: (M,) siemens², the sum of the squares of its resistors' conductances as they arrive;
             0 where nobody asks for noise.
     """
@@ -46,11 +46,10 @@ class Array:
     Args:
         tile: programmed in any way; blocks' cells and cells that all share stay where they are.
         noisy: whether powers are asked for.
-        gain: mean reading over what the wires let through.
     """
 
-    def __init__(self, tile: ProgrammedTile, *, noisy: bool, gain: float = 1.0) -> None:
-        self.tile, self.noisy, self._gain = tile, noisy, gain
+    def __init__(self, tile: ProgrammedTile, *, noisy: bool) -> None:
+        self.tile, self.noisy = tile, noisy
         self._prepared = tile.prepare()
         self._resistors = tile.chip.resistors(tile.index)
         self._mask = tile.mask
@@ -81,7 +80,7 @@ class Array:
         arrives = self._prepared.transfer(crossing).T if wires else crossing
         power = np.zeros(sum(r * c for r, c in (block.shape for block in self._blocks)))
         if self.noisy:
-            gain = self._gain * gain_of(crossing, arrives)
+            gain = gain_of(crossing, arrives)
             cell = self._cells(to_array(resistor**2, self._layout) * gain**2)
             power = joined_values([self.tile.mapping.total(cell, b) for b in self._blocks])
         return Reading(self._difference(arrives), power, lambda: self.shares(crossing))
@@ -125,7 +124,7 @@ class Array:
         wires, mapping = self.tile.chip.hardware.tile, self.tile.mapping
         word = along(crossing.T, wires.word_wire, wires.source, _ENDS[wires.drive]).T
         bit = along(crossing, wires.bit_wire, wires.load, _ENDS[wires.sense])
-        cells = self._gain * self._cells(word * bit)
+        cells = self._cells(word * bit)
         cells = cells * (cells.size / crossing.size)  # the mean of a cell's crossings
         return joined_values([mapping.total(cells, block) / 2.0 for block in self._blocks])
 
@@ -136,7 +135,7 @@ class Array:
         return [part.reshape(s) for part, s in zip(np.split(value, ends), shapes, strict=True)]
 
     def _difference(self, arrives: Floats) -> Floats:
-        cell = self._gain * self._cells(arrives)
+        cell = self._cells(arrives)
         return joined_values([self.tile.mapping.difference(cell, b) for b in self._blocks])
 
     def _cells(self, crossing: Floats) -> Floats:

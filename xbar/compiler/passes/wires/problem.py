@@ -1,7 +1,8 @@
 """A tile that is to be programmed for its wires, and what was found for it.
 
 Shapes: R inputs and C outputs of a block, M weights of all blocks of a tile, S scales, E elements.
-Units: siemens, and siemens per unit weight for scales.
+Units: siemens of conductance, and siemens per unit weight for scales. A gain between conductance
+and reading multiplies bias and noise alike: it counts in the finished tile's scales alone.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Problem:
         score: the error to be expected.
         orders: by block, which inputs and outputs lie where.
         alike: each block has one scale.
+        gain: mean reading over conductance.
     """
 
     array: Array
@@ -48,22 +50,24 @@ class Problem:
     score: Score
     orders: tuple[Order, ...]
     alike: bool
+    gain: float
 
     @classmethod
     def of(cls, tile: ProgrammedTile, banks: Sequence[SignedBank], *, alike: bool) -> Problem:
         """The problem of a tile whose blocks lie where they lie."""
         read = expected_error(tile.chip.hardware)
-        error = ExpectedError(noise=read.noise)  # the gain is in what the array reads
+        error = ExpectedError(noise=read.noise)
         # laid out alike wherever the job is done, so that sums have the same bits
         weights = tuple(np.ascontiguousarray(part.weight) for part in tile.blocks)
         return cls(
-            Array(tile, noisy=error.noise > 0.0, gain=read.gain),
+            Array(tile, noisy=error.noise > 0.0),
             banks,
             Chooser.of(joined(banks), error, pairs=tile.mapping.bit_lines_per_column == 2),
             weights,
-            Score.of(weights, [part.scale for part in tile.blocks], error, alike=alike),
+            Score.of(weights, [part.scale / read.gain for part in tile.blocks], error, alike=alike),
             tuple((np.arange(len(w)), np.arange(w.shape[1])) for w in weights),
             alike,
+            read.gain,
         )
 
     def ordered(self) -> Problem:
@@ -84,7 +88,8 @@ class Problem:
             weight[np.ix_(*order)] for weight, order in zip(self.weights, orders, strict=True)
         )
         scales = [
-            part.scale[order[1]] for part, order in zip(self.tile.blocks, orders, strict=True)
+            part.scale[order[1]] / self.gain
+            for part, order in zip(self.tile.blocks, orders, strict=True)
         ]
         score = Score.of(weights, scales, self.score.expected, alike=self.alike)
         return replace(self, weights=weights, score=score, orders=tuple(orders))
@@ -133,7 +138,7 @@ class Found:
         problem, parts, done = self.problem, [], 0
         for part, (rows, columns) in zip(problem.tile.blocks, problem.orders, strict=True):
             count = 1 if problem.alike else len(columns)
-            scale = np.broadcast_to(self.scale[done : done + count], len(columns))
+            scale = np.broadcast_to(problem.gain * self.scale[done : done + count], len(columns))
             done += count
             block = _lying(part.block, np.argsort(rows), np.argsort(columns))
             parts.append(replace(part, block=block, scale=scale[np.argsort(columns)]))
