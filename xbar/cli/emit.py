@@ -25,6 +25,7 @@ def run(
     from xbar.cli.verify import read_tiles
     from xbar.compiler.emit import Configuration, check_format
     from xbar.files import refuse_existing
+    from xbar.tables import count
 
     refuse_existing(output, force=force)
     kind = check_format(form)
@@ -43,5 +44,6 @@ def run(
         "tiles": sorted(written.tiles),
         "files": [name for names in written.tiles.values() for name in names.values()],
     }
-    text = f"{len(written.tiles)} tiles of {w} x {b} cells, {k} resistors a cell"
+    tiles = count(len(written.tiles), "tile")
+    text = f"{tiles} of {w} x {b} cells, {count(k, 'resistor')} a cell"
     show(as_json, content, f"{text}\nwritten to {output}")

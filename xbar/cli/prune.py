@@ -55,7 +55,7 @@ def run(
     test: Annotated[
         Path | None, typer.Option(help=".npz with inputs and labels to test on")
     ] = None,
-    seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of training and of the chip")] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
