@@ -60,7 +60,10 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List installed packages and tools; exit code 1 if a required one is missing."""
+    """List installed packages and tools.
+
+    The exit code is 1 if a required package is missing.
+    """
     from xbar import __version__
     from xbar.cli.warm import warm as compile_kernels
     from xbar.tables import count

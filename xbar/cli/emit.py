@@ -20,7 +20,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write the configuration words that a chip loads, and the location of each device."""
+    """Write configuration words and a table of all devices.
+
+    A chip loads the words; the table has the location of each resistor.
+    """
     import xbar
     from xbar.cli.verify import read_tiles
     from xbar.compiler.emit import Configuration, check_format

@@ -59,7 +59,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find a subnetwork and write it, with the chip's switches if it is a chip's."""
+    """Find a subnetwork by pruning and write it.
+
+    With --hardware, the chip's switches are written beside it.
+    """
     from xbar.errors import SpecError
     from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch
