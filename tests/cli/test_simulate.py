@@ -76,7 +76,7 @@ def test_the_text_tells_the_budget_and_the_noise(call, work, trained):
     assert code == 0
     assert "each read 2 times, ranges by max" in out
     rows = [line.split()[0] for line in out.splitlines() if line.strip()]
-    parts = ["selection", "wires", "dac", "adc", "noise", "all"]
+    parts = ["dac", "selection", "wires", "noise", "adc", "all"]
     assert [row for row in rows if row in parts] == parts
     assert "float32 products: output error" in out
     assert "standard deviation between reads" in out

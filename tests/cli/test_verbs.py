@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.cli.main import VERBS
 
 
 def test_help_lists_every_verb_and_needs_no_heavy_import():
@@ -26,6 +27,12 @@ def test_help_lists_every_verb_and_needs_no_heavy_import():
     for verb in ("compile", "simulate", "verify", "netlist", "solve", "demo"):
         assert verb in result.stdout
     assert result.stdout.rstrip().endswith("HEAVY []")
+
+
+def test_help_says_in_a_whole_sentence_what_each_verb_does(run):
+    lines = run("--help").stdout.partition("Commands:")[2].strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(VERBS)
+    assert all(line.endswith(".") and not line.endswith("...") for line in lines)
 
 
 def test_no_verb_shows_help_and_ends_with_usage(run):

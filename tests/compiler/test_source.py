@@ -99,6 +99,13 @@ def test_a_module_without_its_shape_is_told_what_to_give():
         xbar.compile(torch.nn.Linear(4, 2), HARDWARE)
 
 
+@pytest.mark.parametrize("shape", [4, "4", (0,), (4.0,), None])
+def test_a_shape_that_is_none_is_refused_in_one_line(shape):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(SpecError, match=r"input_shape must be .* such as .*\(1, 28, 28\)"):
+        xbar.compile(torch.nn.Linear(4, 2), HARDWARE, input_shape=shape)
+
+
 def test_without_pytorch_a_module_asks_for_it(monkeypatch):
     torch = pytest.importorskip("torch")
     module = torch.nn.Linear(4, 2)

@@ -43,6 +43,11 @@ def test_what_acts_is_what_the_design_has_and_the_readout_sees(hardware, readout
     assert [effect.name for effect in Chain.of(hardware, readout).acting] == names
 
 
+def test_the_tuple_shows_itself_by_names():
+    shown = "(Dac(), Selection(), Wires(), Nonlinearity(), ReadNoise(), Adc())"
+    assert repr(EFFECTS) == shown
+
+
 def test_the_tuple_is_in_signal_order():
     """No effect on currents comes before one on conductances, nor that before one on voltages."""
     place = {"voltage": 0, "conductance": 1, "current": 2}

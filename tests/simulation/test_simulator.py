@@ -140,6 +140,16 @@ def test_bare_matrices_are_compared_too():
     assert result.layers[0].snr_db > 20
 
 
+def test_inputs_of_bare_matrices_are_counted_over_all_of_them():
+    program = xbar.compile({"a": np.eye(3), "b": np.eye(2)}, HARDWARE, seed=0)
+    assert xbar.simulate(program, {"a": np.ones((5, 3)), "b": np.ones((2, 2))}).inputs == 7
+    alone = xbar.compile(np.eye(3), HARDWARE, seed=0)
+    assert xbar.simulate(alone, np.ones((4, 3))).inputs == 4
+    for ragged in ([[1.0, 2.0, 3.0], [1.0]], {"matrix": [[1.0], [1.0, 2.0]]}, 3.0, [1.0, 2.0, 3.0]):
+        with pytest.raises(SpecError, match="inputs must"):
+            xbar.simulate(alone, ragged)
+
+
 def test_an_exact_layer_is_written_as_null():
     program = xbar.compile({"fc": np.zeros((2, 2))}, xbar.Hardware(), seed=0)
     result = xbar.simulate(program, {"fc": np.ones((1, 2))})

@@ -25,6 +25,12 @@ def test_an_accuracy_stands_beside_its_interval_and_the_digital_one():
     )
 
 
+def test_numbers_have_their_nouns_in_the_right_number():
+    assert result_text(RESULT).startswith("nodal read-out, 1 chip, 200 inputs\n")
+    one = replace(RESULT, trials=1200, inputs=1)
+    assert result_text(one).startswith("nodal read-out, 1,200 chips, 1 input\n")
+
+
 def test_a_metric_is_a_number_and_not_a_percentage():
     text = accuracy_text(replace(RESULT, metric="loss", accuracy=3.25, interval=(3.0, 3.5)))
     assert text == "\nloss 3.25 (95 % interval 3 to 3.5), digital 0.95\n"

@@ -21,7 +21,10 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List published technologies as designs, with source and assumptions."""
+    """List published technologies as designs.
+
+    Each has its source and assumptions.
+    """
     from xbar.errors import SpecError
     from xbar.hardware.catalog import TECHNOLOGIES, find_technology
 

@@ -29,7 +29,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train two networks, program them onto a chip, simulate it and verify a tile with ngspice."""
+    """Train, program, simulate and verify two networks.
+
+    The networks share one design; ngspice verifies a tile of each.
+    """
     import json
 
     import xbar

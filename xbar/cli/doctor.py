@@ -60,9 +60,13 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List installed packages and tools; exit code 1 if a required one is missing."""
+    """List installed packages and tools.
+
+    The exit code is 1 if a required package is missing.
+    """
     from xbar import __version__
     from xbar.cli.warm import warm as compile_kernels
+    from xbar.tables import count
 
     found = [*packages(), *(tool(name) for name in TOOLS)]
     missing = [one.name for one in found if one.needed and one.found is None]
@@ -87,7 +91,9 @@ def run(
             "OPENBLAS_CORETYPE may make numpy slow: unset it unless you know why it is set"
         )
     if warm:
-        lines.append(f"{len(content['compiled'])} kernels compiled, the others were cached")
+        lines.append(
+            f"{count(len(content['compiled']), 'kernel')} compiled, the others were cached"
+        )
     lines += [f"required but missing: {name}; reinstall xbar" for name in missing]
     show(as_json, content, "\n".join(lines))
     if missing:
@@ -132,9 +138,10 @@ def threads() -> dict[str, Any]:
     from threadpoolctl import threadpool_info
 
     from xbar.parallel import cpus
+    from xbar.tables import count
 
     blas = [
-        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+        f"{pool['internal_api']} {pool['version']}, {count(pool['num_threads'], 'thread')}"
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]

@@ -20,11 +20,15 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Write the configuration words that a chip loads, and the location of each device."""
+    """Write configuration words and a table of all devices.
+
+    A chip loads the words; the table has the location of each resistor.
+    """
     import xbar
     from xbar.cli.verify import read_tiles
     from xbar.compiler.emit import Configuration, check_format
     from xbar.files import refuse_existing
+    from xbar.tables import count
 
     refuse_existing(output, force=force)
     kind = check_format(form)
@@ -43,5 +47,6 @@ def run(
         "tiles": sorted(written.tiles),
         "files": [name for names in written.tiles.values() for name in names.values()],
     }
-    text = f"{len(written.tiles)} tiles of {w} x {b} cells, {k} resistors a cell"
+    tiles = count(len(written.tiles), "tile")
+    text = f"{tiles} of {w} x {b} cells, {count(k, 'resistor')} a cell"
     show(as_json, content, f"{text}\nwritten to {output}")

@@ -55,11 +55,14 @@ def run(
     test: Annotated[
         Path | None, typer.Option(help=".npz with inputs and labels to test on")
     ] = None,
-    seed: Annotated[int, typer.Option(help="of training and of the chip")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of training and of the chip")] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find a subnetwork and write it, with the chip's switches if it is a chip's."""
+    """Find a subnetwork by pruning and write it.
+
+    With --hardware, the chip's switches are written beside it.
+    """
     from xbar.errors import SpecError
     from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch

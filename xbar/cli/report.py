@@ -38,7 +38,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Report on a program: layers, residuals, wires and, with data, accuracy."""
+    """Report on a program: layers, residuals, wires, accuracy.
+
+    Accuracy needs --data.
+    """
     import xbar
     from xbar.errors import SpecError, printable
     from xbar.files import refuse_existing, write_text

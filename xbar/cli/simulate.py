@@ -54,7 +54,10 @@ def run(
     seed: NoiseSeed = 0,
     as_json: Json = False,
 ) -> None:
-    """Simulate the analog execution and report analog and digital accuracy."""
+    """Simulate the analog execution and report its accuracy.
+
+    The digital accuracy on the same data is reported beside it.
+    """
     import xbar
     from xbar.simulation.calibration import Calibration
     from xbar.simulation.dataset import read_dataset

@@ -46,7 +46,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Size a bank: how many imprecise resistors a weight needs, by Monte Carlo."""
+    """Find how many imprecise resistors a weight needs.
+
+    The banks are simulated by Monte Carlo, with confidence intervals.
+    """
     from xbar.cli.size_plot import check_plot, draw_sizes
     from xbar.files import write_bytes
     from xbar.sizing.bankdesign import design_bank

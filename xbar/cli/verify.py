@@ -61,10 +61,11 @@ def run(
 
 def _verify_store(program: Path, *, as_json: bool) -> None:
     from xbar.compiler.store import check_store
+    from xbar.tables import count
 
-    count, faults = check_store(program)
-    content = {"program": str(program), "files": count, "faults": faults, "passed": not faults}
-    text = "\n".join([f"{count} files, {len(faults) or 'none'} damaged", *faults])
+    files, faults = check_store(program)
+    content = {"program": str(program), "files": files, "faults": faults, "passed": not faults}
+    text = "\n".join([f"{count(files, 'file')}, {len(faults) or 'none'} damaged", *faults])
     show(as_json, content, text)
     if faults:
         raise typer.Exit(1)

@@ -46,7 +46,7 @@ def read_source(
     if input_shape is not None:
         raise SpecError(
             "input_shape must be left out unless the source is a torch module: "
-            f"a {type(source).__name__} has its own"
+            f"{type(source).__name__} has a shape of its own"
         )
     if isinstance(source, Graph):
         return check_matrices({layer.name: layer.matrix for layer in source.layers}), source

@@ -26,3 +26,7 @@ EFFECTS: tuple[Effect, ...] = (
     Adc(),
 )
 """All effects, in signal order."""
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -114,6 +114,9 @@ class Effect:
     key: ClassVar[str] = ""
     readouts: ClassVar[tuple[Readout, ...]] = get_args(Readout)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def given(self, hardware: Hardware) -> bool:
         """Whether chips of a design have the effect."""
         del hardware

@@ -64,7 +64,7 @@ def check_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     """A shape of positive whole numbers, or None."""
     if shape is None:
         return None
-    sizes = tuple(shape)
+    sizes = tuple(shape) if isinstance(shape, Sequence) else (None,)
     if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
         raise SpecError(
             f"input_shape must be positive whole numbers such as (1, 28, 28), not {shape!r}"

@@ -208,7 +208,7 @@ class _Run:
         return cls(network, checked, keep, int(seed), scope, scored, recipe, masks)
 
     def reproducible(self) -> Any:
-        """See ``training.reproducible``."""
+        """See ``xbar.training.loop.reproducible``."""
         from xbar.training.loop import reproducible
 
         return reproducible(self.seed)

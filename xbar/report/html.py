@@ -18,7 +18,7 @@ from xbar.report.text import placement_text
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.result import LayerResult, Result
 from xbar.simulation.tables import budget_table, cost_table
-from xbar.tables import html_table, html_text, percent
+from xbar.tables import count, html_table, html_text, percent
 from xbar.units import format_quantity
 
 _STYLE = """
@@ -98,7 +98,8 @@ def _summary(survey: Survey) -> str:
     switched = sum(layer.switched_in for layer in survey.layers)
     word_lines, bit_lines = hardware.tile.word_lines, hardware.tile.bit_lines
     text = (
-        f"{weights} weights in {len(survey.layers)} layers on {len(program.tiles)} tiles of "
+        f"{weights} weights in {count(len(survey.layers), 'layer')} on "
+        f"{count(len(program.tiles), 'tile')} of "
         f"{word_lines} x {bit_lines}, {chip}{design}. "
         f"{hardware.bank.resistors} resistors a cell, {program.resistors_per_weight} a weight: "
         f"{resistors} in all, {switched} of them switched in."
@@ -168,7 +169,8 @@ def _wires(wires: WireLoss | None) -> str:
     text = (
         f"Tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its current "
         "to wires, drivers and sense amplifiers when all word lines are driven equally: the worst "
-        f"of {wires.solved} tiles solved, the most conductive of a sample of {wires.looked_at}. "
+        f"of {count(wires.solved, 'tile')} solved, the most conductive of a sample of "
+        f"{wires.looked_at}. "
         "The map shows each cell's effective over its own conductance; grey cells do not conduct, "
         "and cells with all switches open may exceed 1."
     )
@@ -212,7 +214,7 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
     first = results[0]
     if rows:
         rows.insert(0, ["digital", percent(first.digital_accuracy), ""])
-        note = f"{first.inputs} inputs, {first.trials} chip(s)"
+        note = f"{count(first.inputs, 'input')}, {count(first.trials, 'chip')}"
         tables.append(html_table(note, ["", "accuracy", "95 % interval"], rows))
     head = ["layer"]
     for result in results:

@@ -10,7 +10,7 @@ from xbar.compiler.provenance import Unreachable
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
-from xbar.tables import percent, table
+from xbar.tables import count, percent, table
 from xbar.units import format_quantity
 
 FEW = 5
@@ -21,8 +21,8 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     """Summary of a program, one line per layer."""
     tile = program.hardware.tile
     title = (
-        f"{len(program.tiles)} tiles of {tile.word_lines} x {tile.bit_lines}, "
-        f"{program.hardware.bank.resistors} resistors a cell, "
+        f"{count(len(program.tiles), 'tile')} of {tile.word_lines} x {tile.bit_lines}, "
+        f"{count(program.hardware.bank.resistors, 'resistor')} a cell, "
         f"{program.resistors_per_weight} a weight"
     )
     title += _programming(program)
@@ -41,12 +41,19 @@ def program_text(program: Program, metrics: Sequence[LayerMetrics]) -> str:
     if not program.wire_aware:
         head, rows = head[:-1], [row[:-1] for row in rows]
     clipped = [
-        f"{printable(layer.name)}: {layer.clipped} weights are outside their banks' range\n"
+        f"{printable(layer.name)}: {_outside(layer.clipped)}\n"
         for layer in metrics
         if layer.clipped
     ]
     placed = "" if program.placement is None else f"\n{placement_text(program.placement)}\n"
     return table(title, head, rows) + placed + "".join(clipped)
+
+
+def _outside(weights: int) -> str:
+    """How many weights are clipped."""
+    if weights == 1:
+        return "1 weight is outside its bank's range"
+    return f"{count(weights, 'weight')} are outside their banks' range"
 
 
 def _programming(program: Program) -> str:
@@ -67,7 +74,7 @@ def survey_text(found: Survey) -> str:
     if wires is not None:
         lines.append(
             f"tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its "
-            f"current to wires, the worst of {wires.solved} tiles solved"
+            f"current to wires, the worst of {count(wires.solved, 'tile')} solved"
         )
     if program.graph is not None:
         lines += [f"stays digital: {name}: {reason}" for name, reason in program.graph.digital]
@@ -78,8 +85,9 @@ def survey_text(found: Survey) -> str:
 def placement_text(report: PlacementReport) -> str:
     """Tile utilisation, in one line."""
     text = (
-        f"{percent(report.utilisation)} of the tiles' area used by {report.blocks} blocks; "
-        f"lower bound by area {report.bound} tiles; packing: {report.method}, {report.status}"
+        f"{percent(report.utilisation)} of the tiles' area used by "
+        f"{count(report.blocks, 'block')}; lower bound by area {count(report.bound, 'tile')}; "
+        f"packing: {report.method}, {report.status}"
     )
     return text + (f"; {report.dropped} zero weights take no cell" if report.dropped else "")
 

@@ -63,8 +63,8 @@ class Data:
     Attributes:
         inputs: inputs (N, ...); {layer: (N, inputs)} or one (N, inputs) for bare matrices.
         labels: class numbers (N,), or labels of the metric; None if unknown.
-        size: number N of inputs; 1 for bare matrices, which run in one batch.
-        batches: slices of inputs that run together.
+        size: number N of inputs, of all bare matrices together.
+        batches: slices of inputs that run together; one for bare matrices.
         metric: metric used instead of accuracy.
     """
 
@@ -90,7 +90,7 @@ class Data:
         if program.graph is None:
             if labels is not None or metric is not None:
                 raise SpecError("labels and metric need a network; bare matrices have no classes")
-            return cls(inputs, None, 1, (slice(0, 1),))
+            return cls(inputs, None, _vectors(inputs), (slice(0, 1),))
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
         array = real(inputs, "inputs")
@@ -131,6 +131,12 @@ class Data:
         if self.metric is not None:
             return Outputs(values, measure(self.metric, values, self.labels))
         return Outputs(values, None if self.labels is None else right / self.size)
+
+
+def _vectors(inputs: Any) -> int:
+    """Number of inputs of all bare matrices together; shapes are checked when they run."""
+    each = inputs.values() if isinstance(inputs, Mapping) else [inputs]
+    return sum(len(np.atleast_1d(real(x, "inputs"))) for x in each)
 
 
 def exact_products(program: Program) -> Multiply:

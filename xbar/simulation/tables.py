@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xbar.tables import Table, percent, table
+from xbar.tables import Table, count, percent, table
 from xbar.units import format_quantity
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def layer_table(result: Result) -> Table:
         ]
         for layer in result.layers
     ]
-    title = f"{result.readout} read-out, {result.trials} chip(s), {result.inputs} inputs"
+    chips, inputs = count(result.trials, "chip"), count(result.inputs, "input")
+    title = f"{result.readout} read-out, {chips}, {inputs}"
     if result.noise_trials > 1:
         title += f", each read {result.noise_trials} times"
     if result.calibration is not None:
@@ -124,7 +125,7 @@ def cost_table(cost: ProgramCost) -> Table:
         ]
     )
     title = (
-        f"cost of one input ({cost.activity}): {cost.tiles} tiles, "
+        f"cost of one input ({cost.activity}): {count(cost.tiles, 'tile')}, "
         f"{cost.configuration_bits} configuration bits, "
         f"one input every {format_quantity(cost.interval, 's')} at most"
     )
