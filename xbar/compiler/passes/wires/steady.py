@@ -28,7 +28,7 @@ from xbar.compiler.passes.wires.problem import Found, Problem
 ROUNDS = 30
 """At most so many corrections in one attempt."""
 
-PATIENCE, PROGRESS = 4, 0.9
+PATIENCE, PROGRESS = 3, 0.9
 """An attempt ends when so many rounds bring the least error not even down to this share of it."""
 
 FLOOR = 0.02
