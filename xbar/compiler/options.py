@@ -27,14 +27,17 @@ class Options(Spec):
             device's full scale.
         cell_bits: bits per tunable device with "bit-slice".
         wire_aware: whether subsets are chosen for the weights with the tile's wires; takes several
-            exact solutions of each tile, and banks of at most 16.
+            exact solutions of each tile, and banks of at most 16. With harsh wires few resistors
+            are switched in, and inputs and outputs are exchanged within their block (see
+            ``passes/correct_wires.py``).
         compact: whether to leave out inputs and outputs whose weights are all zero, and group the
             others so that zeros take few cells; no effect without zero weights.
         pack: lines that blocks on one tile may share: "none", one block per tile; "apart", no line;
             "beside", word lines; "any", bit lines too (see ``packing/rules.py``).
         swap_lines: tiles on which inputs and outputs may be exchanged within their block and with
             idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
-            "always" or "never" (see ``passes/assign_lines.py``).
+            "always" or "never" (see ``passes/assign_lines.py``). With ``wire_aware`` they are
+            exchanged for harsh wires too, except with "never".
     """
 
     mapping: Literal["pair", "reference"] = "pair"

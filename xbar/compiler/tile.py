@@ -107,8 +107,9 @@ class ProgrammedTile(Card):
         chip: chip of the tile.
         mapping: mapping of signed weights to cells.
         reached: residuals of each block.
-        wire_errors: relative error of the effective weights before wire-aware programming, and
-            after each round up to the best one. Empty if wires were ignored.
+        wire_errors: expected relative error of the effective weights, read noise included, before
+            wire-aware programming and after each round up to the best one. Empty if wires were
+            ignored.
         tuned: model of tuned cells; None for switched resistors.
     """
 
