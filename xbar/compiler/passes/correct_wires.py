@@ -37,7 +37,7 @@ GOOD, NEAR = 0.01, 1.1
 """A relative error that no further attempt is made for: the larger of this one and so many times
 what the subsets before would have with ideal wires, which is read noise mostly."""
 
-SOFT = 0.14
+SOFT = 0.1
 """A relative error before, up to which the first attempt hardly asks for the old totals."""
 
 HARSH, HOPELESS = 0.05, 0.25

@@ -36,7 +36,7 @@ class Reading:
 
     @cached_property
     def share(self) -> Floats:
-        """(M,) of a weight's own: see ``Array.shares``."""
+        """(2, M) of each weight's plus and minus cell: see ``Array.shares``."""
         return self._share()
 
 
@@ -107,12 +107,12 @@ class Array:
         return Reading(difference, np.zeros_like(difference), lambda: self.shares(crossing))
 
     def uniform_share(self) -> Floats:
-        """(M,): ``shares`` of an array that has the tile's mean conductance everywhere."""
+        """(2, M): ``shares`` of an array that has the tile's mean conductance everywhere."""
         crossing = to_array(self._resistors.branch(self._mask), self._layout)
         return self.shares(np.full_like(crossing, crossing.mean()))
 
     def shares(self, crossing: Floats) -> Floats:
-        """(M,): how much of a little more conductance in a weight's cells arrives, in their mean.
+        """(2, M): how much of a little more conductance in a weight's plus or minus cell arrives.
 
         The voltage that its word line brings to the cell, times the part of its current that its
         bit line brings to the sense amplifier, each with the other lines at 0 V: what is left out
@@ -126,7 +126,12 @@ class Array:
         bit = along(crossing, wires.bit_wire, wires.load, _ENDS[wires.sense])
         cells = self._cells(word * bit)
         cells = cells * (cells.size / crossing.size)  # the mean of a cell's crossings
-        return joined_values([mapping.total(cells, block) / 2.0 for block in self._blocks])
+        halves = []
+        for block in self._blocks:
+            rows = block.word_lines[:, None]
+            sides = mapping.plus(block.columns), mapping.minus(block.columns)
+            halves.append(np.stack([cells[rows, lines].ravel() for lines in sides]))
+        return np.concatenate(halves, axis=1)
 
     def split(self, value: Floats) -> list[Floats]:
         """By block, (R, C) of values (M,)."""

@@ -110,5 +110,5 @@ def _relaxed(problem: Problem, largest: float) -> Floats:
 def _next(problem: Problem, now: Floats, reading: Reading, scale: Floats) -> Floats:
     """(M,) siemens of difference to aim at after some that gave a reading."""
     missing = problem.score.target(scale) - reading.difference
-    aim: Floats = now + STEP * missing / np.maximum(reading.share, FLOOR)
+    aim: Floats = now + STEP * missing / np.maximum(reading.share.mean(axis=0), FLOOR)
     return aim

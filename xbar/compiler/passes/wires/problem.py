@@ -80,7 +80,7 @@ class Problem:
         0.74 to 0.94 times those without.
         """
         orders = []
-        share = self.array.split(self.array.uniform_share())
+        share = self.array.split(self.array.uniform_share().mean(axis=0))
         for weight, arrives in zip(self.weights, share, strict=True):
             largest = np.abs(weight).max(axis=0)
             power = np.divide(weight, largest, out=np.zeros_like(weight), where=largest > 0) ** 2

@@ -55,7 +55,7 @@ def correct(
     chooser, score = problem.chooser, problem.score
     total, weight = chooser.half, 0.0 if chooser.error.noise > 0.0 else attempt.keep_total
     choice = chooser.choose(score.target(score.first), total, weight)
-    share = problem.array.read(choice).share
+    share = problem.array.read(choice).share.min(axis=0)  # of the weaker cell
     attenuation = np.maximum(share, FLOOR)
     wanted = score.target(attempt.headroom * _scales(problem, attenuation, expected))
     aim, errors, best = wanted / attenuation, list(before), None
