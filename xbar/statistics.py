@@ -1,8 +1,9 @@
-"""Distribution-free confidence intervals of shares and quantiles estimated by Monte Carlo."""
+"""Confidence intervals: exact ones of shares and quantiles, Wilson's and Student's of trials."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,3 +105,31 @@ def quantile_estimate(
     low = float(values[below - 1]) if below >= 1 else -math.inf
     high = float(values[above - 1]) if above <= count else math.inf
     return Estimate(value, low, high)
+
+
+def wilson_interval(right: float, count: int) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    >>> [round(end, 4) for end in wilson_interval(9, 10)]
+    [0.5958, 0.9821]
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + CONFIDENCE) / 2))
+    share = right / count
+    centre = share + z * z / (2 * count)
+    half = z * float(np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)))
+    total = 1 + z * z / count
+    return max(0.0, (centre - half) / total), min(1.0, (centre + half) / total)
+
+
+def mean_interval(values: Sequence[float], *, share: bool = True) -> tuple[float, float]:
+    """The 95 % Student interval of the mean of a few trials; a share's is clipped to 0 ... 1."""
+    from scipy.special import stdtrit
+
+    n = len(values)
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * float(np.std(values, ddof=1)) / n**0.5
+    mean = float(np.mean(values))
+    if not share:
+        return mean - half, mean + half
+    return max(0.0, mean - half), min(1.0, mean + half)

@@ -3,7 +3,8 @@ import pytest
 from scipy import stats
 
 from xbar.errors import SpecError
-from xbar.simulation.accuracy import check_labels, correct, mean_interval, wilson_interval
+from xbar.simulation.accuracy import check_labels, correct
+from xbar.statistics import mean_interval, wilson_interval
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 10), (7, 10), (10, 10), (981, 1000)])

@@ -5,9 +5,9 @@ import pytest
 
 import xbar
 from xbar.errors import SpecError
-from xbar.simulation.accuracy import wilson_interval
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.readout import AnalogProducts
+from xbar.statistics import wilson_interval
 
 RNG = np.random.default_rng(1)
 NOISY = xbar.Hardware(

@@ -26,7 +26,6 @@ from xbar.effects.effect import changes
 from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
-from xbar.simulation.accuracy import mean_interval, wilson_interval
 from xbar.simulation.budget import Accountant, sets_of_effects
 from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
@@ -36,6 +35,7 @@ from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, Precision, product
 from xbar.simulation.result import LayerResult, Result
+from xbar.statistics import mean_interval, wilson_interval
 
 __all__ = ["LayerResult", "Result", "simulate"]
 
