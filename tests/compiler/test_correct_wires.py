@@ -301,3 +301,22 @@ def test_targets_beyond_reach_are_counted_on_the_lines_where_they_lie_now():
     lowest = least[rows, plus] - most[rows, plus + 1]
     beyond = (part.target > highest) | (part.target < lowest)
     assert tile.reached[0].clipped == beyond.sum() > 0
+
+
+def test_a_lower_scale_is_tried_where_targets_come_out_of_reach():
+    weights = np.random.default_rng(1).standard_normal((40, 60))
+    wires = xbar.Tile(word_lines=64, bit_lines=80, word_wire=4.0, bit_wire=4.0)
+    chip = xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(resistors=8, nominal=8e3), tile=wires), 0)
+    program = xbar.compile({"fc": weights}, chip, wire_aware=True)
+    # the first attempt alone: 0.026
+    assert relative(program.matrices("nodal")["fc"], weights) < 0.008
+
+
+def test_a_higher_scale_is_tried_beside_a_reference_column():
+    wires = xbar.Tile(word_lines=64, bit_lines=66, word_wire=10.0, bit_wire=10.0)
+    chip = xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(resistors=5, nominal=20e3), tile=wires), 0)
+    weights = np.random.default_rng(0).standard_normal((32, 64))
+    options = xbar.Options(mapping="reference", wire_aware=True)
+    program = xbar.compile({"fc": weights}, chip, options=options)
+    # the first attempt alone: 0.41
+    assert relative(program.matrices("nodal")["fc"], weights) < 0.33

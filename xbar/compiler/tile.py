@@ -239,7 +239,7 @@ class ProgrammedTile(Card):
 
         Multiplied by the read noise's variance and the squared voltages it gives a column's current
         variance. For the "nodal" read-out each resistor's contribution is attenuated like its
-        current. That is an upper estimate: a cell that conducts more also loads its own lines, which
+        current. That is an upper estimate: a cell that conducts more loads its own lines, which
         takes part of the change back (docs/simulation.md, section 7, has figures).
         """
         branch = self.branch

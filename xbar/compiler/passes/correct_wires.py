@@ -15,8 +15,8 @@ were there before are judged likewise, with their scales refitted: nothing worse
 
 A first steady attempt is all that mild wires need. Where it is not good enough inputs and outputs
 change places within their block, large ones next to driver and sense amplifier (unless
-``Options.swap_lines`` says "never"); then steady attempts follow with lower scales, and few
-resistors where the error is large. The least expected error wins.
+``Options.swap_lines`` says "never"); then steady attempts follow with lower and higher scales, and
+few resistors where the error is large. The least expected error wins.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ GENTLE = Attempt(1.0, 2.0**-9)
 FIRM = Attempt(1.0, 2.0**-6)
 LOWER = Attempt(0.5, 2.0**-6)
 LOWEST = Attempt(0.25, 2.0**-6)
-"""A lower scale leaves a fraction of the error on harsh wires, and less signal beside noise."""
+HIGHER = Attempt(1.6, 2.0**-6)
+"""A lower scale keeps attenuated targets within reach: on harsh wires it may leave a fraction of
+the error, with less signal relative to noise. A higher one is better where the resistors' grain
+limits, and beside a reference column."""
 
 
 def correct_wires(
@@ -99,14 +102,14 @@ def _attempts(
     yield found
     if swap:
         problem = problem.ordered()
-    steady = [LOWEST] if found.error < HOPELESS else []
     if found.error > max(HARSH, 2.0 * good):
         if problem.chooser.pairs is not None:
             yield program_few(problem, told)
-        elif not steady:
-            steady = [LOWER, LOWEST]
+            steady = [LOWER, LOWEST] if found.error < HOPELESS else []
+        else:  # one cell per weight, whose load follows from its target
+            steady = [HIGHER]
     else:
-        steady = [FIRM, LOWER] if first is GENTLE else [LOWER]
+        steady = [FIRM, LOWER, HIGHER] if first is GENTLE else [LOWER, HIGHER]
     for attempt in steady:
         yield correct(problem, attempt, expected, told)
 
