@@ -149,3 +149,21 @@ def test_a_program_with_fewer_tiles_is_the_same_plan():
     less = replace(p, tiles=p.tiles[:1])
     assert less.plan is p.plan
     assert not np.array_equal(less.matrices()["fc"], p.matrices()["fc"])
+
+
+@pytest.mark.parametrize("mapping", ["pair", "reference"])
+def test_what_a_block_reached_is_what_its_cells_miss(mapping):
+    """From the chip's resistors and the masks alone; open switches leak."""
+    p = program(xbar.Options(mapping=mapping), bank={"on_off_ratio": 20})
+    for tile in p.tiles:
+        on, off = p.chip.on(tile.index), p.chip.off(tile.index)
+        cell = np.where(tile.mask, on, off).sum(axis=-1)
+        for placed, reached in zip(tile.blocks, tile.reached, strict=True):
+            rows, columns = placed.block.word_lines[:, None], placed.block.columns
+            if mapping == "pair":
+                found = cell[rows, 2 * columns] - cell[rows, 2 * columns + 1]
+            else:
+                found = cell[rows, columns] - cell[rows, -1]
+            miss = found - placed.weight * placed.scale
+            assert reached.worst == pytest.approx(np.abs(miss).max())
+            assert reached.power == pytest.approx((miss**2).sum())

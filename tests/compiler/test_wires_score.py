@@ -74,3 +74,19 @@ def test_the_slope_is_the_regression_of_what_arrives_on_the_weights():
     score, found = score_of(0.0), reading()
     first = np.polynomial.polynomial.polyfit(WEIGHTS[0][:, 0], found.difference[0:24:4], [1])[1]
     assert score.slope(found)[0] == pytest.approx(first)
+
+
+def test_a_block_of_zeros_has_no_error_to_weigh():
+    zeros, scales = np.zeros((2, 2)), np.full(2, 1e-6)
+    score = Score.of([*WEIGHTS, zeros], [*SCALES, scales], ExpectedError(1.0, 0.0), alike=False)
+    found = reading()
+    more = Reading(
+        np.concatenate([found.difference, np.full(4, 1e-7)]),
+        np.concatenate([found.power, np.zeros(4)]),
+        lambda: found.difference,
+    )
+    alone = score_of(0.0)
+    # each block counts by its number of weights: 30 of these 34 have one
+    share = 30 / 34
+    expected = alone.error(found, np.concatenate(SCALES)) * np.sqrt(share)
+    assert score.error(more, np.concatenate([*SCALES, scales])) == pytest.approx(expected)
