@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from xbar.subset import MeetInTheMiddle, solve_subset
-from xbar.subset.kernels import lockstep, merge, narrow, scale, table
+from xbar.subset.kernels import lockstep, merge, narrow, scale, table, walks
 
 LENGTHS = [2, 3, 7, 8, 11, 13, 16, 17, 20]
 
@@ -172,3 +172,13 @@ def test_where_no_part_is_good_enough_the_optimum_is_returned():
     assert far.any()
     np.testing.assert_array_equal(quick.mask[far], exact.mask[far])
     assert quick.status == "within tolerance"
+
+
+@pytest.mark.parametrize("goal", [-90, -40, 0, 7, 40, 90])  # from below all sums to above them
+@pytest.mark.parametrize("distance", [0, 3, 25])
+def test_pairs_within_a_distance_are_counted_up_to_enough(goal, distance):
+    rng = np.random.default_rng(goal + 100 * distance)
+    a, b = (np.sort(rng.integers(-20, 21, size)) for size in (17, 23))
+    count = int((np.abs(a[:, None] + b - goal) <= distance).sum())
+    assert walks.count_within(a, b, goal, distance, 10_000) == count
+    assert walks.count_within(a, b, goal, distance, 5) == min(count, 5)
