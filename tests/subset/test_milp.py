@@ -132,6 +132,17 @@ def test_other_engines_come_close_and_claim_nothing_beyond_their_resolution(engi
         assert near.status == "within tolerance"
 
 
+@pytest.mark.parametrize("engine", ["highs", "scip"])
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_other_engines_resolve_any_unit(engine, unit):
+    bank, constraints = np.array([1.0, 2.3, 3.7, 5.1, 8.2, 9.4]), Constraints(at_most=3)
+    masks = all_masks(6)[all_masks(6).sum(axis=1) <= 3]
+    best = np.abs(masks @ bank - 14.2).min()
+    solver = Milp(engine=engine, hint=False)
+    solution = solve_constrained(unit * bank, unit * 14.2, constraints, solver=solver)
+    assert abs(solution.residual) == pytest.approx(unit * best, abs=1e-4 * unit)
+
+
 @pytest.mark.parametrize("engine", ["cp-sat", "highs", "scip"])
 def test_what_contradicts_itself_is_infeasible_for_each_engine(engine):
     constraints = Constraints(at_least=2, exclusive=[[0, 1, 2]])
