@@ -66,8 +66,13 @@ def test_a_string_with_imperfect_switches_is_solved_exactly(elements):
 def test_what_all_or_no_switches_give_is_within_reach_and_more_or_less_is_not():
     ends = np.array([3.0, 7.0])  # 1 ohm of each of three switches; resistors of 1, 2 and 4 ohm
     beyond = ends + np.array([-1e-9, 1e-9])
-    solution = solve_series([1.0, 2.0, 4.0], [*ends, *beyond], 1.0)
-    assert solution.reachable.tolist() == [True, True, False, False]
+    expected = [True, True, False, False]
+    assert solve_series([1.0, 2.0, 4.0], [*ends, *beyond], 1.0).reachable.tolist() == expected
+
+    def string(masks):
+        return np.where(masks, [1.0, 2.0, 4.0], 1.0).sum(axis=1)
+
+    assert solve_network(string, 3, [*ends, *beyond]).reachable.tolist() == expected
 
 
 def test_strings_broadcast_like_banks():
