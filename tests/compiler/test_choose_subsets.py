@@ -110,3 +110,18 @@ def test_every_weight_of_a_noisy_program_has_the_least_expected_error_of_all_sub
             best = cost(bank.element[..., None, :], choices, goal[..., None], error).min(axis=-1)
             found = cost(bank.element, chosen, goal, error)
             np.testing.assert_allclose(found, best, rtol=1e-9, atol=1e-12 * (goal**2).max())
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("resistors", [8, 21])  # 42 elements of a pair are beyond the exact choice
+def test_the_switch_of_a_stuck_resistor_stays_open(resistors, noise):
+    hardware = xbar.Hardware(
+        bank=xbar.Bank(resistors=resistors, stuck_open=0.2, stuck_closed=0.1),
+        tile=xbar.Tile(word_lines=6, bit_lines=8),
+        variation=xbar.Variation(read_noise=noise),
+    )
+    chip = xbar.Chip.sample(hardware, 0)
+    weights = np.random.default_rng(0).standard_normal((4, 6))
+    (tile,) = xbar.compile({"fc": weights}, chip, options=xbar.Options(swap_lines="never")).tiles
+    assert (chip.stuck(0) != 0).any()
+    assert not tile.mask[chip.stuck(0) != 0].any()
