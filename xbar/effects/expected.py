@@ -11,13 +11,14 @@ Every pass of the compiler minimises this figure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log2
 
 import numpy as np
 
 from xbar.arrays import Floats
 from xbar.effects.chain import Chain
-from xbar.effects.effect import ExactCells, Read
+from xbar.effects.effect import Effect, ExactCells, Read
 from xbar.effects.namespace import NUMPY
 from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
@@ -57,6 +58,14 @@ def expected_error(hardware: Hardware) -> ExpectedError:
     Raises:
         SpecError: the mean reading is not a positive part of what is programmed.
     """
+    from xbar import effects
+
+    return _expected_error(hardware, effects.EFFECTS)
+
+
+@lru_cache(maxsize=64)
+def _expected_error(hardware: Hardware, effects: tuple[Effect, ...]) -> ExpectedError:
+    """The same for a design and the tuple in use: a compilation asks for each of its tiles."""
     chain = Chain.of(hardware, "ideal")
     # of a power of two effects in proportion to it round nothing
     siemens = 2.0 ** round(log2(hardware.bank.nominal_conductance.mean()))
