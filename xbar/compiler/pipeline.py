@@ -11,6 +11,7 @@ request. Tickets and rivals replace passes by their own: ``keep_switches`` or ``
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from xbar.compiler.passes import (
     assign_lines,
@@ -60,19 +61,26 @@ def program_tile(job: TileJob, passes: Sequence[Pass] | None = None) -> Programm
     return state.tile
 
 
-def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
+def in_order(passes: Sequence[Pass], job: TileJob) -> tuple[Pass, ...]:
     """The passes that apply to a job.
 
     Raises:
         SpecError: a pass needs an attribute that no earlier one makes, or makes one anew from which
             an earlier one has drawn conclusions; or none makes the tile.
     """
-    steps = [step for step in passes if step.applies(job)]
+    steps = tuple(step for step in passes if step.applies(job))
+    _check_order(steps, job.options.programming)
+    return steps
+
+
+@lru_cache(maxsize=64)
+def _check_order(steps: tuple[Pass, ...], programming: str) -> None:
+    """Raises SpecError for an order that can't be; many tiles have the same one."""
     made = {"job", "blocks"}
     for place, step in enumerate(steps):
         for need in step.needs:
             if need not in made:
-                raise SpecError(_misplaced(step, need, steps[place + 1 :], job))
+                raise SpecError(_misplaced(step, need, steps[place + 1 :], programming))
         for other in steps[:place]:
             if stale := _stale(other, step):
                 raise SpecError(
@@ -83,9 +91,8 @@ def in_order(passes: Sequence[Pass], job: TileJob) -> list[Pass]:
     if "tile" not in made:
         raise SpecError(
             f"PASSES must make the tile, but none of {[step.name for step in steps]} does for "
-            f"programming {job.options.programming!r}; add 'close_switches' to it"
+            f"programming {programming!r}; add 'close_switches' to it"
         )
-    return steps
 
 
 def _stale(early: Pass, late: Pass) -> tuple[str, str] | None:
@@ -101,7 +108,7 @@ def _stale(early: Pass, late: Pass) -> tuple[str, str] | None:
     return None
 
 
-def _misplaced(step: Pass, need: str, later: Sequence[Pass], job: TileJob) -> str:
+def _misplaced(step: Pass, need: str, later: Sequence[Pass], programming: str) -> str:
     makers = [other.name for other in later if need in other.makes]
     if makers:
         return (
@@ -110,5 +117,5 @@ def _misplaced(step: Pass, need: str, later: Sequence[Pass], job: TileJob) -> st
         )
     return (
         f"pass {step.name!r} needs {need}, which no pass makes for programming "
-        f"{job.options.programming!r}: put one that does before {step.name!r} in PASSES"
+        f"{programming!r}: put one that does before {step.name!r} in PASSES"
     )

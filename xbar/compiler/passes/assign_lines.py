@@ -227,7 +227,7 @@ def run(state: TileState) -> TileState:
     blocks = assign_lines(
         state.blocks, job.weights, state.resistors, job.options, expected_of(job), job.units
     )
-    return replace(state, blocks=blocks)
+    return state.having(blocks=blocks)
 
 
 def _applies(job: TileJob) -> bool:

@@ -9,7 +9,6 @@ per cell of a differential pair). Longer noisy banks use the best of three heuri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -112,7 +111,7 @@ def chosen_for_tile(state: TileState, choose: Callable[[SignedBank, Floats], Boo
         own.reshape(*block.shape, -1)
         for own, block in zip(np.split(choice, ends), state.blocks, strict=True)
     )
-    return replace(state, choices=choices)
+    return state.having(choices=choices)
 
 
 def run(state: TileState) -> TileState:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from xbar.arrays import Floats
@@ -18,7 +16,7 @@ def run(state: TileState) -> TileState:
         job.mapping.switch(mask, block, choice)
     blocks = tuple(map(ProgrammedBlock, state.blocks, state.scales, job.weights))
     tile = ProgrammedTile(job.index, blocks, pack(mask), job.chip, job.mapping)
-    return replace(state, tile=tile, achieved=_achieved(state, tile))
+    return state.having(tile=tile, achieved=_achieved(state, tile))
 
 
 def _achieved(state: TileState, tile: ProgrammedTile) -> tuple[Floats, ...]:

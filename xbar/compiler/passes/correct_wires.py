@@ -22,7 +22,6 @@ few resistors where the error is large. The least expected error wins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.base import Pass, TileJob, TileState
@@ -121,11 +120,11 @@ def run(state: TileState) -> TileState:
     expected = expected_of(job)
     tile = correct_wires(state.tile, state.banks, expected, alike=alike, swap=swap)
     if not tile.wire_errors:
-        return replace(state, tile=tile)
+        return state.having(tile=tile)
     achieved, resistors = tuple(tile.difference("nodal")), state.resistors
     banks = [job.mapping.bank(*resistors, part.block, state.mask) for part in tile.blocks]
     reach = tuple(reach_of(bank.element, bank.offset) for bank in banks)
-    return replace(state, tile=tile, achieved=achieved, reach=reach)
+    return state.having(tile=tile, achieved=achieved, reach=reach)
 
 
 def _applies(job: TileJob) -> bool:

@@ -5,8 +5,6 @@ Shared reference cells are programmed first: their conductance is part of every 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from xbar.compiler.passes.base import Pass, TileState
@@ -20,7 +18,7 @@ def run(state: TileState) -> TileState:
     mapping.close_references(mask, on, off, stuck, state.blocks)
     banks = tuple(mapping.bank(on, off, stuck, block, mask) for block in state.blocks)
     reach = tuple(reach_of(bank.element, bank.offset) for bank in banks)
-    return replace(state, mask=mask, banks=banks, reach=reach)
+    return state.having(mask=mask, banks=banks, reach=reach)
 
 
 PASS = Pass(

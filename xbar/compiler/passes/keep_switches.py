@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xbar.compiler.passes.base import Pass, TileState
 
 
@@ -14,7 +12,7 @@ def run(state: TileState) -> TileState:
         which[..., None] & (bank.element != 0.0)
         for which, bank in zip(kept, state.banks, strict=True)
     )
-    return replace(state, choices=choices)
+    return state.having(choices=choices)
 
 
 PASS = Pass("keep_switches", run, ("banks",), ("choices",), lambda job: job.kept is not None)

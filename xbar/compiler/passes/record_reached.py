@@ -17,7 +17,7 @@ def run(state: TileState) -> TileState:
     tile, mask = state.tile, state.tile.mask
     found = zip(tile.blocks, state.achieved, state.reach, strict=True)
     reached = tuple(_reached(tile, mask, *each) for each in found)
-    return replace(state, tile=replace(tile, reached=reached))
+    return state.having(tile=replace(tile, reached=reached))
 
 
 def _reached(

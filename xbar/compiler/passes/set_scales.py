@@ -11,7 +11,7 @@ layer's scale is set from that sample, before its tiles are programmed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -140,7 +140,7 @@ def scales_of(
 
 def run(state: TileState) -> TileState:
     """Set the scales of all blocks of a tile."""
-    return replace(state, scales=scales_of(state.job, state.blocks, state.banks))
+    return state.having(scales=scales_of(state.job, state.blocks, state.banks))
 
 
 PASS = Pass(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xbar.compiler.passes.base import Pass, TileState
 from xbar.compiler.passes.set_scales import scales_of
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, pack
@@ -18,8 +16,7 @@ def run(state: TileState) -> TileState:
     targets = ((placed.block, placed.target) for placed in blocks)
     _, mask = tuned.branch(job.chip, job.index, targets)
     tile = ProgrammedTile(job.index, blocks, pack(mask), job.chip, job.mapping, tuned=tuned)
-    return replace(
-        state,
+    return state.having(
         reach=tuple(tuned.reach_of(block.shape) for block in state.blocks),
         scales=scales,
         tile=tile,
