@@ -33,10 +33,14 @@ class Columns(Protocol):
     """
 
     @property
-    def columns(self) -> slice: ...  # noqa: D102
+    def columns(self) -> slice:
+        """Its columns among those of the stage."""
+        ...
 
     @property
-    def key(self) -> tuple[int, int]: ...  # noqa: D102
+    def key(self) -> tuple[int, int]:
+        """Tile, and number of the block on it."""
+        ...
 
     def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
