@@ -121,6 +121,7 @@ class Program(Card):
                 if placed.block.layer == layer:
                     yield tile, number, placed
 
+    # `input` is the word for a matrix's column, and the name in the public API
     def devices_of(self, layer: str, output: int, input: int, group: int = 0) -> list[Device]:  # noqa: A002
         """The cells of the weight of a layer's matrix at (output, input).
 

@@ -66,6 +66,7 @@ class Unreachable:
         return asdict(self)
 
 
+# `input` is the word for a matrix's column, and the name in the public API
 def devices_of(program: Program, layer: str, output: int, input: int, group: int) -> list[Device]:  # noqa: A002
     """See ``Program.devices_of``."""
     if layer not in program.weights:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,7 +51,7 @@ class Tag:
     value: str
 
 
-Argument: TypeAlias = Union[Ref, Tag, bool, int, float, str, tuple["Argument", ...], None]  # noqa: UP007
+Argument: TypeAlias = Ref | Tag | bool | int | float | str | tuple["Argument", ...] | None
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ class Masked(nn.Module):
     def forward(self, score: torch.Tensor) -> torch.Tensor:
         """The effective weight."""
         weight, slope = torch.from_numpy(self.weight), torch.from_numpy(self.slope)
+        # torch declares no types for Function.apply
         chosen: torch.Tensor = _Largest.apply(score, weight, slope)  # type: ignore[no-untyped-call]
         return chosen
 
@@ -155,6 +156,7 @@ class Drawn(Masked):
         probability = torch.sigmoid((score + self.shift) / self.temperature)
         uniform = torch.rand_like(probability) if self.training else torch.full_like(score, 0.5)
         step = torch.from_numpy(self.step)
+        # torch declares no types for Function.apply
         chosen: torch.Tensor = _Drawn.apply(probability, step, uniform)  # type: ignore[no-untyped-call]
         return chosen if self.off is None else chosen + torch.from_numpy(self.off)
 

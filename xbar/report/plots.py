@@ -31,7 +31,7 @@ def check_matplotlib() -> None:
         ToolError: matplotlib is not installed.
     """
     try:
-        import matplotlib  # noqa: F401
+        import matplotlib  # noqa: F401 - only to check that it is installed
     except ImportError as error:
         raise ToolError("the HTML report needs matplotlib: pip install 'xbar[plot]'") from error
 

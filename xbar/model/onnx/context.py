@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, Union
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Known:
     name: str = "constant"
 
 
-Value: TypeAlias = Union[Ref, Known]  # noqa: UP007
+Value: TypeAlias = Ref | Known
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,5 +159,5 @@ class Context:
         return product
 
 
-Convert: TypeAlias = Callable[[Context, Operator], Union[Value, Sequence[Value]]]  # noqa: UP007
+Convert: TypeAlias = Callable[[Context, Operator], Value | Sequence[Value]]
 """Converter: (context, operator) -> value or values."""

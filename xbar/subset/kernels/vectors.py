@@ -211,7 +211,7 @@ def emitted(emit: Callable[..., None]) -> Callable[..., None]:
 
     typed.__name__ = emit.__name__
     typed.__doc__ = emit.__doc__
-    # numba inspects the argument names
+    # numba inspects the argument names; a function's type declares no __signature__
     context = inspect.Parameter("typing", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     typed.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
     made: Callable[..., None] = intrinsic(typed)
