@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from xbar.errors import EngineError as EngineError
     from xbar.errors import FileError as FileError
     from xbar.errors import ModelError as ModelError
+    from xbar.errors import NotFoundError as NotFoundError
     from xbar.errors import SolverError as SolverError
     from xbar.errors import SpecError as SpecError
     from xbar.errors import ToolError as ToolError
     from xbar.errors import UntrustedFileError as UntrustedFileError
     from xbar.errors import XbarError as XbarError
+    from xbar.errors import XbarWarning as XbarWarning
     from xbar.hardware.bank import Bank as Bank
     from xbar.hardware.chip import Chip as Chip
     from xbar.hardware.converter import Converter as Converter
@@ -119,6 +121,7 @@ _HOME = {
     "ResistorNetwork": "xbar.circuit.network",
     "Result": "xbar.simulation.result",
     "Solution": "xbar.circuit.crossbar",
+    "NotFoundError": "xbar.errors",
     "SolverError": "xbar.errors",
     "SpecError": "xbar.errors",
     "SubsetSolution": "xbar.subset.problem",
@@ -131,6 +134,7 @@ _HOME = {
     "Variation": "xbar.hardware.variation",
     "Verification": "xbar.simulation.verify",
     "XbarError": "xbar.errors",
+    "XbarWarning": "xbar.errors",
     "compile": "xbar.compiler.compiler",
     "read_model": "xbar.model.read",
     "read_spice": "xbar.circuit.deck.read",

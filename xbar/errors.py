@@ -1,4 +1,4 @@
-"""All errors raised by xbar.
+"""All errors and warnings of xbar.
 
     XbarError
     ├── SpecError        a value of the design or an argument is not allowed (also a ValueError)
@@ -6,9 +6,13 @@
     │   └── UntrustedFileError   reading the file could run code in it
     ├── ModelError       a neural network can't be read, lowered or run
     ├── CircuitError     a circuit has no unique solution: floating or shorted parts
+    ├── NotFoundError    a circuit has no node or element of that name (also a KeyError)
     ├── SolverError      a numerical method did not reach its tolerance
     ├── EngineError      an external engine ran and gave no usable answer
     └── ToolError        an external tool or an optional package is missing
+
+    UserWarning
+    └── XbarWarning      something was assumed, left out or left open; the message says what
 
 A message states what must hold, what was got, where, and what to do. The command line prints only
 the message and exits with the class's ``exit_code``.
@@ -57,6 +61,12 @@ class CircuitError(XbarError):
     """A circuit has no unique solution: floating or shorted parts."""
 
 
+class NotFoundError(XbarError, KeyError):
+    """A circuit has no node or element of that name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the message
+
+
 class SolverError(XbarError):
     """A numerical method did not reach its tolerance."""
 
@@ -73,3 +83,7 @@ class ToolError(XbarError):
     """An external tool or an optional package is missing."""
 
     exit_code = 3
+
+
+class XbarWarning(UserWarning):
+    """Something was assumed, left out or left open; the message says what."""
