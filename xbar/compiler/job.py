@@ -7,8 +7,8 @@ executes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +57,14 @@ class Jobs:
     def __getitem__(self, index: int) -> TileJob:
         plan, blocks = self.plan, self.blocks[index]
         weights = tuple(block.of(plan.weights[block.layer]) for block in blocks)
-        job = TileJob(index, blocks, weights, plan.chip, plan.options)
+        job = partial(TileJob, index, blocks, weights, plan.chip, plan.options)
         if self.kept is None:
             scales = tuple(self._scales[block.layer] for block in blocks) if self._scales else ()
-            return replace(job, units=scales, expected=self._expected)
+            return job(units=scales, expected=self._expected)
         kept = self.kept
         switches = tuple(block.of(kept.switches[block.layer]) > 0 for block in blocks)
         units = tuple(self._units(kept.units[block.layer], block) for block in blocks)
-        return replace(job, kept=switches, units=units)
+        return job(kept=switches, units=units)
 
     def _units(self, unit: float | Floats, block: Block) -> Floats:
         every = np.broadcast_to(unit, self.plan.weights[block.layer].shape[:2])

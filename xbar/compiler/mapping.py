@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from xbar.subset.solver import solve_subset
 
 Masks = NDArray[np.bool_]
 Stuck = NDArray[np.int8]
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +98,8 @@ class SignedMapping(ABC):
         k = mask.shape[-1]
         mask[block.word_lines[:, None], self.lines(block)] = choice.reshape(len(choice), -1, k)
 
-    def choice(self, mask: Masks, block: Block) -> Masks:
-        """The choice (R, C, E) of a block in a tile's mask (W, B, K)."""
+    def choice(self, mask: NDArray[_T], block: Block) -> NDArray[_T]:
+        """The choice (R, C, E) of a block in a tile's mask (W, B, K), or in its packed bits."""
         chosen = mask[block.word_lines[:, None], self.lines(block)]
         return chosen.reshape(len(chosen), len(block.columns), -1)
 
@@ -168,8 +169,8 @@ class DifferentialPair(SignedMapping):
 
     def lines(self, block: Block) -> Indices:
         """(2C,) lines, each column's plus line before its minus line."""
-        pairs = np.stack([self.plus(block.columns), self.minus(block.columns)], axis=-1)
-        return pairs.reshape(-1)
+        lines: Indices = (2 * block.columns[:, None] + _PAIR).reshape(-1)
+        return lines
 
 
 class ReferenceColumn(SignedMapping):
@@ -225,6 +226,7 @@ class ReferenceColumn(SignedMapping):
         return block.columns
 
 
+_PAIR = np.array([0, 1])
 _LAST = np.array([-1])
 
 

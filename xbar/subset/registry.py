@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from xbar.errors import SpecError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _MANY = 100  # bank size above which differencing is better than a window
 
 
+@cache
 def _solvers() -> dict[str, Solver]:
     solvers: list[Solver] = [
         Exhaustive(),

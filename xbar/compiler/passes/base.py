@@ -120,7 +120,7 @@ class TileState:
         return later
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pass:
     """One step of the compiler on one tile.
 

@@ -8,7 +8,9 @@ per cell of a differential pair). Longer noisy banks use the best of three heuri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -91,6 +93,9 @@ def choose_on_one_side(element: Floats, goal: Floats) -> Bools:
 
 def joined(banks: Sequence[SignedBank]) -> SignedBank:
     """The banks of all blocks of a tile, concatenated: element (M, E), offset (M,)."""
+    if len(banks) == 1:
+        element = banks[0].element
+        return SignedBank(element.reshape(-1, element.shape[-1]), banks[0].offset.reshape(-1))
     return SignedBank(
         np.concatenate([bank.element.reshape(-1, bank.element.shape[-1]) for bank in banks]),
         joined_values([bank.offset for bank in banks]),
@@ -106,10 +111,10 @@ def chosen_for_tile(state: TileState, choose: Callable[[SignedBank, Floats], Boo
     """The choices of all blocks of a tile, made together."""
     targets = [w * s for w, s in zip(state.job.weights, state.scales, strict=True)]
     choice = choose(joined(state.banks), joined_values(targets))
-    ends = np.cumsum([np.prod(block.shape) for block in state.blocks])[:-1]
+    ends = [*accumulate(math.prod(block.shape) for block in state.blocks)]
     choices = tuple(
-        own.reshape(*block.shape, -1)
-        for own, block in zip(np.split(choice, ends), state.blocks, strict=True)
+        choice[end - math.prod(block.shape) : end].reshape(*block.shape, -1)
+        for end, block in zip(ends, state.blocks, strict=True)
     )
     return state.having(choices=choices)
 

@@ -8,28 +8,29 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.compiler.passes.base import Pass, TileState
-from xbar.compiler.tile import Masks, ProgrammedBlock, ProgrammedTile, Reached
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached
 from xbar.subset.scaling import Reach
 
 
 def run(state: TileState) -> TileState:
     """The tile with one ``Reached`` per block and empty caches."""
-    tile, mask = state.tile, state.tile.mask
+    tile = state.tile
     found = zip(tile.blocks, state.achieved, state.reach, strict=True)
-    reached = tuple(_reached(tile, mask, *each) for each in found)
+    reached = tuple(_reached(tile, *each) for each in found)
     return state.having(tile=replace(tile, reached=reached))
 
 
 def _reached(
-    tile: ProgrammedTile, mask: Masks, placed: ProgrammedBlock, achieved: Floats, reach: Reach
+    tile: ProgrammedTile, placed: ProgrammedBlock, achieved: Floats, reach: Reach
 ) -> Reached:
     gain, target = tile.reading_gain, placed.target
     residual = gain * achieved - target
+    switches = tile.mapping.choice(tile.packed, placed.block)
     return Reached(
         float(np.abs(residual).max()),
         float((residual**2).sum()),
         float(np.abs(target).max()),
-        int(tile.mapping.choice(mask, placed.block).sum()),
+        int(np.bitwise_count(switches).sum()),
         int(reach.misses(target / gain).sum()),
     )
 
