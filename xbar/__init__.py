@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Solution as Solution
     from xbar.circuit.deck.circuit import Circuit as Circuit
     from xbar.circuit.deck.circuit import OperatingPoint as OperatingPoint
-    from xbar.circuit.deck.hierarchy import FlatElement as FlatElement
+    from xbar.circuit.deck.flat import Control as Control
+    from xbar.circuit.deck.flat import FlatElement as FlatElement
     from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.netlist import Netlist as Netlist
     from xbar.circuit.network import ResistorNetwork as ResistorNetwork
@@ -92,13 +93,14 @@ _HOME = {
     "Circuit": "xbar.circuit.deck.circuit",
     "CircuitError": "xbar.errors",
     "Configuration": "xbar.compiler.emit",
+    "Control": "xbar.circuit.deck.flat",
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
     "Crossbar": "xbar.circuit.crossbar",
     "Device": "xbar.compiler.provenance",
     "EngineError": "xbar.errors",
     "FileError": "xbar.errors",
-    "FlatElement": "xbar.circuit.deck.hierarchy",
+    "FlatElement": "xbar.circuit.deck.flat",
     "Graph": "xbar.model.graph",
     "Hardware": "xbar.hardware.spec",
     "Layer": "xbar.model.graph",

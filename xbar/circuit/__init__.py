@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Solution as Solution
     from xbar.circuit.deck.circuit import Circuit as Circuit
     from xbar.circuit.deck.circuit import OperatingPoint as OperatingPoint
-    from xbar.circuit.deck.hierarchy import FlatElement as FlatElement
+    from xbar.circuit.deck.flat import Control as Control
+    from xbar.circuit.deck.flat import FlatElement as FlatElement
     from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.netlist import Netlist as Netlist
     from xbar.circuit.netlist import crossbar_netlist as crossbar_netlist
@@ -37,8 +38,9 @@ _HOME = {
     "CellCircuit": "xbar.circuit.cells",
     "CellLaw": "xbar.circuit.nonlinear",
     "Circuit": "xbar.circuit.deck.circuit",
+    "Control": "xbar.circuit.deck.flat",
     "Crossbar": "xbar.circuit.crossbar",
-    "FlatElement": "xbar.circuit.deck.hierarchy",
+    "FlatElement": "xbar.circuit.deck.flat",
     "LadderCell": "xbar.circuit.cells",
     "Netlist": "xbar.circuit.netlist",
     "NonlinearSolution": "xbar.circuit.nonlinear",

@@ -110,7 +110,7 @@ class CellCircuit(ABC):
     def circuit(self, mask: ArrayLike) -> Circuit:
         """The cell for one mask (K,) with 1 V from a to b, which is ground, as a circuit."""
         from xbar.circuit.deck.circuit import Circuit
-        from xbar.circuit.deck.hierarchy import FlatElement
+        from xbar.circuit.deck.flat import FlatElement
 
         closed = self._one(mask)
         elements = [FlatElement("v1", "a", "0", 1.0)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import xbar
 from xbar.circuit.deck.circuit import Circuit
-from xbar.circuit.deck.hierarchy import FlatElement
+from xbar.circuit.deck.flat import FlatElement
 from xbar.errors import CircuitError
 
 

@@ -1,8 +1,8 @@
 """A circuit of resistors and ideal sources, and its operating point.
 
-Nodes joined by ideal elements (voltage sources and resistors of 0 ohm) form groups with one unknown
-voltage each (see nodal.py). The currents of the ideal elements are found from the leaves of each
-group's tree to its root.
+Nodes joined by ideal elements (voltage sources, resistors of 0 ohm, inductors) form groups with one
+unknown voltage each (see nodal.py). The currents of the ideal elements are found from the leaves of
+each group's tree to its root. With controlled sources it is controlled.py that solves.
 
 Shapes: E elements. Units: SI.
 """
@@ -16,8 +16,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.circuit.deck.controlled import solve_controlled
+from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.groups import group_nodes, join_nodes
-from xbar.circuit.deck.hierarchy import FlatElement
 from xbar.circuit.deck.nodal import Elements, floating_nodes, solve
 from xbar.circuit.network import ResistorNetwork
 from xbar.errors import CircuitError
@@ -42,7 +43,7 @@ class OperatingPoint(Outline):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Circuit(Outline):
-    """Resistors, voltage sources and current sources between nodes.
+    """Resistors, capacitors, inductors and sources between nodes.
 
     Attributes:
         elements: E elements with distinct names.
@@ -59,8 +60,7 @@ class Circuit(Outline):
             SolverError: the resistances span too wide a range for double precision.
         """
         e = self._arrays
-        ideal = (self._kind == "v") | self._short
-        groups = group_nodes(e.first, e.second, ideal, e.value, len(self.nodes))
+        groups = group_nodes(e.first, e.second, self._ideal, e.value, len(self.nodes))
         if groups.loop:
             names = _listed(self.elements[k].name for k in groups.loop)
             raise CircuitError(
@@ -74,7 +74,10 @@ class Circuit(Outline):
                 f"every node must be connected to node 0 by resistors or voltage sources, and "
                 f"{names} {'is' if len(floating) == 1 else 'are'} not"
             )
-        voltage, current = solve(e, groups)
+        if any(element.controls for element in self.elements):
+            voltage, current = solve_controlled(self.elements, self.nodes)
+        else:
+            voltage, current = solve(e, groups)
         return OperatingPoint(
             dict(zip(self.nodes, voltage.tolist(), strict=True)),
             dict(zip((element.name for element in self.elements), current.tolist(), strict=True)),
@@ -91,7 +94,10 @@ class Circuit(Outline):
         root = join_nodes(e.first[self._short], e.second[self._short], len(self.nodes))
         ends = root[np.column_stack([e.first, e.second])]
         live = e.resistive & (ends[:, 0] != ends[:, 1])
-        touched = ends[self._kind != "r"].ravel().tolist()
+        controls = (c.by for element in self.elements for c in element.controls)
+        controlling = [self._number[node] for by in controls if len(by) == 2 for node in by]
+        driven = ends[(self._form == "v") | (self._form == "i")]
+        touched = [*driven.ravel().tolist(), *root[controlling].tolist()]
         between = ends[live].ravel().tolist()
         ground = [0] if 0 in touched or 0 in between else []
         terminals = list(dict.fromkeys([*ground, *touched]))
@@ -105,27 +111,43 @@ class Circuit(Outline):
     @cached_property
     def nodes(self) -> tuple[str, ...]:
         """Names of all nodes; ground, "0", is the first."""
-        ends = (node for e in self.elements for node in (e.first, e.second))
-        return tuple(dict.fromkeys(["0", *ends]))
+        found = dict.fromkeys(["0"])
+        for e in self.elements:
+            found[e.first] = found[e.second] = None
+            for control in e.controls:
+                if len(control.by) == 2:
+                    found.update(dict.fromkeys(control.by))
+        return tuple(found)
 
     @cached_property
-    def _kind(self) -> NDArray[np.str_]:
-        return np.array([e.name[0] for e in self.elements], dtype="<U1")
+    def _number(self) -> dict[str, int]:
+        return {node: k for k, node in enumerate(self.nodes)}
+
+    @cached_property
+    def _form(self) -> NDArray[np.str_]:
+        return np.array([e.form for e in self.elements], dtype="<U1")
+
+    @cached_property
+    def _ideal(self) -> NDArray[np.bool_]:
+        """Elements that fix the voltage between their nodes."""
+        return np.asarray((self._form == "v") | self._short)
 
     @cached_property
     def _short(self) -> NDArray[np.bool_]:
-        """Resistors of 0 ohm between two distinct nodes; those within one node have no effect."""
+        """Shorts between two distinct nodes; those within one node have no effect."""
         e = self._arrays
-        return np.asarray((self._kind == "r") & (e.value == 0) & (e.first != e.second))
+        shorts = ((self._form == "r") & (e.value == 0)) | (self._form == "l")
+        return np.asarray(shorts & (e.first != e.second))
 
     @cached_property
     def _arrays(self) -> Elements:
-        number = {node: k for k, node in enumerate(self.nodes)}
+        number = self._number
         first = np.array([number[e.first] for e in self.elements], dtype=np.int64)
         second = np.array([number[e.second] for e in self.elements], dtype=np.int64)
         value = np.array([e.value for e in self.elements], dtype=np.float64)
-        resistive = (self._kind == "r") & (value > 0) & (first != second)
-        return Elements(first, second, value, resistive, self._kind == "i")
+        value[self._form == "l"] = 0.0
+        resistive = (self._form == "r") & (value > 0) & (first != second)
+        return Elements(first, second, value, resistive, self._form == "i")
 
 
 def _listed(names: Iterable[str]) -> str:

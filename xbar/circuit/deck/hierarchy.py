@@ -13,28 +13,12 @@ from dataclasses import dataclass, field
 
 from xbar.arrays import LARGEST, SMALLEST
 from xbar.circuit.deck.expression import evaluate
+from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.statements import Deck, Definition, Element
 
 _DEEPEST = 50  # maximum nesting of instances
 _MOST = 20_000_000  # elements
-
-
-@dataclass(frozen=True)
-class FlatElement:
-    """A resistor or a source between two nodes.
-
-    Attributes:
-        name: name in lower case; its first letter is the kind of element.
-        first: first node, the positive one of a source.
-        second: second node.
-        value: ohms, volts or amperes.
-    """
-
-    name: str
-    first: str
-    second: str
-    value: float
 
 
 @dataclass
