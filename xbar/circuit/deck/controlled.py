@@ -12,7 +12,7 @@ Shapes: E elements, nodes, M unknowns. Units: SI.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -187,13 +187,14 @@ def _through_inverse(factor: SuperLU, weight: Floats) -> float:
     from scipy.sparse.linalg import LinearOperator, onenormest
 
     size = len(weight)
+    solve: Any = factor.solve  # its stubs leave "trans" out
     if size <= 4:
         inverse = factor.solve(np.eye(size))
         return float((np.abs(inverse) @ weight).max())
     transposed = LinearOperator(
         (size, size),
-        matvec=lambda x: weight * factor.solve(np.asarray(x, float).ravel(), trans="T"),
-        rmatvec=lambda x: factor.solve(weight * np.asarray(x, float).ravel()),
+        matvec=lambda x: weight * solve(np.asarray(x, float).ravel(), trans="T"),
+        rmatvec=lambda x: solve(weight * np.asarray(x, float).ravel()),
         dtype=np.float64,
     )
     return float(onenormest(transposed))
