@@ -20,6 +20,9 @@ the message and exits with the class's ``exit_code``.
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 def printable(text: str) -> str:
     r"""Text without control characters, so that a name from a file can't command a terminal.
@@ -87,3 +90,15 @@ class ToolError(XbarError):
 
 class XbarWarning(UserWarning):
     """Something was assumed, left out or left open; the message says what."""
+
+
+def warn(message: str) -> None:
+    """Warn, at the line outside xbar that called it; the command line prints the message only."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, XbarWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] in {"xbar", "pydantic"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import tokenize
 import warnings
@@ -84,6 +85,36 @@ def refuse_directory(path: Path, marker: str, *, force: bool) -> None:
     refuse_existing(path, force=force)
     if os.path.lexists(path) and not (path / marker).is_file():
         raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file; pipes and devices, which may never end, are refused.
+
+    Raises:
+        FileError: it can't be read, or is no regular file.
+    """
+    check_regular(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no regular file, before it is opened.
+
+    Raises:
+        FileError: there is nothing, or a directory, pipe or device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: can't be read ({reason})") from error
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{path}: can't be read (Is a directory)")
+    if not stat.S_ISREG(mode):
+        raise FileError(f"{path}: must be a regular file, not a pipe or device")
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

@@ -1,8 +1,9 @@
-"""Quantities with SI prefixes: "4.7k" is 4700.0, and back.
+"""Quantities with SI prefixes and units: "4.7k" is 4700.0, and back.
 
 Used by files, the command line and reports only; all other numbers are in SI units.
 Prefixes are the SI ones and case matters: ``m`` is milli, ``M`` is mega (SPICE's ``meg`` is
-accepted too, its ``M`` for milli is not).
+accepted too, its ``M`` for milli is not). A unit may be left out; a unit of another dimension than
+the one wanted is refused, with what the text would mean.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ import math
 import re
 from decimal import Decimal
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, printable
 
 _PREFIXES = {
     "f": -15,
     "p": -12,
     "n": -9,
     "u": -6,
-    "µ": -6,
     "μ": -6,
     "m": -3,
-    "%": -2,
     "": 0,
     "k": 3,
     "K": 3,
@@ -30,43 +29,174 @@ _PREFIXES = {
     "G": 9,
     "T": 12,
 }
-_UNITS = ("ohm", "Ohm", "Ω", "Ω", "S", "V", "A", "K", "s", "F", "")
+# the spellings of each unit; those of three letters and more in any case
+_SPELLINGS = {
+    "ohm": ("Ω", "ohm", "ohms"),
+    "S": ("S", "siemens", "mho", "℧"),
+    "V": ("V", "volt", "volts"),
+    "A": ("A", "amp", "amps", "ampere", "amperes"),
+    "s": ("s", "sec", "second", "seconds"),
+    "J": ("J", "joule", "joules"),
+    "m²": ("m²", "m2", "m^2"),
+    "K": ("K", "kelvin"),
+    "F": ("F", "farad"),
+    "H": ("H", "henry"),
+    "Hz": ("Hz", "hertz"),
+    "W": ("W", "watt", "watts"),
+    "%": ("%",),
+}
+_KINDS = {
+    "ohm": "a resistance",
+    "S": "a conductance",
+    "V": "a voltage",
+    "A": "a current",
+    "s": "a time",
+    "J": "an energy",
+    "m²": "an area",
+    "K": "a temperature",
+    "F": "a capacitance",
+    "H": "an inductance",
+    "Hz": "a frequency",
+    "W": "a power",
+    "%": "a fraction",
+}
+_UNIT_OF = {spelling: unit for unit, all_ in _SPELLINGS.items() for spelling in all_}
+_SAME = {ord(a): b for a, b in zip("µ\u2126−\u00a0\u202f\u3000", "μΩ-   ", strict=True)}
+_SAME |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)", re.DOTALL)
 _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_LONGEST = 40
+"""Characters of a text that are shown in a message."""
 
 
-def parse_quantity(text: str | float) -> float:
+def plain_text(text: str) -> str:
+    """Text with one spelling of micro, ohm and minus, and full-width characters as ASCII.
+
+    >>> plain_text("－５ kΩ")
+    '-5 kΩ'
+    """
+    return text.translate(_SAME)
+
+
+def parse_quantity(text: str | float, unit: str = "") -> float:
     """Value of a quantity such as ``"4.7k"``, ``"2 uS"`` or ``"30%"``.
 
     The text is scaled in decimal and rounded once, so ``"0.1u"`` is exactly ``0.1e-6``.
 
+    Args:
+        text: a number, or a text with an optional SI prefix and unit.
+        unit: the unit that is wanted: "ohm", "S", "V", "A", "s", "J", "m²"; "1" for a number or
+            fraction without unit, which may have a percent sign; "" for any unit.
+
     Raises:
-        SpecError: it is not a finite number with an optional SI prefix and unit.
+        SpecError: it is not a finite number with an optional SI prefix, or has another unit.
 
     >>> parse_quantity("4.7k"), parse_quantity("2u"), parse_quantity("30%")
     (4700.0, 2e-06, 0.3)
+    >>> parse_quantity("25 uS", "ohm")
+    Traceback (most recent call last):
+    xbar.errors.SpecError: must be in ohm, not '25 uS', which is a conductance: 25 µS is 40 kohm
     """
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
-        value = float(text)
-    else:
-        match = _NUMBER.fullmatch(text.strip()) if isinstance(text, str) else None
-        power = _power(match.group(2)) if match else None
-        if match is None or power is None:
-            raise SpecError(
-                f"a quantity must be a number with an SI prefix such as '4.7k' or '2u', "
-                f"not {text!r}"
-            )
-        value = float(Decimal(match.group(1)).scaleb(power))
-    if not math.isfinite(value):
-        raise SpecError(f"a quantity must be finite, not {text!r}")
+    value, found = measured_quantity(text, unit)
+    if found and unit and found != (unit if unit != "1" else "%"):
+        raise SpecError(_other_unit(str(text), value, found, unit))
     return value
 
 
-def _power(suffix: str) -> int | None:
-    for unit in _UNITS:
-        if suffix.endswith(unit) and suffix[: len(suffix) - len(unit)] in _PREFIXES:
-            return _PREFIXES[suffix[: len(suffix) - len(unit)]]
-    return None
+def measured_quantity(text: str | float, unit: str = "") -> tuple[float, str]:
+    """Value of a quantity and the unit that is written with it, empty if none is.
+
+    Args:
+        text: a number, or a text with an optional SI prefix and unit.
+        unit: the unit that is expected where a text can be read in two ways: "5K" is 5 kilo
+            unless it is a temperature.
+
+    Raises:
+        SpecError: it is not a finite number with an optional SI prefix and unit.
+
+    >>> measured_quantity("25 uS"), measured_quantity("4.7k")
+    ((2.5e-05, 'S'), (4700.0, ''))
+    """
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        return _finite(text, text), ""
+    match = _NUMBER.fullmatch(plain_text(text).strip()) if isinstance(text, str) else None
+    suffix = None if match is None else _suffix(match.group(2), unit)
+    if match is None or suffix is None:
+        raise SpecError(
+            f"a quantity must be a number with an SI prefix such as '4.7k' or '2u', "
+            f"not {shown(text)}"
+        )
+    number = Decimal(match.group(1))
+    value = _finite(number.scaleb(suffix[0]), text)
+    if number and not value:
+        raise SpecError(f"a quantity must be 0 or above 1e-323 in size, not {shown(text)}")
+    return value, suffix[1]
+
+
+def parse_unit(text: str) -> tuple[int, str] | None:
+    """Power of ten and unit of a text such as "uS" or "kohm"; None if it is no unit.
+
+    >>> parse_unit("uS"), parse_unit("kΩ"), parse_unit("V/s")
+    ((-6, 'S'), (3, 'ohm'), None)
+    """
+    found = _suffix(plain_text(text).strip(), "")
+    return found if found is not None and found[1] else None
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line, and cut if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        text = "a number of thousands of digits"
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+
+
+def _finite(number: float | Decimal, text: object) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise SpecError(f"a quantity must be finite, not {shown(text)}")
+    return value
+
+
+def _suffix(suffix: str, wanted: str) -> tuple[int, str] | None:
+    """Power of ten and unit of what follows a number, as the wanted unit if it can be."""
+    found = [
+        (_prefix(suffix[:cut]), _unit(suffix[cut:])) for cut in range(len(suffix), -1, -1)
+    ] if len(suffix) <= _LONGEST else []  # fmt: skip
+    readings = [
+        (power * (2 if unit == "m²" else 1), unit)
+        for power, unit in found
+        if power is not None and unit is not None and not (unit == "%" and power)
+    ]
+    readings = [(power - 2 * (unit == "%"), unit) for power, unit in readings]
+    for power, unit in readings:
+        if unit and unit == wanted:
+            return power, unit
+    return readings[0] if readings else None
+
+
+def _prefix(text: str) -> int | None:
+    text = text.rstrip()
+    return _PREFIXES.get(text, 6 if text.lower() == "meg" else None)
+
+
+def _unit(text: str) -> str | None:
+    if not text:
+        return ""
+    return _UNIT_OF.get(text) or (_UNIT_OF.get(text.lower()) if len(text) > 2 else None)
+
+
+def _other_unit(text: str, value: float, found: str, wanted: str) -> str:
+    must = "a number without unit" if wanted == "1" else f"in {wanted}"
+    message = f"must be {must}, not {shown(text)}, which is {_KINDS[found]}"
+    if {found, wanted} == {"S", "ohm"} and value > 0:
+        message += f": {format_quantity(value, found)} is {format_quantity(1 / value, wanted)}"
+    return message
 
 
 def format_quantity(value: float, unit: str = "", digits: int = 3) -> str:

@@ -1,5 +1,6 @@
 """What a user gets wrong, or breaks off: one line, its exit code, and nothing half-written."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -122,15 +123,30 @@ def test_data_that_do_not_fit_are_refused(refused, work, tmp_path):
         (("netlist", "OUT", "--tile", 0, "--dialect", "latin"), "latin"),
         (("solve", "--bank", "10k,x", "--target", "1u"), "not 'x'"),
         (("solve", "--bank", "10k,0", "--target", "1u"), "above 0 ohm"),
-        (("solve", "--bank", "10k", "--target", "nan"), "target"),
+        (("solve", "--bank", "10k", "--target", "nan"), "--target"),
+        (("solve", "--bank", "10k", "--target", "14kohm"), "--target must be in S"),
+        (("solve", "--bank", "10k", "--target", "1u", "--tolerance", "1 V"), "--tolerance must"),
+        (("solve", "--bank", "10k,2 V", "--target", "1u"), "--bank must list resistances, or"),
+        (("solve", "--bank", "-2uS", "--target", "1u"), "conductances above 0 S"),
         (("solve", "--bank", "10k", "--target", "1u", "--method", "luck"), "luck"),
     ],
 )
 def test_bad_arguments_are_refused_in_one_line(refused, work, trained, arguments, message):
     places = {"OUT": work / "out.xbar", "DATA": trained.data}
     line = refused(*(places.get(a, a) if isinstance(a, str) else a for a in arguments))
-    if message != "target":
-        assert message in line
+    assert message in line
+
+
+def test_warnings_are_one_line_each_on_stderr(call):
+    code, out, err = call("solve", "--bank", "50u,20k", "--target", "60u", "--json")
+    assert code == 0
+    assert json.loads(out)["mask"] == [False, True]
+    assert err == (
+        "warning: --bank 50u is read as 50 µohm: a conductance in siemens? Then write 50uS\n"
+    )
+    code, out, err = call("solve", "--bank", "50uS,20k", "--target", "14k")
+    assert code == 0
+    assert err == "warning: --target 14k is read as 14 kS, far beyond the whole bank: siemens?\n"
 
 
 def test_a_bad_input_shape_is_refused(refused, work, trained, tmp_path):

@@ -304,7 +304,7 @@ def test_a_construction_is_programmed_on_a_chip_like_any_network(perceptron):
     rng = np.random.default_rng(29)
     net, x = perceptron(rng, (4, 3, 2)), rng.random((9, 4))
     ticket = approximate(net, "cnn", 0.05, 8, inputs=x)
-    bank = xbar.Bank(resistors=12, nominal=1e-5, spread="lognormal", sigma=0.4)
+    bank = xbar.Bank(resistors=12, nominal=1e5, spread="lognormal", sigma=0.4)
     chip = xbar.Chip.sample(
         xbar.Hardware(bank=bank, tile=xbar.Tile(word_lines=32, bit_lines=32)), 1
     )

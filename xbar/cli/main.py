@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -15,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from xbar import __version__
-from xbar.errors import XbarError, printable
+from xbar.errors import XbarError, XbarWarning, printable
 
 VERBS = {
     "compile": "xbar.cli.compile",
@@ -34,6 +37,25 @@ VERBS = {
 WITHOUT_ARGUMENTS = {"catalog", "doctor"}
 """Verbs that run without arguments; the others show their help."""
 INTERRUPTED = 130
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print each of xbar's warnings once, as one line on stderr."""
+    told: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", XbarWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, XbarWarning):
+                usual(message, category, *place, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                print("warning:", printable(" ".join(str(message).split())), file=sys.stderr)
+
+        warnings.showwarning = show
+        yield
 
 
 class Verbs(TyperGroup):
@@ -59,7 +81,8 @@ class Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; expected errors print one line and set the exit code."""
         try:
-            return super().invoke(ctx)
+            with _warnings_in_one_line():
+                return super().invoke(ctx)
         except XbarError as error:
             code, message = error.exit_code, str(error)
         except BrokenPipeError:

@@ -8,6 +8,9 @@ import typer
 
 from xbar.cli.output import Json, show
 
+_FAR = 100
+"""A target of more than this many banks is taken for a mistaken unit."""
+
 
 def run(
     bank: Annotated[
@@ -26,12 +29,13 @@ def run(
 ) -> None:
     """Choose the resistors whose conductances sum closest to a target."""
     import xbar
-    from xbar.units import format_quantity, parse_quantity
+    from xbar.errors import warn
+    from xbar.units import format_quantity
 
     names = [part.strip() for part in bank.split(",")]
     conductance = [_conductance(name) for name in names]
-    wanted = parse_quantity(target)
-    limit = 0.0 if tolerance is None else parse_quantity(tolerance)
+    wanted = _siemens(target, "--target")
+    limit = 0.0 if tolerance is None else _siemens(tolerance, "--tolerance")
     solution = xbar.solve_subset(conductance, wanted, method, limit, time_limit)
     content = {
         "mask": solution.mask.tolist(),
@@ -54,18 +58,37 @@ def run(
     )
     if not solution.reachable:
         text += "\nthe target is outside the bank's range; this is the nearest limit"
+        if wanted > _FAR * sum(conductance):
+            far = format_quantity(wanted, "S")
+            warn(f"--target {target} is read as {far}, far beyond the whole bank: siemens?")
     show(as_json, content, text)
     if tolerance is not None and abs(float(solution.residual)) > limit:
         raise typer.Exit(1)
 
 
 def _conductance(text: str) -> float:
+    from xbar.errors import SpecError, warn
+    from xbar.units import format_quantity, measured_quantity, shown
+
+    value, unit = measured_quantity(text, "ohm")
+    if unit not in ("", "ohm", "S"):
+        raise SpecError(f"--bank must list resistances, or conductances in S, not {shown(text)}")
+    if value <= 0:
+        what = "conductances above 0 S" if unit == "S" else "resistances above 0 ohm"
+        raise SpecError(f"--bank must list {what}, not {shown(text)}")
+    if unit == "" and value < 1:
+        warn(
+            f"--bank {text} is read as {format_quantity(value, 'ohm')}: a conductance in siemens? "
+            f"Then write {text}S"
+        )
+    return value if unit == "S" else 1.0 / value
+
+
+def _siemens(text: str, option: str) -> float:
     from xbar.errors import SpecError
     from xbar.units import parse_quantity
 
-    value = parse_quantity(text)
-    if text.endswith("S"):
-        return value
-    if value <= 0:
-        raise SpecError(f"--bank must list resistances above 0 ohm, not {text!r}")
-    return 1.0 / value
+    try:
+        return parse_quantity(text, "S")
+    except SpecError as error:
+        raise SpecError(f"{option} {error}") from None

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from xbar.compiler.packing.rules import Rule
-from xbar.hardware.base import Quantity, Spec
+from xbar.hardware.base import Fraction, Spec
 
 
 class Options(Spec):
@@ -43,7 +43,7 @@ class Options(Spec):
     mapping: Literal["pair", "reference"] = "pair"
     scale_per: Literal["column", "tile", "layer"] = "column"
     programming: Literal["subset", "nominal", "write-verify", "bit-slice", "residual"] = "subset"
-    write_error: Quantity = Field(default=0.05, ge=0, le=1)
+    write_error: Fraction = Field(default=0.05, ge=0)
     cell_bits: int = Field(default=2, ge=1, le=8)
     wire_aware: bool = False
     compact: bool = True

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from xbar.errors import SpecError
-from xbar.hardware.base import Quantities, Quantity, Spec
+from xbar.errors import SpecError, warn
+from xbar.hardware.base import Fraction, OhmsEach, Quantity, Spec
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.units import format_quantity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
 
@@ -38,7 +39,8 @@ class Bank(Spec):
             g0 (1 + sigma z), at least g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
             between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. z is a
             standard normal number.
-        sigma: relative standard deviation (of the logarithm for "lognormal"). "uniform" with
+        sigma: relative standard deviation (of the logarithm for "lognormal"), a fraction: 0.05 or
+            "5 %". At most 2; from 1 on a warning asks whether per cent is meant. "uniform" with
             1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum theory.
         on_off_ratio: ratio of the conductances with the switch closed and open; inf for an ideal
             switch.
@@ -54,13 +56,13 @@ class Bank(Spec):
     """
 
     resistors: int = Field(default=8, ge=1, le=64)
-    nominal: Quantities = 100e3
+    nominal: OhmsEach = 100e3
     ratio: Quantity = Field(default=1.0, gt=0)
     spread: Literal["normal", "lognormal", "uniform", "none"] = "lognormal"
     sigma: Quantity = Field(default=0.3, ge=0)
     on_off_ratio: Quantity = Field(default=float("inf"), gt=1, allow_inf_nan=True)
-    stuck_open: Quantity = Field(default=0.0, ge=0, le=1)
-    stuck_closed: Quantity = Field(default=0.0, ge=0, le=1)
+    stuck_open: Fraction = Field(default=0.0, ge=0)
+    stuck_closed: Fraction = Field(default=0.0, ge=0)
     layout: Layout = "cell"
     nonlinearity: Nonlinearity | None = None
 
@@ -73,18 +75,8 @@ class Bank(Spec):
             )
         if isinstance(self.nominal, tuple) and self.ratio != 1:
             raise SpecError("ratio must be 1 where nominal lists each resistor; leave one out")
-        if not min(values) > 0:
-            raise SpecError(f"nominal must be greater than 0 ohm, not {min(values)}")
-        if self.spread == "uniform" and self.sigma > UNIFORM_LIMIT:
-            raise SpecError(
-                f"sigma must be at most 1/sqrt(3) = {UNIFORM_LIMIT:.4f} for a uniform spread, "
-                f"not {self.sigma}: no conductance may be negative"
-            )
-        if self.spread == "normal" and self.sigma > 0.5:
-            raise SpecError(
-                f"sigma must be at most 0.5 for a normal spread, not {self.sigma}: too many "
-                "conductances would be negative; take a lognormal spread"
-            )
+        _check_nominal(values)
+        _check_sigma(self.spread, self.sigma)
         if self.on_off_ratio != self.on_off_ratio:
             raise SpecError("on_off_ratio must be greater than 1, not nan")
         if self.stuck_open + self.stuck_closed > 1:
@@ -103,3 +95,33 @@ class Bank(Spec):
         for _ in range(self.resistors - 1):
             powers.append(powers[-1] * self.ratio)
         return 1.0 / (self.nominal * np.array(powers, dtype=np.float64))
+
+
+def _check_nominal(values: tuple[float, ...]) -> None:
+    if not min(values) > 0:
+        raise SpecError(f"nominal must be greater than 0 ohm, not {min(values)}")
+    if min(values) < 1:
+        low = min(values)
+        warn(
+            f"bank.nominal is {low:g} ohm: a conductance in siemens? Then write "
+            f"'{format_quantity(low, 'S')}' as '{format_quantity(1 / low, 'ohm')}'"
+        )
+
+
+def _check_sigma(spread: str, sigma: float) -> None:
+    limit, why = {
+        "uniform": (UNIFORM_LIMIT, "no conductance may be negative"),
+        "normal": (0.5, "too many conductances would be negative; take a lognormal spread"),
+    }.get(spread, (2.0, "it is a fraction"))
+    if sigma > limit:
+        shown = "1/sqrt(3) = 0.5774" if spread == "uniform" else f"{limit:g}"
+        percent = f"; {sigma:g} %? Then write {sigma / 100:g} or '{sigma:g} %'"
+        raise SpecError(
+            f"sigma must be at most {shown} for a {spread} spread, not {sigma:g}: {why}"
+            + (percent if sigma >= 1 else "")
+        )
+    if sigma >= 1:
+        warn(
+            f"bank.sigma is a fraction, so {sigma:g} is a spread of {100 * sigma:g} %; "
+            f"for {sigma:g} % write {sigma / 100:g} or '{sigma:g} %'"
+        )

@@ -2,40 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from numbers import Rational
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+)
 
-from xbar.errors import SpecError
-from xbar.units import parse_quantity
+from xbar.errors import SpecError, printable
+from xbar.units import parse_quantity, shown
 
 
-def _read_quantity(value: Any) -> Any:
-    if value == "inf":  # each field decides whether to allow it
-        return float("inf")
-    return parse_quantity(value) if isinstance(value, (str, bool)) else value
+def _reader(unit: str) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value == "inf":  # each field decides whether to allow it
+            return float("inf")
+        if isinstance(value, (str, bool)):
+            return parse_quantity(value, unit)
+        if isinstance(value, (Rational, np.number)):
+            return _as_float(value)
+        return value
+
+    return read
 
 
-def _read_quantities(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return tuple(_read_quantity(item) for item in value)
-    return _read_quantity(value)
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except (OverflowError, TypeError):  # an integer beyond floats, or a complex number
+        raise SpecError(f"must be a finite real number, not {shown(value)}") from None
+
+
+def _read_list(value: Any) -> Any:
+    read = _reader("ohm")
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return tuple(read(item) for item in value)
+    return read(value)
 
 
 def _write_quantity(value: float) -> float | str:
     return "inf" if value == float("inf") else value  # JSON has no infinity
 
 
-Quantity = Annotated[
-    float,
-    BeforeValidator(_read_quantity),
-    PlainSerializer(_write_quantity, return_type=float | str, when_used="json"),
-]
-"""A float, optionally with a unit prefix in files: 4700.0 or "4.7k"."""
+def _check_fraction(value: float) -> float:
+    if value > 1:
+        raise SpecError(
+            f"must be at most 1, not {value:g}: it is a fraction; "
+            f"{value:g} %? Then write {value / 100:g} or '{value:g} %'"
+        )
+    return value
 
-Quantities = Annotated[float | tuple[float, ...], BeforeValidator(_read_quantities)]
-"""One quantity, or a list of them."""
+
+_WRITTEN = PlainSerializer(_write_quantity, return_type=float | str, when_used="json")
+
+Quantity = Annotated[float, BeforeValidator(_reader("1")), _WRITTEN]
+"""A number without unit, in files optionally with an SI prefix: 4700.0 or "4.7k"."""
+
+Fraction = Annotated[Quantity, AfterValidator(_check_fraction)]
+"""A fraction of at most 1, in files optionally in per cent: 0.05 or "5 %"."""
+
+Ohms = Annotated[float, BeforeValidator(_reader("ohm")), _WRITTEN]
+"""Ohms, in files optionally with an SI prefix and the unit: 4700.0 or "4.7 kohm"."""
+
+OhmsEach = Annotated[float | tuple[float, ...], BeforeValidator(_read_list)]
+"""Ohms, or a list of them."""
+
+Volts = Annotated[float, BeforeValidator(_reader("V")), _WRITTEN]
+"""Volts, likewise."""
+
+Seconds = Annotated[float, BeforeValidator(_reader("s")), _WRITTEN]
+"""Seconds, likewise."""
+
+Joules = Annotated[float, BeforeValidator(_reader("J")), _WRITTEN]
+"""Joules, likewise."""
+
+SquareMetres = Annotated[float, BeforeValidator(_reader("m²")), _WRITTEN]
+"""Square metres, likewise: a prefix counts twice, as in "5 µm²"."""
+
+
+_KEY = 64
+"""Characters of a key that are shown in a message."""
 
 
 class Spec(BaseModel):
@@ -59,25 +112,35 @@ class Spec(BaseModel):
 
 
 def _one_line(error: ValidationError, known: str) -> str:
-    first, *more = error.errors()
-    text = _say(".".join(map(str, first["loc"])), dict(first), known)
-    return f"{text} (and {len(more)} more)" if more else text
+    found = error.errors()
+    keys = [_key(item["loc"]) for item in found]
+    text, more = _say(keys[0], dict(found[0]), known), len(set(keys)) - 1
+    return f"{text} (and {more} more)" if more else text
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """Dotted name of a field, without the alternatives of its type."""
+    parts = [str(part) for part in place]
+    parts = [part for part in parts if part != "float" and not part.startswith("tuple[")]
+    return ".".join(printable(part)[:_KEY] for part in parts)
 
 
 def _say(key: str, item: dict[str, Any], known: str) -> str:
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, SpecError):
-        return _join(key, str(cause), nested=item["input"])
+        return join(key, str(cause), nested=item["input"])
     if item["type"] == "extra_forbidden":
         return f"{key} is not a known key; known are {known}"
     if item["type"] == "missing":
         return f"{key} is missing"
     must = item["msg"].replace("Input should be", "must be").replace("Value error, ", "")
-    return f"{key} {must}, not {item['input']!r}" if key else must
+    return f"{key} {must}, not {shown(item['input'])}" if key else must
 
 
-def _join(key: str, message: str, nested: Any) -> str:
-    """Prefix a key; a nested spec's message already starts with its own: ``bank.sigma must …``."""
+def join(key: str, message: str, nested: Any = None) -> str:
+    """A message with its key; that of a nested spec has its own: ``bank.sigma must …``."""
     if not key:
         return message
-    return f"{key}.{message}" if isinstance(nested, Mapping) else f"{key}: {message}"
+    if isinstance(nested, Mapping):
+        return f"{key}.{message}"
+    return f"{key} {message}" if message.startswith("must ") else f"{key}: {message}"

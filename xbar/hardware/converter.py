@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from xbar.errors import SpecError
-from xbar.hardware.base import Quantity, Spec
+from xbar.hardware.base import Spec, Volts
 
 DEFAULT_READ_VOLTAGE = 0.2
 """Default DAC full scale, volts on a word line."""
@@ -18,7 +18,9 @@ class Converter(Spec):
 
     Attributes:
         bits: resolution, at least 2 for a sign and a zero.
-        range: full scale, volts for a DAC and amperes for an ADC. Default: 0.2 V for a DAC; for an
+        range: full scale, volts for a DAC and amperes for an ADC. A text with a unit must be in
+            volts here; in the design of an ADC, ``Hardware(adc={"bits": 8, "range": "2 uA"})`` or
+            a file's ``[adc]``, in amperes. Default: 0.2 V for a DAC; for an
             ADC each tile's largest expected differential current (see
             ``xbar.effects.ranges``), or a range calibrated from data.
         bit_serial: DAC only: input bits per step; the ADC reads after each step and the digital
@@ -36,7 +38,7 @@ class Converter(Spec):
     """
 
     bits: int = Field(ge=2, le=32)
-    range: Quantity | None = Field(default=None, gt=0)
+    range: Volts | None = Field(default=None, gt=0)
     bit_serial: int | None = Field(default=None, ge=1, le=31)
     code: Literal["sign-magnitude", "twos-complement"] = "sign-magnitude"
     step_bits: tuple[int, ...] | None = None

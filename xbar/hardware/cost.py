@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from xbar.hardware.base import Quantity, Spec
+from xbar.hardware.base import Joules, Seconds, Spec, SquareMetres
 
 FEATURE = 32e-9
 """Half pitch F of the default process, metres."""
@@ -48,14 +48,14 @@ class Cost(Spec):
     2e-08
     """
 
-    read_time: Quantity = Field(default=100e-9, ge=0)
-    adc_step_energy: Quantity = Field(default=3.1e-3 / 1.2e9 / 2**8, ge=0)
-    adc_time: Quantity = Field(default=1 / 1.2e9, ge=0)
-    adc_area: Quantity = Field(default=0.0096e-6 / 8, ge=0)
+    read_time: Seconds = Field(default=100e-9, ge=0)
+    adc_step_energy: Joules = Field(default=3.1e-3 / 1.2e9 / 2**8, ge=0)
+    adc_time: Seconds = Field(default=1 / 1.2e9, ge=0)
+    adc_area: SquareMetres = Field(default=0.0096e-6 / 8, ge=0)
     adc_area_bits: int = Field(default=8, ge=1, le=32)
-    dac_energy: Quantity = Field(default=4e-3 / 1024 * 100e-9, ge=0)
-    dac_area: Quantity = Field(default=0.00017e-6 / 1024, ge=0)
-    add_energy: Quantity = Field(default=0.2e-3 / 9.6e9, ge=0)
-    add_area: Quantity = Field(default=0.00024e-6 / 4, ge=0)
-    device_area: Quantity = Field(default=48 * FEATURE**2, ge=0)
-    bit_area: Quantity = Field(default=160 * FEATURE**2, ge=0)
+    dac_energy: Joules = Field(default=4e-3 / 1024 * 100e-9, ge=0)
+    dac_area: SquareMetres = Field(default=0.00017e-6 / 1024, ge=0)
+    add_energy: Joules = Field(default=0.2e-3 / 9.6e9, ge=0)
+    add_area: SquareMetres = Field(default=0.00024e-6 / 4, ge=0)
+    device_area: SquareMetres = Field(default=48 * FEATURE**2, ge=0)
+    bit_area: SquareMetres = Field(default=160 * FEATURE**2, ge=0)

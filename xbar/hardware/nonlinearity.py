@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import model_validator
 
 from xbar.errors import SpecError
-from xbar.hardware.base import Quantity, Spec
+from xbar.hardware.base import Quantity, Spec, Volts
 
 
 class Nonlinearity(Spec):
@@ -22,7 +22,7 @@ class Nonlinearity(Spec):
     0.5
     """
 
-    sinh: Quantity | None = None
+    sinh: Volts | None = None
     odd: tuple[Quantity, ...] = ()
 
     @model_validator(mode="after")

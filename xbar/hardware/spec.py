@@ -7,20 +7,26 @@ whose errors are one-line ``SpecError`` messages with the key, the requirement a
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from xbar.errors import FileError, SpecError
+from xbar.errors import FileError, SpecError, printable
+from xbar.files import read_file
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Spec
+from xbar.hardware.base import Spec, join
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 from xbar.tables import Facts, card, html_card
-from xbar.units import format_quantity
+from xbar.textfiles import decode
+from xbar.units import format_quantity, parse_quantity
+
+_REASON = 200
+"""Characters of a parser's message that are shown."""
 
 
 class Hardware(Spec):
@@ -47,6 +53,16 @@ class Hardware(Spec):
     adc: Converter | None = None
     variation: Variation = Field(default_factory=Variation)
     cost: Cost = Field(default_factory=Cost)
+
+    @field_validator("adc", mode="before")
+    @classmethod
+    def _range_in_amperes(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and isinstance(value.get("range"), str):
+            try:
+                return {**value, "range": parse_quantity(value["range"], "A")}
+            except SpecError as error:
+                raise SpecError(join("range", str(error))) from None
+        return value
 
     @model_validator(mode="after")
     def _tile_holds_a_bank(self) -> Self:
@@ -167,11 +183,11 @@ class Hardware(Spec):
         """
         path = Path(path)
         try:
-            content = tomllib.loads(path.read_bytes().decode())
-        except OSError as error:
-            raise FileError(f"{path}: can't be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise FileError(f"{path}: must be a TOML file: {error}") from error
+            content = tomllib.loads(decode(read_file(path)))
+        # ValueError: also of integers of thousands of digits, which Python refuses to convert
+        except (ValueError, RecursionError) as error:
+            reason = printable(" ".join(str(error).split()))[:_REASON]
+            raise FileError(f"{path}: must be a TOML file: {reason}") from error
         try:
             return cls(**content)
         except SpecError as error:

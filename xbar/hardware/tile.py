@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from xbar.hardware.base import Quantity, Spec
+from xbar.hardware.base import Ohms, Spec
 
 
 class Tile(Spec):
@@ -31,9 +31,9 @@ class Tile(Spec):
     bit_lines: int = Field(default=64, ge=1, le=65536)
     spare_word_lines: int = Field(default=0, ge=0)
     spare_bit_lines: int = Field(default=0, ge=0)
-    word_wire: Quantity = Field(default=0.0, ge=0)
-    bit_wire: Quantity = Field(default=0.0, ge=0)
-    source: Quantity = Field(default=0.0, ge=0)
-    load: Quantity = Field(default=0.0, ge=0)
+    word_wire: Ohms = Field(default=0.0, ge=0)
+    bit_wire: Ohms = Field(default=0.0, ge=0)
+    source: Ohms = Field(default=0.0, ge=0)
+    load: Ohms = Field(default=0.0, ge=0)
     drive: Literal["left", "right", "both"] = "left"
     sense: Literal["bottom", "top", "both"] = "bottom"
