@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar as Crossbar
     from xbar.circuit.crossbar import Solution as Solution
     from xbar.circuit.deck.circuit import Circuit as Circuit
-    from xbar.circuit.deck.circuit import OperatingPoint as OperatingPoint
     from xbar.circuit.deck.flat import Control as Control
     from xbar.circuit.deck.flat import FlatElement as FlatElement
+    from xbar.circuit.deck.point import OperatingPoint as OperatingPoint
     from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.netlist import Netlist as Netlist
     from xbar.circuit.network import ResistorNetwork as ResistorNetwork
@@ -110,7 +110,7 @@ _HOME = {
     "ModelError": "xbar.errors",
     "Netlist": "xbar.circuit.netlist",
     "Nonlinearity": "xbar.hardware.nonlinearity",
-    "OperatingPoint": "xbar.circuit.deck.circuit",
+    "OperatingPoint": "xbar.circuit.deck.point",
     "Options": "xbar.compiler.options",
     "Plan": "xbar.compiler.plan",
     "PlacementReport": "xbar.compiler.placement",

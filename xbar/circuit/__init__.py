@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar as Crossbar
     from xbar.circuit.crossbar import Solution as Solution
     from xbar.circuit.deck.circuit import Circuit as Circuit
-    from xbar.circuit.deck.circuit import OperatingPoint as OperatingPoint
     from xbar.circuit.deck.flat import Control as Control
     from xbar.circuit.deck.flat import FlatElement as FlatElement
+    from xbar.circuit.deck.point import OperatingPoint as OperatingPoint
     from xbar.circuit.deck.read import read_spice as read_spice
     from xbar.circuit.netlist import Netlist as Netlist
     from xbar.circuit.netlist import crossbar_netlist as crossbar_netlist
@@ -44,7 +44,7 @@ _HOME = {
     "LadderCell": "xbar.circuit.cells",
     "Netlist": "xbar.circuit.netlist",
     "NonlinearSolution": "xbar.circuit.nonlinear",
-    "OperatingPoint": "xbar.circuit.deck.circuit",
+    "OperatingPoint": "xbar.circuit.deck.point",
     "ParallelCell": "xbar.circuit.cells",
     "PolynomialCell": "xbar.circuit.nonlinear",
     "PreparedArray": "xbar.circuit.prepared",

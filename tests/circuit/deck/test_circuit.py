@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import xbar
 from xbar.circuit.deck.circuit import Circuit
-from xbar.circuit.deck.flat import FlatElement
-from xbar.errors import CircuitError
+from xbar.circuit.deck.flat import Control, FlatElement
+from xbar.errors import CircuitError, NotFoundError, SpecError, XbarWarning
 
 
 def read(tmp_path, *lines):
@@ -78,24 +78,31 @@ def test_sixteen_decades_of_resistance_in_one_deck_are_no_obstacle(tmp_path):
     [
         (["V1 a 0 1", "R1 a 0 1", "R2 b c 1", "R3 c d 1"], "node 0 .*'b', 'c', 'd' are not"),
         (["V1 a b 1", "R1 a b 1"], "'a', 'b' are not"),
-        (["R1 a 0 1", "I1 0 b 1m"], "'b' is not"),
-        (["V1 a 0 1", "V2 a 0 1", "R1 a 0 1"], "a loop, but 'v2', 'v1' do"),
-        (["V1 a 0 1", "V2 a 0 2", "R1 a 0 1"], "a loop, but 'v2', 'v1' do"),
-        (["V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2"], "a loop, but .* do"),
-        (["V1 a a 1", "R1 a 0 1"], "a loop, but 'v1' do"),
-        (["V1 x 0 1", "V9 a x 1", "R1 a b 0", "R2 b a 0", "R3 a 0 1"], "a loop, but 'r2', 'r1'"),
+        (["R1 a 0 1", "I1 0 b 1m"], "way back .* connects 'b' to node 0"),
+        (["R1 a 0 1", "R2 b c 1", "I1 a b 1m", "I2 c 0 1.1m"], "way back .* connects 'b', 'c' to"),
+        (["V1 a 0 1", "V2 a 0 2", "R1 a 0 1"], "a loop .* 'v2', 'v1' do not"),
+        (["V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2.001"], "a loop .* do not"),
+        (["V1 a 0 1", "L1 0 a 1n", "R1 a 0 1"], "a loop .* 'l1', 'v1' do not"),
+        (["V1 a a 1", "R1 a 0 1"], "a loop .* 'v1' do not"),
     ],
 )
 def test_a_circuit_without_one_solution_is_refused_by_the_names_of_its_parts(
     tmp_path, lines, message
 ):
+    elements = read_elements(*lines)
     with pytest.raises(CircuitError, match=message):
-        solve(tmp_path, *lines)
+        Circuit(elements).solve(floating="refuse")
+
+
+def read_elements(*lines):
+    """Elements without parameters or units but the suffix m."""
+    words = [line.lower().replace("1n", "1e-9").replace("m", "e-3").split() for line in lines]
+    return [FlatElement(name, a, b, float(value)) for name, a, b, value in words]
 
 
 def test_the_elements_of_a_long_loop_are_all_named(tmp_path):
     with pytest.raises(CircuitError) as caught:
-        solve(tmp_path, "V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 2", "V4 d b 1", "R9 d 0 1")
+        solve(tmp_path, "V1 a 0 1", "V2 b a 1", "R1 b c 0", "V3 c 0 3", "V4 d b 1", "R9 d 0 1")
     assert {
         name for name in ("v1", "v2", "r1", "v3", "v4") if f"'{name}'" in str(caught.value)
     } == {
@@ -104,6 +111,152 @@ def test_the_elements_of_a_long_loop_are_all_named(tmp_path):
         "r1",
         "v3",
     }
+
+
+# what is left open ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "voltage", "current", "undetermined"),
+    [
+        # the split between two shorts, one of them turned round; the rest is a divider
+        (
+            ["V1 a 0 1", "R1 a b 10", "Rs1 b c 0", "Rs2 c b 0", "R2 c 0 10"],
+            {"b": 0.5, "c": 0.5},
+            {"v1": -0.05, "r1": 0.05, "r2": 0.05},
+            {"rs1", "rs2"},
+        ),
+        # sources of equal value: the node has a voltage
+        (["V1 a 0 1", "V2 a 0 1", "R1 a 0 1k"], {"a": 1.0}, {"r1": 1e-3}, {"v1", "v2"}),
+        # 0.1 V and 0.2 V are 0.3 V within rounding
+        (
+            ["V1 a 0 0.1", "V2 b a 0.2", "V3 b 0 0.3", "R1 b 0 3"],
+            {"b": 0.3},
+            {"r1": 0.1},
+            {"v1", "v2", "v3"},
+        ),
+        # a triangle of shorts, and a short that leads there
+        (
+            ["I1 0 a 1", "R0 a b 0", "Ra b c 0", "Rb c d 0", "Rc d b 0", "R1 d 0 5"],
+            {"a": 5.0, "b": 5.0, "c": 5.0, "d": 5.0},
+            {"r0": 1.0, "r1": 1.0},
+            {"ra", "rb", "rc"},
+        ),
+        # both ends at ground, and a source of 0 V across nothing
+        (
+            ["V1 a 0 1", "R1 a b 1k", "Rs1 b 0 0", "Rs2 0 b 0", "V2 b b 0"],
+            {"b": 0.0},
+            {"v1": -1e-3, "r1": 1e-3},
+            {"rs1", "rs2", "v2"},
+        ),
+    ],
+)
+def test_in_a_loop_of_ideal_elements_only_the_split_of_the_current_is_open(
+    tmp_path, lines, voltage, current, undetermined
+):
+    with pytest.warns(XbarWarning, match="only the sum of their currents is determined"):
+        op = solve(tmp_path, *lines)
+    for node, volts in voltage.items():
+        assert op.voltage[node] == pytest.approx(volts, rel=1e-14)
+    for name, amperes in current.items():
+        assert op.current[name] == pytest.approx(amperes, rel=1e-14)
+    assert set(op.undetermined) == undetermined
+    for name in undetermined:
+        assert name not in op.current
+        with pytest.raises(NotFoundError, match=f"no current for '{name}'"):
+            op.current[name]
+
+
+def test_many_parallel_shorts_in_a_mesh_take_no_more_than_their_number(tmp_path):
+    side = 60
+    node = [[f"n{i}_{j}" for j in range(side)] for i in range(side)]
+    shorts = [(node[i][j], node[i][j + 1]) for i in range(side) for j in range(side - 1)]
+    shorts += [(node[i][j], node[i + 1][j]) for i in range(side - 1) for j in range(side)]
+    elements = [FlatElement(f"r{k}", a, b, 0.0) for k, (a, b) in enumerate(shorts)]
+    ends = [FlatElement("v1", node[0][0], "0", 2.0), FlatElement("rl", node[-1][-1], "0", 4.0)]
+    with pytest.warns(XbarWarning, match="no current for 'r0'"):
+        op = Circuit([*elements, *ends]).solve()
+    assert len(op.undetermined) == len(shorts)
+    assert op.current["v1"] == -0.5
+    assert set(op.voltage.values()) == {0.0, 2.0}
+
+
+def test_a_part_without_a_connection_to_ground_has_currents_but_no_voltages(tmp_path):
+    lines = ["V1 a 0 1", "R1 a 0 1k", "V2 x y 3", "R2 x z 1", "R3 z y 2", "I1 z x 6", "R4 p q 1"]
+    with pytest.warns(XbarWarning, match="no voltage for 'x', 'y', 'z', 'p', 'q': nothing conn"):
+        op = solve(tmp_path, *lines)
+    quiet = read(tmp_path, *lines).solve(floating="report")
+    assert op.floating == quiet.floating == ("x", "y", "z", "p", "q")
+    assert quiet.voltage == op.voltage == {"0": 0.0, "a": 1.0}
+    # z is at (3 - 6) / (1 + 1/2) = -2 V above y
+    assert quiet.current["r2"] == pytest.approx(5.0, rel=1e-14)
+    assert quiet.current["r3"] == pytest.approx(-1.0, rel=1e-14)
+    assert quiet.current["v2"] == pytest.approx(1.0, rel=1e-14)
+    assert quiet.current["r4"] == 0
+    with pytest.raises(NotFoundError, match="no voltage for 'x': nothing connects it"):
+        op.node("X")
+    with pytest.raises(SpecError, match="floating must be one of warn, report, refuse"):
+        read(tmp_path, *lines).solve(floating="maybe")
+
+
+def test_a_current_source_within_a_floating_part_returns_its_own_current(tmp_path):
+    lines = ["V1 a 0 1", "I1 a x 1", "I2 y a 1", "R1 x y 7", "R2 a 0 1"]
+    op = read(tmp_path, *lines).solve(floating="report")
+    assert op.current["r1"] == pytest.approx(1.0, rel=1e-14)
+    assert op.current["v1"] == pytest.approx(-1.0, rel=1e-14)
+
+
+def test_a_controlled_source_leaves_loops_and_floating_parts_to_the_others(tmp_path):
+    elements = [
+        *read_elements("V1 a 0 1", "Ra a b 0", "Rb b a 0", "R1 b 0 1", "R2 x y 1", "R3 o 0 2"),
+        FlatElement("e1", "o", "0", 0.0, (Control(4.0, ("b", "0")),)),
+    ]
+    with pytest.warns(XbarWarning, match="no current for 'ra', 'rb'"):
+        op = Circuit(elements).solve(floating="report")
+    assert op.voltage["o"] == 4.0
+    assert op.current["e1"] == -2.0
+    assert op.floating == ("x", "y")
+    beside = FlatElement("v2", "o", "0", 4.0)
+    with pytest.raises(CircuitError, match=r"controlled source must not be in a loop.*'e1' is"):
+        Circuit([*elements, beside]).solve()
+    outside = FlatElement("e2", "p", "0", 0.0, (Control(1.0, ("x", "y")),))
+    with pytest.raises(CircuitError, match=r"controlled sources must be connected.*'x', 'y' are"):
+        Circuit([*elements, outside]).solve()
+
+
+# names ----------------------------------------------------------------------------------------
+
+
+def test_a_value_is_found_by_any_of_its_names(tmp_path):
+    op = solve(
+        tmp_path,
+        ".subckt cell p q",
+        "R1 p m 1k",
+        "R2 m q 1k",
+        ".ends",
+        "V1 VDD 0 2",
+        "X1 VDD n1 cell",
+        "Rs n1 GND 0",
+    )
+    assert op.node("VDD") == op.voltage["vdd"] == op.voltage["V(Vdd)"] == 2.0
+    assert op.node("gnd") == op.node(0) == op.node("N1") == 0.0
+    assert op.node("x1.m") == op.node("X1:M") == op.voltage["v(x1.m)"] == 1.0
+    current = op.current["r.x1.r1"]
+    assert current == pytest.approx(1e-3, rel=1e-14)
+    assert op.current["X1.R1"] == op.current["x1:r1"] == op.current["I(R.X1.R1)"] == current
+    assert "VDD" in op.voltage
+    assert "vss" not in op.voltage
+    assert op.voltage.get("vss") is None
+
+
+def test_a_name_that_is_not_there_is_an_error_with_the_nearest_ones(tmp_path):
+    op = solve(tmp_path, "Vdd supply 0 2", "Rload supply 0 1k")
+    with pytest.raises(NotFoundError, match="no node 'suply'; the nearest is 'supply'"):
+        op.node("suply")
+    with pytest.raises(KeyError, match="no element 'load'; the nearest is 'rload'"):
+        op.current["load"]
+    with pytest.raises(NotFoundError, match="no node 'zzzzz'; it has '0', 'supply'"):
+        op.voltage["zzzzz"]
 
 
 # conservation ---------------------------------------------------------------------------------

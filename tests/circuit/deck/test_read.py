@@ -231,6 +231,7 @@ I1 0 b 1m
 """
 
 
+@pytest.mark.filterwarnings("ignore::xbar.XbarWarning")
 def test_whatever_a_deck_says_it_is_solved_or_refused_but_never_crashes(tmp_path):
     rng = random.Random(0)
     refused = 0

@@ -9,36 +9,30 @@ Shapes: E elements. Units: SI.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.deck.controlled import solve_controlled
 from xbar.circuit.deck.flat import FlatElement
-from xbar.circuit.deck.groups import group_nodes, join_nodes
-from xbar.circuit.deck.nodal import Elements, floating_nodes, solve
+from xbar.circuit.deck.groups import Groups, Integers, group_nodes, join_nodes
+from xbar.circuit.deck.nodal import Elements, parts, solve, supplied_parts
+from xbar.circuit.deck.point import OperatingPoint, Values, listed
 from xbar.circuit.network import ResistorNetwork
-from xbar.errors import CircuitError
+from xbar.errors import CircuitError, SpecError, warn
 from xbar.tables import Outline
 
-_SHOWN = 6  # maximum number of names listed in an error
-
-
-@dataclass(frozen=True, repr=False)
-class OperatingPoint(Outline):
-    """Voltages and currents of a circuit.
-
-    Attributes:
-        voltage: volts by node, in lower case; ground is "0".
-        current: amperes by element, in lower case: through a resistor from its first to its second
-            node, through a source from its positive to its negative node.
-    """
-
-    voltage: Mapping[str, float]
-    current: Mapping[str, float]
+FLOATING = ("warn", "report", "refuse")
+_FLOATS = "no voltage for {}: nothing connects it to node 0; join it to it by a resistor"
+_UNDETERMINED = (
+    "no current for {}: ideal sources and shorts in a loop, so only the sum of their currents is "
+    "determined; put a small resistor into the loop"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,36 +45,113 @@ class Circuit(Outline):
 
     elements: Sequence[FlatElement]
 
-    def solve(self) -> OperatingPoint:
+    def solve(self, floating: Literal["warn", "report", "refuse"] = "warn") -> OperatingPoint:
         """The operating point.
 
+        Nodes that nothing connects to ground have no voltage, and ideal elements in a loop no
+        current of their own; a warning names them, and looking one up is an error. The currents in
+        a floating part are determined, unless a current source drives a current into it that has no
+        way back, which is refused.
+
+        Args:
+            floating: what to do about floating nodes: "warn", "report" them in the result only, or
+                "refuse" the circuit.
+
         Raises:
-            CircuitError: some nodes are not connected to ground, or ideal sources and shorts form
-                a loop; the message names them.
+            CircuitError: ideal sources form a loop in which their voltages do not add up to 0, a
+                current has no way back, or nodes float that may not; the message names them.
             SolverError: the resistances span too wide a range for double precision.
+            SpecError: ``floating`` is none of the three.
         """
+        if floating not in FLOATING:
+            raise SpecError(f"floating must be one of {', '.join(FLOATING)}, not {floating!r}")
         e = self._arrays
         groups = group_nodes(e.first, e.second, self._ideal, e.value, len(self.nodes))
+        part = parts(e, groups)
+        lost = np.flatnonzero(part != part[0])
+        self._check(groups, part, lost if floating == "refuse" else lost[:0])
+        voltage, current = self._solved(groups, part)
+        point = self._point(voltage, current, lost, groups.undetermined)
+        if point.undetermined:
+            warn(_UNDETERMINED.format(listed(point.undetermined)))
+        if point.floating and floating == "warn":
+            warn(_FLOATS.format(listed(point.floating)))
+        return point
+
+    def _check(self, groups: Groups, part: Integers, refused: Integers) -> None:
+        """Raise a CircuitError if there is no solution."""
+        names = [element.name for element in self.elements]
+        for k in np.flatnonzero(groups.undetermined).tolist():
+            if self.elements[k].controls:
+                raise CircuitError(
+                    f"a controlled source must not be in a loop of ideal sources and shorts, and "
+                    f"{names[k]!r} is"
+                )
         if groups.loop:
-            names = _listed(self.elements[k].name for k in groups.loop)
             raise CircuitError(
-                f"ideal sources and shorts must not form a loop, but {names} do: its current is "
-                f"undefined; put a small resistor into it"
+                f"voltages of ideal sources and shorts in a loop must add up to 0, and those of "
+                f"{listed(names[k] for k in groups.loop)} do not; put a small resistor into it"
             )
-        floating = floating_nodes(e, groups)
-        if len(floating):
-            names = _listed(self.nodes[k] for k in floating.tolist())
+        driven = supplied_parts(self._arrays, part)
+        if len(driven):
+            inside = listed(self.nodes[k] for k in np.flatnonzero(np.isin(part, driven)).tolist())
+            raise CircuitError(
+                f"a current must have a way back to its source, and nothing but current sources "
+                f"connects {inside} to node 0; join them to it by a resistor"
+            )
+        if len(refused):
             raise CircuitError(
                 f"every node must be connected to node 0 by resistors or voltage sources, and "
-                f"{names} {'is' if len(floating) == 1 else 'are'} not"
+                f"{listed(self.nodes[k] for k in refused.tolist())} "
+                f"{'is' if len(refused) == 1 else 'are'} not"
             )
-        if any(element.controls for element in self.elements):
-            voltage, current = solve_controlled(self.elements, self.nodes)
-        else:
-            voltage, current = solve(e, groups)
+
+    def _solved(self, groups: Groups, part: Integers) -> tuple[Floats, Floats]:
+        """Voltages (nodes,) and currents (E,), those of closing elements 0."""
+        controlled = [k for k, element in enumerate(self.elements) if element.controls]
+        if not controlled:
+            return solve(self._arrays, groups, part)
+        e, names = self._arrays, [element.name for element in self.elements]
+        senses = [c.by for k in controlled for c in self.elements[k].controls]
+        ends = [self._number[node] for by in senses if len(by) == 2 for node in by]
+        ends += [e.first[k] for k in controlled] + [e.second[k] for k in controlled]
+        lost = [self.nodes[k] for k in ends if part[k] != part[0]]
+        if lost:
+            raise CircuitError(
+                f"controlled sources must be connected to node 0 by resistors or voltage sources, "
+                f"and {listed(dict.fromkeys(lost))} {'is' if len(lost) == 1 else 'are'} not"
+            )
+        taken = part[e.first] == part[0]
+        taken[groups.closing] = False
+        voltage, current = np.zeros(len(self.nodes)), np.zeros(len(names))
+        if not taken.all():  # floating parts by themselves
+            voltage, current = solve(self._arrays, groups, part)
+        kept = [self.elements[k] for k in np.flatnonzero(taken).tolist()]
+        near = [self.nodes[k] for k in np.flatnonzero(part == part[0]).tolist()]
+        voltage[part == part[0]], current[taken] = solve_controlled(kept, near)
+        return voltage, current
+
+    def _point(
+        self, voltage: Floats, current: Floats, lost: Integers, open_: NDArray[np.bool_]
+    ) -> OperatingPoint:
+        names = [element.name for element in self.elements]
+        volts = dict(zip(self.nodes, voltage.tolist(), strict=True))
+        amperes = dict(zip(names, current.tolist(), strict=True))
+        floating = tuple(self.nodes[k] for k in lost.tolist())
+        undetermined = tuple(names[k] for k in np.flatnonzero(open_).tolist())
+        for node in floating:
+            del volts[node]
+        for name in undetermined:
+            del amperes[name]
         return OperatingPoint(
-            dict(zip(self.nodes, voltage.tolist(), strict=True)),
-            dict(zip((element.name for element in self.elements), current.tolist(), strict=True)),
+            Values(volts, "node", {node: _FLOATS.format(repr(node)) for node in floating}),
+            Values(
+                amperes,
+                "element",
+                {name: _UNDETERMINED.format(repr(name)) for name in undetermined},
+            ),
+            floating,
+            undetermined,
         )
 
     @cached_property
@@ -148,9 +219,3 @@ class Circuit(Outline):
         value[self._form == "l"] = 0.0
         resistive = (self._form == "r") & (value > 0) & (first != second)
         return Elements(first, second, value, resistive, self._form == "i")
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = [repr(name) for name in names]
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more

@@ -1,37 +1,37 @@
 """Nodal analysis of resistors and sources, with one unknown voltage per group of nodes.
 
-Kirchhoff's current law for the groups is D' g (D x + d) = c: D is the difference operator on the
-groups' voltages x, d the known differences within groups, c the sources' currents. The system is
-sparse and symmetric. Currents are summed per resistor and the solution is refined against those
-sums, so that small conductances are not lost to rounding beside large ones.
+Nodes that ideal sources join to ground have known voltages, and are merged where these are equal.
+Every other group has one unknown voltage; a resistor at one of its nodes sees that plus the node's
+offset within the group, which acts as a current source g d in parallel. The network is solved by
+star-mesh elimination (`solvers/elimination.py`), so that small conductances are not lost to
+rounding beside large ones. A part that is not connected to ground gets 0 V at its lowest node,
+which doesn't affect its currents if its sources supply no net current.
 
-Shapes: E elements, nodes. Units: SI.
+Shapes: E elements, R resistors, nodes. Units: SI.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.circuit.deck.groups import Groups, join_nodes
+from xbar.circuit.deck.groups import Groups, carry, join_nodes
 from xbar.errors import SolverError
 
 if TYPE_CHECKING:
-    import scipy.sparse as sp
-    from scipy.sparse.linalg import SuperLU
+    from xbar.circuit.solvers.elimination import Elimination
 
 Integers = NDArray[np.int64]
+Extended: TypeAlias = NDArray[np.longdouble]
 
-_STEPS = 10
-_GOOD, _ENOUGH = (
-    1e-15,
-    1e-10,
-)  # net current at a node relative to the currents there: target, and largest accepted
-_FLOOR = 1e-16  # currents below this times the largest voltage times the largest conductance are 0
+_STEPS = 5
+_GOOD, _ENOUGH = 1e-18, 1e-10  # net currents into groups, relative to the largest current anywhere
+_NO_CURRENT = 1e-12  # net current into a floating part, relative to that of its sources: rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,127 +53,147 @@ class Elements:
     driven: NDArray[np.bool_]
 
 
-def floating_nodes(elements: Elements, groups: Groups) -> Integers:
-    """Nodes without a connection to node 0 by resistors or ideal elements."""
+def parts(elements: Elements, groups: Groups) -> Integers:
+    """The lowest node (nodes,) connected to each node by resistors or ideal elements."""
     live = elements.resistive
     tail, head = groups.root[elements.first[live]], groups.root[elements.second[live]]
-    part = join_nodes(tail, head, len(groups.root))[groups.root]
-    return np.flatnonzero(part != part[0])
+    return join_nodes(tail, head, len(groups.root))[groups.root]
 
 
-def solve(elements: Elements, groups: Groups) -> tuple[Floats, Floats]:
-    """Voltages (nodes,) and currents (E,) of a circuit without floating nodes.
+def supplied_parts(elements: Elements, part: Integers) -> Integers:
+    """Lowest nodes of the floating parts into which current sources drive a net current."""
+    amperes = elements.value * elements.driven
+    count = len(part)
+    leaving = _leaving(part[elements.first], part[elements.second], amperes, count)
+    moved = np.bincount(part[elements.first], np.abs(amperes), count)
+    moved += np.bincount(part[elements.second], np.abs(amperes), count)
+    return np.flatnonzero((np.abs(leaving) > _NO_CURRENT * moved) & (np.arange(count) != part[0]))
+
+
+def solve(elements: Elements, groups: Groups, part: Integers) -> tuple[Floats, Floats]:
+    """Voltages (nodes,) and currents (E,); in a floating part, relative to its lowest node.
+
+    Args:
+        elements: elements, of which closing ones carry no current.
+        groups: groups of nodes.
+        part: lowest node of each node's part, from `parts`.
 
     Raises:
         SolverError: the resistances span too wide a range for double precision.
     """
+    from xbar.circuit.solvers.elimination import Elimination
+
     live, first, second = elements.resistive, elements.first, elements.second
-    roots, group = np.unique(groups.root, return_inverse=True)
+    place, known, shift = _places(groups, part)
+    tail, head, ohms = place[first[live]], place[second[live]], elements.value[live]
+    joint = tail != head
+    drop = np.asarray(shift[first[live]] - shift[second[live]], dtype=np.longdouble)
     current = np.where(elements.driven, elements.value, 0.0)
-    leaving = _leaving(first, second, current, len(group))
-    unknown, drop = _settle(
-        _Law(
-            np.column_stack([group[first[live]], group[second[live]]]),
-            1 / elements.value[live],
-            groups.offset[first[live]] - groups.offset[second[live]],
-            -_total(group, leaving, len(roots)),
-            _total(group, np.abs(leaving), len(roots)),
-        )
+    count = int(place.max()) + 1
+    law = _Law(
+        Elimination(tail[joint], head[joint], 1 / ohms[joint], count, len(known)),
+        tail[joint],
+        head[joint],
+        ohms[joint].astype(np.longdouble),
+        known,
+        -_leaving(place[first], place[second], current, count),
     )
-    current[live] = drop / elements.value[live]
-    leaving = _leaving(first, second, current, len(group))
-    for node in groups.order[::-1].tolist():
-        k = int(groups.element[node])
-        if k >= 0:
-            forward = first[k] == node
-            current[k] = -leaving[node] if forward else leaving[node]
-            leaving[second[k] if forward else first[k]] += leaving[node]
-    return unknown[group] + groups.offset, current
+    level, drop[joint] = _settle(law, drop[joint])
+    current[live] = drop / ohms
+    carry(groups, first, second, current)
+    return level[place] + shift, current
 
 
-def _total(place: Integers, values: Floats, count: int) -> Floats:
-    return np.asarray(np.bincount(place, values, count), dtype=np.float64)
+def _places(groups: Groups, part: Integers) -> tuple[Integers, Floats, Floats]:
+    """Number (nodes,) of each node's merged node, known voltages, and offset (nodes,) from it.
+
+    The known ones are numbered first, in ascending order of voltage.
+    """
+    nodes = np.arange(len(part))
+    ground = groups.root == groups.root[0]
+    known, of_ground = np.unique(groups.offset[ground], return_inverse=True)
+    place = np.empty(len(part), dtype=np.int64)
+    place[ground] = of_ground
+    zero = place[0]
+    roots = np.flatnonzero((groups.root == nodes) & ~ground)
+    number = np.full(len(part), -1)
+    fixed = part[roots] == roots  # the lowest node of a floating part
+    number[roots[fixed]] = zero
+    number[roots[~fixed]] = len(known) + np.arange((~fixed).sum())
+    place[~ground] = number[groups.root[~ground]]
+    return place, known, np.where(ground, 0.0, groups.offset)
 
 
 def _leaving(first: Integers, second: Integers, current: Floats, nodes: int) -> Floats:
     """Current (nodes,) leaving each node through elements, in amperes."""
-    return _total(first, current, nodes) - _total(second, current, nodes)
+    leaving = np.bincount(first, current, nodes) - np.bincount(second, current, nodes)
+    return np.asarray(leaving, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Law:
-    """Kirchhoff's current law for groups; the first group is ground.
+    """Kirchhoff's current law for merged nodes, of which the first K are known.
 
     Attributes:
-        ends: (R, 2) groups at both ends of each resistor.
-        conductance: (R,) siemens.
-        known: (R,) voltage across each resistor due to offsets within groups.
-        supplied: (groups,) net current from current sources, amperes.
-        moved: (groups,) sum of their absolute values.
+        factor: the resistors between merged nodes.
+        tail: (R,) merged node at one end of each.
+        head: (R,) merged node at the other end.
+        ohms: (R,) their resistances.
+        known: (K,) volts.
+        supplied: (merged nodes,) net current from current sources, amperes.
     """
 
-    ends: Integers
-    conductance: Floats
+    factor: Elimination
+    tail: Integers
+    head: Integers
+    ohms: Extended
     known: Floats
     supplied: Floats
-    moved: Floats
+
+    @cached_property
+    def _leaving(self) -> Any:
+        """Operator (merged nodes, R) from currents to the net currents out of merged nodes."""
+        from scipy.sparse import csr_array
+
+        edges = np.tile(np.arange(len(self.tail)), 2)
+        sign = np.repeat(np.array([1.0, -1.0], dtype=np.longdouble), len(self.tail))
+        shape = (len(self.supplied), len(self.tail))
+        return csr_array((sign, (np.concatenate([self.tail, self.head]), edges)), shape)
+
+    def missing(self, drop: Extended) -> Floats:
+        """Current (merged nodes,) that is missing at each unknown node, for drops (R,)."""
+        net = self.supplied - self._leaving @ (drop / self.ohms)
+        net[: len(self.known)] = 0.0
+        return np.asarray(net, dtype=np.float64)
 
 
-def _settle(law: _Law) -> tuple[Floats, Floats]:
-    """Voltages (groups,) and voltage (R,) across each resistor.
+def _settle(law: _Law, own: Extended) -> tuple[Floats, Extended]:
+    """Voltages (merged nodes,), and the voltage (R,) across each resistor.
 
-    The correction by refinement is kept separate from the first solution, so that a small voltage
-    across a resistor is more precise than the large voltages at its ends.
+    Args:
+        law: the equations.
+        own: (R,) voltage across each resistor due to offsets within groups.
+
+    The solution is refined in extended precision, where the machine has it: offsets, and the
+    currents of several sources, may nearly cancel.
     """
-    count = len(law.supplied)
-    coarse, fine, best, least = np.zeros(count), np.zeros(count), np.zeros(count), np.inf
-    if count == 1:
-        return coarse, law.known
-    difference, leaving = _operators(law, count)
-    factor = _factorise((leaving @ difference).tocsc()[1:, 1:].tocsc())
-    coarse[1:] = factor.solve((law.supplied - leaving @ law.known)[1:])
+    found = law.factor.solve(law.known[:, None], law.missing(own)[:, None])
+    level, drop = found[0][:, 0], own + found[1][:, 0]
+    best, least = drop, np.inf
     for _ in range(_STEPS):
-        drop = difference @ coarse + law.known + difference @ fine
-        left = law.supplied - leaving @ drop
-        flows = abs(leaving) @ np.abs(drop) + law.moved
-        highest = max(float(np.abs(coarse).max()), float(np.abs(law.known).max(initial=0.0)))
-        floor = _FLOOR * float(law.conductance.max(initial=0.0)) * highest
-        share = float((np.abs(left) / np.maximum(flows, floor or 1.0))[1:].max())
-        if not share < least:
+        missing = law.missing(drop)
+        largest = float(np.abs(drop / law.ohms).max(initial=0.0))
+        share = float(np.abs(missing).sum()) / largest if largest else 0.0
+        if not share < least / 2:
             break
-        best, least = fine.copy(), share
+        best, least = drop, share
         if share <= _GOOD:
             break
-        fine[1:] += factor.solve(left[1:])
+        more, across = law.factor.solve(np.zeros((len(law.known), 1)), missing[:, None])
+        level, drop = level + more[:, 0], drop + across[:, 0]
     if not least <= _ENOUGH:
         raise SolverError(
             f"the resistances span too wide a range: Kirchhoff's current law must hold to "
-            f"{_ENOUGH:g} of the currents at each node, not {least:.1e}"
+            f"{_ENOUGH:g} of the largest current, not {least:.1e}"
         )
-    return coarse + best, difference @ coarse + law.known + difference @ best
-
-
-def _operators(law: _Law, count: int) -> tuple[sp.csr_array[np.float64], sp.csr_array[np.float64]]:
-    """Operators (R, groups) from voltages to drops and (groups, R) from drops to net currents."""
-    import scipy.sparse as sp
-
-    edges = np.tile(np.arange(len(law.ends)), 2)
-    sign = np.repeat([1.0, -1.0], len(law.ends))
-    group = law.ends.T.ravel()
-    difference = sp.csr_array((sign, (edges, group)), (len(law.ends), count))
-    current = sign * np.tile(law.conductance, 2)
-    return difference, sp.csr_array((current, (group, edges)), (count, len(law.ends)))
-
-
-def _factorise(matrix: sp.csc_array[np.float64]) -> SuperLU:
-    from scipy.sparse.linalg import splu
-
-    try:
-        return splu(
-            matrix,
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,  # diagonal pivots, possible by symmetry
-            options={"SymmetricMode": True},
-        )
-    except RuntimeError as error:  # a pivot was rounded to zero
-        raise SolverError("the resistances span too wide a range for double precision") from error
+    return level, best

@@ -1,0 +1,126 @@
+"""The operating point of a circuit, with values by any name of a node or an element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from xbar.errors import NotFoundError, printable
+from xbar.tables import Outline
+
+_SHOWN = 6  # maximum number of names listed in an error
+_SEARCHED = 20_000  # names among which similar ones are searched
+
+
+class Values(Mapping[str, float]):
+    """Numbers by name, in any case and in the forms that simulators write.
+
+    "OUT", "v(out)" and "out" are one node, "gnd" is "0", and "x1:m" is "x1.m"; the element "x1.r2"
+    is "r.x1.r2". A name without a value is not a key: looking it up states why.
+
+    Args:
+        values: numbers by name.
+        kind: "node" or "element".
+        reasons: why a name has no value, by name.
+    """
+
+    def __init__(
+        self, values: Mapping[str, float], kind: str, reasons: Mapping[str, str] | None = None
+    ) -> None:
+        self._values, self._kind, self._reasons = dict(values), kind, dict(reasons or {})
+
+    def __getitem__(self, name: str) -> float:
+        key = self._find(name)
+        if key in self._values:
+            return self._values[key]
+        if key in self._reasons:
+            raise NotFoundError(self._reasons[key])
+        raise NotFoundError(self._unknown(str(name)))
+
+    def __contains__(self, name: object) -> bool:
+        return self._find(name) in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        """Names by their lower-case form."""
+        return {name.lower(): name for name in (*self._reasons, *self._values)}
+
+    def _find(self, name: object) -> str:
+        """The key that a name means, or the name itself."""
+        text = str(name)
+        if text in self._values or text in self._reasons:
+            return text
+        for form in self._forms(text.strip().lower()):
+            if form in self._folded:
+                return self._folded[form]
+        return text
+
+    def _forms(self, text: str) -> Iterator[str]:
+        letter = "v" if self._kind == "node" else "i"
+        if text.startswith(f"{letter}(") and text.endswith(")"):
+            text = text[2:-1].strip()
+        for form in (text, text.replace(":", ".")):
+            yield form
+            if self._kind == "node" and form in ("gnd", "gnd!"):
+                yield "0"
+            if self._kind == "element" and "." in form:
+                yield f"{form.rsplit('.', 1)[1][:1]}.{form}"
+
+    def _unknown(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        known = list(self._values)
+        near = get_close_matches(name.lower(), known[:_SEARCHED], n=3, cutoff=0.6)
+        some = near or known[:_SHOWN]
+        have = f"the nearest {'is' if len(some) == 1 else 'are'}" if near else "it has"
+        more = f" and {len(known) - len(some)} more" if not near and len(known) > len(some) else ""
+        return printable(
+            f"the circuit has no {self._kind} {name!r}; {have} "
+            f"{', '.join(map(repr, some)) or 'none'}{more}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class OperatingPoint(Outline):
+    """Voltages and currents of a circuit.
+
+    Attributes:
+        voltage: volts by node, in lower case; ground is "0". Names are found in any case.
+        current: amperes by element, in lower case: through a resistor from its first to its second
+            node, through a source from its positive to its negative node.
+        floating: nodes without a voltage, as nothing connects them to ground.
+        undetermined: elements without a current: ideal ones in a loop, of which only sums of
+            currents are determined.
+    """
+
+    voltage: Mapping[str, float]
+    current: Mapping[str, float]
+    floating: tuple[str, ...] = field(default=())
+    undetermined: tuple[str, ...] = field(default=())
+
+    def node(self, name: object) -> float:
+        """Voltage of a node by any of its names, in any case.
+
+        Nodes joined by a short, and "0" and "gnd", are one node with several names.
+
+        Raises:
+            NotFoundError: the circuit has no such node, or it has no voltage.
+        """
+        return self.voltage[str(name)]
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names, quoted, and the number of the others."""
+    found = [repr(name) for name in names]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more
