@@ -14,34 +14,24 @@ PyTorch 2.6 and 2.7 write the same graph in a different container: ``serialized_
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError
-from xbar.model.graph import Argument, Graph, Input, Node, Ref, Tag
+from xbar.model.arguments import DTYPES, JSON, read_argument
+from xbar.model.graph import Graph, Node, Ref
+from xbar.model.ports import Ports
 from xbar.model.scan import Archive, scan_export
-from xbar.model.sizes import evaluate, symbols_of
+from xbar.model.source import Source
 from xbar.model.tensors import strided
 
 Array: TypeAlias = NDArray[Any]
-JSON: TypeAlias = Any
 
 SCHEMA = 8
 """Supported major version of the graph schema: PyTorch 2.5 and later."""
-_DTYPES: Mapping[int, str] = MappingProxyType(
-    {
-        1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32",
-        8: "float64", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16",
-        28: "uint16", 34: "uint32", 35: "uint64",
-    }
-)  # fmt: skip
-_FORMATS: Mapping[int, str] = MappingProxyType(
-    {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
-)
 _OLD = "serialized_exported_program.json"
 # exceptions raised on JSON of an unexpected structure
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
@@ -55,13 +45,17 @@ def is_export(names: tuple[str, ...]) -> bool:
     )
 
 
-def read_archive(archive: Archive) -> Graph:
+def read_archive(archive: Archive, source: Source | None = None) -> Graph:
     """Read the graph of a ``torch.export`` archive.
+
+    Args:
+        archive: the archive.
+        source: the caller's options; None for none.
 
     Raises:
         UntrustedFileError: the archive contains code.
         FileError: it is damaged.
-        ModelError: the network does not have one input and one output, or its format is newer.
+        ModelError: its format is newer, or of several inputs and outputs none is chosen.
     """
     scan_export(archive)
     try:
@@ -78,7 +72,8 @@ def read_archive(archive: Archive) -> Graph:
                 f"{archive.where}: its format is version {major}, not {SCHEMA}; "
                 "export the model again with a PyTorch between 2.6 and the newest tested"
             )
-        return _Reader(program["graph_module"], tensors, archive.where).graph()
+        ports = Ports(program["graph_module"], source or Source(archive.where))
+        return _Reader(program["graph_module"], tensors, ports).graph()
     except _MALFORMED as error:
         if isinstance(error, (FileError, ModelError)):
             raise
@@ -117,7 +112,7 @@ def _tensors(archive: Archive, model: str) -> dict[str, Array]:
 
 def _strided(raw: bytes, meta: JSON, where: str) -> Array:
     """A tensor from its raw storage, bounds checked."""
-    dtype = _DTYPES.get(meta["dtype"])
+    dtype = DTYPES.get(meta["dtype"])
     shape = tuple(_whole(size) for size in meta["sizes"])
     strides = tuple(_whole(stride) for stride in meta["strides"])
     if dtype is None or meta["layout"] != 7 or len(shape) != len(strides):
@@ -156,105 +151,56 @@ class _Reader:
 
     module: JSON
     tensors: Mapping[str, Array]
-    where: str
+    ports: Ports
 
     def graph(self) -> Graph:
         data, signature = self.module["graph"], self.module["signature"]
-        inputs, nodes = self._inputs(signature["input_specs"])
-        symbol = self._batch_symbol(inputs)
+        output, notes = self.ports.output()
+        nodes = self._inputs(signature["input_specs"])
         nodes += [made for node in data["nodes"] for made in self._node(node)]
         constants = {
             str(n.args[0]): self.tensors[str(n.args[0])] for n in nodes if n.op == "constant"
         }
+        nodes, taken, batch = self.ports.place(nodes, output)
         return Graph(
-            nodes=tuple(self._with_shape(node, symbol) for node in nodes),
-            constants=constants,
-            inputs=tuple(self._input(name) for name in inputs),
-            output=self._output(signature["output_specs"]),
-            batch=None if symbol or not inputs else self._fixed_batch(inputs[0]),
+            nodes=tuple(self._with_shape(node) for node in nodes),
+            constants=constants | self.ports.constants,
+            inputs=(taken,),
+            output=output,
+            batch=batch,
+            notes=notes,
         )
 
-    def _inputs(self, specs: JSON) -> tuple[list[str], list[Node]]:
-        inputs: list[str] = []
+    def _inputs(self, specs: JSON) -> list[Node]:
         nodes: list[Node] = []
         first: dict[int, str] = {}
+        where = self.ports.source.where
         for spec in specs:
             ((kind, entry),) = spec.items()
             if kind == "user_input":
                 if "as_tensor" not in entry["arg"]:
                     raise ModelError(
-                        f"{self.where}: the model must take a tensor, not {[*entry['arg']]}"
+                        f"{where}: the model must take a tensor, not {[*entry['arg']]}"
                     )
-                inputs.append(entry["arg"]["as_tensor"]["name"])
-                nodes.append(Node(inputs[-1], "input"))
+                nodes.append(Node(entry["arg"]["as_tensor"]["name"], "input"))
             elif kind in ("parameter", "buffer", "tensor_constant"):
                 constant = entry[f"{kind}_name"]
                 constant = first.setdefault(id(self.tensors[constant]), constant)  # tied weights
                 nodes.append(Node(entry["arg"]["name"], "constant", (constant,)))
             elif kind != "constant_input":
-                raise ModelError(
-                    f"{self.where}: the model takes a {kind}; export it with tensors only"
-                )
-        return inputs, nodes
+                raise ModelError(f"{where}: the model takes a {kind}; export it with tensors only")
+        return nodes
 
-    def _output(self, specs: JSON) -> Ref:
-        kinds = [kind for spec in specs for ((kind, _),) in [spec.items()]]
-        if set(kinds) - {"user_output"}:
-            raise ModelError(
-                f"{self.where}: the model changes its own state when it runs ({kinds[0]}); "
-                "call model.eval() before exporting it"
-            )
-        argument = specs[0]["user_output"]["arg"] if specs else {}
-        if len(specs) != 1 or "as_tensor" not in argument:
-            raise ModelError(
-                f"{self.where}: the model must return one tensor, not {len(specs)} values; "
-                "wrap it in a module that returns the one"
-            )
-        return Ref(argument["as_tensor"]["name"])
-
-    def _sizes(self, name: str) -> list[JSON] | None:
-        meta = self.module["graph"]["tensor_values"].get(name)
-        return None if meta is None else meta["sizes"]
-
-    def _input(self, name: str) -> Input:
-        sizes = self._sizes(name) or []
-        shape = [size.get("as_int") for size in sizes]
-        meta = self.module["graph"]["tensor_values"][name]
-        dtype = _DTYPES.get(meta["dtype"], "unknown")
-        if dtype in ("unknown", "bfloat16") or dtype.startswith("complex"):
-            raise ModelError(f"{self.where}: inputs of type {dtype} are not supported; use float32")
-        return Input(name, tuple([None, *shape[1:]] if shape else []), dtype)
-
-    def _fixed_batch(self, name: str) -> int | None:
-        sizes = self._sizes(name)
-        batch = sizes[0].get("as_int") if sizes else None
-        return batch if type(batch) is int and batch > 0 else None
-
-    def _batch_symbol(self, inputs: list[str]) -> str | None:
-        sizes = self._sizes(inputs[0]) if inputs else None
-        if not sizes or "as_expr" not in sizes[0]:
-            return None
-        symbols = symbols_of(sizes[0]["as_expr"]["expr_str"])
-        return next(iter(symbols)) if len(symbols) == 1 else None
-
-    def _with_shape(self, node: Node, symbol: str | None) -> Node:
-        sizes = self._sizes(node.name)
-        if sizes is None:
-            return node
-        one = {symbol: 1} if symbol else {}
-        shape = tuple(
-            _whole(size) if "as_int" in size else evaluate(size["as_expr"]["expr_str"], one)
-            for size in sizes
-        )
-        return Node(node.name, node.op, node.args, node.kwargs, shape)
+    def _with_shape(self, node: Node) -> Node:
+        shape = self.ports.shape(node.name)
+        return node if shape is None else replace(node, shape=shape)
 
     def _node(self, data: JSON) -> list[Node]:
         op = data["target"].removeprefix("torch.ops.").removeprefix("_")
         positional = [each for each in data["inputs"] if each.get("kind") != 2]
         named = [each for each in data["inputs"] if each.get("kind") == 2]
-        args = tuple(_argument(each["arg"]) for each in positional)
-        kwargs = {each["name"]: _argument(each["arg"]) for each in named}
-        self._check_mode(op, args)
+        args = tuple(read_argument(each["arg"]) for each in positional)
+        kwargs = {each["name"]: read_argument(each["arg"]) for each in named}
         outputs = data["outputs"]
         if len(outputs) == 1 and (name := _single(outputs[0])):
             return [Node(name, op, args, kwargs)]
@@ -262,14 +208,6 @@ class _Reader:
         taken = _single(outputs[0]) if outputs else None
         base = f"{base}_all" if base == taken else base
         return [Node(base, op, args, kwargs), *_results(base, outputs)]
-
-    def _check_mode(self, op: str, args: tuple[Argument, ...]) -> None:
-        flag = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}.get(op)
-        if flag is not None and len(args) > flag and args[flag] is True:
-            raise ModelError(
-                f"{self.where}: the model was exported for training ({op}); "
-                "call model.eval() before exporting it"
-            )
 
 
 def _single(output: JSON) -> str | None:
@@ -298,83 +236,3 @@ def _results(base: str, outputs: JSON) -> list[Node]:
             nodes.append(Node(inner, "operator.getitem", (Ref(base), i)))
             nodes += _results(inner, [output])
     return nodes
-
-
-def _argument(data: JSON) -> Argument:
-    ((kind, value),) = data.items()
-    if kind not in _ARGUMENTS:
-        raise ModelError(f"an operation takes {kind[:40]!r}, which xbar does not run")
-    return _ARGUMENTS[kind](value)
-
-
-def _plain(*kinds: type) -> Callable[[JSON], Argument]:
-    def read(value: JSON) -> Argument:
-        if type(value) not in kinds:
-            raise TypeError(f"{value!r} must be one of {[kind.__name__ for kind in kinds]}")
-        plain: Argument = value
-        return plain
-
-    return read
-
-
-def _float(value: JSON) -> Argument:
-    """A float; infinities are text in JSON."""
-    if isinstance(value, str) and value not in ("Infinity", "-Infinity", "NaN"):
-        raise ValueError(f"{value!r} is not a number")
-    return float(value)
-
-
-def _symbolic(value: JSON) -> Argument:
-    ((kind, inner),) = value.items()
-    return Ref(str(inner)) if kind == "as_name" else _argument({kind: inner})
-
-
-def _optional(value: JSON) -> Argument:
-    return Ref(str(value["as_tensor"]["name"])) if "as_tensor" in value else None
-
-
-def _many(read: Callable[[JSON], Argument]) -> Callable[[JSON], Argument]:
-    return lambda values: tuple(read(value) for value in values)
-
-
-def _tensor(value: JSON) -> Argument:
-    return Ref(str(value["name"]))
-
-
-def _layout(value: JSON) -> Argument:
-    if value != 7:
-        raise ModelError("the model makes sparse tensors, which xbar does not run")
-    return Tag("layout", "strided")
-
-
-_ARGUMENTS: Mapping[str, Callable[[JSON], Argument]] = MappingProxyType(
-    {
-        "as_none": lambda _: None,
-        "as_tensor": _tensor,
-        "as_tensors": _many(_tensor),
-        "as_nested_tensors": _many(_many(_tensor)),
-        "as_optional_tensor": _optional,
-        "as_optional_tensors": _many(_optional),
-        "as_int": _plain(int),
-        "as_ints": _many(_plain(int)),
-        "as_int_lists": _many(_many(_plain(int))),
-        "as_float": _float,
-        "as_floats": _many(_float),
-        "as_float_lists": _many(_many(_float)),
-        "as_bool": _plain(bool),
-        "as_bools": _many(_plain(bool)),
-        "as_string": _plain(str),
-        "as_strings": _many(_plain(str)),
-        "as_sym_int": _symbolic,
-        "as_sym_float": _symbolic,
-        "as_sym_bool": _symbolic,
-        "as_sym_ints": _many(_symbolic),
-        "as_sym_floats": _many(_symbolic),
-        "as_sym_bools": _many(_symbolic),
-        "as_scalar_type": lambda value: Tag("dtype", _DTYPES[value]),
-        "as_memory_format": lambda value: Tag("memory_format", _FORMATS[value]),
-        "as_layout": _layout,
-        "as_device": lambda _: Tag("device", "cpu"),
-    }
-)
-"""Reader of each kind of argument in the archive. Every device is the CPU."""

@@ -6,15 +6,18 @@ like a file.
 
 from __future__ import annotations
 
+import inspect
 import io
 import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.pytorch import LOAD_ERRORS
@@ -27,12 +30,17 @@ _EXPORT_ERRORS = (
 )  # fmt: skip
 
 
-def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> bytes:
+def export_module(
+    module: torch.nn.Module,
+    input_shape: tuple[int, ...],
+    bind: Mapping[str, NDArray[Any]] | None = None,
+) -> bytes:
     """Export a module in evaluation mode, with a dynamic batch size if it allows that.
 
     Args:
         module: module that takes one tensor; its mode is restored.
         input_shape: shape of one input, without the batch axis.
+        bind: examples of further inputs by name.
 
     Raises:
         ModelError: PyTorch can't export it.
@@ -40,13 +48,12 @@ def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byte
     name = type(module).__name__
     modes = {part: part.training for part in module.modules()}
     example = torch.zeros((2, *input_shape))
+    args, kwargs, shapes = _call_with(module, example, bind or {})
     buffer = io.BytesIO()
     try:
         module.eval()
         with _quiet():
-            program = torch.export.export(
-                module, (example,), dynamic_shapes=(({0: torch.export.Dim.AUTO}),), strict=False
-            )
+            program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
             torch.export.save(program, buffer)
     except _EXPORT_ERRORS as error:
         raise ModelError(
@@ -57,6 +64,25 @@ def export_module(module: torch.nn.Module, input_shape: tuple[int, ...]) -> byte
         for part, mode in modes.items():
             part.training = mode
     return buffer.getvalue()
+
+
+def _call_with(
+    module: torch.nn.Module, example: torch.Tensor, bind: Mapping[str, NDArray[Any]]
+) -> tuple[tuple[torch.Tensor, ...], dict[str, torch.Tensor], Any]:
+    """Positional and named arguments of an export, and which of their sizes are open."""
+    batch = {0: torch.export.Dim.AUTO}
+    if not bind:
+        return (example,), {}, (batch,)
+    names = list(inspect.signature(module.forward).parameters)
+    first = next((name for name in names if name not in bind), None)
+    unknown = next((name for name in bind if name not in names), None)
+    if unknown is not None or first is None:
+        raise SpecError(
+            f"{type(module).__name__}: forward takes {', '.join(names)[:200]}; all but one can be "
+            f"bound, by these names, not {', '.join(bind)[:200]}"
+        )
+    given = {name: torch.from_numpy(np.array(value)) for name, value in bind.items()}
+    return (), {first: example, **given}, {first: batch, **dict.fromkeys(given)}
 
 
 @contextmanager

@@ -13,9 +13,11 @@ The format is detected from the content, never from the file name:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
 
 from xbar.errors import FileError, SpecError
 from xbar.model.archive import is_export, read_archive
@@ -27,6 +29,7 @@ from xbar.model.onnx.file import is_onnx
 from xbar.model.pytorch import require_torch
 from xbar.model.safetensors import is_safetensors
 from xbar.model.scan import Archive, list_members
+from xbar.model.signature import Wanted, check_bind
 from xbar.model.source import HOW_TO_EXPORT, Source, check_shape
 from xbar.model.state import read_saved, read_weights
 from xbar.model.torchscript.read import is_torchscript, read_torchscript
@@ -45,6 +48,8 @@ def read_model(
     arch: str | None = None,
     activation: str | None = None,
     trust_pickle: bool = False,
+    output: str | None = None,
+    bind: Mapping[str, ArrayLike] | None = None,
 ) -> Graph:
     """The network in a file, batch norms folded and recurrent layers unrolled.
 
@@ -60,6 +65,10 @@ def read_model(
             sequence of linear layers: "relu", "tanh", "sigmoid", "gelu", "silu", "leaky_relu" or
             "none". The last layer has none. Assumptions are recorded in the graph's notes.
         trust_pickle: whether to load a pickled module, which executes any code in the file.
+        output: name of the output to return, where the model has several: its key or its number
+            from 0, in ONNX its name.
+        bind: values of all inputs but one by name, where the model takes several. A bound input is
+            a constant, the same for each of the other's; its batch axis has size 1 or is left out.
 
     Raises:
         FileError: missing, damaged, or not a model.
@@ -69,7 +78,8 @@ def read_model(
         ToolError: PyTorch is needed and not installed.
     """
     where = Path(path).name
-    source = Source(where, check_shape(input_shape), arch, activation, trust_pickle)
+    wanted = Wanted(output, check_bind(bind))
+    source = Source(where, check_shape(input_shape), arch, activation, trust_pickle, wanted)
     data = _read_bytes(Path(path))
     if data.startswith(b"PK"):
         graph = _read_zip(data, source)
@@ -84,14 +94,23 @@ def read_model(
     return source.check_fits(_finish(graph))
 
 
-def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
+def from_module(
+    module: torch.nn.Module,
+    input_shape: Sequence[int],
+    *,
+    output: str | None = None,
+    bind: Mapping[str, ArrayLike] | None = None,
+) -> Graph:
     """The graph of a PyTorch module in evaluation mode, as from :func:`read_model`.
 
     The module is exported with ``torch.export`` for any batch size and is not modified.
 
     Args:
-        module: module that takes one tensor and returns one.
+        module: module that takes one tensor, or several of which all but one are bound.
         input_shape: shape of one input, without the batch axis.
+        output: as for :func:`read_model`.
+        bind: as for :func:`read_model`; names are those of the module's ``forward``, and a batch
+            axis is not left out.
 
     Raises:
         ModelError: the module can't be exported, or has non-finite weights.
@@ -105,7 +124,9 @@ def from_module(module: torch.nn.Module, input_shape: Sequence[int]) -> Graph:
     if shape is None:
         raise SpecError("exporting a module needs input_shape, such as (1, 28, 28)")
     name = type(module).__name__
-    return _finish(read_archive(Archive(export_module(module, shape), name)))
+    source = Source(name, wanted=Wanted(output, check_bind(bind)))
+    data = export_module(module, shape, source.wanted.bind)
+    return _finish(read_archive(Archive(data, name), source))
 
 
 def _finish(graph: Graph) -> Graph:
@@ -138,7 +159,7 @@ def _read_zip(data: bytes, source: Source) -> Graph:
     names = list_members(data, source.where)
     if is_export(names):
         source.refuse_state_options("a torch.export archive")
-        return read_archive(Archive(data, source.where))
+        return read_archive(Archive(data, source.where), source)
     if is_torchscript(names):
         return read_torchscript(data, source)
     if "data.pkl" in names:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xbar.errors import SpecError
 from xbar.model.graph import Graph
+from xbar.model.signature import Wanted
 
 HOW_TO_EXPORT = (
     "write a torch.export archive: model.eval(); "
@@ -24,6 +25,7 @@ class Source:
         arch: "module:callable" that builds the module of a state dict.
         activation: activation between the linear layers of a state dict without ``arch``.
         trust_pickle: whether a pickled module may run its code.
+        wanted: the output to return and the inputs that are given once.
     """
 
     where: str
@@ -31,6 +33,7 @@ class Source:
     arch: str | None = None
     activation: str | None = None
     trust_pickle: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
 
     def needed_shape(self, what: str) -> tuple[int, ...]:
         """The input shape, required for reading ``what``."""

@@ -57,7 +57,8 @@ def _unpickled(data: bytes, source: Source) -> Graph:
     module = export.unpickle_module(io.BytesIO(data), source.where)
     shape = source.needed_shape("a pickled module")
     name = type(module).__name__
-    return read_archive(Archive(export.export_module(module, shape), name))
+    data = export.export_module(module, shape, source.wanted.bind)
+    return read_archive(Archive(data, name), source)
 
 
 def _built(state: dict[str, Any], source: Source) -> Graph:
@@ -69,10 +70,12 @@ def _built(state: dict[str, Any], source: Source) -> Graph:
         raise SpecError("--activation is for a state dict without --arch; give one of the two")
     shape = source.needed_shape("a state dict")
     module = export.build(source.arch, state, source.where)
-    return read_archive(Archive(export.export_module(module, shape), type(module).__name__))
+    data = export.export_module(module, shape, source.wanted.bind)
+    return read_archive(Archive(data, type(module).__name__), source)
 
 
 def _inferred(state: Mapping[str, NDArray[Any]], source: Source, ordered: bool) -> Graph:
+    source.wanted.refuse(source.where)
     try:
         layers = infer_layers(state, ordered)
     except ModelError as error:
