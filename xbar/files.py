@@ -141,6 +141,27 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
         raise FileError(f"{path}: is not a readable .npz archive ({what})") from error
 
 
+def read_npy(path: Path) -> NDArray[Any]:
+    """The array of an .npy file; nothing in it is unpickled.
+
+    Raises:
+        FileError: it can't be read, is not an .npy file, or is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers of numpy's past
+            # mapped, so that a header can't claim more numbers than the file holds
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise FileError(f"{path}: there is no such file") from None
+    except _NPZ_ERRORS as error:
+        what = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        raise FileError(f"{path}: is not a readable .npy file ({what})") from error
+    if not isinstance(array, np.ndarray):
+        raise FileError(f"{path}: must be an .npy file, one array, not an archive of several")
+    return np.array(array)
+
+
 @contextmanager
 def new_directory(
     path: Path, marker: str, *, force: bool = False, within: Path | None = None

@@ -42,8 +42,6 @@ PENDING = frozenset(
     slice_backwards
     scatter_elements
     gather_elements
-    two_outputs
-    two_inputs
     weights_cast_from_half
     weights_reshaped
     weights_masked
@@ -62,9 +60,6 @@ PENDING = frozenset(
     product_bmm
     product_einsum
     product_left
-    random_dropout2d
-    random_lstm_dropout
-    random_noise
     checkpoint_state_dict
     checkpoint_model
     checkpoint_module
@@ -87,9 +82,6 @@ PENDING = frozenset(
     weights_chosen
     kernel_divided
     scaled_rows
-    random_drops_paths
-    random_alpha_dropout
-    random_slopes
     checkpoint_net
     checkpoint_compiled_module
     checkpoint_averaged

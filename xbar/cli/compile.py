@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,17 @@ def run(
     ] = None,
     input_shape: Annotated[
         str | None, typer.Option(help="shape of one input, such as 1,28,28")
+    ] = None,
+    take: Annotated[
+        str | None,
+        typer.Option(help="output to return, by name or number, where the network has several"),
+    ] = None,
+    bind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="input that is given once, as a number or an .npy file; repeatable",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -131,6 +143,8 @@ def run(
         arch=arch,
         activation=activation,
         trust_pickle=trust_pickle,
+        output=take,
+        bind=read_bind(bind or ()),
     ).select(only or (), skip or ())
     source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:
@@ -167,6 +181,28 @@ def run(
     remarks += [f"assumed: {note}" for note in graph.notes]
     text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
+
+
+def read_bind(texts: Sequence[str]) -> dict[str, Any]:
+    """Parse inputs that are given once, such as "h=0.5" or "h=state.npy"."""
+    from xbar.errors import SpecError
+    from xbar.files import read_npy
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or name in found:
+            raise SpecError(f"--bind must be NAME=VALUE, each name once, not {text[:80]!r}")
+        if value.endswith(".npy"):
+            found[name] = read_npy(Path(value))
+            continue
+        try:
+            found[name] = int(value) if value.lstrip("+-").isdecimal() else float(value)
+        except ValueError:
+            raise SpecError(
+                f"--bind {name} must be a number or an .npy file, not {value[:60]!r}"
+            ) from None
+    return found
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, ModelError
+from xbar.errors import FileError, ModelError, XbarError
 from xbar.model.arguments import DTYPES, JSON, read_argument
 from xbar.model.graph import Graph, Node, Ref
 from xbar.model.ports import Ports
@@ -75,7 +75,7 @@ def read_archive(archive: Archive, source: Source | None = None) -> Graph:
         ports = Ports(program["graph_module"], source or Source(archive.where))
         return _Reader(program["graph_module"], tensors, ports).graph()
     except _MALFORMED as error:
-        if isinstance(error, (FileError, ModelError)):
+        if isinstance(error, XbarError):
             raise
         raise FileError(
             f"{archive.where}: the archive's graph is damaged ({type(error).__name__}: {error})"

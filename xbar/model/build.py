@@ -8,13 +8,13 @@ batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import ModelError
+from xbar.model.draws import reason
 from xbar.model.graph import Argument, Graph, Input, Node, Ref
 from xbar.model.pytorch import require_torch
 
@@ -26,15 +26,6 @@ Size: TypeAlias = int | Ref
 """A static size, or the node that computes it from the batch size."""
 
 MOST_NODES = 50_000
-_TRAINING: Mapping[str, int] = MappingProxyType(
-    {
-        "aten.dropout.default": 2,
-        "aten.feature_dropout.default": 2,
-        "aten.alpha_dropout.default": 2,
-        "aten.batch_norm.default": 5,
-    }
-)
-"""Position of each operation's training flag."""
 
 
 class Builder:
@@ -105,12 +96,15 @@ class Builder:
         """
         if len(self._nodes) >= MOST_NODES:
             raise ModelError(f"the network has more than {MOST_NODES} operations")
-        flag = _TRAINING.get(op)
-        if flag is not None and len(args) > flag and args[flag] is True:
-            raise ModelError(f"the model was saved for training ({op}); call model.eval() before")
         named = kwargs or {}
-        values = [probe.apply(op, args, named, known) for probe, known in self._probes]
-        return self._store(Node(self._fresh(name or op.split(".")[1]), op, args, named), values)
+        node = Node(self._fresh(name or op.split(".")[1]), op, args, named)
+        try:
+            values = [probe.apply(op, args, named, known) for probe, known in self._probes]
+        except ModelError:
+            if why := reason(node):  # the better explanation, as of a norm of a single value
+                raise ModelError(why) from None
+            raise
+        return self._store(node, values)
 
     def item(self, ref: Ref, index: int) -> Ref:
         """One result of an operation with several."""

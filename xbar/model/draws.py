@@ -16,8 +16,8 @@ from xbar.model.graph import Argument, Graph, Node
 
 ALWAYS = frozenset(
     str.split(
-        "bernoulli binomial cauchy exponential geometric log_normal multinomial native_dropout "
-        "normal normal_functional poisson rand rand_like randint randint_like randn randn_like "
+        "bernoulli binomial cauchy exponential geometric log_normal miopen_rnn multinomial normal "
+        " normal_functional poisson rand rand_like randint randint_like randn randn_like "
         "random randperm rrelu_with_noise rrelu_with_noise_functional uniform"
     )
 )
@@ -60,7 +60,15 @@ _BATCH_STATISTICS: Mapping[str, int] = MappingProxyType(
 )
 """Position of the flag that takes mean and variance from the batch at hand."""
 
-_ADVICE = "call model.eval() before saving or exporting the model: eval() was probably forgotten"
+ONNX = frozenset(
+    "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike".split()
+)
+"""ONNX operators that draw whenever they run."""
+
+_ADVICE = (
+    "call model.eval() before saving or exporting the model, which was probably forgotten, or "
+    "leave out the layer that does so"
+)
 
 
 def refuse_draws(graph: Graph, where: str) -> Graph:
@@ -77,10 +85,16 @@ def refuse_draws(graph: Graph, where: str) -> Graph:
         ModelError: an operation draws random numbers or is in training mode.
     """
     for node in graph.nodes:
-        why = _why(node)
+        why = reason(node)
         if why:
-            raise ModelError(f"{where}: {node.name} ({node.op}) {why}; {_ADVICE}")
+            raise ModelError(f"{where}: {why}")
     return graph
+
+
+def reason(node: Node) -> str:
+    """Why an operation is refused; "" if it is not."""
+    why = _why(node)
+    return f"{node.name} ({node.op}) {why}; {_ADVICE}" if why else ""
 
 
 def _why(node: Node) -> str:
@@ -91,12 +105,12 @@ def _why(node: Node) -> str:
     name = base.rstrip("_")
     place = next((UNLESS[key] for key in (full, name) if key in UNLESS), None)
     if place is not None:
-        on = all(_on(_given(node, position, key)) for position, key in place)
+        on = all(_on(_given(node, position, key), name, key) for position, key in place)
         return "draws random numbers, as in training" if on else ""
     if name in ALWAYS:
         return "draws random numbers"
     flag = next((_BATCH_STATISTICS[k] for k in (full, name) if k in _BATCH_STATISTICS), None)
-    if flag is not None and _on(_given(node, flag, "training")):
+    if flag is not None and _on(_given(node, flag, "training"), name, "training"):
         return "normalises by the statistics of the batch at hand, as in training"
     return ""
 
@@ -107,6 +121,18 @@ def _given(node: Node, position: int, name: str) -> Argument:
     return node.kwargs.get(name)
 
 
-def _on(argument: Argument) -> bool:
+def _on(argument: Argument, name: str, key: str) -> bool:
     """Whether a flag or probability is on; what is computed may be."""
-    return argument is not None and argument is not False and argument != 0
+    if argument is None:  # off, but for one operation's flag
+        return (name, key) == ("native_dropout", "train")
+    return argument is not False and argument != 0
+
+
+def refuse_operator(kind: str) -> None:
+    """Refuse an ONNX operator that draws random numbers.
+
+    Raises:
+        ModelError: it does.
+    """
+    if kind in ONNX:
+        raise ModelError(f"the operator {kind} draws random numbers; {_ADVICE}")

@@ -89,7 +89,13 @@ class Ports:
         for name in asked:
             if name != chosen:
                 bound += self._bind(name, chosen, batch, {node.name for node in nodes})
-        kept = [node for node in nodes if node.op != "input" or node.name == chosen]
+        gone = {*inputs} - {*asked}
+        kept = []
+        for node in nodes:
+            if node.name in gone or gone & {*references(node)}:
+                gone.add(node.name)
+            elif node.op != "input" or node.name == chosen:
+                kept.append(node)
         cut = sum(1 for _ in takewhile(lambda node: node.op in ("input", "constant"), kept))
         return [*kept[:cut], *bound, *kept[cut:]], self._input(chosen), batch
 

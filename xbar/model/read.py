@@ -23,6 +23,7 @@ from xbar.errors import FileError, SpecError
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import cut_constants
+from xbar.model.draws import refuse_draws
 from xbar.model.graph import Graph
 from xbar.model.onnx.convert import read_onnx
 from xbar.model.onnx.file import is_onnx
@@ -91,7 +92,7 @@ def read_model(
         graph = read_onnx(data, Path(path), source)
     else:
         raise FileError(f"{where}: {_foreign(data)}; {HOW_TO_EXPORT}")
-    return source.check_fits(_finish(graph))
+    return source.check_fits(_finish(graph, source))
 
 
 def from_module(
@@ -126,10 +127,11 @@ def from_module(
     name = type(module).__name__
     source = Source(name, wanted=Wanted(output, check_bind(bind)))
     data = export_module(module, shape, source.wanted.bind)
-    return _finish(read_archive(Archive(data, name), source))
+    return _finish(read_archive(Archive(data, name), source), source)
 
 
-def _finish(graph: Graph) -> Graph:
+def _finish(graph: Graph, source: Source) -> Graph:
+    refuse_draws(drop_unused(graph), source.where)
     graph = fold_batch_norms(drop_unused(unroll(cut_constants(graph))))
     _ = graph.layers  # rejects non-finite weights here rather than at first use
     return graph

@@ -77,8 +77,8 @@ class Wanted:
                 "leave out the one that varies"
             )
         raise ModelError(
-            f"{where}: a network must take one tensor, not {len(left)} ({_few(left)}); give each of "
-            "the others a value once: --bind NAME=VALUE, or read_model(bind={name: array})"
+            f"{where}: a network must take one tensor, not {len(left)} ({_few(left)}); give the "
+            "others a value once: --bind NAME=VALUE, or read_model(bind={name: array})"
         )
 
     def output_of(self, names: Sequence[Sequence[str]], where: str) -> tuple[int, tuple[str, ...]]:

@@ -190,11 +190,11 @@ class _Sequence:
     @classmethod
     def read(cls, node: Node, known: Mapping[str, Node], graph: Graph) -> _Sequence | None:
         """Parse a node; None if it can't be unrolled."""
-        x, hx, params, biases, layers, _, training, both, batch_first = node.args
+        x, hx, params, biases, layers, _, _, both, batch_first = node.args
         shape = known[x.name].shape if isinstance(x, Ref) else None
         each, directions = 4 if biases else 2, 2 if both else 1
         weights = _refs(params)
-        if not isinstance(x, Ref) or shape is None or len(shape) != 3 or training:
+        if not isinstance(x, Ref) or shape is None or len(shape) != 3:
             return None
         if type(layers) is not int or len(weights) != layers * directions * each:
             return None  # an LSTM with projections has more weights

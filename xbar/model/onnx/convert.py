@@ -7,14 +7,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xbar.errors import ModelError, SpecError, UntrustedFileError, XbarError
+from xbar.errors import ModelError, UntrustedFileError, XbarError
 from xbar.model.build import Builder, for_any_batch
+from xbar.model.draws import refuse_operator
 from xbar.model.graph import Graph, Ref
 from xbar.model.onnx.context import Context, Convert, Known, Operator, Value
 from xbar.model.onnx.elementwise import ELEMENTWISE
-from xbar.model.onnx.file import DTYPES, Tensors, all_tensors, parse
+from xbar.model.onnx.file import Tensors, all_tensors, parse
 from xbar.model.onnx.fold import can_fold, fold
 from xbar.model.onnx.layers import LAYERS
+from xbar.model.onnx.ports import Ports
 from xbar.model.onnx.quantised import QUANTISED
 from xbar.model.onnx.recurrent import RECURRENT
 from xbar.model.onnx.resize import RESIZE
@@ -36,7 +38,7 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
     Raises:
         FileError: it is damaged, or a file with its weights is missing.
         UntrustedFileError: weights are outside the model's folder.
-        ModelError: an operator is not supported, or there is not one input and one output.
+        ModelError: an operator is not supported, or of several inputs and outputs none is chosen.
         SpecError: the input's shape is missing or does not match.
         ToolError: onnx or PyTorch is not installed.
     """
@@ -51,64 +53,34 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
         }
         if model.graph.sparse_initializer:
             raise ModelError(f"{source.where}: sparse weights are not converted")
-        shape, dtype, batch = _input(model.graph, constants, source)
-        converter = _Converter(model, tensors, constants, source.where)
-        if batch is not None:
-            return converter.graph(shape, dtype, batch)
-        return for_any_batch(lambda size: converter.graph(shape, dtype, size))
+        ports = Ports.read(model.graph, constants, source)
+        converter = _Converter(model, tensors, {**constants, **ports.bound}, ports)
+        if ports.batch is not None:
+            return converter.graph(ports.batch)
+        return for_any_batch(converter.graph)
     except RecursionError:
         raise ModelError(f"{source.where}: its graphs are nested too deeply") from None
-
-
-def _input(
-    graph: Any, constants: Mapping[str, Known], source: Source
-) -> tuple[tuple[int, ...], str, int | None]:
-    """Shape of one input, type, and fixed batch size."""
-    inputs = [each for each in graph.input if each.name not in constants]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise ModelError(
-            f"{source.where}: the model must take one tensor and return one, not "
-            f"{len(inputs)} and {len(graph.output)}"
-        )
-    kind = inputs[0].type.tensor_type
-    dtype = DTYPES.get(kind.elem_type, "unknown")
-    if dtype in ("unknown", "bfloat16"):
-        raise ModelError(f"{source.where}: inputs of type {dtype} are not supported; use float32")
-    sizes = [each.dim_value if each.dim_value > 0 else None for each in kind.shape.dim]
-    if not kind.HasField("shape"):
-        return source.needed_shape("this ONNX model"), dtype, None
-    if not sizes:
-        raise ModelError(f"{source.where}: the input must have a batch axis")
-    known = tuple(size for size in sizes[1:] if size is not None)
-    if len(known) == len(sizes) - 1:
-        return known, dtype, sizes[0]
-    given = source.needed_shape("an ONNX model with dynamic input sizes")
-    if len(given) != len(sizes) - 1 or any(
-        want not in (None, got) for want, got in zip(sizes[1:], given, strict=True)
-    ):
-        raise SpecError(f"{source.where}: the model takes inputs of shape {sizes[1:]}, not {given}")
-    return given, dtype, sizes[0]
 
 
 class _Converter:
     """Converts one model, for one or several batch sizes."""
 
     def __init__(
-        self, model: Any, tensors: Tensors, constants: Mapping[str, Known], where: str
+        self, model: Any, tensors: Tensors, constants: Mapping[str, Known], ports: Ports
     ) -> None:
-        self.model, self.tensors, self.constants, self.where = model, tensors, constants, where
+        self.model, self.tensors, self.constants = model, tensors, constants
+        self.ports, self.where = ports, ports.where
         self.version = next(
             (int(each.version) for each in model.opset_import if each.domain in _DOMAINS), 1
         )
 
-    def graph(self, shape: tuple[int, ...], dtype: str, batch: int | None) -> Graph:
+    def graph(self, batch: int | None) -> Graph:
         """The network for a batch size; None for any."""
-        builder = Builder(shape, dtype, batch)
+        ports = self.ports
+        builder = Builder(ports.shape, ports.dtype, batch)
         context = Context(builder)
-        graph = self.model.graph
-        taken = next(each.name for each in graph.input if each.name not in self.constants)
-        values: dict[str, Value] = {**self.constants, taken: builder.input}
-        for number, node in enumerate(graph.node):
+        values: dict[str, Value] = {**self.constants, ports.taken: builder.input}
+        for number, node in enumerate(ports.nodes):
             label = f"{self.where}: node {(node.name or str(number))[:60]!r} ({node.op_type[:40]})"
             try:
                 found = self._node(context, node, values)
@@ -120,13 +92,15 @@ class _Converter:
                 text = " ".join(str(error).split())[:120]
                 raise ModelError(f"{label} is malformed ({type(error).__name__}: {text})") from None
             values |= dict(zip(node.output, found, strict=False))
-        output = values.get(graph.output[0].name)
+        output = values.get(ports.returned)
         if output is None:
             raise ModelError(f"{self.where}: no node computes its output")
-        return builder.graph(output if isinstance(output, Ref) else context.ref(output))
+        ref = output if isinstance(output, Ref) else context.ref(output)
+        return builder.graph(ref, ports.notes)
 
     def _node(self, context: Context, node: Any, values: Mapping[str, Value]) -> list[Value]:
         if node.domain not in _DOMAINS or node.op_type not in OPERATORS:
+            refuse_operator(node.op_type)
             domain = f" of {node.domain[:40]}" if node.domain not in _DOMAINS else ""
             raise ModelError(
                 f"the operator {node.op_type[:40]}{domain} is not converted; "

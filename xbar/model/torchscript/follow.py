@@ -171,8 +171,16 @@ class Follower:
     def _sequence(self, item: ast.List | ast.Tuple, scope: Scope) -> Value:
         return [self._value(each, scope) for each in item.elts]
 
+    def _dictionary(self, item: ast.Dict, scope: Scope) -> Value:
+        keys = [None if key is None else self._value(key, scope) for key in item.keys]
+        if not all(isinstance(key, (str, int)) for key in keys):
+            raise ModelError("its code makes a dictionary whose keys are not text or numbers")
+        return dict(zip(keys, (self._value(each, scope) for each in item.values), strict=True))
+
     def _subscript(self, item: ast.Subscript, scope: Scope) -> Value:
         value, index = self._value(item.value, scope), self._value(item.slice, scope)
+        if isinstance(value, dict) and isinstance(index, (str, int)) and index in value:
+            return value[index]
         fits = isinstance(value, (list, tuple)) and type(index) is int
         if not fits or not -len(value) <= index < len(value):
             raise ModelError("its code indexes something that is not a list of that length")
@@ -254,6 +262,7 @@ _EXPRESSIONS: Mapping[type[ast.expr], Callable[..., Value]] = MappingProxyType(
         ast.Attribute: Follower._attribute,
         ast.List: Follower._sequence,
         ast.Tuple: Follower._sequence,
+        ast.Dict: Follower._dictionary,
         ast.Subscript: Follower._subscript,
         ast.UnaryOp: Follower._negative,
         ast.Call: Follower._call,
