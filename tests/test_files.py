@@ -2,17 +2,15 @@
 
 import io
 import os
-import signal
-import subprocess
-import sys
-import textwrap
+import socket
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xbar.errors import FileError
-from xbar.files import new_directory, read_npz, write_text
+from xbar.files import read_npz, read_regular, write_text
 
 
 def names(folder):
@@ -47,48 +45,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_text(path, "new", force=True)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
-
-
-def test_a_folder_takes_its_place_when_it_is_complete(tmp_path):
-    with new_directory(tmp_path / "out", "mark") as folder:
-        (folder / "mark").write_text("1")
-        assert not (tmp_path / "out").exists()
-    assert (tmp_path / "out" / "mark").read_text() == "1"
-    assert names(tmp_path) == ["out"]
-
-
-def test_a_failed_folder_vanishes_and_the_old_one_stays(tmp_path):
-    with new_directory(tmp_path / "out", "mark") as folder:
-        (folder / "mark").write_text("old")
-
-    def fail():
-        with new_directory(tmp_path / "out", "mark", force=True) as folder:
-            (folder / "mark").write_text("new")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert (tmp_path / "out" / "mark").read_text() == "old"
-    assert names(tmp_path) == ["out"]
-
-
-def test_a_folder_is_replaced_by_force_only_if_it_is_ours(tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.tex").write_text("precious")
-    with (
-        pytest.raises(FileError, match="has no mark, so it is not replaced"),
-        new_directory(tmp_path / "out", "mark", force=True),
-    ):
-        pass
-    assert names(tmp_path / "out") == ["thesis.tex"]
-
-
-def test_a_folder_that_can_not_be_made_is_told(tmp_path):
-    with (
-        pytest.raises(FileError, match="can't be written"),
-        new_directory(tmp_path / "no" / "out", "mark"),
-    ):
-        pass
 
 
 HEAD = b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"
@@ -157,21 +113,16 @@ def test_an_archive_changed_anywhere_gives_arrays_or_one_line(tmp_path, save):
     assert not any("\n" in line for line in refusals)
 
 
-def test_a_killed_writer_leaves_no_folder_at_the_path(tmp_path):
-    code = f"""
-        import time, pathlib
-        from xbar.files import new_directory
-        with new_directory(pathlib.Path({str(tmp_path / "out")!r}), "mark") as folder:
-            (folder / "mark").write_text("half")
-            print("ready", flush=True)
-            time.sleep(60)
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    assert not (tmp_path / "out").exists()
+def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path):
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        assert read_regular(tmp_path / "file") == b"content"
+        for name in ("link", "folder", "pipe", "socket", "none"):
+            with pytest.raises(FileError, match=name):
+                read_regular(tmp_path / name)
+    with pytest.raises(FileError, match="not a regular file"):
+        read_regular(Path("/dev/zero"))

@@ -1,20 +1,19 @@
-"""Atomic writes of files and folders; .npz archives read as data.
+"""Atomic writes of files; .npz archives, and the files of a folder, read as data.
 
 A file is written under a temporary name next to its destination and renamed when complete.
+``folders.py`` does the same for folders.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import stat
 import tempfile
 import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +75,28 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def refuse_directory(path: Path, marker: str, *, force: bool) -> None:
-    """Refuse an existing folder unless it may be replaced and is of the right kind.
+def read_regular(path: Path, missing: str = "") -> bytes:
+    """The content of a regular file; a link at its end is not followed, a pipe not waited for.
+
+    Args:
+        path: path of the file.
+        missing: error message if there is no such file.
 
     Raises:
-        FileError: it exists and ``force`` is not set, or has no ``marker``.
+        FileError: it can't be read, or is a link, folder, pipe, socket or device.
     """
-    refuse_existing(path, force=force)
-    if os.path.lexists(path) and not (path / marker).is_file():
-        raise FileError(f"{path}: exists and has no {marker}, so it is not replaced")
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileError(f"{printable(str(path))}: is not a regular file")
+            return file.read()
+    except FileNotFoundError as error:
+        message = f"{printable(str(path))}: can't be read ({error.strerror})"
+        raise FileError(missing or message) from error
+    except OSError as error:
+        reason = "is a link" if error.errno == errno.ELOOP else f"can't be read ({error.strerror})"
+        raise FileError(f"{printable(str(path))}: {reason}") from error
 
 
 def read_file(path: Path) -> bytes:
@@ -160,45 +172,3 @@ def read_npy(path: Path) -> NDArray[Any]:
     if not isinstance(array, np.ndarray):
         raise FileError(f"{path}: must be an .npy file, one array, not an archive of several")
     return np.array(array)
-
-
-@contextmanager
-def new_directory(
-    path: Path, marker: str, *, force: bool = False, within: Path | None = None
-) -> Iterator[Path]:
-    """Create a folder atomically: renamed when the block ends, deleted if it fails.
-
-    Args:
-        path: path of the folder.
-        marker: name of a file in the folder; an existing folder without it is never replaced.
-        force: replace an existing folder.
-        within: parent of the temporary folder, on the same file system; by default that of the
-            path.
-
-    Raises:
-        FileError: the path exists, or can't be written.
-    """
-    refuse_directory(path, marker, force=force)
-    beside = within or path.absolute().parent
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=beside))
-    except OSError as error:
-        raise FileError(f"{path}: can't be written ({error.strerror})") from error
-    try:
-        folder.chmod(0o755)
-        yield folder
-        _take_place(folder, path)
-    except OSError as error:
-        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _take_place(folder: Path, path: Path) -> None:
-    if not path.exists():
-        folder.rename(path)
-        return
-    old = folder.with_name(folder.name + ".old")
-    path.rename(old)
-    folder.rename(path)
-    shutil.rmtree(old)

@@ -135,7 +135,7 @@ def test_what_is_no_program_is_a_file_error(tmp_path):
     (tmp_path / "file").write_text("x")
     for name, message in [
         ("none", "does not exist"),
-        ("file", "is not a program directory"),
+        ("file", "is not a directory"),
         ("empty", "has no manifest.json"),
     ]:
         with pytest.raises(FileError, match=message):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xbar.hardware.spec import Hardware
     from xbar.simulation.dataset import Dataset
 
-REPORT = "report.json"
+REPORT, KIND = "report.json", "xbar demo"
 
 
 def run(
@@ -37,18 +37,21 @@ def run(
 
     import xbar
     from xbar.cli.demo_networks import networks
-    from xbar.files import new_directory, refuse_existing
+    from xbar.files import refuse_existing
+    from xbar.folders import Marker, list_folder, new_directory
 
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware or Path(__file__).with_name("demo_chip.toml"))
     output.parent.mkdir(parents=True, exist_ok=True)
-    with new_directory(output, REPORT, force=force) as folder:
+    with new_directory(output, Marker(REPORT, KIND), force=force) as folder:
         (folder / "netlists").mkdir()
         entries = [_one(network, design, seed, folder) for network in networks()]
         content = {"networks": entries}
         text = _text(entries, design)
         (folder / "report.txt").write_text(text, encoding="utf-8")
-        (folder / REPORT).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        files = dict.fromkeys(sorted(list_folder(folder)))
+        index = {"kind": KIND, **content, "files": files}
+        (folder / REPORT).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     show(as_json, content, text + f"\nwritten to {output}")
 
 

@@ -14,7 +14,6 @@ Shapes: W x B cells of a tile, K resistors per cell.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +24,22 @@ from numpy.typing import NDArray
 
 from xbar.compiler.devices import device_lines, read_devices
 from xbar.compiler.program import Program
+from xbar.compiler.sealed import read_index, seal
 from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.words import read_words, words_text
 from xbar.errors import FileError, SpecError
-from xbar.files import new_directory
+from xbar.files import read_regular
+from xbar.folders import Marker, new_directory
 from xbar.parallel import Progress
 from xbar.tables import Outline
 
 Format: TypeAlias = Literal["readmemh", "csv", "both"]
 Masks = NDArray[np.bool_]
 
-FORMAT = 1
-KIND = "xbar configuration"
+FORMAT = 2
 INDEX = "configuration.json"
+CONFIGURATION = Marker(INDEX, "xbar configuration")
+WRITER = "xbar emit"
 ENDINGS = {"readmemh": "hex", "csv": "csv"}
 
 
@@ -73,7 +75,7 @@ def write_configuration(
     chosen = _choose(program, tiles)
     w, b = program.hardware.cells
     content: dict[str, Any] = {
-        "kind": KIND,
+        "kind": CONFIGURATION.kind,
         "format": FORMAT,
         "design": program.hardware.name,
         "seed": program.chip.seed,
@@ -84,7 +86,7 @@ def write_configuration(
         "tiles": [],
         "files": {},
     }
-    with new_directory(path, INDEX, force=force) as folder:
+    with new_directory(path, CONFIGURATION, force=force) as folder:
         for done, index in enumerate(chosen, start=1):
             tile = program.tiles[index].fresh()
             entry: dict[str, Any] = {"tile": index}
@@ -96,8 +98,7 @@ def write_configuration(
             content["tiles"].append(entry)
             if progress is not None:
                 progress(done, len(chosen))
-        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
-        (folder / INDEX).write_text(text, encoding="utf-8")
+        (folder / INDEX).write_bytes(seal(content))
 
 
 def _choose(program: Program, tiles: Sequence[int] | None) -> list[int]:
@@ -154,7 +155,7 @@ class Configuration(Outline):
             FileError: it is not such a folder or its index is damaged.
         """
         path = Path(path)
-        content = _read_index(path)
+        content = read_index(path, CONFIGURATION, FORMAT, WRITER)
         try:
             w, b, k = (int(content[name]) for name in ("word_lines", "bit_lines", "resistors"))
             tiles = {
@@ -183,29 +184,10 @@ class Configuration(Outline):
         if form not in names:
             raise SpecError(f"{self.path}: holds no {form} of tile {tile}")
         file = self.path / names[form]
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise FileError(f"{file}: can't be read ({error.strerror})") from error
+        content = read_regular(file)
         if hashlib.sha256(content).hexdigest() != self.digests[names[form]]:
             raise FileError(f"{file}: was changed after it was written; write it again")
         mask = read_words(file) if form == "readmemh" else read_devices(file, self.shape)
         if mask.shape != self.shape:
             raise FileError(f"{file}: holds {mask.shape} switches, not {self.shape}")
         return mask
-
-
-def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((path / INDEX).read_bytes())
-    except OSError as error:
-        raise FileError(
-            f"{path}: has no {INDEX} ({error.strerror}); xbar emit writes one"
-        ) from error
-    except ValueError as error:
-        raise FileError(f"{path}: {INDEX} is damaged ({error}); write it again") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        raise FileError(f"{path}: {INDEX} does not describe an xbar configuration")
-    if content.get("format") != FORMAT:
-        raise FileError(f"{path}: has format {content.get('format')}, this xbar reads {FORMAT}")
-    return content

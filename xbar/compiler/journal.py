@@ -29,10 +29,11 @@ import numpy as np
 from xbar.compiler.block import Block
 from xbar.compiler.job import Jobs, TileResult
 from xbar.compiler.program import Program
-from xbar.compiler.store import FORMAT, MANIFEST, save_program
+from xbar.compiler.store import FORMAT, PROGRAM, save_program
 from xbar.compiler.tile import Reached
 from xbar.errors import FileError
-from xbar.files import read_npz, refuse_directory, write_bytes
+from xbar.files import read_npz, write_bytes
+from xbar.folders import refuse_directory
 
 SECONDS = 1.0
 """Interval between writes: the most work lost when a run is killed, besides a write in progress."""
@@ -64,7 +65,7 @@ class Journal:
             FileError: the output exists and ``force`` is not set, another run holds the lock, the
                 journal belongs to another job and ``force`` is not set, or it can't be written.
         """
-        refuse_directory(output, MANIFEST, force=force)
+        refuse_directory(output, PROGRAM, force=force)
         folder = output.absolute().parent / f".{output.name}.unfinished"
         try:
             folder.mkdir(exist_ok=True)
