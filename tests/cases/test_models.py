@@ -60,16 +60,6 @@ PENDING = frozenset(
     product_bmm
     product_einsum
     product_left
-    checkpoint_state_dict
-    checkpoint_model
-    checkpoint_module
-    checkpoint_compiled
-    checkpoint_lightning
-    checkpoint_sharded
-    tied
-    tokens_state_dict
-    tokens_whole
-    tokens_traced
     traced_shuffle
     binary_one_output
     labels_one_hot
@@ -82,9 +72,6 @@ PENDING = frozenset(
     weights_chosen
     kernel_divided
     scaled_rows
-    checkpoint_net
-    checkpoint_compiled_module
-    checkpoint_averaged
     """.split()
 )
 """Cases that do not hold yet."""

@@ -40,6 +40,10 @@ def run(
             help="input that is given once, as a number or an .npy file; repeatable",
         ),
     ] = None,
+    input_dtype: Annotated[
+        str | None,
+        typer.Option(help="type of the inputs where the file leaves it open: float32, int64, ..."),
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(help="map only these layers to tiles, such as 'features.*'; repeatable"),
@@ -145,6 +149,7 @@ def run(
         trust_pickle=trust_pickle,
         output=take,
         bind=read_bind(bind or ()),
+        input_dtype=input_dtype,
     ).select(only or (), skip or ())
     source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:

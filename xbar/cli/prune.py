@@ -123,7 +123,7 @@ def _find(
     options: dict[str, Any],
 ) -> Ticket:
     import xbar
-    from xbar.model.export import build_module
+    from xbar.model.fit import build_module
 
     module = build_module(arch, state, seed)
     find: Callable[..., Ticket] = getattr(xbar.pruning, method.replace("-", "_"))

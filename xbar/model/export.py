@@ -1,4 +1,4 @@
-"""Modules and state dicts as ``torch.export`` archives, in memory.
+"""Modules as ``torch.export`` archives, in memory.
 
 The archive is the only path from PyTorch to a graph: a module is exported to memory and then read
 like a file.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import inspect
 import io
-import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.pytorch import LOAD_ERRORS
-from xbar.usercode import current_directory, import_named, summary
+from xbar.usercode import current_directory, summary
 
 # torch.export documents no errors; these are what its tracer, guards and fake tensors raise
 _EXPORT_ERRORS = (
@@ -34,6 +32,7 @@ def export_module(
     module: torch.nn.Module,
     input_shape: tuple[int, ...],
     bind: Mapping[str, NDArray[Any]] | None = None,
+    input_dtype: str | None = None,
 ) -> bytes:
     """Export a module in evaluation mode, with a dynamic batch size if it allows that.
 
@@ -41,14 +40,34 @@ def export_module(
         module: module that takes one tensor; its mode is restored.
         input_shape: shape of one input, without the batch axis.
         bind: examples of further inputs by name.
+        input_dtype: type of its input. None: float32, or int64 if only that can be exported, as
+            where an embedding comes first.
 
     Raises:
         ModelError: PyTorch can't export it.
     """
+    if input_dtype is not None:
+        return _export(module, input_shape, bind or {}, input_dtype)
+    try:
+        return _export(module, input_shape, bind or {}, "float32")
+    except ModelError:
+        try:
+            return _export(module, input_shape, bind or {}, "int64")
+        except ModelError:
+            pass
+        raise
+
+
+def _export(
+    module: torch.nn.Module,
+    input_shape: tuple[int, ...],
+    bind: Mapping[str, NDArray[Any]],
+    dtype: str,
+) -> bytes:
     name = type(module).__name__
     modes = {part: part.training for part in module.modules()}
-    example = torch.zeros((2, *input_shape))
-    args, kwargs, shapes = _call_with(module, example, bind or {})
+    example = torch.zeros((2, *input_shape), dtype=getattr(torch, dtype))
+    args, kwargs, shapes = _call_with(module, example, bind)
     buffer = io.BytesIO()
     try:
         module.eval()
@@ -58,7 +77,7 @@ def export_module(
     except _EXPORT_ERRORS as error:
         raise ModelError(
             f"{name}: PyTorch can't export the module for inputs (N, "
-            f"{', '.join(map(str, input_shape))}): {summary(error)}"
+            f"{', '.join(map(str, input_shape))}) of {dtype}: {summary(error)}"
         ) from None
     finally:
         for part, mode in modes.items():
@@ -99,114 +118,14 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def load_state(file: IO[bytes], where: str) -> dict[str, torch.Tensor] | None:
-    """A saved state dict, loaded without running code; None if it is a pickled object.
-
-    Raises:
-        FileError: it is damaged.
-        ModelError: it contains plain data other than a state dict.
-    """
-    try:
-        with warnings.catch_warnings():
-            # about obsolete formats: an unreadable file is an error anyway
-            warnings.simplefilter("ignore")
-            loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "nsupported" in str(error) or "global" in str(error).lower():
-            return None
-        raise FileError(f"{where}: the file is damaged or cut short") from None
-    except LOAD_ERRORS as error:
-        raise FileError(f"{where}: the file is damaged or cut short ({summary(error)})") from None
-    tensors = isinstance(loaded, Mapping) and all(
-        isinstance(value, torch.Tensor) for value in loaded.values()
-    )
-    if not tensors or not loaded:
-        keys = f"with keys {list(loaded)[:5]}" if isinstance(loaded, Mapping) else "as such"
-        raise ModelError(
-            f"{where}: the file holds a {type(loaded).__name__} {keys}, not a state dict (tensors "
-            "by name); save model.state_dict() alone"
-        )
-    return dict(loaded)
-
-
-def unpickle_module(file: IO[bytes], where: str) -> torch.nn.Module:
-    """Unpickle a module. This executes any code in the file.
+def unpickle(file: IO[bytes], where: str) -> Any:
+    """Unpickle a ``torch.save`` file. This executes any code in it.
 
     Raises:
         FileError: it can't be loaded.
-        ModelError: it is not a module.
     """
     try:
         with _quiet(), current_directory():
-            loaded = torch.load(file, map_location="cpu", weights_only=False)
+            return torch.load(file, map_location="cpu", weights_only=False)
     except (*LOAD_ERRORS, ImportError) as error:
         raise FileError(f"{where}: the pickled object can't be loaded: {summary(error)}") from None
-    if not isinstance(loaded, torch.nn.Module):
-        raise ModelError(f"{where}: the pickle must hold a module, not a {type(loaded).__name__}")
-    return loaded
-
-
-def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
-    """Build a module with ``arch``, with the weights of a file or its initial ones.
-
-    Args:
-        arch: "module:callable"; imported and called, so the user's own code runs.
-        path: state dict written by ``torch.save``; None to keep the initial weights.
-        seed: PyTorch seed while the module is built.
-
-    Raises:
-        SpecError: ``arch`` can't be imported or gives no module.
-        FileError: the file can't be read or is not a state dict.
-        ModelError: the state dict does not match the module.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if path is None:
-            return _call(arch)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileError(f"{path}: it can't be read ({error.strerror})") from error
-        state = load_state(io.BytesIO(data), path.name)
-        if state is None:
-            raise FileError(
-                f"{path.name}: it must be a state dict, not a pickled object; save "
-                "model.state_dict() alone"
-            )
-        return build(arch, state, path.name)
-
-
-def build(arch: str, state: dict[str, torch.Tensor], where: str) -> torch.nn.Module:
-    """Build a module with ``arch`` and load a state dict.
-
-    Args:
-        arch: "module:callable"; imported and called, so the user's own code runs.
-        state: all parameters and buffers of the module.
-        where: file name for messages.
-
-    Raises:
-        SpecError: ``arch`` can't be imported or gives no module.
-        ModelError: the state dict does not match the module.
-    """
-    module = _call(arch)
-    try:
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{where}: the state dict does not fit {arch}: {' '.join(str(error).split())[:300]}"
-        ) from None
-    return module.eval()
-
-
-def _call(arch: str) -> torch.nn.Module:
-    """Import and call ``arch``."""
-    target = import_named(arch, "--arch", "mynet:LeNet")
-    try:
-        with current_directory():
-            module = target()
-    # the user's own code is called, and may raise anything
-    except Exception as error:
-        raise SpecError(f"--arch {arch}: it can't be built: {summary(error)}") from error
-    if not isinstance(module, torch.nn.Module):
-        raise SpecError(f"--arch {arch}: it must give a torch module, not {type(module).__name__}")
-    return module

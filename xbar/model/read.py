@@ -3,8 +3,9 @@
 The format is detected from the content, never from the file name:
 
     torch.export archive    read as data
-    state dict, safetensors loaded as tensors only; your own code, ``arch``, builds the module, or
-                            a sequence of linear layers is inferred from the shapes
+    state dict, safetensors read as tensors only, also inside checkpoints and in several parts;
+                            your own code, ``arch``, builds the module, or a sequence of linear
+                            layers is inferred from the shapes
     pickled module          refused unless ``trust_pickle``: unpickling runs code from the file
     TorchScript             source interpreted symbolically, for feed-forward networks
     ONNX                    nodes converted to ATen operations
@@ -30,9 +31,10 @@ from xbar.model.onnx.file import is_onnx
 from xbar.model.pytorch import require_torch
 from xbar.model.safetensors import is_safetensors
 from xbar.model.scan import Archive, list_members
+from xbar.model.shards import is_index, read_shards
 from xbar.model.signature import Wanted, check_bind
-from xbar.model.source import HOW_TO_EXPORT, Source, check_shape
-from xbar.model.state import read_saved, read_weights
+from xbar.model.source import HOW_TO_EXPORT, Source, check_dtype, check_shape
+from xbar.model.state import module_graph, read_saved, read_weights
 from xbar.model.torchscript.read import is_torchscript, read_torchscript
 from xbar.model.unroll import unroll
 
@@ -51,12 +53,13 @@ def read_model(
     trust_pickle: bool = False,
     output: str | None = None,
     bind: Mapping[str, ArrayLike] | None = None,
+    input_dtype: str | None = None,
 ) -> Graph:
     """The network in a file, batch norms folded and recurrent layers unrolled.
 
     Args:
-        path: a torch.export archive, TorchScript, ONNX, a state dict written by ``torch.save``, or
-            safetensors.
+        path: a torch.export archive, TorchScript, ONNX, a state dict or a checkpoint with one
+            written by ``torch.save``, safetensors, or the .index.json of either's parts.
         input_shape: shape of one input, without the batch axis. Required with ``arch``, for
             TorchScript, for a pickled module and for ONNX with dynamic sizes; otherwise checked
             against the file.
@@ -70,17 +73,22 @@ def read_model(
             from 0, in ONNX its name.
         bind: values of all inputs but one by name, where the model takes several. A bound input is
             a constant, the same for each of the other's; its batch axis has size 1 or is left out.
+        input_dtype: type of the inputs where the file leaves it open (``arch``, TorchScript, a
+            pickled module): "float32", "int64", ... None: float32, or int64 if the network takes
+            only that, as where an embedding comes first.
 
     Raises:
         FileError: missing, damaged, or not a model.
         UntrustedFileError: loading it could execute code in the file.
         ModelError: the network can't be read, exported or lowered.
-        SpecError: ``input_shape``, ``arch`` or ``activation`` is missing or does not fit.
+        SpecError: ``input_shape``, ``input_dtype``, ``arch`` or ``activation`` is missing or does
+            not fit.
         ToolError: PyTorch is needed and not installed.
     """
     where = Path(path).name
     wanted = Wanted(output, check_bind(bind))
-    source = Source(where, check_shape(input_shape), arch, activation, trust_pickle, wanted)
+    shape, dtype = check_shape(input_shape), check_dtype(input_dtype)
+    source = Source(where, shape, arch, activation, trust_pickle, wanted, dtype)
     data = _read_bytes(Path(path))
     if data.startswith(b"PK"):
         graph = _read_zip(data, source)
@@ -88,6 +96,8 @@ def read_model(
         graph = read_saved(data, source)
     elif is_safetensors(data):
         graph = read_weights(data, source)
+    elif is_index(data):
+        graph = read_shards(data, Path(path), source)
     elif is_onnx(data):
         graph = read_onnx(data, Path(path), source)
     else:
@@ -101,6 +111,7 @@ def from_module(
     *,
     output: str | None = None,
     bind: Mapping[str, ArrayLike] | None = None,
+    input_dtype: str | None = None,
 ) -> Graph:
     """The graph of a PyTorch module in evaluation mode, as from :func:`read_model`.
 
@@ -112,6 +123,7 @@ def from_module(
         output: as for :func:`read_model`.
         bind: as for :func:`read_model`; names are those of the module's ``forward``, and a batch
             axis is not left out.
+        input_dtype: as for :func:`read_model`.
 
     Raises:
         ModelError: the module can't be exported, or has non-finite weights.
@@ -119,15 +131,13 @@ def from_module(
         ToolError: PyTorch is not installed.
     """
     require_torch("exporting a module")
-    from xbar.model.export import export_module
-
     shape = check_shape(input_shape)
     if shape is None:
         raise SpecError("exporting a module needs input_shape, such as (1, 28, 28)")
     name = type(module).__name__
-    source = Source(name, wanted=Wanted(output, check_bind(bind)))
-    data = export_module(module, shape, source.wanted.bind)
-    return _finish(read_archive(Archive(data, name), source), source)
+    wanted = Wanted(output, check_bind(bind))
+    source = Source(name, shape, wanted=wanted, input_dtype=check_dtype(input_dtype))
+    return _finish(module_graph(module, source, "a module"), source)
 
 
 def _finish(graph: Graph, source: Source) -> Graph:
@@ -139,7 +149,7 @@ def _finish(graph: Graph, source: Source) -> Graph:
 
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
-        raise FileError(f"{path}: a model must be a file, but this is a directory")
+        raise FileError(f"{path}: a model must be a file, but this is a directory{_inside(path)}")
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -149,6 +159,14 @@ def _read_bytes(path: Path) -> bytes:
     if not data:
         raise FileError(f"{path}: the file is empty")
     return data
+
+
+def _inside(folder: Path) -> str:
+    """Advice on what to give instead of a folder."""
+    for pattern in ("*.index.json", "*.safetensors", "*.bin", "*.pt*", "*.onnx"):
+        for each in sorted(folder.glob(pattern)):
+            return f"; give the model in it, such as {each.name}"
+    return ""
 
 
 def _foreign(data: bytes) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -20,18 +21,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError
+from xbar.model.tensors import item_type, widened
 
 Array: TypeAlias = NDArray[Any]
 
 MOST_HEADER = 100_000_000
 """Maximum size of a header in bytes, as in the format's reference library."""
-_DTYPES: Mapping[str, str] = MappingProxyType(
+DTYPES: Mapping[str, str] = MappingProxyType(
     {
-        "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4",
-        "I16": "<i2", "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1",
-        "BOOL": "?",
+        "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
+        "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E4M3FNUZ": "float8_e4m3fnuz",
+        "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu",
+        "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+        "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
     }
 )  # fmt: skip
+"""Name of each of the format's types."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a safetensors file holds.
+
+    Attributes:
+        tensors: tensors by name.
+        dtypes: name of each tensor's type in the file.
+        metadata: the writer's remarks; ``safetensors.torch.save_model`` puts a tensor that is
+            another one there, both by name.
+    """
+
+    tensors: Mapping[str, Array]
+    dtypes: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 def is_safetensors(data: bytes) -> bool:
@@ -39,8 +60,8 @@ def is_safetensors(data: bytes) -> bool:
     return data[8:9] == b"{"
 
 
-def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
-    """The tensors of a safetensors file by name; bfloat16 becomes float32.
+def read_safetensors(data: bytes, where: str) -> Contents:
+    """Read a safetensors file; types that numpy lacks become float32.
 
     Raises:
         FileError: the file is damaged, or its header does not match it.
@@ -48,7 +69,7 @@ def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
 
     >>> header = b'{"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
     >>> data = len(header).to_bytes(8, "little") + header + np.array([1, 2], "<f4").tobytes()
-    >>> read_safetensors(data, "model.safetensors")
+    >>> read_safetensors(data, "model.safetensors").tensors
     {'w': array([1., 2.], dtype=float32)}
     """
     length = int.from_bytes(data[:8], "little")
@@ -57,7 +78,7 @@ def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
             f"{where}: the header claims {length} bytes, but the file has {len(data)}; "
             "it is damaged or cut short"
         )
-    entries = _header(data[8 : 8 + length], where)
+    entries, metadata = _header(data[8 : 8 + length], where)
     body = memoryview(data)[8 + length :]
     spans = {name: _span(name, entry, where) for name, entry in entries.items()}
     end = 0
@@ -70,21 +91,25 @@ def read_safetensors(data: bytes, where: str) -> dict[str, Array]:
         end = stop
     if end != len(body):
         raise FileError(f"{where}: {len(body) - end} bytes belong to no tensor")
-    return {
+    tensors = {
         name: _tensor(body[slice(*spans[name])], entry, f"{where}: {name}")
         for name, entry in entries.items()
     }
+    dtypes = {name: DTYPES[entry["dtype"]] for name, entry in entries.items()}
+    return Contents(tensors, dtypes, metadata)
 
 
-def _header(text: bytes, where: str) -> dict[str, Any]:
+def _header(text: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:
     try:
         entries = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise FileError(f"{where}: the header is damaged ({str(error)[:100]})") from None
     if not isinstance(entries, dict):
         raise FileError(f"{where}: the header must be a JSON object")
-    entries.pop("__metadata__", None)
-    return entries
+    metadata = entries.pop("__metadata__", None) or {}
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise FileError(f"{where}: the header's metadata must be text by name")
+    return entries, metadata
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -101,10 +126,10 @@ def _span(name: str, entry: Any, where: str) -> tuple[int, int]:
     dtype = parts.get("dtype")
     if shape is None or offsets is None or len(offsets) != 2 or not isinstance(dtype, str):
         raise FileError(f"{where}: the header's entry {name[:80]!r} is damaged")
-    if dtype not in _DTYPES:
+    if dtype not in DTYPES:
         raise ModelError(f"{where}: {name[:80]} is of type {dtype[:20]}, which can't be read")
     begin, stop = offsets
-    need = math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize
+    need = math.prod(shape) * item_type(DTYPES[dtype]).itemsize
     if stop - begin != need:
         raise FileError(f"{where}: {name[:80]} needs {need} bytes, the header gives {stop - begin}")
     return begin, stop
@@ -119,9 +144,8 @@ def _whole(values: Any) -> list[int] | None:
 
 
 def _tensor(raw: memoryview, entry: Mapping[str, Any], where: str) -> Array:
-    flat: Array = np.frombuffer(raw, _DTYPES[entry["dtype"]])
-    if entry["dtype"] == "BF16":
-        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+    dtype = DTYPES[entry["dtype"]]
+    flat = widened(np.frombuffer(raw, item_type(dtype)), dtype)
     try:
         return flat.reshape(entry["shape"])
     except (

@@ -15,6 +15,10 @@ HOW_TO_EXPORT = (
 )
 
 
+INPUT_TYPES = ("float32", "float64", "int64", "int32", "uint8", "bool")
+"""Allowed types of a network's input where the file leaves it open."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One model file with the caller's options.
@@ -26,6 +30,7 @@ class Source:
         activation: activation between the linear layers of a state dict without ``arch``.
         trust_pickle: whether a pickled module may run its code.
         wanted: the output to return and the inputs that are given once.
+        input_dtype: numpy name of the inputs' type, one of ``INPUT_TYPES``, or None.
     """
 
     where: str
@@ -34,6 +39,7 @@ class Source:
     activation: str | None = None
     trust_pickle: bool = False
     wanted: Wanted = field(default_factory=Wanted)
+    input_dtype: str | None = None
 
     def needed_shape(self, what: str) -> tuple[int, ...]:
         """The input shape, required for reading ``what``."""
@@ -54,12 +60,18 @@ class Source:
                 )
 
     def check_fits(self, graph: Graph) -> Graph:
-        """Check the graph's input shape against the caller's; returns the graph."""
+        """Check the graph's input shape and type against the caller's; returns the graph."""
         want, got = graph.inputs[0].shape[1:], self.input_shape
         if got is not None and (
             len(got) != len(want) or any(a not in (None, b) for a, b in zip(want, got, strict=True))
         ):
             raise SpecError(f"{self.where}: the model takes inputs of shape {want}, not {got}")
+        dtype = graph.inputs[0].dtype
+        if self.input_dtype not in (None, dtype):
+            raise SpecError(
+                f"{self.where}: the model takes inputs of type {dtype}, not {self.input_dtype}; "
+                "leave --input-dtype out"
+            )
         return graph
 
 
@@ -73,3 +85,10 @@ def check_shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
             f"input_shape must be positive whole numbers such as (1, 28, 28), not {shape!r}"
         )
     return sizes
+
+
+def check_dtype(dtype: str | None) -> str | None:
+    """A type of input, or None."""
+    if dtype is not None and dtype not in INPUT_TYPES:
+        raise SpecError(f"input_dtype must be one of {', '.join(INPUT_TYPES)}, not {dtype!r}")
+    return dtype

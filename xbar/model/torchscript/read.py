@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def read_torchscript(data: bytes, source: Source) -> Graph:
     tensors = Tensors(Archive(data, source.where, source=True))
     shape = source.needed_shape("TorchScript")
     try:
-        return for_any_batch(lambda batch: _graph(tensors, shape, batch, source))
+        return _of_type(tensors, shape, source)
     except UntrustedFileError as error:
         if source.where in str(error):
             raise
@@ -51,6 +52,24 @@ def read_torchscript(data: bytes, source: Source) -> Graph:
         ) from None
 
 
+def _of_type(tensors: Tensors, shape: tuple[int, ...], source: Source) -> Graph:
+    """The graph for a type of input, which TorchScript does not record."""
+    try:
+        return for_any_batch(lambda batch: _graph(tensors, shape, batch, source))
+    except ModelError:
+        if source.input_dtype is not None:
+            raise
+        tokens = replace(source, input_dtype="int64")
+        try:
+            graph = for_any_batch(lambda batch: _graph(tensors, shape, batch, tokens))
+        except ModelError:
+            graph = None
+        if graph is None:
+            raise
+    note = "the network takes int64, as of tokens: it can't be followed for floats"
+    return replace(graph, notes=(*graph.notes, note))
+
+
 def _graph(tensors: Tensors, shape: tuple[int, ...], batch: int | None, source: Source) -> Graph:
     from xbar.model.torchscript.follow import Follower
     from xbar.model.torchscript.script import Script
@@ -59,15 +78,16 @@ def _graph(tensors: Tensors, shape: tuple[int, ...], batch: int | None, source: 
     constants = tensors.objects("constants.pkl") if "constants.pkl" in tensors.archive else ()
     if not isinstance(root, Instance) or not isinstance(constants, tuple):
         raise FileError(f"{tensors.archive.where}: it holds no module")
-    dtype = _input_type([root, *constants], tensors)
+    dtype = source.input_dtype or _input_type([root, *constants], tensors)
     builder = Builder(shape, dtype, batch)
     follower = Follower(Script(tensors.archive), tensors, builder, constants)
     name = f"{root.kind}.forward"
     given = _arguments(follower.script.function(name), builder, source)
     found = follower.call(name, [Module(root, "")], given)
     output, notes = _output(found, builder, source)
-    note = f"the network takes {dtype}, the type of its weights"
-    return builder.graph(output, [note, *notes])
+    if source.input_dtype is None:
+        notes = (f"the network takes {dtype}, the type of its weights", *notes)
+    return builder.graph(output, notes)
 
 
 def _arguments(function: ast.FunctionDef, builder: Builder, source: Source) -> dict[str, Value]:
