@@ -26,31 +26,10 @@ HERE = Path(__file__).parent / "models"
 CASES = json.loads((HERE / "models.json").read_text())
 PENDING = frozenset(
     """
-    depth_to_space_9
-    depth_to_space_dcr
-    mod_fmod
-    pad_from_transpose
-    pad_reflect
-    maxpool_ceil_uneven
-    averagepool_ceil_uneven
-    averagepool_ceil_uneven_mean
-    averagepool_same_upper
-    softmax_11
-    groupnorm_18
-    gru_reset_before
-    lstm_reverse
-    slice_backwards
-    scatter_elements
-    gather_elements
     weights_cast_from_half
     weights_reshaped
     weights_masked
     weights_quantised_clipped
-    static_default
-    static_operators
-    dynamic
-    half_float_ends
-    dequantised_bias
     prune_mask
     weight_norm
     spectral_norm
@@ -63,11 +42,6 @@ PENDING = frozenset(
     traced_shuffle
     binary_one_output
     labels_one_hot
-    space_to_depth
-    averagepool_1d_ceil_uneven
-    softmax_9_default_axis
-    gru_reverse_reset_after
-    gather_elements_last
     weights_product
     weights_chosen
     kernel_divided

@@ -32,7 +32,7 @@ def ints(*values):
     [
         (helper.make_node("Loop", ["x", "", "x"], ["y"]), "operator Loop is not converted"),
         (helper.make_node("FusedMatMul", ["x"], ["y"], domain="com.microsoft"), "of com.microsoft"),
-        (helper.make_node("Relu", ["z"], ["y"]), "uses 'z', which no earlier node computes"),
+        (helper.make_node("Relu", ["z"], ["y"]), "uses 'z', which no node computes"),
         (helper.make_node("Relu", ["x"], ["z"]), "no node computes its output"),
         (helper.make_node("Relu", [], ["y"]), "input 0 is missing"),
         (helper.make_node("Transpose", ["x"], ["y"], perm=[0, 0]), "can't be applied"),

@@ -7,6 +7,7 @@ batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import ModelError
 from xbar.model.draws import reason
-from xbar.model.graph import Argument, Graph, Input, Node, Ref
+from xbar.model.graph import Argument, Graph, Input, Node, Ref, references
 from xbar.model.pytorch import require_torch
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ Size: TypeAlias = int | Ref
 """A static size, or the node that computes it from the batch size."""
 
 MOST_NODES = 50_000
+_MOST_COMPUTED = 1 << 20
+"""Numbers of a value that is computed from constants while reading."""
 
 
 class Builder:
@@ -72,9 +75,39 @@ class Builder:
         return self.constant(name, array)
 
     def array(self, ref: Ref) -> Array | None:
-        """A value's array if it is a constant, else None."""
+        """A value's array if it depends on constants only, and is small, else None."""
         node = self._constant_nodes
-        return next((self._constants[name] for name, each in node.items() if each == ref), None)
+        found = next((self._constants[name] for name, each in node.items() if each == ref), None)
+        return self._computed(ref) if found is None else found
+
+    def _computed(self, ref: Ref) -> Array | None:
+        """The same of a value that constants are computed to."""
+        import torch
+
+        from xbar.model.interpret import TORCH_ERRORS, resolve, torch_argument
+        from xbar.model.probe import shape_of
+
+        nodes = {node.name: node for node in self._nodes}
+        needed, stack = {ref.name}, [ref.name]
+        while stack:
+            stack += [n for n in references(nodes[stack.pop()]) if n not in needed]
+            needed |= {*stack}
+        values: dict[str, Any] = {}
+        for node in (nodes[name] for name in nodes if name in needed):
+            size = math.prod(shape_of(self._probes[0][1][node.name]) or ())
+            if node.op == "input" or size > _MOST_COMPUTED:
+                return None
+            if node.op == "constant":
+                values[node.name] = torch.from_numpy(np.array(self._constants[str(node.args[0])]))
+                continue
+            args = [torch_argument(each, values) for each in node.args]
+            named = {name: torch_argument(each, values) for name, each in node.kwargs.items()}
+            try:
+                values[node.name] = resolve(node.op, node.name)(*args, **named)
+            except TORCH_ERRORS:
+                return None
+        value = values[ref.name]
+        return np.array(value.numpy(force=True)) if isinstance(value, torch.Tensor) else None
 
     def add(
         self,

@@ -37,7 +37,8 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
     runner = _Runner(graph, multiply)
     size = graph.batch or CHUNK
     with torch.no_grad():
-        parts = [runner.run(inputs[i : i + size]) for i in range(0, len(inputs), size)]
+        whole = len(inputs) <= size
+        parts = [runner.run(inputs[i : i + size], whole) for i in range(0, len(inputs), size)]
     return np.concatenate(parts)
 
 
@@ -72,8 +73,11 @@ class _Runner:
         }
         self.last = {name: node.name for node in self.graph.nodes for name in references(node)}
 
-    def run(self, inputs: Array) -> Array:
-        """Outputs for one slice of the batch; a fixed batch is padded by repetition."""
+    def run(self, inputs: Array, whole: bool) -> Array:
+        """Outputs for one slice of the batch; a fixed batch is padded by repetition.
+
+        A network that adds rows to its batch can only run on the whole of it.
+        """
         count = len(inputs)
         if self.graph.batch is not None and count < self.graph.batch:
             inputs = np.concatenate([inputs, inputs[-1:].repeat(self.graph.batch - count, axis=0)])
@@ -84,6 +88,8 @@ class _Runner:
                 if self.last[name] == node.name and name != self.graph.output.name:
                     del values[name]
         output = values[self.graph.output.name]
+        if whole and _has_more_rows(output, len(inputs)) and self.graph.batch is None:
+            return np.asarray(output.numpy(force=True))
         if not isinstance(output, torch.Tensor) or output.shape[:1] != (len(inputs),):
             got = list(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
             raise ModelError(
@@ -140,6 +146,10 @@ class _Runner:
         if out.shape != want:
             raise SpecError(f"{layer}: multiply must return {want}, not {out.shape}")
         return product.fold(out, array.shape)
+
+
+def _has_more_rows(output: Any, count: int) -> bool:
+    return isinstance(output, torch.Tensor) and output.ndim > 0 and len(output) > count
 
 
 def _add_bias(out: Array, bias: Any, axis: int, layer: str) -> Array:

@@ -6,7 +6,7 @@ but a size that depends on the batch is a Ref inside an object array.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -36,6 +36,34 @@ class Known:
 Value: TypeAlias = Ref | Known
 
 
+class Attributes(Mapping[str, Any]):
+    """A node's attributes, with the specification's defaults; it knows which ones were read."""
+
+    def __init__(self, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+        """Start with what the file gives and what holds otherwise."""
+        self._given, self._all = given, {**defaults, **given}
+        self._read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self._read.add(name)
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Names that the file gives."""
+        return frozenset(self._given)
+
+    def unread(self) -> tuple[str, ...]:
+        """Names that the file gives and nobody has asked for."""
+        return tuple(name for name in self._given if name not in self._read)
+
+
 @dataclass(frozen=True, eq=False)
 class Operator:
     """One node of the model, with its inputs resolved.
@@ -43,14 +71,14 @@ class Operator:
     Attributes:
         kind: operator type, such as "Conv".
         inputs: input values; None for an omitted one.
-        attributes: attributes by name, decoded.
+        attributes: attributes by name, decoded; an omitted one has the specification's default.
         outputs: number of results.
         version: version of the operator set.
     """
 
     kind: str
     inputs: tuple[Value | None, ...]
-    attributes: Mapping[str, Any]
+    attributes: Attributes
     outputs: int
     version: int
 
@@ -65,17 +93,21 @@ class Operator:
             raise ModelError(f"its input {index} is missing")
         return value
 
-    def integer(self, name: str, default: int) -> int:
-        """An integer attribute."""
-        return int(self.attributes.get(name, default))
+    def integer(self, name: str) -> int:
+        """An integer attribute; 0 if neither the file nor the specification gives one."""
+        return int(self.attributes.get(name, 0))
 
-    def number(self, name: str, default: float) -> float:
+    def number(self, name: str) -> float:
         """A numeric attribute."""
-        return float(self.attributes.get(name, default))
+        return float(self.attributes[name])
+
+    def text(self, name: str) -> str:
+        """A text attribute; "" if neither the file nor the specification gives one."""
+        return str(self.attributes.get(name, ""))
 
     def refuse(self, name: str, *allowed: Any) -> None:
         """Reject an attribute with a value other than these (or absent)."""
-        value = self.attributes.get(name, allowed[0] if allowed else None)
+        value = self.attributes.get(name)
         if value not in allowed and value is not None:
             raise ModelError(f"its {name} is {str(value)[:40]!r}, which is not converted")
 
@@ -85,6 +117,7 @@ class Context:
     """The graph under construction."""
 
     builder: Builder
+    notes: list[str] = field(default_factory=list)
     _refs: dict[int, tuple[Known, Ref]] = field(default_factory=dict)
 
     def add(self, op: str, *args: Argument, kwargs: Mapping[str, Argument] | None = None) -> Ref:
@@ -103,6 +136,19 @@ class Context:
             ref = self.builder.anonymous(value.name, np.ascontiguousarray(value.array))
             self._refs[id(value)] = (value, ref)
         return self._refs[id(value)][1]
+
+    def note(self, text: str) -> None:
+        """Tell the user an assumption, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def is_constant(self, value: Value) -> bool:
+        """Whether a value depends on constants only, and is small enough to be evaluated."""
+        return isinstance(value, Known) or self.builder.array(value) is not None
+
+    def known(self, array: Array, name: str = "constant") -> Ref:
+        """An array as a constant of the graph."""
+        return self.ref(Known(np.ascontiguousarray(array), name))
 
     def optional(self, value: Value | None) -> Ref | None:
         """The same; None for None."""

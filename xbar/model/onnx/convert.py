@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,23 +11,42 @@ from xbar.errors import ModelError, UntrustedFileError, XbarError
 from xbar.model.build import Builder, for_any_batch
 from xbar.model.draws import refuse_operator
 from xbar.model.graph import Graph, Ref
-from xbar.model.onnx.context import Context, Convert, Known, Operator, Value
+from xbar.model.onnx.context import Attributes, Context, Convert, Known, Operator, Value
 from xbar.model.onnx.elementwise import ELEMENTWISE
 from xbar.model.onnx.file import Tensors, all_tensors, parse
 from xbar.model.onnx.fold import can_fold, fold
+from xbar.model.onnx.indexing import INDEXING
+from xbar.model.onnx.integers import CONTRIBUTED, INTEGERS
 from xbar.model.onnx.layers import LAYERS
+from xbar.model.onnx.order import in_order
+from xbar.model.onnx.pools import POOLS
 from xbar.model.onnx.ports import Ports
 from xbar.model.onnx.quantised import QUANTISED
-from xbar.model.onnx.recurrent import RECURRENT
+from xbar.model.onnx.recurrent import DYNAMIC_RECURRENT, RECURRENT
 from xbar.model.onnx.resize import RESIZE
+from xbar.model.onnx.schema import DOMAINS, MICROSOFT, schema
 from xbar.model.onnx.shapes import SHAPES
 from xbar.model.source import Source
 
 OPERATORS: Mapping[str, Convert] = MappingProxyType(
-    {**LAYERS, **ELEMENTWISE, **SHAPES, **RECURRENT, **RESIZE, **QUANTISED}
-)
+    {
+        **LAYERS, **POOLS, **ELEMENTWISE, **SHAPES, **INDEXING, **RECURRENT, **RESIZE,
+        **QUANTISED, **INTEGERS,
+    }
+)  # fmt: skip
 """Converter of each operator, by ONNX name."""
-_DOMAINS = ("", "ai.onnx")
+HARMLESS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "BatchNormalization": ("momentum",),
+        "Dropout": ("ratio", "seed"),
+        "Cast": ("saturate", "round_mode"),
+        "CastLike": ("saturate", "round_mode"),
+        "QuantizeLinear": ("saturate",),
+        "Resize": ("extrapolation_value", "cubic_coeff_a", "nearest_mode"),
+    }
+)
+"""Attributes without effect: of training, of 8-bit floating point and of crops, which are refused,
+and of one of several modes."""
 # exceptions raised on attributes that are invalid for an operator
 _MALFORMED = (TypeError, ValueError, IndexError, KeyError, AttributeError, ArithmeticError)
 
@@ -71,7 +90,7 @@ class _Converter:
         self.model, self.tensors, self.constants = model, tensors, constants
         self.ports, self.where = ports, ports.where
         self.version = next(
-            (int(each.version) for each in model.opset_import if each.domain in _DOMAINS), 1
+            (int(each.version) for each in model.opset_import if each.domain in DOMAINS), 1
         )
 
     def graph(self, batch: int | None) -> Graph:
@@ -80,7 +99,20 @@ class _Converter:
         builder = Builder(ports.shape, ports.dtype, batch)
         context = Context(builder)
         values: dict[str, Value] = {**self.constants, ports.taken: builder.input}
-        for number, node in enumerate(ports.nodes):
+        self._nodes(context, ports.nodes, values)
+        output = values.get(ports.returned)
+        if output is None:
+            raise ModelError(f"{self.where}: no node computes its output")
+        ref = output if isinstance(output, Ref) else context.ref(output)
+        return builder.graph(ref, (*ports.notes, *context.notes))
+
+    def _nodes(self, context: Context, given: Sequence[Any], values: dict[str, Value]) -> None:
+        """Convert nodes, and add their results to the values."""
+        try:
+            nodes = in_order(given, values)
+        except ModelError as error:
+            raise ModelError(f"{self.where}: {error}") from None
+        for number, node in enumerate(nodes):
             label = f"{self.where}: node {(node.name or str(number))[:60]!r} ({node.op_type[:40]})"
             try:
                 found = self._node(context, node, values)
@@ -91,35 +123,62 @@ class _Converter:
             except _MALFORMED as error:
                 text = " ".join(str(error).split())[:120]
                 raise ModelError(f"{label} is malformed ({type(error).__name__}: {text})") from None
-            values |= dict(zip(node.output, found, strict=False))
-        output = values.get(ports.returned)
-        if output is None:
-            raise ModelError(f"{self.where}: no node computes its output")
-        ref = output if isinstance(output, Ref) else context.ref(output)
-        return builder.graph(ref, ports.notes)
+            values |= {name: each for name, each in zip(node.output, found, strict=False) if name}
 
-    def _node(self, context: Context, node: Any, values: Mapping[str, Value]) -> list[Value]:
-        if node.domain not in _DOMAINS or node.op_type not in OPERATORS:
-            refuse_operator(node.op_type)
-            domain = f" of {node.domain[:40]}" if node.domain not in _DOMAINS else ""
-            raise ModelError(
-                f"the operator {node.op_type[:40]}{domain} is not converted; "
-                "write the model with operators of the common set"
-            )
+    def _node(self, context: Context, node: Any, values: Mapping[str, Value]) -> Sequence[Value]:
         missing = next((name for name in node.input if name and name not in values), None)
         if missing is not None:
-            raise ModelError(f"it uses {missing[:60]!r}, which no earlier node computes")
-        operator = Operator(
+            raise ModelError(f"it uses {missing[:60]!r}, which no node computes")
+        if node.op_type == "If" and node.domain in DOMAINS:
+            return self._branch(context, node, values)
+        convert = _converter(node)
+        operator = self._operator(node, values)
+        if can_fold(operator) and node.domain in DOMAINS:
+            made: Value | Sequence[Value] = fold(context, operator)
+        else:
+            made = convert(context, operator)
+        unread = [
+            n for n in operator.attributes.unread() if n not in HARMLESS.get(node.op_type, ())
+        ]
+        if unread:
+            raise ModelError(f"its attribute {unread[0][:40]!r} is not converted")
+        return [made] if isinstance(made, (Ref, Known)) else made
+
+    def _operator(self, node: Any, values: Mapping[str, Value]) -> Operator:
+        """A node with its inputs, and its attributes as the specification has them."""
+        table = schema(node.op_type, self.version, "" if node.domain in DOMAINS else node.domain)
+        given = {each.name: self._attribute(each) for each in node.attribute}
+        unknown = next((name for name in given if name not in table.allowed), None)
+        if unknown is not None:
+            raise ModelError(
+                f"it has an attribute {unknown[:40]!r}, which version {self.version} of the "
+                "operator set does not know"
+            )
+        return Operator(
             kind=node.op_type,
             inputs=tuple(values[name] if name else None for name in node.input),
-            attributes={each.name: self._attribute(each) for each in node.attribute},
+            attributes=Attributes(given, table.defaults),
             outputs=len(node.output),
             version=self.version,
         )
-        if can_fold(operator):
-            return [fold(context, operator)]
-        made = OPERATORS[node.op_type](context, operator)
-        return [made] if isinstance(made, (Ref, Known)) else list(made)
+
+    def _branch(self, context: Context, node: Any, values: Mapping[str, Value]) -> list[Value]:
+        """Results of an If: those of the branch that its constant condition takes."""
+        test = values[node.input[0]]
+        if isinstance(test, Ref) and not context.is_constant(test):
+            raise ModelError("its condition is computed from the input, so the network may vary")
+        name = "then_branch" if context.scalar(test) else "else_branch"
+        inner = next(each.g for each in node.attribute if each.name == name)
+        own = {
+            tensor.name: Known(self.tensors.read(tensor), tensor.name)
+            for tensor in inner.initializer
+        }
+        known: dict[str, Value] = {**values, **own}
+        self._nodes(context, inner.node, known)
+        missing = next((each.name for each in inner.output if each.name not in known), None)
+        if missing is not None:
+            raise ModelError(f"its branch returns {missing[:60]!r}, which no node computes")
+        return [known[each.name] for each in inner.output]
 
     def _attribute(self, attribute: Any) -> Any:
         """Value of an attribute: a number, text, numbers, or an array."""
@@ -136,3 +195,16 @@ class _Converter:
         raise ModelError(
             f"its attribute {attribute.name[:40]!r} is of a kind that is not converted"
         )
+
+
+def _converter(node: Any) -> Convert:
+    tables = {**dict.fromkeys(DOMAINS, OPERATORS), MICROSOFT: {**CONTRIBUTED, **DYNAMIC_RECURRENT}}
+    found = tables.get(node.domain, {}).get(node.op_type)
+    if found is None:
+        refuse_operator(node.op_type)
+        domain = f" of {node.domain[:40]}" if node.domain not in DOMAINS else ""
+        raise ModelError(
+            f"the operator {node.op_type[:40]}{domain} is not converted; "
+            "write the model with operators of the common set"
+        )
+    return found

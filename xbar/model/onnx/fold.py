@@ -54,6 +54,12 @@ def fold(context: Context, operator: Operator) -> Known:
 
 def _arithmetic(context: Context, operator: Operator, a: Array, b: Array) -> Any:
     kind = operator.kind
+    if kind == "Mod" and operator.integer("fmod"):
+        return np.fmod(a, b)
+    if math.prod(np.broadcast_shapes(a.shape, b.shape)) > _MOST:
+        raise ModelError("it gives too many numbers from sizes")
+    if kind in ("Div", "Mod") and b.dtype.kind in "iu" and not b.all():
+        raise ModelError("it divides a whole number by 0")
     if object in (a.dtype, b.dtype):
         op = f"operator.{_SIZES[kind]}"
 
@@ -64,7 +70,8 @@ def _arithmetic(context: Context, operator: Operator, a: Array, b: Array) -> Any
 
         return np.frompyfunc(each, 2, 1)(a, b)
     if kind == "Div" and a.dtype.kind in "iu":
-        return np.trunc(np.true_divide(a, b)).astype(a.dtype)
+        down = a // b
+        return down + ((a % b != 0) & ((a < 0) != (b < 0)))
     return (np.true_divide if kind == "Div" else _NUMPY[kind])(a, b).astype(a.dtype)
 
 
@@ -82,7 +89,7 @@ _NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
 
 
 def _cast(_: Context, operator: Operator, x: Array) -> Any:
-    dtype = DTYPES.get(operator.integer("to", 1), "")
+    dtype = DTYPES.get(operator.integer("to"), "")
     if dtype in ("", "bfloat16"):
         raise ModelError("it casts to a type that is not converted")
     if x.dtype == object:
@@ -116,7 +123,7 @@ def _unsqueeze(_: Context, operator: Operator, x: Array, axes: Array | None = No
 
 def _reshape(_: Context, operator: Operator, x: Array, shape: Array) -> Any:
     sizes = [int(size) for size in shape]
-    if not operator.integer("allowzero", 0):
+    if not operator.integer("allowzero"):
         sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(sizes)]
     return x.reshape(sizes)
 
@@ -143,8 +150,10 @@ def _range(_: Context, __: Operator, start: Array, limit: Array, step: Array) ->
 
 
 def _product(_: Context, operator: Operator, x: Array, axes: Array | None = None) -> Any:
-    keep = bool(operator.integer("keepdims", 1))
-    return np.prod(x, axis=_axes(operator, axes), keepdims=keep, dtype=x.dtype)
+    keep, over = bool(operator.integer("keepdims")), _axes(operator, axes) or None
+    if operator.integer("noop_with_empty_axes") and over is None:
+        return x
+    return np.prod(x, axis=over, keepdims=keep, dtype=x.dtype)
 
 
 FOLDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
@@ -160,8 +169,8 @@ FOLDS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "ReduceProd": _product,
         "Identity": lambda _, __, x: x,
         "Squeeze": lambda _, op, x, axes=None: np.squeeze(x, _axes(op, axes)),
-        "Gather": lambda _, op, x, i: np.take(x, i.astype(np.int64), op.integer("axis", 0)),
-        "Concat": lambda _, op, *parts: np.concatenate(parts, op.integer("axis", 0)),
+        "Gather": lambda _, op, x, i: np.take(x, i.astype(np.int64), op.integer("axis")),
+        "Concat": lambda _, op, *parts: np.concatenate(parts, op.integer("axis")),
         "Where": lambda _, __, test, a, b: np.where(test, a, b),
         "Equal": lambda _, __, a, b: np.asarray(a == b).astype(bool),
         "Less": lambda _, __, a, b: a < b,

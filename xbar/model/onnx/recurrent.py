@@ -1,20 +1,27 @@
-"""ONNX's recurrent layers as ATen's: the same equations with reordered gates.
+"""ONNX's recurrent layers as ATen's where the equations are the same, else step by step.
 
             ONNX            ATen
 LSTM gates  i, o, f, c      i, f, c, o
 GRU gates   z, r, h         r, z, h
+
+ATen has no other activations, clipping, peepholes, coupled gates, or reset before the product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from xbar.errors import ModelError
 from xbar.model.graph import Ref
+from xbar.model.onnx.activations import Activation, read_activations
 from xbar.model.onnx.context import Array, Context, Convert, Known, Operator, Value
+from xbar.model.onnx.integers import dynamic_steps
+from xbar.model.onnx.quantised import dequantise, quantise, read_steps
+from xbar.model.onnx.steps import Cell, run_cell
 
 _ORDERS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
@@ -24,71 +31,161 @@ _USUAL: Mapping[str, list[str]] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A recurrent operator's parts.
+
+    Attributes:
+        kind: "LSTM", "GRU" or "RNN".
+        x: input (T, N, inputs).
+        w, r, b: weights (directions, gates H, ...) and biases, in ONNX's order.
+        state: initial states (directions, N, H).
+        direction: "forward", "reverse" or "bidirectional".
+        activations: of all directions.
+        dynamic: whether inputs are quantised by their own range.
+    """
+
+    kind: str
+    x: Ref
+    w: Array
+    r: Array
+    b: Array
+    state: list[Ref]
+    direction: str
+    activations: list[Activation]
+    name: str
+    dynamic: bool = False
+
+    @property
+    def ways(self) -> int:
+        return 1 + (self.direction == "bidirectional")
+
+    @property
+    def hidden(self) -> int:
+        return int(self.r.shape[2])
+
+
 def _recurrent(context: Context, operator: Operator) -> Sequence[Value]:
-    kind = operator.kind
-    direction = str(operator.attributes.get("direction", "forward"))
-    both = direction == "bidirectional"
-    _check(operator, direction)
-    hidden = operator.integer("hidden_size", 0)
+    w, r = context.array(operator.need(1)), context.array(operator.need(2))
+    name = operator.inputs[1].name if isinstance(operator.inputs[1], Known) else operator.kind
+    return _results(context, operator, _layer(context, operator, operator.kind, w, r, name))
+
+
+def _dynamic_lstm(context: Context, operator: Operator) -> Sequence[Value]:
+    """DynamicQuantizeLSTM: weights (directions, inputs, gates H) as steps."""
+    w, r = (_dequantised(context, operator, index, scale) for index, scale in ((1, 8), (2, 10)))
+    name = operator.inputs[1].name if isinstance(operator.inputs[1], Known) else "LSTM"
+    layer = _layer(context, operator, "LSTM", w, r, name, dynamic=True)
+    return _results(context, operator, layer)
+
+
+def _dequantised(context: Context, operator: Operator, index: int, scale: int) -> Array:
+    array = context.array(operator.need(index))
+    steps, zero = context.array(operator.need(scale)), context.array(operator.need(scale + 1))
+    found = []
+    for d in range(len(array)):
+        each = read_steps(
+            context, Known(np.atleast_1d(steps[d])), Known(np.atleast_1d(zero[d])), 2, -1
+        )
+        real = dequantise(context, Known(array[d]), each)
+        found.append(np.ascontiguousarray(context.array(real).T))
+    return np.stack(found)
+
+
+def _layer(
+    context: Context, operator: Operator, kind: str, w: Array, r: Array, name: str,
+    dynamic: bool = False,
+) -> _Layer:  # fmt: skip
+    hidden, gates = int(operator.attributes.get("hidden_size", r.shape[-1])), len(_ORDERS[kind])
+    direction = operator.text("direction") or "forward"
+    ways = {"forward": 1, "reverse": 1, "bidirectional": 2}.get(direction)
+    if ways is None or len(w) != ways or w.shape[1] != gates * hidden or r.shape[2:] != (hidden,):
+        raise ModelError(
+            f"its direction {direction[:20]!r}, hidden_size {hidden} and weights {w.shape}, "
+            f"{r.shape} do not fit"
+        )
     x = context.ref(operator.need(0))
-    weights = _weights(context, operator, hidden)
-    state = [_state(context, operator, x, 5, len(weights) // 4, hidden)]
-    if kind == "LSTM":
-        state.append(_state(context, operator, x, 6, len(weights) // 4, hidden))
-    hx = tuple(state) if kind == "LSTM" else state[0]
-    given = (hx, tuple(weights), True, 1, 0.0, False, both, False)
-    name = f"rnn_{_activations(operator, both)[0].lower()}" if kind == "RNN" else kind.lower()
+    by_batch = bool(operator.integer("layout"))
+    x = context.add("transpose.int", x, 0, 1) if by_batch else x
+    _check_lengths(context, operator, x)
+    bias = operator.get(3)
+    b = np.zeros((ways, 2 * gates * hidden), w.dtype) if bias is None else context.array(bias)
+    state = [
+        _state(context, operator, x, index, (ways, hidden), by_batch)
+        for index in ((5, 6) if kind == "LSTM" else (5,))
+    ]
+    found = read_activations(operator, _USUAL[kind] * ways)
+    return _Layer(kind, x, w, r, b, state, direction, found, name, dynamic)
+
+
+def _check_lengths(context: Context, operator: Operator, x: Ref) -> None:
+    given = operator.get(4)
+    steps = context.shape(x)[0]
+    if given is not None and any(length != steps for length in context.ints(given)):
+        raise ModelError("its sequences have different lengths, which is not converted")
+
+
+def _state(
+    context: Context, operator: Operator, x: Ref, index: int, size: tuple[int, int], by_batch: bool
+) -> Ref:
+    given = operator.get(index)
+    if given is not None:
+        ref = context.ref(given)
+        return context.add("transpose.int", ref, 0, 1) if by_batch else ref
+    zero = context.ref(Known(np.zeros((), context.builder.dtype(x)), "zero"))
+    batch = context.builder.sizes(x)[1]
+    return context.add("expand.default", zero, (size[0], batch, size[1]))
+
+
+def _results(context: Context, operator: Operator, layer: _Layer) -> Sequence[Value]:
+    """All outputs and the last states."""
+    y, rest = (
+        _library(context, layer)
+        if _is_library(operator, layer)
+        else _written(context, operator, layer)
+    )
+    if operator.integer("layout"):
+        y = context.add("permute.default", y, (2, 0, 1, 3))
+        rest = [context.add("transpose.int", each, 0, 1) for each in rest]
+    return [y, *rest]
+
+
+def _is_library(operator: Operator, layer: _Layer) -> bool:
+    """Whether ATen's layer has the same equations."""
+    names = [each.name for each in layer.activations]
+    usual = [name.lower() for name in _USUAL[layer.kind] * layer.ways]
+    if layer.kind == "RNN" and names[:1] == ["relu"]:
+        usual = ["relu"] * layer.ways
+    after = layer.kind != "GRU" or bool(operator.integer("linear_before_reset"))
+    plain = not operator.attributes.get("clip") and not operator.integer("input_forget")
+    return names == usual and after and plain and operator.get(7) is None and not layer.dynamic
+
+
+def _library(context: Context, layer: _Layer) -> tuple[Ref, list[Ref]]:
+    back = layer.direction == "reverse"
+    x = context.add("flip.default", layer.x, (0,)) if back else layer.x
+    hx = tuple(layer.state) if layer.kind == "LSTM" else layer.state[0]
+    both = layer.ways == 2
+    given = (hx, tuple(_weights(context, layer)), True, 1, 0.0, False, both, False)
+    name = f"rnn_{layer.activations[0].name}" if layer.kind == "RNN" else layer.kind.lower()
     made = context.add(f"{name}.input", x, *given)
     y = context.builder.item(made, 0)  # (T, N, directions * H) -> (T, directions, N, H)
     length, batch, _ = context.builder.sizes(y)
-    y = context.add("reshape.default", y, (length, batch, 2 if both else 1, hidden))
-    rest = [context.builder.item(made, i) for i in range(1, 1 + len(state))]
-    return [context.add("transpose.int", y, 1, 2), *rest]
+    y = context.add("reshape.default", y, (length, batch, layer.ways, layer.hidden))
+    y = context.add("flip.default", y, (0,)) if back else y
+    rest = [context.builder.item(made, i) for i in range(1, 1 + len(layer.state))]
+    return context.add("transpose.int", y, 1, 2), rest
 
 
-def _check(operator: Operator, direction: str) -> None:
-    kind = operator.kind
-    both = direction == "bidirectional"
-    usual = _USUAL[kind] * (1 + both)
-    if kind == "RNN" and _activations(operator, both)[0] == "Relu":
-        usual = ["Relu"] * len(usual)
-    if direction not in ("forward", "bidirectional"):
-        raise ModelError(f"its direction is {direction!r}, which is not converted")
-    if _activations(operator, both) != usual:
-        raise ModelError(f"its activations must be {usual}")
-    operator.refuse("layout", 0)
-    operator.refuse("clip")
-    operator.refuse("input_forget", 0)
-    if kind == "GRU":
-        operator.refuse("linear_before_reset", 1)
-        if not operator.integer("linear_before_reset", 0):
-            raise ModelError(
-                "it applies the reset gate before the product, which ATen's GRU does not"
-            )
-    if operator.get(4) is not None or operator.get(7) is not None:
-        raise ModelError("it has sequence lengths or peepholes, which are not converted")
-
-
-def _activations(operator: Operator, both: bool) -> list[str]:
-    given = operator.attributes.get("activations", _USUAL[operator.kind] * (1 + both))
-    return [str(each) for each in given] or [""]
-
-
-def _weights(context: Context, operator: Operator, hidden: int) -> list[Ref]:
+def _weights(context: Context, layer: _Layer) -> list[Ref]:
     """Weights and biases of each direction, gates in ATen's order."""
-    w, r = context.array(operator.need(1)), context.array(operator.need(2))
-    gates = len(_ORDERS[operator.kind])
-    bias = operator.get(3)
-    given = (
-        context.array(bias) if bias is not None else np.zeros((len(w), 2 * gates * hidden), w.dtype)
-    )
-    name = operator.inputs[1].name if isinstance(operator.inputs[1], Known) else operator.kind
+    rows = layer.w.shape[1]
     found: list[Ref] = []
-    for d in range(len(w)):
-        parts = (w[d], r[d], given[d, : gates * hidden], given[d, gates * hidden :])
+    for d in range(layer.ways):
+        parts = (layer.w[d], layer.r[d], layer.b[d, :rows], layer.b[d, rows:])
         for part, label in zip(parts, ("ih", "hh", "bias_ih", "bias_hh"), strict=True):
-            array = _reorder(part, operator.kind, hidden)
-            found.append(context.ref(Known(array, f"{name}.{label}_{d}")))
+            array = _reorder(part, layer.kind, layer.hidden)
+            found.append(context.ref(Known(array, f"{layer.name}.{label}_{d}")))
     return found
 
 
@@ -97,16 +194,46 @@ def _reorder(array: Array, kind: str, hidden: int) -> Array:
     return np.ascontiguousarray(blocks[list(_ORDERS[kind])]).reshape(array.shape)
 
 
-def _state(
-    context: Context, operator: Operator, x: Ref, index: int, directions: int, hidden: int
-) -> Ref:
-    given = operator.get(index)
-    if given is not None:
-        return context.ref(given)
-    zero = context.ref(Known(np.zeros((), context.builder.dtype(x)), "zero"))
-    batch = context.builder.sizes(x)[1]
-    return context.add("expand.default", zero, (directions, batch, hidden))
+def _written(context: Context, operator: Operator, layer: _Layer) -> tuple[Ref, list[Ref]]:
+    """The layer step by step."""
+    peepholes = None if operator.get(7) is None else context.array(operator.get(7))
+    clip = float(operator.attributes.get("clip", 0.0))
+    each = len(layer.activations) // layer.ways
+    outputs: list[Ref] = []
+    last: list[list[Ref]] = []
+    for d in range(layer.ways):
+        cell = Cell(
+            kind=layer.kind,
+            w=layer.w[d],
+            r=layer.r[d],
+            b=layer.b[d],
+            peepholes=None if peepholes is None else peepholes[d],
+            activations=layer.activations[d * each : (d + 1) * each],
+            clip=clip,
+            coupled=bool(operator.integer("input_forget")),
+            after=bool(operator.integer("linear_before_reset")),
+            name=f"{layer.name}.{d}",
+            quantise=_by_range if layer.dynamic else None,
+        )
+        back = layer.direction == "reverse" or d == 1
+        state = [context.add("select.int", one, 0, d) for one in layer.state]
+        output, state = run_cell(context, cell, layer.x, state, back)
+        outputs.append(output)
+        last.append(state)
+    y = context.add("stack.default", tuple(outputs), 1)
+    states = [
+        context.add("stack.default", tuple(one[i] for one in last), 0)
+        for i in range(len(layer.state))
+    ]
+    return y, states
+
+
+def _by_range(context: Context, x: Ref) -> Ref:
+    steps = dynamic_steps(context, x)
+    return context.ref(dequantise(context, quantise(context, x, steps), steps))
 
 
 RECURRENT: Mapping[str, Convert] = MappingProxyType(dict.fromkeys(_ORDERS, _recurrent))
 """Converter of each recurrent operator, by name."""
+DYNAMIC_RECURRENT: Mapping[str, Convert] = MappingProxyType({"DynamicQuantizeLSTM": _dynamic_lstm})
+"""Converter of onnxruntime's quantised one."""

@@ -25,6 +25,8 @@ _MOST = 1 << 16
 def _resize(context: Context, operator: Operator) -> Value:
     operator.refuse("antialias", 0)
     operator.refuse("keep_aspect_ratio_policy", "stretch")
+    if operator.text("mode") != "cubic":
+        operator.refuse("exclude_outside", 0)
     x = context.ref(operator.need(0))
     shape = context.shape(x)
     for axis, (size, scale) in _factors(context, operator, shape).items():
@@ -102,9 +104,9 @@ def _taps(
     t = x - low
     if mode != "cubic":
         return [(low, 1.0 - t), (low + 1.0, t)]
-    weights = _cubic(t, operator.number("cubic_coeff_a", -0.75))
+    weights = _cubic(t, operator.number("cubic_coeff_a"))
     places = [low + k for k in (-1.0, 0.0, 1.0, 2.0)]
-    if operator.integer("exclude_outside", 0):
+    if operator.integer("exclude_outside"):
         inside = [(place >= 0) & (place <= have - 1) for place in places]
         weights = [w * i for w, i in zip(weights, inside, strict=True)]
         total = sum(weights)

@@ -1,0 +1,168 @@
+"""A recurrent layer written step by step, with ONNX's own equations.
+
+RNN   h' = f(W x + R h + b)
+GRU   z, r = f(...);  n = g(W x + R (r h) + b), or g(W x + r (R h + b_r) + b_w);
+      h' = (1 - z) n + z h
+LSTM  i, f = f(... + P c);  c' = f c + i g(...);  o = f(... + P c');  h' = o h(c')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbar.errors import ModelError
+from xbar.model.graph import Ref
+from xbar.model.onnx.activations import Activation
+from xbar.model.onnx.context import Array, Context, Known
+from xbar.model.unroll import MOST_STEPS
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """One direction of a layer.
+
+    Attributes:
+        kind: "LSTM", "GRU" or "RNN".
+        w, r, b: weights (gates H, inputs), (gates H, H) and biases (2 gates H), in ONNX's order.
+        peepholes: (3 H) of an LSTM, or None.
+        activations: f, g, h.
+        clip: bound of what enters an activation; 0 for none.
+        coupled: whether an LSTM's forget gate is 1 - input gate.
+        after: whether a GRU resets after the product.
+        name: of its constants.
+        quantise: rounding of what is multiplied, or None.
+    """
+
+    kind: str
+    w: Array
+    r: Array
+    b: Array
+    peepholes: Array | None
+    activations: list[Activation]
+    clip: float
+    coupled: bool
+    after: bool
+    name: str
+    quantise: Callable[[Context, Ref], Ref] | None
+
+    def activate(self, context: Context, index: int, x: Ref) -> Ref:
+        """An activation of a clipped value."""
+        if self.clip:
+            x = context.add("clamp.default", x, -self.clip, self.clip)
+        return self.activations[index].apply(context, x)
+
+    def product(self, context: Context, x: Ref, weight: Ref, bias: Ref | None) -> Ref:
+        """A product, its input rounded if the layer says so."""
+        if self.quantise is not None:
+            x = self.quantise(context, x)
+        return context.add("linear.default", x, weight, bias)
+
+
+def run_cell(
+    context: Context, cell: Cell, x: Ref, state: list[Ref], backwards: bool
+) -> tuple[Ref, list[Ref]]:
+    """Outputs (T, N, H) for inputs (T, N, inputs), and the last state.
+
+    Raises:
+        ModelError: the number of steps depends on the batch, or is too large.
+    """
+    steps = context.shape(x)[0]
+    if steps is None or not 0 < steps <= MOST_STEPS:
+        raise ModelError(f"it has {steps or 'as many steps as inputs'}; up to {MOST_STEPS} work")
+    rows = len(cell.w)
+    weight, bias = _constant(context, cell, "ih", cell.w), cell.b[:rows]
+    projected = cell.product(context, x, weight, _constant(context, cell, "bias_ih", bias))
+    advance = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}[cell.kind](context, cell)
+    outputs: dict[int, Ref] = {}
+    for step in range(steps)[:: -1 if backwards else 1]:
+        state = advance(context.add("select.int", projected, 0, step), state)
+        outputs[step] = state[0]
+    return context.add("stack.default", tuple(outputs[i] for i in range(steps)), 0), state
+
+
+Advance = Callable[[Ref, list[Ref]], list[Ref]]
+"""(projected input, state) -> next state."""
+
+
+def _constant(context: Context, cell: Cell, label: str, array: Array) -> Ref:
+    return context.ref(Known(np.ascontiguousarray(array), f"{cell.name}.{label}"))
+
+
+def _rnn(context: Context, cell: Cell) -> Advance:
+    r = _constant(context, cell, "hh", cell.r)
+    bias = _constant(context, cell, "bias_hh", cell.b[len(cell.r) :])
+
+    def advance(x: Ref, state: list[Ref]) -> list[Ref]:
+        total = context.add("add.Tensor", x, cell.product(context, state[0], r, bias))
+        return [cell.activate(context, 0, total)]
+
+    return advance
+
+
+def _gru(context: Context, cell: Cell) -> Advance:
+    size = cell.r.shape[1]
+    hidden_bias = cell.b[len(cell.r) :]
+    gates = _constant(context, cell, "hh_gates", cell.r[: 2 * size])
+    new = _constant(context, cell, "hh_new", cell.r[2 * size :])
+    gate_bias = _constant(context, cell, "bias_gates", hidden_bias[: 2 * size])
+    new_bias = _constant(context, cell, "bias_new", hidden_bias[2 * size :])
+
+    def advance(x: Ref, state: list[Ref]) -> list[Ref]:
+        xs = _parts(context, x, 3)
+        hs = _parts(context, cell.product(context, state[0], gates, gate_bias), 2)
+        z, r = (
+            cell.activate(context, 0, context.add("add.Tensor", a, b))
+            for a, b in zip(xs[:2], hs, strict=True)
+        )
+        if cell.after:
+            through = cell.product(context, state[0], new, new_bias)
+            inner = context.add("mul.Tensor", r, through)
+        else:
+            kept = context.add("mul.Tensor", r, state[0])
+            inner = cell.product(context, kept, new, new_bias)
+        n = cell.activate(context, 1, context.add("add.Tensor", xs[2], inner))
+        change = context.add("mul.Tensor", z, context.add("sub.Tensor", state[0], n))
+        return [context.add("add.Tensor", n, change)]
+
+    return advance
+
+
+def _lstm(context: Context, cell: Cell) -> Advance:
+    r = _constant(context, cell, "hh", cell.r)
+    bias = _constant(context, cell, "bias_hh", cell.b[len(cell.r) :])
+    peeps: list[Ref | None] = [None, None, None]
+    if cell.peepholes is not None:
+        peeps = [
+            _constant(context, cell, f"peephole_{i}", part)
+            for i, part in enumerate(np.split(cell.peepholes, 3))
+        ]
+
+    def gate(x: Ref, peep: Ref | None, memory: Ref) -> Ref:
+        if peep is not None:
+            x = context.add("add.Tensor", x, context.add("mul.Tensor", peep, memory))
+        return cell.activate(context, 0, x)
+
+    def advance(x: Ref, state: list[Ref]) -> list[Ref]:
+        total = context.add("add.Tensor", x, cell.product(context, state[0], r, bias))
+        i, o, f, c = _parts(context, total, 4)
+        into = gate(i, peeps[0], state[1])
+        if cell.coupled:
+            keep = context.add("add.Scalar", context.add("neg.default", into), 1.0)
+        else:
+            keep = gate(f, peeps[2], state[1])
+        kept = context.add("mul.Tensor", keep, state[1])
+        new = context.add("mul.Tensor", into, cell.activate(context, 1, c))
+        memory = context.add("add.Tensor", kept, new)
+        out = gate(o, peeps[1], memory)
+        shown = cell.activations[2].apply(context, memory)
+        return [context.add("mul.Tensor", out, shown), memory]
+
+    return advance
+
+
+def _parts(context: Context, value: Ref, count: int) -> list[Ref]:
+    cut = context.add("chunk.default", value, count, -1)
+    return [context.builder.item(cut, i) for i in range(count)]
