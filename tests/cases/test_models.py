@@ -26,26 +26,9 @@ HERE = Path(__file__).parent / "models"
 CASES = json.loads((HERE / "models.json").read_text())
 PENDING = frozenset(
     """
-    weights_cast_from_half
-    weights_reshaped
-    weights_masked
-    weights_quantised_clipped
-    prune_mask
-    weight_norm
-    spectral_norm
-    binary_weights
-    low_rank_added
-    weight_standardisation
-    product_bmm
-    product_einsum
-    product_left
     traced_shuffle
     binary_one_output
     labels_one_hot
-    weights_product
-    weights_chosen
-    kernel_divided
-    scaled_rows
     """.split()
 )
 """Cases that do not hold yet."""

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Graph, Node, Ref, references, replace_references
 
-_NORMS: Mapping[str, int] = MappingProxyType(
+NORMS: Mapping[str, int] = MappingProxyType(
     {  # position of epsilon among the arguments
         "aten.batch_norm.default": 7,
         "aten._native_batch_norm_legit_no_training.default": 6,
     }
 )
+"""Batch norms, by name."""
 _FOLDS_INTO: Mapping[str, int | None] = MappingProxyType(
     {  # rank of the value normalised along axis 1; None for any
         "aten.linear.default": 2,
@@ -46,7 +47,7 @@ def fold_batch_norms(graph: Graph) -> Graph:
     """
     while True:
         folded = next(
-            (new for node in graph.nodes if node.op in _NORMS and (new := _fold(graph, node))),
+            (new for node in graph.nodes if node.op in NORMS and (new := _fold(graph, node))),
             None,
         )
         if folded is None:
@@ -64,12 +65,12 @@ def _fold(graph: Graph, norm: Node) -> Graph | None:
     replaced = _replaced(graph, norm)
     if layer is None or layer.op not in _FOLDS_INTO or uses[layer.name] != 1 or layer.kwargs:
         return None
-    if constants is None or replaced is None or len(norm.args) <= _NORMS[norm.op]:
+    if constants is None or replaced is None or len(norm.args) <= NORMS[norm.op]:
         return None
     rank = _FOLDS_INTO[layer.op]
     if rank is not None and (layer.shape is None or len(layer.shape) != rank):
         return None
-    epsilon = norm.args[_NORMS[norm.op]]
+    epsilon = norm.args[NORMS[norm.op]]
     gamma, beta, mean, variance = constants
     if mean is None or variance is None or not isinstance(epsilon, float):
         return None

@@ -1,12 +1,13 @@
-"""Splits constants that are used piecewise into separate constants.
+"""Weights that a network computes from its constants become constants, under their own names.
 
-Attention with a packed projection multiplies by *slices* of one parameter: the graph chunks the
-weight before the products. Slicing it once, here, makes each slice a layer.
+Pruning masks, norms of weights, sums of low rank, casts, signs and slices of parameters reach a
+product as operations on parameters. They are evaluated here, once, so that the product is a layer.
+What no product needs stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -14,9 +15,159 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.model.graph import Argument, Graph, Node, Ref
+from xbar.model.batchnorm import NORMS, drop_unused
+from xbar.model.evaluate import Constants
+from xbar.model.graph import Argument, Graph, Node, Ref, references
+from xbar.model.lower import LOWERINGS, lower
+from xbar.model.naming import name_values, part_name
+from xbar.model.product import Product, through_views
+from xbar.model.unroll import CELLS, GATES
 
 Array: TypeAlias = NDArray[Any]
+
+
+def evaluate_constants(graph: Graph) -> Graph:
+    """Replace weights that are computed from constants by constants.
+
+    A weight is called after the parameter that it is computed from: ``fc.weight`` for
+    ``fc.weight_orig`` times ``fc.weight_mask``; of several slices of one parameter, each has its
+    number.
+
+    Raises:
+        ToolError: there are such weights, and PyTorch is not installed.
+    """
+    graph = cut_constants(graph)
+    for needed in (_weights, _products):
+        known = Constants(graph.nodes, graph.constants)
+        wanted = list(needed(graph, known))
+        changes = any(node.name in known.mutators for node in known.before(wanted))
+        if changes:  # made once, for all that the network reads of it, or not at all
+            wanted += known.read_changed
+        values = known.evaluate(wanted)
+        arrays = {name: value for name, value in values.items() if not isinstance(value, str)}
+        if arrays and (len(arrays) == len(values) or not changes):
+            done = {name for name in known.mutators if changes}
+            graph = _replaced(graph, known, arrays, done)
+    return graph
+
+
+def _weights(graph: Graph, known: Constants) -> Iterator[str]:
+    """Values computed from constants that a product or a batch norm takes as its weights."""
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        if node.op not in _WEIGHTS and node.op not in _FACTORS:
+            continue
+        weights = _taken(node, *_WEIGHTS.get(node.op, _FACTORS.get(node.op, (0, 0))))
+        if node.op in _FACTORS and (
+            all(each.name in known for each in weights) or _sums_nothing(node, nodes)
+        ):
+            continue
+        sources = dict.fromkeys(through_views(each, nodes)[0] for each in weights)
+        computed = [name for name in sources if known.computed(Ref(name))]
+        yield from computed
+        if computed:
+            biases = _taken(node, *_BIASES.get(node.op, (0, 0)))
+            yield from (each.name for each in biases if known.computed(each))
+
+
+def _sums_nothing(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Whether a product of matrices is one of columns and rows: positions times frequencies."""
+    first = node.args[0] if node.args else None
+    shape = nodes[first.name].shape if isinstance(first, Ref) else None
+    return bool(shape) and shape is not None and shape[-1] == 1 and node.op in _MATRICES
+
+
+def _products(graph: Graph, known: Constants) -> Iterator[str]:
+    """Products of constants with constants, except of parameters with zeros: a first state."""
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        if node.name not in known or node.op not in LOWERINGS or _sums_nothing(node, nodes):
+            continue
+        made = all(known.sources(each) for each in references(node))
+        if made or (
+            node.op not in _FIRST_STATES
+            and isinstance(lower(node, nodes, graph.constants), Product)
+        ):
+            yield node.name
+
+
+def _taken(node: Node, first: int, last: int) -> list[Ref]:
+    """The nodes among some arguments."""
+    stack: list[Argument] = [*node.args[first:last], *node.kwargs.values()][::-1]
+    found = []
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Ref):
+            found.append(each)
+        elif isinstance(each, tuple):
+            stack += each[::-1]
+    return found
+
+
+_MATRICES = ("aten.matmul.default", "aten.mm.default", "aten.bmm.default")
+_FACTORS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (*_MATRICES, "aten.mv.default", "aten.inner.default", "aten.tensordot.default"), (0, 2)
+        ),
+        "aten.addmm.default": (1, 3),
+        "aten.baddbmm.default": (1, 3),
+        "aten.einsum.default": (1, 2),
+    }
+)
+"""First and last argument of products with either factor constant."""
+_WEIGHTS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        **{op: (1, 2) for op in LOWERINGS if "conv" in op or "linear" in op},
+        **dict.fromkeys(NORMS, (1, 5)),
+        **dict.fromkeys(GATES, (2, 3)),
+        **dict.fromkeys(CELLS, (2, 6)),
+    }
+)
+"""First and last argument of operations whose weights are these."""
+_BIASES: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {
+        **{op: (2, 3) for op in LOWERINGS if "conv" in op or "linear" in op},
+        "aten.addmm.default": (0, 1),
+        "aten.baddbmm.default": (0, 1),
+    }
+)
+_FIRST_STATES = ("aten.linear.default", *_MATRICES[:2], "aten.addmm.default")
+
+
+def _replaced(graph: Graph, known: Constants, arrays: Mapping[str, Array], done: set[str]) -> Graph:
+    """The graph with values as constants, without what only they needed, and what is done."""
+    marks = {name: f"\0{name}" for name in arrays}
+    nodes = []
+    for node in graph.nodes:
+        if node.name in arrays:
+            shape = arrays[node.name].shape
+            nodes.append(Node(node.name, "constant", (marks[node.name],), shape=shape))
+        elif node.name not in done and not _holds(node, known):
+            nodes.append(node)
+    held = {**graph.constants, **{marks[name]: array for name, array in arrays.items()}}
+    graph = drop_unused(replace(graph, nodes=tuple(nodes), constants=held))
+    used = [name for name in arrays if marks[name] in graph.constants]
+    names = name_values(
+        {name: arrays[name] for name in used},
+        {name: known.sources(name) for name in used},
+        held,
+        set(graph.constants) - set(marks.values()),
+    )
+    renamed = {marks[name]: final for name, final in names.items()}
+    constants = {renamed.get(name, name): array for name, array in graph.constants.items()}
+    nodes = [
+        replace(node, args=(renamed.get(str(node.args[0]), node.args[0]),))
+        if node.op == "constant"
+        else node
+        for node in graph.nodes
+    ]
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
+def _holds(node: Node, known: Constants) -> bool:
+    """Whether a node checks constants only."""
+    return "assert" in node.op and all(name in known for name in references(node))
 
 
 def cut_constants(graph: Graph) -> Graph:
@@ -42,7 +193,9 @@ def cut_constants(graph: Graph) -> Graph:
             and node.args[1] in range(len(parts[first]))
         ):
             index = int(str(node.args[1]))
-            made = _part(source[first], index, constants)
+            made = part_name(source[first], index)
+            while made in constants:
+                made += "'"
             constants[made] = parts[first][index]
         if node.op == "constant":
             of[node.name] = str(node.args[0])
@@ -51,18 +204,6 @@ def cut_constants(graph: Graph) -> Graph:
             node = replace(node, op="constant", args=(made,))
         nodes.append(node)
     return replace(graph, nodes=tuple(nodes), constants=constants) if parts else graph
-
-
-def _part(name: str, index: int, taken: Mapping[str, Array]) -> str:
-    for ending in (".weight", "_weight", ".bias", "_bias"):
-        if name.endswith(ending):
-            part = f"{name.removesuffix(ending)}.{index}{ending}"
-            break
-    else:
-        part = f"{name}.{index}"
-    while part in taken:
-        part += "'"
-    return part
 
 
 def _chunk(array: Array, arguments: Sequence[Argument]) -> list[Array] | None:

@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from types import MappingProxyType
 
 from xbar.errors import SpecError
-from xbar.model.graph import Graph, Node
-from xbar.model.lower import LOWERINGS, find_products, find_weight
+from xbar.model.evaluate import Constants
+from xbar.model.graph import Graph, Node, Ref, references
+from xbar.model.lower import lower
 
 _TWO_ACTIVATIONS = "both factors are activations"
 _RECURRENT = "its sequence is too long or of variable length, or this variant is not unrolled"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "aten.bmm.default": _TWO_ACTIVATIONS,
-        "aten.baddbmm.default": _TWO_ACTIVATIONS,
         "aten.scaled_dot_product_attention.default": _TWO_ACTIVATIONS,
         "aten._scaled_dot_product_flash_attention_for_cpu.default": _TWO_ACTIVATIONS,
-        "aten.einsum.default": "general tensor contractions are not lowered",
         "aten.bilinear.default": "a bilinear form is not a matrix product",
         "aten.embedding.default": "it is a table look-up without products",
         "aten.embedding_bag.padding_idx": "it is a table look-up without products",
@@ -44,21 +43,25 @@ REASONS: Mapping[str, str] = MappingProxyType(
 def find_digital(graph: Graph) -> tuple[tuple[str, str], ...]:
     """The nodes that multiply and stay digital, (name, reason), in order."""
     nodes = {node.name: node for node in graph.nodes}
-    products = find_products(graph)
+    known = Constants(graph.nodes, graph.constants)
     found = []
     for node in graph.nodes:
         if node.op in REASONS:
             found.append((node.name, REASONS[node.op]))
-        elif node.op in LOWERINGS and node.name not in products:
-            found.append((node.name, _why(node, nodes, graph)))
+        elif isinstance(reason := lower(node, nodes, graph.constants), str):
+            found.append((node.name, _not_evaluated(node, known) or reason))
     return tuple(found)
 
 
-def _why(node: Node, nodes: Mapping[str, Node], graph: Graph) -> str:
-    constant = any(find_weight(each, nodes, graph.constants) for each in node.args[:3])
-    if constant:
-        return "this variant is not lowered"
-    return _TWO_ACTIVATIONS if node.op.startswith("aten.m") else "its weight is not a constant"
+def _not_evaluated(node: Node, known: Constants) -> str | None:
+    """Why a factor that is computed from constants is not one; None if there is no such factor."""
+    if node.name in known:
+        return "it multiplies constants, once for all inputs"
+    weights = [name for name in references(node) if known.computed(Ref(name))]
+    if not weights or find_spec("torch") is None:
+        return None
+    reasons = [why for why in known.evaluate(weights).values() if isinstance(why, str)]
+    return f"its weight is computed from constants, but {reasons[0]}" if reasons else None
 
 
 def select_layers(graph: Graph, only: tuple[str, ...], skip: tuple[str, ...]) -> Graph:

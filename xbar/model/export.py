@@ -108,8 +108,10 @@ def _call_with(
 def _quiet() -> Iterator[None]:
     """Suppress PyTorch's warnings about its own internals during an export."""
     with warnings.catch_warnings():
-        # export reassigns LSTM's list of weights and warns about it
-        warnings.filterwarnings("ignore", message=".*were assigned during export", module=".*")
+        # an LSTM assigns its list of weights, a hook the weight that it computes
+        warnings.filterwarnings("ignore", message=".*(was|were) assigned during export")
+        # a weight that is a view of a larger tensor is written with all of it, and read back right
+        warnings.filterwarnings("ignore", message="No complete tensor found in the group")
         # raised by PyTorch about PyTorch: pytree registration, treespec and node renames
         warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\..*")
         warnings.filterwarnings(

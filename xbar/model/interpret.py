@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from xbar.errors import ModelError, SpecError
 from xbar.model.graph import Argument, Graph, Multiply, Node, Ref, Tag, references
-from xbar.model.lower import Product, find_products
+from xbar.model.lower import find_products
 from xbar.model.operations import NUMERIC, check_operation
+from xbar.model.product import Product
 
 Array: TypeAlias = NDArray[Any]
 
@@ -120,6 +121,7 @@ class _Runner:
             raise ModelError(f"{layer}: it multiplies a {type(x).__name__}, not a tensor")
         array: Array = x.numpy(force=True)
         step = max(1, _UNFOLDED // max(1, array[:1].size * product.growth))
+        step = len(array) if product.whole else step
         parts = [
             self._piece(product, layer, shape, array[i : i + step])
             for i in range(0, len(array), step)

@@ -3,9 +3,8 @@
     activations (N, C, H, W) ──unfold──► (N', G, inputs) ──W @──► (N', G, outputs) ──fold──► output
 
 :data:`LOWERINGS` has one entry per operation: a function that returns a node's :class:`Product`, or
-None if the node's weight is not constant or the variant is not supported; such a node stays
-digital. A new kind of layer is one more entry. The bias stays digital: it is added after the
-product.
+the reason why there is none, such as a weight that is not constant; such a node stays digital. A
+new kind of layer is one more entry. The bias stays digital: it is added after the product.
 
 Shapes: N inputs, C channels, G groups, N' products.
 """
@@ -13,8 +12,7 @@ Shapes: N inputs, C channels, G groups, N' products.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -23,56 +21,23 @@ from numpy.typing import NDArray
 
 from xbar.arrays import check_finite
 from xbar.errors import ModelError, SpecError
+from xbar.model.contract import CONTRACTIONS, SCALED, UNKNOWN, linear, multiply
 from xbar.model.graph import Argument, Graph, Layer, Node, Ref
+from xbar.model.product import (
+    Lowering,
+    Nodes,
+    Product,
+    Weight,
+    bind,
+    find_weight,
+    no_weight,
+)
 from xbar.model.unfold import Window
 
 Array: TypeAlias = NDArray[Any]
 
-
-@dataclass(frozen=True)
-class Weight:
-    """A constant, possibly transposed.
-
-    Attributes:
-        constant: name in the graph.
-        axes: permutation of its axes.
-    """
-
-    constant: str
-    axes: tuple[int, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Product:
-    """A node as a product with a constant matrix.
-
-    Attributes:
-        kind: kind of layer.
-        weight: source of the matrix.
-        matrix: function from the transposed constant to the matrix (G, outputs, inputs).
-        value: the activations to multiply.
-        bias: bias added after the product, or None.
-        bias_axis: output axis of the bias.
-        unfold: function from activations to rows (N', G, inputs).
-        fold: function from rows (N', G, outputs) and the activations' shape to the node's value.
-        positions: function from the node's shape to the products, both per network input.
-        growth: size of the unfolded activations relative to the activations.
-    """
-
-    kind: str
-    weight: Weight
-    matrix: Callable[[Array], Array]
-    value: Ref
-    bias: Argument
-    bias_axis: int
-    unfold: Callable[[Array], Array]
-    fold: Callable[[Array, tuple[int, ...]], Array]
-    positions: Callable[[Sequence[int]], int]
-    growth: int = 1
-
-
-Nodes: TypeAlias = Mapping[str, Node]
-Lowering: TypeAlias = Callable[[Node, Nodes, Mapping[str, Array]], Product | None]
+UNBATCHED = "its input has no batch axis, or a rank that is not known"
+WINDOW = "its kernel, stride, padding or dilation is not of numbers known in advance"
 
 
 def find_products(graph: Graph) -> dict[str, Product]:
@@ -80,11 +45,16 @@ def find_products(graph: Graph) -> dict[str, Product]:
     nodes = {node.name: node for node in graph.nodes}
     products: dict[str, Product] = {}
     for node in graph.nodes:
-        lowering = LOWERINGS.get(node.op)
-        product = lowering(node, nodes, graph.constants) if lowering else None
-        if product is not None:
+        product = lower(node, nodes, graph.constants)
+        if isinstance(product, Product):
             products[node.name] = product
     return products
+
+
+def lower(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str | None:
+    """A node's product, or the reason why it has none; None if it does not multiply."""
+    lowering = LOWERINGS.get(node.op)
+    return None if lowering is None else lowering(node, nodes, constants)
 
 
 def find_layers(graph: Graph) -> tuple[Layer, ...]:
@@ -161,95 +131,47 @@ def _positions(graph: Graph, users: Sequence[tuple[Node, Product]]) -> int | Non
     return total
 
 
-def find_weight(argument: Argument, nodes: Nodes, constants: Mapping[str, Array]) -> Weight | None:
-    """The constant behind an argument, through transpositions; None if it is not constant."""
-    if not isinstance(argument, Ref):
-        return None
-    node = nodes[argument.name]
-    if node.op == "constant":
-        constant = str(node.args[0])
-        array = constants[constant]
-        return Weight(constant, tuple(range(array.ndim))) if array.dtype.kind == "f" else None
-    view = _VIEWS.get(node.op)
-    source = find_weight(node.args[0], nodes, constants) if view and node.args else None
-    if view is None or source is None:
-        return None
-    order = view(len(source.axes), node.args[1:])
-    if sorted(order) != list(range(len(source.axes))):
-        return None
-    return Weight(source.constant, tuple(source.axes[i] for i in order))
-
-
-def _swap(rank: int, arguments: Sequence[Argument]) -> list[int]:
-    axes = [i for i in arguments if isinstance(i, int) and -rank <= i < rank]
-    if len(axes) != 2:
-        return []
-    order = list(range(rank))
-    a, b = axes
-    order[a], order[b] = order[b], order[a]
-    return order
-
-
-def _permute(rank: int, arguments: Sequence[Argument]) -> list[int]:
-    order = arguments[0] if arguments and isinstance(arguments[0], tuple) else ()
-    return [i % rank for i in order if isinstance(i, int)]
-
-
-_VIEWS: Mapping[str, Callable[[int, Sequence[Argument]], Sequence[int]]] = MappingProxyType(
-    {
-        "aten.t.default": lambda rank, _: range(rank)[::-1],
-        "aten.numpy_T.default": lambda rank, _: range(rank)[::-1],
-        "aten.transpose.int": _swap,
-        "aten.permute.default": _permute,
-        "aten.detach.default": lambda rank, _: range(rank),
-        "aten.alias.default": lambda rank, _: range(rank),
-        "aten.contiguous.default": lambda rank, _: range(rank),
-    }
-)
-
-
-def _bind(node: Node, names: str) -> dict[str, Argument] | None:
-    """The node's arguments by name; None if it has further ones."""
-    known = names.split()
-    if len(node.args) > len(known) or not set(node.kwargs) <= set(known):
-        return None
-    return {**dict(zip(known, node.args, strict=False)), **node.kwargs}
-
-
-def _linear(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
-    given = _bind(node, "input weight bias")
+def _linear(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
+    given = bind(node, "input weight bias")
     if given is None:
-        return None
+        return UNKNOWN
     weight = find_weight(given.get("weight"), nodes, constants)
+    if weight is None or len(weight.axes) != 2:
+        value, bias = given.get("input"), given.get("bias")
+        return linear((value, given.get("weight"), bias), nodes, constants)
     return _rows(weight, given.get("input"), given.get("bias"))
 
 
-def _matrix_product(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
-    given = _bind(node, "self other")
-    if node.op == "aten.mm.default":
-        given = _bind(node, "self mat2")
+def _matrix_product(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
+    given = bind(node, "self mat2" if node.op == "aten.mm.default" else "self other")
     if given is None:
-        return None
-    weight = find_weight(given.get("other", given.get("mat2")), nodes, constants)
-    return _rows(_transposed(weight), given.get("self"), None)
+        return UNKNOWN
+    left, right = given.get("self"), given.get("other", given.get("mat2"))
+    weight = find_weight(right, nodes, constants)
+    if weight is None or len(weight.axes) != 2:
+        return multiply(left, right, nodes, constants)
+    return _rows(_transposed(weight), left, None)
 
 
-def _addmm(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
-    given = _bind(node, "self mat1 mat2")  # beta and alpha are scales: then the node stays digital
+def _addmm(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
+    given = bind(node, "self mat1 mat2")
     if given is None:
-        return None
-    weight = find_weight(given.get("mat2"), nodes, constants)
-    return _rows(_transposed(weight), given.get("mat1"), given.get("self"))
+        return SCALED
+    left, right = given.get("mat1"), given.get("mat2")
+    weight = find_weight(right, nodes, constants)
+    if weight is None or len(weight.axes) != 2:
+        return multiply(left, right, nodes, constants, given.get("self"))
+    return _rows(_transposed(weight), left, given.get("self"))
 
 
-def _transposed(weight: Weight | None) -> Weight | None:
-    return None if weight is None else Weight(weight.constant, weight.axes[::-1])
+def _transposed(weight: Weight) -> Weight:
+    return Weight(weight.constant, weight.axes[::-1])
 
 
-def _rows(weight: Weight | None, value: Argument, bias: Argument) -> Product | None:
+def _rows(weight: Weight, value: Argument, bias: Argument) -> Product | str:
     """A product of the activations' last axis with an (outputs, inputs) matrix."""
-    if weight is None or len(weight.axes) != 2 or not isinstance(value, Ref):
-        return None
+    if not isinstance(value, Ref):
+        return UNKNOWN
     return Product(
         kind="linear",
         weight=weight,
@@ -264,19 +186,21 @@ def _rows(weight: Weight | None, value: Argument, bias: Argument) -> Product | N
 
 
 def _convolution(dims: int) -> Lowering:
-    def lower(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
-        given = _bind(node, "input weight bias stride padding dilation groups")
-        return None if given is None else _convolve(node, given, dims, nodes, constants)
+    def lower(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
+        given = bind(node, "input weight bias stride padding dilation groups")
+        return UNKNOWN if given is None else _convolve(node, given, dims, nodes, constants)
 
     return lower
 
 
-def _any_convolution(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
+def _any_convolution(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
     names = "input weight bias stride padding dilation transposed output_padding groups"
-    given = _bind(node, names)
+    given = bind(node, names)
     weight = find_weight(given.get("weight"), nodes, constants) if given else None
-    if given is None or weight is None:
-        return None
+    if given is None:
+        return UNKNOWN
+    if weight is None:
+        return no_weight({"weight": given.get("weight")}, nodes, constants)
     if given.pop("transposed", False):
         return _convolve_transposed(node, given, len(weight.axes) - 2, nodes, constants)
     given.pop("output_padding", None)
@@ -284,10 +208,12 @@ def _any_convolution(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -
 
 
 def _transposed_convolution(dims: int) -> Lowering:
-    def lower(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | None:
+    def lower(node: Node, nodes: Nodes, constants: Mapping[str, Array]) -> Product | str:
         names = "input weight bias stride padding output_padding groups dilation"
-        given = _bind(node, names)
-        return None if given is None else _convolve_transposed(node, given, dims, nodes, constants)
+        given = bind(node, names)
+        return (
+            UNKNOWN if given is None else _convolve_transposed(node, given, dims, nodes, constants)
+        )
 
     return lower
 
@@ -298,12 +224,15 @@ def _convolve(
     dims: int,
     nodes: Nodes,
     constants: Mapping[str, Array],
-) -> Product | None:
+) -> Product | str:
     weight, value = find_weight(given.get("weight"), nodes, constants), given.get("input")
+    if weight is None:
+        return no_weight({"weight": given.get("weight")}, nodes, constants)
     window = Window.read(given, _view_shape(weight, constants), dims)
-    unbatched = node.shape is not None and len(node.shape) != dims + 2
-    if weight is None or window is None or unbatched or not isinstance(value, Ref):
-        return None
+    if node.shape is not None and len(node.shape) != dims + 2:
+        return UNBATCHED
+    if window is None or not isinstance(value, Ref):
+        return WINDOW
     return Product(
         kind=f"conv{dims}d",
         weight=weight,
@@ -324,14 +253,16 @@ def _convolve_transposed(
     dims: int,
     nodes: Nodes,
     constants: Mapping[str, Array],
-) -> Product | None:
+) -> Product | str:
     weight, value = find_weight(given.get("weight"), nodes, constants), given.get("input")
+    if weight is None:
+        return no_weight({"weight": given.get("weight")}, nodes, constants)
     window = Window.read(given, _view_shape(weight, constants), dims)
     source = nodes[value.name].shape if isinstance(value, Ref) else None
-    if weight is None or window is None or not isinstance(value, Ref):
-        return None
-    if source is None or len(source) != dims + 2 or isinstance(given.get("padding"), str):
-        return None
+    if window is None or not isinstance(value, Ref) or isinstance(given.get("padding"), str):
+        return WINDOW
+    if source is None or len(source) != dims + 2:
+        return UNBATCHED
 
     def matrix(array: Array) -> Array:
         groups = array.reshape(window.groups, len(array) // window.groups, -1)
@@ -351,8 +282,8 @@ def _convolve_transposed(
     )
 
 
-def _view_shape(weight: Weight | None, constants: Mapping[str, Array]) -> tuple[int, ...]:
-    return () if weight is None else constants[weight.constant].transpose(weight.axes).shape
+def _view_shape(weight: Weight, constants: Mapping[str, Array]) -> tuple[int, ...]:
+    return constants[weight.constant].transpose(weight.axes).shape
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
@@ -361,6 +292,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "aten.matmul.default": _matrix_product,
         "aten.mm.default": _matrix_product,
         "aten.addmm.default": _addmm,
+        **CONTRACTIONS,
         "aten.conv1d.default": _convolution(1),
         "aten.conv1d.padding": _convolution(1),
         "aten.conv2d.default": _convolution(2),

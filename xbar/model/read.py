@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from xbar.errors import FileError, SpecError
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
-from xbar.model.constants import cut_constants
+from xbar.model.constants import evaluate_constants
 from xbar.model.draws import refuse_draws
 from xbar.model.graph import Graph
 from xbar.model.onnx.convert import read_onnx
@@ -142,7 +142,7 @@ def from_module(
 
 def _finish(graph: Graph, source: Source) -> Graph:
     refuse_draws(drop_unused(graph), source.where)
-    graph = fold_batch_norms(drop_unused(unroll(cut_constants(graph))))
+    graph = fold_batch_norms(drop_unused(unroll(evaluate_constants(graph))))
     _ = graph.layers  # rejects non-finite weights here rather than at first use
     return graph
 

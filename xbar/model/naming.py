@@ -1,0 +1,108 @@
+"""Names of values that are computed from parameters: those of the parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+_PARAMETRIZED = re.compile(r"^(.*?)parametrizations\.(\w+)\.original\d*$")
+_HOOKED = re.compile(r"^(.*(?:weight|bias)\w*?)_(?:orig|mask|g|v|raw|bar)$")
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name without what pruning, norms and parametrizations add to it.
+
+    >>> plain_name("fc.parametrizations.weight.original0")
+    'fc.weight'
+    >>> plain_name("fc.weight_orig")
+    'fc.weight'
+    >>> plain_name("rnn.weight_hh_l0_raw")
+    'rnn.weight_hh_l0'
+    """
+    found = _PARAMETRIZED.match(name)
+    if found is not None:
+        return found[1] + found[2]
+    found = _HOOKED.match(name)
+    return found[1] if found is not None else name
+
+
+def part_name(name: str, index: int) -> str:
+    """Name of one of several parts of a parameter.
+
+    >>> part_name("attention.in_proj_weight", 1)
+    'attention.in_proj.1_weight'
+    """
+    for ending in (".weight", "_weight", ".bias", "_bias"):
+        if name.endswith(ending):
+            return f"{name.removesuffix(ending)}.{index}{ending}"
+    return f"{name}.{index}"
+
+
+def name_values(
+    values: Mapping[str, Array],
+    sources: Mapping[str, Sequence[str]],
+    constants: Mapping[str, Array],
+    taken: set[str],
+) -> dict[str, str]:
+    """A name for each value; equal values computed from one parameter have one name.
+
+    Args:
+        values: values by the name of their node.
+        sources: names of the constants that each is computed from.
+        constants: those constants.
+        taken: names that are in use.
+
+    >>> import numpy as np
+    >>> one = np.ones((2, 2), np.float32)
+    >>> name_values({"mul": one}, {"mul": ["fc.weight_orig"]}, {"fc.weight_orig": one}, set())
+    {'mul': 'fc.weight'}
+    """
+    of: dict[str, list[tuple[Array, list[str], bool]]] = {}
+    for value, array in values.items():
+        source = _parameter(sources[value], array, constants)
+        part = source is not None and array.size < constants[source].size
+        known = of.setdefault(value if source is None else plain_name(source), [])
+        same = next((users for each, users, _ in known if _same(each, array)), None)
+        if same is None:
+            known.append((array, [value], part))
+        else:
+            same.append(value)
+    names: dict[str, str] = {}
+    for base, known in of.items():
+        for index, (_, users, part) in enumerate(known):
+            name = part_name(base, index) if part and len(known) > 1 else base
+            while name in taken:
+                name += "'"
+            taken = taken | {name}
+            names |= dict.fromkeys(users, name)
+    return names
+
+
+def _parameter(sources: Sequence[str], value: Array, constants: Mapping[str, Array]) -> str | None:
+    """The constant that a value is named after: the first of its shape, or size, or the largest."""
+    numbers = [
+        name
+        for name in sources
+        if constants[name].dtype.kind in "fiu" and not _index(constants[name])
+    ]
+    if not numbers:
+        return None
+
+    def fit(name: str) -> tuple[bool, bool, int]:
+        array = constants[name]
+        return array.shape == value.shape, array.size == value.size, array.size
+
+    return max(numbers, key=fit)
+
+
+def _index(array: Array) -> bool:
+    return array.dtype == "int64"
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
