@@ -2,159 +2,247 @@
 
 Names are those of ngspice: resistor r1 of instance x2 within x1 is r.x1.x2.r1, and its node m is
 x1.x2.m. (For nested subcircuit definitions ngspice 39 repeats letters, r.x1.r.x2.r1; here names are
-regular.) A parameter not defined in a subcircuit is looked up in its callers, up to the deck.
+regular.) Elements of m parallel instances stand for all of them: their currents are the sums.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 
-from xbar.arrays import LARGEST, SMALLEST
-from xbar.circuit.deck.expression import evaluate
+from xbar.circuit.deck.dependent import read_dependent
+from xbar.circuit.deck.elements import (
+    Element,
+    Instance,
+    quantity,
+    read_instance,
+    read_resistor,
+    read_store,
+)
 from xbar.circuit.deck.flat import FlatElement
+from xbar.circuit.deck.linear import number
 from xbar.circuit.deck.lines import Statement
-from xbar.circuit.deck.statements import Deck, Definition, Element
+from xbar.circuit.deck.options import Settings, number_of
+from xbar.circuit.deck.place import Place
+from xbar.circuit.deck.scope import Reading, Scope
+from xbar.circuit.deck.sources import read_source
+from xbar.circuit.deck.statements import Body, gather
 
 _DEEPEST = 50  # maximum nesting of instances
-_MOST = 20_000_000  # elements
+_MOST = 1_000_000  # elements, and instances, that come from subcircuits
+_LONGEST = 200_000_000  # characters of the names of all these
+READERS: Mapping[str, Callable[[Statement, Reading], Element]] = {
+    "r": read_resistor,
+    "c": read_store,
+    "l": read_store,
+    "v": read_source,
+    "i": read_source,
+    "x": read_instance,
+    **dict.fromkeys("efghb", read_dependent),
+}
+_KINDS = {
+    "a": "a code model",
+    "d": "a diode",
+    "j": "a JFET",
+    "m": "a MOSFET",
+    "n": "a Verilog-A device",
+    "o": "a lossy line",
+    "p": "coupled lines or a port",
+    "q": "a bipolar transistor",
+    "s": "a switch",
+    "t": "a transmission line",
+    "u": "a digital device or a line",
+    "w": "a switch",
+    "y": "a device of Xyce or a line",
+    "z": "a MESFET",
+}
 
 
-@dataclass
-class _Scope:
-    """Parameters of one instance; formulas are evaluated on demand.
-
-    Attributes:
-        formulas: formulas of its own parameters.
-        values: values computed so far.
-        above: scope of the caller.
-    """
-
-    formulas: Mapping[str, str]
-    values: dict[str, float]
-    above: _Scope | None
-    open: set[str] = field(default_factory=set)
-
-    def value(self, name: str) -> float:
-        if name in self.values:
-            return self.values[name]
-        if name in self.formulas:
-            if name in self.open:
-                raise ValueError(f"the parameter {name!r} is defined by itself")
-            self.open.add(name)
-            self.values[name] = evaluate(self.formulas[name], self.value)
-            return self.values[name]
-        if self.above is None:
-            raise ValueError(f"the parameter {name!r} is not defined")
-        return self.above.value(name)
-
-    def of(self, formula: str, statement: Statement) -> float:
-        try:
-            return evaluate(formula, self.value)
-        except (ValueError, RecursionError) as error:
-            raise statement.error(f"{formula!r} must be a number: {error}") from error
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Context of an instance's elements.
-
-    Attributes:
-        path: path of instance names, each followed by a dot.
-        nodes: full names of the ports.
-        known: subcircuits by name, innermost first.
-        names: names of the enclosing subcircuits, for detecting recursion.
-        scope: parameters of the instance.
-    """
-
-    path: str
-    nodes: Mapping[str, str]
-    known: tuple[Mapping[str, Definition], ...]
-    names: tuple[str, ...]
-    scope: _Scope
-
-
-def flatten(deck: Deck) -> list[FlatElement]:
-    """All resistors and sources of a deck.
+def flatten(statements: Iterable[Statement], settings: Settings) -> list[FlatElement]:
+    """All elements of a deck.
 
     Raises:
-        FileError: a parameter or subcircuit is not defined, a subcircuit is recursive or has a
-            different number of nodes, names are not unique, or a resistance is negative.
+        FileError: a statement is not understood, a parameter or subcircuit is not defined, a
+            subcircuit is recursive or has a different number of nodes, names are not unique, a
+            value is not allowed, or there are too many elements.
     """
-    found: dict[str, FlatElement] = {}
-    scope = _Scope(deck.top.parameters, {}, None)
-    _expand(deck, deck.top, _Place("", {}, (deck.top.inner,), (), scope), found)
-    return list(found.values())
+    return _Flattening(gather(statements, settings), settings).run()
 
 
-def _expand(
-    deck: Deck, definition: Definition, place: _Place, found: dict[str, FlatElement]
-) -> None:
-    instances: set[str] = set()
-    for element in definition.elements:
-        nodes = [_node(deck, place, node) for node in element.nodes]
-        if element.name[0] == "x":
+class _Flattening:
+    def __init__(self, top: Body, settings: Settings) -> None:
+        self.top, self.settings = top, settings
+        self.reading = Reading(settings.rules)
+        self.found: dict[str, FlatElement] = {}
+        self.shared: dict[str, str] = {}
+        self._bodies: dict[int, list[Element]] = {}
+        self._instances = self._expanded = self._characters = 0
+        self._sweeps = dict(settings.sweeps)
+
+    def run(self) -> list[FlatElement]:
+        """All elements."""
+        for name in [name for name in self._sweeps if name in self.top.parameters]:
+            self.top.parameters[name] = self._sweeps.pop(name)[0]
+        scope = Scope(self.reading, self.top.parameters, self.top.functions)
+        place = Place("", {}, (self.top,), (), scope, 1.0, self.shared)
+        shunt = self._settle(scope)
+        elements = self._elements(self.top, place)
+        self._override(elements, scope)
+        self._expand(elements, place)
+        for first, second, statement in self.settings.joined:
+            name = f"rconnect.{first}.{second}"
+            self._keep(FlatElement(name, place.node(first), place.node(second), 0.0), statement)
+        if shunt is not None:
+            self._shunt(*shunt)
+        return list(self.found.values())
+
+    def _settle(self, scope: Scope) -> tuple[float, Statement] | None:
+        """Settings that are numbers; the shunt, if there is one."""
+        settings = self.settings
+        self.shared.update({name: name for name in settings.shared})
+        self.shared.update({name: "0" for name in (*settings.grounds, "0")})
+        for statement in settings.options:
+            settings.read_options(statement, scope)
+        if settings.celsius is not None:
+            self.reading.celsius = number_of(*settings.celsius, scope)
+        if settings.nominal is not None:
+            self.reading.nominal = number_of(*settings.nominal, scope)
+        scope.values.clear()  # those that use the temperature
+        scope.settle()
+        if settings.shunt is None:
+            return None
+        ohms = number_of(*settings.shunt, scope)
+        if not ohms > 0:
+            raise settings.shunt[1].error(f"rshunt must be positive, not {ohms:g}")
+        return ohms, settings.shunt[1]
+
+    def _override(self, elements: list[Element], scope: Scope) -> None:
+        """Give what a sweep names its first value."""
+        known = {element.name: element for element in elements}
+        for name, (text, statement) in self._sweeps.items():
+            if name in known:
+                known[name].override(quantity(text, statement, self.reading))
+            else:
+                scope.formulas[name] = text  # a parameter that is defined nowhere else
+                scope.values[name] = number_of(text, statement, scope)
+
+    def _elements(self, body: Body, place: Place) -> list[Element]:
+        """Elements of a body in an instance, those of the chosen branches included."""
+        found = self._bodies.get(id(body))
+        if found is None:
+            found = self._bodies[id(body)] = [self._read(s) for s in body.elements if s.text[0] != "k"]
+        if not body.choices:
+            return found
+        found = list(found)
+        for choice in body.choices:
+            for statement, condition, branch in choice.branches:
+                if condition is None or self._holds(condition, statement, place.scope):
+                    place.scope.formulas.update(branch.parameters)
+                    place.scope.functions.update(branch.functions)
+                    place.bodies = (branch, *place.bodies)
+                    found += self._elements(branch, place)
+                    break
+        return found
+
+    def _holds(self, condition: str, statement: Statement, scope: Scope) -> bool:
+        try:
+            return number(scope.of(condition)) != 0
+        except (ValueError, RecursionError) as error:
+            raise statement.error(f"{condition!r} must be a condition: {error}") from error
+
+    def _read(self, statement: Statement) -> Element:
+        kind = statement.text[0]
+        reader = READERS.get(kind)
+        if reader is None:
+            what = _KINDS.get(kind, "no element")
+            raise statement.error(
+                f"{statement.word!r} is not understood: it is {what}; a deck may have R, C, L, V, "
+                f"I, E, F, G, H, B, K and X"
+            )
+        return reader(statement, self.reading)
+
+    def _expand(self, elements: list[Element], place: Place) -> None:
+        instances: set[str] = set()
+        if place.path:
+            self._count(elements, place)
+        for element in elements:
+            if not isinstance(element, Instance):
+                self._keep(element.flat(place), element.statement)
+                continue
             if element.name in instances:
                 raise element.statement.error(f"the name {element.name!r} is used twice")
             instances.add(element.name)
-            inner, below = _enter(element, nodes, place)
-            _expand(deck, inner, below, found)
-            continue
-        name = element.name
-        if place.path:
-            name = f"{name[0]}.{place.path}{name}"
-        if name in found:
-            raise element.statement.error(f"the name {name!r} is used twice")
-        found[name] = FlatElement(name, nodes[0], nodes[1], _value(element, place.scope))
-        if len(found) > _MOST:
-            raise element.statement.error(f"a deck must have fewer than {_MOST} elements")
+            body, below = self._enter(element, place)
+            self._expand(self._elements(body, below), below)
 
+    def _count(self, elements: list[Element], place: Place) -> None:
+        """Bound what a few lines can expand to."""
+        self._instances += 1
+        self._expanded += len(elements)
+        self._characters += (len(place.path) + 30) * len(elements)
+        if max(self._instances, self._expanded) > _MOST or self._characters > _LONGEST:
+            raise elements[0].statement.error(
+                f"the subcircuits of a deck must expand to fewer than {_MOST} elements and "
+                f"instances, with names of fewer than {_LONGEST} characters in all"
+            )
 
-def _node(deck: Deck, place: _Place, node: str) -> str:
-    if node in deck.shared:
-        return "0" if node == "gnd" else node
-    return place.nodes.get(node, place.path + node)
+    def _keep(self, flat: FlatElement, statement: Statement) -> None:
+        if flat.name in self.found:
+            raise statement.error(f"the name {flat.name!r} is used twice")
+        self.found[flat.name] = flat
 
-
-def _enter(element: Element, nodes: list[str], place: _Place) -> tuple[Definition, _Place]:
-    """Definition of an instance, and the context of its elements."""
-    statement, name = element.statement, element.value
-    inner = next((known[name] for known in place.known if name in known), None)
-    if inner is None:
-        raise statement.error(f"the subcircuit {name!r} is not defined")
-    if name in place.names or len(place.names) >= _DEEPEST:
-        raise statement.error(f"the subcircuit {name!r} contains itself, or is nested too deeply")
-    if len(nodes) != len(inner.ports):
-        raise statement.error(
-            f"{element.name!r} must connect the {len(inner.ports)} nodes of {name!r}, "
-            f"not {len(nodes)}"
+    def _enter(self, element: Instance, place: Place) -> tuple[Body, Place]:
+        """Body of an instance, and the context of its elements."""
+        statement, name = element.statement, element.of
+        definition = place.definition(name)
+        if definition is None:
+            raise statement.error(f"the subcircuit {name!r} is not defined")
+        if name in place.names or len(place.names) >= _DEEPEST:
+            raise statement.error(
+                f"the subcircuit {name!r} contains itself, or is nested too deeply"
+            )
+        ports, defaults = definition.head
+        if len(element.nodes) != len(ports):
+            raise statement.error(
+                f"{element.name!r} must connect the {len(ports)} nodes of {name!r}, "
+                f"not {len(element.nodes)}"
+            )
+        body = definition.body
+        given = {k: place.number(q, statement) for k, q in element.given.items()}
+        many = place.many
+        if "m" in given and "m" not in defaults:
+            many *= given.pop("m")
+            if not many > 0:
+                raise statement.error(f"m must be positive, not {many / place.many:g}")
+        unknown = [k for k in given if k not in defaults and k not in body.parameters]
+        if unknown:
+            raise statement.error(f"{name!r} has no parameter {unknown[0]!r}")
+        self._check_outer(statement, {**defaults, **body.parameters})
+        formulas = {**defaults, **body.parameters}
+        scope = Scope(self.reading, formulas, body.functions, dict(given), place.scope)
+        nodes = dict(zip(ports, (place.node(node) for node in element.nodes), strict=True))
+        return body, Place(
+            f"{place.path}{element.name}.",
+            nodes,
+            (body, *place.bodies),
+            (*place.names, name),
+            scope,
+            many,
+            self.shared,
         )
-    unknown = [key for key in element.parameters if key not in inner.defaults]
-    if unknown:
-        raise statement.error(f"{name!r} has no parameter {unknown[0]!r}")
-    given = {key: place.scope.of(text, statement) for key, text in element.parameters.items()}
-    scope = _Scope({**inner.defaults, **inner.parameters}, given, place.scope)
-    return inner, _Place(
-        f"{place.path}{element.name}.",
-        dict(zip(inner.ports, nodes, strict=True)),
-        (inner.inner, *place.known),
-        (*place.names, name),
-        scope,
-    )
 
+    def _check_outer(self, statement: Statement, own: Mapping[str, str]) -> None:
+        """HSPICE lets the deck's parameters win over those of subcircuits."""
+        if not self.settings.rules.outer_wins or self.settings.local:
+            return
+        both = [name for name in own if name in self.top.parameters]
+        if both:
+            raise statement.error(
+                f"the parameter {both[0]!r} is defined in the deck and in the subcircuit, and in "
+                f"HSPICE the deck's wins; rename it, or say .option parhier=local"
+            )
 
-def _value(element: Element, scope: _Scope) -> float:
-    value = scope.of(element.value, element.statement)
-    if element.name[0] != "r":
-        return value
-    for formula in element.parameters.values():
-        many = scope.of(formula, element.statement)
-        if not many > 0:
-            raise element.statement.error(f"m must be positive, not {many}")
-        value /= many
-    if value != 0 and not SMALLEST <= value <= LARGEST:
-        must = "from 0 upwards" if not value > 0 else f"from {SMALLEST:g} to {LARGEST:g} ohm, or 0"
-        raise element.statement.error(f"a resistance must be {must}, not {value} ohm")
-    assert math.isfinite(value)
-    return value
+    def _shunt(self, ohms: float, statement: Statement) -> None:
+        nodes = dict.fromkeys(n for e in self.found.values() for n in (e.first, e.second))
+        for node in nodes:
+            if node != "0":
+                self._keep(FlatElement(f"rshunt.{node}", node, "0", ohms), statement)

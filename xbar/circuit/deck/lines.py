@@ -1,127 +1,106 @@
-"""Splits a SPICE deck into statements: comments removed, continuations joined, files included.
-
-The first line of a deck is always its title. Lines between ``.control`` and ``.endc`` and
-everything after ``.end`` are ignored.
-"""
+"""Statements of one file: comments removed, continued lines joined."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from xbar.errors import FileError
+from xbar.errors import FileError, printable
 
-_COMMENT = re.compile(r"(;|//|^\$|(?<=\s)\$).*")
-_INCLUDE = re.compile(r"""\.(inc|include|lib)\s+(?P<q>["']?)(?P<path>.*?)(?P=q)\s*""", re.I)
-_DEEPEST = 16  # maximum nesting of included files
-_LARGEST = 256 * 1024 * 1024  # maximum size of a file in bytes
+_MARK = re.compile(r"[\"';$]|//")
+_INCLUDES = re.compile(r"\.(inc|lib|include)\b", re.I)
+_SHOWN = 60  # maximum number of characters of a statement in an error
 
 
-@dataclass(frozen=True)
 class Statement:
     """One statement of a deck.
 
     Attributes:
-        where: file and line, for messages.
-        text: text in lower case, on one line.
+        file: name of its file.
+        number: its first line, from 1.
+        raw: its text on one line, as it was written.
+        text: the same in lower case.
     """
 
-    where: str
-    text: str
+    __slots__ = ("file", "number", "raw", "text")
 
-    def error(self, message: str) -> FileError:
+    def __init__(self, file: str, number: int, raw: str) -> None:
+        self.file, self.number, self.raw = file, number, raw
+        self.text = raw.lower()
+
+    @property
+    def word(self) -> str:
+        """Its first word, in lower case."""
+        return self.text.split(None, 1)[0]
+
+    @property
+    def brief(self) -> str:
+        """Its text, shortened for messages."""
+        return self.raw if len(self.raw) <= _SHOWN else f"{self.raw[: _SHOWN - 3]}..."
+
+    def error(self, message: object) -> FileError:
         """An error with the location of this statement."""
-        return FileError(f"{self.where}: {message}")
+        return FileError(printable(f"{self.file}:{self.number}: {message}"))
 
 
-def read_statements(path: Path) -> list[Statement]:
-    """The statements of a deck and of the files that it includes.
+def read_lines(text: str, file: str, *, titled: bool, dollar_nodes: bool) -> Iterator[Statement]:
+    """Statements of a file.
 
-    Included files must be in the deck's folder or below it.
+    Args:
+        text: text of the file.
+        file: its name, for messages.
+        titled: whether the first line is a title, which is left out.
+        dollar_nodes: whether ``$g`` begins the name of a node rather than a comment.
 
     Raises:
-        FileError: a file can't be read, is not text, or is outside the deck's folder.
+        FileError: a continuation has nothing to continue.
     """
-    return list(_active(_read(path, path.resolve().parent, ())))
-
-
-def _active(statements: Iterator[Statement]) -> Iterator[Statement]:
-    """Statements outside control blocks, up to ``.end``."""
-    control = None
-    for statement in statements:
-        word = statement.text.split()[0]
-        if control is not None:
-            control = None if word == ".endc" else control
-        elif word == ".control":
-            control = statement
-        elif word == ".end":
-            return
+    start, parts, joined = 0, [""], False
+    for number, whole in enumerate(text.split("\n"), start=1):
+        line = whole.strip()
+        if not line or line[0] == "*" or (titled and number == 1):
+            continue
+        if "$" in line or ";" in line or "//" in line:
+            line = _without_comment(line, dollar_nodes)
+            if not line:
+                continue
+        if line[0] == "+":
+            if not start:
+                raise FileError(f"{file}:{number}: '+' continues a statement, but there is none")
+            parts.append(line[1:].strip())
+        elif joined:
+            parts.append(line)
         else:
-            yield statement
-    if control is not None:
-        raise control.error(".control must be closed by .endc")
+            if start:
+                yield Statement(file, start, " ".join(parts) if len(parts) > 1 else parts[0])
+            start, parts = number, [line]
+        joined = parts[-1].endswith("\\\\")
+        if joined:
+            parts[-1] = parts[-1][:-2].rstrip()
+    if start and (text := " ".join(parts).strip()):
+        yield Statement(file, start, text)
 
 
-def _read(path: Path, root: Path, above: tuple[Path, ...]) -> Iterator[Statement]:
-    place = path.resolve()
-    if len(above) >= _DEEPEST or place in above:
-        raise FileError(f"{path}: includes itself, or files are included too deeply")
-    lines = _text(path).splitlines()
-    skip = 0 if above else 1  # an included file has no title
-    for number, line in _joined(lines, skip, path.name):
-        statement = Statement(f"{path.name}:{number}", line.lower())
-        include = _INCLUDE.fullmatch(line)
-        if include is None:
-            yield statement
-            continue
-        inner = _inside(path.parent / include["path"], root, statement)
-        yield from _read(inner, root, (*above, place))
-
-
-def _joined(lines: list[str], skip: int, name: str) -> Iterator[tuple[int, str]]:
-    """First line number and text of each statement, continuations joined."""
-    start, text = 0, ""
-    for number, raw in enumerate(lines[skip:], start=skip + 1):
-        line = raw.strip()
-        if line.startswith("*"):
-            continue
-        line = _COMMENT.sub("", line).strip()
-        if not line:
-            continue
-        if line.startswith("+"):
-            if not text:
-                raise FileError(f"{name}:{number}: '+' continues a statement, but there is none")
-            text += " " + line[1:].strip()
-            continue
-        if text:
-            yield start, text
-        start, text = number, line
-    if text:
-        yield start, text
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise FileError(f"{path}: a deck must be smaller than {_LARGEST} bytes")
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path}: can't be read ({error.strerror})") from error
-    if b"\0" in data:
-        raise FileError(f"{path}: is binary data, not a SPICE deck")
-    text = data.decode("utf-8", errors="replace")
-    if re.search(r"^\s*simulator\s+lang\s*=\s*spectre", text, re.M | re.I):
-        raise FileError(f"{path}: is in Spectre's language; export it as SPICE")
-    return text
-
-
-def _inside(path: Path, root: Path, statement: Statement) -> Path:
-    if not path.resolve().is_relative_to(root):
-        raise statement.error(
-            f"a file may be included only from the deck's folder, not {str(path)!r}; copy it there"
-        )
-    if not path.is_file():
-        raise statement.error(f"the included file {str(path)!r} must exist")
-    return path
+def _without_comment(line: str, dollar_nodes: bool) -> str:
+    """A line up to its comment: ``;``, ``//`` or a ``$`` that begins a word, outside of quotes."""
+    path = _INCLUDES.match(line) is not None
+    quote = ""
+    for match in _MARK.finditer(line):
+        mark, at = match[0], match.start()
+        if mark in "\"'":
+            if not quote:
+                quote = mark if line.find(mark, at + 1) > 0 else ""
+            elif quote == mark:
+                quote = ""
+        elif not quote:
+            after = line[at + 1 : at + 2]
+            if mark == "$" and (
+                (at > 0 and line[at - 1] not in " \t,")
+                or (path and after.strip())
+                or (dollar_nodes and after in ("g", "G"))
+            ):
+                continue
+            if mark == "//" and path:
+                continue
+            return line[:at].rstrip()
+    return line

@@ -1,31 +1,41 @@
-"""``read_spice``: read a resistive deck as a circuit."""
+"""``read_spice``: read a linear deck as a circuit."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from xbar.circuit.deck.circuit import Circuit
+from xbar.circuit.deck.files import Files
 from xbar.circuit.deck.hierarchy import flatten
-from xbar.circuit.deck.lines import read_statements
-from xbar.circuit.deck.statements import parse_deck
+from xbar.circuit.deck.options import Settings
+from xbar.circuit.deck.rules import rules_of
+from xbar.circuit.deck.title import lost_element
+from xbar.errors import XbarWarning
 
 
-def read_spice(path: str | os.PathLike[str]) -> Circuit:
-    r"""Read a SPICE deck of resistors and DC sources.
+def read_spice(path: str | os.PathLike[str], dialect: str | None = None) -> Circuit:
+    r"""Read a SPICE deck of linear elements, for its operating point.
 
-    Supported are R, V, I and subcircuits (X, .subckt, nested, with parameters), .param with
-    formulas, .global, and .include from the deck's own folder. Output requests, options and
-    ``.control`` blocks are ignored; any other element or directive is rejected.
+    Understood are R, C (open), L (a short), V, I, linear E, F, G, H and B, and subcircuits (X,
+    nested, with parameters and m), parameters, functions, ``.if``, files and library sections from
+    the deck's folder or below. Sources count by their DC value, else by their function at time 0.
+    Requests for analyses and output and ``.control`` blocks are passed over; any other element,
+    directive or option is refused. docs/formats.md lists all.
 
     Args:
-        path: deck for ngspice, Xyce or HSPICE. Its first line is the title.
+        path: the deck. Its first line is the title.
+        dialect: "ngspice", "xyce", "hspice" or "ltspice". Without one it is read as ngspice does,
+            and text that simulators read differently is refused, or remarked on.
 
     Returns:
-        The circuit: ``solve()`` returns its operating point, ``network`` its resistors only.
+        The circuit: ``solve()`` returns its operating point, ``network`` its resistors only,
+        ``notes`` what was assumed; each note is also a warning.
 
     Raises:
         FileError: the deck can't be read or parsed; the message has file, line and token.
+        SpecError: there is no such dialect.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -35,4 +45,14 @@ def read_spice(path: str | os.PathLike[str]) -> Circuit:
     >>> op.voltage["out"], op.current["r2"]
     (2.5, 0.0025)
     """
-    return Circuit(flatten(parse_deck(read_statements(Path(path)))))
+    rules = rules_of(dialect)
+    files = Files(rules)
+    settings = Settings(rules, rules.grounds)
+    statements = files.statements(Path(path))
+    elements = flatten(statements, settings)
+    lost = lost_element(files.title, elements, rules)
+    if lost:
+        rules.remarks.add(lost)
+    for note in rules.remarks.all:
+        warnings.warn(note, XbarWarning, stacklevel=2)
+    return Circuit(elements, rules.remarks.all, lost)

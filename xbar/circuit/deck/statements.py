@@ -1,211 +1,266 @@
-"""Parses statements of a deck to definitions: elements, parameters and subcircuits.
+"""Statements of a deck gathered to bodies: elements, parameters, subcircuits, models, choices.
 
-Supported are R, V, I and X, .param, .global and .subckt to .ends. Output requests and options are
-ignored; anything else is rejected by name, as leaving an element out would solve a different
-circuit.
+A subcircuit's own statements are looked at when it is first used, so that what is not used is not
+checked. A directive is honoured, passed over because it has no effect on the operating point, or
+refused by name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import cached_property
 
 from xbar.circuit.deck.lines import Statement
+from xbar.circuit.deck.options import Settings
+from xbar.circuit.deck.scope import Function
+from xbar.circuit.deck.words import split
 
-Value = TypeVar("Value")
-
-_PASSED_OVER = re.compile(
-    r"\.(op|dc|ac|tran|tf|noise|sens|pz|disto|four|print|plot|probe|save|meas|measure|options?"
-    r"|title|width|ic|nodeset|temp|model)"
+_PASSED_OVER = frozenset(
+    """
+    .ac .accelerate .aliases .backanno .biaschk .csparam .dc .dcvolt .disto .dout .embeddedsampling
+    .end .endc .fft .four .graph .hb .hbosc .ic .initcond .lin .load .loadbias .machine
+    .mask .meas .measure .mpde .net .nodeset .noise .op .op1 .pce .plot .pol .print
+    .probe .probe64 .protect .prot .pz .result .sampling .save .savebias .sens .snap .sp .stab .stb
+    .tf .title .tran .trannoise .ts .unprot .unprotect .wave .width .dcmatch .acmatch .noisetran .store
+    .dccalc .ptdisp .checksoa
+    """.split()
 )
-_WORD = re.compile(r"\{[^{}]*\}|'[^']*'|\"[^\"]*\"|[^\s={}'\"]+|=")
-_NAME = re.compile(r"[^\s=(){}'\",;$\x7f-\U0010ffff]+")
-_PARAMETER = re.compile(r"[a-z_][a-z0-9_]*")
+_FUNCTION = re.compile(r"\.\w+\s+([^\W\d]\w*)\s?\(([\w\s,]*)\)(.*)", re.S)
+_DEEPEST = 50  # maximum nesting of definitions and of choices
 
 
 @dataclass(frozen=True)
-class Element:
-    """A resistor, a source or an instance.
+class Choice:
+    """An ``.if`` with its branches.
 
     Attributes:
-        statement: source statement.
-        name: name in lower case; its first letter is the kind of element.
-        nodes: connected nodes.
-        value: formula of its ohms, volts or amperes; for an instance, its subcircuit.
-        parameters: formulas by name.
+        branches: where each begins, its condition (None for ``.else``), and what is in it.
     """
 
-    statement: Statement
-    name: str
-    nodes: tuple[str, ...]
-    value: str
-    parameters: dict[str, str]
+    branches: list[tuple[Statement, str | None, Body]] = field(default_factory=list)
+
+
+@dataclass
+class Body:
+    """What a subcircuit, a branch of a choice or the deck itself contains.
+
+    Attributes:
+        parameters: formulas by name.
+        functions: functions by name.
+        elements: statements of elements, in order.
+        choices: its ``.if`` blocks.
+        inner: subcircuits by name.
+        models: model statements by name.
+    """
+
+    parameters: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    elements: list[Statement] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    inner: dict[str, Definition] = field(default_factory=dict)
+    models: dict[str, Statement] = field(default_factory=dict)
 
 
 @dataclass
 class Definition:
-    """A subcircuit, or the whole deck.
+    """A subcircuit.
 
     Attributes:
-        statement: first statement; None for the deck.
-        name: name of the subcircuit.
-        ports: external nodes.
-        defaults: default formulas of the parameters that an instance may set.
-        parameters: formulas of its own parameters, with their source statements.
-        elements: elements in the deck's order.
-        inner: nested subcircuits.
+        statement: its first statement.
+        lines: its statements, those of nested subcircuits included.
+        settings: settings of the deck.
     """
 
-    statement: Statement | None
-    name: str
-    ports: tuple[str, ...] = ()
-    defaults: dict[str, str] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
-    elements: list[Element] = field(default_factory=list)
-    inner: dict[str, Definition] = field(default_factory=dict)
+    statement: Statement
+    settings: Settings
+    lines: list[Statement] = field(default_factory=list)
+
+    @cached_property
+    def name(self) -> str:
+        """Its name."""
+        words = self.statement.text.split(None, 2)
+        return words[1].strip("\"'") if len(words) > 1 else ""
+
+    @cached_property
+    def head(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Its ports, and the default formulas of its parameters.
+
+        Raises:
+            FileError: it has no name, or two ports of one name.
+        """
+        words = split(self.statement)
+        ports = tuple(w.strip('"') for w in words.words[2:])
+        if len(set(ports)) != len(ports):
+            raise self.statement.error(f"the nodes of {self.name!r} must differ")
+        return ports, words.assigned
+
+    @cached_property
+    def body(self) -> Body:
+        """What it contains.
+
+        Raises:
+            FileError: a statement in it is not understood.
+        """
+        found = gather(self.lines, self.settings)
+        for name in found.parameters:
+            if name in self.head[1]:
+                raise self.statement.error(f"{name!r} is a parameter of the subcircuit already")
+        return found
 
 
-@dataclass(frozen=True)
-class Deck:
-    """A whole deck: its top level, and its global nodes."""
-
-    top: Definition
-    shared: frozenset[str]
-
-
-def parse_deck(statements: Sequence[Statement]) -> Deck:
-    """Parse statements to definitions.
+def gather(statements: Iterable[Statement], settings: Settings) -> Body:
+    """Gather statements to a body.
 
     Raises:
-        FileError: a statement can't be parsed; the message has file, line and token.
+        FileError: a directive is not understood, or a block is not closed.
     """
-    stack = [Definition(None, "")]
-    shared = {"0", "gnd"}
+    gathering = _Gathering(settings)
     for statement in statements:
-        word = statement.text.split()[0]
-        inside = stack[-1]
-        if word == ".subckt":
-            stack.append(_subcircuit(statement))
-            _add(inside.inner, stack[-1].name, stack[-1], statement, "subcircuit")
+        gathering.add(statement)
+    return gathering.closed()
+
+
+class _Gathering:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.top = self.body = Body()
+        self._choices: list[tuple[Statement, Choice, Body]] = []
+        self._open: list[Definition] = []
+
+    def add(self, statement: Statement) -> None:
+        """Add one statement."""
+        if statement.text[0] != ".":
+            lines = self._open[0].lines if self._open else self.body.elements
+            lines.append(statement)
+            return
+        word = statement.word
+        if word in (".subckt", ".macro"):
+            self._begin(statement)
         elif word in (".ends", ".eom"):
-            _close(statement, stack)
-        elif word in (".param", ".params", ".parameter"):
-            _parameters(statement, inside)
-        elif word == ".global":
-            shared.update(statement.text.split()[1:])
-        elif word[0] in "rvix":
-            inside.elements.append(_READERS[word[0]](statement))
-        elif not _PASSED_OVER.fullmatch(word):
-            raise statement.error(
-                f"{word!r} is not understood; a deck may have R, V, I and X, .param, .subckt, "
-                f".global and .include"
-            )
-    if stack[-1].statement is not None:
-        raise stack[-1].statement.error(f"the subcircuit {stack[-1].name!r} has no .ends")
-    return Deck(stack[0], frozenset(shared))
+            self._end(statement)
+        elif self._open:
+            self._open[0].lines.append(statement)
+        elif word in (".if", ".elseif", ".else", ".endif", ".elif"):
+            self._branch(statement, word)
+        elif word in _DIRECTIVES:
+            _DIRECTIVES[word](self, statement)
+        elif word not in _PASSED_OVER:
+            raise statement.error(f"the directive {word!r} is not understood")
+
+    def closed(self) -> Body:
+        """The body, if every block in it is closed."""
+        if self._open:
+            last = self._open[-1]
+            raise last.statement.error(f"the subcircuit {last.name!r} has no .ends")
+        if self._choices:
+            raise self._choices[-1][0].error(".if must be closed by .endif")
+        return self.top
+
+    def _begin(self, statement: Statement) -> None:
+        definition = Definition(statement, self.settings)
+        if not definition.name:
+            raise statement.error(".subckt needs a name and its nodes")
+        if len(self._open) >= _DEEPEST:
+            raise statement.error(f"subcircuits are defined within {_DEEPEST} others")
+        if self._open:
+            self._open[0].lines.append(statement)
+        self._open.append(definition)
+
+    def _end(self, statement: Statement) -> None:
+        name = statement.text.split()[1:]
+        if not self._open or (name and name[0].strip("\"'") != self._open[-1].name):
+            raise statement.error(f"{statement.brief!r} has no matching .subckt")
+        done = self._open.pop()
+        if self._open:
+            self._open[0].lines.append(statement)
+            return
+        other = self.body.inner.get(done.name)
+        if other is not None and not _same(done, other):
+            raise done.statement.error(f"the subcircuit {done.name!r} is defined twice")
+        self.body.inner[done.name] = done
+
+    def _branch(self, statement: Statement, word: str) -> None:
+        rest = statement.text[len(word) :].strip()
+        if word == ".else" and rest.startswith("if"):
+            word, rest = ".elseif", rest[2:].strip()
+        if word == ".if":
+            if len(self._choices) >= _DEEPEST:
+                raise statement.error(f".if blocks are nested more than {_DEEPEST} deep")
+            choice = Choice()
+            self.body.choices.append(choice)
+            self._choices.append((statement, choice, self.body))
+        elif not self._choices:
+            raise statement.error(f"{word} has no .if before it")
+        if word == ".endif":
+            self.body = self._choices.pop()[2]
+            return
+        self.body = Body()
+        condition = None if word == ".else" else rest
+        self._choices[-1][1].branches.append((statement, condition, self.body))
+
+    def parameters(self, statement: Statement) -> None:
+        """``.param a=1 b={2*a}`` or ``.param f(x)={x*x}``."""
+        match = _FUNCTION.fullmatch(statement.text)
+        if match is not None and match[3].lstrip().startswith("="):
+            self.function(statement)
+            return
+        words = split(statement)
+        if len(words.words) > 1 or not words.assigned:
+            raise statement.error(f"a parameter must be written name=value, not {words.words[-1]!r}")
+        for name, text in words.assigned.items():
+            if self.body.parameters.get(name, text) != text:
+                self.tell(statement, f"the parameter {name!r} is defined again; the last value counts")
+            self.body.parameters[name] = text
+
+    def function(self, statement: Statement) -> None:
+        """``.func f(x,y)={x+y}``."""
+        match = _FUNCTION.fullmatch(statement.text)
+        text = match[3].lstrip("= \t") if match else ""
+        if match is None or not text:
+            raise statement.error(f"{statement.brief!r} must be a function name(arguments)={{formula}}")
+        names = tuple(match[2].replace(",", " ").split())
+        self.body.functions[match[1]] = Function(names, text)
+
+    def model(self, statement: Statement) -> None:
+        """A model; it is looked at where it is used."""
+        words = statement.text.split(None, 2)
+        if len(words) > 1:
+            self.body.models[words[1]] = statement
+
+    def shared(self, statement: Statement) -> None:
+        """``.global vdd``."""
+        self.settings.shared.update(statement.text.split()[1:])
+
+    def tell(self, statement: Statement, text: str) -> None:
+        """Remark on an assumption."""
+        self.settings.rules.remarks.add(f"{statement.file}:{statement.number}: {text}")
 
 
-def _close(statement: Statement, stack: list[Definition]) -> None:
-    name = statement.text.split()[1:]
-    if len(stack) == 1 or (name and name != [stack[-1].name]):
-        raise statement.error(f"{statement.text!r} has no matching .subckt")
-    stack.pop()
+def _same(one: Definition, other: Definition) -> bool:
+    return [s.text for s in one.lines] == [s.text for s in other.lines] and (
+        one.statement.text == other.statement.text
+    )
 
 
-def _subcircuit(statement: Statement) -> Definition:
-    words, assigned = _split(statement)
-    if len(words) < 2:
-        raise statement.error(".subckt needs a name and its nodes")
-    ports = tuple(words[2:])
-    if len(set(ports)) != len(ports):
-        raise statement.error(f"the nodes of {words[1]!r} must differ")
-    return Definition(statement, words[1], ports, assigned)
+def _setting(read: Callable[[Settings, Statement], None]) -> Callable[[_Gathering, Statement], None]:
+    return lambda gathering, statement: read(gathering.settings, statement)
 
 
-def _parameters(statement: Statement, inside: Definition) -> None:
-    words, assigned = _split(statement)
-    if len(words) > 1 or not assigned:
-        raise statement.error(f"a parameter must be written name=value, not {words[-1]!r}")
-    for name, formula in assigned.items():
-        if name in inside.defaults:
-            raise statement.error(f"{name!r} is a parameter of the subcircuit already")
-        _add(inside.parameters, name, formula, statement, "parameter")
+def _options(settings: Settings, statement: Statement) -> None:
+    settings.options.append(statement)
 
 
-def _resistor(statement: Statement) -> Element:
-    words, assigned = _split(statement)
-    value = assigned.pop("r", assigned.pop("resistance", None))
-    given = words[3:] + ([value] if value is not None else [])
-    _check_nodes(statement, words, 3)
-    if len(given) != 1:
-        got = " ".join(given) or "nothing"
-        raise statement.error(f"{words[0]} must have one resistance, not {got!r}")
-    for name in assigned:
-        if name != "m":
-            raise statement.error(f"{words[0]} has the parameter {name!r}, which is not understood")
-    return Element(statement, words[0], tuple(words[1:3]), given[0], assigned)
-
-
-def _source(statement: Statement) -> Element:
-    words, assigned = _split(statement)
-    _check_nodes(statement, words, 3)
-    given = words[3:]
-    value = assigned.pop("dc", None)
-    if value is None and given and given[0] != "ac":
-        value = given.pop(0)
-        if value == "dc":
-            value = given.pop(0) if given else None
-    if assigned or (given and given[0] != "ac") or len(given) > 3:
-        token = given[0] if given and given[0] != "ac" else " ".join([*assigned, *given])
-        raise statement.error(f"{words[0]} must be a DC source; {token!r} is not understood")
-    return Element(statement, words[0], tuple(words[1:3]), "0" if value is None else value, {})
-
-
-def _instance(statement: Statement) -> Element:
-    words, assigned = _split(statement)
-    _check_nodes(statement, words, max(len(words) - 1, 2))
-    return Element(statement, words[0], tuple(words[1:-1]), words[-1], assigned)
-
-
-_READERS = {"r": _resistor, "v": _source, "i": _source, "x": _instance}
-
-
-def _split(statement: Statement) -> tuple[list[str], dict[str, str]]:
-    """Words before the first assignment, and the assignments."""
-    text = re.sub(r"\bparams:", " ", statement.text)
-    words = _WORD.findall(text)
-    if re.sub(r"\s", "", "".join(words)) != re.sub(r"\s", "", text):
-        raise statement.error(f"a quote or brace is not closed in {statement.text!r}")
-    signs = [k for k, word in enumerate(words) if word == "="]
-    assigned: dict[str, str] = {}
-    for k, at in enumerate(signs):
-        end = signs[k + 1] - 1 if k + 1 < len(signs) else len(words)
-        if at == 0 or not _PARAMETER.fullmatch(words[at - 1]):
-            raise statement.error(f"{words[max(at - 1, 0)]!r} is not a parameter name")
-        value = words[at + 1 : end]
-        if len(value) != 1:
-            got = " ".join(value) or "nothing"
-            raise statement.error(
-                f"{words[at - 1]} must have one value, not {got!r}; "
-                f"put a formula with spaces in braces"
-            )
-        _add(assigned, words[at - 1], value[0], statement, "parameter")
-    return words[: signs[0] - 1] if signs else words, assigned
-
-
-def _add(into: dict[str, Value], name: str, value: Value, at: Statement, what: str) -> None:
-    if name in into:
-        raise at.error(f"the {what} {name!r} is defined twice")
-    into[name] = value
-
-
-def _check_nodes(statement: Statement, words: list[str], least: int) -> None:
-    if len(words) < least:
-        raise statement.error(
-            f"{statement.text[:40]!r} must have a name, nodes, and a value or a subcircuit"
-        )
-    for name in words[:least]:
-        if not _NAME.fullmatch(name):
-            raise statement.error(f"{name!r} is not a name of a node or an element")
+_DIRECTIVES: dict[str, Callable[[_Gathering, Statement], None]] = {
+    **dict.fromkeys((".param", ".params", ".parameter", ".global_param"), _Gathering.parameters),
+    ".func": _Gathering.function,
+    ".function": _Gathering.function,
+    ".model": _Gathering.model,
+    ".global": _Gathering.shared,
+    **dict.fromkeys((".option", ".options", ".opt"), _setting(_options)),
+    ".temp": _setting(Settings.read_temperature),
+    ".step": _setting(Settings.read_sweep),
+    ".preprocess": _setting(Settings.read_preprocess),
+    ".connect": _setting(Settings.read_connection),
+}
