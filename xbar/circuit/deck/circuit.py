@@ -41,9 +41,13 @@ class Circuit(Outline):
 
     Attributes:
         elements: E elements with distinct names.
+        notes: what was assumed while they were read.
+        hint: why nodes may be without a connection, for messages about them.
     """
 
     elements: Sequence[FlatElement]
+    notes: tuple[str, ...] = ()
+    hint: str = ""
 
     def solve(self, floating: Literal["warn", "report", "refuse"] = "warn") -> OperatingPoint:
         """The operating point.
@@ -75,7 +79,7 @@ class Circuit(Outline):
         if point.undetermined:
             warn(_UNDETERMINED.format(listed(point.undetermined)))
         if point.floating and floating == "warn":
-            warn(_FLOATS.format(listed(point.floating)))
+            warn(self._hinted(_FLOATS.format(listed(point.floating))))
         return point
 
     def _check(self, groups: Groups, part: Integers, refused: Integers) -> None:
@@ -96,15 +100,22 @@ class Circuit(Outline):
         if len(driven):
             inside = listed(self.nodes[k] for k in np.flatnonzero(np.isin(part, driven)).tolist())
             raise CircuitError(
-                f"a current must have a way back to its source, and nothing but current sources "
-                f"connects {inside} to node 0; join them to it by a resistor"
+                self._hinted(
+                    f"a current must have a way back to its source, and nothing but current "
+                    f"sources connects {inside} to node 0; join them to it by a resistor"
+                )
             )
         if len(refused):
             raise CircuitError(
-                f"every node must be connected to node 0 by resistors or voltage sources, and "
-                f"{listed(self.nodes[k] for k in refused.tolist())} "
-                f"{'is' if len(refused) == 1 else 'are'} not"
+                self._hinted(
+                    f"every node must be connected to node 0 by resistors or voltage sources, and "
+                    f"{listed(self.nodes[k] for k in refused.tolist())} "
+                    f"{'is' if len(refused) == 1 else 'are'} not"
+                )
             )
+
+    def _hinted(self, message: str) -> str:
+        return f"{message} ({self.hint})" if self.hint else message
 
     def _solved(self, groups: Groups, part: Integers) -> tuple[Floats, Floats]:
         """Voltages (nodes,) and currents (E,), those of closing elements 0."""

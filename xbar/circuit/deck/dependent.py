@@ -1,7 +1,7 @@
 """Controlled sources E, F, G, H and B, as far as they are linear.
 
-    E1 a b c d 10                  G1 a b POLY(2) c d e f 0 1m 2m       E2 a b VALUE={2*V(c)+1}
-    F1 a b vsense 2                H1 a b POLY(1) vsense 0 50           B1 a b i=1m*V(c,d)
+E1 a b c d 10                  G1 a b POLY(2) c d e f 0 1m 2m       E2 a b VALUE={2*V(c)+1}
+F1 a b vsense 2                H1 a b POLY(1) vsense 0 50           B1 a b i=1m*V(c,d)
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xbar.circuit.deck.elements import Element, named_nodes, quantity
+from xbar.circuit.deck.expression import Formula
 from xbar.circuit.deck.flat import Control, FlatElement
 from xbar.circuit.deck.linear import NOT_LINEAR, Linear, Value
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.place import Place
-from xbar.circuit.deck.scope import Formula, Probing, Quantity, Reading
+from xbar.circuit.deck.scope import Probing, Quantity, Reading
 from xbar.circuit.deck.words import Words, split
 
 _FORMULAS = ("value", "vol", "cur", "v", "i")
@@ -41,6 +42,7 @@ class Dependent(Element):
     many: Quantity
 
     def flat(self, place: Place) -> FlatElement:
+        """The source in an instance."""
         if self.formula is not None:
             value = self._evaluated(self.formula, place)
         else:
@@ -118,7 +120,7 @@ def _terms(
     width = 2 if name[0] in "eg" else 1
     if rest and rest[0] == "poly":
         return _polynomial(statement, rest[1:], width, reading)
-    if len(rest) != width + 1:
+    if len(rest) != width + 1 or any(word[0] == "{" for word in rest[:width]):
         got = " ".join(rest)[:60] or "nothing"
         raise statement.error(
             f"{name} must have {'two nodes' if width == 2 else 'a voltage source'} and a gain, "

@@ -60,11 +60,13 @@ class Resistor(Element):
     given: Mapping[str, Quantity]
 
     def flat(self, place: Place) -> FlatElement:
+        """The resistor in an instance."""
         ohms = resistance(self.statement, self.values, self.given, place)
         first, second = self.nodes
         return FlatElement(place.element(self.name), place.node(first), place.node(second), ohms)
 
     def override(self, value: Quantity) -> None:
+        """Give it another resistance."""
         self.values = [value]
 
 
@@ -73,11 +75,12 @@ class Store(Element):
     """A capacitor or an inductor: open, or a short; its value doesn't matter."""
 
     def flat(self, place: Place) -> FlatElement:
+        """The open or shorted element in an instance."""
         first, second = self.nodes
         return FlatElement(place.element(self.name), place.node(first), place.node(second), 0.0)
 
     def override(self, value: Quantity) -> None:
-        return
+        """Another value doesn't matter either."""
 
 
 @dataclass(slots=True)
@@ -176,9 +179,7 @@ def named_nodes(statement: Statement, words: Words, count: int) -> tuple[str, ..
     """
     found = words.words[: count + 1]
     if len(found) < count + 1:
-        raise statement.error(
-            f"{statement.brief!r} must have a name, {count} nodes, and a value"
-        )
+        raise statement.error(f"{statement.brief!r} must have a name, {count} nodes, and a value")
     for name in found:
         if name[0] in "{'=" or name == '""':
             raise statement.error(f"{name!r} is not a name of a node or an element")

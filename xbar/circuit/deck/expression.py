@@ -101,7 +101,8 @@ class _Parser:
         self.at = self.depth = 0
 
     def _split(self, plain: str) -> list[tuple[str, str]]:
-        found, at = [], 0
+        found: list[tuple[str, str]] = []
+        at = 0
         while True:
             space = _SPACE.match(plain, at)
             at = space.end() if space else at
@@ -109,7 +110,9 @@ class _Parser:
                 return found
             match = _TOKEN.match(plain, at)
             if match is None or match.lastgroup is None:
-                raise ValueError(f"{plain[at : at + 20].split()[0]!r} is not understood in a formula")
+                raise ValueError(
+                    f"{plain[at : at + 20].split()[0]!r} is not understood in a formula"
+                )
             found.append((match.lastgroup, match[0]))
             at = match.end()
 

@@ -1,7 +1,7 @@
 """Statements of a deck and of the files and library sections that it includes.
 
-Lines between ``.control`` and ``.endc``, tables between ``.data`` and ``.enddata``, and what follows
-``.end`` of a file are left out, and in the deck itself what follows ``.alter``.
+Left out are lines between ``.control`` and ``.endc``, tables between ``.data`` and ``.enddata``,
+what follows ``.end`` of a file, and in the deck itself what follows ``.alter``.
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ class Files:
         self, path: Path, text: str, above: tuple[tuple[Path, str], ...], *, titled: bool = False
     ) -> Iterator[Statement]:
         """Statements of a file, or of the section of a library that ``above`` ends with."""
-        lines = read_lines(
-            text, path.name, titled=titled, dollar_nodes=self.rules.dollar_nodes
-        )
+        lines = read_lines(text, path.name, titled=titled, dollar_nodes=self.rules.dollar_nodes)
         section = above[-1][1] if above else ""
         kept = self._sections(list(self._active(lines, titled)), section, path)
         for statement in kept:

@@ -99,7 +99,7 @@ class _Flattening:
         """Settings that are numbers; the shunt, if there is one."""
         settings = self.settings
         self.shared.update({name: name for name in settings.shared})
-        self.shared.update({name: "0" for name in (*settings.grounds, "0")})
+        self.shared.update(dict.fromkeys((*settings.grounds, "0"), "0"))
         for statement in settings.options:
             settings.read_options(statement, scope)
         if settings.celsius is not None:
@@ -129,7 +129,9 @@ class _Flattening:
         """Elements of a body in an instance, those of the chosen branches included."""
         found = self._bodies.get(id(body))
         if found is None:
-            found = self._bodies[id(body)] = [self._read(s) for s in body.elements if s.text[0] != "k"]
+            found = self._bodies[id(body)] = [
+                self._read(s) for s in body.elements if s.text[0] != "k"
+            ]
         if not body.choices:
             return found
         found = list(found)

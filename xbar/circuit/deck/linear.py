@@ -1,7 +1,7 @@
 """Values that are linear in voltages and currents of the circuit.
 
-A formula of a controlled source is computed with these in place of numbers; an operation that is not
-linear has no value.
+A formula of a controlled source is computed with these in place of numbers; an operation that is
+not linear has no value.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.linear import number
+from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.rules import Rules
 from xbar.circuit.deck.scope import Scope
 from xbar.circuit.deck.words import split
@@ -16,28 +16,29 @@ _HARMLESS = frozenset(
     """
     abstol absvar acct accurate acout advance altcc altchk alternateprob alpha artist autostop
     auto_bridge badchr badmos3 baudrate beep bkpsiz brief bypass bypasstol captab cendif chgtol
-    co converge cptime cshdc cshunt csdf cvtol dccap dcfor dchold dcic dcon dcstep dcstep
-    defad defas defl defnrd defnrs defpd defps defw delmax dev diagnostic dim2 dim3 dv dvdt dvtr
+    co converge cptime cshdc cshunt csdf cvtol dccap dcfor dchold dcic dcon dcstep dcstep defad
+    defas defl defnrd defnrs defpd defps defw delmax dev diagnostic dim2 dim3 dv dvdt dvtr
     epsmin expli expmax fast fastaccess fil fsdb ft genk gmin gmindc gminsteps gramp hier_delim
     hier_scale iccheck icsweep imax imin ingold interp itl1 itl2 itl3 itl4 itl5 itl6 itlprv
     keepopinfo klim klu kcltest limpts limtim list lvltim maxamp maxord maxstep maxwarns mcbrief
     measdgt measdiag measfail measfile measform measformat measout meascplxfmt mentor method
     minclockdiv mixed_num_form msgbias msglimit mu nb newtol noacct node noinit noiter nomod
     nomodel noopalter noopiter nopage nosqrt notop notrnoise nowarn numdgt nummos opfile optlst
-    opts oldlimit pathnum pivot pivrel pivtol plim plotwinsize posix post postlvl posttop post_version
-    print_models probe psf ptrantau ptranmax pwl_extrap ramptime reltol relv relvar relvdc relh
-    reli relq relmos resmincap rmax runlvl save savecurrents search seed sda simpcheck sim_mode
-    slopetol solver sollim solvefast sparse spmp srcsteps srcstepmethod startup sweepmod symb
-    temp_eps thickness timeres timestep tol topologycheck tran trabs trapratio trtol trytocompact
-    tstep unwrap verify vfloor vntol vzero warn warnlimit wnflag xmu ynt zuken
+    opts oldlimit pathnum pivot pivrel pivtol plim plotwinsize posix post postlvl posttop
+    post_version print_models probe psf ptrantau ptranmax pwl_extrap ramptime reltol relv relvar
+    relvdc relh reli relq relmos resmincap rmax runlvl save savecurrents search seed sda
+    simpcheck sim_mode slopetol solver sollim solvefast sparse spmp srcsteps srcstepmethod
+    startup sweepmod symb temp_eps thickness timeres timestep tol topologycheck tran trabs
+    trapratio trtol trytocompact tstep unwrap verify vfloor vntol vzero warn warnlimit wnflag
+    xmu ynt zuken
     """.split()
 )
 # Neutral only with the value beside them.
 _NEUTRAL = {"gshunt": 0.0, "rseries": 0.0, "scale": 1.0, "resmin": 0.0, "minres": 0.0, "rmin": 0.0}
 _PACKAGES = frozenset(
     """
-    nonlin nonlin-tran nonlin-hb nox loca timeint timeint-mpde mpde mpdeint hbint linsol linsol-hb
-    linsol-ac output output-line restart restart-opt sensitivity diagnostic dist measure fft
+    nonlin nonlin-tran nonlin-hb nox loca timeint timeint-mpde mpde mpdeint hbint linsol linsol-
+    hb linsol-ac output output-line restart restart-opt sensitivity diagnostic dist measure fft
     samples embeddedsamples pces es sampling inverter lininv conductance timeint-hb noise
     """.split()
 )
@@ -45,10 +46,11 @@ _DEVICE = frozenset(
     """
     abstol alphaguess bypass debugmaxtimestep debugmintimestep debuglevel defad defas defl defw
     digdebuglevel digital digtimestep gmin max_geo_step maxtimestep mincap numjac nonconttol
-    reltol separateloadmem smoothbsrc rcconst temp testjac tnom verbosemaxtimestep voltlim b3soivoltlim
-    voltlimcheck icfac lambertw maxvoltlimsteps newexcess newmeyer gmin_scalar gmin_init
-    vdsscalemin vgstconst nlnearconv nlsmallupdate sensdebuglevel checkforzeroexpressions exitstate
-    timeint numsteps l0 w0 tox vdsscaletox length0 width0 disablefallback
+    reltol separateloadmem smoothbsrc rcconst temp testjac tnom verbosemaxtimestep voltlim
+    b3soivoltlim voltlimcheck icfac lambertw maxvoltlimsteps newexcess newmeyer gmin_scalar
+    gmin_init vdsscalemin vgstconst nlnearconv nlsmallupdate sensdebuglevel
+    checkforzeroexpressions exitstate timeint numsteps l0 w0 tox vdsscaletox length0 width0
+    disablefallback
     """.split()
 )
 
@@ -128,7 +130,10 @@ class Settings:
         name, values = words[0], [w for w in words[1:] if w not in ("list", "param")]
         if not values:
             raise statement.error(f"{statement.brief!r} must name what it sweeps, and values")
-        self._tell(statement, f"of the sweep {statement.brief!r} the first value is taken: {name} = {values[0]}")
+        self._tell(
+            statement,
+            f"of the sweep {statement.brief!r} the first value is taken: {name} = {values[0]}",
+        )
         if name in ("temp", "temper"):
             self.celsius = (values[0], statement)
         elif kind != "list":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 from xbar.circuit.deck.circuit import Circuit
@@ -12,7 +11,7 @@ from xbar.circuit.deck.hierarchy import flatten
 from xbar.circuit.deck.options import Settings
 from xbar.circuit.deck.rules import rules_of
 from xbar.circuit.deck.title import lost_element
-from xbar.errors import XbarWarning
+from xbar.errors import warn
 
 
 def read_spice(path: str | os.PathLike[str], dialect: str | None = None) -> Circuit:
@@ -54,5 +53,5 @@ def read_spice(path: str | os.PathLike[str], dialect: str | None = None) -> Circ
     if lost:
         rules.remarks.add(lost)
     for note in rules.remarks.all:
-        warnings.warn(note, XbarWarning, stacklevel=2)
+        warn(note)
     return Circuit(elements, rules.remarks.all, lost)

@@ -19,10 +19,26 @@ KNOWN = frozenset(
     {"r", "resistance", "m", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "l", "w", "scale"}
 )
 PASSED_OVER = frozenset(
-    {"ac", "noisy", "noise", "tol", "pwr", "c", "cap", "bv_max", "ww", "lot", "dev", "mc", "footprint"}
+    {
+        "ac",
+        "noisy",
+        "noise",
+        "tol",
+        "pwr",
+        "c",
+        "cap",
+        "bv_max",
+        "ww",
+        "lot",
+        "dev",
+        "mc",
+        "footprint",
+    }
 )
 _MODEL = frozenset({"r", "res", "rsh", "l", "w", "defw", "tc1", "tc2", "tce", "tnom", "tref"})
-_MODEL_PASSED_OVER = frozenset({"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw"})
+_MODEL_PASSED_OVER = frozenset(
+    {"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw"}
+)
 _DEFAULT_WIDTH = 10e-6  # metres; ngspice's defw
 
 

@@ -3,7 +3,7 @@
 Without a dialect the rules are those of ngspice, and text that simulators read differently is
 refused, or remarked on where there is an evident meaning.
 
-Sources: the manuals of ngspice, Xyce (Reference Guide), HSPICE and LTspice; ngspice 39 was also tried.
+Sources: the manuals of ngspice, Xyce (Reference Guide), HSPICE and LTspice, and ngspice 39 itself.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ class Source(Element):
     many: Quantity
 
     def flat(self, place: Place) -> FlatElement:
+        """The source in an instance."""
         amount = self._value(place)
         if self.name[0] == "i":
             many = place.number(self.many, self.statement)
@@ -52,6 +53,7 @@ class Source(Element):
         return FlatElement(place.element(self.name), place.node(first), place.node(second), amount)
 
     def override(self, value: Quantity) -> None:
+        """Give it another DC value."""
         self.dc = value
 
     def _value(self, place: Place) -> float:
@@ -61,9 +63,7 @@ class Source(Element):
         if not self.function:
             return 0.0
         if self.function == "sin":
-            offset, amplitude, phase = (
-                numbers[k] if k < len(numbers) else 0.0 for k in (0, 1, 5)
-            )
+            offset, amplitude, phase = (numbers[k] if k < len(numbers) else 0.0 for k in (0, 1, 5))
             return offset + amplitude * math.sin(math.radians(phase))
         if self.function == "pwl":
             return self._interpolated(numbers, place)
@@ -134,7 +134,9 @@ def _check(
     if dc is not None or not function:
         return
     if function in ("pat", "trnoise", "trrandom", "external"):
-        raise statement.error(f"{function} has no definite value at time 0; give the source a DC value")
+        raise statement.error(
+            f"{function} has no definite value at time 0; give the source a DC value"
+        )
     if len(arguments) < 2:
         raise statement.error(f"{function} must have at least two values; for a constant write DC")
 
@@ -153,7 +155,9 @@ class _Rest:
 
     def has_number(self) -> bool:
         """Whether the next word is a value."""
-        return bool(self.words) and self.words[0] not in ("dc", "m") and self.is_value(self.words[0])
+        return (
+            bool(self.words) and self.words[0] not in ("dc", "m") and self.is_value(self.words[0])
+        )
 
     def number(self) -> Quantity:
         """The next word as a value."""

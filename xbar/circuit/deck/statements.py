@@ -23,8 +23,8 @@ _PASSED_OVER = frozenset(
     .end .endc .fft .four .graph .hb .hbosc .ic .initcond .lin .load .loadbias .machine
     .mask .meas .measure .mpde .net .nodeset .noise .op .op1 .pce .plot .pol .print
     .probe .probe64 .protect .prot .pz .result .sampling .save .savebias .sens .snap .sp .stab .stb
-    .tf .title .tran .trannoise .ts .unprot .unprotect .wave .width .dcmatch .acmatch .noisetran .store
-    .dccalc .ptdisp .checksoa
+    .tf .title .tran .trannoise .ts .unprot .unprotect .wave .width .dcmatch .acmatch .noisetran
+    .store .dccalc .ptdisp .checksoa
     """.split()
 )
 _FUNCTION = re.compile(r"\.\w+\s+([^\W\d]\w*)\s?\(([\w\s,]*)\)(.*)", re.S)
@@ -208,10 +208,14 @@ class _Gathering:
             return
         words = split(statement)
         if len(words.words) > 1 or not words.assigned:
-            raise statement.error(f"a parameter must be written name=value, not {words.words[-1]!r}")
+            raise statement.error(
+                f"a parameter must be written name=value, not {words.words[-1]!r}"
+            )
         for name, text in words.assigned.items():
             if self.body.parameters.get(name, text) != text:
-                self.tell(statement, f"the parameter {name!r} is defined again; the last value counts")
+                self.tell(
+                    statement, f"the parameter {name!r} is defined again; the last value counts"
+                )
             self.body.parameters[name] = text
 
     def function(self, statement: Statement) -> None:
@@ -219,7 +223,9 @@ class _Gathering:
         match = _FUNCTION.fullmatch(statement.text)
         text = match[3].lstrip("= \t") if match else ""
         if match is None or not text:
-            raise statement.error(f"{statement.brief!r} must be a function name(arguments)={{formula}}")
+            raise statement.error(
+                f"{statement.brief!r} must be a function name(arguments)={{formula}}"
+            )
         names = tuple(match[2].replace(",", " ").split())
         self.body.functions[match[1]] = Function(names, text)
 
@@ -244,7 +250,9 @@ def _same(one: Definition, other: Definition) -> bool:
     )
 
 
-def _setting(read: Callable[[Settings, Statement], None]) -> Callable[[_Gathering, Statement], None]:
+def _setting(
+    read: Callable[[Settings, Statement], None],
+) -> Callable[[_Gathering, Statement], None]:
     return lambda gathering, statement: read(gathering.settings, statement)
 
 

@@ -12,7 +12,17 @@ from xbar.circuit.deck.rules import Rules
 from xbar.circuit.deck.scope import Reading
 from xbar.errors import FileError
 
-_DIRECTIVES = (".param", ".subckt", ".include", ".inc ", ".lib", ".global", ".func", ".model", ".temp")
+_DIRECTIVES = (
+    ".param",
+    ".subckt",
+    ".include",
+    ".inc ",
+    ".lib",
+    ".global",
+    ".func",
+    ".model",
+    ".temp",
+)
 
 
 def lost_element(title: str, elements: Sequence[FlatElement], rules: Rules) -> str:
@@ -43,6 +53,6 @@ def lost_element(title: str, elements: Sequence[FlatElement], rules: Rules) -> s
 
 def _said(text: str, what: str) -> str:
     return (
-        f"line 1, {text[:60]!r}, looks like {what} and was taken as the title, as SPICE does; put a "
-        f"title line before it"
+        f"line 1, {text[:60]!r}, looks like {what} and was taken as the title, as SPICE does; put "
+        f"a title line before it"
     )

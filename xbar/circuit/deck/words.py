@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from xbar.circuit.deck.lines import Statement
 
 _SPECIAL = re.compile(r"[(){}'\"=,]")
-_TOKEN = re.compile(r"[\s(),]+|(?P<open>[{'\"])|(?P<sign>[<>!]=|==)|(?P<is>=)|(?P<word>[^\s(){}'\"=,]+)")
+_TOKEN = re.compile(
+    r"[\s(),]+|(?P<open>[{'\"])|(?P<sign>[<>!]=|==)|(?P<is>=)|(?P<word>[^\s(){}'\"=,]+)"
+)
 _BRACE = re.compile(r"[{}]")
 _NAME = re.compile(r"[^\W\d][\w.]*")
 
@@ -101,7 +103,9 @@ def _tokens(text: str, statement: Statement) -> list[_Token]:
         if kind == "open":
             end = _closed(text, at, statement)
             inner = text[at + 1 : end - 1]
-            found.append(_Token("formula", text[at:end] if text[at] == '"' else f"{{{inner}}}", at, end))
+            found.append(
+                _Token("formula", text[at:end] if text[at] == '"' else f"{{{inner}}}", at, end)
+            )
         elif kind == "sign":
             found.append(_Token("word", match[0], at, end))
         elif kind:
