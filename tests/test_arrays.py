@@ -1,5 +1,6 @@
 """Numbers that users give are refused in one line that says what, what was got and where."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -20,7 +21,9 @@ from xbar.errors import SpecError
         ([1j], "x must hold real numbers, not complex128"),
         (["1"], "x must hold real numbers, not <U1"),
         ([None], "x must hold real numbers, not object"),
-        ([Fraction(1, 2)], "x must hold real numbers, not object"),
+        ([Fraction(1, 2), None], "x must hold real numbers, not object"),
+        ([10**400], "x must hold real numbers, not object"),
+        ([Decimal("sNaN")], "x must hold real numbers, not object"),
         ({"a": 1}, "x must hold real numbers, not object"),
         (np.array(["2026-01-01"], "M8[D]"), "x must hold real numbers, not datetime64[D]"),
         (
@@ -48,6 +51,11 @@ def test_real_numbers_of_any_type_become_floats(kind):
     assert floats.dtype == np.float64
     assert floats.flags.c_contiguous
     np.testing.assert_array_equal(floats, [[1, 0], [0, 1]])
+
+
+def test_exact_numbers_become_floats():
+    values = [[Fraction(1, 3), Decimal("0.1")], [10**30, 2]]
+    np.testing.assert_array_equal(as_floats(values, "x"), [[1 / 3, 0.1], [1e30, 2.0]])
 
 
 def test_floats_are_a_copy_even_of_floats():

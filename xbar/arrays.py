@@ -11,6 +11,8 @@ the messages may begin with a location: "conv1: inputs".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
@@ -43,9 +45,22 @@ def real(values: ArrayLike, name: str) -> NDArray[Any]:
         raise SpecError(
             f"{name} must be one rectangular array of numbers, with rows of one length"
         ) from error
+    if array.dtype.kind == "O":
+        array = _plain(array)
     if array.dtype.kind not in "fiub":
         raise SpecError(f"{name} must hold real numbers, not {array.dtype}")
     return array
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Fractions, decimals and large integers as float64; other objects stay what they are."""
+    flat = list(array.flat)
+    if not all(isinstance(value, (Real, Decimal)) for value in flat):
+        return array
+    try:
+        return np.array([float(value) for value in flat], dtype=np.float64).reshape(array.shape)
+    except (OverflowError, ValueError):  # beyond the range of floats, or a signalling NaN
+        return array
 
 
 def as_floats(values: ArrayLike, name: str) -> Floats:

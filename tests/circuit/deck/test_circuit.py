@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -371,6 +372,21 @@ def test_nodes_that_a_short_joins_are_one_node_of_the_network(tmp_path):
     network = read(tmp_path, "R1 a b 0", "R2 b c 1k", "R3 b a 0", "R4 c 0 1k", "R5 c c 7").network
     assert network.labels == ("0", "a", "c")
     assert network.effective_resistance("a", "0") == pytest.approx(2000.0)
+
+
+def test_a_node_of_the_network_is_found_by_any_name_of_its_deck(tmp_path):
+    network = read(tmp_path, "R1 a b 1k", "Rv b c 0", "Rw c d 0", "R2 D GND 1k").network
+    for one, other, ohms in [
+        ("c", "0", 1000.0),
+        ("A", "gnd", 2000.0),
+        ("b", "d", 0.0),
+        ("B", "GND", 1000.0),
+    ]:
+        assert network.effective_resistance(one, other) == pytest.approx(ohms, rel=1e-15)
+    again = pickle.loads(pickle.dumps(network))
+    assert again.effective_resistance("C", "A") == 1000.0
+    with pytest.raises(SpecError, match="not 'e'"):
+        network.effective_resistance("e", "0")
 
 
 def test_the_network_of_a_deck_without_sources_has_ground_as_its_terminal(tmp_path):

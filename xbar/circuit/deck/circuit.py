@@ -170,7 +170,7 @@ class Circuit(Outline):
         """The resistors only; ground and the nodes of sources are the terminals.
 
         Terminals are in the deck's order, ground first. Nodes joined by resistors of 0 ohm are
-        merged, under the name of the first.
+        merged, under the name of the first; all their names are found, in any case.
         """
         e = self._arrays
         root = join_nodes(e.first[self._short], e.second[self._short], len(self.nodes))
@@ -188,7 +188,11 @@ class Circuit(Outline):
         number[order] = np.arange(len(order))
         tail, head = number[ends[live]].T
         labels = [self.nodes[k] for k in order]
-        return ResistorNetwork(tail, head, 1 / e.value[live], len(terminals), labels)
+        aliases = {node.lower(): int(number[root[k]]) for k, node in enumerate(self.nodes)}
+        aliases = {node: place for node, place in aliases.items() if place >= 0}
+        if "0" in aliases:
+            aliases["gnd"] = aliases["0"]
+        return ResistorNetwork(tail, head, 1 / e.value[live], len(terminals), labels, aliases)
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:

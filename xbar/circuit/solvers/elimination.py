@@ -14,8 +14,10 @@ Shapes: E resistors, K known nodes, N right-hand sides. Units: SI.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_FEW = 32
 _LARGEST = 2.0**660  # conductances are scaled to this, so that products of shares do not underflow
 
 
@@ -54,6 +59,10 @@ class Elimination:
         self._sign = np.where(ends[0] < ends[1], 1.0, -1.0)
         self._place = order
 
+    def _kernel(self, kernel: Kernel) -> Kernel:
+        """The kernel; for a few nodes as Python, which needs no compilation."""
+        return inspect.unwrap(kernel) if self.nodes <= _FEW else kernel
+
     def _order(self, tail: Ints, head: Ints) -> Ints:
         """Number (nodes,) of each node in the order of elimination, known ones last."""
         order = np.arange(self.nodes) + self._count
@@ -73,8 +82,9 @@ class Elimination:
         ).tocsr()
         pointer = upper.indptr[: self._count + 1].astype(np.int64)
         neighbour, siemens = upper.indices.astype(np.int64), upper.data
-        start, index = kernels.fill_rows(self._count, self.nodes, pointer, neighbour)
-        mesh, degree = kernels.eliminate(start, index, pointer, neighbour, siemens)
+        start, index = self._kernel(kernels.fill_rows)(self._count, self.nodes, pointer, neighbour)
+        eliminate = self._kernel(kernels.eliminate)
+        mesh, degree = eliminate(start, index, pointer, neighbour, siemens)
         if not np.all(np.isfinite(degree) & (degree > 0)):
             raise SolverError(
                 "the resistances span too wide a range for double precision: some conductances "
@@ -94,7 +104,7 @@ class Elimination:
             (self._low[direct] - count, self._high[direct] - count),
             self.conductance[direct] * self._scale,
         )
-        kernels.between_known(*self._rows, siemens)
+        self._kernel(kernels.between_known)(*self._rows, siemens)
         siemens /= self._scale
         return siemens + siemens.T
 
@@ -102,9 +112,10 @@ class Elimination:
     def _links(self) -> tuple[Ints, Ints, Ints]:
         """Strongest neighbour in each row, places of the pairs with it, places of the resistors."""
         start, index, mesh, _ = self._rows
-        best, low, high = kernels.strongest(start, index, mesh)
-        pair = kernels.find_pairs(start, index, low, high)
-        return best, pair, kernels.find_pairs(start, index, self._low, self._high)
+        find_pairs = self._kernel(kernels.find_pairs)
+        best, low, high = self._kernel(kernels.strongest)(start, index, mesh)
+        pair = find_pairs(start, index, low, high)
+        return best, pair, find_pairs(start, index, self._low, self._high)
 
     def solve(self, known: Floats, inject: Floats | None = None) -> tuple[Floats, Floats]:
         """Voltages (nodes, N), and voltages (E, N) across the resistors, tail relative to head.
@@ -121,14 +132,16 @@ class Elimination:
         across = np.empty((known.shape[1], len(self.conductance)))
         drop = np.empty(len(rows[1]))
         joined = edge < 0
+        pass_on = self._kernel(kernels.inject)
+        substitute = self._kernel(kernels.substitute)
         for n in range(known.shape[1]):
             here = np.empty(self.nodes)
             here[self._count :] = known[:, n]
             amperes = np.zeros(self.nodes)
             if inject is not None:
                 amperes[self._place] = inject[:, n] * self._scale
-                kernels.inject(*rows, amperes)
-            kernels.substitute(rows, best, pair, amperes, here, drop)
+                pass_on(*rows, amperes)
+            substitute(rows, best, pair, amperes, here, drop)
             across[n, ~joined] = drop[edge[~joined]]
             across[n, joined] = here[self._low[joined]] - here[self._high[joined]]
             volts[n] = here[self._place]

@@ -95,7 +95,9 @@ def eliminate(
             for m in range(k + 1, start[row + 1]):
                 work[index[m]] += share * mesh[m]
             place[row] = k + 1
-            _queue(row, place, start, index, waiting, after)
+            if k + 1 < start[row + 1] and index[k + 1] < count:
+                after[row] = waiting[index[k + 1]]
+                waiting[index[k + 1]] = row
             row = following
         total = 0.0
         for k in range(start[p], start[p + 1]):
@@ -103,17 +105,11 @@ def eliminate(
             work[index[k]] = 0.0
             total += mesh[k]
         degree[p] = total
-        _queue(p, place, start, index, waiting, after)
+        k = start[p]
+        if k < start[p + 1] and index[k] < count:
+            after[p] = waiting[index[k]]
+            waiting[index[k]] = p
     return mesh, degree
-
-
-@jit
-def _queue(row: int, place: Ints, start: Ints, index: Ints, waiting: Ints, after: Ints) -> None:
-    """Put a row into the queue of the next node that it contributes to."""
-    k = place[row]
-    if k < start[row + 1] and index[k] < len(waiting):
-        after[row] = waiting[index[k]]
-        waiting[index[k]] = row
 
 
 @jit
