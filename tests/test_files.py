@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from xbar.errors import FileError
-from xbar.files import read_npz, read_regular, write_text
+from xbar.files import read_regular, write_text
+from xbar.npz import read_npz
 
 
 def names(folder):

@@ -1,4 +1,4 @@
-"""Atomic writes of files; .npz archives, and the files of a folder, read as data.
+"""Atomic writes of files; regular files read whole.
 
 A file is written under a temporary name next to its destination and renamed when complete.
 ``folders.py`` does the same for folders.
@@ -10,24 +10,9 @@ import errno
 import os
 import stat
 import tempfile
-import tokenize
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from xbar.errors import FileError, printable
-
-# errors of numpy and zipfile for damaged archives: mostly undocumented, observed in tests
-_NPZ_ERRORS = (
-    ValueError, TypeError, KeyError, EOFError, OSError, RuntimeError, NotImplementedError,
-    OverflowError, MemoryError, RecursionError, SyntaxError, zipfile.BadZipFile, zlib.error,
-    tokenize.TokenError,
-)  # fmt: skip
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -112,6 +97,20 @@ def read_file(path: Path) -> bytes:
         raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
 
 
+def read_start(path: Path, size: int = 16) -> bytes:
+    """The first bytes of a regular file, which tell its kind.
+
+    Raises:
+        FileError: it can't be read, or is no regular file.
+    """
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
+
+
 def check_regular(path: Path) -> None:
     """Refuse what is no regular file, before it is opened.
 
@@ -127,48 +126,3 @@ def check_regular(path: Path) -> None:
         raise FileError(f"{path}: can't be read (Is a directory)")
     if not stat.S_ISREG(mode):
         raise FileError(f"{path}: must be a regular file, not a pipe or device")
-
-
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz archive by name; nothing in it is unpickled.
-
-    Raises:
-        FileError: it can't be read, is not an .npz archive, or is damaged.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about old headers, which can be read
-            arrays = {}
-            for info in archive.infolist():
-                if info.filename.endswith(".npy"):
-                    with archive.open(info) as member:
-                        array = np.lib.format.read_array(member, allow_pickle=False)
-                        member.read()  # to the end, which compares the checksum
-                    arrays[info.filename.removesuffix(".npy")] = array
-            return arrays
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise FileError(f"{path}: can't be read ({error.strerror})") from error
-    except _NPZ_ERRORS as error:
-        what = printable(str(error) or type(error).__name__)[:200]
-        raise FileError(f"{path}: is not a readable .npz archive ({what})") from error
-
-
-def read_npy(path: Path) -> NDArray[Any]:
-    """The array of an .npy file; nothing in it is unpickled.
-
-    Raises:
-        FileError: it can't be read, is not an .npy file, or is damaged.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers of numpy's past
-            # mapped, so that a header can't claim more numbers than the file holds
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file") from None
-    except _NPZ_ERRORS as error:
-        what = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        raise FileError(f"{path}: is not a readable .npy file ({what})") from error
-    if not isinstance(array, np.ndarray):
-        raise FileError(f"{path}: must be an .npy file, one array, not an archive of several")
-    return np.array(array)

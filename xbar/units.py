@@ -13,6 +13,7 @@ import re
 from decimal import Decimal
 
 from xbar.errors import SpecError, printable
+from xbar.textfiles import plain_text
 
 _PREFIXES = {
     "f": -15,
@@ -61,21 +62,10 @@ _KINDS = {
     "%": "a fraction",
 }
 _UNIT_OF = {spelling: unit for unit, all_ in _SPELLINGS.items() for spelling in all_}
-_SAME = {ord(a): b for a, b in zip("µ\u2126−\u00a0\u202f\u3000", "μΩ-   ", strict=True)}
-_SAME |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)", re.DOTALL)
 _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _LONGEST = 40
 """Characters of a text that are shown in a message."""
-
-
-def plain_text(text: str) -> str:
-    """Text with one spelling of micro, ohm and minus, and full-width characters as ASCII.
-
-    >>> plain_text("－５ kΩ")
-    '-5 kΩ'
-    """
-    return text.translate(_SAME)
 
 
 def parse_quantity(text: str | float, unit: str = "") -> float:

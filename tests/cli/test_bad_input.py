@@ -223,3 +223,27 @@ def test_a_reader_that_leaves_early_is_no_error(work):
     process.stderr.close()
     assert process.wait(timeout=60) == 0
     assert err == ""
+
+
+def test_a_measured_chips_unit_and_gaps_are_told(call, refused, trained, tmp_path):
+    (tmp_path / "chip.toml").write_text(
+        "[bank]\nresistors = 1\nnominal = '50k'\n[tile]\nword_lines = 128\nbit_lines = 64\n"
+    )
+    lines = ["tile,word_line,bit_line,resistor,on"]
+    for place in np.ndindex(1, 128, 64, 1):
+        lines.append(",".join(map(str, place)) + ("," if place == (0, 3, 4, 0) else ",20"))
+    (tmp_path / "chip.csv").write_text("\n".join(lines))
+    np.savez(tmp_path / "matrix.npz", a=np.eye(2))
+    arguments = (
+        *("compile", trained.path, "--hardware", tmp_path / "chip.toml"),
+        *("-o", tmp_path / "o.xbar", "--measured", tmp_path / "chip.csv", "--only", "hidden"),
+    )
+    code, out, err = call(*arguments, "--measured-unit", "uS")
+    assert (code, err) == (0, "")
+    assert "assumed: measured chip: 1 resistor not measured, so taken as open" in out
+    code, _, err = call(*arguments, "--force")
+    assert code == 0
+    assert err.count("\n") == 1
+    assert "siemens? They may be in uS: give unit='uS'" in err
+    line = refused(*arguments[:-4], "--only", "hidden", "--measured-unit", "uS", "--force")
+    assert "--measured-unit needs --measured" in line

@@ -215,7 +215,7 @@ def test_whole_numbers_stay_whole(tmp_path):
 
 
 def test_an_array_file_that_claims_more_than_it_holds_is_refused(tmp_path):
-    from xbar.files import read_npy
+    from xbar.npz import read_npy
 
     path = tmp_path / "h.npy"
     with path.open("wb") as file:

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from xbar.cli.output import Force, Json, Measured, progress, show
+from xbar.cli.output import (
+    Force,
+    Json,
+    Measured,
+    MeasuredUnit,
+    measurement_notes,
+    progress,
+    read_chip,
+    show,
+)
 
 
 def run(
@@ -17,6 +26,7 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="program to write")],
     seed: Annotated[int, typer.Option(help="random seed of the chip sampled from the design")] = 0,
     measured: Measured = None,
+    measured_unit: MeasuredUnit = None,
     arch: Annotated[
         str | None, typer.Option(help="module:callable that builds the network for a state dict")
     ] = None,
@@ -136,11 +146,7 @@ def run(
     )
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
-    chip = (
-        xbar.Chip.sample(design, seed)
-        if measured is None
-        else xbar.Chip.from_measurement(measured, design)
-    )
+    chip = read_chip(design, measured, measured_unit, seed)
     graph = xbar.read_model(
         model,
         read_shape(input_shape),
@@ -168,6 +174,7 @@ def run(
     faults = chip.may_have_faults
     lost = [one for one in program.unreachable() if one.stuck] if faults else []
     harsh = harsh_layers(program, metrics)
+    notes = [*measurement_notes(chip), *graph.notes]
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
@@ -179,11 +186,11 @@ def run(
         "unreachable": [one.to_json() for one in lost],
         "harsh_wires": [layer.to_json() for layer in harsh],
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
-        "notes": list(graph.notes),
+        "notes": notes,
     }
     remarks = [*map(str, harsh), *unreachable_lines(lost)]
     remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
-    remarks += [f"assumed: {note}" for note in graph.notes]
+    remarks += [f"assumed: {note}" for note in notes]
     text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
 
@@ -191,7 +198,7 @@ def run(
 def read_bind(texts: Sequence[str]) -> dict[str, Any]:
     """Parse inputs that are given once, such as "h=0.5" or "h=state.npy"."""
     from xbar.errors import SpecError
-    from xbar.files import read_npy
+    from xbar.npz import read_npy
 
     found: dict[str, Any] = {}
     for text in texts:

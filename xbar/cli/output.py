@@ -7,9 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+if TYPE_CHECKING:
+    from xbar.hardware.chip import Chip
+    from xbar.hardware.spec import Hardware
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="replace existing output")]
@@ -18,7 +22,12 @@ OptionalData: TypeAlias = Annotated[
     Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
 ]
 Measured: TypeAlias = Annotated[
-    Path | None, typer.Option(help="measured chip (.npz or .csv) instead of a sampled one")
+    Path | None,
+    typer.Option(help="measured chip (.npz, .csv, .tsv, .txt) instead of a sampled one"),
+]
+MeasuredUnit: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="unit of a measured chip's numbers that have none, such as uS or kohm"),
 ]
 DetailName: TypeAlias = Annotated[
     str, typer.Option(help="one element per cell, per resistor, or per bank")
@@ -33,6 +42,24 @@ WithCost: TypeAlias = Annotated[
 NoiseSeed: TypeAlias = Annotated[
     int, typer.Option(help="random seed of further chips and of read noise")
 ]
+
+
+def read_chip(design: Hardware, measured: Path | None, unit: str | None, seed: int) -> Chip:
+    """The measured chip of a design, or one sampled from it."""
+    from xbar.errors import SpecError
+    from xbar.hardware.chip import Chip
+
+    if measured is not None:
+        return Chip.from_measurement(measured, design, unit)
+    if unit is not None:
+        raise SpecError("--measured-unit needs --measured, whose numbers it is for")
+    return Chip.sample(design, seed)
+
+
+def measurement_notes(chip: Chip) -> list[str]:
+    """What was assumed when a measured chip was read."""
+    notes = () if chip.measurement is None else chip.measurement.notes
+    return [f"measured chip: {note}" for note in notes]
 
 
 def show(as_json: bool, content: dict[str, Any], text: str) -> None:

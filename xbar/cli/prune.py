@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xbar.cli.output import Force, Json, Measured, progress, show
+from xbar.cli.output import Force, Json, Measured, MeasuredUnit, progress, read_chip, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ def run(
         Path | None, typer.Option(help="run edge-popup on a chip of this design (TOML file)")
     ] = None,
     measured: Measured = None,
+    measured_unit: MeasuredUnit = None,
     readout: Annotated[
         str, typer.Option(help="on a chip: ideal, or nodal to train the mask with wire resistance")
     ] = "ideal",
@@ -74,7 +75,7 @@ def run(
         raise SpecError(f"--hardware is for edge-popup, not {method}; xbar compile takes the chip")
     require_torch("pruning")
     refuse_existing(output, force=force)
-    chip = _chip(hardware, measured, seed)
+    chip = _chip(hardware, measured, measured_unit, seed)
     if chip is not None:
         refuse_existing(switches_path(output), force=force)
     options: dict[str, Any] = {"scope": scope, "structure": structure}
@@ -98,7 +99,7 @@ def run(
     show(as_json, content, _text(content))
 
 
-def _chip(hardware: Path | None, measured: Path | None, seed: int) -> Chip | None:
+def _chip(hardware: Path | None, measured: Path | None, unit: str | None, seed: int) -> Chip | None:
     import xbar
     from xbar.errors import SpecError
 
@@ -106,10 +107,7 @@ def _chip(hardware: Path | None, measured: Path | None, seed: int) -> Chip | Non
         if measured is not None:
             raise SpecError("--measured needs --hardware, whose tiles and banks were measured")
         return None
-    design = xbar.Hardware.load(hardware)
-    if measured is not None:
-        return xbar.Chip.from_measurement(measured, design)
-    return xbar.Chip.sample(design, seed)
+    return read_chip(xbar.Hardware.load(hardware), measured, unit, seed)
 
 
 def _find(

@@ -32,8 +32,9 @@ from xbar.compiler.program import Program
 from xbar.compiler.store import FORMAT, PROGRAM, save_program
 from xbar.compiler.tile import Reached
 from xbar.errors import FileError
-from xbar.files import read_npz, write_bytes
+from xbar.files import write_bytes
 from xbar.folders import refuse_directory
+from xbar.npz import read_npz
 
 SECONDS = 1.0
 """Interval between writes: the most work lost when a run is killed, besides a write in progress."""

@@ -74,25 +74,34 @@ class Chip(Card):
         return cls(hardware, draw.check_seed(seed))
 
     @classmethod
-    def from_measurement(cls, path: str | Path, hardware: Hardware) -> Self:
+    def from_measurement(
+        cls, path: str | Path, hardware: Hardware, unit: str | None = None
+    ) -> Self:
         """A chip with measured conductances.
+
+        ``chip.measurement.notes`` says what was assumed: how many resistors had no value and are
+        taken as open, how many were slightly negative, which columns were not used.
 
         Args:
             path: .npz file with ``on`` (T, W, B, K) siemens and optionally ``off`` and ``stuck``
-                (-1 open, 0, +1 closed), or .csv file with the columns
-                tile,word_line,bit_line,resistor,on[,off[,stuck]].
+                (-1 open, 0, +1 closed), or a table of text (.csv, .tsv, .txt) with the columns
+                tile, word_line, bit_line, resistor, on and optionally off and stuck, in the forms
+                that spreadsheets write.
             hardware: design, whose tile and bank define W, B and K.
+            unit: unit of numbers that have none, such as "uS" or "kohm" (then they are
+                resistances); None for siemens.
 
         Raises:
             FileError: the file can't be read.
             SpecError: a value is not a conductance, or the shape does not match the design.
         """
-        bank = hardware.bank
-        shape = (*hardware.cells, bank.resistors)
-        return cls(hardware, None, read_measurement(Path(path), shape, bank.on_off_ratio))
+        shape = (*hardware.cells, hardware.bank.resistors)
+        return cls(hardware, None, read_measurement(Path(path), shape, hardware.bank, unit))
 
     def _facts(self) -> Facts:
-        return [("chip", self.origin), *self.hardware.facts()]
+        notes = () if self.measurement is None else self.measurement.notes
+        assumed = [("assumed", note) for note in notes]
+        return [("chip", self.origin), *assumed, *self.hardware.facts()]
 
     @property
     def origin(self) -> str:

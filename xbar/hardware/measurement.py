@@ -1,4 +1,4 @@
-"""Measured conductances, read from .npz or .csv and validated.
+"""Measured conductances, read from .npz, .npy or a table of text, and validated.
 
 Shapes: T tiles, W word lines, B bit lines, K resistors per cell. Units: siemens.
 """
@@ -6,51 +6,194 @@ Shapes: T tiles, W word lines, B bit lines, K resistors per cell. Units: siemens
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, check_finite, check_shape, real
-from xbar.errors import FileError, SpecError, printable
-from xbar.files import read_npz
-from xbar.tables import Outline
+from xbar.errors import FileError, SpecError, warn
+from xbar.files import read_file, read_start
+from xbar.hardware.bank import Bank
+from xbar.hardware.measured_columns import INDICES, Unit
+from xbar.hardware.measured_table import Table, read_table
+from xbar.npz import npz_shapes, read_npy, read_npz
+from xbar.tables import Outline, count
+from xbar.textfiles import decode
+from xbar.units import format_quantity
 
-_INDICES = ["tile", "word_line", "bit_line", "resistor"]
+_NOISE = 0.01
+"""A negative conductance of up to this fraction of the median is taken for noise around zero."""
+_FAR = 5
+"""A median that is so many times the nominal conductance, or under it, is remarked on."""
+_UNITS = ("S", "mS", "uS", "nS", "pS", "ohm", "kohm", "Mohm", "Gohm")
+_ZIP, _NPY = b"PK", b"\x93NUMPY"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Measurement(Outline):
-    """Measurement of a chip: on, off (T, W, B, K) siemens; stuck (T, W, B, K) -1, 0, +1."""
+    """Measurement of a chip.
+
+    Attributes:
+        on: (T, W, B, K) siemens switched in; 0 for a resistor that was not measured or is dead.
+        off: (T, W, B, K) siemens switched out.
+        stuck: (T, W, B, K), -1 where a resistor never switches in, +1 where never out, else 0.
+        notes: what was assumed when it was read, one sentence each.
+    """
 
     on: Floats
     off: Floats
     stuck: NDArray[np.int8]
+    notes: tuple[str, ...] = ()
 
 
 def read_measurement(
-    path: Path, shape: tuple[int, int, int], on_off_ratio: float = float("inf")
+    path: Path, shape: tuple[int, int, int], bank: Bank, unit: str | None = None
 ) -> Measurement:
     """Read the measurement in a file, for tiles of shape (W, B, K).
 
-    If ``off`` was not measured it is ``on / on_off_ratio``.
+    A resistor whose conductance is missing or NaN is dead: 0 S and stuck open. Slightly negative
+    conductances are noise around zero, and become 0. ``notes`` counts both. If ``off`` was not
+    measured it is ``on / bank.on_off_ratio``. A median that is far from the nominal conductance,
+    and resistors that conduct more switched out than in, give a warning.
+
+    Args:
+        path: an .npz archive with ``on``, ``off`` and ``stuck``, an .npy file of ``on``, or a
+            table of text, see ``xbar.hardware.measured_table``.
+        shape: word lines, bit lines and resistors of a tile.
+        bank: the design's bank.
+        unit: unit of numbers that have none, such as "uS" or "kohm"; None for siemens.
 
     Raises:
         FileError: the file can't be read.
         SpecError: a value is not a conductance, or a shape is not (T, W, B, K).
     """
+    where = f"{path}: "
+    stated = None if unit is None else Unit.read(unit, "unit")
     try:
-        arrays = _read_csv(path, shape) if path.suffix.lower() == ".csv" else read_npz(path)
-    except OSError as error:
-        raise FileError(f"{path}: can't be read ({error.strerror or error})") from error
+        found = _read(path, shape, stated)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{path}: is not a readable .csv file ({error})") from error
+        kind = path.suffix.lower() or "text"
+        raise FileError(f"{path}: is not a readable {kind} file ({error})") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
-    return check_measurement(arrays, shape, on_off_ratio, where=f"{path}: ")
+    notes = list(found.notes)
+    arrays = _without_gaps(found.arrays, where, notes)
+    measured = replace(
+        check_measurement(arrays, shape, bank.on_off_ratio, where), notes=tuple(notes)
+    )
+    _remark_on_units(measured, bank, where)
+    _remark_on_switches(measured, where)
+    return measured
+
+
+def _read(path: Path, shape: tuple[int, int, int], unit: Unit | None) -> Table:
+    start = read_start(path)
+    if start.startswith(_ZIP) or path.suffix.lower() == ".npz":
+        if path.suffix.lower() in (".xlsx", ".xlsm", ".ods", ".numbers"):
+            raise SpecError("is a spreadsheet program's own file; save the sheet as .csv")
+        names = npz_shapes(path)
+        arrays = read_npz(path, ("on", "off", "stuck"))
+        if "on" not in arrays:
+            raise SpecError(f"a measurement must have an array 'on', not only {sorted(names)}")
+    elif start.startswith(_NPY):
+        arrays = {"on": read_npy(path)}
+    else:
+        return read_table(decode(read_file(path), "cp1252"), shape, unit)
+    if unit is not None:
+        for name in {"on", "off"} & set(arrays):
+            values = np.asarray(real(arrays[name], name), dtype=np.float64)
+            arrays[name] = unit.siemens(values)
+    return Table(arrays)
+
+
+def _without_gaps(
+    arrays: Mapping[str, NDArray[np.generic]], where: str, notes: list[str]
+) -> dict[str, NDArray[np.generic]]:
+    """The arrays with dead resistors as 0 S, stuck open, and noise around zero as 0."""
+    result = dict(arrays)
+    on = real(arrays["on"], f"{where}on")
+    if on.dtype.kind != "f" or on.size == 0:
+        return result
+    dead = np.isnan(on)
+    if dead.all():
+        raise SpecError(f"{where}on holds no conductance: every value is missing")
+    typical = float(np.median(np.abs(on[~dead])))
+    result["on"] = _without_noise("on", np.where(dead, 0.0, on), typical, where, notes)
+    if "off" in arrays:
+        off = real(arrays["off"], f"{where}off")
+        if off.shape != on.shape or off.dtype.kind != "f":
+            return result
+        gaps = np.isnan(off)
+        if (lost := int((gaps & ~dead).sum())) > 0:
+            notes.append(f"{count(lost, 'conductance')} off not measured, so taken as 0")
+        result["off"] = _without_noise("off", np.where(gaps, 0.0, off), typical, where, notes)
+    if dead.any():
+        notes.append(f"{count(int(dead.sum()), 'resistor')} not measured, so taken as open")
+        stuck = np.asarray(arrays.get("stuck", np.zeros(on.shape, dtype=np.int8)))
+        if stuck.shape == on.shape:
+            result["stuck"] = np.where(dead, -1, stuck)
+    return result
+
+
+def _without_noise(
+    name: str, values: Floats, typical: float, where: str, notes: list[str]
+) -> Floats:
+    noise = (values < 0) & (values >= -_NOISE * typical)
+    if noise.any():
+        lowest = format_quantity(float(values[noise].min()), "S")
+        notes.append(
+            f"{count(int(noise.sum()), 'negative conductance')} {name}, down to {lowest}, "
+            "taken for noise around 0"
+        )
+    return np.where(noise, 0.0, values)
+
+
+def _remark_on_units(measured: Measurement, bank: Bank, where: str) -> None:
+    """Warn if the conductances are far from the nominal ones: they may be in another unit."""
+    nominal = bank.nominal_conductance
+    live = measured.on > 0
+    if not live.any():
+        return
+    ratios = (measured.on / nominal)[live]
+    ratio = float(np.median(ratios))
+    if 1 / _FAR <= ratio <= _FAR:
+        return
+    middle = float(np.median(measured.on[live]))
+    likely = _likely_unit(measured.on[live] / ratios, measured.on[live])
+    hint = (
+        f" They may be in {likely}: give unit={likely!r} (--measured-unit), or write it in the head"
+    )
+    warn(
+        f"{where}the median conductance on, {format_quantity(middle, 'S')}, is {ratio:.3g} times "
+        f"the design's nominal one: siemens?{hint if likely else ''}"
+    )
+
+
+def _likely_unit(nominal: Floats, numbers: Floats) -> str:
+    """The unit in which numbers would be near their nominal conductances; "" if there is none."""
+    if 1 / _FAR**2 <= float(np.median(numbers / nominal)) <= _FAR**2:
+        return ""
+    for name in _UNITS:
+        values = Unit.read(name, "unit").siemens(numbers)
+        if 1 / _FAR <= float(np.median(values / nominal)) <= _FAR:
+            return name
+    return ""
+
+
+def _remark_on_switches(measured: Measurement, where: str) -> None:
+    """Warn about resistors that conduct more switched out than in."""
+    on, off = measured.on, measured.off
+    wrong = (measured.stuck == 0) & (off > 1.5 * on) & (off > _NOISE * np.median(on))
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        spelt = ", ".join(f"{name} {i}" for name, i in zip(INDICES, place, strict=True))
+        warn(
+            f"{where}{count(int(wrong.sum()), 'resistor')} of {wrong.size:,} conduct more off "
+            f"than on, the first at {spelt}: are the two columns swapped?"
+        )
 
 
 def check_measurement(
@@ -87,75 +230,3 @@ def _conductance(
     values = np.ascontiguousarray(array, dtype=np.float64)
     check_finite(values, name, "S", ("tile", "word line", "bit line", "resistor"), negative=False)
     return values
-
-
-def _read_csv(path: Path, shape: tuple[int, int, int]) -> dict[str, NDArray[np.generic]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        head = [name.strip() for name in next(rows, [])]
-        names = head[len(_INDICES) :]
-        if head[: len(_INDICES)] != _INDICES or names not in (
-            ["on"],
-            ["on", "off"],
-            ["on", "off", "stuck"],
-        ):
-            raise SpecError(
-                "the first line must be tile,word_line,bit_line,resistor,on[,off[,stuck]], not "
-                + printable(",".join(head))[:80]
-            )
-        table = _parse_rows(rows, len(head))
-    return _place(table, names, shape)
-
-
-def _parse_rows(rows: Iterable[list[str]], width: int) -> Floats:
-    table: list[list[float]] = []
-    for line, row in enumerate(rows, start=2):
-        if not row:
-            continue
-        try:
-            values = [float(cell) for cell in row]
-        except ValueError as error:
-            raise SpecError(f"line {line}: {error}") from error
-        if len(values) != width:
-            raise SpecError(f"line {line}: must have {width} values, not {len(values)}")
-        table.append(values)
-    if not table:
-        raise SpecError("there is no line of data")
-    return np.array(table)
-
-
-def _check_each_once(flat: NDArray[np.int64], full: tuple[int, ...]) -> None:
-    found, count = np.unique(flat, return_counts=True)
-    wrong = np.flatnonzero((found != np.arange(len(found))) | (count != 1))
-    if len(wrong) == 0 and len(found) == math.prod(full):
-        return
-    first = int(wrong[0]) if len(wrong) else len(found)
-    times = int(count[first]) if len(wrong) and found[first] == first else 0
-    place = np.unravel_index(first, full)
-    where = ", ".join(f"{n} {i}" for n, i in zip(_INDICES, place, strict=True))
-    raise SpecError(f"each resistor must stand once, but {where} stands {times} times")
-
-
-def _place(
-    table: Floats, names: list[str], shape: tuple[int, int, int]
-) -> dict[str, NDArray[np.generic]]:
-    given = table[:, :4]
-    if not ((given >= 0) & (given < 2**31) & (given == np.floor(given))).all():
-        raise SpecError("tile, word_line, bit_line and resistor must be integers from 0")
-    index = given.astype(np.int64)
-    over = np.argwhere(index[:, 1:] >= shape)
-    if len(over):
-        line, axis = over[0]
-        raise SpecError(
-            f"line {line + 2}: {_INDICES[axis + 1]} must be under {shape[axis]}, "
-            f"not {index[line, axis + 1]}"
-        )
-    full = (int(index[:, 0].max()) + 1, *shape)
-    flat = np.ravel_multi_index(tuple(index.T), full)
-    _check_each_once(flat, full)
-    result: dict[str, NDArray[np.generic]] = {}
-    for column, name in enumerate(names, start=4):
-        values = np.empty(int(np.prod(full)))
-        values[flat] = table[:, column]
-        result[name] = values.reshape(full)
-    return result

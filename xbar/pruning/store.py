@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, SpecError
-from xbar.files import read_npz, refuse_existing, write_bytes
+from xbar.files import refuse_existing, write_bytes
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
+from xbar.npz import read_npz
 from xbar.pruning.ticket import Ticket
 from xbar.training.chip_weights import placement_of
 

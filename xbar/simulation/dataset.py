@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from xbar.errors import FileError
-from xbar.files import read_npz
+from xbar.npz import read_npz
 from xbar.tables import Outline
 
 
