@@ -82,28 +82,29 @@ class Bomb:
         return os.system, ("touch escaped",)
 
 
-@pytest.mark.parametrize("where", ["tiles/mask", "matrices/0", "tiles", ""])
+V2_ARRAY = {
+    "zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "order": "C", "fill_value": 0,
+    "compressor": None, "filters": [{"id": "vlen-utf8"}, {"id": "pickle", "protocol": 5}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("name", ["tiles/mask", "matrices/0", "chip/on", "tiles/more"])
 def test_a_zarr_v2_folder_with_a_pickle_filter_is_refused_and_runs_nothing(
-    tmp_path, folder, where, monkeypatch
+    tmp_path, folder, name, whole, monkeypatch
 ):
+    """The filters that xbar 0.1.0 ran with numcodecs 0.16.1 to 0.16.5, in one array or all."""
     monkeypatch.chdir(tmp_path)
-    place = folder / where
-    for old in sorted(place.rglob("*"), reverse=True):
-        old.rmdir() if old.is_dir() else old.unlink() if old.name != "manifest.json" else None
-    array = place if "/" in where else place / "mask"
-    array.mkdir(exist_ok=True, parents=True)
-    (array / ".zarray").write_text(
-        json.dumps(
-            {
-                "zarr_format": 2, "shape": [1], "chunks": [1], "dtype": "|O", "order": "C",
-                "fill_value": 0, "compressor": None,
-                "filters": [{"id": "vlen-utf8"}, {"id": "pickle", "protocol": 5}],
-            }
-        )
-    )  # fmt: skip
+    array = folder / name
+    shutil.rmtree(array, ignore_errors=True)
+    if whole:
+        for file in folder.rglob("zarr.json"):
+            file.rename(file.with_name(".zgroup"))
+            file.with_name(".zgroup").write_text('{"zarr_format": 2}')
+    array.mkdir()
+    (array / ".zarray").write_text(json.dumps(V2_ARRAY))
+    (array / "zarr.json").write_text("{}")  # which made it an array of the program
     (array / "0").write_bytes(pickle.dumps(Bomb()))
-    if array != place:
-        (place / ".zgroup").write_text('{"zarr_format": 2}')
     reseal(folder)
     refused(folder)
     assert check_store(folder)[1]
@@ -291,7 +292,7 @@ def test_a_manifest_that_lies_with_the_right_checksum_is_refused_or_consistent(f
     whole, rng = manifest_of(folder), np.random.default_rng(3)
     places = [path for path in paths_of(whole) if path and path[0] not in ("files", "checksum")]
     accepted = 0
-    for trial in range(600):
+    for trial in range(300):
         manifest = json.loads(json.dumps(whole))
         target, last = manifest, places[int(rng.integers(len(places)))]
         for key in last[:-1]:
@@ -313,7 +314,7 @@ def test_a_manifest_that_lies_with_the_right_checksum_is_refused_or_consistent(f
             name: w.shape for name, w in WEIGHTS.items()
         }
         assert all(np.isfinite(m).all() for m in matrices.values())
-    assert accepted < 200
+    assert accepted < 100
 
 
 def edited(folder, edit):
@@ -454,7 +455,7 @@ def test_reading_a_program_does_not_import_zarr(folder):
 
 
 def test_a_program_that_could_not_be_read_back_is_not_written(tmp_path):
-    weights = {"a": np.ones((2, 2)), "nothing": np.zeros((4000, 4000))}
+    weights = {"a": np.ones((2, 2)), "nothing": np.zeros((3100, 3100))}
     program = xbar.compile(weights, HARDWARE, seed=0)
     with pytest.raises(XbarError, match="bytes of memory"):
         program.save(tmp_path / "a.xbar")

@@ -1,14 +1,18 @@
 """A compilation that was stopped goes on where it was, and ends with the same bytes."""
 
 import errno
+import json
 import os
+import shutil
 import signal
+import sys
 import time
 
 import numpy as np
 import pytest
 
 import xbar
+from xbar import folders
 from xbar.compiler import crew
 from xbar.compiler import journal as journal_module
 from xbar.compiler.job import run_job
@@ -148,6 +152,171 @@ def test_an_existing_output_is_refused_before_any_work(tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(FileError, match=r"has no manifest\.json, so it is not replaced"):
         compiled(tmp_path / "mine", force=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "out.xbar"]
+
+
+def stopped(output, after=20):
+    """A run that was interrupted; returns its folder."""
+
+    def stop(done, total):
+        if done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compiled(output, progress=stop)
+    return output.with_name(f".{output.name}.unfinished")
+
+
+def test_the_results_of_another_version_are_not_taken_and_this_is_told(
+    tmp_path, expected, monkeypatch
+):
+    output = tmp_path / "out.xbar"
+    monkeypatch.setattr(journal_module, "__version__", "0.0.9")
+    stopped(output)
+    monkeypatch.undo()
+    with pytest.raises(FileError, match=r"unfinished run of xbar 0\.0\.9, whose results xbar"):
+        compiled(output)
+    solved = []
+    monkeypatch.setattr(crew, "run_job", lambda job: solved.append(job.index) or run_job(job))
+    compiled(output, force=True)
+    assert len(solved) == TILES
+    assert content(output) == expected
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b'"x"', b"{}", b"\xff", b"[" * 99999])
+def test_a_damaged_job_file_is_one_line_and_discarded_by_force(tmp_path, expected, text):
+    output = tmp_path / "out.xbar"
+    journal = stopped(output)
+    (journal / "job.json").write_bytes(text)
+    with pytest.raises(FileError, match="unfinished run of xbar another version"):
+        compiled(output)
+    compiled(output, force=True)
+    assert content(output) == expected
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "foreign file", "folder", "pipe", "inner"])
+def test_what_is_no_journal_is_left_alone(tmp_path, kind):
+    output, journal = tmp_path / "out.xbar", tmp_path / ".out.xbar.unfinished"
+    mine = tmp_path / "mine"
+    (mine / ".x.tmp").mkdir(parents=True)
+    (mine / "1.npz").write_text("precious")
+    (mine / ".x.tmp" / "manifest.json").write_text("precious")
+    if kind == "link":
+        journal.symlink_to("mine")
+    elif kind == "file":
+        journal.write_text("precious")
+    else:
+        journal.mkdir()
+    if kind == "foreign file":
+        (journal / "thesis.tex").write_text("precious")
+    elif kind == "folder":
+        (journal / "thesis").mkdir()
+    elif kind == "pipe":
+        os.mkfifo(journal / "lock")
+    elif kind == "inner":
+        (journal / ".x.tmp").symlink_to("../mine/.x.tmp")
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    for force in (False, True):
+        with pytest.raises(FileError, match="look at it and remove it"):
+            compiled(output, force=force)
+    assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+    assert (mine / "1.npz").read_text() == "precious"
+    assert (mine / ".x.tmp" / "manifest.json").read_text() == "precious"
+
+
+def test_results_that_are_not_those_of_their_job_count_as_not_done(tmp_path, expected, monkeypatch):
+    """Whoever wrote them: other weights, indices, scales and shapes never reach the program."""
+    monkeypatch.setattr(journal_module, "SECONDS", 0.0)
+    output = tmp_path / "out.xbar"
+    journal = stopped(output, after=8)
+    files = sorted(journal.glob("*.npz"), key=lambda file: int(file.stem))
+    assert len(files) == 8
+
+    def change(file, **arrays):
+        said = arrays.pop("said", None)
+        stored = dict(np.load(file))
+        if said is not None:
+            records = json.loads(stored["said"].tobytes())
+            said(records[0])
+            stored["said"] = np.frombuffer(json.dumps(records).encode(), dtype=np.uint8)
+        np.savez(file, **{**stored, **arrays})
+
+    scale = np.load(files[0])["scale"]
+    packed = np.load(files[0])["packed"]
+    change(files[0], scale=-scale)
+    change(files[1], packed=packed[:, 1:])
+    change(files[2], said=lambda record: record.update(index=3))
+    change(files[3], said=lambda record: record["blocks"][0].update(columns={"from": 0, "to": 10}))
+    change(files[4], said=lambda record: record["reached"][0].update(worst=None))
+    change(files[5], said=lambda record: record["blocks"][0].update(layer="x"))
+    change(files[6], said=lambda record: record.update(index=-1))
+    change(files[7], scale=scale[:-1])
+    compiled(output)
+    assert content(output) == expected
+
+
+def steps_until_death(output, step):
+    """Compile by force in a process that ends before its ``step``-th change of names.
+
+    Steps are counted from when the new program is complete.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            take_place, done = folders._take_place, -(10**9)
+
+            def watch(event, arguments):
+                nonlocal done
+                if event in ("os.rename", "os.remove", "os.rmdir", "ctypes.dlsym"):
+                    done += 1
+                    if done == step:
+                        os.kill(os.getpid(), signal.SIGKILL)
+
+            def start(*arguments):
+                nonlocal done
+                done = 0
+                take_place(*arguments)
+
+            folders._take_place = start
+            sys.addaudithook(watch)
+            xbar.compile(SMALL, HARDWARE, seed=4, output=output, workers=1, force=True)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+SMALL = {"fc": np.random.default_rng(1).standard_normal((4, 5))}
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_killed_at_any_step_of_a_replacement_a_rerun_finishes(tmp_path, exchange, monkeypatch):
+    if not exchange:
+        monkeypatch.setattr(folders, "_exchange", lambda first, second: False)
+    programs = []
+    for seed in (3, 4):
+        xbar.compile(SMALL, HARDWARE, seed=seed, output=tmp_path / f"{seed}")
+        programs.append(content(tmp_path / f"{seed}"))
+    step, seen = 1, []
+    while True:
+        output = tmp_path / f"{step}.xbar"
+        shutil.copytree(tmp_path / "3", output)
+        killed = steps_until_death(output, step)
+        if exchange or output.exists():
+            seen.append(programs.index(content(output)))
+        else:
+            (aside,) = tmp_path.glob(f".{step}.xbar.unfinished/*.old")
+            assert content(aside) == programs[0]
+        xbar.compile(SMALL, HARDWARE, seed=4, output=output, force=True)
+        assert content(output) == programs[1]
+        assert not output.with_name(f".{output.name}.unfinished").exists()
+        if not killed:
+            break
+        step += 1 if step < 5 else 5  # then files of the old one are deleted, one after another
+    assert seen == sorted(seen)
+    assert set(seen) == {0, 1}
 
 
 def test_a_full_disk_is_one_error_and_leaves_what_was_done(tmp_path, expected, small_disk):

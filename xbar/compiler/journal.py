@@ -2,23 +2,28 @@
 
     .out.xbar.unfinished/     next to the output, removed when the program is complete
       lock                    held by the active run; released when it ends, for whatever reason
-      job.json                digest of everything that the program depends on
+      job.json                digest of everything that the program depends on, xbar's version
       <n>.npz                 results of some tiles, written atomically
-      .*.tmp/                 the program while it is written
+      .*.tmp/                 the program while it is written, or the one that it replaced
 
-Results are written about once per second. A run of the same job reads them and does the rest; the
-program is then identical to the last byte, because each tile's result is a function of its job.
+Results are written about once per second. A run of the same job and version reads them and does
+the rest; the program is then identical to the last byte, because each tile's result is a function
+of its job. A folder of this name that is a link, or holds anything else, is left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import io
 import json
+import os
+import re
 import shutil
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,14 +31,16 @@ from typing import IO, Any
 
 import numpy as np
 
+from xbar import __version__
 from xbar.compiler.block import Block
+from xbar.compiler.consistency import check_result, read_block, read_errors, read_reached
 from xbar.compiler.job import Jobs, TileResult
 from xbar.compiler.program import Program
-from xbar.compiler.store import FORMAT, PROGRAM, save_program
-from xbar.compiler.tile import Reached
-from xbar.errors import FileError
-from xbar.files import write_bytes
-from xbar.folders import refuse_directory
+from xbar.compiler.sealed import JSON_ERRORS, read_json
+from xbar.compiler.store import DAMAGE, FORMAT, PROGRAM, save_program
+from xbar.errors import FileError, printable
+from xbar.files import read_regular, write_bytes
+from xbar.folders import recover, refuse_directory
 from xbar.npz import read_npz
 
 SECONDS = 1.0
@@ -41,6 +48,16 @@ SECONDS = 1.0
 
 MOST = 256
 """Maximum number of results per file."""
+
+_PROGRAM = r"\..+\.tmp(\.old)?"
+_PARTIAL = r"\.[0-9a-z]+\.partial"  # zarr's own files while they are written
+_ARRAY = rf"zarr(\.json|{_PARTIAL})|c(/[0-9]+)*({_PARTIAL})?"
+_OWN = re.compile(
+    rf"lock|(\.)?(job\.json|[0-9]+\.npz)(?(1)\.\w+)"
+    rf"|{_PROGRAM}/(manifest\.json|zarr(\.json|{_PARTIAL})|[a-z]+/([a-z0-9]+/)?({_ARRAY}))"
+)
+_FOLDER = re.compile(rf"{_PROGRAM}(/[a-z]+(/[a-z0-9]+(/c(/[0-9]+)*)?)?)?")
+"""Files and folders in a journal, by their paths within it."""
 
 
 @dataclass(eq=False)
@@ -50,10 +67,12 @@ class Journal:
     Attributes:
         folder: path of the folder.
         output: path of the program.
+        jobs: the jobs whose results it holds.
     """
 
     folder: Path
     output: Path
+    jobs: Jobs
     _waiting: list[TileResult] = field(default_factory=list)
     _since: float = field(default_factory=time.monotonic)
 
@@ -64,16 +83,22 @@ class Journal:
 
         Raises:
             FileError: the output exists and ``force`` is not set, another run holds the lock, the
-                journal belongs to another job and ``force`` is not set, or it can't be written.
+                journal belongs to another job or version and ``force`` is not set, the folder is a
+                link or holds other files than a journal's, or it can't be written.
         """
-        refuse_directory(output, PROGRAM, force=force)
+        if os.path.lexists(output):
+            refuse_directory(output, PROGRAM, force=force)
         folder = output.absolute().parent / f".{output.name}.unfinished"
         try:
-            folder.mkdir(exist_ok=True)
-            with (folder / "lock").open("a") as lock:
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+            _check_own(folder, output)
+            with _open_lock(folder / "lock") as lock:
                 _hold(lock, output)
-                journal = cls(folder, output)
-                journal._begin(_digest(jobs), force=force)
+                recover(output, PROGRAM, folder)
+                refuse_directory(output, PROGRAM, force=force)
+                journal = cls(folder, output, jobs)
+                journal._begin(force=force)
                 try:
                     yield journal
                 except BaseException:
@@ -83,12 +108,12 @@ class Journal:
             raise FileError(f"{output}: can't be written ({error.strerror or error})") from error
 
     def results(self) -> dict[int, TileResult]:
-        """Results of earlier runs by tile; damaged files are ignored."""
+        """Results of earlier runs by tile; damaged files count as not done."""
         found = {}
         for file in sorted(self.folder.glob("*.npz")):
             try:
-                results = _unpack(file)
-            except (FileError, ValueError, KeyError, TypeError):
+                results = _unpack(file, self.jobs)
+            except DAMAGE:
                 file.unlink()
                 continue
             found.update({result.index: result for result in results})
@@ -116,22 +141,85 @@ class Journal:
         """
         self.flush()
         save_program(program, self.output, force=force, within=self.folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._clear()
+        for name in ("job.json", "lock"):
+            (self.folder / name).unlink()
+        with contextlib.suppress(OSError):  # somebody put something there: it stays
+            self.folder.rmdir()
 
-    def _begin(self, digest: str, *, force: bool) -> None:
-        job = self.folder / "job.json"
-        for stale in self.folder.glob(".*.tmp"):
-            shutil.rmtree(stale, ignore_errors=True)
-        if job.exists() and json.loads(job.read_bytes() or b"{}").get("digest") == digest:
-            return
-        if job.exists() and not force:
-            raise FileError(
-                f"{self.output}: there is an unfinished run of a different job for this output; "
-                "resume it with its own arguments, or discard it with --force"
-            )
+    def _clear(self) -> None:
+        """Delete the results."""
         for old in self.folder.glob("*.npz"):
             old.unlink()
-        write_bytes(job, json.dumps({"digest": digest}).encode(), force=True)
+
+    def _sweep(self) -> None:
+        """Delete what killed runs left unfinished; ``_check_own`` has seen it all."""
+        for stale in self.folder.glob(".*"):
+            if stale.is_dir() and not stale.is_symlink():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                stale.unlink()
+
+    def _begin(self, *, force: bool) -> None:
+        job = self.folder / "job.json"
+        self._sweep()
+        digest, found = _digest(self.jobs), _read_job(job)
+        if found == {"version": __version__, "digest": digest}:
+            return
+        if found is not None and not force:
+            version = found.get("version", "another version")
+            unfinished = f"{self.output}: there is an unfinished run of"
+            if version != __version__:
+                raise FileError(
+                    f"{unfinished} xbar {version}, whose results xbar {__version__} does not take; "
+                    "resume it with that version, or discard it with --force"
+                )
+            raise FileError(
+                f"{unfinished} a different job for this output; resume it with its own arguments, "
+                "or discard it with --force"
+            )
+        self._clear()
+        content = {"version": __version__, "digest": digest}
+        write_bytes(job, json.dumps(content).encode(), force=True)
+
+
+def _check_own(folder: Path, output: Path) -> None:
+    """Check that a folder is a journal, by what it holds.
+
+    Raises:
+        FileError: it is a link, no folder, or holds anything that a journal does not.
+    """
+    problem = None if stat.S_ISDIR(folder.lstat().st_mode) else "is not a folder"
+    waiting = [] if problem else [""]
+    while waiting and problem is None:
+        prefix = waiting.pop()
+        with os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(path):
+                    waiting.append(path + "/")
+                elif not (entry.is_file(follow_symlinks=False) and _OWN.fullmatch(path)):
+                    problem = f"holds {printable(path)}, which is no part of an unfinished run"
+    if problem is not None:
+        raise FileError(
+            f"{output}: {folder.name} next to it {problem}; look at it and remove it, or choose "
+            "another name"
+        )
+
+
+def _open_lock(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+")
+
+
+def _read_job(path: Path) -> dict[str, Any] | None:
+    """Content of a journal's ``job.json``; None without one, {} if it is damaged."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        content = read_json(read_regular(path))
+    except JSON_ERRORS:
+        content = None
+    return content if isinstance(content, dict) else {}
 
 
 def _hold(lock: IO[str], output: Path) -> None:
@@ -190,25 +278,31 @@ def _pack(results: list[TileResult]) -> bytes:
     return stream.getvalue()
 
 
-def _unpack(file: Path) -> list[TileResult]:
+def _unpack(file: Path, jobs: Jobs) -> list[TileResult]:
+    """The results of a file, each checked against its job."""
     content = read_npz(file)
-    records = json.loads(content["said"].tobytes())
+    records = read_json(content["said"].tobytes())
     packed, scale = content["packed"], content["scale"]
     results, used = [], 0
     for entry, bits in zip(records, packed, strict=True):
-        blocks = tuple(Block.from_json(record) for record in entry["blocks"])
+        index = entry["index"]
+        blocks = tuple(read_block(record, jobs.plan) for record in entry["blocks"])
+        if index not in range(len(jobs)) or _weights(blocks) != _weights(jobs.blocks[index]):
+            raise FileError(f"{file}: it holds other weights than tile {index}")
         scales = []
         for block in blocks:
             scales.append(scale[used : used + block.shape[1]])
             used += block.shape[1]
-        results.append(
-            TileResult(
-                int(entry["index"]),
-                blocks,
-                tuple(scales),
-                bits,
-                tuple(Reached(**reached) for reached in entry["reached"]),
-                tuple(entry["wire_errors"]),
-            )
-        )
+        reached = tuple(read_reached(record) for record in entry["reached"])
+        errors = read_errors(entry["wire_errors"])
+        results.append(TileResult(index, blocks, tuple(scales), bits, reached, errors))
+        check_result(results[-1], jobs.plan)
     return results
+
+
+def _weights(blocks: Iterable[Block]) -> list[tuple[str, int, list[int], list[int]]]:
+    """The weights of blocks, wherever they lie on the tile."""
+    return [
+        (block.layer, block.group, sorted(block.inputs.tolist()), sorted(block.outputs.tolist()))
+        for block in blocks
+    ]

@@ -62,7 +62,7 @@ _KEYS = frozenset(
 _MEASURED = ("on", "off", "stuck")
 
 # what damaged content raises below: mostly undocumented, observed in tests
-_DAMAGE = (
+DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, RecursionError,
     TypeError, ValueError, XbarError,
 )  # fmt: skip
@@ -143,7 +143,7 @@ def _read(folder: SealedFolder) -> Program:
         arrays = read_arrays(folder.read, folder.sizes, _array_names(manifest), folder.index_bytes)
         hardware = Hardware(**manifest["hardware"])
         return _assemble(manifest, arrays, _chip(hardware, manifest["seed"], arrays))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         what = printable(str(error) or type(error).__name__)[:300].removeprefix(f"{path}: ")
         raise FileError(f"{path}: is not a program that this xbar can read ({what})") from error
 
