@@ -62,7 +62,7 @@ def test_import_loads_nothing_heavy():
 def test_the_version_has_one_source():
     text = (ROOT / "pyproject.toml").read_text()
     assert 'dynamic = ["version"]' in text
-    assert 'path = "xbar/__init__.py"' in text
+    assert 'path = "xbar/version.py"' in text
     assert not re.search(r"^version = ", text, re.MULTILINE)
     assert re.fullmatch(r"\d+\.\d+\.\d+", xbar.__version__)
 

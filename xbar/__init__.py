@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xbar.lazy import public_names
+from xbar.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from xbar import circuit as circuit
@@ -80,8 +81,6 @@ if TYPE_CHECKING:
     from xbar.simulation.verify import verify as verify
     from xbar.subset.problem import SubsetSolution as SubsetSolution
     from xbar.subset.solver import solve_subset as solve_subset
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Bank": "xbar.hardware.bank",

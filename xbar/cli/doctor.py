@@ -64,9 +64,9 @@ def run(
 
     The exit code is 1 if a required package is missing.
     """
-    from xbar import __version__
     from xbar.cli.warm import warm as compile_kernels
     from xbar.tables import count
+    from xbar.version import __version__
 
     found = [*packages(), *(tool(name) for name in TOOLS)]
     missing = [one.name for one in found if one.needed and one.found is None]

@@ -17,8 +17,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from xbar import __version__
 from xbar.errors import XbarError, XbarWarning, printable
+from xbar.version import __version__
 
 VERBS = {
     "compile": "xbar.cli.compile",

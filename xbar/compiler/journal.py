@@ -31,7 +31,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from xbar import __version__
 from xbar.compiler.block import Block
 from xbar.compiler.consistency import check_result, read_block, read_errors, read_reached
 from xbar.compiler.job import Jobs, TileResult
@@ -42,6 +41,7 @@ from xbar.errors import FileError, printable
 from xbar.files import read_regular, write_bytes
 from xbar.folders import recover, refuse_directory
 from xbar.npz import read_npz
+from xbar.version import __version__
 
 SECONDS = 1.0
 """Interval between writes: the most work lost when a run is killed, besides a write in progress."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xbar import __version__
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
 from xbar.report.plots import gain_picture, residual_picture
@@ -20,6 +19,7 @@ from xbar.simulation.result import LayerResult, Result
 from xbar.simulation.tables import budget_table, cost_table
 from xbar.tables import count, html_table, html_text, percent
 from xbar.units import format_quantity
+from xbar.version import __version__
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff;
