@@ -28,6 +28,7 @@ VERBS = {
     "netlist": "xbar.cli.netlist",
     "emit": "xbar.cli.emit",
     "report": "xbar.cli.report",
+    "op": "xbar.cli.op",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
     "catalog": "xbar.cli.catalog",

@@ -78,6 +78,18 @@ def _arrays() -> None:
         crossbar.update([0], [0], [2e-6]).transfer.sum()
 
 
+def _networks() -> None:
+    """A network of more nodes than are solved without compiled kernels."""
+    import numpy as np
+
+    import xbar
+
+    count = 50
+    network = xbar.ResistorNetwork(np.arange(count), np.arange(1, count + 1), np.ones(count), 3)
+    network.sensitivity(0, count)
+    network.reduced.sum()
+
+
 def _programs() -> None:
     """Plain and noisy designs, with and without wires and faults, programmed by every method."""
     import xbar
@@ -133,4 +145,4 @@ def _sizes() -> None:
     xbar.sizing.theory.simulate_coverage(8, 0.1, 4, seed=0)
 
 
-JOBS = (_subsets, _variants, _arrays, _programs, _rivals, _sizes)
+JOBS = (_subsets, _variants, _arrays, _networks, _programs, _rivals, _sizes)
