@@ -122,8 +122,9 @@ def run(
 ) -> None:
     """Program a trained network onto a chip."""
     import xbar
-    from xbar.errors import printable
+    from xbar.errors import printable, warn
     from xbar.files import refuse_existing
+    from xbar.model.share import MOST_SILENT, weigh
     from xbar.pruning.store import load_switches
     from xbar.report.harsh import harsh_layers
     from xbar.report.metrics import layer_metrics
@@ -157,6 +158,9 @@ def run(
         bind=read_bind(bind or ()),
         input_dtype=input_dtype,
     ).select(only or (), skip or ())
+    share = weigh(graph)
+    if share.ratio > MOST_SILENT and not share.chosen:
+        warn(str(share))  # before the work, which takes long
     source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:
         program = xbar.compile(
@@ -185,13 +189,15 @@ def run(
         "layers": [layer.to_json() for layer in metrics],
         "unreachable": [one.to_json() for one in lost],
         "harsh_wires": [layer.to_json() for layer in harsh],
+        "weights": share.to_json(),
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
         "notes": notes,
     }
     remarks = [*map(str, harsh), *unreachable_lines(lost)]
     remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
     remarks += [f"assumed: {note}" for note in notes]
-    text = "\n".join([program_text(program, metrics), *map(printable, remarks)])
+    head = [f"{printable(str(share))}\n"] if share.ratio > MOST_SILENT else []
+    text = "\n".join([*head, program_text(program, metrics), *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
 
 

@@ -7,7 +7,6 @@ batch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from xbar.errors import ModelError
 from xbar.model.draws import reason
-from xbar.model.graph import Argument, Graph, Input, Node, Ref, references
+from xbar.model.evaluate import Constants
+from xbar.model.graph import Argument, Graph, Input, Node, Ref
 from xbar.model.pytorch import require_torch
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ Size: TypeAlias = int | Ref
 """A static size, or the node that computes it from the batch size."""
 
 MOST_NODES = 50_000
-_MOST_COMPUTED = 1 << 20
-"""Numbers of a value that is computed from constants while reading."""
 
 
 class Builder:
@@ -54,6 +52,8 @@ class Builder:
         self._constants: dict[str, Array] = {}
         self._constant_nodes: dict[str, Ref] = {}
         self._sizes: dict[tuple[str, int], Ref] = {}
+        self._known = Constants((), self._constants)
+        self._evaluated: tuple[str, Array | str] = ("", "")
         counts = (1, 3) if batch is None else (batch,)
         self._probes: list[tuple[Probe, dict[str, Fake]]] = [(Probe(n), {}) for n in counts]
         values = [probe.tensor((probe.count, *shape), dtype) for probe, _ in self._probes]
@@ -75,39 +75,15 @@ class Builder:
         return self.constant(name, array)
 
     def array(self, ref: Ref) -> Array | None:
-        """A value's array if it depends on constants only, and is small, else None."""
+        """A value's array if it depends on constants only, else None."""
         node = self._constant_nodes
         found = next((self._constants[name] for name, each in node.items() if each == ref), None)
-        return self._computed(ref) if found is None else found
-
-    def _computed(self, ref: Ref) -> Array | None:
-        """The same of a value that constants are computed to."""
-        import torch
-
-        from xbar.model.interpret import TORCH_ERRORS, resolve, torch_argument
-        from xbar.model.probe import shape_of
-
-        nodes = {node.name: node for node in self._nodes}
-        needed, stack = {ref.name}, [ref.name]
-        while stack:
-            stack += [n for n in references(nodes[stack.pop()]) if n not in needed]
-            needed |= {*stack}
-        values: dict[str, Any] = {}
-        for node in (nodes[name] for name in nodes if name in needed):
-            size = math.prod(shape_of(self._probes[0][1][node.name]) or ())
-            if node.op == "input" or size > _MOST_COMPUTED:
-                return None
-            if node.op == "constant":
-                values[node.name] = torch.from_numpy(np.array(self._constants[str(node.args[0])]))
-                continue
-            args = [torch_argument(each, values) for each in node.args]
-            named = {name: torch_argument(each, values) for name, each in node.kwargs.items()}
-            try:
-                values[node.name] = resolve(node.op, node.name)(*args, **named)
-            except TORCH_ERRORS:
-                return None
-        value = values[ref.name]
-        return np.array(value.numpy(force=True)) if isinstance(value, torch.Tensor) else None
+        if found is not None or ref.name not in self._known:
+            return found
+        if self._evaluated[0] != ref.name:  # the last one, which is often asked for again
+            self._evaluated = (ref.name, self._known.evaluate([ref.name])[ref.name])
+        value = self._evaluated[1]
+        return None if isinstance(value, str) else value
 
     def add(
         self,
@@ -200,6 +176,7 @@ class Builder:
             known[node.name] = value
         shape = shape_of(values[0])
         self._nodes.append(Node(node.name, node.op, node.args, node.kwargs, shape))
+        self._known.add(self._nodes[-1])
         return Ref(node.name)
 
     def _fresh(self, name: str) -> str:

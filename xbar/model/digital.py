@@ -18,6 +18,7 @@ from xbar.model.graph import Graph, Node, Ref, references
 from xbar.model.lower import lower
 
 _TWO_ACTIVATIONS = "both factors are activations"
+_FUSED = "its products are fused into one operation; export the model with torch.export"
 _RECURRENT = "its sequence is too long or of variable length, or this variant is not unrolled"
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -25,6 +26,14 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "aten.scaled_dot_product_attention.default": _TWO_ACTIVATIONS,
         "aten._scaled_dot_product_flash_attention_for_cpu.default": _TWO_ACTIVATIONS,
         "aten.bilinear.default": "a bilinear form is not a matrix product",
+        "aten._trilinear.default": "a bilinear form is not a matrix product",
+        "aten._native_multi_head_attention.default": _FUSED,
+        "aten._transformer_encoder_layer_fwd.default": _FUSED,
+        "aten.linalg_multi_dot.default": "it multiplies more than two factors at once",
+        "aten.chain_matmul.default": "it multiplies more than two factors at once",
+        "aten.addbmm.default": "it sums a batch of products",
+        "aten.conv_tbc.default": "its batch is on the second axis",
+        "aten._convolution.default": "this form of convolution is not lowered",
         "aten.embedding.default": "it is a table look-up without products",
         "aten.embedding_bag.padding_idx": "it is a table look-up without products",
         "aten.lstm.input": _RECURRENT,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import ModelError
+from xbar.model.draws import reason
 from xbar.model.graph import Argument, Node, Ref, references
 from xbar.model.pytorch import require_torch
 
@@ -60,6 +61,8 @@ class Constants:
     def add(self, node: Node) -> None:
         """Add the next node of the network."""
         self._count += 1
+        for found in ("mutators", "changed", "read_changed", "unsettled"):
+            self.__dict__.pop(found, None)
         used = references(node)
         if node.op == "input" or any(name not in self.nodes for name in used):
             for name in used:
@@ -227,8 +230,8 @@ class _Evaluation:
         if node.name in self.constants.changed and self.constants.unsettled is not None:
             return self.constants.unsettled
         call = resolve(node.op, node.name)
-        if is_random(call, node):
-            return f"{node.name} ({node.op}) is not determined: it is random or not initialised"
+        if _undetermined(node):
+            return f"{node.name} ({node.op}) draws random numbers, or leaves them undefined"
         why = self._too_much(node)
         if why is not None:
             return why
@@ -319,14 +322,9 @@ def _work(node: Node, taken: list[int], made: int) -> int:
     return made + sum(taken)
 
 
-def is_random(call: Any, node: Node) -> bool:
+def _undetermined(node: Node) -> bool:
     """Whether an operation draws random numbers, or leaves its result uninitialised."""
-    import torch
-
-    name = node.op.split(".")[1]
-    if name in ("dropout", "feature_dropout", "alpha_dropout"):
-        return not (len(node.args) > 2 and node.args[2] is False)
-    return torch.Tag.nondeterministic_seeded in getattr(call, "tags", ()) or name in (
+    return bool(reason(node)) or node.op.split(".")[1] in (
         "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided",
     )  # fmt: skip
 
