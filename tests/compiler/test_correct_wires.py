@@ -62,7 +62,8 @@ def test_the_told_errors_are_those_of_the_transfer_matrix():
         difference = effective[:, 0::2] - effective[:, 1::2]
         rows, columns = part.block.word_lines[:, None], part.block.columns
         expected = relative(difference[rows, columns] / part.scale, part.weight)
-        assert tile.wire_errors[number] == pytest.approx(expected, rel=1e-9)
+        step = 2.0**-23  # told with so many bits, as the rest depends on the BLAS
+        assert tile.wire_errors[number] == pytest.approx(expected, rel=step / 2 + 1e-9)
     assert min(tile.wire_errors) == tile.wire_errors[-1]
     (part,), (residual,) = tile.blocks, tile.residual()
     np.testing.assert_allclose(residual, tile.difference("nodal")[0] - part.target)

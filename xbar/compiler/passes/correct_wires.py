@@ -77,7 +77,7 @@ def correct_wires(
     if problem.array.ideal:
         return tile
     as_it_is = problem.array.read(None)
-    told = (problem.score.error(as_it_is, problem.score.first),)
+    told = (problem.error(as_it_is, problem.score.first),)
     if told == (0.0,):
         return tile
     best = problem.found(None, as_it_is, told)

@@ -8,6 +8,7 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.compiler.passes.base import Pass, TileState
+from xbar.compiler.rounding import rounded
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, Reached
 from xbar.subset.scaling import Reach
 
@@ -25,6 +26,8 @@ def _reached(
 ) -> Reached:
     gain, target = tile.reading_gain, placed.target
     residual = gain * achieved - target
+    if tile.wire_errors:  # of a solved array
+        residual = rounded(residual)
     switches = tile.mapping.choice(tile.packed, placed.block)
     return Reached(
         float(np.abs(residual).max()),

@@ -20,6 +20,7 @@ from xbar.compiler.passes.choose_subsets import joined
 from xbar.compiler.passes.wires.array import Array, Reading
 from xbar.compiler.passes.wires.chooser import Chooser
 from xbar.compiler.passes.wires.score import Score
+from xbar.compiler.rounding import rounded
 from xbar.compiler.tile import ProgrammedTile, pack
 from xbar.effects.expected import ExpectedError, expected_error
 
@@ -107,9 +108,12 @@ class Problem:
 
     def found(self, choice: Bools | None, reading: Reading, before: tuple[float, ...]) -> Found:
         """The same where what arrives is known; of no choice: of the switches before."""
-        scale = self.score.fit(reading)
-        error = self.score.error(reading, scale)
-        return Found(self, choice, reading, scale, (*before, error))
+        scale = rounded(self.score.fit(reading))
+        return Found(self, choice, reading, scale, (*before, self.error(reading, scale)))
+
+    def error(self, reading: Reading, scale: Floats) -> float:
+        """``Score.error``, rounded: the same bits on every machine, and the same comparisons."""
+        return float(rounded(self.score.error(reading, scale)))
 
 
 @dataclass(frozen=True, eq=False)
