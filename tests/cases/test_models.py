@@ -27,8 +27,6 @@ CASES = json.loads((HERE / "models.json").read_text())
 PENDING = frozenset(
     """
     traced_shuffle
-    binary_one_output
-    labels_one_hot
     """.split()
 )
 """Cases that do not hold yet."""

@@ -136,3 +136,27 @@ def test_bad_options_are_one_line(refused, work, trained, options, message):
 def test_bad_data_are_one_line(refused, work, tmp_path, arrays, message):
     np.savez(tmp_path / "bad.npz", **arrays)
     assert message in refused("simulate", work / "out.xbar", "--data", tmp_path / "bad.npz")
+
+
+def test_a_table_with_a_column_of_labels_is_data_and_what_was_assumed_is_told(
+    call, work, trained, tmp_path
+):
+    with np.load(trained.data) as data:
+        x, labels = data["inputs"].reshape(120, -1), data["labels"]
+    head = ",".join([*(f"pixel {n}" for n in range(64)), "label"])
+    rows = [",".join(map(repr, [*row.tolist(), int(n)])) for row, n in zip(x, labels, strict=True)]
+    (tmp_path / "a.csv").write_text("\n".join([head, *rows]))
+    found = []
+    for file in (trained.data, tmp_path / "a.csv"):
+        code, out, err = call("simulate", work / "out.xbar", "--data", file, "--json")
+        assert (code, err) == (0, "")
+        found.append(json.loads(out))
+    plain, table = found
+    assert table["accuracy"] == plain["accuracy"]
+    assert plain["notes"] == []
+    assert table["notes"] == [
+        "the column label holds the labels",
+        "inputs of shape (N, 64) are reshaped to (1, 8, 8)",
+    ]
+    _, out, _ = call("simulate", work / "out.xbar", "--data", tmp_path / "a.csv")
+    assert "assumed: the column label holds the labels" in out

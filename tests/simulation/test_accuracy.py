@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from xbar.errors import SpecError
-from xbar.simulation.accuracy import check_labels, correct
+from xbar.simulation.accuracy import check_labels, class_numbers, correct
 from xbar.statistics import mean_interval, wilson_interval
 
 
@@ -49,3 +49,43 @@ def test_labels_without_a_class_are_refused():
 def test_outputs_that_are_no_scores_are_refused():
     with pytest.raises(SpecError, match=r"outputs of shape \(N, classes\), but .*\(4, 2, 3\)"):
         correct(np.zeros((4, 2, 3)), np.zeros(4, dtype=np.int64))
+
+
+def test_one_hot_rows_and_columns_are_class_numbers():
+    numbers = np.array([2, 0, 1, 2])
+    for labels in (np.eye(3)[numbers], np.eye(3, dtype=bool)[numbers], numbers[:, None] * 1.0):
+        found, notes = class_numbers(labels, 4)
+        np.testing.assert_array_equal(found, numbers)
+        assert found.dtype == np.int64
+        assert len(notes) == 1
+    assert class_numbers(numbers, 4)[1] == ()
+
+
+@pytest.mark.parametrize(
+    "labels", [[[1, 1], [0, 1]], [[0, 0], [0, 1]], [[0.9, 0.1], [0, 1]], [[0, 2], [1, 0]]]
+)
+def test_rows_that_are_not_one_hot_are_refused(labels):
+    with pytest.raises(SpecError, match="be one-hot, rows of zeros and a one"):
+        class_numbers(labels, 2)
+
+
+def test_one_output_is_held_to_its_threshold():
+    outputs = np.array([[0.4], [0.6], [0.5], [0.9]])
+    labels = np.array([0, 1, 0, 0])
+    assert correct(outputs, labels, 0.5) == 3
+    assert correct(outputs[:, 0], labels, 0.5) == 3
+    assert correct(outputs, labels, 0.0) == 1
+    with pytest.raises(SpecError, match="accuracy of one output needs"):
+        correct(outputs, labels)
+    with pytest.raises(SpecError, match="labels must be 0 or 1, the classes of one output, not 2"):
+        correct(outputs, labels * 2, 0.5)
+
+
+def test_labels_that_count_from_1_are_asked_about():
+    with pytest.raises(SpecError, match=r"labels must be under 3.*not 3; do they count from 1"):
+        correct(np.zeros((3, 3)), np.array([1, 2, 3]))
+
+
+def test_scores_of_single_pixels_are_scores():
+    outputs = np.array([[0.1, 0.9], [0.8, 0.2]]).reshape(2, 2, 1, 1)
+    assert correct(outputs, np.array([1, 1])) == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbar.cli.output import DetailName, Force, Json, ProgramPath, show
+from xbar.cli.output import DetailName, Force, Json, ProgramPath, read_data, show
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
@@ -24,7 +24,7 @@ def run(
     data: Annotated[
         Path | None,
         typer.Option(
-            help=".npz whose first input drives the tile; default: 1 V on every word line"
+            help="data whose first input drives the tile; default: 1 V on every word line"
         ),
     ] = None,
     layer: Annotated[
@@ -43,7 +43,6 @@ def run(
     import xbar
     from xbar.cli.verify import read_detail
     from xbar.errors import SpecError
-    from xbar.simulation.dataset import read_dataset
     from xbar.simulation.verify import activations, real_voltage
 
     loaded = xbar.Program.load(program)
@@ -53,7 +52,7 @@ def run(
     number = read_block(chosen, layer, block)
     voltage = None
     if data is not None:
-        vectors = activations(loaded, read_dataset(data).inputs)
+        vectors = activations(loaded, read_data(data, loaded).inputs)
         voltage = real_voltage(chosen, vectors, number or 0)
     elif number is not None:
         voltage = chosen.voltage(np.ones((1, len(chosen.blocks[number].block.inputs))), number)[0]

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
+    from xbar.compiler.program import Program
     from xbar.hardware.chip import Chip
     from xbar.hardware.spec import Hardware
+    from xbar.simulation.dataset import Dataset
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", help="replace existing output")]
 ProgramPath: TypeAlias = Annotated[Path, typer.Argument(help="program")]
 OptionalData: TypeAlias = Annotated[
-    Path | None, typer.Option(help=".npz with inputs and, for accuracy, labels")
+    Path | None, typer.Option(help="inputs and, for accuracy, labels: .npz, .npy or .csv")
 ]
 Measured: TypeAlias = Annotated[
     Path | None,
@@ -60,6 +62,14 @@ def measurement_notes(chip: Chip) -> list[str]:
     """What was assumed when a measured chip was read."""
     notes = () if chip.measurement is None else chip.measurement.notes
     return [f"measured chip: {note}" for note in notes]
+
+
+def read_data(path: Path, program: Program) -> Dataset:
+    """The data set for a program's network, whose input tells a table's labels from its inputs."""
+    from xbar.simulation.dataset import read_dataset
+
+    graph = program.graph
+    return read_dataset(path, None if graph is None else graph.inputs[0].shape[1:])
 
 
 def show(as_json: bool, content: dict[str, Any], text: str) -> None:

@@ -133,12 +133,14 @@ def _find(
 
 def _read(path: Path) -> tuple[Any, Any]:
     from xbar.errors import FileError
+    from xbar.simulation.accuracy import class_numbers
     from xbar.simulation.dataset import read_dataset
 
     found = read_dataset(path)
     if found.labels is None:
         raise FileError(f"{path}: must have an array 'labels' as well as 'inputs'")
-    return found.inputs, found.labels
+    labels, _ = class_numbers(found.labels, len(found.inputs))
+    return found.inputs, labels
 
 
 def _accuracy(ticket: Ticket, path: Path) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from xbar.cli.output import (
     WithBudget,
     WithCost,
     progress,
+    read_data,
     show,
 )
 
@@ -81,26 +83,24 @@ def simulated(
     """Simulate the program with ideal wires and, if the design has wire resistance, with it."""
     import xbar
     from xbar.effects.readout import MatrixReadout
-    from xbar.simulation.dataset import read_dataset
 
-    dataset = read_dataset(data)
+    dataset = read_data(data, program)
     tile = program.hardware.tile
     wired = max(tile.word_wire, tile.bit_wire, tile.source, tile.load) > 0
     readouts: tuple[MatrixReadout, ...] = ("ideal", "nodal") if wired else ("ideal",)
     results = []
     for readout in readouts:
         with progress(f"{readout} read-out") as report:
-            results.append(
-                xbar.simulate(
-                    program,
-                    dataset.inputs,
-                    dataset.labels,
-                    readout=readout,
-                    trials=trials,
-                    seed=seed,
-                    budget=budget and readout == readouts[-1],
-                    cost=cost and readout == readouts[-1],
-                    progress=report,
-                )
+            result = xbar.simulate(
+                program,
+                dataset.inputs,
+                dataset.labels,
+                readout=readout,
+                trials=trials,
+                seed=seed,
+                budget=budget and readout == readouts[-1],
+                cost=cost and readout == readouts[-1],
+                progress=report,
             )
+            results.append(replace(result, notes=dataset.notes + result.notes))
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +16,16 @@ from xbar.cli.output import (
     WithBudget,
     WithCost,
     progress,
+    read_data,
     show,
 )
 
 
 def run(
     program: ProgramPath,
-    data: Annotated[Path, typer.Option(help=".npz with inputs and, for accuracy, labels")],
+    data: Annotated[
+        Path, typer.Option(help="inputs and, for accuracy, labels: .npz, .npy or .csv")
+    ],
     readout: Annotated[
         str,
         typer.Option(
@@ -60,10 +64,9 @@ def run(
     """
     import xbar
     from xbar.simulation.calibration import Calibration
-    from xbar.simulation.dataset import read_dataset
 
     loaded = xbar.Program.load(program)
-    dataset = read_dataset(data)
+    dataset = read_data(data, loaded)
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {"readout": readout, "precision": precision}
     method: Any = calibrate
@@ -83,4 +86,5 @@ def run(
             progress=report,
             **words,
         )
+    result = replace(result, notes=dataset.notes + result.notes)
     show(as_json, result.to_json(), str(result))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from xbar.cli.output import DetailName, Json, ProgramPath, progress, show
+from xbar.cli.output import DetailName, Json, ProgramPath, progress, read_data, show
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import Detail
@@ -17,7 +17,7 @@ def run(
     program: ProgramPath,
     data: Annotated[
         Path | None,
-        typer.Option(help=".npz whose first input drives the tiles; default: random voltages"),
+        typer.Option(help="data whose first input drives the tiles; default: random voltages"),
     ] = None,
     tiles: Annotated[
         str | None,
@@ -38,10 +38,9 @@ def run(
         _verify_store(program, as_json=as_json)
         return
     import xbar
-    from xbar.simulation.dataset import read_dataset
 
     loaded = xbar.Program.load(program)
-    inputs = None if data is None else read_dataset(data).inputs
+    inputs = None if data is None else read_data(data, loaded).inputs
     chosen = read_tiles(tiles, len(loaded.tiles))
     with progress("tiles") as report:
         verification = xbar.verify(

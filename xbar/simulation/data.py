@@ -13,7 +13,8 @@ from xbar import parallel
 from xbar.arrays import check_finite, real
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
-from xbar.simulation.accuracy import check_classes, check_labels, correct
+from xbar.simulation.accuracy import check_classes, class_numbers, class_scores, correct
+from xbar.simulation.fit import fit_inputs, threshold_note, threshold_of
 from xbar.simulation.metric import Metric, measure
 from xbar.simulation.readout import product
 from xbar.simulation.run import Multiply, run_matrices
@@ -66,6 +67,8 @@ class Data:
         size: number N of inputs, of all bare matrices together.
         batches: slices of inputs that run together; one for bare matrices.
         metric: metric used instead of accuracy.
+        threshold: output above which a network of one output answers 1; None if unknown.
+        notes: what was assumed of the data, one sentence each.
     """
 
     inputs: Any
@@ -73,6 +76,8 @@ class Data:
     size: int
     batches: tuple[slice, ...]
     metric: Metric | None = None
+    threshold: float | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -82,7 +87,7 @@ class Data:
         labels: ArrayLike | None,
         metric: Metric | None = None,
     ) -> Data:
-        """Check data.
+        """Check data, and fit them to the network.
 
         Raises:
             SpecError: there is no input, or labels or metric do not fit it.
@@ -97,8 +102,11 @@ class Data:
         if array.ndim < 1 or len(array) == 0:
             raise SpecError("inputs must hold at least one input")
         check_finite(array, "inputs")
+        array, notes = fit_inputs(program.graph, array)
         batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
-        return cls(array, _labels(labels, len(array), metric), len(array), batches, metric)
+        numbers, more = _labels(labels, len(array), metric)
+        threshold = threshold_of(program.graph)
+        return cls(array, numbers, len(array), batches, metric, threshold, notes + more)
 
     def first(self, program: Program, count: int) -> Data:
         """The first ``count`` inputs, without labels."""
@@ -106,6 +114,13 @@ class Data:
             some = {name: np.asarray(values)[:count] for name, values in self.inputs.items()}
             return Data.of(program, some, None)
         return Data.of(program, np.asarray(self.inputs)[:count], None)
+
+    def assumed(self, outputs: NDArray[Any]) -> tuple[str, ...]:
+        """``notes``, and what is assumed to score these outputs."""
+        one = self.labels is not None and self.metric is None and self.threshold is not None
+        if not one or class_scores(outputs).shape[1] > 1:
+            return self.notes
+        return (*self.notes, threshold_note(self.threshold or 0.0))
 
     def run(
         self, program: Program, multiply: Multiply | None, progress: Progress | None = None
@@ -123,8 +138,8 @@ class Data:
             outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
             if self.labels is not None and self.metric is None:
                 if not collected:  # refuse a bad label before running all inputs
-                    check_classes(outputs, self.labels)
-                right += correct(outputs, self.labels[batch])
+                    check_classes(outputs, self.labels, self.threshold)
+                right += correct(outputs, self.labels[batch], self.threshold)
             collected.append(outputs)
             count.step()
         values = np.concatenate(collected)
@@ -144,14 +159,16 @@ def exact_products(program: Program) -> Multiply:
     return lambda layer, x: product(x, program.weights[layer])
 
 
-def _labels(labels: ArrayLike | None, count: int, metric: Metric | None) -> NDArray[Any] | None:
+def _labels(
+    labels: ArrayLike | None, count: int, metric: Metric | None
+) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
     if labels is None:
-        return None
+        return None, ()
     if metric is None:
-        return check_labels(labels, count)
+        return class_numbers(labels, count)
     values = np.asarray(labels)
     if values.ndim < 1 or len(values) != count:
         raise SpecError(
             f"labels must have {count} entries, one an input, not the shape {values.shape}"
         )
-    return values
+    return values, ()

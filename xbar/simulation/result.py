@@ -11,6 +11,7 @@ from xbar.errors import SpecError
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.tables import (
     accuracy_text,
+    assumed_text,
     budget_table,
     budget_text,
     layer_table,
@@ -120,6 +121,7 @@ class Result:
             measured on the first inputs; None for float64.
         budget: error budget, if requested.
         cost: devices, area, energy and time per input, if requested.
+        notes: what was assumed of the data, one sentence each.
     """
 
     readout: str
@@ -141,6 +143,7 @@ class Result:
     precision_error: float | None = None
     budget: Budget | None = None
     cost: ProgramCost | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -182,7 +185,7 @@ class Result:
             tables.append(html_table(*budget_table(self.budget, self.metric)))
         if self.cost is not None:
             tables.append(self.cost._repr_html_())
-        words = (precision_text(self).strip(), accuracy_text(self).strip())
+        words = (precision_text(self).strip(), accuracy_text(self).strip(), assumed_text(self))
         return "\n".join([*tables, *(f"<p>{html_text(text)}</p>" for text in words if text)])
 
     def to_json(self) -> dict[str, Any]:

@@ -65,8 +65,11 @@ def simulate(
 
     Args:
         program: program from ``xbar.compile``.
-        inputs: network inputs (N, ...); {layer: (N, inputs)} for bare matrices.
-        labels: class numbers (N,); None to compare products only. (N, ...) for a metric.
+        inputs: network inputs (N, ...), also with channels last or flat, recognised by their
+            shape and told in the result's notes; {layer: (N, inputs)} for bare matrices.
+        labels: class numbers (N,), also as a column or one-hot (N, C); 0 or 1 for a network with
+            one output, which is class 1 above 0.5 if it ends in a sigmoid, else above 0. None to
+            compare products only. (N, ...) for a metric.
         readout: "ideal" wires; "nodal" for the exact solution of each tile with its wires;
             "nonlinear" for cells that follow ``bank.nonlinearity``, by Newton's method for each
             input, which is slow.
@@ -223,6 +226,7 @@ class _Run:
             precision=self.precision,
             precision_error=self._precision_error(self.own),
             budget=self._accountant(self.own, exact).budget() if budget else None,
+            notes=self.data.notes if exact is None else self.data.assumed(exact.values),
         )
 
     def _products(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xbar.errors import printable
 from xbar.tables import Table, count, percent, table
 from xbar.units import format_quantity
 
@@ -20,7 +21,12 @@ def result_text(result: Result) -> str:
         text += "\n" + budget_text(result.budget, result.metric)
     if result.cost is not None:
         text += "\n" + cost_text(result.cost)
-    return text + precision_text(result) + accuracy_text(result)
+    return text + precision_text(result) + accuracy_text(result) + assumed_text(result)
+
+
+def assumed_text(result: Result) -> str:
+    """What was assumed of the data, one line each; empty if nothing was."""
+    return "".join(f"assumed: {printable(note)}\n" for note in result.notes)
 
 
 def layer_table(result: Result) -> Table:

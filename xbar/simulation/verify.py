@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, real
 from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Detail, ProgrammedTile
 from xbar.effects.converters import quantise
 from xbar.errors import SpecError
 from xbar.parallel import Progress
+from xbar.simulation.fit import fit_inputs
 from xbar.simulation.readout import product
 from xbar.simulation.tables import verification_text
 from xbar.tables import Card, Facts
@@ -138,7 +139,8 @@ def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
             found[layer] = x[int(np.argmax((x**2).sum(axis=(1, 2))))]
         return product(x, program.weights[layer])
 
-    program.graph.run(np.asarray(inputs)[:1], record)
+    some, _ = fit_inputs(program.graph, real(inputs, "inputs")[:1])
+    program.graph.run(some, record)
     return found
 
 
