@@ -41,7 +41,8 @@ from xbar.model.unroll import unroll
 if TYPE_CHECKING:
     import torch
 
-_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_LEGACY = (b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"L119547037146038801333356L\n.")
+"""What ``torch.save`` files before zip begin with, by pickle protocol, behind a few bytes."""
 
 
 def read_model(
@@ -92,7 +93,7 @@ def read_model(
     data = _read_bytes(Path(path))
     if data.startswith(b"PK"):
         graph = _read_zip(data, source)
-    elif data.startswith(_LEGACY):
+    elif any(magic in data[:32] for magic in _LEGACY):
         graph = read_saved(data, source)
     elif is_safetensors(data):
         graph = read_weights(data, source)

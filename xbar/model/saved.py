@@ -40,7 +40,7 @@ STORAGES: Mapping[str, str] = MappingProxyType(
 _HARMLESS = re.compile(
     r"collections\.(OrderedDict|defaultdict|Counter|deque)"
     r"|(builtins|__builtin__)\.(dict|list|set|frozenset|tuple|int|float|bool|str|bytes|bytearray"
-    r"|complex|slice|range|object|type)"
+    r"|complex|slice|range|xrange|object|type|long|unicode|NoneType)"
     r"|torch\.(\w+Storage|Size|device|Tensor|dtype|[a-z]+\d+\w*|half|float|double|bool|long|int)"
     r"|torch\._utils\._rebuild_\w+|torch\._tensor\._rebuild_from_type_v2"
     r"|torch\.storage\.(UntypedStorage|TypedStorage)|torch\.serialization\._get_layout"
