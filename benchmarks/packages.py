@@ -84,14 +84,15 @@ _AEC = "speechmos/aecmos_models/Run_{}_Stage_0.onnx"
 _ROM = "arabic_name_romanizer/resources/"
 _TASH = "text2tashkeel/models/"
 _SILERO = "silero_vad/data/"
-_STATE = {"state": ((2, 1, 128), 0.0)}
-_SR = {"sr": ((), 16000)}
-_DECODER = {
+_Bound: TypeAlias = dict[str, tuple[tuple[int, ...], Any]]
+_STATE: _Bound = {"state": ((2, 1, 128), 0.0)}
+_SR: _Bound = {"sr": ((), 16000)}
+_DECODER: _Bound = {
     "memory": ((1, 7, 256), "normal"),
     "src_mask": ((1, 7), True),
     "hidden": ((1, 2, 256), "normal"),
 }
-_VOICE = {
+_VOICE: _Bound = {
     "dvec": ((1, 256), "normal"),
     "h0": ((3, 1, 512), 0.0),
     "c0": ((3, 1, 512), 0.0),

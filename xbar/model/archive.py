@@ -162,13 +162,14 @@ class _Reader:
             str(n.args[0]): self.tensors[str(n.args[0])] for n in nodes if n.op == "constant"
         }
         nodes, taken, batch = self.ports.place(nodes, output)
+        moved, told = self.ports.batch_first(output, batch)
         return Graph(
-            nodes=tuple(self._with_shape(node) for node in nodes),
+            nodes=(*(self._with_shape(node) for node in nodes), *moved),
             constants=constants | self.ports.constants,
             inputs=(taken,),
-            output=output,
+            output=Ref(moved[-1].name) if moved else output,
             batch=batch,
-            notes=notes,
+            notes=(*notes, *told),
         )
 
     def _inputs(self, specs: JSON) -> list[Node]:

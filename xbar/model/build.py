@@ -153,7 +153,13 @@ class Builder:
         return len(value) if isinstance(value, (list, tuple)) else None
 
     def graph(self, output: Ref, notes: Sequence[str] = ()) -> Graph:
-        """Finish the graph with this value as its output."""
+        """Finish the graph with this value as its output.
+
+        Raises:
+            MisfitError: the output has no batch axis; with a batch of one it is given one.
+        """
+        output, moved = self._batch_first(output)
+        notes = [*notes, *moved]
         return Graph(
             nodes=tuple(self._nodes),
             constants=self._constants,
@@ -162,6 +168,25 @@ class Builder:
             batch=self._batch,
             notes=tuple(notes),
         )
+
+    def _batch_first(self, output: Ref) -> tuple[Ref, tuple[str, ...]]:
+        """The output with the batch as its first axis, and what was done for that."""
+        from xbar.model.probe import MisfitError, shape_of
+
+        shapes = [shape_of(known[output.name]) or () for _, known in self._probes]
+        counts = tuple(probe.count for probe, _ in self._probes)
+        columns = [*zip(*shapes, strict=False)]
+        axes = [axis for axis, sizes in enumerate(columns) if sizes == counts]
+        if axes[:1] == [0]:
+            return output, ()
+        if counts == (1,):
+            note = "the output has no batch axis: each input has the whole output"
+            return self.add("aten.unsqueeze.default", output, 0), (note,)
+        if len(axes) != 1:
+            raise MisfitError("its output has no batch axis")
+        order = (axes[0], *(axis for axis in range(len(columns)) if axis != axes[0]))
+        note = f"axis {axes[0]} of the output is the batch, and comes first"
+        return self.add("aten.permute.default", output, order), (note,)
 
     def _size(self, ref: Ref, axis: int) -> Ref:
         key = (ref.name, axis)

@@ -99,6 +99,35 @@ class Ports:
         cut = sum(1 for _ in takewhile(lambda node: node.op in ("input", "constant"), kept))
         return [*kept[:cut], *bound, *kept[cut:]], self._input(chosen), batch
 
+    def batch_first(self, output: Ref, batch: int | None) -> tuple[list[Node], tuple[str, ...]]:
+        """Nodes that give the output the batch as its first axis, and what was done for that.
+
+        Raises:
+            ModelError: it has no batch axis, though the batch is open.
+        """
+        sizes = self._sizes(output.name)
+        name, axes = f"{output.name}_of_batch", range(len(sizes or ()))
+        if not sizes or self._is_batch(sizes[0]):
+            return [], ()
+        if batch is not None:
+            if batch > 1 or sizes[0].get("as_int") == 1:
+                return [], ()
+            note = "the output has no batch axis: each input has the whole output"
+            return [Node(name, "aten.unsqueeze.default", (output, 0))], (note,)
+        found = [axis for axis in axes if self._is_batch(sizes[axis])]
+        if len(found) == 1:
+            order = (found[0], *(axis for axis in axes if axis != found[0]))
+            note = f"axis {found[0]} of the output is the batch, and comes first"
+            return [Node(name, "aten.permute.default", (output, order))], (note,)
+        if "as_int" in sizes[0]:
+            raise ModelError(
+                f"{self.source.where}: its output has no batch axis; export it for a batch of one"
+            )
+        return [], ()
+
+    def _is_batch(self, size: JSON) -> bool:
+        return self.batch is not None and _symbol(size) == self.batch
+
     def shape(self, name: str) -> Shape | None:
         """A value's shape for one input, None for open sizes; None if it is no tensor."""
         sizes = self._sizes(name)
