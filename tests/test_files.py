@@ -34,6 +34,15 @@ def test_an_existing_file_stays_unless_forced(tmp_path):
     assert path.read_text() == "new"
 
 
+def test_a_device_or_pipe_is_not_replaced_even_by_force(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(FileError, match="is a device or pipe, which is not replaced"):
+            write_text(path, "x", force=True)
+    assert names(tmp_path) == ["pipe"]
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     path.write_text("old")

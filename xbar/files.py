@@ -43,6 +43,8 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
     refuse_existing(path, force=force)
     if path.is_dir():
         raise FileError(f"{path}: is a directory; choose another name")
+    if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):
+        raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)

@@ -117,3 +117,8 @@ def test_switches_of_another_network_are_refused(work, call, refused):
     assert "the switches must be bool of shape (1, 24, 8) like the layer" in line
     line = refused(*compiling, "--switches", "train.npz")
     assert "must hold the switches of a ticket" in line
+    again = ("prune", "--arch", "prunednet:net", "--data", "train.npz", "-o", "again.pt2")
+    assert call(*again, "--hardware", "chip.toml", "--epochs", 1)[0] == 0
+    same_shape = ("compile", "again.pt2", "--hardware", "chip.toml", "-o", "out.xbar", "--switches")
+    assert "those of another network" in refused(*same_shape, "ticket.switches.npz")
+    assert call(*same_shape, "again.switches.npz")[0] == 0

@@ -5,6 +5,7 @@ ticket.switches.npz   only for a ticket found on a chip:
                       switches/<layer>   (G, outputs, inputs) bool, weights that are switched in
                       units/<layer>      (G, outputs) siemens per unit weight
                       chip               sha256 of the conductances of the tiles used
+                      network            sha256 of the layers' matrices
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, SpecError
+from xbar.errors import FileError, SpecError, printable, warn
 from xbar.files import refuse_existing, write_bytes
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
@@ -96,11 +97,15 @@ def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
         {name.removeprefix(kind): each for name, each in arrays.items() if name.startswith(kind)}
         for kind in ("switches/", "units/")
     )
-    if not masks or masks.keys() != scales.keys() or "chip" not in arrays:
+    others = {*arrays} - {f"{kind}/{name}" for kind in ("switches", "units") for name in masks}
+    if not masks or masks.keys() != scales.keys() or not {"chip"} <= others <= {"chip", "network"}:
         raise FileError(
             f"{path}: must hold the switches of a ticket, as xbar prune writes them, not "
-            f"{sorted(arrays)[:5]}"
+            f"{printable(str(sorted(arrays)[:5]))}"
         )
+    unknown = sorted(masks.keys() - {layer.name for layer in graph.layers})
+    if unknown:
+        raise SpecError(f"{path}: the network has no layer {printable(unknown[0])!r}")
     for layer in graph.layers:
         mask, scale = masks.get(layer.name), scales.get(layer.name)
         if mask is None or scale is None:
@@ -110,8 +115,10 @@ def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
                 f"{path}: {layer.name}: the switches must be bool of shape {layer.matrix.shape} "
                 f"like the layer, not {mask.dtype} of shape {mask.shape}"
             )
-        if scale.shape != mask.shape[:2] or not (np.isfinite(scale) & (scale > 0)).all():
+        own = scale.dtype == np.float64 and scale.shape == mask.shape[:2]
+        if not own or not (np.isfinite(scale) & (scale > 0)).all():
             raise SpecError(f"{path}: {layer.name}: its units must be positive, one an output")
+    _check_network(path, graph, arrays.get("network"))
     shapes = {layer.name: layer.matrix.shape for layer in graph.layers}
     if arrays["chip"].tobytes() != _fingerprint(chip, shapes):
         raise SpecError(
@@ -121,12 +128,35 @@ def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
     return StoredTicket(graph, masks, scales, chip)
 
 
+def _check_network(path: Path, graph: Graph, digest: NDArray[Any] | None) -> None:
+    if digest is None:
+        warn(
+            f"{path}: does not say which network its switches belong to, as an older xbar wrote "
+            "it; make sure that it is this one"
+        )
+    elif digest.tobytes() != _network(graph):
+        raise SpecError(
+            f"{path}: the switches are those of another network, with other weights; give the "
+            "network that xbar prune wrote beside them"
+        )
+
+
+def _network(graph: Graph) -> bytes:
+    """sha256 of the layers' names and matrices."""
+    digest = hashlib.sha256()
+    for layer in sorted(graph.layers, key=lambda layer: layer.name):
+        digest.update(f"{layer.name} {layer.matrix.shape}".encode())
+        digest.update(np.ascontiguousarray(layer.matrix, dtype=np.float64).tobytes())
+    return digest.digest()
+
+
 def _switches(ticket: Ticket, chip: Chip) -> bytes:
     switches, units = ticket.switches() or {}, ticket.units()
     shapes: dict[str, Any] = {name: mask.shape for name, mask in switches.items()}
     arrays: dict[str, Any] = {f"switches/{name}": mask for name, mask in switches.items()}
     arrays |= {f"units/{name}": unit for name, unit in units.items()}
     arrays["chip"] = np.frombuffer(_fingerprint(chip, shapes), dtype=np.uint8)
+    arrays["network"] = np.frombuffer(_network(ticket.graph()), dtype=np.uint8)
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()
