@@ -320,3 +320,33 @@ def _graph_of(program):
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
     return read_archive(Archive(buffer.getvalue(), "drawn.pt2"))
+
+
+class SmallConvolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.register_buffer("mask", (torch.rand(4, 1, 3, 3) > 0.5).float())
+
+    def forward(self, x):
+        weight = self.conv.weight * self.mask
+        return functional.conv2d(x.view(-1, 1, 4, 4), weight, self.conv.bias).flatten(1)
+
+
+class NormedOverTime(NormedRecurrence):
+    def forward(self, x):
+        return super().forward(x.view(-1, 4, 4))
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTorch's older exporter warns of itself and of its LSTM
+@pytest.mark.parametrize(
+    ("kind", "name"), [(SmallConvolution, "conv"), (Dequantised, "codes"), (NormedOverTime, None)]
+)
+def test_weights_that_onnx_computes_from_few_numbers_keep_their_names(kind, name, tmp_path):
+    torch.manual_seed(0)
+    module = kind().eval()
+    written_as_onnx(module, tmp_path / "model")
+    graph = read_model(tmp_path / "model")
+    names = [layer.name for layer in graph.layers]
+    assert names == [name] if name else not any("constant" in each for each in names)
+    assert_same_network(graph, module, torch.randn(5, 16))

@@ -17,6 +17,7 @@ from xbar.errors import ModelError
 from xbar.model.draws import reason
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Input, Node, Ref
+from xbar.model.naming import parameter, plain_name
 from xbar.model.pytorch import require_torch
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Builder:
         self._constants: dict[str, Array] = {}
         self._constant_nodes: dict[str, Ref] = {}
         self._sizes: dict[tuple[str, int], Ref] = {}
+        self._origins: dict[str, str] = {}
         self._known = Constants((), self._constants)
         self._evaluated: tuple[str, Array | str] = ("", "")
         counts = (1, 3) if batch is None else (batch,)
@@ -68,10 +70,18 @@ class Builder:
             self._constant_nodes[name] = self._store(node, values)
         return self._constant_nodes[name]
 
-    def anonymous(self, name: str, array: Array) -> Ref:
-        """Add a constant without a name in the file; the name is made unique."""
+    def anonymous(self, name: str, array: Array, origin: str = "") -> Ref:
+        """Add a constant without a name in the file; the name is made unique.
+
+        Args:
+            name: its name.
+            array: its numbers.
+            origin: name of the constant that they are computed from; "" if there is none.
+        """
         while name in self._constants:
             name += "'"
+        if origin:
+            self._origins[name] = origin
         return self.constant(name, array)
 
     def array(self, ref: Ref) -> Array | None:
@@ -84,6 +94,14 @@ class Builder:
             self._evaluated = (ref.name, self._known.evaluate([ref.name])[ref.name])
         value = self._evaluated[1]
         return None if isinstance(value, str) else value
+
+    def origin(self, ref: Ref) -> str:
+        """Name of the constant that a value is computed from; "" if there is none."""
+        array = self.array(ref)
+        if array is None:
+            return ""
+        found = parameter(self._known.sources(ref.name), array, self._constants)
+        return plain_name(found) if found else ""
 
     def add(
         self,
@@ -158,9 +176,11 @@ class Builder:
         Raises:
             MisfitError: the output has no batch axis; with a batch of one it is given one.
         """
+        from xbar.model.constants import name_weights
+
         output, moved = self._batch_first(output)
         notes = [*notes, *moved]
-        return Graph(
+        graph = Graph(
             nodes=tuple(self._nodes),
             constants=self._constants,
             inputs=(self._input,),
@@ -168,6 +188,7 @@ class Builder:
             batch=self._batch,
             notes=tuple(notes),
         )
+        return name_weights(graph, self._origins)
 
     def _batch_first(self, output: Ref) -> tuple[Ref, tuple[str, ...]]:
         """The output with the batch as its first axis, and what was done for that."""

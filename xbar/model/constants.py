@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from xbar.model.batchnorm import NORMS, drop_unused
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Node, Ref, references
-from xbar.model.lower import LOWERINGS, lower
-from xbar.model.naming import name_values, part_name
+from xbar.model.lower import LOWERINGS, find_products, lower
+from xbar.model.naming import name_values, part_name, plain_name
 from xbar.model.product import Product, through_views
 from xbar.model.unroll import CELLS, GATES
 
@@ -154,14 +154,39 @@ def _replaced(graph: Graph, known: Constants, arrays: Mapping[str, Array], done:
         held,
         set(graph.constants) - set(marks.values()),
     )
-    renamed = {marks[name]: final for name, final in names.items()}
-    constants = {renamed.get(name, name): array for name, array in graph.constants.items()}
+    return _renamed(graph, {marks[name]: final for name, final in names.items()})
+
+
+def name_weights(graph: Graph, origins: Mapping[str, str]) -> Graph:
+    """Rename constants without a name of their own that are weights after where they come from.
+
+    Args:
+        graph: network.
+        origins: by constant, name of the constant that it is computed from.
+    """
+    if not origins:
+        return graph
+    known = Constants(graph.nodes, graph.constants)
+    weights = {product.weight.constant for product in find_products(graph).values()}
+    weights.update(each for name in _weights(graph, known) for each in known.sources(name))
+    new: dict[str, str] = {}
+    for name in (each for each in origins if each in weights):
+        final = plain_name(origins[name])
+        while final in graph.constants or final in new.values():
+            final += "'"
+        new[name] = final
+    return _renamed(graph, new)
+
+
+def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """The graph with other names of constants."""
     nodes = [
-        replace(node, args=(renamed.get(str(node.args[0]), node.args[0]),))
+        replace(node, args=(names.get(str(node.args[0]), node.args[0]),))
         if node.op == "constant"
         else node
         for node in graph.nodes
     ]
+    constants = {names.get(name, name): array for name, array in graph.constants.items()}
     return replace(graph, nodes=tuple(nodes), constants=constants)
 
 

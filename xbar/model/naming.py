@@ -64,7 +64,7 @@ def name_values(
     """
     of: dict[str, list[tuple[Array, list[str], bool]]] = {}
     for value, array in values.items():
-        source = _parameter(sources[value], array, constants)
+        source = parameter(sources[value], array, constants)
         part = source is not None and array.size < constants[source].size
         known = of.setdefault(value if source is None else plain_name(source), [])
         same = next((users for each, users, _ in known if _same(each, array)), None)
@@ -83,8 +83,14 @@ def name_values(
     return names
 
 
-def _parameter(sources: Sequence[str], value: Array, constants: Mapping[str, Array]) -> str | None:
-    """The constant that a value is named after: the first of its shape, or size, or the largest."""
+def parameter(sources: Sequence[str], value: Array, constants: Mapping[str, Array]) -> str | None:
+    """The constant that a value is named after: the first of its shape, or size, or the largest.
+
+    Args:
+        sources: names of the constants that it is computed from.
+        value: the value.
+        constants: arrays by name.
+    """
     numbers = [
         name
         for name in sources

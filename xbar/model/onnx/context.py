@@ -27,10 +27,12 @@ class Known:
     Attributes:
         array: numeric array; or object array of integers and Refs of sizes.
         name: name of the constant in the file.
+        origin: name of the constant that the array is computed from; "" if it is none.
     """
 
     array: Array
     name: str = "constant"
+    origin: str = ""
 
 
 Value: TypeAlias = Ref | Known
@@ -133,7 +135,8 @@ class Context:
         if value.array.dtype == object:
             raise ModelError("a size that depends on the batch is used as a number")
         if id(value) not in self._refs:
-            ref = self.builder.anonymous(value.name, np.ascontiguousarray(value.array))
+            array = np.ascontiguousarray(value.array)
+            ref = self.builder.anonymous(value.name, array, value.origin)
             self._refs[id(value)] = (value, ref)
         return self._refs[id(value)][1]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from xbar.errors import ModelError
 from xbar.model.graph import Ref
+from xbar.model.naming import parameter
 from xbar.model.onnx.context import Array, Context, Known, Operator
 from xbar.model.onnx.file import DTYPES
 
@@ -49,7 +50,9 @@ def fold(context: Context, operator: Operator) -> Known:
         raise ModelError(f"it gives {value.size} numbers from sizes, which is too many")
     if value.dtype == object and not any(isinstance(each, Ref) for each in value.flat):
         value = value.astype(np.int64)
-    return Known(value)
+    named = [each for each in operator.inputs if isinstance(each, Known)]
+    origins = {each.origin or each.name: each.array for each in named if each.array.ndim}
+    return Known(value, origin=parameter(list(origins), value, origins) or "")
 
 
 def _arithmetic(context: Context, operator: Operator, a: Array, b: Array) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 
 from xbar.errors import ModelError
 from xbar.model.graph import Ref
+from xbar.model.naming import plain_name
 from xbar.model.onnx.activations import Activation, read_activations
 from xbar.model.onnx.context import Array, Context, Convert, Known, Operator, Value
 from xbar.model.onnx.integers import dynamic_steps
@@ -65,16 +66,26 @@ class _Layer:
         return int(self.r.shape[2])
 
 
+def _name(context: Context, operator: Operator) -> str:
+    """What the weights are called in the file."""
+    weight = operator.need(1)
+    if isinstance(weight, Ref):
+        found = context.builder.origin(weight)
+    else:
+        found = plain_name(weight.origin) or weight.name
+    return found or ("LSTM" if "LSTM" in operator.kind else operator.kind)
+
+
 def _recurrent(context: Context, operator: Operator) -> Sequence[Value]:
     w, r = context.array(operator.need(1)), context.array(operator.need(2))
-    name = operator.inputs[1].name if isinstance(operator.inputs[1], Known) else operator.kind
+    name = _name(context, operator)
     return _results(context, operator, _layer(context, operator, operator.kind, w, r, name))
 
 
 def _dynamic_lstm(context: Context, operator: Operator) -> Sequence[Value]:
     """DynamicQuantizeLSTM: weights (directions, inputs, gates H) as steps."""
     w, r = (_dequantised(context, operator, index, scale) for index, scale in ((1, 8), (2, 10)))
-    name = operator.inputs[1].name if isinstance(operator.inputs[1], Known) else "LSTM"
+    name = _name(context, operator)
     layer = _layer(context, operator, "LSTM", w, r, name, dynamic=True)
     return _results(context, operator, layer)
 

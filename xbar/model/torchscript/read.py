@@ -149,6 +149,7 @@ def _input_type(roots: list[Tree], tensors: Tensors) -> str:
         elif is_tensor(item):
             description = item.arguments[0].description
             kind = description[1] if isinstance(description, tuple) else None
-            if getattr(kind, "name", "") == "torch.DoubleStorage":
+            number = item.arguments[2:3] == ((),)  # a literal in the code, not a weight
+            if getattr(kind, "name", "") == "torch.DoubleStorage" and not number:
                 return "float64"
     return "float32"
