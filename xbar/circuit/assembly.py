@@ -79,17 +79,22 @@ class _Elements:
     column: NDArray[np.int64]
 
 
-def assemble(crossbar: Crossbar) -> Assembly:
-    """The resistors of a crossbar between its merged nodes, in a fixed order."""
+def assemble(crossbar: Crossbar, far: float = np.inf) -> Assembly:
+    """The resistors of a crossbar between its merged nodes, in a fixed order.
+
+    Args:
+        crossbar: crossbar.
+        far: ohms in place of infinite sources and loads, which are left out by default.
+    """
     lines, columns = crossbar.conductance.shape
     count = 3 * (lines + columns) + 2 * lines * columns
     first = count - 2 * lines * columns
     word = first + np.arange(lines * columns).reshape(lines, columns)
     bit = word + lines * columns
     elements = [
-        *_word_line(crossbar, word),
+        *_word_line(crossbar, word, far),
         _cells(crossbar, word, bit),
-        *_bit_line(crossbar, bit),
+        *_bit_line(crossbar, bit, far),
     ]
     kind = np.concatenate([np.full(len(e.tail), KINDS.index(e.kind), np.int8) for e in elements])
     tail, head, resistance, row, column = (
@@ -117,15 +122,14 @@ def assemble(crossbar: Crossbar) -> Assembly:
     )
 
 
-def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
+def _word_line(crossbar: Crossbar, word: NDArray[np.int64], far: float) -> list[_Elements]:
     """The sources and word-line segments, from the left end."""
     lines, columns = word.shape
     left = lines + columns + np.arange(lines)
+    source = np.minimum(crossbar.source, far)
     chain = np.column_stack([left, word, left + lines])
     sources = [
-        _elements(
-            "source", np.arange(lines), chain[:, -end], crossbar.source, np.arange(lines), end
-        )
+        _elements("source", np.arange(lines), chain[:, -end], source, np.arange(lines), end)
         for end in (0, 1)
         if crossbar.drive in (("left", "right")[end], "both")
     ]
@@ -138,14 +142,14 @@ def _word_line(crossbar: Crossbar, word: NDArray[np.int64]) -> list[_Elements]:
     return [*sources, _elements("word", tail, head, crossbar.word_wire, *index)]
 
 
-def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64]) -> list[_Elements]:
+def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64], far: float) -> list[_Elements]:
     """The bit-line segments, from the top end, and the loads."""
     lines, columns = bit.shape
     top = 3 * lines + columns + np.arange(columns)
-    sense = lines + np.arange(columns)
+    sense, load = lines + np.arange(columns), np.minimum(crossbar.load, far)
     chain = np.vstack([top, bit, top + columns])
     loads = [
-        _elements("load", chain[-end], sense, crossbar.load, end, np.arange(columns))
+        _elements("load", chain[-end], sense, load, end, np.arange(columns))
         for end in (0, 1)
         if crossbar.sense in (("top", "bottom")[end], "both")
     ]

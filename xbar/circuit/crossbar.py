@@ -31,8 +31,8 @@ from xbar.arrays import (
     frozen,
     given,
 )
-from xbar.errors import SpecError
-from xbar.tables import Outline
+from xbar.errors import SpecError, warn
+from xbar.tables import Outline, few
 
 if TYPE_CHECKING:
     from xbar.circuit.solvers.revision import Revision
@@ -55,6 +55,12 @@ class Solution(Outline):
         current: (N, B) amperes into the sense amplifiers, as from ``Crossbar.read``.
         residual: (N,) largest violation of Kirchhoff's current law at any node, relative to the
             largest current through any resistor.
+        word_end_voltage: (N, W) volts at the driven end of each word line, behind the source; at
+            the left end with drive "both". That of a floating line is what its cells make it.
+        bit_end_voltage: (N, B) volts at the read end of each bit line, before the load; at the
+            lower end with sense "both".
+
+    Voltages of lines that no cell connects to a driver or an amplifier are NaN.
     """
 
     word_voltage: Floats
@@ -62,6 +68,8 @@ class Solution(Outline):
     cell_current: Floats
     current: Floats
     residual: Floats
+    word_end_voltage: Floats
+    bit_end_voltage: Floats
 
 
 @dataclass(eq=False)
@@ -101,8 +109,10 @@ class Crossbar:
         bit_wire: (W, B) resistance of each bit-line segment in ohms: [i, j] is the segment after
             cell (i, j), towards the sense amplifier. With sense "both": (W + 1, B), from top to
             bottom.
-        source: (W,) ohms between each driver and its word line; with "both", at each end.
+        source: (W,) ohms between each driver and its word line; with "both", at each end. Infinite
+            for a line that nothing drives.
         load: (B,) ohms between each bit line and its sense amplifier; with "both", at each end.
+            Infinite for a line that nothing reads; its current is 0.
         drive: driven end of the word lines; "both" applies the same voltage to both.
         sense: sensed end of the bit lines; "both" adds the currents of the two ends.
 
@@ -150,7 +160,11 @@ class Crossbar:
             raise SpecError(
                 f"{name} must be a scalar or have the shape {shape}{why}, not {ohms.shape}"
             )
-        check_range(ohms, name, "ohm", axes, "0 is an ideal wire, and opens belong in the cells")
+        advice, checked = "0 is an ideal wire, and opens belong in the cells", ohms
+        if name in ("source", "load"):
+            advice = "inf is a line that nothing drives or reads"
+            checked = np.where(ohms == np.inf, 0.0, ohms)
+        check_range(checked, name, "ohm", axes, advice)
         return frozen(np.array(np.broadcast_to(ohms, shape)))
 
     def __reduce__(self) -> tuple[type[Crossbar], tuple[Any, ...]]:
@@ -181,18 +195,24 @@ class Crossbar:
         if self.ideal:
             return frozen(self.conductance.T.copy())
         from xbar.circuit.solvers import choice
+        from xbar.circuit.solvers.floating import only_connected
 
         start = self._start
         revised = start.revision.transfer(self.conductance) if start.revision else None
         if revised is not None:
-            return frozen(revised[0])
+            return frozen(only_connected(self, revised[0]))
         start.revision = None
-        return frozen(choice.transfer(self))
+        return frozen(only_connected(self, choice.transfer(self)))
 
-    def read(self, voltage: ArrayLike) -> Floats:
+    def read(self, voltage: ArrayLike, bit_voltage: ArrayLike | None = None) -> Floats:
         """Bit-line currents (N, B) in amperes for word-line voltages (N, W).
 
         With ideal wires this is ``voltage @ conductance``; wire resistance adds IR drop.
+
+        Args:
+            voltage: volts of the word lines' drivers.
+            bit_voltage: volts of the sense amplifiers, (B,) or (N, B); 0 V by default. The currents
+                are those into the amplifiers.
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
@@ -202,16 +222,24 @@ class Crossbar:
         array([[0.002]])
         """
         volts = self.check_voltage(voltage)
+        held = self._check_bit_voltage(bit_voltage, len(volts))
+        if held.any():
+            return self._biased(volts, held).current
         if not self.ideal:
             from xbar.circuit.solvers import choice
 
             current = choice.few_currents(self, volts)
             if current is not None:
+                current[:, np.isinf(self.load)] = 0.0
                 return current
         return np.asarray(volts @ self.transfer.T)
 
-    def solve(self, voltage: ArrayLike) -> Solution:
+    def solve(self, voltage: ArrayLike, bit_voltage: ArrayLike | None = None) -> Solution:
         """Every voltage and current for word-line voltages (N, W).
+
+        Args:
+            voltage: volts of the word lines' drivers.
+            bit_voltage: volts of the sense amplifiers, (B,) or (N, B); 0 V by default.
 
         Raises:
             SpecError: the voltages are not finite or not of shape (N, W).
@@ -222,11 +250,39 @@ class Crossbar:
         (array([[[0.5]]]), array([[[0.0005]]]))
         """
         volts = self.check_voltage(voltage)
+        held = self._check_bit_voltage(bit_voltage, len(volts))
+        if held.any():
+            return self._biased(volts, held)
         from xbar.circuit.solvers import choice
 
-        word, bit, residual = choice.voltages(self, volts)
-        cell = self.conductance * (word - bit)
-        return Solution(*map(frozen, (word, bit, cell, self.read(volts), residual)))
+        word, bit, cell, residual = choice.solution(self, volts)
+        return self._solution(volts, held, (word, bit, cell, self.read(volts), residual))
+
+    def _biased(self, volts: Floats, held: Floats) -> Solution:
+        """Solution with sense amplifiers at other voltages (N, B) than 0 V."""
+        from xbar.circuit.solvers.direct import DirectSolver
+
+        word, bit, cell, current, residual = DirectSolver(self).solve(volts, held)
+        current[:, np.isinf(self.load)] = 0.0
+        return self._solution(volts, held, (word, bit, cell, current, residual))
+
+    def _solution(
+        self, volts: Floats, held: Floats, found: tuple[Floats, Floats, Floats, Floats, Floats]
+    ) -> Solution:
+        """A solution with the voltages of the lines' ends, and NaN for lost lines."""
+        from xbar.circuit.solvers.floating import end_voltages, lost_lines, read_end_voltages
+
+        word, bit, cell, current, residual = found
+        rows, columns = lost_lines(self)
+        if rows.any() or columns.any():
+            lost = [f"word line {i}" for i in np.flatnonzero(rows)]
+            lost += [f"bit line {j}" for j in np.flatnonzero(columns)]
+            warn(f"no voltage for {few(lost)}: no cell connects it to a driver or an amplifier")
+            word, bit, cell = word.copy(), bit.copy(), cell.copy()
+            word[:, rows], bit[:, :, columns] = np.nan, np.nan
+            cell[:, rows] = 0.0
+        ends = end_voltages(self, volts, word), read_end_voltages(self, held, bit)
+        return Solution(*map(frozen, (word, bit, cell, current, residual, *ends)))
 
     def update(self, rows: ArrayLike, columns: ArrayLike, conductance: ArrayLike) -> Crossbar:
         """A crossbar with new conductances in cells (rows[k], columns[k]).
@@ -292,6 +348,19 @@ class Crossbar:
         check_shape(volts, "voltage", ("N", lines), "one volt per word line")
         check_finite(volts, "voltage", "V", ("input", "word line"))
         return volts
+
+    def _check_bit_voltage(self, voltage: ArrayLike | None, count: int) -> Floats:
+        """Voltages (N, B) of the sense amplifiers."""
+        shape = count, self.conductance.shape[1]
+        held = as_floats(0.0 if voltage is None else voltage, "bit_voltage")
+        if held.shape not in ((), shape[1:], shape):
+            raise SpecError(
+                f"bit_voltage must be a scalar or have the shape {shape[1:]} or {shape}, "
+                f"not {held.shape}"
+            )
+        held = np.array(np.broadcast_to(held, shape))
+        check_finite(held, "bit_voltage", "V", ("input", "bit line"))
+        return held
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:

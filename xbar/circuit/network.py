@@ -223,7 +223,7 @@ class ResistorNetwork(Outline):
                 f"the conductance between terminals must be finite, and a short joins "
                 f"{self._name(joined[root[joined] == root[joined[0]]])}; keep one of these"
             )
-        check_memory(3 * 8 * self.terminals**2, f"{self.terminals} terminals")
+        check_memory(3 * 8 * self.terminals**2, f"a network of {self.terminals} terminals")
         between = self._eliminated(root, self._root)[0].between
         # no current without voltages: the diagonal follows, so that rows add up to zero
         return frozen(np.diag(between.sum(axis=1)) - between)
@@ -243,7 +243,7 @@ class ResistorNetwork(Outline):
         """
         from xbar.circuit.solvers.pairs import pair_resistances
 
-        check_memory(5 * 8 * self.terminals**2, f"{self.terminals} terminals")
+        check_memory(5 * 8 * self.terminals**2, f"a network of {self.terminals} terminals")
         roots, place = np.unique(self._root[: self.terminals], return_inverse=True)
         inside = self._root[np.isin(self._parts, self._parts[: self.terminals])]
         ohms = pair_resistances(self._eliminated(roots, inside)[0].between)

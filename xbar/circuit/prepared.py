@@ -57,7 +57,7 @@ class PreparedArray:
         wires = Crossbar(np.zeros(tuple(lines)), word_wire, bit_wire, source, load, drive, sense)
         self.shape = wires.conductance.shape
         self.ideal = wires.ideal
-        self._wires = as_grid(wires)
+        self._crossbar, self._wires = wires, as_grid(wires)
         self._cache: PatchCache = PatchCache()
 
     @classmethod
@@ -90,7 +90,9 @@ class PreparedArray:
         if self.ideal:
             return frozen(cells.T.copy())
         from xbar.circuit.solvers import choice
+        from xbar.circuit.solvers.floating import only_connected
 
         wires = self._wires
         turned = np.ascontiguousarray(cells[wires.rows, wires.columns])
-        return frozen(choice.cached_transfer(replace(wires, cells=turned), self._cache))
+        found = choice.cached_transfer(replace(wires, cells=turned), self._cache)
+        return frozen(only_connected(self._crossbar, found))

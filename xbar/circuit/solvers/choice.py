@@ -55,8 +55,8 @@ SOLVERS: dict[str, Callable[[Crossbar], CrossbarSolver]] = {
 TRANSFER = "merge-tree"
 """The method for the whole transfer matrix, for any wires."""
 
-VOLTAGES = ("line-gradients", "direct")
-"""The methods for node voltages, in turn until one succeeds: the last handles any wires."""
+VOLTAGES = ("line-gradients",)
+"""The methods for node voltages, in turn until one succeeds; then the direct one, for any wires."""
 
 _STEPS = 4  # conjugate-gradient steps for the lowest wire resistances
 
@@ -108,18 +108,15 @@ def few_currents(crossbar: Crossbar, voltage: Floats) -> Floats | None:
         return None
 
 
-def voltages(crossbar: Crossbar, voltage: Floats) -> tuple[Floats, Floats, Floats]:
-    """Word-line and bit-line voltages (N, W, B) and Kirchhoff's residual (N,)."""
-    word, bit = _voltages(crossbar, voltage)
-    grid = as_grid(crossbar)
-    violated = [residual(grid, *one) for one in zip(voltage, word, bit, strict=True)]
-    return word, bit, np.array(violated)
-
-
-def _voltages(crossbar: Crossbar, voltage: Floats) -> tuple[Floats, Floats]:
-    for name in VOLTAGES[:-1]:
+def solution(crossbar: Crossbar, voltage: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Word-line and bit-line voltages, cell currents (N, W, B), and Kirchhoff's residual (N,)."""
+    for name in VOLTAGES:
         try:
-            return VOLTAGE_SOLVERS[name](crossbar).voltages(voltage)
+            word, bit = VOLTAGE_SOLVERS[name](crossbar).voltages(voltage)
         except SolverError:
             continue
-    return VOLTAGE_SOLVERS[VOLTAGES[-1]](crossbar).voltages(voltage)
+        grid = as_grid(crossbar)
+        violated = [residual(grid, *one) for one in zip(voltage, word, bit, strict=True)]
+        return word, bit, crossbar.conductance * (word - bit), np.array(violated)
+    word, bit, cell, _, violation = DirectSolver(crossbar).solve(voltage)
+    return word, bit, cell, violation

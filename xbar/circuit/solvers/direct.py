@@ -1,4 +1,4 @@
-"""Sparse direct solution of a crossbar: exact for any wires."""
+"""Direct solution of a crossbar by star-mesh elimination: exact for any wires."""
 
 from __future__ import annotations
 
@@ -8,70 +8,84 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.circuit.assembly import Assembly, assemble
-from xbar.circuit.solvers.factor import Factor
+from xbar.circuit.assembly import KINDS, Assembly, assemble
+from xbar.circuit.solvers.elimination import Elimination
+from xbar.circuit.solvers.grid import FAR
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
 
 
-_BLOCK = 64  # inputs in memory at once
-
-
 class DirectSolver:
-    """A crossbar prepared for solving: factorised once, on first use."""
+    """A crossbar prepared for solving: eliminated once, on first use."""
 
     def __init__(self, crossbar: Crossbar) -> None:
         self.shape = crossbar.conductance.shape
-        self.assembly: Assembly = assemble(crossbar)
+        self.assembly: Assembly = assemble(crossbar, FAR)
 
     @cached_property
-    def _factor(self) -> Factor:
+    def _factor(self) -> Elimination:
         a = self.assembly
-        return Factor(a.tail, a.head, a.conductance, a.nodes, sum(self.shape))
+        return Elimination(a.tail, a.head, a.conductance, a.nodes, sum(self.shape))
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
-        lines, columns = self.shape
-        # by reciprocity, the drivers' currents for 1 V at an amplifier are equivalent
-        if columns < lines:
-            return self._reach(lines, columns, slice(0, lines)).T.copy()
-        return self._reach(0, lines, slice(lines, None))
+        lines = self.shape[0]
+        return self._factor.between[lines:, :lines].copy()
 
-    def _reach(self, first: int, count: int, seen: slice) -> Floats:
-        """Currents into the terminals ``seen`` per volt at each of ``count`` others."""
-        terminals = sum(self.shape)
-        blocks = []
-        for start in range(0, count, _BLOCK):
-            size = min(_BLOCK, count - start)
-            known = np.zeros((terminals, size))
-            known[first + start + np.arange(size), np.arange(size)] = 1.0
-            blocks.append(self._into_terminals(self._factor.solve(known))[seen])
-        return np.hstack(blocks)
+    def current(self, voltage: Floats, bit_voltage: Floats | None = None) -> Floats:
+        """Bit-line currents (N, B), without the transfer matrix.
 
-    def current(self, voltage: Floats) -> Floats:
-        """Bit-line currents (N, B) for word-line voltages (N, W), without the transfer matrix."""
-        blocks = [
-            self._into_terminals(self.node_voltage(voltage[start : start + _BLOCK]).T)
-            for start in range(0, max(len(voltage), 1), _BLOCK)
-        ]
-        return np.hstack(blocks)[self.shape[0] :].T.copy()
-
-    def node_voltage(self, voltage: Floats) -> Floats:
-        """Voltages (N, nodes) of the assembly's nodes for word-line voltages (N, W)."""
-        known = np.zeros((sum(self.shape), len(voltage)))
-        known[: self.shape[0]] = voltage.T
-        return self._factor.solve(known).T
+        Args:
+            voltage: (N, W) volts of the drivers.
+            bit_voltage: (N, B) volts of the sense amplifiers; 0 by default.
+        """
+        return self._into_amplifiers(self._solved(voltage, bit_voltage)[1])
 
     def voltages(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Word-line and bit-line voltages (N, W, B) at every cell for voltages (N, W)."""
-        node = self.node_voltage(voltage)
-        return node[:, self.assembly.word_node], node[:, self.assembly.bit_node]
+        word, bit, *_ = self.solve(voltage)
+        return word, bit
 
-    def residual(self, node_voltage: Floats) -> Floats:
-        """Relative violation (N,) of Kirchhoff's current law at node voltages (N, nodes)."""
-        return self._factor.residual(node_voltage.T)
+    def solve(
+        self, voltage: Floats, bit_voltage: Floats | None = None
+    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Word-line and bit-line voltages, cell currents (N, W, B), currents (N, B), residual (N,).
 
-    def _into_terminals(self, voltage: Floats) -> Floats:
-        # sensed terminals are at 0 V, so this sum has no cancellation
-        return np.asarray(self._factor.feed.T @ voltage)
+        Cell currents are not computed from the voltages, of which they may be tiny differences.
+        """
+        a = self.assembly
+        node, through = self._solved(voltage, bit_voltage)
+        cells = np.zeros((len(voltage), *self.shape))
+        is_cell = a.kind == KINDS.index("cell")
+        cells[:, a.row[is_cell], a.column[is_cell]] = through[:, is_cell]
+        current = self._into_amplifiers(through)
+        word, bit = node[:, a.word_node], node[:, a.bit_node]
+        return word, bit, cells, current, self._residual(through)
+
+    def _solved(self, voltage: Floats, bit_voltage: Floats | None) -> tuple[Floats, Floats]:
+        """Voltages (N, nodes) of the assembly's nodes, and amperes (N, E) through resistors."""
+        known = np.zeros((sum(self.shape), len(voltage)))
+        known[: self.shape[0]] = voltage.T
+        if bit_voltage is not None:
+            known[self.shape[0] :] = bit_voltage.T
+        node, across = self._factor.solve(known)
+        return node.T, (self.assembly.conductance[:, None] * across).T
+
+    def _net(self, through: Floats) -> Floats:
+        """Net current (N, nodes) into each node."""
+        a, count = self.assembly, len(through)
+        net = np.zeros((count, a.nodes))
+        for n, amperes in enumerate(through):
+            net[n] = np.bincount(a.head, amperes, a.nodes) - np.bincount(a.tail, amperes, a.nodes)
+        return net
+
+    def _into_amplifiers(self, through: Floats) -> Floats:
+        lines, columns = self.shape
+        return self._net(through)[:, lines : lines + columns].copy()
+
+    def _residual(self, through: Floats) -> Floats:
+        """The largest net current (N,) into an unknown node, relative to the largest current."""
+        net = np.abs(self._net(through)[:, sum(self.shape) :]).max(axis=1, initial=0.0)
+        largest = np.abs(through).max(axis=1, initial=0.0)
+        return np.asarray(np.divide(net, largest, out=np.zeros_like(net), where=largest > 0))

@@ -5,7 +5,8 @@
                          ●  bit[i, j] leads from here towards the bottom; top[j] from the top end
 
 Sources and loads are part of the outer segments. Another drive or sense is a mirror image. Wires
-are stored as resistances, so that 0 ohm is not a special case.
+are stored as resistances, so that 0 ohm is not a special case. Nor are lines that nothing drives or
+reads: their source or load of FAR ohms carries nothing that a float64 current could show.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from xbar.arrays import Floats
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
+
+
+FAR = 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,8 @@ def as_grid(crossbar: Crossbar) -> Grid:
     lines, columns = crossbar.conductance.shape
     across = slice(None, None, -1 if crossbar.drive == "right" else 1)
     down = slice(None, None, -1 if crossbar.sense == "top" else 1)
-    source, load = crossbar.source[down], crossbar.load[across]
+    source = np.minimum(crossbar.source[down], FAR)
+    load = np.minimum(crossbar.load[across], FAR)
     word = np.ascontiguousarray(crossbar.word_wire[down, across])
     bit = np.ascontiguousarray(crossbar.bit_wire[down, across])
     right = word[:, -1] + source if crossbar.drive == "both" else None

@@ -334,16 +334,27 @@ def conjugate_gradients(
 
 
 @jit
-def largest_change(x: Floats, bit: Floats, word: Floats, shape: Shape) -> float:
-    """Largest difference of x (interleaved) and bit, relative to the largest voltage."""
+def compare(
+    x: Floats, bit: Floats, word: Floats, cells: Floats, shape: Shape
+) -> tuple[float, float, float]:
+    """Compare bit-line voltages x (interleaved), for which word was found, with bit.
+
+    Returns:
+        The largest difference relative to the largest voltage; the sum of the currents that the
+        differences would drive through the cells, by which Kirchhoff's law is violated; and the sum
+        of the currents that the voltages would drive.
+    """
     lines, columns, pitch = shape
-    change = largest = 0.0
+    change = largest = missing = driven = 0.0
     for i in range(lines):
         first = i // LANES * pitch * LANES + i % LANES
         for j in range(columns):
             k = i * pitch + j
-            change = max(change, abs(x[first + j * LANES] - bit[k]))
-            largest = max(largest, abs(bit[k]), abs(word[k]))
+            here, difference = abs(bit[k]), abs(x[first + j * LANES] - bit[k])
+            change = max(change, difference)
+            largest = max(largest, here, abs(word[k]))
+            missing += cells[k] * difference
+            driven += cells[k] * (here + abs(word[k]))
             if change != change or largest != largest:
-                return np.nan
-    return change / largest if largest > 0 else 0.0
+                return np.nan, np.nan, np.nan
+    return (change / largest if largest > 0 else 0.0), missing, driven

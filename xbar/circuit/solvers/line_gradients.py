@@ -7,6 +7,10 @@ n sqrt(wire resistance x conductance). The iteration stops when the residual's n
 power of the unbalanced currents) has fallen by the tolerance; then word lines and bit lines are
 each solved once more, and must agree with the result.
 
+The norm says little about small currents, so the error of the currents is bounded by itself: an
+ampere that is missing at a node changes the current through any resistor by an ampere at most, so
+no current is off by more than the sum of the missing ones (and what rounding may add to it).
+
 M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res.
 Nat. Bur. Standards 49 (1952); line preconditioning: P. Concus, G. H. Golub, G. Meurant, "Block
 preconditioning for the conjugate gradient method", SIAM J. Sci. Stat. Comput. 6 (1985).
@@ -26,9 +30,9 @@ from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.ladders import (
     Factor,
     Shape,
+    compare,
     conjugate_gradients,
     factorise,
-    largest_change,
     solve_bits,
     solve_words,
 )
@@ -42,7 +46,15 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-12
 _MOST = 10_000
+_FEW_LINES, _TIGHTEST = 512, 2e-14
 _DRIFT = 1e-9  # largest change by solving the lines once more, relative to the largest voltage
+_ENOUGH = 3e-9  # largest bound on the currents' error, relative to the largest current of interest
+_ENOUGH_VOLTS = 1e-8  # largest bound on the voltages' error, relative to the largest voltage
+_ROUNDING = 1.1e-16
+_WIDE = (
+    "the resistances span too wide a range for conjugate gradients; use the transfer matrix "
+    "(solver merge-tree), or the direct solver"
+)
 _BYTES_PER_CELL = 140  # six vectors, the factor and the wires
 
 
@@ -56,6 +68,7 @@ class LineSolution:
         current: (N, B) amperes into the sense amplifiers.
         residual: (N,) largest change of a bit-line voltage when all lines are solved once more,
             relative to the largest voltage.
+        error: (N,) bound on the error of any current, in amperes.
         steps: (N,) conjugate-gradient steps.
     """
 
@@ -63,6 +76,7 @@ class LineSolution:
     bit: Floats
     current: Floats
     residual: Floats
+    error: Floats
     steps: NDArray[np.int64]
 
 
@@ -85,8 +99,12 @@ class LineGradientsSolver:
     def __init__(self, crossbar: Crossbar, tolerance: float = TOLERANCE, most: int = _MOST) -> None:
         if not 1e-15 <= tolerance < 1:
             raise SpecError(f"tolerance must be from 1e-15 to below 1, not {tolerance}")
-        self.shape = crossbar.conductance.shape
-        self.tolerance, self.most = tolerance, most
+        self.cells = crossbar.conductance
+        self.shape = self.cells.shape
+        # more cells have more missing currents
+        tighter = tolerance * min(1.0, _FEW_LINES / max(self.shape)) ** 2
+        self.tolerance = max(tighter, min(tolerance, _TIGHTEST))
+        self.most = most
         check_memory(_BYTES_PER_CELL * crossbar.conductance.size, self.shape)
         self.grid: Grid = as_grid(crossbar)
         lines, columns = self.shape
@@ -135,7 +153,8 @@ class LineGradientsSolver:
         current = np.empty((len(voltage), self.shape[1]))
         left = self.most
         for n, volts in enumerate(voltage):
-            _, _, current[n], _, steps = self._solve(volts, None, left)
+            _, _, current[n], (_, error), steps = self._solve(volts, None, left)
+            _check_error(error, current[n])
             left -= steps
         return current
 
@@ -146,7 +165,30 @@ class LineGradientsSolver:
             SolverError: the tolerance was not reached.
         """
         solution = self.solve(voltage)
+        ohms = self._path()
+        for n, error in enumerate(solution.error):
+            _check_error(error, self.cells * (solution.word[n] - solution.bit[n]))
+            largest = np.abs(voltage[n]).max()
+            if error * ohms > _ENOUGH_VOLTS * largest:
+                raise SolverError(
+                    f"the voltages must be right to {_ENOUGH_VOLTS:g} of the largest, "
+                    f"{largest:.1e} V, and may be off by {error * ohms:.1e} V: {_WIDE}"
+                )
         return solution.word, solution.bit
+
+    def _path(self) -> float:
+        """Largest resistance from any word-line node to a driver or an amplifier, or a bound on it.
+
+        That of one path: along the word line to its driver, or through its best cell. No ampere
+        missing at such a node changes any voltage by more.
+        """
+        grid = self.grid
+        own = np.cumsum(grid.word, axis=1)
+        through = np.full(grid.cells.shape, np.inf)
+        np.divide(1.0, grid.cells, out=through, where=grid.cells > 0)
+        through += np.cumsum(grid.bit[::-1], axis=0)[::-1]
+        best = through.min(axis=1) + grid.word[:, 1:].sum(axis=1)
+        return float(np.minimum(own, best[:, None]).max())
 
     def solve(self, voltage: Floats, inject: Floats | None = None) -> LineSolution:
         """Voltages and currents for word-line voltages (N, W), with currents injected at the cells.
@@ -161,19 +203,23 @@ class LineGradientsSolver:
         """
         count = len(voltage)
         word, bit = np.empty((2, count, *self.shape))
-        current, residual = np.empty((count, self.shape[1])), np.empty(count)
+        current, residual, error = (
+            np.empty((count, self.shape[1])),
+            np.empty(count),
+            np.empty(count),
+        )
         steps = np.empty(count, dtype=np.int64)
         left = self.most
         for n, volts in enumerate(voltage):
-            word[n], bit[n], current[n], residual[n], steps[n] = self._solve(
+            word[n], bit[n], current[n], (residual[n], error[n]), steps[n] = self._solve(
                 volts, None if inject is None else inject[n], left
             )
             left -= int(steps[n])
-        return LineSolution(*map(frozen, (word, bit, current, residual, steps)))
+        return LineSolution(*map(frozen, (word, bit, current, residual, error, steps)))
 
     def _solve(
         self, voltage: Floats, inject: Floats | None, most: int
-    ) -> tuple[Floats, Floats, Floats, float, int]:
+    ) -> tuple[Floats, Floats, Floats, tuple[float, float], int]:
         grid, layout, (factor, work) = self.grid, self._layout, self._prepared
         lines, columns, pitch = layout
         source = np.zeros(0) if inject is None else self._pad(inject[grid.rows, grid.columns])
@@ -195,13 +241,13 @@ class LineGradientsSolver:
         solve_words(factor, layout, drive, x, source, word)
         _cell_current(factor[3], word, source, right)
         solve_bits(factor, layout, right, bit, out)
-        residual = self._check(x, bit, word)
+        checked = self._check(x, bit, word, inject)
         word_volts, bit_volts = self._cut(word), self._cut(bit)
         current = out[:columns]
         if grid.top is not None:
             current = self._both_ends(current, word_volts, bit_volts, inject)
         cut = (grid.rows, grid.columns)
-        return word_volts[cut], bit_volts[cut], current[grid.columns], residual, steps
+        return word_volts[cut], bit_volts[cut], current[grid.columns], checked, steps
 
     def _both_ends(self, lower: Floats, word: Floats, bit: Floats, inject: Floats | None) -> Floats:
         """Currents (B,) of both ends of each bit line."""
@@ -216,16 +262,25 @@ class LineGradientsSolver:
             current[top == 0] += inject[:, self.grid.columns][:, top == 0].sum(axis=0)
         return current
 
-    def _check(self, x: Floats, bit: Floats, word: Floats) -> float:
-        """Change of the bit-line voltages when solved once more; an error if too large."""
-        drift = largest_change(x, bit, word, self._layout)
+    def _check(
+        self, x: Floats, bit: Floats, word: Floats, inject: Floats | None
+    ) -> tuple[float, float]:
+        """Change of the bit-line voltages when solved once more, and the bound on currents.
+
+        Raises:
+            SolverError: the change is too large.
+        """
+        cells = self._prepared[0][3]
+        drift, missing, driven = compare(x, bit, word, cells, self._layout)
         if not drift <= max(_DRIFT, self.tolerance):
             raise SolverError(
                 f"the voltages must agree to {_DRIFT:g} when the lines are solved once more, but "
-                f"differ by {drift:.1e}: the resistances span too wide a range for conjugate "
-                f"gradients; use the transfer matrix (solver merge-tree)"
+                f"differ by {drift:.1e}: {_WIDE}"
             )
-        return drift
+        if inject is not None:
+            driven += float(np.abs(inject).sum())
+        roundings = 4 + np.sqrt(sum(self.shape))  # along the lines, in random directions
+        return drift, missing + roundings * _ROUNDING * driven
 
     def _pad(self, array: Floats) -> Floats:
         padded = np.zeros((self._rows, self._layout[2]))
@@ -234,6 +289,16 @@ class LineGradientsSolver:
 
     def _cut(self, flat: Floats) -> Floats:
         return flat.reshape(self._rows, -1)[: self.shape[0], : self.shape[1]]
+
+
+def _check_error(error: float, currents: Floats) -> None:
+    """Raise a SolverError if the bound on the error is too large for these currents."""
+    largest = np.abs(currents).max(initial=0.0)
+    if error > _ENOUGH * largest:
+        raise SolverError(
+            f"the currents must be right to {_ENOUGH:g} of the largest, {largest:.1e} A, and may "
+            f"be off by {error:.1e} A: {_WIDE}"
+        )
 
 
 def _cell_current(cells: Floats, word: Floats, source: Floats, out: Floats) -> None:

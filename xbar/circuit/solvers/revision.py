@@ -21,7 +21,7 @@ import numpy as np
 
 from xbar.arrays import Floats, Ints
 from xbar.circuit.solvers.choice import steps_worth
-from xbar.circuit.solvers.line_gradients import LineGradientsSolver
+from xbar.circuit.solvers.line_gradients import LineGradientsSolver, LineSolution
 from xbar.errors import SolverError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _STEPS = 4  # least number of conjugate-gradient steps per changed cell
 _TOLERANCE = 1e-13  # tolerance of those solutions
+_ROUNDING = 1e-15  # least error assumed
 _ENOUGH = 1e-10  # relative error above which a transfer matrix is recomputed from scratch
 
 
@@ -42,12 +43,14 @@ class Responses:
         output: (B, E) amperes into the amplifiers.
         across: (E, W) volts across the cell per volt at each driver.
         resistance: (E, E) ohms across the cells, mutual resistances off the diagonal.
+        error: bound on their error, relative to 1 A and to the cells' own resistances.
     """
 
     cells: Ints
     output: Floats
     across: Floats
     resistance: Floats
+    error: float
 
 
 @dataclass(eq=False)
@@ -66,7 +69,7 @@ class Revision:
         lines, columns = self.base.conductance.shape
         none = np.zeros(0, np.int64)
         self.responses = Responses(
-            none, np.zeros((columns, 0)), np.zeros((0, lines)), np.zeros((0, 0))
+            none, np.zeros((columns, 0)), np.zeros((0, lines)), np.zeros((0, 0)), _ROUNDING
         )
 
     def transfer(self, conductance: Floats) -> tuple[Floats, float] | None:
@@ -92,14 +95,14 @@ class Revision:
         carried = inverse * rise[cells]
         change = output @ carried @ across
         transfer = np.asarray(self.base.transfer + change)
-        # what is lost: the responses are good to the tolerance of their unit currents and volts,
-        # and the inverse to that times its condition
+        # what is lost: the responses are good to a bound on their unit currents and volts, and the
+        # inverse to that times its condition
         spread = np.abs(carried)
         lost = (np.abs(output) @ spread).sum(axis=1).max() + (spread @ np.abs(across)).sum(0).max()
         worse = np.linalg.norm(inverse) * (1 + np.linalg.norm(grown))
         largest = np.abs(transfer).max()
         lost += worse * np.abs(change).max() + largest
-        error = _TOLERANCE * float(lost / largest) if largest > 0 else np.inf
+        error = known.error * float(lost / largest) if largest > 0 else np.inf
         return (transfer, error) if error <= _ENOUGH else None
 
     def _learn(self, cells: Ints) -> bool:
@@ -109,7 +112,7 @@ class Revision:
         if _STEPS * len(cells) > left:
             return False
         every = np.concatenate([self.responses.cells, cells])
-        output, across, volts = [], [], []
+        output, across, volts, error = [], [], [], self.responses.error
         solver = LineGradientsSolver(self.base, _TOLERANCE)
         for cell in cells:
             source = np.zeros((1, *shape))
@@ -124,14 +127,14 @@ class Revision:
             output.append(found.current[0])
             across.append((self.base.conductance * drop + source[0]).sum(axis=1))
             volts.append(-drop.ravel()[every])
+            error = max(error, 2 * float(found.error[0]), _lost_digits(found, int(cell)))
         if len(cells):
-            self.responses = self._extended(cells, np.array(output), np.array(across), volts)
+            new = cells, np.array(output), np.array(across), np.array(volts)
+            self.responses = self._extended(new, error)
         return True
 
-    def _extended(
-        self, cells: Ints, output: Floats, across: Floats, volts: list[Floats]
-    ) -> Responses:
-        old, seen = self.responses, np.array(volts)
+    def _extended(self, new: tuple[Ints, Floats, Floats, Floats], error: float) -> Responses:
+        old, (cells, output, across, seen) = self.responses, new
         split = len(old.cells)
         resistance = np.block([[old.resistance, seen[:, :split].T], [seen]])
         every = np.concatenate([old.cells, cells])
@@ -141,4 +144,12 @@ class Revision:
             np.hstack([old.output, output.T])[:, order],
             np.vstack([old.across, across])[order],
             resistance[np.ix_(order, order)],
+            error,
         )
+
+
+def _lost_digits(found: LineSolution, cell: int) -> float:
+    """Rounding of the voltage across a cell, relative to it, if that of its nodes is larger."""
+    word, bit = abs(float(found.word[0].flat[cell])), abs(float(found.bit[0].flat[cell]))
+    drop = abs(float(found.word[0].flat[cell] - found.bit[0].flat[cell]))
+    return _ROUNDING * (word + bit) / drop if drop else np.inf
