@@ -106,6 +106,7 @@ def fresh(crossbar: Crossbar) -> Crossbar:
     copy = object.__new__(Crossbar)
     fields = ("conductance", "word_wire", "bit_wire", "source", "load", "drive", "sense")
     copy.__dict__.update({name: getattr(crossbar, name) for name in fields})
+    copy.__dict__["_start"] = type(crossbar._start)()
     return copy
 
 

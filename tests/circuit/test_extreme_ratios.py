@@ -230,6 +230,18 @@ def test_non_ohmic_cells_see_floating_lines_too():
     assert found.current[0] == pytest.approx([1.5 * (g[0, 0] + sneak), 0.0], rel=1e-9)
 
 
+@pytest.mark.parametrize("product", [1e3, 1e9, 1e12])
+def test_an_ohmic_law_on_bad_wires_gives_the_linear_currents(product):
+    crossbar, _ = extreme(0, product)
+    voltage = np.full((1, 4), 0.5)
+    word, bit, cell, current = exact(crossbar, voltage[0])
+    found = solve_nonlinear(crossbar, PolynomialCell([product / 1024]), voltage)
+    np.testing.assert_allclose(found.current[0], current, rtol=1e-9)
+    np.testing.assert_allclose(found.cell_current[0], cell, atol=1e-9 * np.abs(cell).max())
+    np.testing.assert_allclose(found.word_voltage[0], word, rtol=1e-9)
+    np.testing.assert_allclose(found.bit_voltage[0], bit, rtol=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_bit_lines_at_other_voltages_than_0_v(seed):
     crossbar, rng = extreme(seed)

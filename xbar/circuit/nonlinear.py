@@ -2,7 +2,8 @@
 
 A cell's I-V curve gives its current and differential conductance at a voltage. The crossbar is
 solved by Newton's method: each step is a linear crossbar of the differential conductances, with a
-current source parallel to each cell for the remainder, solved by conjugate gradients. The residual
+current source parallel to each cell for the remainder, solved by conjugate gradients, or directly
+where these would not be exact enough. The residual
 is the difference between the cells' actual currents and those that satisfy Kirchhoff's current law.
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _NEWTON_STEPS = 60
 _SPLIT_STEPS = 200
+_LINEAR = 1e-8  # bound on a step's error, relative to the largest current, beyond which it is exact
 
 
 class CellLaw(Protocol):
@@ -175,17 +177,37 @@ def solve_nonlinear(
     """
     volts = crossbar.check_voltage(voltage)
     found = [_newton(crossbar, law, one, tolerance) for one in volts]
-    shape = crossbar.conductance.shape
+    shape, unread = crossbar.conductance.shape, np.isinf(crossbar.load)
     empty = [np.zeros((0, *shape))] * 3 + [np.zeros((0, shape[1])), np.zeros(0), np.zeros(0, int)]
     parts = [np.array(part) for part in zip(*found, strict=True)] or empty
+    parts[3][:, unread] = 0.0
     return NonlinearSolution(*map(frozen, parts))
+
+
+def _linear_step(
+    crossbar: Crossbar, volts: Floats, inject: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Voltages of both sides and across the cells (W, B), and currents (B,), of a linear crossbar.
+
+    By conjugate gradients where the bound on their error allows it, else directly.
+    """
+    from xbar.circuit.solvers.direct import DirectSolver
+    from xbar.circuit.solvers.line_gradients import LineGradientsSolver
+
+    try:
+        found = LineGradientsSolver(crossbar).solve(volts[None], inject[None])
+        if found.error[0] <= _LINEAR * np.abs(found.current).max():
+            word, bit = found.word[0], found.bit[0]
+            return word, bit, word - bit, found.current[0]
+    except SolverError:
+        pass
+    exact = DirectSolver(crossbar).solve_with_sources(volts[None], inject[None])
+    return exact[0][0], exact[1][0], exact[2][0], exact[3][0]
 
 
 def _newton(
     crossbar: Crossbar, law: CellLaw, volts: Floats, tolerance: float
 ) -> tuple[Floats, Floats, Floats, Floats, float, int]:
-    from xbar.circuit.solvers.line_gradients import LineGradientsSolver
-
     span = max(volts.max(), 0) - min(volts.min(), 0)  # upper bound on a cell's voltage, for any law
     drop = np.zeros(crossbar.conductance.shape)
     residual, before = np.inf, np.inf
@@ -197,16 +219,15 @@ def _newton(
                 f"a cell's current must not fall with voltage, and does at {drop[i, j]:.3g} V at "
                 f"word line {i}, bit line {j}; keep to the range that the law was made for"
             )
-        linear = LineGradientsSolver(attrs.evolve(crossbar, conductance=slope))
-        found = linear.solve(volts[None], (current - slope * drop)[None])
-        word, bit = found.word[0], found.bit[0]
-        reached = np.clip(word - bit, -span, span)
+        linear = attrs.evolve(crossbar, conductance=slope)
+        word, bit, across, out = _linear_step(linear, volts, current - slope * drop)
+        reached = np.clip(across, -span, span)
         true, _ = law.current(reached)
-        linearised = current + slope * (word - bit - drop)
+        linearised = current + slope * (across - drop)
         largest = np.abs(true).max()
         residual = float(np.abs(true - linearised).max() / largest) if largest else 0.0
         if residual <= tolerance:
-            return word, bit, true, found.current[0], residual, step
+            return word, bit, true, out, residual, step
         # a step that increased the residual was too long
         drop = reached if residual < before else (drop + reached) / 2
         before = residual

@@ -63,13 +63,38 @@ class DirectSolver:
         word, bit = node[:, a.word_node], node[:, a.bit_node]
         return word, bit, cells, current, self._residual(through)
 
-    def _solved(self, voltage: Floats, bit_voltage: Floats | None) -> tuple[Floats, Floats]:
+    def solve_with_sources(
+        self, voltage: Floats, inject: Floats
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Word-line and bit-line voltages, voltages across cells (N, W, B), and currents (N, B).
+
+        Args:
+            voltage: (N, W) volts of the drivers.
+            inject: (N, W, B) amperes from each cell's word line to its bit line, beside the cell.
+        """
+        a = self.assembly
+        into = np.zeros((len(voltage), a.nodes))
+        for n, amperes in enumerate(inject):
+            into[n] = np.bincount(a.bit_node.ravel(), amperes.ravel(), a.nodes)
+            into[n] -= np.bincount(a.word_node.ravel(), amperes.ravel(), a.nodes)
+        node, through = self._solved(voltage, None, into)
+        word, bit = node[:, a.word_node], node[:, a.bit_node]
+        drop = word - bit
+        is_cell = a.kind == KINDS.index("cell")
+        drop[:, a.row[is_cell], a.column[is_cell]] = through[:, is_cell] / a.conductance[is_cell]
+        lines, columns = self.shape
+        current = self._into_amplifiers(through) + into[:, lines : lines + columns]
+        return word, bit, drop, current
+
+    def _solved(
+        self, voltage: Floats, bit_voltage: Floats | None, into: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Voltages (N, nodes) of the assembly's nodes, and amperes (N, E) through resistors."""
         known = np.zeros((sum(self.shape), len(voltage)))
         known[: self.shape[0]] = voltage.T
         if bit_voltage is not None:
             known[self.shape[0] :] = bit_voltage.T
-        node, across = self._factor.solve(known)
+        node, across = self._factor.solve(known, None if into is None else into.T)
         return node.T, (self.assembly.conductance[:, None] * across).T
 
     def _net(self, through: Floats) -> Floats:
