@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from xbar.errors import FileError, ModelError, XbarError
 from xbar.model.arguments import DTYPES, JSON, read_argument
 from xbar.model.graph import Graph, Node, Ref
+from xbar.model.inline import inline
 from xbar.model.ports import Ports
 from xbar.model.scan import Archive, scan_export
 from xbar.model.source import Source
@@ -74,6 +75,10 @@ def read_archive(archive: Archive, source: Source | None = None) -> Graph:
             )
         ports = Ports(program["graph_module"], source or Source(archive.where))
         return _Reader(program["graph_module"], tensors, ports).graph()
+    except ModelError as error:
+        if archive.where in str(error):
+            raise
+        raise ModelError(f"{archive.where}: {error}") from None
     except _MALFORMED as error:
         if isinstance(error, XbarError):
             raise
@@ -157,7 +162,9 @@ class _Reader:
         data, signature = self.module["graph"], self.module["signature"]
         output, notes = self.ports.output()
         nodes = self._inputs(signature["input_specs"])
-        nodes += [made for node in data["nodes"] for made in self._node(node)]
+        found, described = inline(data)
+        data["tensor_values"] = {**data["tensor_values"], **described}
+        nodes += [made for node in found for made in self._node(node)]
         constants = {
             str(n.args[0]): self.tensors[str(n.args[0])] for n in nodes if n.op == "constant"
         }

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Graph, Node, Ref, references, replace_references
+from xbar.model.operations import has_effect
 
 NORMS: Mapping[str, int] = MappingProxyType(
     {  # position of epsilon among the arguments
@@ -183,9 +184,7 @@ def drop_unused(graph: Graph) -> Graph:
     needed = {graph.output.name}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        effect = node.op.split(".")[1:2] if node.op.startswith("aten.") else []
-        acts = bool(effect) and (effect[0].endswith("_") or "assert" in effect[0])
-        if node.name in needed or acts or node.op == "input":
+        if node.name in needed or has_effect(node.op) or node.op == "input":
             kept.append(node)
             needed.update(references(node))
     nodes = tuple(reversed(kept))

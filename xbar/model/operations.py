@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -18,17 +18,76 @@ from xbar.errors import ModelError, UntrustedFileError
 
 _ATEN = re.compile(r"aten\.([A-Za-z0-9_]+)\.[A-Za-z0-9_]+")
 
-_OPERATORS = "getitem add sub mul floordiv truediv mod neg pos abs eq ne lt le gt ge and_ or_ not_"
+_LARGEST = 1 << 63
+"""Bound of whole numbers: a chain of products must not grow into memory."""
+
+
+def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function on plain numbers only: of lists and texts "+" and "*" could fill the memory."""
+
+    def call(*values: Any) -> Any:
+        if not all(isinstance(value, (bool, int, float)) for value in values):
+            raise TypeError("the operands must be numbers")
+        result = function(*values)
+        if isinstance(result, int) and abs(result) >= _LARGEST:
+            raise OverflowError("the result is beyond 64 bits")
+        return result
+
+    return call
+
+
+def _power(base: float, exponent: float) -> float:
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and abs(base) > 1 and exponent > 64:
+        raise OverflowError("the result is beyond 64 bits")
+    return float(base**exponent) if not whole or exponent < 0 else base**exponent
+
+
+def _shift(value: int, places: int) -> int:
+    if places > 64:
+        raise OverflowError("the result is beyond 64 bits")
+    return value << places
+
+
+def _choose(condition: bool, yes: float, no: float) -> float:
+    return yes if condition else no
+
+
+def _sum(values: Sequence[float]) -> Any:
+    return _of_numbers(lambda *each: sum(each))(*values)
+
+
+_OPERATORS = (
+    "add sub mul floordiv truediv mod neg pos abs eq ne lt le gt ge and_ or_ xor not_ invert "
+    "inv rshift truth"
+)
+_FUNCTIONS = (
+    "acos asin atan ceil cos cosh exp floor log log10 log1p log2 sin sinh sqrt tan tanh trunc"
+)
 
 NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        **{f"operator.{name}": getattr(operator, name) for name in _OPERATORS.split()},
-        **{f"math.{name}": getattr(math, name) for name in ("ceil", "floor", "trunc", "sqrt")},
-        "torch.sym_max": max,
-        "torch.sym_min": min,
-        "torch.sym_int": int,
-        "torch.sym_float": float,
-        "torch.sym_not": operator.not_,
+        "operator.getitem": operator.getitem,
+        **{f"operator.{name}": _of_numbers(getattr(operator, name)) for name in _OPERATORS.split()},
+        "operator.pow": _of_numbers(_power),
+        "operator.lshift": _of_numbers(_shift),
+        **{
+            f"{prefix}{name}": _of_numbers(getattr(math, name))
+            for name in _FUNCTIONS.split()
+            for prefix in ("math.", "torch.sym_", "torch._sym_")
+        },
+        "math.pow": _of_numbers(math.pow),
+        "round": _of_numbers(round),
+        "builtins.round": _of_numbers(round),
+        "builtins.max": _of_numbers(max),
+        "builtins.min": _of_numbers(min),
+        "torch.sym_max": _of_numbers(max),
+        "torch.sym_min": _of_numbers(min),
+        "torch.sym_int": _of_numbers(int),
+        "torch.sym_float": _of_numbers(float),
+        "torch.sym_not": _of_numbers(operator.not_),
+        "torch.sym_ite": _of_numbers(_choose),
+        "torch.sym_sum": _sum,
     }
 )
 """Scalar functions, by their names in a graph."""
@@ -53,6 +112,14 @@ _INTERNAL = frozenset(
         "_euclidean_dist _pdist_forward _embedding_bag _fused_rms_norm "
         "_upsample_bilinear2d_aa _upsample_bicubic2d_aa _upsample_nearest_exact1d "
         "_upsample_nearest_exact2d _upsample_nearest_exact3d _fft_c2c _fft_c2r _fft_r2c "
+        "__and__ __or__ __xor__ __lshift__ __rshift__ "
+        "__iand__ __ior__ __ixor__ __ilshift__ __irshift__ "
+        "_addmm_activation _aminmax _batch_norm_no_update _cast_Byte _cast_Char _cast_Double "
+        "_cast_Float _cast_Half _cast_Int _cast_Long _cast_Short _convolution_mode "
+        "_embedding_bag_forward_only _functional_sym_constrain_range "
+        "_functional_sym_constrain_range_for_size _grouped_mm _int_mm _linalg_det _linalg_eigh "
+        "_linalg_slogdet _linalg_solve_ex _linalg_svd _logcumsumexp _masked_softmax "
+        "_pad_circular _pad_enum _reshape_copy _stack _to_cpu _unique2 _unsafe_index_put "
         "_transformer_encoder_layer_fwd _native_multi_head_attention _local_scalar_dense "
         "_scaled_dot_product_attention_math _scaled_dot_product_flash_attention_for_cpu"
     )
@@ -91,3 +158,16 @@ def check_operation(op: str, where: str) -> None:
             f"{where}: the graph calls {op}, which is not a pure function of its arguments "
             "and is not run; export the model without it"
         )
+
+
+def has_effect(op: str) -> bool:
+    """Whether an operation acts beyond its value: in place, or as an assertion.
+
+    >>> [has_effect(f"aten.{name}.default") for name in ("add_", "__iand__", "add", "__and__")]
+    [True, True, False, False]
+    """
+    match = _ATEN.fullmatch(op)
+    name = match.group(1) if match else ""
+    if name.startswith("__"):
+        return name.startswith("__i")
+    return name.endswith("_") or "assert" in name

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.model.arguments import DTYPES, JSON
 from xbar.model.graph import Input, Node, Ref, references
+from xbar.model.operations import has_effect
 from xbar.model.signature import Shape
 from xbar.model.sizes import evaluate, symbols_of
 from xbar.model.source import Source
@@ -202,8 +203,7 @@ def _needed(nodes: Sequence[Node], output: str) -> set[str]:
     """The nodes that an output depends on, and what in-place operations and assertions use."""
     needed = {output}
     for node in reversed(nodes):
-        effect = node.op.split(".")[1:2]
-        if node.name in needed or (effect and (effect[0].endswith("_") or "assert" in effect[0])):
+        if node.name in needed or has_effect(node.op):
             needed.update(references(node))
     return needed
 
@@ -259,6 +259,8 @@ def _keys(context: JSON, count: int) -> list[str]:
         keys = json.loads(context) if isinstance(context, str) else context
     except ValueError:
         keys = None
+    if isinstance(keys, list) and keys and isinstance(keys[0], list):
+        keys = keys[0]  # a cache's keys, and further attributes
     if isinstance(keys, list) and len(keys) == count and all(isinstance(k, str) for k in keys):
         return [str(key) for key in keys]
     return [str(i) for i in range(count)]

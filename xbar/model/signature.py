@@ -23,7 +23,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 _MOST = 1 << 28
 """Maximum number of elements of a bound input: 1 GiB in float32."""
 _BY_PRODUCTS = frozenset(
-    "past_key_values hidden_states attentions cross_attentions encoder_last_hidden_state "
+    "cache past_key_values hidden_states attentions cross_attentions encoder_last_hidden_state "
     "encoder_hidden_states encoder_attentions decoder_hidden_states decoder_attentions "
     "router_logits".split()
 )
