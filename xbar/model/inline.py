@@ -2,8 +2,8 @@
 
 ``with torch.no_grad():`` inside a model, and ``torch.autocast(enabled=False)``, become operations
 on a graph of their own. Neither changes a value at inference, so that their nodes belong to the
-graph around them. Control flow (``cond``, ``while_loop``, ``scan``) and autocast in reduced precision are
-refused.
+graph around them. Control flow (``cond``, ``while_loop``, ``scan``) and autocast in reduced
+precision are refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Symbolic interpreter of TorchScript, from a model's input to its output.
 
-Conditions must be static, that is, determined by the model's attributes and the input's shape: one
-branch is followed and the other ignored. Loops and other control flow are refused with an error
-that names them.
+Conditions and loops must be static, that is, determined by the model's attributes and the input's
+shape: one branch is followed and the other ignored, and a loop is written out. Other control flow
+is refused with an error that names it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from xbar.errors import FileError, ModelError
 from xbar.model.build import Builder
 from xbar.model.graph import Ref
 from xbar.model.torchscript.objects import Call, Instance, Tree
-from xbar.model.torchscript.operations import apply
+from xbar.model.torchscript.operations import apply, as_number, primitive
 from xbar.model.torchscript.script import Script
 from xbar.model.torchscript.values import (
     Function,
+    Items,
     Module,
+    Table,
     Tensors,
     Value,
     is_static,
@@ -84,9 +86,7 @@ class Follower:
             self._statement(item, scope)
 
     def _statement(self, item: ast.stmt, scope: Scope) -> None:
-        self.steps += 1
-        if self.steps > _MOST_STEPS:
-            raise ModelError(f"the model takes more than {_MOST_STEPS} steps")
+        self._step()
         if isinstance(item, ast.Return):
             scope[_RETURNED] = None if item.value is None else self._value(item.value, scope)
         elif isinstance(item, ast.Assign) and len(item.targets) == 1:
@@ -98,10 +98,33 @@ class Follower:
         elif isinstance(item, ast.If):
             chosen = item.body if self._condition(item.test, scope) else item.orelse
             self._block(chosen, scope)
+        elif isinstance(item, ast.For) and not item.orelse:
+            self._loop(item, scope)
         elif not isinstance(item, (ast.Pass, ast.AnnAssign)):
             raise ModelError(
                 f"its code has a {type(item).__name__.lower()} statement, which is not read"
             )
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise ModelError(f"the model takes more than {_MOST_STEPS} steps")
+
+    def _loop(self, item: ast.For, scope: Scope) -> None:
+        """A loop over a static range."""
+        if not isinstance(item.iter, ast.Call) or _dotted(item.iter.func) != "range":
+            raise ModelError("its code has a loop over something other than a range")
+        limits = [self._value(each, scope) for each in item.iter.args]
+        if not 1 <= len(limits) <= 3 or not all(type(each) is int for each in limits):
+            raise ModelError("the length of a loop depends on computed values or on the batch")
+        if len(limits) == 3 and limits[2] == 0:
+            raise ModelError("its code has a loop whose step is 0")
+        for value in range(*limits):
+            if _RETURNED in scope:
+                return
+            self._step()  # of an empty body too
+            self._assign(item.target, value, scope)
+            self._block(item.body, scope)
 
     def _condition(self, test: ast.expr, scope: Scope) -> bool:
         value = self._value(test, scope)
@@ -169,13 +192,13 @@ class Follower:
         return plain_value(tree, path)
 
     def _sequence(self, item: ast.List | ast.Tuple, scope: Scope) -> Value:
-        return [self._value(each, scope) for each in item.elts]
+        return Items(self._value(each, scope) for each in item.elts)
 
     def _dictionary(self, item: ast.Dict, scope: Scope) -> Value:
         keys = [None if key is None else self._value(key, scope) for key in item.keys]
         if not all(isinstance(key, (str, int)) for key in keys):
             raise ModelError("its code makes a dictionary whose keys are not text or numbers")
-        return dict(zip(keys, (self._value(each, scope) for each in item.values), strict=True))
+        return Table(keys, (self._value(each, scope) for each in item.values))
 
     def _subscript(self, item: ast.Subscript, scope: Scope) -> Value:
         value, index = self._value(item.value, scope), self._value(item.slice, scope)
@@ -203,10 +226,10 @@ class Follower:
         kwargs = {each.arg: self._value(each.value, scope) for each in item.keywords if each.arg}
         if name.startswith("torch."):
             return apply(self.builder, name.removeprefix("torch."), args, kwargs)
-        if name == "ops.prim.NumToTensor" and len(args) == 1:
-            return args[0]
         if name == "ops.prim.RaiseException":
             raise ModelError(f"the model itself refuses such inputs: {str(args[:1])[:120]}")
+        if name.startswith("ops.prim."):
+            return primitive(self.builder, name.removeprefix("ops.prim."), args)
         if name.startswith("ops."):
             raise ModelError(f"its code calls {name[:60]}, which is not an ATen operation")
         if isinstance(item.func, ast.Attribute):
@@ -231,6 +254,7 @@ class Follower:
         value = self._value(item.args[0], scope)
         if isinstance(value, Ref) and not self.builder.dtype(value):
             return value  # a size that depends on the batch
+        value = as_number(self.builder, value)
         convert = {"int": int, "float": float, "bool": bool}[_dotted(item.func)]
         if not isinstance(value, (bool, int, float, str)):
             raise ModelError(

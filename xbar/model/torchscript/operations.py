@@ -13,7 +13,7 @@ from xbar.errors import ModelError, UntrustedFileError
 from xbar.model.build import Builder
 from xbar.model.graph import Argument, Ref, Tag
 from xbar.model.operations import check_operation
-from xbar.model.torchscript.values import SCALAR_TYPES, SIZES, STATIC, Value, is_static
+from xbar.model.torchscript.values import SCALAR_TYPES, SIZES, STATIC, Items, Value, is_static
 
 
 def apply(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -35,18 +35,80 @@ def apply(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Valu
         name in ("__is__", "__isnot__") and len(args) == 2
     ):  # of a tensor and None: attributes are known otherwise
         return (args[0] is args[1]) == (name == "__is__")
-    if name in STATIC and not kwargs and is_static(args):
+    args = _numbers(builder, name, args)
+    if name in STATIC and is_static(args) and is_static([*kwargs.values()]):
         try:
-            return STATIC[name](*args)
+            return STATIC[name](*args, **kwargs)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise ModelError(f"torch.{name}{tuple(args)} fails: {error}") from None
-    if name == "len" and args and isinstance(args[0], (list, tuple)):
-        return len(args[0])
+    if args and isinstance(args[0], (list, tuple)) and name in _LISTS and not kwargs:
+        return _of_list(name, args)
     if name in _CONVOLUTIONS and not kwargs:
         return _convolution(builder, name, args)
+    shaped = any(isinstance(each, Ref) and bool(builder.dtype(each)) for each in args)
     if name in SIZES and not shaped and not kwargs:
         return builder.add(SIZES[name], *map(_argument, args))
     return _operation(builder, name, args, kwargs)
+
+
+_LISTS = ("append", "len", "slice", "extend", "reverse")
+
+
+def _of_list(name: str, args: list[Value]) -> Value:
+    """Result of a function of a list."""
+    items, rest = args[0], args[1:]
+    if name == "len" and not rest:
+        return len(items)
+    if name == "slice" and len(rest) <= 3 and all(n is None or type(n) is int for n in rest):
+        start, stop, step = [*rest, None, None, None][:3]
+        if step != 0:
+            return Items(items[start:stop:step])
+    if name == "append" and isinstance(items, Items) and len(rest) == 1:
+        items.add(rest)
+        return items
+    if name == "extend" and isinstance(items, Items) and isinstance(rest[0], (list, tuple)):
+        items.add(rest[0])
+        return None
+    if name == "reverse" and isinstance(items, Items) and not rest:
+        items.reverse()
+        return None
+    raise ModelError(f"torch.{name} is called on a list in a way that is not read")
+
+
+def primitive(builder: Builder, name: str, args: list[Value]) -> Value:
+    """Result of ``ops.prim.<name>``, one of TorchScript's own functions.
+
+    Raises:
+        ModelError: it is not one that is read.
+    """
+    if name == "NumToTensor" and len(args) == 1:
+        return args[0]
+    if name == "device" and len(args) == 1:
+        return Tag("device", "cpu")
+    if name == "dtype" and len(args) == 1 and isinstance(args[0], Ref):
+        return Tag("dtype", builder.dtype(args[0]))
+    if name in ("max", "min") and is_static(args):
+        flat = args[0] if len(args) == 1 and isinstance(args[0], (list, tuple)) else args
+        if flat and all(isinstance(each, (int, float)) for each in flat):
+            return max(flat) if name == "max" else min(flat)
+    raise ModelError(f"its code calls ops.prim.{name[:40]} of values that are not static")
+
+
+def _numbers(builder: Builder, name: str, args: list[Value]) -> list[Value]:
+    """The arguments of arithmetic on sizes: a trace divides a size by a constant tensor."""
+    if name not in STATIC:
+        return args
+    values = [as_number(builder, each) for each in args]
+    tensors = any(isinstance(each, Ref) and bool(builder.dtype(each)) for each in values)
+    return args if tensors else values
+
+
+def as_number(builder: Builder, value: Value) -> Value:
+    """A constant tensor without axes as a number; any other value unchanged."""
+    if isinstance(value, Ref) and builder.dtype(value):
+        array = builder.array(value)
+        return value if array is None or array.ndim else array.item()
+    return value
 
 
 _CONVOLUTIONS = ("_convolution", "_convolution_mode")
@@ -82,7 +144,8 @@ def _size(builder: Builder, name: str, tensor: Ref, rest: list[Value]) -> Value:
 
 
 def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
-    if name.startswith("__"):
+    tensors = any(isinstance(each, Ref) and bool(builder.dtype(each)) for each in args)
+    if name.startswith("__") and not tensors:
         raise ModelError(f"torch.{name} is called with a size that depends on the batch")
     check_operation(f"aten.{name}.default", "forward")
     packet: Any = getattr(torch.ops.aten, name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from xbar.errors import FileError, ModelError
 from xbar.model.build import Array
 from xbar.model.graph import Tag
+from xbar.model.operations import NUMERIC
 from xbar.model.scan import Archive
 from xbar.model.tensors import strided
 from xbar.model.torchscript.objects import Call, Instance, Stored, Tree, read_objects
@@ -35,6 +36,9 @@ SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
 """TorchScript's codes of numeric types."""
 
 
+_MOST_ITEMS = 10_000
+
+
 @dataclass(frozen=True, eq=False)
 class Module:
     """A submodule: its attributes, and its path in the model."""
@@ -48,6 +52,50 @@ class Function:
     """A function of the archive's source, by dotted name."""
 
     name: str
+
+
+class Items(list[Any]):
+    """A list or tuple of the source text, and how many values it holds in all, nested ones too.
+
+    Text that puts a list twice into another, again and again, holds more than any memory.
+    """
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        """Start with these values.
+
+        Raises:
+            ModelError: there are too many.
+        """
+        super().__init__(values)
+        self.weight = 1 + sum(getattr(each, "weight", 1) for each in self)
+        self._check()
+
+    def add(self, values: Iterable[Any]) -> None:
+        """Append values, none of them a list.
+
+        Raises:
+            ModelError: there are too many.
+        """
+        added = [*values]
+        if any(isinstance(each, (list, tuple, dict)) for each in added):
+            raise ModelError("its code appends a list to a list")
+        self.extend(added)
+        self.weight += len(added)
+        self._check()
+
+    def _check(self) -> None:
+        if self.weight > _MOST_ITEMS:
+            raise ModelError(f"its code makes a list of more than {_MOST_ITEMS} values")
+
+
+class Table(dict[Any, Any]):
+    """A dictionary of the source text; weight as of its values in a list."""
+
+    def __init__(self, keys: Iterable[Any], values: Iterable[Any]) -> None:
+        """Start with these keys and values, as many of both."""
+        items = Items(values)
+        super().__init__(zip(keys, items, strict=True))
+        self.weight = items.weight
 
 
 class Tensors:
@@ -116,10 +164,10 @@ def plain_value(tree: Tree, where: str) -> Value:
 
 
 def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
         if not all(isinstance(each, (bool, int, float)) for each in arguments):
             raise TypeError("numbers")
-        value = function(*arguments)
+        value = function(*arguments, **options)
         if isinstance(value, int) and abs(value) >= 1 << 63:
             raise OverflowError("number")
         return value
@@ -127,15 +175,57 @@ def _limited(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _sum(a: float, b: float, alpha: float = 1) -> float:
+    return a + alpha * b
+
+
+def _difference(a: float, b: float, alpha: float = 1) -> float:
+    return a - alpha * b
+
+
+def _quotient(a: float, b: float, rounding_mode: str | None = None) -> float:
+    if rounding_mode is None:
+        return a / b
+    whole = isinstance(a, int) and isinstance(b, int)
+    if rounding_mode == "floor":
+        return a // b
+    found = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+    return found if whole else float(found)
+
+
+def _converted(value: float, kind: Any, *_: Any) -> float:
+    if kind in (6, 7, "float32", "float64"):
+        return float(value)
+    if kind in (0, 1, 2, 3, 4):
+        return int(value)
+    raise TypeError("type")
+
+
+_NUMERIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        **{name: getattr(operator, name) for name in "mul neg mod floordiv abs".split()},
+        **{name: getattr(math, name) for name in "ceil floor trunc sqrt log exp".split()},
+        "add": _sum,
+        "sub": _difference,
+        "rsub": lambda a, b: b - a,
+        "div": _quotient,
+        "true_divide": operator.truediv,
+        "floor_divide": operator.floordiv,
+        "remainder": operator.mod,
+        "pow": NUMERIC["operator.pow"],
+        "round": round,
+        "max": max,
+        "min": min,
+        "to": _converted,
+        "__lshift__": NUMERIC["operator.lshift"],
+        "__rshift__": operator.rshift,
+        "__xor__": operator.xor,
+    }
+)
 STATIC: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        **{name: _limited(getattr(operator, name)) for name in "add sub mul neg mod".split()},
+        **{name: _limited(function) for name, function in _NUMERIC.items()},
         **{name: getattr(operator, name) for name in "eq ne lt le gt ge".split()},
-        "floordiv": _limited(operator.floordiv),
-        "floor_divide": _limited(operator.floordiv),
-        "div": _limited(operator.truediv),
-        "remainder": _limited(operator.mod),
-        "sqrt": _limited(math.sqrt),
         "__contains__": operator.contains,
         "__not__": operator.not_,
         "__and__": lambda a, b: a and b,
