@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, XbarError
 from xbar.model.arguments import DTYPES, JSON, read_argument
+from xbar.model.experts import write_out_experts
 from xbar.model.graph import Graph, Node, Ref
 from xbar.model.inline import inline
 from xbar.model.ports import Ports
@@ -164,7 +165,8 @@ class _Reader:
         nodes = self._inputs(signature["input_specs"])
         found, described = inline(data)
         data["tensor_values"] = {**data["tensor_values"], **described}
-        nodes += [made for node in found for made in self._node(node)]
+        made = [each for node in found for each in self._node(node)]
+        nodes += write_out_experts(made, self.ports.shape)
         constants = {
             str(n.args[0]): self.tensors[str(n.args[0])] for n in nodes if n.op == "constant"
         }

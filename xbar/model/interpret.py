@@ -124,7 +124,7 @@ class _Runner:
         step = len(array) if product.whole else step
         parts = [
             self._piece(product, layer, shape, array[i : i + step])
-            for i in range(0, len(array), step)
+            for i in range(0, max(1, len(array)), step)
         ]
         out = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if isinstance(product.bias, Ref):
@@ -135,6 +135,8 @@ class _Runner:
         self, product: Product, layer: str, shape: tuple[int, ...], array: Array
     ) -> NDArray[np.float64]:
         assert self.multiply is not None
+        if not len(array):  # as an expert whom no token chose
+            return product.fold(np.zeros((0, *shape[:2])), array.shape)
         try:
             rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
         except (ValueError, IndexError, MemoryError) as error:
