@@ -50,8 +50,12 @@ _FORMS = (
     ast.And, ast.Or, ast.BitAnd, ast.BitOr, ast.Invert,
 )  # fmt: skip
 _MOST = 4000
-_SIDE = r"(L\['\w{1,99}'\]\.size\(\)\[\d{1,3}\]( (%|\+|-|\*|//) \d{1,18})?|-?\d{1,18})"
-_GUARD = re.compile(f"{_SIDE} (==|!=|<|<=|>|>=) {_SIDE}", re.ASCII)
+_SIZE = re.compile(r"L\['\w{1,99}'\]\.size\(\)\[\d{1,3}\]", re.ASCII)
+_GUARD_FORMS = (
+    ast.Expression, ast.Compare, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.USub, ast.Not, ast.And,
+    ast.Or, ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.Div, ast.Pow, ast.Eq, ast.NotEq,
+    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Load,
+)  # fmt: skip
 
 
 def check_expression(text: str, where: str) -> None:
@@ -78,7 +82,7 @@ def check_expression(text: str, where: str) -> None:
 
 
 def check_guards(guards: object, where: str) -> None:
-    """Refuse guards other than comparisons of an input's sizes with numbers.
+    """Refuse guards other than comparisons of arithmetic on an input's sizes.
 
     PyTorch writes ``L['x'].size()[0] == 2`` for a model that supports one size only, and *executes*
     it when the model is called. xbar never does: it takes sizes from the graph.
@@ -93,11 +97,33 @@ def check_guards(guards: object, where: str) -> None:
     xbar.errors.UntrustedFileError: model.json: it has a guard 'print(1)', code that runs when...
     """
     for guard in guards if isinstance(guards, list) else [guards] if guards else []:
-        if not isinstance(guard, str) or not _GUARD.fullmatch(guard):
+        if not isinstance(guard, str) or not _compares_sizes(guard):
             raise UntrustedFileError(
                 f"{where}: it has a guard {str(guard)[:60]!r}, code that runs when the model is "
                 "called; export the model again with torch.export.export(..., strict=False)"
             )
+
+
+def _compares_sizes(text: str) -> bool:
+    """Whether a guard compares arithmetic on sizes, and nothing else."""
+    try:
+        tree = ast.parse(text, mode="eval") if len(text) <= _MOST else None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return (
+        tree is not None and isinstance(tree.body, (ast.Compare, ast.BoolOp)) and _guard_part(tree)
+    )
+
+
+def _guard_part(item: ast.AST) -> bool:
+    if isinstance(item, ast.Constant):
+        return type(item.value) in (int, float)
+    if isinstance(item, ast.Subscript):
+        return _SIZE.fullmatch(ast.unparse(item)) is not None
+    if isinstance(item, ast.Call):
+        known = isinstance(item.func, ast.Name) and item.func.id in ("max", "min", "abs")
+        return known and not item.keywords and all(_guard_part(each) for each in item.args)
+    return isinstance(item, _GUARD_FORMS) and all(map(_guard_part, ast.iter_child_nodes(item)))
 
 
 def _is_arithmetic(item: ast.AST) -> bool:

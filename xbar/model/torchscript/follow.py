@@ -19,6 +19,7 @@ from xbar.model.torchscript.objects import Call, Instance, Tree
 from xbar.model.torchscript.operations import apply, as_number, primitive
 from xbar.model.torchscript.script import Script
 from xbar.model.torchscript.values import (
+    Context,
     Function,
     Items,
     Module,
@@ -35,6 +36,10 @@ _MOST_STEPS = 20_000
 _RETURNED = "return"
 """Key of a function's result in its scope; not a valid variable name."""
 
+_CONTEXTS = frozenset(
+    f"__torch__.torch.autograd.grad_mode.{name}.__new__"
+    for name in ("no_grad", "enable_grad", "inference_mode")
+)
 Scope = dict[str, Value]
 
 
@@ -98,6 +103,10 @@ class Follower:
         elif isinstance(item, ast.If):
             chosen = item.body if self._condition(item.test, scope) else item.orelse
             self._block(chosen, scope)
+        elif isinstance(item, ast.With):
+            if not all(isinstance(self._value(w.context_expr, scope), Context) for w in item.items):
+                raise ModelError("its code enters a context other than torch.no_grad")
+            self._block(item.body, scope)
         elif isinstance(item, ast.For) and not item.orelse:
             self._loop(item, scope)
         elif not isinstance(item, (ast.Pass, ast.AnnAssign)):
@@ -222,6 +231,8 @@ class Follower:
             if len(item.args) != count or item.keywords:
                 raise ModelError(f"its code must call {name} with {count} arguments")
             return function(self, item, scope)
+        if name in _CONTEXTS:
+            return Context()
         args = [self._value(each, scope) for each in item.args]
         kwargs = {each.arg: self._value(each.value, scope) for each in item.keywords if each.arg}
         if name.startswith("torch."):
@@ -234,6 +245,8 @@ class Follower:
             raise ModelError(f"its code calls {name[:60]}, which is not an ATen operation")
         if isinstance(item.func, ast.Attribute):
             owner = self._value(item.func.value, scope)
+            if isinstance(owner, Context) and item.func.attr == "__init__":
+                return None
             if isinstance(owner, Module):
                 return self.call(f"{owner.instance.kind}.{item.func.attr}", [owner, *args], kwargs)
         function = self._value(item.func, scope)

@@ -54,6 +54,11 @@ class Function:
     name: str
 
 
+@dataclass(frozen=True)
+class Context:
+    """A context that sets gradients on or off, which changes no value."""
+
+
 class Items(list[Any]):
     """A list or tuple of the source text, and how many values it holds in all, nested ones too.
 
