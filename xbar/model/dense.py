@@ -106,6 +106,8 @@ def _layers(state: Mapping[str, Array]) -> list[Dense]:
             else "it is not a sequence of linear layers: it has no weight matrices"
         )
     for layer in layers:
+        if layer.key.endswith("mask"):
+            raise ModelError(f"{layer.key} is a mask, and the file does not tell what it covers")
         bad_bias = layer.bias is not None and layer.bias.shape != layer.weight.shape[:1]
         if layer.weight.dtype.kind != "f" or 0 in layer.weight.shape or bad_bias:
             raise ModelError(

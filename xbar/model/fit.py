@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -68,7 +67,8 @@ def build(
     tied = [*_tied(own)]
     needed = [each for each in tied if not all(n.endswith("num_batches_tracked") for n in each)]
     try:
-        chosen = _choose(needed, entries, where)
+        entries, merged = merge_parts(entries, own)
+        chosen = choose_for(needed, entries, where)
         values = {name: entry.load() for name, entry in chosen.entries.items()}
         values |= {e.name: e.load() for e in chosen.unused if not _is_kept_elsewhere(e, module)}
         _check_types(values, own, {name for name, _ in module.named_parameters()})
@@ -80,18 +80,7 @@ def build(
             f"{where}: the state dict does not fit {arch}: {text}{_hint(where)}"
         ) from None
     types = type_notes(chosen.entries.values())
-    return module.eval(), (*chosen.notes, *_tie_notes(chosen, tied), *types)
-
-
-def _choose(names: Sequence[frozenset[str]], entries: Sequence[Entry], where: str) -> Chosen:
-    """The entries of the module's tensors, or else of weights made of parts in the file."""
-    chosen = choose_for(names, entries, where)
-    merged, notes = merge_parts(entries)
-    if notes and (chosen.missing or chosen.unused):
-        other = choose_for(names, merged, where)
-        if not other.missing:
-            return replace(other, notes=(*other.notes, *notes))
-    return chosen
+    return module.eval(), (*chosen.notes, *merged, *_tie_notes(chosen, tied), *types)
 
 
 def _load(module: torch.nn.Module, values: Mapping[str, Array], complete: bool) -> None:

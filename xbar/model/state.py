@@ -14,7 +14,7 @@ from xbar.model.archive import read_archive
 from xbar.model.checkpoint import Entry, choose_alone, list_entries, type_notes
 from xbar.model.dense import dense_graph, infer_layers
 from xbar.model.graph import Graph
-from xbar.model.merge import merge_parts
+from xbar.model.merge import merge_parts, refuse_low_rank
 from xbar.model.pytorch import as_array, require_torch
 from xbar.model.safetensors import read_safetensors
 from xbar.model.saved import Saved, dtype_of, read_saved_file, tensor_of
@@ -190,6 +190,7 @@ def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
     try:
         merged, made = merge_parts(entries)
         chosen = choose_alone(merged, source.where)
+        refuse_low_rank(chosen.entries)
         state = {name: entry.load() for name, entry in chosen.entries.items()}
         layers = infer_layers(state, ordered)
     except FileError:
