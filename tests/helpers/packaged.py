@@ -122,27 +122,3 @@ class PitchEncoder(nn.Module):
 def wide_pitch_encoder():
     """PESTO with longer filters, of the package's second file."""
     return PitchEncoder(219, 39, layers=2, nested=True)
-
-
-class LargeCrepe(nn.Module):
-    """CREPE "full" (Kim, Salamon, Li, Bello 2018): 1024 samples at 16 kHz to 360 pitch bins."""
-
-    CHANNELS = (1, 1024, 128, 128, 128, 256, 512)
-
-    def __init__(self):
-        super().__init__()
-        for i in range(1, 7):
-            length, stride = (512, 4) if i == 1 else (64, 1)
-            conv = nn.Conv2d(*self.CHANNELS[i - 1 : i + 1], (length, 1), (stride, 1))
-            self.add_module(f"conv{i}", conv)
-            norm = nn.BatchNorm2d(self.CHANNELS[i], eps=0.0010000000474974513)
-            self.add_module(f"conv{i}_BN", norm)
-        self.classifier = nn.Linear(2048, 360)
-
-    def forward(self, x):
-        x = x[:, None, :, None]
-        for i in range(1, 7):
-            x = fn.pad(x, (0, 0, 254, 254) if i == 1 else (0, 0, 31, 32))
-            x = torch.relu(self.get_submodule(f"conv{i}")(x))
-            x = fn.max_pool2d(self.get_submodule(f"conv{i}_BN")(x), (2, 1))
-        return torch.sigmoid(self.classifier(x.transpose(1, 2).flatten(1)))
