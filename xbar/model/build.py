@@ -198,8 +198,10 @@ class Builder:
         counts = tuple(probe.count for probe, _ in self._probes)
         columns = [*zip(*shapes, strict=False)]
         axes = [axis for axis, sizes in enumerate(columns) if sizes == counts]
-        if axes[:1] == [0]:
-            return output, ()
+        first = columns[0] if columns else counts
+        added = {size - count for size, count in zip(first, counts, strict=True)}
+        if axes[:1] == [0] or (columns and len(counts) > 1 and len(added) == 1):
+            return output, ()  # the batch, or the batch and rows that a padding adds to it
         if counts == (1,):
             note = "the output has no batch axis: each input has the whole output"
             return self.add("aten.unsqueeze.default", output, 0), (note,)
