@@ -355,6 +355,6 @@ def compare(
             largest = max(largest, here, abs(word[k]))
             missing += cells[k] * difference
             driven += cells[k] * (here + abs(word[k]))
-            if change != change or largest != largest:
-                return np.nan, np.nan, np.nan
+    if missing + driven != missing + driven:
+        return np.nan, np.nan, np.nan
     return (change / largest if largest > 0 else 0.0), missing, driven
