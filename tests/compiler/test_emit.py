@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import tracemalloc
 from pathlib import Path
@@ -14,6 +15,7 @@ import xbar
 from xbar.compiler.devices import COLUMNS, plain_name, read_devices, safe_name
 from xbar.compiler.emit import Configuration
 from xbar.compiler.options import Options
+from xbar.compiler.sealed import seal
 from xbar.compiler.words import read_words, words_text
 from xbar.errors import FileError, SpecError
 
@@ -307,14 +309,45 @@ def test_a_changed_file_is_told_and_every_damage_is_one_line(program, tmp_path):
         {"tiles": 7},
         {"tiles": [{"tile": 0, "readmemh": "../../etc/passwd"}]},
         {"word_lines": "many"},
+        {"word_lines": 1.5},
+        {"bit_lines": 0},
+        {"resistors": True},
+        {"tiles": [{"tile": -1}]},
+        {"tiles": [[]]},
+        {"tiles": None},
     ],
 )
 def test_an_index_that_lies_is_a_file_error(folder, tmp_path, change):
+    """Also if its checksum is right."""
     content = json.loads((folder / "configuration.json").read_text())
-    content["files"]["../../etc/passwd"] = "0"
-    (tmp_path / "configuration.json").write_text(json.dumps({**content, **change}))
-    with pytest.raises(FileError):
+    if change == {"tiles": [{"tile": 0, "readmemh": "../../etc/passwd"}]}:
+        content["files"]["../../etc/passwd"] = "0" * 64
+    (tmp_path / "configuration.json").write_bytes(seal({**content, **change}))
+    with pytest.raises(FileError, match=r"damaged|format|describe|list its files|not its own"):
         Configuration.open(tmp_path)
+
+
+def test_one_changed_byte_of_the_index_is_refused(folder, tmp_path):
+    whole = (folder / "configuration.json").read_bytes()
+    for position in np.random.default_rng(0).integers(0, len(whole), 100):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << int(position) % 8
+        (tmp_path / "configuration.json").write_bytes(changed)
+        with pytest.raises(FileError) as error:
+            Configuration.open(tmp_path)
+        assert "\n" not in str(error.value)
+
+
+def test_a_shape_that_the_files_do_not_hold_is_refused_without_memory(folder, tmp_path):
+    """Of 8 EB of resistors, in words and in a table."""
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    content = json.loads((copy / "configuration.json").read_text())
+    large = dict.fromkeys(("word_lines", "bit_lines", "resistors"), 2**21)
+    (copy / "configuration.json").write_bytes(seal({**content, **large}))
+    written = Configuration.open(copy)
+    for form in ("readmemh", "csv"):
+        with pytest.raises(FileError, match=r"can't list|holds"):
+            written.mask(0, form)
 
 
 def test_a_folder_without_index_is_a_file_error(tmp_path):

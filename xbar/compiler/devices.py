@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,9 +132,12 @@ def read_devices(path: Path, shape: tuple[int, int, int]) -> Masks:
     Raises:
         FileError: it can't be read, is of another kind, or does not list each resistor once.
     """
-    mask = np.zeros(shape, dtype=np.bool_)
-    seen = np.zeros(shape, dtype=np.bool_)
     try:
+        size, count = path.stat().st_size, math.prod(shape)
+        if count > size:  # each of them has a line
+            raise FileError(f"{path}: {size} bytes can't list {count} resistors; write it again")
+        mask = np.zeros(shape, dtype=np.bool_)
+        seen = np.zeros(shape, dtype=np.bool_)
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(file, strict=True)
             if tuple(next(rows, ())) != COLUMNS:

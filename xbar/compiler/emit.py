@@ -27,7 +27,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.sealed import read_index, seal
 from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.words import read_words, words_text
-from xbar.errors import FileError, SpecError
+from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_regular
 from xbar.folders import Marker, new_directory
 from xbar.parallel import Progress
@@ -41,6 +41,8 @@ INDEX = "configuration.json"
 CONFIGURATION = Marker(INDEX, "xbar configuration")
 WRITER = "xbar emit"
 ENDINGS = {"readmemh": "hex", "csv": "csv"}
+
+_SHAPE = ("word_lines", "bit_lines", "resistors")
 
 
 def check_format(text: str) -> Format:
@@ -157,9 +159,11 @@ class Configuration(Outline):
         path = Path(path)
         content = read_index(path, CONFIGURATION, FORMAT, WRITER)
         try:
-            w, b, k = (int(content[name]) for name in ("word_lines", "bit_lines", "resistors"))
+            w, b, k = (_count(content[name], 1) for name in _SHAPE)
             tiles = {
-                int(entry["tile"]): {kind: str(entry[kind]) for kind in ENDINGS if kind in entry}
+                _count(entry["tile"], 0): {
+                    kind: str(entry[kind]) for kind in ENDINGS if kind in entry
+                }
                 for entry in content["tiles"]
             }
             digests = {
@@ -170,7 +174,9 @@ class Configuration(Outline):
         for index, names in tiles.items():
             for kind, name in names.items():
                 if name != f"tile{index}.{ENDINGS[kind]}":
-                    raise FileError(f"{path}: {INDEX} names a file {name!r} that is not its own")
+                    raise FileError(
+                        f"{path}: {INDEX} names a file {printable(name)[:60]!r} that is not its own"
+                    )
         return cls(path, (w, b, k), tiles, digests)
 
     def mask(self, tile: int, form: Format = "readmemh") -> Masks:
@@ -191,3 +197,10 @@ class Configuration(Outline):
         if mask.shape != self.shape:
             raise FileError(f"{file}: holds {mask.shape} switches, not {self.shape}")
         return mask
+
+
+def _count(value: Any, least: int) -> int:
+    """A number of lines, resistors or a tile from an index."""
+    if type(value) is not int or not least <= value < 2**31:
+        raise ValueError(f"{printable(str(value))[:40]!r} must be a whole number from {least}")
+    return value
