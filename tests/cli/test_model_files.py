@@ -254,3 +254,41 @@ def test_data_that_do_not_fit_are_refused(arrays, message, folder, call, refused
         assert call("compile", path / "net.pt2", *given)[0] == 0
     np.savez(tmp_path / "data.npz", **arrays)
     assert message in refused("simulate", program, "--data", tmp_path / "data.npz")
+
+
+TOKENS = """
+from torch import nn
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(20, 8), nn.Linear(8, 4)
+
+    def forward(self, t):
+        return self.head(self.table(t).mean(1))
+"""
+
+
+@pytest.mark.parametrize("said", [(), ("--input-dtype", "int64")])
+def test_a_network_of_tokens_is_compiled_and_simulated(said, call, tmp_path, monkeypatch):
+    (tmp_path / "tokencli.py").write_text(TOKENS)
+    (tmp_path / "chip.toml").write_text(CHIP)
+    monkeypatch.chdir(tmp_path)
+    space: dict = {}
+    exec(TOKENS, space)
+    torch.manual_seed(1)
+    net = space["Tokens"]()
+    torch.save({"epoch": 3, "model": net.state_dict()}, "tokens.pt")
+    arguments = ("--arch", "tokencli:Tokens", "--input-shape", "6", *said)
+    code, out, _ = call(
+        *("compile", "tokens.pt", "--hardware", "chip.toml", *arguments, "-o", "out.xbar", "--json")
+    )
+    assert code == 0
+    assert any("takes int64" in note for note in json.loads(out)["notes"]) == (not said)
+    tokens = np.random.default_rng(0).integers(0, 20, (40, 6))
+    with torch.no_grad():
+        labels = net(torch.from_numpy(tokens)).numpy().argmax(1)
+    np.savez("data.npz", inputs=tokens, labels=labels)
+    code, out, _ = call("simulate", "out.xbar", "--data", "data.npz", "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"] > 0.9

@@ -97,6 +97,45 @@ def test_weights_in_parts_are_put_together_in_a_chain(tmp_path, kind):
     assert any("made of their parts in the file" in note for note in graph.notes)
 
 
+SCALES = {
+    "one": ("weight_scale", (), torch.float8_e4m3fn),
+    "one of each row": ("weight_scale", (300, 1), torch.float8_e4m3fn),
+    "one of each row of whole numbers": ("weight_scale", (300,), torch.int8),
+    "one of each block": ("weight_scale_inv", (3, 2), torch.float8_e5m2),
+}
+
+
+@pytest.mark.parametrize("kind", SCALES)
+def test_weights_of_8_bits_are_multiplied_by_the_scales_beside_them(tmp_path, kind):
+    name, shape, dtype = SCALES[kind]
+    torch.manual_seed(0)
+    steps = (torch.randn(300, 200) * 20).to(dtype)
+    scale = torch.rand(shape) + 0.5
+    torch.save({"fc.weight": steps, f"fc.{name}": scale}, tmp_path / "model.pt")
+    if shape == (3, 2):
+        whole = torch.kron(scale, torch.ones(128, 128))[:300, :200]
+    else:
+        whole = scale.reshape(-1, 1) * torch.ones(300, 200)
+    graph = read_model(tmp_path / "model.pt")
+    x = torch.randn(4, 200)
+    want = torch.nn.functional.linear(x, steps.float() * whole).numpy()
+    np.testing.assert_allclose(graph.run(x.numpy()), want, atol=1e-4 * np.abs(want).max())
+    assert any("8 bits times the scales in the file: fc.weight" in note for note in graph.notes)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"fc.weight_scale": torch.ones(5)}, "not one, one of each row"),
+        ({"fc.weight_scale": torch.ones(3), "fc.weight_zero_point": torch.ones(3)}, "has shape"),
+    ],
+)
+def test_scales_that_do_not_tell_the_weight_are_refused(tmp_path, extra, message):
+    torch.save({"fc.weight": torch.ones(3, 2, dtype=torch.int8)} | extra, tmp_path / "model.pt")
+    with pytest.raises(SpecError, match=message):
+        read_model(tmp_path / "model.pt")
+
+
 def test_parts_that_do_not_fit_each_other_are_refused(tmp_path):
     state = {"fc.weight_orig": torch.ones(3, 2), "fc.weight_mask": torch.ones(3, 4)}
     torch.save(state, tmp_path / "model.pt")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.checkpoint import Chosen, Entry, choose_for, type_notes
 from xbar.model.merge import merge_parts
+from xbar.model.scales import merge_scales
 from xbar.tables import few
 from xbar.usercode import current_directory, import_named, summary
 
@@ -67,6 +68,7 @@ def build(
     tied = [*_tied(own)]
     needed = [each for each in tied if not all(n.endswith("num_batches_tracked") for n in each)]
     try:
+        entries, scaled = merge_scales(entries, own)
         entries, merged = merge_parts(entries, own)
         chosen = choose_for(needed, entries, where)
         values = {name: entry.load() for name, entry in chosen.entries.items()}
@@ -80,7 +82,7 @@ def build(
             f"{where}: the state dict does not fit {arch}: {text}{_hint(where)}"
         ) from None
     types = type_notes(chosen.entries.values())
-    return module.eval(), (*chosen.notes, *merged, *_tie_notes(chosen, tied), *types)
+    return module.eval(), (*chosen.notes, *scaled, *merged, *_tie_notes(chosen, tied), *types)
 
 
 def _load(module: torch.nn.Module, values: Mapping[str, Array], complete: bool) -> None:

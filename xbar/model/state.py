@@ -18,6 +18,7 @@ from xbar.model.merge import merge_parts, refuse_low_rank
 from xbar.model.pytorch import as_array, require_torch
 from xbar.model.safetensors import read_safetensors
 from xbar.model.saved import Saved, dtype_of, read_saved_file, tensor_of
+from xbar.model.scales import merge_scales
 from xbar.model.scan import Archive
 from xbar.model.source import Source
 
@@ -188,6 +189,7 @@ def module_graph(module: Any, source: Source, what: str) -> Graph:
 def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
     source.wanted.refuse(source.where)
     try:
+        entries, scaled = merge_scales(entries)
         merged, made = merge_parts(entries)
         chosen = choose_alone(merged, source.where)
         refuse_low_rank(chosen.entries)
@@ -202,4 +204,4 @@ def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
         ) from None
     graph = dense_graph(layers, source)
     types = type_notes(chosen.entries.values())
-    return replace(graph, notes=(*chosen.notes, *made, *types, *graph.notes))
+    return replace(graph, notes=(*chosen.notes, *scaled, *made, *types, *graph.notes))
