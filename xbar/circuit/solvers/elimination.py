@@ -82,7 +82,9 @@ class Elimination:
         ).tocsr()
         pointer = upper.indptr[: self._count + 1].astype(np.int64)
         neighbour, siemens = upper.indices.astype(np.int64), upper.data
-        start, index = self._kernel(kernels.fill_rows)(self._count, self.nodes, pointer, neighbour)
+        fill_rows, ascending = self._kernel(kernels.fill_rows), self._kernel(kernels.ascending)
+        start, index = fill_rows(self._count, self.nodes, pointer, neighbour)
+        index = ascending(start, index, self.nodes)
         eliminate = self._kernel(kernels.eliminate)
         mesh, degree = eliminate(start, index, pointer, neighbour, siemens)
         if not np.all(np.isfinite(degree) & (degree > 0)):

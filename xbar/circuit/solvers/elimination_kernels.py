@@ -23,7 +23,7 @@ from xbar.jit import Floats, Ints, jit
 
 @jit
 def fill_rows(count: int, nodes: int, pointer: Ints, neighbour: Ints) -> tuple[Ints, Ints]:
-    """Rows of the elimination: start (count + 1,) and index.
+    """Rows of the elimination: start (count + 1,), and index in no order.
 
     Args:
         count: number of nodes to eliminate.
@@ -36,7 +36,7 @@ def fill_rows(count: int, nodes: int, pointer: Ints, neighbour: Ints) -> tuple[I
     mark, child, sibling = np.full(nodes, -1), np.full(count, -1), np.full(count, -1)
     for p in range(count):
         mark[p] = p
-        first = last = start[p]
+        last, parent = start[p], nodes
         for k in range(pointer[p], pointer[p + 1]):
             j = neighbour[k]
             if mark[j] != p:
@@ -45,6 +45,7 @@ def fill_rows(count: int, nodes: int, pointer: Ints, neighbour: Ints) -> tuple[I
                     index = np.concatenate((index, np.empty(len(index), np.int64)))
                 index[last] = j
                 last += 1
+                parent = min(parent, j)
         below = child[p]
         while below >= 0:
             for k in range(start[below], start[below + 1]):
@@ -55,13 +56,34 @@ def fill_rows(count: int, nodes: int, pointer: Ints, neighbour: Ints) -> tuple[I
                         index = np.concatenate((index, np.empty(len(index), np.int64)))
                     index[last] = j
                     last += 1
+                    parent = min(parent, j)
             below = sibling[below]
-        index[first:last].sort()
         start[p + 1] = last
-        if last > first and index[first] < count:
-            sibling[p] = child[index[first]]
-            child[index[first]] = p
+        if parent < count:
+            sibling[p] = child[parent]
+            child[parent] = p
     return start, index[: start[count]].copy()
+
+
+@jit
+def ascending(start: Ints, index: Ints, nodes: int) -> Ints:
+    """The same rows with ascending neighbours: nodes go to their neighbours' rows and back."""
+    begin = np.zeros(nodes + 1, np.int64)
+    for j in index:
+        begin[j + 1] += 1
+    for j in range(nodes):
+        begin[j + 1] += begin[j]
+    place, row = begin[:-1].copy(), np.empty(len(index), np.int64)
+    for p in range(len(start) - 1):
+        for k in range(start[p], start[p + 1]):
+            row[place[index[k]]] = p
+            place[index[k]] += 1
+    ordered, place = np.empty(len(index), np.int64), start[:-1].copy()
+    for j in range(nodes):
+        for k in range(begin[j], begin[j + 1]):
+            ordered[place[row[k]]] = j
+            place[row[k]] += 1
+    return ordered
 
 
 @jit
