@@ -86,12 +86,20 @@ def _remainder(context: Context, operator: Operator) -> Value:
     return context.add("remainder.Tensor", a, b)
 
 
+def _bound(context: Context, operator: Operator, x: Ref, name: str) -> Argument:
+    """A bound of operator sets before 11; the default is float32's largest number."""
+    found: float | None = operator.attributes.get(name)
+    if found is not None and abs(found) > 3.4e38 and context.builder.dtype(x) != "float32":
+        return None
+    return found
+
+
 def _clip(context: Context, operator: Operator) -> Value:
     x = context.ref(operator.need(0))
     names = {1: "min", 2: "max"}
     if all(each is None or isinstance(each, Known) for each in operator.inputs[1:]):
         bounds: list[Argument] = [
-            operator.attributes.get(name)
+            _bound(context, operator, x, name)
             if operator.get(i) is None
             else context.scalar(operator.get(i))
             for i, name in names.items()

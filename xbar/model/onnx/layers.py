@@ -91,6 +91,8 @@ def _transposed_pads(
     dims, mode = len(window[0]), operator.text("auto_pad")
     given = [int(pad) for pad in operator.attributes.get("pads", [0] * 2 * dims)]
     wanted = operator.attributes.get("output_shape")
+    if mode not in ("NOTSET", "") and any(given):
+        raise ModelError(f"it has pads and auto_pad {mode[:20]}")
     if wanted is None and mode in ("NOTSET", "", "VALID"):
         if len(given) != 2 * dims or min(given) < 0:
             raise ModelError(f"its pads are {given}")
@@ -109,7 +111,7 @@ def _transposed_pads(
         if total < 0:
             raise ModelError(f"its output_shape {size_out} is larger than what it computes")
         less = total // 2
-        found.append((total - less, less) if mode == "SAME_UPPER" else (less, total - less))
+        found.append((less, total - less) if mode == "SAME_UPPER" else (total - less, less))
     return found
 
 

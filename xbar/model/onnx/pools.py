@@ -60,6 +60,8 @@ def _lp_pool(context: Context, operator: Operator) -> Value:
     """(Σ |x|^p)^(1/p) over each window."""
     x, p = context.ref(operator.need(0)), operator.number("p")
     window, ceil = _read(context, operator, x)
+    if operator.text("auto_pad").startswith("SAME") and max(window.dilations) > 1:
+        raise ModelError("it is dilated with auto_pad, which ONNX Runtime pads in its own way")
     power = context.add("pow.Tensor_Scalar", context.add("abs.default", x), p)
     total = _sums(context, power, window, ceil, np.ones((1,) * len(window.kernel)))
     return context.add("pow.Tensor_Scalar", total, 1 / p)

@@ -93,7 +93,9 @@ def _taps(
     mode = str(operator.attributes.get("mode", "nearest"))
     if where not in _PLACES or mode not in ("nearest", "linear", "bilinear", "cubic"):
         raise ModelError(f"it resizes by {mode!r} with {where!r}, which is not converted")
-    x = _PLACES[where](np.arange(size, dtype=np.float64), have, size, scale)
+    # in single precision, as ONNX Runtime: where a place falls between two samples, bits decide
+    x = _PLACES[where](np.arange(size, dtype=np.float32), have, size, np.float32(scale))
+    x = x.astype(np.float64)
     if mode == "nearest":
         usual = "floor" if old else "round_prefer_floor"
         rounding = str(operator.attributes.get("nearest_mode", usual))
@@ -126,13 +128,13 @@ def _cubic(t: Array, a: float) -> list[Array]:
     return [far(1 + t), near(t), near(1 - t), far(2 - t)]
 
 
-def _symmetric(i: Array, have: int, size: int, scale: float) -> Array:
+def _symmetric(i: Array, have: int, size: int, scale: np.float32) -> Array:
     offset = have / 2 * (1 - size / (scale * have))
     return offset + (i + 0.5) / scale - 0.5
 
 
 # position in the input of the centre of sample i of the result
-_PLACES: Mapping[str, Callable[[Array, int, int, float], Array]] = MappingProxyType(
+_PLACES: Mapping[str, Callable[[Array, int, int, np.float32], Array]] = MappingProxyType(
     {
         "half_pixel": lambda i, _, __, scale: (i + 0.5) / scale - 0.5,
         "half_pixel_symmetric": _symmetric,

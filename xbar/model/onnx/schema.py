@@ -16,6 +16,7 @@ import numpy as np
 
 from xbar.errors import ModelError
 
+_LARGEST = float(np.finfo(np.float32).max)
 MICROSOFT = "com.microsoft"
 DOMAINS = ("", "ai.onnx")
 """Names of the common operator set."""
@@ -102,7 +103,8 @@ def schema(kind: str, version: int, domain: str) -> Schema:
 def _default(attribute: Any) -> Any:
     """A default; None if there is none. A float is the decimal number that it stands for."""
     if attribute.type == 1:
-        return float(str(np.float32(attribute.f)))
+        number = float(str(np.float32(attribute.f)))
+        return number if abs(number) <= _LARGEST else float(attribute.f)
     if attribute.type == 2:
         return int(attribute.i)
     if attribute.type == 3:

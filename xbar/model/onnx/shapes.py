@@ -59,7 +59,7 @@ def _size(context: Context, operator: Operator) -> Value:
     sizes = x.array.shape if isinstance(x, Known) else context.builder.sizes(x)
     array = np.empty((), object)
     array[()] = context.multiply(sizes)
-    return Known(array)
+    return Known(array if isinstance(array[()], Ref) else array.astype(np.int64))
 
 
 def _reshape(context: Context, operator: Operator) -> Value:

@@ -110,6 +110,8 @@ def _pads(
         if len(given) != 2 * dims or min(given) < 0:
             raise ModelError(f"its pads are {given}")
         return list(zip(given[:dims], given[dims:], strict=True))
+    if any(given):
+        raise ModelError(f"it has pads and auto_pad {mode[:20]}")
     if mode == "VALID":
         return [(0, 0)] * dims
     found: Pads = []
