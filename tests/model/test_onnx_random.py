@@ -31,6 +31,7 @@ MORE = {
 }
 """Cases of an operator, of those with many attributes more."""
 REFUSED = {
+    "AveragePool": "dilated with auto_pad",
     "LpPool": "dilated with auto_pad",
     "ConvTranspose": "its output_shape .* is larger than what it computes",
 }

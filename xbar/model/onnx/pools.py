@@ -43,6 +43,7 @@ def average_pool(context: Context, operator: Operator) -> Value:
     """The mean of each window, over its own elements or over padding too."""
     x = context.ref(operator.need(0))
     window, ceil = _read(context, operator, x)
+    _refuse_two_ways(operator, window)
     counted = bool(operator.integer("count_include_pad"))
     if _simple(window, ceil) and window.even and {*window.dilations} == {1}:
         pads = tuple(before for before, _ in window.pads)
@@ -60,8 +61,7 @@ def _lp_pool(context: Context, operator: Operator) -> Value:
     """(Σ |x|^p)^(1/p) over each window."""
     x, p = context.ref(operator.need(0)), operator.number("p")
     window, ceil = _read(context, operator, x)
-    if operator.text("auto_pad").startswith("SAME") and max(window.dilations) > 1:
-        raise ModelError("it is dilated with auto_pad, which ONNX Runtime pads in its own way")
+    _refuse_two_ways(operator, window)
     power = context.add("pow.Tensor_Scalar", context.add("abs.default", x), p)
     total = _sums(context, power, window, ceil, np.ones((1,) * len(window.kernel)))
     return context.add("pow.Tensor_Scalar", total, 1 / p)
@@ -75,6 +75,14 @@ def _read(context: Context, operator: Operator, x: Ref) -> tuple[Window, bool]:
         _ = operator.integer("ceil_mode")
         return Window.read(context, operator, x, kernel), False
     return Window.read(context, operator, x, kernel), bool(operator.integer("ceil_mode"))
+
+
+def _refuse_two_ways(operator: Operator, window: Window) -> None:
+    if operator.text("auto_pad").startswith("SAME") and max(window.dilations) > 1:
+        raise ModelError(
+            "it is dilated with auto_pad, which ONNX Runtime does not pad as the specification "
+            "says; write its pads out"
+        )
 
 
 def _simple(window: Window, ceil: bool) -> bool:
