@@ -168,9 +168,9 @@ def grid_sample(rng, version):
 
 
 def einsum(rng, version):
-    equation, shape = [("nij,jk->nik", (4, 5)), ("nij,kj->nki", (3, 4)), ("n...j,ji", (4, 4))][
-        rng.integers(3)
-    ]
+    equations = {"nij,jk->nik": (4, 5), "nij,kj->nki": (3, 4), "n...j,ji->n...i": (4, 4)}
+    equation = str(rng.choice([*equations, "aij,jk"]))
+    shape = equations.get(equation, (4, 3))
     return Case((2, 4), [floats(rng, *shape)], {"equation": equation})
 
 

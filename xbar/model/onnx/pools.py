@@ -33,7 +33,7 @@ def max_pool(context: Context, operator: Operator) -> Value:
         x, pads = padded(context, x, window.pads, -math.inf)
         given = (window.kernel, window.strides, pads, window.dilations, ceil)
     else:
-        x, _ = padded(context, x, _needed(context, x, window, ceil), -math.inf)
+        x = _widened(context, x, window, ceil, -math.inf)
         given = (window.kernel, window.strides, (0,) * len(window.kernel), window.dilations, False)
     made = context.add(op, x, *given)
     return made if "float" in dtype else context.add("to.dtype", made, Tag("dtype", dtype))
@@ -91,18 +91,20 @@ def _simple(window: Window, ceil: bool) -> bool:
     return window.even and half if ceil else not window.even or half
 
 
-def _needed(context: Context, x: Ref, window: Window, ceil: bool) -> list[tuple[int, int]]:
-    """Padding, or cropping, that makes the windows fit exactly."""
+def _widened(context: Context, x: Ref, window: Window, ceil: bool, value: float) -> Ref:
+    """The input padded, or cropped, so that the windows fit exactly."""
     sizes = context.shape(x)[2:]
     counts = window.counts(sizes, ceil)
     reach = [
         (count - 1) * stride + extent
         for count, stride, extent in zip(counts, window.strides, window.extent, strict=True)
     ]
-    return [
+    pads = [
         (before, total - before - (size or 0))
         for (before, _), total, size in zip(window.pads, reach, sizes, strict=True)
     ]
+    flat = tuple(pad for pair in reversed(pads) for pad in pair)
+    return context.add("constant_pad_nd.default", x, flat, value)
 
 
 def _elements(window: Window, axis: int, size: int, count: int, counted: bool) -> np.ndarray:
@@ -116,10 +118,8 @@ def _elements(window: Window, axis: int, size: int, count: int, counted: bool) -
 
 def _sums(context: Context, x: Ref, window: Window, ceil: bool, factor: np.ndarray) -> Ref:
     """Sums over windows, times factors by position."""
-    pads = _needed(context, x, window, ceil)
     counts = window.counts(context.shape(x)[2:], ceil)
-    flat = tuple(pad for pair in reversed(pads) for pad in pair)
-    x = context.add("constant_pad_nd.default", x, flat, 0.0)
+    x = _widened(context, x, window, ceil, 0.0)
     dtype = context.builder.dtype(x)
     dims = len(window.kernel)
     if {*window.dilations} == {1}:
