@@ -144,7 +144,7 @@ def flat(rng, version):
     shape = some_shape(rng, 1, 4)
     axis = int(rng.integers(1, len(shape) + 1))
     axis = axis - len(shape) - 1 if version >= 11 and rng.random() < 0.4 else axis
-    return Case(shape, attributes=maybe(rng, axis=axis))
+    return Case(shape, attributes=maybe(rng, axis=axis), fixed=True, rows=True)
 
 
 def turned(rng, version):
