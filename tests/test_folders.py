@@ -284,6 +284,26 @@ def test_only_folders_and_regular_files_are_listed(tmp_path):
         list_folder(tmp_path / "out")
 
 
+def test_nothing_is_written_into_a_folder_of_xbars_own(tmp_path):
+    import xbar
+
+    program = xbar.compile({"a": [[1.0, 2.0]]}, xbar.Hardware(), seed=0)
+    program.save(tmp_path / "p.xbar")
+    program.write_configuration(tmp_path / "out")
+    before = sorted(str(path) for path in tmp_path.rglob("*"))
+    for place in ("p.xbar", "p.xbar/tiles", "out"):
+        inside = tmp_path / place / "x"
+        for write_inside in (
+            program.save,
+            program.write_configuration,
+            lambda path: xbar.compile({"a": [[1.0]]}, xbar.Hardware(), seed=0, output=path),
+            program.tiles[0].netlist().write,
+        ):
+            with pytest.raises(FileError, match=r"lies within .*, which xbar wrote"):
+                write_inside(inside)
+    assert sorted(str(path) for path in tmp_path.rglob("*")) == before
+
+
 def test_a_path_that_is_free_is_never_refused(tmp_path):
     refuse_directory(tmp_path / "out", MARK, force=False)
     refuse_directory(tmp_path / "out", MARK, force=True)

@@ -25,6 +25,25 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise FileError(f"{path}: exists already; choose another name, or replace it by --force")
 
 
+_INDEXES = ("manifest.json", "configuration.json")
+
+
+def refuse_inside(path: Path) -> None:
+    """Refuse a path within a program or configuration, which another file there would damage.
+
+    Raises:
+        FileError: one of its parents is such a folder.
+    """
+    for parent in path.absolute().parents:
+        for name in _INDEXES:
+            index = parent / name
+            if index.is_file() and b'\n "kind": "xbar ' in index.read_bytes():
+                raise FileError(
+                    f"{path}: lies within {parent}, which xbar wrote and which can hold nothing "
+                    "else; choose another place"
+                )
+
+
 def write_text(path: Path, text: str, *, force: bool = False) -> None:
     """Write a text file in UTF-8, atomically.
 
@@ -41,6 +60,7 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
         FileError: it exists and ``force`` is not set, or can't be written.
     """
     refuse_existing(path, force=force)
+    refuse_inside(path)
     if path.is_dir():
         raise FileError(f"{path}: is a directory; choose another name")
     if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):

@@ -267,10 +267,23 @@ def test_one_changed_byte_anywhere_is_refused_and_told(folder):
             file.write_bytes(changed)
             refused(folder)
             _, faults = check_store(folder)
-            assert len(faults) == 1
-            assert "manifest.json" in faults[0] or faults[0].startswith(name)
+            assert faults[0].startswith(name)
+            assert len(faults) == 1 or name == "manifest.json"
         file.write_bytes(whole)
     assert check_store(folder)[1] == []
+
+
+def test_beside_a_changed_manifest_other_changes_are_told_too(folder):
+    (folder / "tiles/scale/c/0").write_bytes(b"x")
+    (folder / "chip/zarr.json").unlink()
+    (folder / "thesis.tex").write_text("precious")
+    manifest = folder / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"seed": null', b'"seed": 5'))
+    count, faults = check_store(folder)
+    assert count == len([file for file in folder.rglob("*") if file.is_file()]) - 1
+    assert [fault.split()[0] for fault in faults] == [
+        "manifest.json", "chip/zarr.json", "thesis.tex", "tiles/scale/c/0",
+    ]  # fmt: skip
 
 
 def paths_of(value, path=()):

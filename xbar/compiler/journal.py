@@ -38,7 +38,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
 from xbar.compiler.store import DAMAGE, FORMAT, PROGRAM, save_program
 from xbar.errors import FileError, printable
-from xbar.files import read_regular, write_bytes
+from xbar.files import read_regular, refuse_inside, write_bytes
 from xbar.folders import recover, refuse_directory
 from xbar.npz import read_npz
 from xbar.version import __version__
@@ -86,6 +86,7 @@ class Journal:
                 journal belongs to another job or version and ``force`` is not set, the folder is a
                 link or holds other files than a journal's, or it can't be written.
         """
+        refuse_inside(output)
         if os.path.lexists(output):
             refuse_directory(output, PROGRAM, force=force)
         folder = output.absolute().parent / f".{output.name}.unfinished"

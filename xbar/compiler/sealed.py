@@ -158,3 +158,15 @@ def read_index(path: Path, marker: Marker, format_: int, writer: str) -> dict[st
     ):
         raise FileError(f"{path}: {marker.name} does not list its files; {again}")
     return content
+
+
+def changed_files(path: Path, marker: Marker) -> Iterator[str]:
+    """What differs from a changed index as far as it can still be read, one sentence each."""
+    try:
+        content, sizes = read_json(read_regular(path / marker.name)), list_folder(path)
+    except (FileError, *JSON_ERRORS):
+        return
+    files = content.get("files") if isinstance(content, dict) else None
+    if isinstance(files, dict):
+        sizes.pop(marker.name, None)
+        yield from SealedFolder(path, {"files": files}, sizes, 0).faults()

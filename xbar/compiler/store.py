@@ -39,7 +39,7 @@ from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
 from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
-from xbar.compiler.sealed import SealedFolder, seal
+from xbar.compiler.sealed import SealedFolder, changed_files, seal
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import FileError, XbarError, printable
 from xbar.folders import Marker, list_folder, new_directory
@@ -127,7 +127,8 @@ def check_store(path: Path) -> tuple[int, list[str]]:
         if not faults:
             _read(folder)
     except FileError as error:
-        return _count(path), [str(error).removeprefix(f"{path}: ")]
+        told = [str(error).removeprefix(f"{path}: ")]
+        return _count(path), told + list(changed_files(path, PROGRAM))
     return len(folder.sizes), faults
 
 
