@@ -50,9 +50,7 @@ class Dependent(Element):
             for gain, by in self.terms:
                 amount = place.number(gain, self.statement)
                 value = value + amount * _resolved(by, place)
-        many = place.number(self.many, self.statement)
-        if not many > 0:
-            raise self.statement.error(f"m must be positive, not {many:g}")
+        many = place.parallel(self.many, self.statement)
         if not isinstance(value, Linear):
             value = Linear(value, {})
         return self._placed(value, many, place)
@@ -92,6 +90,8 @@ def read_dependent(statement: Statement, reading: Reading) -> Dependent:
     fixes = "v" if name[0] in "eh" else "i"
     assigned = {k: t for k, t in words.assigned.items() if k not in _PASSED_OVER}
     many = quantity(assigned.pop("m", "1"), statement, reading)
+    if "gain" in assigned and len(rest) == (2 if name[0] in "eg" else 1):
+        rest = [*rest, assigned.pop("gain")]
     found = next((key for key in _FORMULAS if key in assigned), None)
     if found is None and len(rest) == 2 and rest[0] in _FORMULAS:
         found, text = rest[0], rest[1]
@@ -141,10 +141,8 @@ def _polynomial(
     names, texts = rest[1 : 1 + width * count], rest[1 + width * count :]
     by = [tuple(n.strip('"') for n in names[k : k + width]) for k in range(0, len(names), width)]
     coefficients = [quantity(text, statement, reading) for text in texts]
-    if len(coefficients) == 1:  # one coefficient alone is the gain of the first quantity
-        if count == 1:
-            return 0.0, [(coefficients[0], by[0])]
-        raise statement.error("POLY of several quantities must have more than one coefficient")
+    if len(coefficients) == 1 and count == 1:  # one alone is the gain
+        return 0.0, [(coefficients[0], by[0])]
     for coefficient in coefficients[1 + count :]:
         if isinstance(coefficient, Formula) or coefficient != 0:
             raise statement.error(f"POLY has products of voltages or currents: {NOT_LINEAR}")
@@ -152,7 +150,7 @@ def _polynomial(
 
 
 def _resolved(by: tuple[str, ...], place: Place) -> Linear:
-    full = (place.node(by[0]), place.node(by[1])) if len(by) == 2 else (place.element(by[0]),)
+    full = (place.node(by[0]), place.node(by[1])) if len(by) == 2 else (place.other(by[0]),)
     return Linear(0.0, {full: 1.0})
 
 

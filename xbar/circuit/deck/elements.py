@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from xbar.arrays import LARGEST
 from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.place import Place
@@ -37,6 +38,10 @@ class Element:
             FileError: a value is missing, is no number, or is not allowed.
         """
         raise NotImplementedError
+
+    def beside(self, place: Place) -> tuple[FlatElement, ...]:
+        """Resistors that its statement describes beside it."""
+        return ()
 
     def override(self, value: Quantity) -> None:
         """Give it another value.
@@ -72,12 +77,38 @@ class Resistor(Element):
 
 @dataclass(slots=True)
 class Store(Element):
-    """A capacitor or an inductor: open, or a short; its value doesn't matter."""
+    """A capacitor or an inductor: open, or a short; its value doesn't matter.
+
+    Attributes:
+        series: resistance in series, of an inductor.
+        across: resistance in parallel.
+    """
+
+    series: Quantity | None = None
+    across: Quantity | None = None
 
     def flat(self, place: Place) -> FlatElement:
         """The open or shorted element in an instance."""
         first, second = self.nodes
+        if self.series is not None:
+            first = f"{first}#{self.name}"
         return FlatElement(place.element(self.name), place.node(first), place.node(second), 0.0)
+
+    def beside(self, place: Place) -> tuple[FlatElement, ...]:
+        """Its resistances."""
+        name, (first, second) = place.element(self.name), self.nodes
+        inner = f"{first}#{self.name}"
+        found = []
+        for kind, value, a, b in (
+            ("rser", self.series, first, inner),
+            ("rpar", self.across, first, second),
+        ):
+            if value is not None:
+                ohms = place.number(value, self.statement) / place.many
+                if not 0 <= ohms <= LARGEST:
+                    raise self.statement.error(f"{kind} must be from 0 upwards, not {ohms:g} ohm")
+                found.append(FlatElement(f"{kind}.{name}", place.node(a), place.node(b), ohms))
+        return tuple(found)
 
     def override(self, value: Quantity) -> None:
         """Another value doesn't matter either."""
@@ -139,21 +170,24 @@ def read_store(statement: Statement, reading: Reading) -> Store:
     """A capacitor or an inductor.
 
     Raises:
-        FileError: it has resistances of its own (of LTspice), or too few words.
+        FileError: it has too few words.
     """
     words = split(statement)
     nodes = named_nodes(statement, words, 2)
     kind = words.words[0][0]
-    for name in ("rser", "rpar", "rlshunt"):
-        if name in words.assigned and (name, kind) != ("rser", "c"):
-            raise statement.error(
-                f"{words.words[0]} has {name}, which is not understood; write it as a resistor"
-            )
+    own = {
+        name: quantity(words.assigned[name], statement, reading)
+        for name in ("rser", "rpar")
+        if name in words.assigned
+    }
+    if "rlshunt" in words.assigned:
+        raise statement.error("rlshunt is not understood; write it as a resistor")
     if kind == "l" and reading.rules.name == "ltspice" and "rser" not in words.assigned:
         reading.rules.remarks.add(
             "inductors are shorts; LTspice gives them 1 mohm in series unless told otherwise"
         )
-    return Store(statement, words.words[0], nodes)
+    series = own.get("rser") if kind == "l" else None
+    return Store(statement, words.words[0], nodes, series, own.get("rpar"))
 
 
 def read_instance(statement: Statement, reading: Reading) -> Instance:

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"(?P<probe>[vi]\([^()]*\))"
     r"|(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,4})?\w*)"
     r"|(?P<name>[^\W\d]\w*)"
-    r"|(?P<sign>\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/%^()<>!~&|?:,])"
+    r"|(?P<sign>\*\*|<=|>=|==|!=|<>|&&|\|\||[-+*/%^()<>=!~&|?:,])"
 )
 _SPACE = re.compile(r"\s*")
 _BRACKETS = str.maketrans("{}", "()")
@@ -288,12 +288,13 @@ _UNARY: Mapping[str, Callable[[Value], Value]] = {
     "!": lambda value: float(number(value) == 0),
     "~": lambda value: float(number(value) == 0),
 }
+_EQUAL = _test(operator.eq)
 _OR = _test(lambda a, b: a != 0 or b != 0)
 _AND = _test(lambda a, b: a != 0 and b != 0)
 _LEVELS: tuple[Mapping[str, Callable[..., Value]], ...] = (
     {"||": _OR, "|": _OR},
     {"&&": _AND, "&": _AND},
-    {"==": _test(operator.eq), "!=": _test(operator.ne), "<>": _test(operator.ne)},
+    {"==": _EQUAL, "=": _EQUAL, "!=": _test(operator.ne), "<>": _test(operator.ne)},
     {
         "<": _test(operator.lt),
         ">": _test(operator.gt),

@@ -16,7 +16,7 @@ from xbar.circuit.deck.rules import Rules
 from xbar.circuit.deck.text import read_text
 from xbar.errors import FileError
 
-_FILE = re.compile(r"""\.lib\s+("[^"]*"|'[^']*'|\S+)(?:\s+(\S+))?|\.inc(?:lude)?\s+(.+)""", re.I)
+_FILE = re.compile(r"""\.lib\s+("[^"]*"|'[^']*'|\S+)(?:\s+(\S+))?|\.inc(?:l|lude)?\s+(.+)""", re.I)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|\((\w+)\)|(\w+))|%(\w+)%")
 _ALTERS = ("alter", "alterparam", "altermod", "set temp", "option", "reset")
 _DEEPEST = 16  # maximum nesting of included files
@@ -78,7 +78,7 @@ class Files:
                 match := _FILE.fullmatch(statement.raw)
             ):
                 yield from self._include(statement, match, path, above)
-            elif statement.word in (".inc", ".include", ".lib"):
+            elif statement.word in (".inc", ".incl", ".include", ".lib"):
                 raise statement.error(f"{statement.brief!r} must name a file and a section")
             else:
                 yield statement

@@ -18,6 +18,7 @@ from xbar.circuit.deck.elements import (
     read_resistor,
     read_store,
 )
+from xbar.circuit.deck.expression import Formula
 from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.linear import number
 from xbar.circuit.deck.lines import Statement
@@ -26,6 +27,7 @@ from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Reading, Scope
 from xbar.circuit.deck.sources import read_source
 from xbar.circuit.deck.statements import Body, gather
+from xbar.errors import FileError
 
 _DEEPEST = 50  # maximum nesting of instances
 _MOST = 1_000_000  # elements, and instances, that come from subcircuits
@@ -83,7 +85,7 @@ class _Flattening:
         for name in [name for name in self._sweeps if name in self.top.parameters]:
             self.top.parameters[name] = self._sweeps.pop(name)[0]
         scope = Scope(self.reading, self.top.parameters, self.top.functions)
-        place = Place("", {}, (self.top,), (), scope, 1.0, self.shared)
+        place = Place("", {}, (self.top,), (), scope, 1.0, False, self.shared)
         shunt = self._settle(scope)
         elements = self._elements(self.top, place)
         self._override(elements, scope)
@@ -117,7 +119,7 @@ class _Flattening:
 
     def _override(self, elements: list[Element], scope: Scope) -> None:
         """Give what a sweep names its first value."""
-        known = {element.name: element for element in elements}
+        known = {element.name: element for element in elements} if self._sweeps else {}
         for name, (text, statement) in self._sweeps.items():
             if name in known:
                 known[name].override(quantity(text, statement, self.reading))
@@ -169,6 +171,8 @@ class _Flattening:
         for element in elements:
             if not isinstance(element, Instance):
                 self._keep(element.flat(place), element.statement)
+                for flat in element.beside(place):
+                    self._keep(flat, element.statement)
                 continue
             if element.name in instances:
                 raise element.statement.error(f"the name {element.name!r} is used twice")
@@ -198,6 +202,8 @@ class _Flattening:
         definition = place.definition(name)
         if definition is None:
             raise statement.error(f"the subcircuit {name!r} is not defined")
+        if not definition.unique:
+            raise statement.error(f"the subcircuit {name!r} is defined twice")
         if name in place.names or len(place.names) >= _DEEPEST:
             raise statement.error(
                 f"the subcircuit {name!r} contains itself, or is nested too deeply"
@@ -209,19 +215,24 @@ class _Flattening:
                 f"not {len(element.nodes)}"
             )
         body = definition.body
-        given = {k: place.number(q, statement) for k, q in element.given.items()}
-        many = place.many
+        given = self._given(element, place)
+        many, multiplied = place.many, place.multiplied
         if "m" in given and "m" not in defaults:
-            many *= given.pop("m")
-            if not many > 0:
-                raise statement.error(f"m must be positive, not {many / place.many:g}")
-        unknown = [k for k in given if k not in defaults and k not in body.parameters]
-        if unknown:
-            raise statement.error(f"{name!r} has no parameter {unknown[0]!r}")
-        self._check_outer(statement, {**defaults, **body.parameters})
+            many *= place.parallel(given.pop("m"), statement)
+            multiplied = True
         formulas = {**defaults, **body.parameters}
+        for key in given:
+            if key not in formulas and not (
+                self.settings.rules.undeclared and definition.uses(key)
+            ):
+                raise statement.error(f"{name!r} has no parameter {key!r}")
+        self._check_outer(statement, formulas)
         scope = Scope(self.reading, formulas, body.functions, dict(given), place.scope)
-        nodes = dict(zip(ports, (place.node(node) for node in element.nodes), strict=True))
+        nodes = {
+            port: place.node(node)
+            for port, node in zip(ports, element.nodes, strict=True)
+            if not self._is_shared(port, node, place, statement)
+        }
         return body, Place(
             f"{place.path}{element.name}.",
             nodes,
@@ -229,8 +240,36 @@ class _Flattening:
             (*place.names, name),
             scope,
             many,
+            multiplied,
             self.shared,
         )
+
+    def _given(self, element: Instance, place: Place) -> dict[str, float]:
+        """Parameters that an instance sets; one may use another, where the caller has no such."""
+        statement, given = element.statement, dict[str, float]()
+        for key, amount in element.given.items():
+            try:
+                given[key] = place.number(amount, statement)
+            except FileError:
+                texts = {
+                    k: q.text if isinstance(q, Formula) else repr(q)
+                    for k, q in element.given.items()
+                }
+                if len(texts) == 1:
+                    raise
+                beside = Scope(self.reading, texts, {}, None, place.scope)
+                given[key] = beside.number(amount, statement)
+        return given
+
+    def _is_shared(self, port: str, node: str, place: Place, statement: Statement) -> bool:
+        """Whether a port is a node that is the same everywhere, and so not connected."""
+        shared = self.shared.get(port)
+        if shared is not None and shared != place.node(node):
+            self.settings.rules.remarks.add(
+                f"{statement.file}:{statement.number}: the port {port!r} is the node {shared!r} "
+                f"everywhere, so {node!r} is not connected to it"
+            )
+        return shared is not None
 
     def _check_outer(self, statement: Statement, own: Mapping[str, str]) -> None:
         """HSPICE lets the deck's parameters win over those of subcircuits."""

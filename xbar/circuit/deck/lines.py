@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xbar.errors import FileError, printable
 
 _MARK = re.compile(r"[\"';$]|//")
-_INCLUDES = re.compile(r"\.(inc|lib|include)\b", re.I)
+_INCLUDES = re.compile(r"\.(inc|lib|incl|include)\b", re.I)
 _SHOWN = 60  # maximum number of characters of a statement in an error
 
 
@@ -50,7 +50,7 @@ def read_lines(text: str, file: str, *, titled: bool, dollar_nodes: bool) -> Ite
         text: text of the file.
         file: its name, for messages.
         titled: whether the first line is a title, which is left out.
-        dollar_nodes: whether ``$g`` begins the name of a node rather than a comment.
+        dollar_nodes: whether ``$`` may begin the name of a node rather than a comment.
 
     Raises:
         FileError: a continuation has nothing to continue.
@@ -97,7 +97,7 @@ def _without_comment(line: str, dollar_nodes: bool) -> str:
             if mark == "$" and (
                 (at > 0 and line[at - 1] not in " \t,")
                 or (path and after.strip())
-                or (dollar_nodes and after in ("g", "G"))
+                or (dollar_nodes and after.strip())
             ):
                 continue
             if mark == "//" and path:

@@ -14,43 +14,43 @@ from xbar.circuit.deck.words import split
 # what is printed and stored, and parameters of transistors.
 _HARMLESS = frozenset(
     """
-    abstol absvar acct accurate acout advance altcc altchk alternateprob alpha artist autostop
-    auto_bridge badchr badmos3 baudrate beep bkpsiz brief bypass bypasstol captab cendif chgtol
-    co converge cptime cshdc cshunt csdf cvtol dccap dcfor dchold dcic dcon dcstep dcstep defad
-    defas defl defnrd defnrs defpd defps defw delmax dev diagnostic dim2 dim3 dv dvdt dvtr
-    epsmin expli expmax fast fastaccess fil fsdb ft genk gmin gmindc gminsteps gramp hier_delim
-    hier_scale iccheck icsweep imax imin ingold interp itl1 itl2 itl3 itl4 itl5 itl6 itlprv
-    keepopinfo klim klu kcltest limpts limtim list lvltim maxamp maxord maxstep maxwarns mcbrief
-    measdgt measdiag measfail measfile measform measformat measout meascplxfmt mentor method
-    minclockdiv mixed_num_form msgbias msglimit mu nb newtol noacct node noinit noiter nomod
-    nomodel noopalter noopiter nopage nosqrt notop notrnoise nowarn numdgt nummos opfile optlst
-    opts oldlimit pathnum pivot pivrel pivtol plim plotwinsize posix post postlvl posttop
-    post_version print_models probe psf ptrantau ptranmax pwl_extrap ramptime reltol relv relvar
-    relvdc relh reli relq relmos resmincap rmax runlvl save savecurrents search seed sda
-    simpcheck sim_mode slopetol solver sollim solvefast sparse spmp srcsteps srcstepmethod
-    startup sweepmod symb temp_eps thickness timeres timestep tol topologycheck tran trabs
-    trapratio trtol trytocompact tstep unwrap verify vfloor vntol vzero warn warnlimit wnflag
-    xmu ynt zuken
+    abstol absvar acct accurate acout advance alpha altcc altchk alternateprob artist
+    auto_bridge autostop badchr badmos3 baudrate beep bkpsiz brief bypass bypasstol captab
+    cendif chgtol co converge cptime csdf cshdc cshunt cvtol dccap dcfor dchold dcic dcon dcstep
+    defad defas defl defnrd defnrs defpd defps defw delmax dev diagnostic dim2 dim3 dv dvdt dvtr
+    epsmin expli expmax fast fastaccess fil fsdb ft genk gmin gmin_stepping gmindc gminit
+    gminsteps gramp hier_delim hier_scale iccheck icsweep imax imin ingold interp itl1 itl2 itl3
+    itl4 itl5 itl6 itlprv kcltest keepopinfo klim klu limpts limtim list lvltim maxamp maxord
+    maxstep maxwarns mcbrief meascplxfmt measdgt measdiag measfail measfile measform measformat
+    measout mentor method minclockdiv mixed_num_form msgbias msglimit mu nb newtol noacct node
+    noecho noinit noiter nolist nomod nomodel noopalter noopiter nopage nosqrt notop notrnoise
+    nowarn numdgt nummos oldlimit opfile optlst opts pathnum pivot pivrel pivtol plim
+    plotwinsize posix post post_version postlvl posttop print_models probe psf ptranmax ptrantau
+    pwl_extrap ramptime relh reli relmos relq reltol relv relvar relvdc resmincap rmax rndseed
+    runlvl save savecurrents sda search seed seedinfo sim_mode simpcheck slopetol sollim
+    solvefast solver sparse spmp srcstepmethod srcsteps startup sweepmod symb temp_eps thickness
+    timeres timestep tol topologycheck trabs tran trans trapratio trtol trytocompact tstep
+    unwrap verify vfloor vntol vzero warn warnlimit wnflag xmu ynt zuken
     """.split()
 )
 # Neutral only with the value beside them.
 _NEUTRAL = {"gshunt": 0.0, "rseries": 0.0, "scale": 1.0, "resmin": 0.0, "minres": 0.0, "rmin": 0.0}
 _PACKAGES = frozenset(
     """
-    nonlin nonlin-tran nonlin-hb nox loca timeint timeint-mpde mpde mpdeint hbint linsol linsol-
-    hb linsol-ac output output-line restart restart-opt sensitivity diagnostic dist measure fft
-    samples embeddedsamples pces es sampling inverter lininv conductance timeint-hb noise
+    conductance dakota diagnostic dist embeddedsamples es fft hbint inverter lininv linsol
+    linsol-ac linsol-hb loca measure measurement mpde mpdeint noise nonlin nonlin-hb nonlin-tran
+    nonlin-trap nox output output-line parallel parallel-hb pces restart restart-opt samples
+    sampling sensitivity timeint timeint-hb timeint-mpde
     """.split()
 )
 _DEVICE = frozenset(
     """
-    abstol alphaguess bypass debugmaxtimestep debugmintimestep debuglevel defad defas defl defw
-    digdebuglevel digital digtimestep gmin max_geo_step maxtimestep mincap numjac nonconttol
-    reltol separateloadmem smoothbsrc rcconst temp testjac tnom verbosemaxtimestep voltlim
-    b3soivoltlim voltlimcheck icfac lambertw maxvoltlimsteps newexcess newmeyer gmin_scalar
-    gmin_init vdsscalemin vgstconst nlnearconv nlsmallupdate sensdebuglevel
-    checkforzeroexpressions exitstate timeint numsteps l0 w0 tox vdsscaletox length0 width0
-    disablefallback
+    abstol alphaguess b3soivoltlim bypass checkforzeroexpressions debuglevel debugmaxtimestep
+    debugmintimestep defad defas defl defw digdebuglevel digital digtimestep disablefallback
+    exitstate gmin gmin_init gmin_scalar icfac l0 lambertw length0 max_geo_step maxtimestep
+    maxvoltlimsteps mincap newexcess newmeyer nlnearconv nlsmallupdate nonconttol numjac
+    numsteps rcconst reltol sensdebuglevel separateloadmem smoothbsrc temp testjac timeint tnom
+    tox vdsscalemin vdsscaletox verbosemaxtimestep vgstconst voltlim voltlimcheck w0 width0
     """.split()
 )
 

@@ -20,6 +20,7 @@ class Place:
         names: names of the enclosing subcircuits.
         scope: parameters of the instance.
         many: number of these instances in parallel.
+        multiplied: whether an instance around it has an m.
         shared: nodes that are the same everywhere, by their name.
     """
 
@@ -29,6 +30,7 @@ class Place:
     names: tuple[str, ...]
     scope: Scope
     many: float
+    multiplied: bool = False
     shared: dict[str, str] = field(default_factory=dict)
 
     def node(self, name: str) -> str:
@@ -47,10 +49,14 @@ class Place:
 
     def element(self, name: str) -> str:
         """Full name of an element: the kind's letter comes first."""
-        if self.scope.rules.colons and ":" in name:
-            *above, last = name.split(":")
-            return f"{last[:1]}.{self.path}{'.'.join(above)}.{last}"
         return f"{name[0]}.{self.path}{name}" if self.path else name
+
+    def other(self, name: str) -> str:
+        """Full name of an element that another one refers to, with instances before a colon."""
+        if self.scope.rules.colons and ":" in name.strip(":"):
+            *above, last = name.strip(":").split(":")
+            return f"{last[:1]}.{self.path}{'.'.join(above)}.{last}"
+        return self.element(name)
 
     def number(self, quantity: Quantity, statement: Statement) -> float:
         """Value of a number or formula in this instance.
@@ -59,6 +65,24 @@ class Place:
             FileError: it has none.
         """
         return self.scope.number(quantity, statement)
+
+    def parallel(self, quantity: Quantity, statement: Statement) -> float:
+        """Number of parallel elements that an m gives.
+
+        Raises:
+            FileError: it is not positive, or stands within an instance with an m of its own, where
+                ngspice takes only one of them.
+        """
+        many = self.number(quantity, statement)
+        if not many > 0:
+            raise statement.error(f"m must be positive, not {many:g}")
+        if self.multiplied and many != 1 and not self.scope.rules.product:
+            raise statement.error(
+                "the m of an element within an instance with an m is replaced by it in ngspice and "
+                "multiplied by it elsewhere: write the product at one of them, or name the dialect "
+                "(dialect='xyce', 'hspice' or 'ltspice')"
+            )
+        return many
 
     def definition(self, name: str) -> Definition | None:
         """The subcircuit of a name."""

@@ -35,7 +35,15 @@ PASSED_OVER = frozenset(
         "footprint",
     }
 )
-_MODEL = frozenset({"r", "res", "rsh", "l", "w", "defw", "tc1", "tc2", "tce", "tnom", "tref"})
+_MODEL = frozenset({"r", "rsh", "l", "w", "tc1", "tc2", "tce", "tnom", "short", "narrow"})
+_ALIASES = {
+    "res": "r",
+    "resistance": "r",
+    "defw": "w",
+    "tref": "tnom",
+    "dlr": "short",
+    "dw": "narrow",
+}
 _MODEL_PASSED_OVER = frozenset(
     {"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw"}
 )
@@ -85,12 +93,10 @@ def _computed(
             ohms = own.pop(name)
     law = _read_model(model, statement, place) if model else {}
     if ohms is None:
-        ohms = _by_model(statement, law, own)
+        ohms = _by_model(statement, law, own, place)
     elif law.get("r", 1.0) != 1.0:
         ohms *= _multiplier(statement, law["r"], place)
-    many = own.get("m", 1.0)
-    if not many > 0:
-        raise statement.error(f"m must be positive, not {many:g}")
+    many = place.parallel(own.get("m", 1.0), statement)
     return ohms * own.get("scale", 1.0) * _warmed(law, own, place) / many
 
 
@@ -135,23 +141,46 @@ def _read_model(model: Statement, statement: Statement, place: Place) -> dict[st
         except ValueError as error:
             raise model.error(f"{text!r} must be a number: {error}") from error
         number = place.number(quantity, model)
-        if name not in _MODEL and number != 0:
+        key = _ALIASES.get(name, name)
+        if key not in _MODEL and number != 0:
             raise model.error(f"a resistor's model has {name!r}, which is not understood")
-        law[{"res": "r", "defw": "w", "tref": "tnom"}.get(name, name)] = number
+        law[key] = number
     return law
 
 
-def _by_model(statement: Statement, law: Mapping[str, float], own: Mapping[str, float]) -> float:
+def _by_model(
+    statement: Statement, law: Mapping[str, float], own: Mapping[str, float], place: Place
+) -> float:
     """Resistance of a resistor without a value."""
     length = own.get("l", law.get("l", 0.0))
     if law.get("rsh") and length:
         width = own.get("w", law.get("w", _DEFAULT_WIDTH))
-        if not width > 0:
-            raise statement.error(f"the width of a resistor must be positive, not {width:g}")
+        length, width = _etched(statement, length, width, law, place)
+        if not (width > 0 and length > 0):
+            raise statement.error(
+                f"length and width of a resistor must be positive, not {length:g} and {width:g}"
+            )
         return law["rsh"] * length / width
     if "r" not in law:
         raise statement.error("a resistor must have a resistance, or a model with rsh and a length")
     return law["r"]
+
+
+def _etched(
+    statement: Statement, length: float, width: float, law: Mapping[str, float], place: Place
+) -> tuple[float, float]:
+    """Effective length and width: short and narrow are taken off both sides, in Xyce once."""
+    short, narrow = law.get("short", 0.0), law.get("narrow", 0.0)
+    rules = place.scope.rules
+    if short == narrow == 0:
+        return length, width
+    try:
+        rules.insist("narrow and short of a resistor's model count twice in ngspice, once in Xyce")
+    except ValueError as error:
+        raise statement.error(error) from error
+    if rules.name != "xyce":
+        return length - 2 * short, width - 2 * narrow
+    return length - narrow, width - narrow
 
 
 def _multiplier(statement: Statement, factor: float, place: Place) -> float:

@@ -33,9 +33,13 @@ class Rules:
         nearest_even: whether nint rounds halves to even numbers.
         model_multiplies: whether r of a resistor's model multiplies the resistance.
         grounds: names of ground beside 0.
-        dollar_nodes: whether nodes that begin with $g are shared by all subcircuits.
+        dollar_nodes: whether names may begin with $, and nodes with $g are shared by all
+            subcircuits.
         colons: whether a colon separates instance and node.
         outer_wins: whether a parameter of the deck overrides those of subcircuits.
+        given_wins: whether an instance may set a parameter that the subcircuit defines in .param.
+        undeclared: whether an instance may set a parameter that the subcircuit only uses.
+        product: whether the m of an instance multiplies that of an element in it.
         celsius: default temperature, circuit and nominal.
         remarks: where doubts are told.
     """
@@ -57,6 +61,9 @@ class Rules:
     dollar_nodes: bool = False
     colons: bool = False
     outer_wins: bool = False
+    given_wins: bool = False
+    undeclared: bool = False
+    product: bool = True
     celsius: float = 27.0
     remarks: Remarks = field(default_factory=Remarks, compare=False)
 
@@ -75,7 +82,12 @@ class Rules:
 
 _RULES = {
     "ngspice": Rules(
-        "ngspice", caret=True, even_power=True, nearest_even=True, model_multiplies=False
+        "ngspice",
+        caret=True,
+        even_power=True,
+        nearest_even=True,
+        model_multiplies=False,
+        product=False,
     ),
     "xyce": Rules(
         "xyce",
@@ -86,6 +98,8 @@ _RULES = {
         grounds=frozenset(),
         dollar_nodes=True,
         colons=True,
+        given_wins=True,
+        undeclared=True,
     ),
     "hspice": Rules(
         "hspice",
@@ -96,6 +110,7 @@ _RULES = {
         nominal_draws=True,
         grounds=frozenset({"gnd", "gnd!", "ground"}),
         outer_wins=True,
+        undeclared=True,
         celsius=25.0,
     ),
     "ltspice": Rules("ltspice", letter_as_point=True, clamps=True),

@@ -21,6 +21,8 @@ Quantity = float | Formula
 Resolver = Callable[[str, str], Value]
 
 _MOST_WORK = 30_000_000  # operations of all formulas
+_CONSTANTS = {"pi": math.pi, "time": 0.0, "freq": 0.0, "hertz": 0.0}  # at the operating point
+_VOLTS = 1.380649e-23 / 1.602176634e-19  # thermal voltage per kelvin
 _DEEPEST = 30  # maximum nesting of calls of functions
 
 
@@ -195,9 +197,15 @@ class Scope:
     def _constant(self, name: str) -> float:
         if name in ("temper", "temp"):
             return self.reading.celsius
-        if name == "e" and self.rules.name == "ltspice":
-            return math.e
-        found = {"pi": math.pi, "time": 0.0}.get(name)
+        found = _CONSTANTS.get(name)
+        if found is None and self.rules.name == "ltspice" and name == "e":
+            found = math.e
+        if found is None and self.rules.name == "xyce":
+            found = {
+                "exp": math.e,
+                "gmin": 1e-12,
+                "vt": _VOLTS * (self.reading.celsius + 273.15),
+            }.get(name)
         if found is None:
             raise ValueError(f"the parameter {name!r} is not defined")
         return found

@@ -1,27 +1,21 @@
-"""Independent sources: their DC value, else the value of their function at time 0.
-
-    PULSE(v1 ...) v1     SIN(offset amplitude f delay damping phase) offset + amplitude sin(phase)
-    PWL(t1 v1 ...) interpolated at 0       EXP(v1 ...) v1       SFFM(offset ...) offset       AM 0
-
-As in the manuals of ngspice and HSPICE, section Transient sources.
-"""
+"""Independent sources: their DC value, else the value of their function at time 0 (waves.py)."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from xbar.arrays import LARGEST
 from xbar.circuit.deck.elements import Element, named_nodes, quantity
 from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Quantity, Reading
+from xbar.circuit.deck.waves import FUNCTIONS, at_zero, check
 from xbar.circuit.deck.words import Words, blanked
 
-_FUNCTIONS = frozenset(
-    {"pulse", "pu", "sin", "pwl", "exp", "sffm", "am", "pat", "trnoise", "trrandom", "external"}
-)
 _AC = frozenset({"ac", "distof1", "distof2"})  # each with up to two numbers
+_PORT = frozenset({"portnum", "pwr", "freq", "phase", "cpar"})  # each with a number
+_KEYWORDS = FUNCTIONS | _AC | _PORT | {"z0", "rser", "r", "td", "m"}
 _PASSED_OVER = frozenset({"r", "td", "repeat", "perjit", "seed", "m0"})
 
 
@@ -33,24 +27,38 @@ class Source(Element):
         dc: its DC value; None if it has none.
         function: name of its function of time, or nothing.
         arguments: arguments of the function.
+        delay: delay of a PWL.
         many: number of sources in parallel.
+        series: resistance in series.
     """
 
-    dc: Quantity | None
-    function: str
-    arguments: list[Quantity]
-    many: Quantity
+    dc: Quantity | None = None
+    function: str = ""
+    arguments: list[Quantity] = field(default_factory=list)
+    delay: Quantity = 0.0
+    many: Quantity = 1.0
+    series: Quantity = 0.0
 
     def flat(self, place: Place) -> FlatElement:
         """The source in an instance."""
         amount = self._value(place)
         if self.name[0] == "i":
-            many = place.number(self.many, self.statement)
-            if not many > 0:
-                raise self.statement.error(f"m must be positive, not {many:g}")
-            amount *= place.many * many
-        first, second = self.nodes
-        return FlatElement(place.element(self.name), place.node(first), place.node(second), amount)
+            amount *= place.many * place.parallel(self.many, self.statement)
+        name, (first, second) = place.element(self.name), self.nodes
+        if self.series != 0.0:
+            first = f"{first}#{self.name}"
+        return FlatElement(name, place.node(first), place.node(second), amount)
+
+    def beside(self, place: Place) -> tuple[FlatElement, ...]:
+        """The resistance in series with it."""
+        if self.series == 0.0:
+            return ()
+        ohms = place.number(self.series, self.statement) / place.many
+        if not 0 <= ohms < LARGEST:
+            raise self.statement.error(f"a resistance must be from 0 upwards, not {ohms:g} ohm")
+        first = self.nodes[0]
+        inner = place.node(f"{first}#{self.name}")
+        return (FlatElement(f"rser.{place.element(self.name)}", place.node(first), inner, ohms),)
 
     def override(self, value: Quantity) -> None:
         """Give it another DC value."""
@@ -59,37 +67,14 @@ class Source(Element):
     def _value(self, place: Place) -> float:
         if self.dc is not None:
             return place.number(self.dc, self.statement)
-        numbers = [place.number(q, self.statement) for q in self.arguments]
         if not self.function:
             return 0.0
-        if self.function == "sin":
-            offset, amplitude, phase = (numbers[k] if k < len(numbers) else 0.0 for k in (0, 1, 5))
-            return offset + amplitude * math.sin(math.radians(phase))
-        if self.function == "pwl":
-            return self._interpolated(numbers, place)
-        if self.function == "am":
-            return 0.0
-        return numbers[0]
-
-    def _interpolated(self, numbers: list[float], place: Place) -> float:
-        """Value at time 0 of the points (time, value)."""
-        if len(numbers) % 2:
-            raise self.statement.error("pwl must have pairs of a time and a value")
-        points = list(zip(numbers[::2], numbers[1::2], strict=True))
-        before = [point for point in points if point[0] <= 0]
-        after = [point for point in points if point[0] > 0]
-        if not before:
-            rules = place.scope.rules
-            try:
-                rules.insist("before its first time pwl is its first value in ngspice, 0 in Xyce")
-            except ValueError as error:
-                raise self.statement.error(error) from error
-            return 0.0 if rules.name == "xyce" else points[0][1]
-        start, low = before[-1]
-        if start == 0 or not after:
-            return low
-        end, high = after[0]
-        return low + (high - low) * -start / (end - start)
+        numbers = [place.number(q, self.statement) for q in self.arguments]
+        delay = place.number(self.delay, self.statement)
+        try:
+            return at_zero(self.function, numbers, delay, place.scope.rules)
+        except (ValueError, ArithmeticError) as error:
+            raise self.statement.error(error) from error
 
 
 def read_source(statement: Statement, reading: Reading) -> Source:
@@ -101,44 +86,34 @@ def read_source(statement: Statement, reading: Reading) -> Source:
     words = blanked(statement)
     nodes = named_nodes(statement, Words(words, {}), 2)
     rest = _Rest(words[3:], statement, reading)
-    dc: Quantity | None = None
-    function, arguments = "", list[Quantity]()
-    many: Quantity = 1.0
+    source = Source(statement, words[0], nodes)
     while rest.words:
         word = rest.words.pop(0)
         if word == "dc":
-            dc = rest.number() if rest.has_number() else dc
+            source.dc = rest.number() if rest.has_number() else source.dc
         elif word in _AC:
             for _ in range(2):
                 if rest.has_number():
                     rest.number()
-        elif word in _FUNCTIONS and not function:
-            function = word
-            arguments = rest.numbers()
+        elif word in FUNCTIONS and not source.function:
+            source.function = word
+            source.arguments, source.delay = rest.numbers()
         elif word == "m" and words[0][0] == "i":
-            many = rest.number()
-        elif dc is None and not function and rest.is_value(word):
-            dc = quantity(word, statement, reading)
+            source.many = rest.number()
+        elif word in ("z0", "rser") and words[0][0] == "v":
+            source.series = rest.number()
+        elif word in _PORT:
+            rest.number()
+        elif source.dc is None and not source.function and rest.is_value(word):
+            source.dc = quantity(word, statement, reading)
         else:
             raise statement.error(
                 f"{words[0]} must be a source with a DC value or a known function of time; "
                 f"{word!r} is not understood"
             )
-    _check(statement, dc, function, arguments)
-    return Source(statement, words[0], nodes, dc, function, arguments, many)
-
-
-def _check(
-    statement: Statement, dc: Quantity | None, function: str, arguments: list[Quantity]
-) -> None:
-    if dc is not None or not function:
-        return
-    if function in ("pat", "trnoise", "trrandom", "external"):
-        raise statement.error(
-            f"{function} has no definite value at time 0; give the source a DC value"
-        )
-    if len(arguments) < 2:
-        raise statement.error(f"{function} must have at least two values; for a constant write DC")
+    if source.dc is None and source.function:
+        check(source.function, len(source.arguments), statement)
+    return source
 
 
 class _Rest:
@@ -151,13 +126,11 @@ class _Rest:
         """Whether a word may be a value: a number, a formula or the name of a parameter."""
         if word[0] in "{'\"+-." or word[0].isdigit():
             return True
-        return word not in _FUNCTIONS | _AC | _PASSED_OVER and word.isidentifier()
+        return word not in _KEYWORDS and word.isidentifier()
 
     def has_number(self) -> bool:
         """Whether the next word is a value."""
-        return (
-            bool(self.words) and self.words[0] not in ("dc", "m") and self.is_value(self.words[0])
-        )
+        return bool(self.words) and self.words[0] != "dc" and self.is_value(self.words[0])
 
     def number(self) -> Quantity:
         """The next word as a value."""
@@ -166,14 +139,17 @@ class _Rest:
             raise self.statement.error(f"a value must follow, not {got!r}")
         return quantity(self.words.pop(0), self.statement, self.reading)
 
-    def numbers(self) -> list[Quantity]:
-        """Arguments of a function; its options with a value are left out."""
+    def numbers(self) -> tuple[list[Quantity], Quantity]:
+        """Arguments of a function, and its delay; other options are left out."""
         found: list[Quantity] = []
+        delay: Quantity = 0.0
         while self.words:
             if self.words[0] in _PASSED_OVER:
-                del self.words[:2]
+                name = self.words.pop(0)
+                value = self.number()
+                delay = value if name == "td" else delay
             elif self.has_number():
                 found.append(self.number())
             else:
                 break
-        return found
+        return found, delay

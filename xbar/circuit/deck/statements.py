@@ -21,7 +21,7 @@ _PASSED_OVER = frozenset(
     """
     .ac .accelerate .aliases .backanno .biaschk .csparam .dc .dcvolt .disto .dout .embeddedsampling
     .end .endc .fft .four .graph .hb .hbosc .ic .initcond .lin .load .loadbias .machine
-    .mask .meas .measure .mpde .net .nodeset .noise .op .op1 .pce .plot .pol .print
+    .mask .meas .measure .mpde .net .nodeset .noise .op .op1 .pce .plot .sndparam .sndprint .pol .print
     .probe .probe64 .protect .prot .pz .result .sampling .save .savebias .sens .snap .sp .stab .stb
     .tf .title .tran .trannoise .ts .unprot .unprotect .wave .width .dcmatch .acmatch .noisetran
     .store .dccalc .ptdisp .checksoa
@@ -71,11 +71,13 @@ class Definition:
         statement: its first statement.
         lines: its statements, those of nested subcircuits included.
         settings: settings of the deck.
+        unique: whether there is no other one of this name.
     """
 
     statement: Statement
     settings: Settings
     lines: list[Statement] = field(default_factory=list)
+    unique: bool = True
 
     @cached_property
     def name(self) -> str:
@@ -104,10 +106,16 @@ class Definition:
             FileError: a statement in it is not understood.
         """
         found = gather(self.lines, self.settings)
-        for name in found.parameters:
-            if name in self.head[1]:
-                raise self.statement.error(f"{name!r} is a parameter of the subcircuit already")
+        if not self.settings.rules.given_wins:
+            for name in found.parameters:
+                if name in self.head[1]:
+                    raise self.statement.error(f"{name!r} is a parameter of the subcircuit already")
         return found
+
+    def uses(self, name: str) -> bool:
+        """Whether a name stands in its statements."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        return any(word.search(statement.text) for statement in self.lines)
 
 
 def gather(statements: Iterable[Statement], settings: Settings) -> Body:
@@ -146,7 +154,7 @@ class _Gathering:
             self._branch(statement, word)
         elif word in _DIRECTIVES:
             _DIRECTIVES[word](self, statement)
-        elif word not in _PASSED_OVER:
+        elif word not in _PASSED_OVER and not word.startswith(".probe/"):
             raise statement.error(f"the directive {word!r} is not understood")
 
     def closed(self) -> Body:
@@ -177,8 +185,7 @@ class _Gathering:
             self._open[0].lines.append(statement)
             return
         other = self.body.inner.get(done.name)
-        if other is not None and not _same(done, other):
-            raise done.statement.error(f"the subcircuit {done.name!r} is defined twice")
+        done.unique = other is None or (other.unique and _same(done, other))
         self.body.inner[done.name] = done
 
     def _branch(self, statement: Statement, word: str) -> None:
