@@ -8,8 +8,9 @@ apart. With --gold only decks count that have a reference result there, or that 
 suite also has decks that are wrong on purpose.
 
 Agreement: a copy without analyses, sweeps and scripts is solved by ngspice and, as a deck of
-ngspice, by xbar. Decks that ngspice refuses or finds singular are not compared. Every voltage, and
-every current of a voltage source, must be within 1e-6 of the largest of its kind in the deck.
+ngspice, by xbar. Decks that ngspice refuses or finds singular are not compared, nor those with a
+resistor of 0 ohm, for which it takes 1 mohm. Every voltage, and every current of a voltage source,
+must be within 1e-6 of the largest of its kind in the deck.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from xbar.errors import XbarError
 ALLOWED = set("rclviefghkx")
 SECONDS = 20
 TOLERANCE = 1e-6
+NOTHING = 1e-12  # volts or amperes that are rounding
 COPY = "xbar_copy.cir"
 INCLUDE = re.compile(r"""\.(?:inc|incl|include|lib)\s+["']?([^"'\s]+)""", re.I)
 RUNS = re.compile(
@@ -50,9 +52,19 @@ class LateError(Exception):
 
 def statements(path: Path, depth: int = 0) -> Iterator[str]:
     """Continued lines joined; comments, scripts and titles left out; files included."""
+    for line in statements_of(path, titled=depth == 0):
+        match = INCLUDE.match(line)
+        if match is None:
+            yield line
+        elif depth < 8:
+            yield from statements(path.parent / match[1], depth + 1)
+
+
+def statements_of(path: Path, *, titled: bool = True) -> list[str]:
+    """The same of one file, the included ones not looked at."""
     found: list[str] = []
     for number, line in enumerate(outside_scripts(read_text(path).split("\n"))):
-        if not line or line[0] in "*;$" or (number == 0 and depth == 0):
+        if not line or line[0] in "*;$" or (number == 0 and titled):
             continue
         if re.fullmatch(r"\.end\s*", line, re.I):
             break
@@ -60,12 +72,7 @@ def statements(path: Path, depth: int = 0) -> Iterator[str]:
             found[-1] += f" {line[1:]}"
         else:
             found.append(line)
-    for line in found:
-        match = INCLUDE.match(line)
-        if match is None:
-            yield line
-        elif depth < 8:
-            yield from statements(path.parent / match[1], depth + 1)
+    return found
 
 
 def outside_scripts(lines: list[str]) -> Iterator[str]:
@@ -93,8 +100,8 @@ def kind_of(path: Path) -> str:
     return "linear" if letters <= ALLOWED else "other elements"
 
 
-def read(path: Path, dialect: str | None) -> xbar.OperatingPoint:
-    """The operating point that xbar finds.
+def read(path: Path, dialect: str | None) -> tuple[xbar.Circuit, xbar.OperatingPoint]:
+    """The circuit that xbar reads, and its operating point.
 
     Raises:
         XbarError: it is refused.
@@ -104,13 +111,14 @@ def read(path: Path, dialect: str | None) -> xbar.OperatingPoint:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return xbar.read_spice(path, dialect).solve()
+            circuit = xbar.read_spice(path, dialect)
+            return circuit, circuit.solve()
     finally:
         signal.alarm(0)
 
 
 def bare(path: Path) -> str:
-    """A deck without analyses, sweeps, output and scripts."""
+    """A deck, or an included file, without analyses, sweeps, output and scripts."""
     kept: list[str] = []
     dropped = False
     for number, line in enumerate(outside_scripts(read_text(path).split("\n"))):
@@ -118,7 +126,7 @@ def bare(path: Path) -> str:
             dropped = number > 0 and RUNS.match(line) is not None and KEPT.match(line) is None
         if not dropped:
             kept.append(line)
-    return "\n".join([*kept, ".op", ".end", ""])
+    return "\n".join([*kept, ""])
 
 
 def by_ngspice(folder: Path) -> dict[str, float] | None:
@@ -146,14 +154,21 @@ def compared(path: Path) -> tuple[bool, str]:
         for entry in path.parent.iterdir():
             if entry.stat().st_size < 1e7 and entry.is_file():
                 Path(folder, entry.name).write_bytes(entry.read_bytes())
-        Path(folder, COPY).write_text(bare(path))
+        for line in statements_of(path):
+            match = INCLUDE.match(line)
+            if match is not None and (path.parent / match[1]).is_file() and "/" not in match[1]:
+                Path(folder, match[1]).write_text(bare(path.parent / match[1]))
+        Path(folder, COPY).write_text(f"{bare(path)}.op\n.end\n")
         theirs = by_ngspice(folder)
         if theirs is None:
             return False, ""
         try:
-            return True, disagreement(read(folder / COPY, "ngspice"), theirs)
+            circuit, op = read(folder / COPY, "ngspice")
         except (XbarError, LateError) as error:
-            return True, f"refused: {error}"
+            return True, f"refused: {error or 'took too long'}"
+        if any(e.form == "r" and e.value == 0 for e in circuit.elements):
+            return False, ""  # ngspice takes 1 mohm for 0
+        return True, disagreement(op, theirs)
 
 
 def disagreement(op: xbar.OperatingPoint, theirs: dict[str, float]) -> str:
@@ -161,7 +176,7 @@ def disagreement(op: xbar.OperatingPoint, theirs: dict[str, float]) -> str:
     worst, largest = "", TOLERANCE
     for kind, ours in (("v", op.voltage), ("i", op.current)):
         names = [n for n in theirs if n.startswith(f"{kind}(") and n[2:-1] in ours]
-        scale = max((abs(theirs[n]) for n in names), default=0.0) or 1.0
+        scale = max((abs(theirs[n]) for n in names), default=0.0) + NOTHING
         for n in names:
             error = abs(ours[n[2:-1]] - theirs[n]) / scale
             if error > largest:

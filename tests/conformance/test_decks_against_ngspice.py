@@ -125,6 +125,95 @@ DECKS = {
         R2 b 0 1k
         .model unused r
         .nodeset v(b)=3""",
+    "controlled sources": """* controlled
+        V1 a 0 2
+        R1 a b 1k
+        R2 b 0 3k
+        E1 c 0 b 0 4
+        R3 c d 100
+        G1 d 0 a b 2m
+        R4 d 0 50
+        V2 d e 0
+        R5 e 0 70
+        F1 0 f V2 3
+        R6 f 0 10
+        H1 g f V1 250
+        R7 g 0 1k
+        B1 0 h i=v(a,b)*1m-i(V2)*2
+        R8 h 0 1k""",
+    "sources with functions of time": """* functions
+        V1 a 0 DC 1 PULSE(0 2 0 1n 1n 5n 10n)
+        V2 b 0 SIN(0.5 2 1k 0 0 30)
+        V3 c 0 AC 1 20 PWL(-1n 3 1n 5 2n 0)
+        V4 d 0 EXP(0.3 1 1n 1n 5n 1n) AC 1
+        V5 e 0 SFFM(0.7 1 1k 2 3)
+        V6 f 0 AM(1 2 1k 2k 0)
+        V7 g 0 SIN(0.1 1 1k -0.2m 100)
+        V8 h 0 PULSE(1 2 -5n 10n 10n 10n 40n)
+        V9 i 0 EXP(1 2 -5n 1n -2n 4n)
+        V10 j 0 PULSE 4 5 0 1n 1n 1n 1
+        V11 k 0 PULSE(0 3 -33n 10n 10n 10n 40n)
+        R1 a b 1
+        R2 c d 2
+        R3 e f 3
+        R4 g h 4
+        R5 i j 5
+        R6 k 0 1""",
+    "resistors with models and temperatures": """* models
+        V1 a 0 1
+        .options temp=77 tnom=37
+        R1 a 0 1k tc1=1m tc2=2u
+        R2 a 0 rmod 1k
+        R3 a 0 2k rmod temp=50
+        R4 a 0 rmod l=20u w=2u
+        R5 a 0 rmod r=3k m=3
+        R6 a 0 1k tce=0.5
+        R7 a 0 2k dtemp=10 tc1=-1m scale=2 ac=3 noisy=0
+        R8 a 0 rdef
+        .model rmod r tc1=3m tc2=1u rsh=50
+        .model rdef r res=7k tnom=20 tc1=1m""",
+    "shorts and what is open": """* stores
+        V1 a 0 1
+        R1 a b 10
+        L1 b c 1m
+        C1 c 0 1n
+        R2 c 0 20
+        L2 c d 1u
+        R3 d 0 5
+        K1 L1 L2 0.5""",
+    "functions and choices": """* formulas
+        .param k=3 big={k>2 ? 1k : 1}
+        .func par(x,y) {x*y/(x+y)}
+        .func twice(x)={par(x,x)*4}
+        V1 a 0 {sgn(-k)+nint(2.6)+7%4+int(-1.5)+floor(-0.5)+ceil(0.2)}
+        R1 a b {par(big,2k)}
+        R2 b 0 {twice(1k)+(k==3 && k!=4)*100}
+        .if (k==1)
+        R3 b 0 1
+        .elseif (k=3)
+        .param late=5k
+        R3 b 0 {late}
+        .else
+        R3 b 0 2
+        .endif
+        R4 b 0 'min(abs(-3k),max(1,2k))+1m*pow(2,3)+sqr(2)+atan(1)+log10(100)'""",
+    "several of a subcircuit in parallel": """* m
+        .subckt s p q r=1k
+        R1 p m {r}
+        R2 m q 2k
+        I1 p q 1u
+        G1 p q p m 1m
+        .ends
+        V1 a 0 1
+        X1 a b s m=3
+        X2 b 0 s r=3k
+        R1 b 0 1k""",
+    "odd names and blanks": """* names
+        V$1 net$4 0 1
+        R_x net$4 /top/in<3> 1k
+        R1 (/top/in<3>, u1.out[0]) 2k
+        R2 u1.out[0] , 0 3k
+        I2 (0 u1.out[0]) DC=1m AC=1""",
 }
 
 
@@ -147,7 +236,7 @@ def test_every_voltage_and_current_is_ngspices(ngspice, name, tmp_path):
     resistors = [e for e in op.current if e[0] == "r" and name != NESTED]
     theirs = by_ngspice(text, resistors, tmp_path)
     ours = {f"v({node})": v for node, v in op.voltage.items() if node != "0"}
-    ours |= {f"i({e})": i for e, i in op.current.items() if e[0] == "v"}
+    ours |= {f"i({e})": i for e, i in op.current.items() if e[0] in "vleh"}
     ours |= {f"i(@{e}[i])": i for e, i in op.current.items() if e in resistors}
     assert set(ours) == set(theirs)
     names = sorted(ours)

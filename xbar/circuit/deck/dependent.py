@@ -46,14 +46,19 @@ class Dependent(Element):
         if self.formula is not None:
             value = self._evaluated(self.formula, place)
         else:
-            value = Linear(place.number(self.constant, self.statement), {})
-            for gain, by in self.terms:
-                amount = place.number(gain, self.statement)
-                value = value + amount * _resolved(by, place)
+            value = self._summed(place)
         many = place.parallel(self.many, self.statement)
         if not isinstance(value, Linear):
             value = Linear(value, {})
         return self._placed(value, many, place)
+
+    def _summed(self, place: Place) -> Linear:
+        gains: dict[tuple[str, ...], float] = {}
+        place.spend(len(self.terms), self.statement)
+        for gain, by in self.terms:
+            full = _full(by, place)
+            gains[full] = gains.get(full, 0.0) + place.number(gain, self.statement)
+        return Linear(place.number(self.constant, self.statement), gains)
 
     def _evaluated(self, formula: Formula, place: Place) -> Value:
         names = Probing(place.scope, lambda kind, of: _probed(kind, of, place))
@@ -149,9 +154,8 @@ def _polynomial(
     return coefficients[0], list(zip(coefficients[1 : 1 + count], by, strict=False))
 
 
-def _resolved(by: tuple[str, ...], place: Place) -> Linear:
-    full = (place.node(by[0]), place.node(by[1])) if len(by) == 2 else (place.other(by[0]),)
-    return Linear(0.0, {full: 1.0})
+def _full(by: tuple[str, ...], place: Place) -> tuple[str, ...]:
+    return (place.node(by[0]), place.node(by[1])) if len(by) == 2 else (place.other(by[0]),)
 
 
 def _probed(kind: str, of: str, place: Place) -> Value:
@@ -160,6 +164,6 @@ def _probed(kind: str, of: str, place: Place) -> Value:
     if not all(names) or len(names) > (2 if kind == "v" else 1):
         raise ValueError(f"{kind}({of}) is not understood")
     if kind == "i":
-        return _resolved((names[0],), place)
+        return Linear(0.0, {_full((names[0],), place): 1.0})
     first, second = place.node(names[0]), place.node(names[1]) if len(names) == 2 else "0"
     return 0.0 if first == second else Linear(0.0, {(first, second): 1.0})

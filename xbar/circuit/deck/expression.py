@@ -169,7 +169,7 @@ class _Parser:
             raise ValueError("a formula is nested too deeply")
         at = self.at
         inner = self._power()
-        if signs and "**" in self._signs(at):
+        if signs and not self.rules.power_first and "**" in self._signs(at):
             raise ValueError(
                 f"in {self.text!r} simulators read a sign before a power differently; put one of "
                 f"them in parentheses"

@@ -108,7 +108,6 @@ class _Flattening:
             self.reading.celsius = number_of(*settings.celsius, scope)
         if settings.nominal is not None:
             self.reading.nominal = number_of(*settings.nominal, scope)
-        scope.values.clear()  # those that use the temperature
         scope.settle()
         if settings.shunt is None:
             return None
@@ -139,10 +138,12 @@ class _Flattening:
         found = list(found)
         for choice in body.choices:
             for statement, condition, branch in choice.branches:
+                place.spend(5, statement)
                 if condition is None or self._holds(condition, statement, place.scope):
                     place.scope.formulas.update(branch.parameters)
                     place.scope.functions.update(branch.functions)
-                    place.bodies = (branch, *place.bodies)
+                    if branch.inner or branch.models:
+                        place.bodies = (branch, *place.bodies)
                     found += self._elements(branch, place)
                     break
         return found
@@ -215,6 +216,7 @@ class _Flattening:
                 f"not {len(element.nodes)}"
             )
         body = definition.body
+        place.spend(2 + 2 * len(ports) + len(defaults) + len(body.parameters), statement)
         given = self._given(element, place)
         many, multiplied = place.many, place.multiplied
         if "m" in given and "m" not in defaults:

@@ -9,6 +9,7 @@ from xbar.errors import FileError, printable
 
 _MARK = re.compile(r"[\"';$]|//")
 _INCLUDES = re.compile(r"\.(inc|lib|incl|include)\b", re.I)
+_LONGEST = 600  # maximum number of characters of an error
 _SHOWN = 60  # maximum number of characters of a statement in an error
 
 
@@ -40,7 +41,11 @@ class Statement:
 
     def error(self, message: object) -> FileError:
         """An error with the location of this statement."""
-        return FileError(printable(f"{self.file}:{self.number}: {message}"))
+        text = str(message)
+        short = (
+            text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
+        )
+        return FileError(printable(f"{self.file}:{self.number}: {short}"))
 
 
 def read_lines(text: str, file: str, *, titled: bool, dollar_nodes: bool) -> Iterator[Statement]:

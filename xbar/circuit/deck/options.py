@@ -40,7 +40,7 @@ _PACKAGES = frozenset(
     conductance dakota diagnostic dist embeddedsamples es fft hbint inverter lininv linsol
     linsol-ac linsol-hb loca measure measurement mpde mpdeint noise nonlin nonlin-hb nonlin-tran
     nonlin-trap nox output output-line parallel parallel-hb pces restart restart-opt samples
-    sampling sensitivity timeint timeint-hb timeint-mpde
+    sampling sensitivity timeint timeint-hb topology timeint-mpde
     """.split()
 )
 _DEVICE = frozenset(

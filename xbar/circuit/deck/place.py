@@ -66,6 +66,17 @@ class Place:
         """
         return self.scope.number(quantity, statement)
 
+    def spend(self, size: int, statement: Statement) -> None:
+        """Count work that this instance takes.
+
+        Raises:
+            FileError: all instances together take too long.
+        """
+        try:
+            self.scope.reading.spend(size)
+        except ValueError as error:
+            raise statement.error(error) from error
+
     def parallel(self, quantity: Quantity, statement: Statement) -> float:
         """Number of parallel elements that an m gives.
 

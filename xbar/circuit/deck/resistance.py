@@ -13,7 +13,6 @@ from xbar.arrays import LARGEST, SMALLEST
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Quantity
-from xbar.circuit.deck.words import split
 
 KNOWN = frozenset(
     {"r", "resistance", "m", "tc", "tc1", "tc2", "tce", "temp", "dtemp", "l", "w", "scale"}
@@ -128,7 +127,8 @@ def _parameter(name: str, statement: Statement, place: Place) -> float:
 
 
 def _read_model(model: Statement, statement: Statement, place: Place) -> dict[str, float]:
-    words = split(model)
+    words = place.scope.reading.words(model)
+    place.spend(len(words.assigned), statement)
     kind = words.words[2] if len(words.words) > 2 else ""
     if kind not in ("r", "res"):
         raise statement.error(f"a resistor's model must be of type r or res, not {kind!r}")

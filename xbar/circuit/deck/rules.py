@@ -26,6 +26,7 @@ class Rules:
         letter_as_point: whether 4k7 is 4.7k.
         common_log: whether log is base 10.
         caret: whether ^ is a power.
+        power_first: whether a sign before a power applies to the power.
         even_power: whether a power takes the absolute value of a negative base.
         signed_pwr: whether pwr keeps the sign of a negative base.
         nominal_draws: whether random draws have their nominal value without a statistical analysis.
@@ -51,6 +52,7 @@ class Rules:
     letter_as_point: bool = False
     common_log: bool = False
     caret: bool = False
+    power_first: bool = False
     even_power: bool = False
     signed_pwr: bool = False
     nominal_draws: bool = False
@@ -93,6 +95,7 @@ _RULES = {
         "xyce",
         mega="x",
         common_log=True,
+        power_first=True,
         nominal_draws=True,
         clamps=True,
         grounds=frozenset(),

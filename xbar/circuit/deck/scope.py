@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from xbar.circuit.deck.expression import Formula, parse_formula
@@ -16,11 +17,12 @@ from xbar.circuit.deck.linear import Value, number
 from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.numbers import parse_number
 from xbar.circuit.deck.rules import Rules
+from xbar.circuit.deck.words import Words, split
 
 Quantity = float | Formula
 Resolver = Callable[[str, str], Value]
 
-_MOST_WORK = 30_000_000  # operations of all formulas
+_MOST_WORK = 20_000_000  # operations of all formulas and instances
 _CONSTANTS = {"pi": math.pi, "time": 0.0, "freq": 0.0, "hertz": 0.0}  # at the operating point
 _VOLTS = 1.380649e-23 / 1.602176634e-19  # thermal voltage per kelvin
 _DEEPEST = 30  # maximum nesting of calls of functions
@@ -33,12 +35,15 @@ class Reading:
         rules: rules of the dialect.
         celsius: temperature of the circuit.
         nominal: temperature at which resistances are given.
+        calls: number of functions that are being called.
+        splits: words of models that were looked at, by the identity of their statement.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.celsius = self.nominal = rules.celsius
         self.calls = 0
+        self.splits: dict[int, Words] = {}
         self._formulas: dict[str, Formula] = {}
         self._work = 0
 
@@ -56,6 +61,13 @@ class Reading:
             found = self._formulas[text] = parse_formula(text, self.rules)
         return found
 
+    def words(self, statement: Statement) -> Words:
+        """Words of a statement that many elements look at."""
+        found = self.splits.get(id(statement))
+        if found is None:
+            found = self.splits[id(statement)] = split(statement)
+        return found
+
     def spend(self, size: int) -> None:
         """Count the work of a formula.
 
@@ -65,7 +77,8 @@ class Reading:
         self._work += size
         if self._work > _MOST_WORK:
             raise ValueError(
-                f"the formulas of a deck must take fewer than {_MOST_WORK} operations in all"
+                f"the formulas and instances of a deck must take fewer than {_MOST_WORK} "
+                f"operations in all"
             )
 
 
@@ -93,7 +106,7 @@ class Scope:
         above: scope of the caller.
     """
 
-    __slots__ = ("_open", "above", "formulas", "functions", "reading", "rules", "values")
+    __slots__ = ("_failed", "_open", "above", "formulas", "functions", "reading", "rules", "values")
 
     def __init__(
         self,
@@ -108,6 +121,7 @@ class Scope:
         self.values: dict[str, Value] = values or {}
         self.above = above
         self._open: list[str] = []
+        self._failed: dict[str, str] = {}
 
     def value(self, name: str) -> Value:
         """Value of a parameter.
@@ -125,9 +139,14 @@ class Scope:
             return self._constant(name)
         if name in self._open:
             raise ValueError(f"the parameter {name!r} is defined by itself")
+        if name in self._failed:
+            raise ValueError(self._failed[name])
         self._open.append(name)
         try:
             self.values[name] = value = self.of(text)
+        except ValueError as error:
+            self._failed[name] = str(error)
+            raise
         finally:
             self._open.pop()
         return value
@@ -187,12 +206,21 @@ class Scope:
         raise ValueError(f"{kind}({of}) has no value here; only sources may depend on the circuit")
 
     def settle(self) -> None:
-        """Evaluate all parameters in order, so that a long chain of them is not nested."""
-        for name in self.formulas:
+        """Evaluate all parameters, in order or else backwards, so that no long chain is nested."""
+        self.values.clear()
+        self._failed.clear()
+        for names in (self.formulas, reversed(self.formulas)):
             try:
-                self.value(name)
-            except (ValueError, RecursionError):
-                continue  # told where it is used
+                for name in names:
+                    self._try(name)
+            except RecursionError:
+                continue
+            return
+
+    def _try(self, name: str) -> None:
+        """Evaluate a parameter; what is wrong with it is told where it is used."""
+        with suppress(ValueError):
+            self.value(name)
 
     def _constant(self, name: str) -> float:
         if name in ("temper", "temp"):

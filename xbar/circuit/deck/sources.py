@@ -69,6 +69,7 @@ class Source(Element):
             return place.number(self.dc, self.statement)
         if not self.function:
             return 0.0
+        place.spend(len(self.arguments), self.statement)
         numbers = [place.number(q, self.statement) for q in self.arguments]
         delay = place.number(self.delay, self.statement)
         try:
@@ -95,6 +96,8 @@ def read_source(statement: Statement, reading: Reading) -> Source:
             for _ in range(2):
                 if rest.has_number():
                     rest.number()
+        elif word == "pwl" and rest.words[:1] == ["file"]:
+            raise statement.error("pwl from a file is not understood; give the source a DC value")
         elif word in FUNCTIONS and not source.function:
             source.function = word
             source.arguments, source.delay = rest.numbers()
