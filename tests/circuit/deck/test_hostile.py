@@ -146,17 +146,17 @@ def test_what_is_no_regular_file_is_not_read(tmp_path):
 
 NAMES = st.sampled_from(['"q r"', *"a b 0 gnd x1.m $g1 n(1) é r1 v1 s".split()])
 NUMBERS = st.sampled_from(
-    "1 2.2k 0 -1 1e400 1x 10A 4k7 {p} {p*2+q} 'p?1:2' {v(a)} {-p**2} {log(p)} {i(v1)*2} {f(p)} {1/0} "
-    "{9**999} { '' rm nan".split()
+    "1 2.2k 0 -1 1e400 1x 10A 4k7 {p} {p*2+q} 'p?1:2' {v(a)} {-p**2} {log(p)} {i(v1)*2} {f(p)} "
+    "{1/0} {9**999} { '' rm nan".split()
 )
 WORDS = st.sampled_from(
     "dc ac sin( pwl pulse poly(2) value= m= tc= r= params: l=1u w=1u td= td file ) ( , = + $ ; / * "
     "\\\\ \" '".split()
 )
 HEADS = st.sampled_from(
-    "R1 R2 V1 V2 I1 C1 L1 E1 F1 G1 H1 B1 X1 X2 K1 D1 + . .param .func_f(x) .subckt_s .ends .if .else "
-    ".endif .model_rm_r .include_deck.cir .lib_deck.cir .lib_deck.cir_tt .lib_tt .endl .step_param "
-    ".temp .options .global .connect .end .control .endc .data .preprocess".split()
+    "R1 R2 V1 V2 I1 C1 L1 E1 F1 G1 H1 B1 X1 X2 K1 D1 + . .param .func_f(x) .subckt_s .ends .if "
+    ".else .endif .model_rm_r .include_deck.cir .lib_deck.cir .lib_deck.cir_tt .lib_tt .endl "
+    ".step_param .temp .options .global .connect .end .control .endc .data .preprocess".split()
 )
 LINES = st.tuples(HEADS, st.lists(st.one_of(NAMES, NUMBERS, WORDS), max_size=8)).map(
     lambda parts: " ".join([parts[0].replace("_", " "), *parts[1]])

@@ -40,7 +40,7 @@ def parse_number(text: str, rules: Rules, *, in_formula: bool = False) -> float 
         ValueError: simulators read it differently, and the dialect was not named.
 
     >>> from xbar.circuit.deck.rules import rules_of
-    >>> [parse_number(n, rules_of(None)) for n in ("4.7k", "2megohm", "1mil", "10µ", "1k2")]
+    >>> [parse_number(n, rules_of(None)) for n in ("4.7k", "2megohm", "1mil", "10µ", "k")]
     [4700.0, 2000000.0, 2.54e-05, 1e-05, None]
     >>> parse_number("3x", rules_of("xyce")), parse_number("4k7", rules_of("ltspice"))
     (3000000.0, 4700.0)
@@ -88,9 +88,14 @@ def _lettered(digits: str, letters: str, text: str, rules: Rules) -> float:
 
 
 def _with_letter_as_point(text: str, rules: Rules) -> float | None:
-    match = _LETTER_AS_POINT.fullmatch(text) if rules.letter_as_point else None
-    if match is None or len(text) > _LONGEST:
+    match = _LETTER_AS_POINT.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
         return None
+    if not rules.letter_as_point:
+        raise ValueError(
+            f"LTspice reads a letter between digits as the point, other simulators end there: "
+            f"write {match[1]}.{match[3]}{match[2]}, or name the dialect"
+        )
     whole, letter, part = match.groups()
     power = {"meg": 6, "r": 0}.get(letter, _POWERS.get(letter, 0))
     return float(Decimal(f"{whole}.{part}").scaleb(power))
