@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from xbar.model.constants import evaluate_constants
+from xbar.model.graph import Graph, Input, Node, Ref
 from xbar.model.read import from_module, read_model
 
 torch = pytest.importorskip("torch")
@@ -350,3 +351,62 @@ def test_weights_that_onnx_computes_from_few_numbers_keep_their_names(kind, name
     names = [layer.name for layer in graph.layers]
     assert names == [name] if name else not any("constant" in each for each in names)
     assert_same_network(graph, module, torch.randn(5, 16))
+
+
+def hostile(*operations, weight):
+    """A graph of operations on one small constant, whose last value is a weight."""
+    nodes = [
+        Node("x", "input", shape=(1, 4)),
+        Node("w", "constant", ("w",), shape=(4, 4)),
+        *operations,
+        Node("y", "aten.linear.default", (Ref("x"), Ref(weight)), shape=(1, 4)),
+    ]
+    constants = {"w": np.ones((4, 4), np.float32)}
+    return Graph(tuple(nodes), constants, (Input("x", (None, 4), "float32"),), Ref("y"))
+
+
+def many_large():
+    """A hundred large values that are held at one time."""
+    large = Node("e", "aten.expand.default", (Ref("w"), (1 << 19, 4, 4)))
+    sums = [Node(f"m{i}", "aten.add.Tensor", (Ref("e"), i)) for i in range(100)]
+    stack = Node("s", "aten.stack.default", (tuple(Ref(each.name) for each in sums),))
+    return hostile(
+        large, *sums, stack, Node("z", "aten.sum.dim_IntList", (Ref("s"), (0, 1))), weight="z"
+    )
+
+
+def long_chain():
+    chain = [Node(f"m{i}", "aten.add.Tensor", (Ref(f"m{i - 1}"), 1)) for i in range(1, 20_000)]
+    return hostile(Node("m0", "aten.neg.default", (Ref("w"),)), *chain, weight="m19999")
+
+
+def slow_chain():
+    large = Node("m0", "aten.expand.default", (Ref("w"), (1 << 18, 4, 4)))
+    chain = [Node(f"m{i}", "aten.exp.default", (Ref(f"m{i - 1}"),)) for i in range(1, 500)]
+    return hostile(
+        large, *chain, Node("z", "aten.sum.dim_IntList", (Ref("m499"), (0,))), weight="z"
+    )
+
+
+def many_factors():
+    return hostile(
+        Node("e", "aten.expand.default", (Ref("w"), (256, 4, 4))),
+        Node("r", "aten.reshape.default", (Ref("e"), (-1,))),
+        Node("z", "aten.einsum.default", ("a,b,c,d->ad", (Ref("r"),) * 4)),
+        weight="z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (many_large, "too many large values"),
+        (long_chain, "more than 10000 operations"),
+        (slow_chain, "exceeds the work"),
+        (many_factors, "too many large values"),
+    ],
+)
+def test_work_and_memory_spent_on_constants_are_bounded(make, reason):
+    graph = evaluate_constants(make())
+    assert graph.layers == ()
+    assert any(reason in why for _, why in graph.digital)

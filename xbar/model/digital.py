@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from xbar.errors import SpecError
 from xbar.model.evaluate import Constants
-from xbar.model.graph import Graph, Node, Ref, references
+from xbar.model.graph import Graph, Ref, references
 from xbar.model.lower import lower
 
 _TWO_ACTIVATIONS = "both factors are activations"
@@ -53,24 +53,34 @@ def find_digital(graph: Graph) -> tuple[tuple[str, str], ...]:
     """The nodes that multiply and stay digital, (name, reason), in order."""
     nodes = {node.name: node for node in graph.nodes}
     known = Constants(graph.nodes, graph.constants)
-    found = []
+    reasons: dict[str, str] = {}
+    computed: dict[str, list[str]] = {}
     for node in graph.nodes:
         if node.op in REASONS:
-            found.append((node.name, REASONS[node.op]))
+            reasons[node.name] = REASONS[node.op]
         elif isinstance(reason := lower(node, nodes, graph.constants), str):
-            found.append((node.name, _not_evaluated(node, known) or reason))
-    return tuple(found)
+            reasons[node.name] = reason
+            computed[node.name] = [n for n in references(node) if known.computed(Ref(n))]
+            if node.name in known:
+                reasons[node.name] = "it multiplies constants, once for all inputs"
+                del computed[node.name]
+    for name, why in _not_evaluated(known, computed).items():
+        reasons[name] = f"its weight is computed from constants, but {why}"
+    return tuple(reasons.items())
 
 
-def _not_evaluated(node: Node, known: Constants) -> str | None:
-    """Why a factor that is computed from constants is not one; None if there is no such factor."""
-    if node.name in known:
-        return "it multiplies constants, once for all inputs"
-    weights = [name for name in references(node) if known.computed(Ref(name))]
-    if not weights or find_spec("torch") is None:
-        return None
-    reasons = [why for why in known.evaluate(weights).values() if isinstance(why, str)]
-    return f"its weight is computed from constants, but {reasons[0]}" if reasons else None
+def _not_evaluated(known: Constants, computed: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """By product, why a factor that is computed from constants is not evaluated."""
+    factors = [factor for each in computed.values() for factor in each]
+    if not factors or find_spec("torch") is None:
+        return {}
+    refused = known.refusals(factors)
+    other = "all of these together are too large"
+    return {
+        name: next((refused[each] for each in factors if each in refused), other)
+        for name, factors in computed.items()
+        if factors
+    }
 
 
 def select_layers(graph: Graph, only: tuple[str, ...], skip: tuple[str, ...]) -> Graph:

@@ -8,7 +8,6 @@ larger than the constants justify is not made.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from xbar.errors import ModelError
 from xbar.model.draws import reason
 from xbar.model.graph import Argument, Node, Ref, references
 from xbar.model.pytorch import require_torch
+from xbar.model.work import combinations, work_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -29,10 +29,18 @@ MOST = 1 << 24
 """Numbers that an evaluated value may have at most, however small the constants."""
 GROWTH = 16
 """Numbers that it may have for each number of all constants together, if that is more."""
-MOST_WORK = 1 << 33
+MOST_WORK = 1 << 31
 """Multiplications and additions for all values together, however small the constants."""
-WORK = 1 << 13
+WORK = 1 << 14
 """The same for each number of all constants together, if that is more."""
+MOST_NODES = 10_000
+"""Operations on constants that are evaluated at most."""
+_TOO_MANY = f"it takes more than {MOST_NODES} operations on constants"
+_UNKNOWN = "its size depends on the numbers"
+_ALIVE = 4
+"""Numbers held at one time, relative to those of a value."""
+_MOST_SOURCES = 1000
+"""Nodes looked at for the constants behind a value."""
 _BOUNDED = frozenset(
     ["nonzero", "masked_select", "index", "_local_scalar_dense", "item", "unique2"]
 )
@@ -97,7 +105,7 @@ class Constants:
         """Names of the constants that a value depends on, nearest arguments first."""
         found: dict[str, None] = {}
         seen, stack = {name}, [name]
-        while stack:
+        while stack and len(seen) < _MOST_SOURCES:
             node = self.nodes[stack.pop()]
             if node.op == "constant":
                 found[str(node.args[0])] = None
@@ -161,18 +169,32 @@ class Constants:
         require_torch("evaluating a network's constants")
         return _Evaluation(self, self.before(wanted)).run(list(wanted))
 
+    def refusals(self, names: Iterable[str]) -> dict[str, str]:
+        """Why values are not evaluated, as far as it shows without evaluating them.
+
+        Raises:
+            ToolError: PyTorch is not installed.
+        """
+        wanted = dict.fromkeys(names)
+        if not wanted:
+            return {}
+        require_torch("evaluating a network's constants")
+        found = _Evaluation(self, self.before(wanted), only_sizes=True).run(list(wanted))
+        return {name: why for name, why in found.items() if isinstance(why, str)}
+
 
 class _Evaluation:
     """One pass over nodes; a value is freed after its last use."""
 
-    def __init__(self, constants: Constants, nodes: list[Node]) -> None:
+    def __init__(self, constants: Constants, nodes: list[Node], only_sizes: bool = False) -> None:
         from xbar.model.probe import Probe
 
-        self.constants, self.nodes = constants, nodes
+        self.constants, self.nodes, self.only_sizes = constants, nodes, only_sizes
         self.last = {name: node.name for node in nodes for name in references(node)}
         given = sum(array.size for array in constants.arrays.values())
         self.most = max(MOST, GROWTH * given)
         self.work = max(MOST_WORK, WORK * given)
+        self.kept = self.alive = 0
         self.probe = Probe(1)
         self.fakes: dict[str, Any] = {}
         self.values: dict[str, Any] = {}
@@ -180,19 +202,22 @@ class _Evaluation:
 
     def run(self, wanted: list[str]) -> dict[str, Array | str]:
         """The wanted values, or why there is none."""
+        if len(self.nodes) > MOST_NODES:
+            return dict.fromkeys(wanted, _TOO_MANY)
         found: dict[str, Array | str] = {}
-        changed = self.constants.changed
+        changed, awaited = self.constants.changed, {*wanted}
         with _one_thread():
             for node in self.nodes:
                 why = self._step(node)
                 if why is not None:
                     self.refused[node.name] = why
-                if node.name in wanted and node.name not in changed:
+                self.alive += _numbers(self.fakes.get(node.name, 0))
+                if node.name in awaited and node.name not in changed:
                     found[node.name] = self._array(node.name)
                 for name in {node.name, *references(node)} - changed:
                     if self.last.get(name, node.name) == node.name:
                         self.values.pop(name, None)
-                        self.fakes.pop(name, None)
+                        self.alive -= _numbers(self.fakes.pop(name, 0))
             found |= {name: self._array(name) for name in wanted if name in changed}
         return found
 
@@ -206,8 +231,13 @@ class _Evaluation:
         value = self.values[name]
         if isinstance(value, (bool, int, float)):
             return np.array(value)
+        self.kept += _numbers(value)
+        if self.kept > self.most:
+            return f"all values computed from constants exceed {self.most} numbers together"
         if not isinstance(value, torch.Tensor) or value.is_complex():
             return f"{name} is not a tensor of real numbers"
+        if self.only_sizes:
+            return np.empty(0)
         try:
             return np.array(as_array(value, name), order="C")
         except ModelError as error:
@@ -226,6 +256,7 @@ class _Evaluation:
             array = self.constants.arrays[str(node.args[0])]
             self.fakes[node.name] = self.probe.constant(array)
             self.values[node.name] = torch.from_numpy(array)
+            self.alive -= array.size  # held anyway
             return None
         if node.name in self.constants.changed and self.constants.unsettled is not None:
             return self.constants.unsettled
@@ -235,6 +266,9 @@ class _Evaluation:
         why = self._too_much(node)
         if why is not None:
             return why
+        if self.only_sizes:
+            self.values[node.name] = self.fakes.get(node.name, 0)
+            return None if node.name in self.fakes else _UNKNOWN
         given = [torch_argument(each, self.values) for each in node.args]
         named = {key: torch_argument(each, self.values) for key, each in node.kwargs.items()}
         try:
@@ -247,7 +281,8 @@ class _Evaluation:
 
     def _too_much(self, node: Node) -> str | None:
         """Whether a node's value is too large, or takes too much work, from fake tensors."""
-        taken = [_numbers(self.fakes[name]) for name in references(node)]
+        used = [self.fakes[name] for name in references(node)]
+        taken = [_numbers(each) for each in used]
         try:
             fake = self.probe.apply(node.op, node.args, node.kwargs, self.fakes)
         except ModelError as error:
@@ -262,7 +297,10 @@ class _Evaluation:
                 f"{node.name} ({node.op}) makes {numbers} numbers from constants, "
                 f"more than the limit of {self.most}"
             )
-        self.work -= _work(node, taken, numbers)
+        inside = combinations(node, [tuple(getattr(each, "shape", ())) for each in used])
+        if self.alive + max(numbers, inside) > _ALIVE * self.most:
+            return f"{node.name} ({node.op}) is one of too many large values made from constants"
+        self.work -= max(work_of(node.op, taken, numbers), inside)
         if self.work < 0:
             return f"{node.name} ({node.op}) exceeds the work that is spent on constants"
         return None
@@ -296,30 +334,6 @@ def _numbers(fake: Any) -> int:
     if isinstance(fake, (list, tuple)):
         return sum(map(_numbers, fake))
     return int(fake.numel()) if hasattr(fake, "numel") else 1
-
-
-_SUMS = frozenset(
-    str.split(
-        "matmul mm bmm addmm baddbmm addbmm einsum tensordot linear mv inner bilinear kron cdist "
-        "conv1d conv2d conv3d convolution _convolution conv_transpose1d conv_transpose2d "
-        "conv_transpose3d chain_matmul linalg_multi_dot multi_dot addmv outer ger"
-    )
-)
-
-
-def _work(node: Node, taken: list[int], made: int) -> int:
-    """Upper bound of the operations for a value; for a matrix product, (m k) (k n) (m n) is mkn².
-
-    >>> _work(Node("y", "aten.mm.default"), [2 * 3, 3 * 4], 2 * 4)
-    24
-    """
-    name = node.op.split(".")[1]
-    largest = sorted([*taken, 1, 1])[::-1]
-    if name in _SUMS:
-        return math.isqrt(largest[0] * largest[1] * max(made, 1))
-    if "linalg" in name or name in ("svd", "inverse", "matrix_exp", "cholesky", "_weight_norm"):
-        return 30 * math.isqrt(largest[0] ** 3)
-    return made + sum(taken)
 
 
 def _undetermined(node: Node) -> bool:

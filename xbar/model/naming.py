@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -62,23 +63,21 @@ def name_values(
     >>> name_values({"mul": one}, {"mul": ["fc.weight_orig"]}, {"fc.weight_orig": one}, set())
     {'mul': 'fc.weight'}
     """
-    of: dict[str, list[tuple[Array, list[str], bool]]] = {}
+    of: dict[str, dict[object, tuple[list[str], bool]]] = {}
     for value, array in values.items():
         source = parameter(sources[value], array, constants)
         part = source is not None and array.size < constants[source].size
-        known = of.setdefault(value if source is None else plain_name(source), [])
-        same = next((users for each, users, _ in known if _same(each, array)), None)
-        if same is None:
-            known.append((array, [value], part))
-        else:
-            same.append(value)
+        same = (str(array.dtype), array.shape, sha256(array.tobytes()).digest())
+        known = of.setdefault(value if source is None else plain_name(source), {})
+        known.setdefault(same, ([], part))[0].append(value)
     names: dict[str, str] = {}
+    taken = set(taken)
     for base, known in of.items():
-        for index, (_, users, part) in enumerate(known):
+        for index, (users, part) in enumerate(known.values()):
             name = part_name(base, index) if part and len(known) > 1 else base
             while name in taken:
                 name += "'"
-            taken = taken | {name}
+            taken.add(name)
             names |= dict.fromkeys(users, name)
     return names
 
@@ -108,7 +107,3 @@ def parameter(sources: Sequence[str], value: Array, constants: Mapping[str, Arra
 
 def _index(array: Array) -> bool:
     return array.dtype == "int64"
-
-
-def _same(a: Array, b: Array) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
