@@ -319,7 +319,16 @@ class ResistorNetwork(Outline):
         live = self._live & (tail >= 0)
         count = len(kept) + len(rest)
         ends = tail[live], head[live]
-        return Elimination(*ends, self.conductance[live], count, len(kept)), number
+        rank = self._rank[np.concatenate([kept, rest])]
+        return Elimination(*ends, self.conductance[live], count, len(kept), rank), number
+
+    @cached_property
+    def _rank(self) -> Ints:
+        """Number (nodes,) of each merged node in an order of elimination, whatever is kept."""
+        from xbar.circuit.solvers.elimination import elimination_order
+
+        ends = self._root[self.tail[self._live]], self._root[self.head[self._live]]
+        return elimination_order(*ends, self.nodes)
 
     def _part_of(self, node: int) -> Integers:
         """Merged nodes of the connected part of a node."""
@@ -350,8 +359,9 @@ class ResistorNetwork(Outline):
     def _number(self, label: Hashable) -> int:
         if self.labels and label in self._numbers:
             return self._numbers[label]
-        if str(label).lower() in self.aliases:
-            return self.aliases[str(label).lower()]
+        for name in (str(label).lower(), str(label).lower().replace(":", ".")):
+            if name in self.aliases:
+                return self.aliases[name]
         if not self.labels and not isinstance(label, bool):
             try:
                 number = operator.index(label)  # type: ignore[arg-type] # what isn't one raises

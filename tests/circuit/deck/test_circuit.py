@@ -245,6 +245,8 @@ def test_a_value_is_found_by_any_of_its_names(tmp_path):
     current = op.current["r.x1.r1"]
     assert current == pytest.approx(1e-3, rel=1e-14)
     assert op.current["X1.R1"] == op.current["x1:r1"] == op.current["I(R.X1.R1)"] == current
+    assert op.current["@r.x1.r1[i]"] == current
+    assert op.current["V1#branch"] == op.current["v1"] == -current
     assert "VDD" in op.voltage
     assert "vss" not in op.voltage
     assert op.voltage.get("vss") is None

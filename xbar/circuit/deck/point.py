@@ -17,7 +17,8 @@ class Values(Mapping[str, float]):
     """Numbers by name, in any case and in the forms that simulators write.
 
     "OUT", "v(out)" and "out" are one node, "gnd" is "0", and "x1:m" is "x1.m"; the element "x1.r2"
-    is "r.x1.r2". A name without a value is not a key: looking it up states why.
+    is "r.x1.r2", "v1#branch" is "v1" and "@r1[i]" is "r1". A name without a value is not a key:
+    looking it up states why.
 
     Args:
         values: numbers by name.
@@ -66,9 +67,12 @@ class Values(Mapping[str, float]):
         return text
 
     def _forms(self, text: str) -> Iterator[str]:
+        if self._kind == "element" and text.startswith("@") and text.endswith("[i]"):
+            text = text[1:-3]
         letter = "v" if self._kind == "node" else "i"
         if text.startswith(f"{letter}(") and text.endswith(")"):
             text = text[2:-1].strip()
+        text = text.removesuffix("#branch") if self._kind == "element" else text
         for form in (text, text.replace(":", ".")):
             yield form
             if self._kind == "node" and form in ("gnd", "gnd!"):

@@ -46,13 +46,23 @@ class Elimination:
         conductance: (E,) siemens, all positive.
         nodes: number of nodes.
         known: number K of known nodes, the first ones.
+        rank: (nodes,) numbers by which the others are ordered, from `elimination_order`; found here
+            by default.
     """
 
-    def __init__(self, tail: Ints, head: Ints, conductance: Floats, nodes: int, known: int) -> None:
+    def __init__(
+        self,
+        tail: Ints,
+        head: Ints,
+        conductance: Floats,
+        nodes: int,
+        known: int,
+        rank: Ints | None = None,
+    ) -> None:
         self.nodes, self.known, self.conductance = nodes, known, conductance
         self._count = nodes - known
         self._scale = 2.0 ** np.floor(np.log2(_LARGEST / (conductance.max(initial=0.0) or 1.0)))
-        order = self._order(tail, head)
+        order = self._order(tail, head, rank)
         ends = order[tail], order[head]
         #: nodes of each resistor in the order of elimination, and the sign of its current
         self._low, self._high = np.minimum(*ends), np.maximum(*ends)
@@ -63,11 +73,14 @@ class Elimination:
         """The kernel; for a few nodes as Python, which needs no compilation."""
         return inspect.unwrap(kernel) if self.nodes <= _FEW else kernel
 
-    def _order(self, tail: Ints, head: Ints) -> Ints:
+    def _order(self, tail: Ints, head: Ints, rank: Ints | None) -> Ints:
         """Number (nodes,) of each node in the order of elimination, known ones last."""
         order = np.arange(self.nodes) + self._count
+        if rank is not None:
+            order[self.known + np.argsort(rank[self.known :])] = np.arange(self._count)
+            return order
         inner = (tail >= self.known) & (head >= self.known)
-        order[self.known :] = _minimum_degree(
+        order[self.known :] = elimination_order(
             tail[inner] - self.known, head[inner] - self.known, self._count
         )
         return order
@@ -150,8 +163,8 @@ class Elimination:
         return volts.T, (across * self._sign).T
 
 
-def _minimum_degree(tail: Ints, head: Ints, count: int) -> NDArray[np.int64]:
-    """Elimination order (count,): number of each node, by minimum degree with little fill.
+def elimination_order(tail: Ints, head: Ints, count: int) -> NDArray[np.int64]:
+    """Number (count,) of each node in an order of elimination by minimum degree, with little fill.
 
     SuperLU computes it while factorising a matrix of the same pattern, in which each conductance is
     1 S and each node has 1 S to ground: always well conditioned.
