@@ -75,12 +75,17 @@ def test_every_method_writes_a_network_that_compiles(work, call, method):
     assert zeros == pytest.approx([0.75, 0.75], abs=0.01)
 
 
-def test_a_state_dict_gives_the_weights_to_choose_from(work, call):
+@pytest.mark.parametrize("kind", ["state dict", "checkpoint", "safetensors"])
+def test_a_state_dict_gives_the_weights_to_choose_from(work, call, kind):
     torch.manual_seed(7)
     module = torch.nn.Sequential(
         torch.nn.Linear(8, 32), torch.nn.BatchNorm1d(32), torch.nn.ReLU(), torch.nn.Linear(32, 3)
     )
-    torch.save(module.state_dict(), "state.pt")
+    if kind == "safetensors":
+        pytest.importorskip("safetensors.torch").save_file(module.state_dict(), "state.pt")
+    else:
+        state = module.state_dict()
+        torch.save({"model": state, "epoch": 3} if kind == "checkpoint" else state, "state.pt")
     assert prune(call, "state.pt", "--weights", "given", "--epochs", 0)[0] == 0
     last = xbar.read_model("ticket.pt2").layers[-1].matrix[0]
     own = module[3].weight.detach().numpy()

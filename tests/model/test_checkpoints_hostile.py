@@ -227,6 +227,7 @@ def test_code_beside_good_weights_does_not_run(tmp_path, place, protocol, legacy
         b"c__builtin__\neval\n(S'1'\ntR.",
         b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x05false\x85R.",
         b"\x80\x02ccollections\nOrderedDict\n)R)R.",
+        b"(dS'odd \\ escape'\ncos\nsystem\ns.",
     ],
 )
 def test_every_instruction_that_builds_other_things_is_refused(tmp_path, code):

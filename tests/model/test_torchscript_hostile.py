@@ -269,3 +269,21 @@ def test_a_pickle_changed_anywhere_gives_a_network_or_one_line(tmp_path, make_ne
             read_model(path, shape)
         except XbarError as error:
             assert "\n" not in str(error)
+
+
+def test_lists_shared_in_each_other_are_not_expanded(tmp_path, rewrite):
+    """Sixty tuples, each of the one before twice, are 2**60 items."""
+    source = tmp_path / "good.pt"
+    torch.jit.trace(nn.ReLU(), torch.zeros(2, 3)).save(source)
+    tree = (1,)
+    for _ in range(60):
+        tree = (tree, tree)
+
+    def change(name, data):
+        if name == "constants.pkl":
+            return pickle.dumps((tree,), protocol=2)
+        return data.replace(b"return torch", b"a = CONSTANTS.c0\n    return torch")
+
+    path = rewrite(source, tmp_path / "bad.pt", change)
+    with pytest.raises(ModelError, match="lists of more than 20000 items"):
+        read_model(path, (3,))

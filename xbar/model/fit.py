@@ -25,7 +25,7 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
 
     Args:
         arch: "module:callable"; imported and called, so the user's own code runs.
-        path: state dict or checkpoint written by ``torch.save``; None for the initial weights.
+        path: state dict or checkpoint, or safetensors; None for the initial weights.
         seed: PyTorch seed while the module is built.
 
     Raises:
@@ -33,7 +33,7 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
         FileError: the file can't be read or holds no state dict.
         ModelError: the state dict does not match the module.
     """
-    from xbar.model.state import saved_entries
+    from xbar.model.state import file_entries
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -43,7 +43,7 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
             data = path.read_bytes()
         except OSError as error:
             raise FileError(f"{path}: it can't be read ({error.strerror})") from error
-        return build(arch, saved_entries(data, path.name), path.name)[0]
+        return build(arch, file_entries(data, path.name), path.name)[0]
 
 
 def build(

@@ -78,6 +78,7 @@ class Saved:
     read: Callable[[str], bytes]
     most: int
     _arrays: dict[Any, Array] = field(default_factory=dict)
+    _size: int = 0
 
     def array(self, tensor: Call, name: str) -> Array:
         """The numbers of a tensor; equal parts of a storage are one array.
@@ -95,7 +96,8 @@ class Saved:
         if part not in self._arrays:
             raw = self.read(key)
             self._arrays[part] = strided(raw, dtype, shape, strides, offset, where)
-            if sum(each.nbytes for each in self._arrays.values()) > self.most:
+            self._size += self._arrays[part].nbytes
+            if self._size > self.most:
                 raise FileError(
                     f"{where}: the tensors up to it are larger than {self.most} bytes, "
                     f"{_MOST_COPIES} times their storages; save clones of them"

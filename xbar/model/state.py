@@ -16,7 +16,7 @@ from xbar.model.dense import dense_graph, infer_layers
 from xbar.model.graph import Graph
 from xbar.model.merge import merge_parts, refuse_low_rank
 from xbar.model.pytorch import as_array, require_torch
-from xbar.model.safetensors import read_safetensors
+from xbar.model.safetensors import is_safetensors, read_safetensors
 from xbar.model.saved import Saved, dtype_of, read_saved_file, tensor_of
 from xbar.model.scales import merge_scales
 from xbar.model.scan import Archive
@@ -83,6 +83,13 @@ def _untrusted(where: str, what: str) -> UntrustedFileError:
         f"{where}: this is a pickled object ({what[:80]}), not only a state dict, and loading it "
         "runs whatever code it carries; save model.state_dict() or a torch.export archive instead, "
         "or give --trust-pickle if you made the file yourself"
+    )
+
+
+def file_entries(data: bytes, where: str) -> list[Entry]:
+    """The tensors in a file of either format; see the functions for each."""
+    return (
+        safetensors_entries(data, where)[0] if is_safetensors(data) else saved_entries(data, where)
     )
 
 

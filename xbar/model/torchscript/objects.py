@@ -8,6 +8,7 @@ and :class:`Stored` for a tensor's storage; any other opcode is refused.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -122,12 +123,14 @@ def _parsed(
     acts: Mapping[str, Callable[[_Machine, Any], None]],
 ) -> Tree:
     try:
-        for step, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if opcode.name == "STOP":
-                return machine.pop()
-            if step >= MOST_STEPS:
-                raise FileError(f"{where}: its pickle has more than {MOST_STEPS} instructions")
-            _step(machine, opcode.name, argument, where, acts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of text with odd escapes, from pickletools
+            for step, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+                if opcode.name == "STOP":
+                    return machine.pop()
+                if step >= MOST_STEPS:
+                    raise FileError(f"{where}: its pickle has more than {MOST_STEPS} instructions")
+                _step(machine, opcode.name, argument, where, acts)
     # exceptions raised on a damaged pickle, by pickletools and by the machine above
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise FileError(f"{where}: it is damaged ({type(error).__name__})") from None

@@ -39,6 +39,10 @@ SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
 _MOST_ITEMS = 10_000
 
 
+MOST_ITEMS = 20_000
+"""Maximum number of items of an attribute that is a list."""
+
+
 @dataclass(frozen=True, eq=False)
 class Module:
     """A submodule: its attributes, and its path in the model."""
@@ -156,12 +160,28 @@ def plain_value(tree: Tree, where: str) -> Value:
     """Convert an attribute other than a tensor or module to a value.
 
     Raises:
-        ModelError: it is an object that can't be built without running code.
+        ModelError: it is an object that can't be built without running code, or has more than
+            ``MOST_ITEMS`` items.
     """
+    if _items(tree, {}) > MOST_ITEMS:
+        raise ModelError(f"{where} holds lists of more than {MOST_ITEMS} items in all")
+    return _plain(tree, where)
+
+
+def _items(tree: Tree, known: dict[int, int]) -> int:
+    """Number of items in nested lists, each counted as often as it is shared."""
+    if not isinstance(tree, (list, tuple)):
+        return 1
+    if id(tree) not in known:
+        known[id(tree)] = 1 + sum(_items(each, known) for each in tree)
+    return known[id(tree)]
+
+
+def _plain(tree: Tree, where: str) -> Value:
     if isinstance(tree, Call) and tree.function.startswith("torch.jit._pickle."):
         return plain_value(tree.arguments[0], where)
     if isinstance(tree, (list, tuple)):
-        return tuple(plain_value(each, where) for each in tree)
+        return tuple(_plain(each, where) for each in tree)
     if tree is None or isinstance(tree, (bool, int, float, str)):
         return tree
     name = tree.function if isinstance(tree, Call) else getattr(tree, "kind", type(tree).__name__)
