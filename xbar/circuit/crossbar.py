@@ -222,15 +222,17 @@ class Crossbar:
         array([[0.002]])
         """
         volts = self.check_voltage(voltage)
-        held = self._check_bit_voltage(bit_voltage, len(volts))
-        if held.any():
-            return self._biased(volts, held).current
+        if bit_voltage is not None:
+            held = self._check_bit_voltage(bit_voltage, len(volts))
+            if held.any():
+                return self._biased(volts, held).current
         if not self.ideal:
             from xbar.circuit.solvers import choice
 
             current = choice.few_currents(self, volts)
             if current is not None:
-                current[:, np.isinf(self.load)] = 0.0
+                if np.inf in self.load:
+                    current[:, np.isinf(self.load)] = 0.0
                 return current
         return np.asarray(volts @ self.transfer.T)
 
