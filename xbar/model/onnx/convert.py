@@ -18,7 +18,7 @@ from xbar.model.onnx.fold import can_fold, fold
 from xbar.model.onnx.indexing import INDEXING
 from xbar.model.onnx.integers import CONTRIBUTED, INTEGERS
 from xbar.model.onnx.layers import LAYERS
-from xbar.model.onnx.order import in_order
+from xbar.model.onnx.order import check_single, in_order
 from xbar.model.onnx.pools import POOLS
 from xbar.model.onnx.ports import Ports
 from xbar.model.onnx.quantised import QUANTISED
@@ -72,6 +72,7 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
         }
         if model.graph.sparse_initializer:
             raise ModelError(f"{source.where}: sparse weights are not converted")
+        _check_names(model.graph, constants, source.where)
         ports = Ports.read(model.graph, constants, source)
         converter = _Converter(model, tensors, {**constants, **ports.bound}, ports)
         if ports.batch is not None:
@@ -79,6 +80,13 @@ def read_onnx(data: bytes, path: Path, source: Source) -> Graph:
         return for_any_batch(converter.graph)
     except RecursionError:
         raise ModelError(f"{source.where}: its graphs are nested too deeply") from None
+
+
+def _check_names(graph: Any, constants: Mapping[str, Known], where: str) -> None:
+    try:
+        check_single(graph.node, {*constants, *(each.name for each in graph.input)})
+    except ModelError as error:
+        raise ModelError(f"{where}: {error}") from None
 
 
 class _Converter:

@@ -17,19 +17,29 @@ def in_order(nodes: Sequence[Any], known: Iterable[str]) -> list[Any]:
         known: names of the values that are there before.
 
     Raises:
-        ModelError: nodes use each other in a circle, or two make one value.
+        ModelError: nodes use each other in a circle, or two compute one value.
     """
     nodes = list(nodes)
-    maker: dict[str, int] = {}
-    for place, node in enumerate(nodes):
-        for name in node.output:
-            if name and maker.setdefault(name, place) != place:
-                raise ModelError(f"two nodes compute {name[:60]!r}")
-    outside = {*known}
-    needs = [{maker[n] for n in _uses(node) if n in maker and n not in outside} for node in nodes]
+    check_single(nodes, known)
+    maker = {name: place for place, node in enumerate(nodes) for name in node.output if name}
+    needs = [{maker[n] for n in _uses(node) if n in maker} for node in nodes]
     if all(max(need, default=-1) < place for place, need in enumerate(needs)):
         return nodes
     return [nodes[place] for place in _sorted(needs, nodes)]
+
+
+def check_single(nodes: Iterable[Any], known: Iterable[str]) -> None:
+    """Reject nodes of which two compute one value, or one computes a value that is there before.
+
+    Raises:
+        ModelError: a value has two origins, so that its reading would depend on the reader.
+    """
+    taken = {*known}
+    for node in nodes:
+        for name in node.output:
+            if name in taken and name:
+                raise ModelError(f"two nodes compute {name[:60]!r}, or one a given value")
+            taken.add(name)
 
 
 def _sorted(needs: list[set[int]], nodes: list[Any]) -> list[int]:
