@@ -92,11 +92,13 @@ class Worker:
         command: starts one that does as ``work``.
         process: the process; None before the first input and after a finding.
         most: largest resident memory seen, bytes.
+        seconds: processor seconds of the last input.
     """
 
     command: tuple[str, ...] = (sys.executable, __file__, "--work")
     process: subprocess.Popen[str] | None = None
     most: int = 0
+    seconds: float = 0.0
 
     def read(self, reader: str, folder: Path, name: str) -> str:
         """What comes of one input: see ``read_one``; or "hang", "memory" or "crash"."""
@@ -115,13 +117,14 @@ class Worker:
             ready, _, _ = select.select([process.stdout], [], [], 0.02)
             used = memory_of(process.pid)
             self.most = max(self.most, used)
+            self.seconds = time_of(process.pid) - begun
             if ready:
                 line = process.stdout.readline()
                 if line:
                     return str(json.loads(line))
                 self.stop()
                 return "crash"
-            late = time.monotonic() > end or time_of(process.pid) > begun + limit
+            late = time.monotonic() > end or self.seconds > limit
             if used > MEMORY or late:
                 self.stop()
                 return "memory" if used > MEMORY else "hang"
@@ -140,12 +143,14 @@ class Tally:
 
     Attributes:
         counts: number of inputs by kind of result.
-        slowest: seconds of the slowest input, the worker's first aside.
+        slowest: processor seconds of the slowest input, the worker's first aside.
+        which: its number.
         seen: tracebacks, by the line that they end in and its place.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    which: int = 0
     seen: set[str] = field(default_factory=set)
 
     @property
@@ -166,10 +171,10 @@ def try_reader(name: str, worker: Worker, minutes: float, inputs: int | None, se
                 files = reader.fixed(files)
             folder = Path(place) / "input"
             write(files, folder)
-            warm, start = worker.process is not None, time.monotonic()
+            warm = worker.process is not None
             result = worker.read(name, folder, next(iter(files)))
-            if warm:
-                tally.slowest = max(tally.slowest, time.monotonic() - start)
+            if warm and worker.seconds > tally.slowest:
+                tally.slowest, tally.which = worker.seconds, number
             record(tally, name, number, files, result)
             shutil.rmtree(folder, ignore_errors=True)
             number += 1
@@ -239,7 +244,8 @@ def main() -> int:
         found += tally.findings
         print(
             f"{name:14}{tally.counts.total():8}{tally.counts['read']:8}{tally.counts['refused']:9}"
-            f"{tally.findings:7}{tally.slowest:7.1f} s{most / 2**20:6.0f} MB",
+            f"{tally.findings:7}{tally.slowest:7.1f} s{most / 2**20:6.0f} MB"
+            f"  slowest was input {tally.which}",
             flush=True,
         )
     worker.stop()

@@ -38,8 +38,10 @@ def check_keys(record: Any, keys: Iterable[str], what: str) -> None:
 def read_block(record: Any, plan: Plan) -> Block:
     """A block of a plan from ``Block.to_json``, its indices within its matrix and its tile.
 
+    ``check_result`` checks the rest.
+
     Raises:
-        FileError: an index is out of bounds or stands twice, or axes have different lengths.
+        FileError: it is no such record, or an index is out of bounds.
     """
     check_keys(record, ("layer", "group", "inputs", "outputs", "word_lines", "columns"), "a block")
     layer, group = record["layer"], record["group"]
@@ -49,7 +51,7 @@ def read_block(record: Any, plan: Plan) -> Block:
     word_lines, bit_lines = plan.hardware.cells
     if not _count(group) or group >= groups:
         raise FileError(f"{printable(layer)}: a block's group must be under {groups}")
-    block = Block(
+    return Block(
         layer,
         group,
         _indices(record["inputs"], inputs, layer),
@@ -57,15 +59,13 @@ def read_block(record: Any, plan: Plan) -> Block:
         _indices(record["word_lines"], word_lines, layer),
         _indices(record["columns"], plan.mapping.columns(bit_lines), layer),
     )
-    check_block(block, plan)
-    return block
 
 
 def check_block(block: Block, plan: Plan) -> None:
     """Check a block's indices against its matrix and its tile.
 
     Raises:
-        FileError: see ``read_block``.
+        FileError: one is out of bounds or stands twice, or axes have different lengths.
     """
     groups, outputs, inputs = plan.weights[block.layer].shape
     word_lines, bit_lines = plan.hardware.cells

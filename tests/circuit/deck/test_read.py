@@ -344,6 +344,12 @@ def test_no_file_outside_of_the_decks_folder_is_included(tmp_path):
             xbar.read_spice(write(folder, f".include {path}"))
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "µ" * 200, "a/" * 3000, "sub/" + "n" * 256 + "/x"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    with pytest.raises(FileError, match="is not a file name"):
+        read(tmp_path, f".include {name}")
+
+
 def test_files_that_include_each_other_are_refused(tmp_path):
     (tmp_path / "a.inc").write_text(".include b.inc\n")
     (tmp_path / "b.inc").write_text(".include a.inc\n")

@@ -103,7 +103,8 @@ class Files:
     def _inside(self, folder: Path, name: str, statement: Statement) -> Path:
         """Path of an included file."""
         expanded = _VARIABLE.sub(lambda match: self._variable(match, statement), name)
-        if "\0" in expanded or len(expanded) > 4000:
+        longest = max(map(len, expanded.encode(errors="replace").split(b"/")))
+        if "\0" in expanded or len(expanded) > 4000 or longest > 255:  # a file system's limit
             raise statement.error(f"{name[:60]!r} is not a file name")
         path = folder / expanded
         if "\\" in expanded and not path.exists():
