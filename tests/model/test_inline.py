@@ -73,16 +73,26 @@ def test_a_context_that_changes_no_value_is_written_in_place(tmp_path, kind, nam
     assert [layer.positions for layer in graph.layers] == [1, 1]
 
 
-def test_reduced_precision_and_control_flow_are_refused(tmp_path):
+def test_half_precision_and_control_flow_are_refused(tmp_path):
     class Chooses(nn.Module):
         def forward(self, x):
             return torch.cond(x.sum() > 0, lambda a: a + 1, lambda a: a * 2, (x,))
 
-    low = Parts(lambda: torch.autocast("cpu", dtype=torch.bfloat16))
-    with pytest.raises(ModelError, match=r"m.pt2: part of the model runs in reduced precision"):
-        read_model(export(low, tmp_path / "m.pt2"))
+    half = Parts(lambda: torch.autocast("cpu", dtype=torch.float16))
+    with pytest.raises(ModelError, match=r"m.pt2: part of the model runs in half precision"):
+        read_model(export(half, tmp_path / "m.pt2"))
     with pytest.raises(ModelError, match=r"m.pt2: the graph calls cond, control flow"):
         read_model(export(Chooses(), tmp_path / "m.pt2"))
+
+
+def test_autocast_to_bfloat16_is_left_out_and_noted(tmp_path):
+    torch.manual_seed(0)
+    low = Parts(lambda: torch.autocast("cpu", dtype=torch.bfloat16))
+    graph = read_model(export(low, tmp_path / "m.pt2"))
+    x = torch.randn(5, 4)
+    low.context = torch.no_grad
+    np.testing.assert_allclose(graph.run(x), low(x).detach(), atol=1e-6)
+    assert "what the model computes in bfloat16 is computed in float32" in graph.notes
 
 
 @pytest.fixture

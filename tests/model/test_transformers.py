@@ -126,6 +126,16 @@ def test_open_sizes_are_fixed_by_the_shape_of_an_input(model, tmp_path):
     near(graph.run(x.numpy()), output_of(module, x))
 
 
+@pytest.mark.parametrize("name", ["llama", "vit"])
+def test_bfloat16_is_computed_in_float32_with_the_rounded_weights(model, tmp_path, name):
+    module, _, x = model(name)
+    module = module.to(torch.bfloat16)
+    example = x[:1] if x.dtype == torch.int64 else x[:1].to(torch.bfloat16)
+    graph = read_model(export(module, tmp_path / "m.pt2", (example,)))
+    near(graph.run(x.numpy()), output_of(module.float(), x))
+    assert "what the model computes in bfloat16 is computed in float32" in graph.notes
+
+
 def test_a_mask_is_bound(model, tmp_path):
     module, _, x = model("bert")
     mask = torch.tensor([[1] * 7 + [0] * 3])

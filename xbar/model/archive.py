@@ -161,10 +161,10 @@ class _Reader:
 
     def graph(self) -> Graph:
         data, signature = self.module["graph"], self.module["signature"]
-        output, notes = self.ports.output()
-        nodes = self._inputs(signature["input_specs"])
         found, described = inline(data)
         data["tensor_values"] = {**data["tensor_values"], **described}
+        output, notes = self.ports.output()
+        nodes = self._inputs(signature["input_specs"])
         made = [each for node in found for each in self._node(node)]
         nodes += write_out_experts(made, self.ports.shape)
         constants = {

@@ -19,6 +19,18 @@ DTYPES: Mapping[int, str] = MappingProxyType(
         32: "float8_e5m2fnuz", 33: "float8_e8m0fnu", 34: "uint32", 35: "uint64",
     }
 )  # fmt: skip
+BFLOAT16 = 13
+
+
+def computed_as(dtype: str) -> str:
+    """The type that stands for a type without a numpy equivalent.
+
+    >>> computed_as("bfloat16"), computed_as("float16")
+    ('float32', 'float16')
+    """
+    return "float32" if dtype == "bfloat16" else dtype
+
+
 _FORMATS: Mapping[int, str] = MappingProxyType(
     {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
 )
@@ -100,7 +112,7 @@ _ARGUMENTS: Mapping[str, Callable[[JSON], Argument]] = MappingProxyType(
         "as_sym_ints": _many(_symbolic),
         "as_sym_floats": _many(_symbolic),
         "as_sym_bools": _many(_symbolic),
-        "as_scalar_type": lambda value: Tag("dtype", DTYPES[value]),
+        "as_scalar_type": lambda value: Tag("dtype", computed_as(DTYPES[value])),
         "as_memory_format": lambda value: Tag("memory_format", _FORMATS[value]),
         "as_layout": _layout,
         "as_device": lambda _: Tag("device", "cpu"),

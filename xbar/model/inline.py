@@ -2,19 +2,17 @@
 
 ``with torch.no_grad():`` inside a model, and ``torch.autocast(enabled=False)``, become operations
 on a graph of their own. Neither changes a value at inference, so that their nodes belong to the
-graph around them. Control flow (``cond``, ``while_loop``, ``scan``) and autocast in reduced
-precision are refused.
+graph around them. Autocast to bfloat16 is left out: what is bfloat16 in a model is computed in
+float32. Control flow (``cond``, ``while_loop``, ``scan``) and autocast to float16 are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, TypeAlias
 
 from xbar.errors import ModelError
-
-JSON: TypeAlias = Any
+from xbar.model.arguments import BFLOAT16, JSON
 
 _PREFIX = "torch.ops.higher_order."
 _DEEPEST = 20
@@ -66,9 +64,10 @@ def _wrapped(node: JSON) -> tuple[JSON, list[JSON]]:
             f"the graph calls {name[:40]}, control flow that depends on computed values; export "
             "the model without it"
         )
-    if name == "wrap_with_autocast" and arguments[2] != {"as_bool": False}:
+    off = arguments[2:3] == [{"as_bool": False}]
+    if name == "wrap_with_autocast" and not off and arguments[1] != {"as_scalar_type": BFLOAT16}:
         raise ModelError(
-            "part of the model runs in reduced precision (torch.autocast), which is not followed; "
+            "part of the model runs in half precision (torch.autocast), which is not followed; "
             "export the model without autocast"
         )
     return arguments[place]["as_graph"]["graph"], arguments[place + 1 :]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from xbar.errors import ModelError, SpecError
-from xbar.model.arguments import DTYPES, JSON
+from xbar.model.arguments import BFLOAT16, DTYPES, JSON, computed_as
 from xbar.model.graph import Input, Node, Ref, references
 from xbar.model.operations import has_effect
 from xbar.model.signature import Shape
@@ -66,6 +66,9 @@ class Ports:
         ]
         names = [(path, node) for node, path in named]
         index, notes = self.source.wanted.output_of(names, where)
+        described = self.module["graph"]["tensor_values"].values()
+        if any(each["dtype"] == BFLOAT16 for each in described):
+            notes = (*notes, "what the model computes in bfloat16 is computed in float32")
         return Ref(named[index][0]), notes
 
     def place(self, nodes: Sequence[Node], output: Ref) -> tuple[list[Node], Input, int | None]:
@@ -182,8 +185,9 @@ class Ports:
         ]
 
     def _dtype(self, name: str) -> str:
-        dtype = DTYPES.get(self.module["graph"]["tensor_values"][name]["dtype"], "unknown")
-        if dtype in ("unknown", "bfloat16") or dtype.startswith("complex"):
+        code = self.module["graph"]["tensor_values"][name]["dtype"]
+        dtype = computed_as(DTYPES.get(code, "unknown"))
+        if dtype == "unknown" or dtype.startswith("complex"):
             where = self.source.where
             raise ModelError(f"{where}: inputs of type {dtype} are not supported; use float32")
         return dtype
