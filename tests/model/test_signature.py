@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -134,9 +136,14 @@ def test_torchscript_takes_bound_tensors_and_numbers(tmp_path, how):
 
 def test_a_module_or_state_dict_of_two_inputs_is_exported_with_the_bound_one(tmp_path, monkeypatch):
     module = Joined().eval()
-    given = np.repeat(STATE, 2, 0)  # the module repeats nothing: as many as its example inputs
-    graph = from_module(module, (6, 4), output="1", bind={"h": given})
+    graph = from_module(module, (6, 4), output="1", bind={"h": STATE.astype(np.float64)})
     np.testing.assert_allclose(graph.run(X), right(module), atol=1e-6)
+    torch.save(module.state_dict(), tmp_path / "state.pt")
+    lines = inspect.getsource(Joined)
+    (tmp_path / "joined.py").write_text(f"import torch\nfrom torch import nn\n\n{lines}")
+    monkeypatch.chdir(tmp_path)
+    graph = read_model("state.pt", (6, 4), arch="joined:Joined", output="0", bind={"h": STATE})
+    np.testing.assert_allclose(graph.run(X), right(module, which=0), atol=1e-6)
     with pytest.raises(SpecError, match="forward takes x, h"):
         from_module(module, (6, 4), bind={"q": 1.0})
     torch.save(nn.Linear(4, 2).state_dict(), tmp_path / "linear.pt")

@@ -46,27 +46,26 @@ def export_module(
     Raises:
         ModelError: PyTorch can't export it.
     """
-    if input_dtype is not None:
-        return _export(module, input_shape, bind or {}, input_dtype)
-    try:
-        return _export(module, input_shape, bind or {}, "float32")
-    except ModelError:
-        try:
-            return _export(module, input_shape, bind or {}, "int64")
-        except ModelError:
-            pass
-        raise
+    dtypes = ("float32", "int64") if input_dtype is None else (input_dtype,)
+    # beside an input that is given for one, a batch of two may not fit
+    counts = (2, 1) if bind else (2,)
+    first: ModelError | None = None
+    for dtype in dtypes:
+        for count in counts:
+            try:
+                return _export(module, (count, *input_shape), bind or {}, dtype)
+            except ModelError as error:
+                first = first or error
+    assert first is not None
+    raise first
 
 
 def _export(
-    module: torch.nn.Module,
-    input_shape: tuple[int, ...],
-    bind: Mapping[str, NDArray[Any]],
-    dtype: str,
+    module: torch.nn.Module, shape: tuple[int, ...], bind: Mapping[str, NDArray[Any]], dtype: str
 ) -> bytes:
     name = type(module).__name__
     modes = {part: part.training for part in module.modules()}
-    example = torch.zeros((2, *input_shape), dtype=getattr(torch, dtype))
+    example = torch.zeros(shape, dtype=getattr(torch, dtype))
     args, kwargs, shapes = _call_with(module, example, bind)
     buffer = io.BytesIO()
     try:
@@ -77,7 +76,7 @@ def _export(
     except _EXPORT_ERRORS as error:
         raise ModelError(
             f"{name}: PyTorch can't export the module for inputs (N, "
-            f"{', '.join(map(str, input_shape))}) of {dtype}: {summary(error)}"
+            f"{', '.join(map(str, shape[1:]))}) of {dtype}: {summary(error)}"
         ) from None
     finally:
         for part, mode in modes.items():
@@ -101,6 +100,7 @@ def _call_with(
             f"bound, by these names, not {', '.join(bind)[:200]}"
         )
     given = {name: torch.from_numpy(np.array(value)) for name, value in bind.items()}
+    given = {k: v.float() if v.dtype == torch.float64 else v for k, v in given.items()}
     return (), {first: example, **given}, {first: batch, **dict.fromkeys(given)}
 
 

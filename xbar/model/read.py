@@ -123,7 +123,7 @@ def from_module(
         input_shape: shape of one input, without the batch axis.
         output: as for :func:`read_model`.
         bind: as for :func:`read_model`; names are those of the module's ``forward``, and a batch
-            axis is not left out.
+            axis, of size 1, is not left out.
         input_dtype: as for :func:`read_model`.
 
     Raises:
