@@ -117,13 +117,14 @@ def read(path: Path, dialect: str | None) -> tuple[xbar.Circuit, xbar.OperatingP
         signal.alarm(0)
 
 
-def bare(path: Path) -> str:
+def bare(path: Path, *, titled: bool = True) -> str:
     """A deck, or an included file, without analyses, sweeps, output and scripts."""
     kept: list[str] = []
     dropped = False
     for number, line in enumerate(outside_scripts(read_text(path).split("\n"))):
         if not line.startswith("+"):
-            dropped = number > 0 and RUNS.match(line) is not None and KEPT.match(line) is None
+            title = titled and number == 0
+            dropped = not (title or RUNS.match(line) is None or KEPT.match(line) is not None)
         if not dropped:
             kept.append(line)
     return "\n".join([*kept, ""])
@@ -157,7 +158,7 @@ def compared(path: Path) -> tuple[bool, str]:
         for line in statements_of(path):
             match = INCLUDE.match(line)
             if match is not None and (path.parent / match[1]).is_file() and "/" not in match[1]:
-                Path(folder, match[1]).write_text(bare(path.parent / match[1]))
+                Path(folder, match[1]).write_text(bare(path.parent / match[1], titled=False))
         Path(folder, COPY).write_text(f"{bare(path)}.op\n.end\n")
         theirs = by_ngspice(folder)
         if theirs is None:
@@ -176,9 +177,10 @@ def disagreement(op: xbar.OperatingPoint, theirs: dict[str, float]) -> str:
     worst, largest = "", TOLERANCE
     for kind, ours in (("v", op.voltage), ("i", op.current)):
         names = [n for n in theirs if n.startswith(f"{kind}(") and n[2:-1] in ours]
-        scale = max((abs(theirs[n]) for n in names), default=0.0) + NOTHING
+        scale = max((abs(theirs[n]) for n in names), default=0.0)
         for n in names:
-            error = abs(ours[n[2:-1]] - theirs[n]) / scale
+            off = abs(ours[n[2:-1]] - theirs[n])
+            error = off / scale if off > NOTHING else 0.0
             if error > largest:
                 worst, largest = f"{n} = {ours[n[2:-1]]:.9g}, ngspice {theirs[n]:.9g}", error
     return worst

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xbar.circuit.deck.elements import Element, named_nodes, quantity
+from xbar.circuit.deck.elements import Element, named_nodes, quantity, unquoted
 from xbar.circuit.deck.expression import Formula
 from xbar.circuit.deck.flat import Control, FlatElement
 from xbar.circuit.deck.linear import NOT_LINEAR, Linear, Value
@@ -125,7 +125,7 @@ def _terms(
     width = 2 if name[0] in "eg" else 1
     if rest and rest[0] == "poly":
         return _polynomial(statement, rest[1:], width, reading)
-    if len(rest) != width + 1 or any(word[0] == "{" for word in rest[:width]):
+    if len(rest) != width + 1 or any(word[0] in "{'" for word in rest[:width]):
         got = " ".join(rest)[:60] or "nothing"
         raise statement.error(
             f"{name} must have {'two nodes' if width == 2 else 'a voltage source'} and a gain, "
@@ -144,7 +144,7 @@ def _polynomial(
     if not 1 <= count <= _MOST_TERMS or len(rest) < 2 + width * count:
         raise statement.error(f"{statement.brief!r} must have POLY(n), n controls and coefficients")
     names, texts = rest[1 : 1 + width * count], rest[1 + width * count :]
-    by = [tuple(n.strip('"') for n in names[k : k + width]) for k in range(0, len(names), width)]
+    by = [tuple(unquoted(n) for n in names[k : k + width]) for k in range(0, len(names), width)]
     coefficients = [quantity(text, statement, reading) for text in texts]
     if len(coefficients) == 1 and count == 1:  # one alone is the gain
         return 0.0, [(coefficients[0], by[0])]

@@ -16,6 +16,8 @@ from xbar.circuit.deck.resistance import KNOWN, PASSED_OVER, resistance
 from xbar.circuit.deck.scope import Quantity, Reading
 from xbar.circuit.deck.words import Words, split
 
+_LISTED = str.maketrans(",()", "   ")
+
 
 @dataclass(slots=True)
 class Element:
@@ -154,7 +156,7 @@ def _resistor_parameters(
     given: dict[str, Quantity] = {}
     for name, text in words.assigned.items():
         if name == "tc":
-            pair = text.replace(",", " ").split()
+            pair = text.translate(_LISTED).split()
             for key, part in zip(("tc1", "tc2"), pair, strict=False):
                 given[key] = quantity(part, statement, reading)
         elif name in KNOWN:
@@ -215,9 +217,14 @@ def named_nodes(statement: Statement, words: Words, count: int) -> tuple[str, ..
     if len(found) < count + 1:
         raise statement.error(f"{statement.brief!r} must have a name, {count} nodes, and a value")
     for name in found:
-        if name[0] in "{'=" or name == '""':
+        if name[0] in "{=" or not name.strip("\"'"):
             raise statement.error(f"{name!r} is not a name of a node or an element")
-    return tuple(name.strip('"') if name[0] == '"' else name for name in found[1:])
+    return tuple(unquoted(name) for name in found[1:])
+
+
+def unquoted(name: str) -> str:
+    """A name without the quotes around it."""
+    return name[1:-1] if name[0] in "\"'" else name
 
 
 def quantity(text: str, statement: Statement, reading: Reading) -> Quantity:

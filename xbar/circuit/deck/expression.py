@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from xbar.circuit.deck.functions import power
-from xbar.circuit.deck.linear import Linear, Value, number
+from xbar.circuit.deck.linear import DrawError, Linear, Value, number
 from xbar.circuit.deck.numbers import parse_number
 from xbar.circuit.deck.rules import Rules
 
@@ -273,7 +273,11 @@ def _folded(first: Compute, rest: list[tuple[Callable[..., Value], Compute]]) ->
     def compute(names: Names) -> Value:
         value = first(names)
         for apply, other in rest:
-            value = apply(value, other(names))
+            try:
+                value = apply(value, other(names))
+            except DrawError:
+                if apply is not operator.mul or value != 0:  # a switched off random part
+                    raise
         return value
 
     return compute

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from xbar.circuit.deck.linear import DrawError
 from xbar.circuit.deck.rules import Rules
 
 Function = Callable[..., float]
@@ -106,8 +107,14 @@ def _draw(name: str, values: list[float], rules: Rules) -> float:
         low, high = sorted(values[1:])
         return min(max(values[0], low), high)
     if not rules.nominal_draws or name in ("rand", "random") or not values:
-        raise ValueError(f"{name} is a random draw, and a circuit must have definite values")
+        raise DrawError(f"{name} is a random draw, and a circuit must have definite values")
     return values[0]
+
+
+def _step(rules: Rules, x: float) -> float:
+    if x == 0:
+        raise ValueError("a step at 0 is between its two values")
+    return float(x > 0)
 
 
 _SPECIAL: Mapping[str, Callable[..., float]] = {
@@ -122,7 +129,7 @@ _SPECIAL: Mapping[str, Callable[..., float]] = {
     "sgn": lambda rules, x: float((x > 0) - (x < 0)),
     "sign": lambda rules, x, y: abs(x) * float((y > 0) - (y < 0)),
     "sqr": lambda rules, x: x * x,
-    "stp": lambda rules, x: float(x > 0),
-    "u": lambda rules, x: float(x > 0),
+    "stp": _step,
+    "u": _step,
     "uramp": lambda rules, x: max(x, 0.0),
 }

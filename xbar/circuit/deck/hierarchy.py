@@ -7,7 +7,7 @@ regular.) Elements of m parallel instances stand for all of them: their currents
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from xbar.circuit.deck.dependent import read_dependent
 from xbar.circuit.deck.elements import (
@@ -59,15 +59,18 @@ _KINDS = {
 }
 
 
-def flatten(statements: Iterable[Statement], settings: Settings) -> list[FlatElement]:
-    """All elements of a deck.
+def flatten(
+    statements: Iterable[Statement], settings: Settings
+) -> tuple[list[FlatElement], Collection[str]]:
+    """All elements of a deck, and the names of its subcircuits.
 
     Raises:
         FileError: a statement is not understood, a parameter or subcircuit is not defined, a
             subcircuit is recursive or has a different number of nodes, names are not unique, a
             value is not allowed, or there are too many elements.
     """
-    return _Flattening(gather(statements, settings), settings).run()
+    top = gather(statements, settings)
+    return _Flattening(top, settings).run(), top.inner.keys()
 
 
 class _Flattening:
@@ -95,7 +98,20 @@ class _Flattening:
             self._keep(FlatElement(name, place.node(first), place.node(second), 0.0), statement)
         if shunt is not None:
             self._shunt(*shunt)
+        self._remark(place)
         return list(self.found.values())
+
+    def _remark(self, place: Place) -> None:
+        """Tell what a reader may not expect."""
+        rules = self.settings.rules
+        for name in ("gnd!", "ground"):
+            if not rules.chosen and place.nodes.get(name) == name:
+                rules.remarks.add(f"the node {name!r} is ground in HSPICE, and a node elsewhere")
+        if not self.found and self.top.inner:
+            rules.remarks.add(
+                f"there is no element outside of subcircuits; instantiate one of them, such as "
+                f"{next(iter(self.top.inner))!r}"
+            )
 
     def _settle(self, scope: Scope) -> tuple[float, Statement] | None:
         """Settings that are numbers; the shunt, if there is one."""

@@ -13,6 +13,11 @@ from typing import TypeAlias, Union
 By: TypeAlias = tuple[str, ...]
 Value: TypeAlias = Union[float, "Linear"]
 
+
+class DrawError(ValueError):
+    """A random draw has no definite value."""
+
+
 NOT_LINEAR = "it is not linear in voltages and currents; only linear sources are understood"
 
 

@@ -14,23 +14,24 @@ from xbar.circuit.deck.words import split
 # what is printed and stored, and parameters of transistors.
 _HARMLESS = frozenset(
     """
-    abstol absvar acct accurate acout advance alpha altcc altchk alternateprob artist
+    abstol absvar acct accurate acout advance advconv alpha altcc altchk alternateprob artist
     auto_bridge autostop badchr badmos3 baudrate beep bkpsiz brief bypass bypasstol captab
     cendif chgtol co converge cptime csdf cshdc cshunt cvtol dccap dcfor dchold dcic dcon dcstep
     defad defas defl defnrd defnrs defpd defps defw delmax dev diagnostic dim2 dim3 dv dvdt dvtr
-    epsmin expli expmax fast fastaccess fil fsdb ft genk gmin gmin_stepping gmindc gminit
-    gminsteps gramp hier_delim hier_scale iccheck icsweep imax imin ingold interp itl1 itl2 itl3
-    itl4 itl5 itl6 itlprv kcltest keepopinfo klim klu limpts limtim list lvltim maxamp maxord
-    maxstep maxwarns mcbrief meascplxfmt measdgt measdiag measfail measfile measform measformat
-    measout mentor method minclockdiv mixed_num_form msgbias msglimit mu nb newtol noacct node
-    noecho noinit noiter nolist nomod nomodel noopalter noopiter nopage nosqrt notop notrnoise
-    nowarn numdgt nummos oldlimit opfile optlst opts pathnum pivot pivrel pivtol plim
-    plotwinsize posix post post_version postlvl posttop print_models probe psf ptranmax ptrantau
-    pwl_extrap ramptime relh reli relmos relq reltol relv relvar relvdc resmincap rmax rndseed
-    runlvl save savecurrents sda search seed seedinfo sim_mode simpcheck slopetol sollim
-    solvefast solver sparse spmp srcstepmethod srcsteps startup sweepmod symb temp_eps thickness
-    timeres timestep tol topologycheck trabs tran trans trapratio trtol trytocompact tstep
-    unwrap verify vfloor vntol vzero warn warnlimit wnflag xmu ynt zuken
+    epsmin expand expli expmax fast fastaccess fil fsdb ft genk gmin gmin_stepping
+    gmindc gminit gminsteps gramp hier_delim hier_scale iccheck icsweep imax imin ingold interp
+    itl1 itl2 itl3 itl4 itl5 itl6 itlprv kcltest keepopinfo klim klu limpts limtim list lvltim
+    maxamp maxord maxstep maxwarns mcbrief meascplxfmt measdgt measdiag measfail
+    measfile measform measformat measout mentor method minclockdiv mixed_num_form msgbias
+    msglimit mu nb newtol noacct nobias node noecho noinit noiter nolist nomod nomodel noopalter
+    noopiter nopage nosqrt notop notrnoise nowarn numdgt nummos oldlimit opfile optlst
+    opts pathnum pivot pivrel pivtol plim plotwinsize posix post post_version postlvl posttop
+    print_models probe psf ptranmax ptranstep ptrantau pwl_extrap ramptime relh reli relmos relq
+    reltol relv relvar relvdc resmincap rmax rndseed runlvl save savecurrents sda search seed
+    seedinfo sim_mode simpcheck slopetol sollim solvefast solver sparse spmp srcstepmethod
+    srcsteps startup stepgmin sweepmod symb temp_eps thickness timeres timestep tol
+    topologycheck trabs tran trans trapratio trtol trytocompact tstep unwrap verify vfloor vntol
+    vzero warn warnlimit width wnflag xmu xtrtol ynt zuken
     """.split()
 )
 # Neutral only with the value beside them.
@@ -40,7 +41,7 @@ _PACKAGES = frozenset(
     conductance dakota diagnostic dist embeddedsamples es fft hbint inverter lininv linsol
     linsol-ac linsol-hb loca measure measurement mpde mpdeint noise nonlin nonlin-hb nonlin-tran
     nonlin-trap nox output output-line parallel parallel-hb pces restart restart-opt samples
-    sampling sensitivity timeint timeint-hb topology timeint-mpde
+    sampling sensitivity timeint timeint-hb timeint-mpde topology
     """.split()
 )
 _DEVICE = frozenset(

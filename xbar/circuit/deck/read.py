@@ -48,8 +48,8 @@ def read_spice(path: str | os.PathLike[str], dialect: str | None = None) -> Circ
     files = Files(rules)
     settings = Settings(rules, rules.grounds)
     statements = files.statements(Path(path))
-    elements = flatten(statements, settings)
-    lost = lost_element(files.title, elements, rules)
+    elements, subcircuits = flatten(statements, settings)
+    lost = lost_element(files.title, elements, subcircuits, rules)
     if lost:
         rules.remarks.add(lost)
     for note in rules.remarks.all:

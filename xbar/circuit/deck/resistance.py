@@ -31,6 +31,10 @@ PASSED_OVER = frozenset(
         "lot",
         "dev",
         "mc",
+        "a",
+        "p",
+        "mfg",
+        "type",
         "footprint",
     }
 )
@@ -109,6 +113,11 @@ def _model_and_value(
         found = place.model(word) if isinstance(word, str) else None
         if found is not None and model is None:
             model = found
+        elif isinstance(word, str) and len(values) == 2 and not place.scope.defines(word):
+            place.scope.rules.remarks.add(
+                f"{statement.file}:{statement.number}: the model {word!r} is not defined, so that "
+                f"the value of {statement.word} stands as it is"
+            )
         elif ohms is not None:
             raise statement.error("a resistor must have one resistance, not two")
         elif isinstance(word, str):

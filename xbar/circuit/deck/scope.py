@@ -205,6 +205,15 @@ class Scope:
         """There are no voltages and currents where parameters are computed."""
         raise ValueError(f"{kind}({of}) has no value here; only sources may depend on the circuit")
 
+    def defines(self, name: str) -> bool:
+        """Whether a name is a parameter here or in a caller."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.formulas or name in scope.values:
+                return True
+            scope = scope.above
+        return False
+
     def settle(self) -> None:
         """Evaluate all parameters, in order or else backwards, so that no long chain is nested."""
         self.values.clear()

@@ -149,8 +149,10 @@ class _Rest:
         while self.words:
             if self.words[0] in _PASSED_OVER:
                 name = self.words.pop(0)
-                value = self.number()
-                delay = value if name == "td" else delay
+                if name == "td":
+                    delay = self.number()
+                elif self.has_number():
+                    self.number()
             elif self.has_number():
                 found.append(self.number())
             else:

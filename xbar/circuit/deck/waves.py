@@ -18,7 +18,20 @@ from xbar.circuit.deck.lines import Statement
 from xbar.circuit.deck.rules import Rules
 
 FUNCTIONS = frozenset(
-    {"pulse", "pu", "sin", "pwl", "exp", "sffm", "am", "pat", "trnoise", "trrandom", "external"}
+    {
+        "pulse",
+        "pu",
+        "sin",
+        "sine",
+        "pwl",
+        "exp",
+        "sffm",
+        "am",
+        "pat",
+        "trnoise",
+        "trrandom",
+        "external",
+    }
 )
 
 
@@ -56,7 +69,7 @@ def at_zero(function: str, values: Sequence[float], delay: float, rules: Rules) 
         if any(values[5:]):
             raise ValueError("sffm with phases is not understood; give the source a DC value")
         return values[0]
-    if function == "sin":
+    if function in ("sin", "sine"):
         return _sine(values)
     if len(values) < 3 or values[2] >= 0:
         return values[0]

@@ -1,7 +1,7 @@
 """A statement split to words and assignments.
 
-Parentheses and commas outside of braces and quotes are blanks, as in SPICE. A formula in braces or
-single quotes is one word and begins with a brace; a text in double quotes keeps them.
+Parentheses and commas outside of braces and quotes are blanks, as in SPICE. What stands in braces
+or quotes is one word, which keeps them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Words:
     """Words before the first assignment, and the assignments with what stands right of them.
 
     Attributes:
-        words: words; formulas begin with a brace.
+        words: words; formulas begin with a brace or a quote.
         assigned: text by name.
     """
 
@@ -102,10 +102,7 @@ def _tokens(text: str, statement: Statement) -> list[_Token]:
         end = match.end()
         if kind == "open":
             end = _closed(text, at, statement)
-            inner = text[at + 1 : end - 1]
-            found.append(
-                _Token("formula", text[at:end] if text[at] == '"' else f"{{{inner}}}", at, end)
-            )
+            found.append(_Token("formula", text[at:end], at, end))
         elif kind == "sign":
             found.append(_Token("word", match[0], at, end))
         elif kind:
