@@ -9,7 +9,7 @@ import pytest
 
 from xbar.circuit.deck.circuit import Circuit
 from xbar.circuit.deck.flat import Control, FlatElement
-from xbar.errors import CircuitError
+from xbar.errors import CircuitError, XbarWarning
 
 
 def resistor(name, a, b, ohms):
@@ -165,3 +165,34 @@ def test_random_circuits_with_transconductances_are_solved_as_in_rational_number
     op = Circuit(elements).solve()
     found = np.array([op.voltage[str(k)] for k in range(1, nodes)])
     np.testing.assert_allclose(found, exact, rtol=1e-8, atol=1e-9 * np.abs(exact).max())
+
+
+def test_a_transconductance_alone_may_connect_a_node_to_ground():
+    own = FlatElement("g1", "a", "0", 0.0, (Control(0.5, ("a", "0")),))
+    op = Circuit([FlatElement("i1", "0", "a", 1.0), own]).solve()
+    assert op.voltage["a"] == pytest.approx(2.0, rel=1e-12)
+
+
+def test_a_gyrator_turns_a_resistor_into_its_inverse():
+    elements = [
+        FlatElement("i1", "0", "a", 1.0),
+        FlatElement("g1", "a", "0", 0.0, (Control(0.1, ("b", "0")),)),
+        FlatElement("g2", "0", "b", 0.0, (Control(0.1, ("a", "0")),)),
+        resistor("r1", "b", "0", 4.0),
+    ]
+    aside = [resistor("r9", "x", "y", 1.0), resistor("r8", "b", "q", 0.0)]
+    aside += [resistor("r7", "b", "q", 0.0)]
+    volts = [Circuit(elements).solve().voltage["a"]]
+    with pytest.warns(XbarWarning, match="no current for 'r8', 'r7'"):
+        volts.append(Circuit([*elements, *aside]).solve(floating="report").voltage["a"])
+    assert volts == pytest.approx([1 / (0.1**2 * 4)] * 2, rel=1e-12)
+
+
+def test_a_node_that_only_a_foreign_voltage_drives_has_no_solution():
+    elements = [
+        FlatElement("v1", "a", "0", 1.0),
+        resistor("r1", "a", "0", 1.0),
+        FlatElement("g1", "0", "b", 0.0, (Control(1.0, ("a", "0")),)),
+    ]
+    with pytest.raises(CircuitError):
+        Circuit(elements).solve()

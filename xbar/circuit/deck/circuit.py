@@ -10,7 +10,7 @@ Shapes: E elements. Units: SI.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -71,7 +71,7 @@ class Circuit(Outline):
             raise SpecError(f"floating must be one of {', '.join(FLOATING)}, not {floating!r}")
         e = self._arrays
         groups = group_nodes(e.first, e.second, self._ideal, e.value, len(self.nodes))
-        part = parts(e, groups)
+        part = parts(self._linked, groups)
         lost = np.flatnonzero(part != part[0])
         self._check(groups, part, lost if floating == "refuse" else lost[:0])
         voltage, current = self._solved(groups, part)
@@ -136,7 +136,7 @@ class Circuit(Outline):
         taken[groups.closing] = False
         voltage, current = np.zeros(len(self.nodes)), np.zeros(len(names))
         if not taken.all():  # floating parts by themselves
-            voltage, current = solve(self._arrays, groups, part)
+            voltage, current = solve(self._arrays, groups, parts(self._arrays, groups))
         kept = [self.elements[k] for k in np.flatnonzero(taken).tolist()]
         near = [self.nodes[k] for k in np.flatnonzero(part == part[0]).tolist()]
         voltage[part == part[0]], current[taken] = solve_controlled(kept, near)
@@ -224,6 +224,16 @@ class Circuit(Outline):
         e = self._arrays
         shorts = ((self._form == "r") & (e.value == 0)) | (self._form == "l")
         return np.asarray(shorts & (e.first != e.second))
+
+    @cached_property
+    def _linked(self) -> Elements:
+        """The same, current sources that a voltage controls taken for connections.
+
+        Whether they are is seen when the equations are solved.
+        """
+        controlled = [e.form == "i" and bool(e.controls) for e in self.elements]
+        e = self._arrays
+        return replace(e, resistive=e.resistive | np.array(controlled, dtype=np.bool_))
 
     @cached_property
     def _arrays(self) -> Elements:

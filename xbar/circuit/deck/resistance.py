@@ -115,8 +115,7 @@ def _model_and_value(
             model = found
         elif isinstance(word, str) and len(values) == 2 and not place.scope.defines(word):
             place.scope.rules.remarks.add(
-                f"{statement.file}:{statement.number}: the model {word!r} is not defined, so that "
-                f"the value of {statement.word} stands as it is"
+                f"the model {word!r} is not defined, so that values beside it stand as they are"
             )
         elif ohms is not None:
             raise statement.error("a resistor must have one resistance, not two")
