@@ -51,6 +51,7 @@ def run(
         "current": {**point.current, **dict.fromkeys(point.undetermined)},
         "floating": list(point.floating),
         "undetermined": list(point.undetermined),
+        "notes": list(circuit.notes),
     }
     show(as_json, content, "" if as_json else _text(point))
 
