@@ -179,6 +179,7 @@ MISFITS = {
         'Missing key.*"head.bias"',
     ),
     "another shape": (lambda s: s | {"head.bias": torch.ones(4)}, "size mismatch"),
+    "the last and the best": (lambda s: {"last": s, "best": s}, "under 'best', 'last'"),
     "two sets of weights": (lambda s: {"first": s, "second": s}, "several times, under 'first'"),
     "another computed buffer": (lambda s: s | {"positions": torch.ones(3)}, "positions"),
     "whole numbers as weights": (

@@ -37,7 +37,7 @@ _OF_TRAINING = re.compile(
     r"optim|sched|scaler|rng|callback|loops?(\.|$)|exp_avg|momentum|grad|hyper_param|hparams|config",
     re.I,
 )
-_AVERAGED = re.compile(r"(^|[._])(ema|swa)([._]|$)|averag|shadow|teacher|target|best", re.I)
+_AVERAGED = re.compile(r"(^|[._])(ema|swa)([._]|$)|averag|shadow|teacher", re.I)
 _COUNTERS = re.compile(r"(.*\.)?(n_averaged|num_batches_tracked|total_ops|total_params)")
 """Entries that no network computes with: counters of averaging, batch norm and profilers."""
 
