@@ -244,6 +244,20 @@ def test_a_compressed_member_is_refused(tmp_path):
     assert "compressed" in str(refused(tmp_path / "model.pt", buffer.getvalue()))
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"a\nb.weight": torch.ones(3, 2).to_sparse()},
+        {"a\nb.weight": torch.ones(3, 2).int()},
+        {"a\nb": {"w.weight": torch.ones(3, 2)}, "c\nd": {"w.weight": torch.ones(3, 2)}},
+        {"a\nb": 3},
+    ],
+)
+def test_names_with_line_breaks_stay_on_the_one_line(tmp_path, state):
+    for options in ({}, {"arch": "torch.nn:Identity", "activation": None}):
+        assert refused(tmp_path / "model.pt", saved(state), **options)
+
+
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 @MUTATIONS
 @given(changes=CHANGES)

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, ModelError
+from xbar.errors import FileError, ModelError, printable
 from xbar.model.tensors import item_type, widened
 
 Array: TypeAlias = NDArray[Any]
@@ -85,14 +85,14 @@ def read_safetensors(data: bytes, where: str) -> Contents:
     for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != end or stop > len(body):
             raise FileError(
-                f"{where}: {name[:80]} is at bytes {begin} to {stop}, which overlaps another "
+                f"{where}: {printable(name[:80])} is at bytes {begin} to {stop}, which overlaps another "
                 "tensor, leaves a gap, or is outside the file"
             )
         end = stop
     if end != len(body):
         raise FileError(f"{where}: {len(body) - end} bytes belong to no tensor")
     tensors = {
-        name: _tensor(body[slice(*spans[name])], entry, f"{where}: {name}")
+        name: _tensor(body[slice(*spans[name])], entry, f"{where}: {printable(name[:80])}")
         for name, entry in entries.items()
     }
     dtypes = {name: DTYPES[entry["dtype"]] for name, entry in entries.items()}
@@ -127,11 +127,15 @@ def _span(name: str, entry: Any, where: str) -> tuple[int, int]:
     if shape is None or offsets is None or len(offsets) != 2 or not isinstance(dtype, str):
         raise FileError(f"{where}: the header's entry {name[:80]!r} is damaged")
     if dtype not in DTYPES:
-        raise ModelError(f"{where}: {name[:80]} is of type {dtype[:20]}, which can't be read")
+        raise ModelError(
+            f"{where}: {printable(name[:80])} is of type {dtype[:20]}, which can't be read"
+        )
     begin, stop = offsets
     need = math.prod(shape) * item_type(DTYPES[dtype]).itemsize
     if stop - begin != need:
-        raise FileError(f"{where}: {name[:80]} needs {need} bytes, the header gives {stop - begin}")
+        raise FileError(
+            f"{where}: {printable(name[:80])} needs {need} bytes, the header gives {stop - begin}"
+        )
     return begin, stop
 
 

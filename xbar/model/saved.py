@@ -22,7 +22,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, ModelError
+from xbar.errors import FileError, ModelError, printable
 from xbar.model.scan import Archive
 from xbar.model.tensors import item_type, strided
 from xbar.model.torchscript.objects import Call, Global, Stored, Tree, read_saved_objects
@@ -87,7 +87,7 @@ class Saved:
             FileError: it is damaged.
             ModelError: it is not a dense tensor of plain numbers.
         """
-        where = f"{self.where}: {name[:80]}"
+        where = f"{self.where}: {printable(name[:80])}"
         try:
             key, dtype, offset, shape, strides = _layout(tensor, where)
         except _DAMAGED as error:

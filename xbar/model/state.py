@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, ModelError, SpecError, UntrustedFileError
+from xbar.errors import FileError, ModelError, SpecError, UntrustedFileError, printable
 from xbar.model.archive import read_archive
 from xbar.model.checkpoint import Entry, choose_alone, list_entries, type_notes
 from xbar.model.dense import dense_graph, infer_layers
@@ -206,7 +206,8 @@ def _inferred(entries: Sequence[Entry], source: Source, ordered: bool) -> Graph:
         raise
     except ModelError as error:
         raise SpecError(
-            f"{source.where}: this is a state dict, weights without a network, and {error}; give "
+            f"{source.where}: this is a state dict, weights without a network, and "
+            f"{printable(str(error))}; give "
             "the code that builds the network: --arch module:callable --input-shape 1,28,28"
         ) from None
     graph = dense_graph(layers, source)
