@@ -85,8 +85,8 @@ def read_safetensors(data: bytes, where: str) -> Contents:
     for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
         if begin != end or stop > len(body):
             raise FileError(
-                f"{where}: {printable(name[:80])} is at bytes {begin} to {stop}, which overlaps another "
-                "tensor, leaves a gap, or is outside the file"
+                f"{where}: {printable(name[:80])} is at bytes {begin} to {stop}, which overlaps "
+                "another tensor, leaves a gap, or is outside the file"
             )
         end = stop
     if end != len(body):
