@@ -131,6 +131,46 @@ def test_a_product_with_a_constant_is_a_layer(kind):
     assert rows == 5 * graph.layers[0].positions
 
 
+class Factors(nn.Module):
+    """A weight that is never formed: three factors, and a scaled sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.core, self.bias = nn.Parameter(torch.randn(3, 2)), nn.Parameter(torch.randn(5))
+        self.left, self.right = nn.Parameter(torch.randn(16, 3)), nn.Parameter(torch.randn(2, 5))
+        self.out = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, x):
+        y = torch.einsum("bi,ir,rs,so->bo", x, self.left, self.core, self.right)
+        return torch.addmm(self.bias[:4], torch.tanh(y + self.bias), self.out, beta=0.5, alpha=2)
+
+
+def test_constant_factors_are_multiplied_and_scales_go_into_the_weight():
+    torch.manual_seed(0)
+    module, x = Factors(), torch.randn(5, 16)
+    graph = from_module(module, (16,))
+    assert graph.digital == ()
+    found = [(layer.name, layer.matrix.shape) for layer in graph.layers]
+    assert found == [("left", (1, 5, 16)), ("out", (1, 4, 5))]
+    matrices = {layer.name: layer.matrix for layer in graph.layers}
+    got = graph.run(x, lambda name, v: np.einsum("goi,ngi->ngo", matrices[name], v))
+    np.testing.assert_allclose(got, module(x).detach(), atol=1e-4)
+
+
+def test_factors_that_would_make_a_much_larger_constant_stay_apart():
+    class Thin(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Parameter(torch.randn(600, 1)), nn.Parameter(torch.randn(1, 600))
+
+        def forward(self, x):
+            return torch.einsum("bi,ir,ro->bo", x, self.a, self.b)
+
+    graph = from_module(Thin(), (600,))
+    assert graph.layers == ()
+    assert [reason for _, reason in graph.digital] == ["it multiplies 3 factors at once"]
+
+
 def test_a_matrix_multiplied_in_several_ways_is_one_layer():
     torch.manual_seed(0)
 
@@ -150,10 +190,10 @@ def test_a_matrix_multiplied_in_several_ways_is_one_layer():
         (
             lambda x, w: nn.functional.linear(x, x.sum() * w),
             (5, 16),
-            "its weight is not a constant: mul is computed by aten.mul.Tensor",
+            "its weight is not a constant: mul (aten.mul.Tensor) depends on the input",
         ),
         (
-            lambda x, w: torch.addmm(torch.ones(5), x, w.t(), alpha=2.0),
+            lambda x, w: torch.addmm(torch.ones(5), x, w.t(), beta=0.0),
             (5, 16),
             "alpha or beta",
         ),

@@ -21,6 +21,7 @@ from xbar.model.graph import Argument, Graph, Node, Ref, references
 from xbar.model.lower import LOWERINGS, find_products, lower
 from xbar.model.naming import name_values, part_name, plain_name
 from xbar.model.product import Product, through_views
+from xbar.model.rewrite import part_constants
 from xbar.model.unroll import CELLS, GATES
 
 Array: TypeAlias = NDArray[Any]
@@ -36,7 +37,7 @@ def evaluate_constants(graph: Graph) -> Graph:
     Raises:
         ToolError: there are such weights, and PyTorch is not installed.
     """
-    graph = cut_constants(graph)
+    graph = part_constants(cut_constants(graph))
     for needed in (_weights, _products):
         known = Constants(graph.nodes, graph.constants)
         wanted = list(needed(graph, known))

@@ -16,15 +16,15 @@ from xbar.errors import SpecError
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Graph, Ref, references
 from xbar.model.lower import lower
+from xbar.model.product import NOT_CONSTANT, TWO_ACTIVATIONS
 
-_TWO_ACTIVATIONS = "both factors are activations"
 _FUSED = "its products are fused into one operation; export the model with torch.export"
 _RECURRENT = "its sequence is too long or of variable length, or this variant is not unrolled"
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "aten.scaled_dot_product_attention.default": _TWO_ACTIVATIONS,
-        "aten._scaled_dot_product_flash_attention_for_cpu.default": _TWO_ACTIVATIONS,
+        "aten.scaled_dot_product_attention.default": TWO_ACTIVATIONS,
+        "aten._scaled_dot_product_flash_attention_for_cpu.default": TWO_ACTIVATIONS,
         "aten.bilinear.default": "a bilinear form is not a matrix product",
         "aten._trilinear.default": "a bilinear form is not a matrix product",
         "aten._native_multi_head_attention.default": _FUSED,
@@ -60,13 +60,11 @@ def find_digital(graph: Graph) -> tuple[tuple[str, str], ...]:
             reasons[node.name] = REASONS[node.op]
         elif isinstance(reason := lower(node, nodes, graph.constants), str):
             reasons[node.name] = reason
-            computed[node.name] = [n for n in references(node) if known.computed(Ref(n))]
             if node.name in known:
                 reasons[node.name] = "it multiplies constants, once for all inputs"
-                del computed[node.name]
-    for name, why in _not_evaluated(known, computed).items():
-        reasons[name] = f"its weight is computed from constants, but {why}"
-    return tuple(reasons.items())
+            elif reason == TWO_ACTIVATIONS or reason.startswith(NOT_CONSTANT):
+                computed[node.name] = [n for n in references(node) if known.computed(Ref(n))]
+    return tuple((reasons | _not_evaluated(known, computed)).items())
 
 
 def _not_evaluated(known: Constants, computed: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -75,12 +73,14 @@ def _not_evaluated(known: Constants, computed: Mapping[str, Sequence[str]]) -> d
     if not factors or find_spec("torch") is None:
         return {}
     refused = known.refusals(factors)
-    other = "all of these together are too large"
-    return {
-        name: next((refused[each] for each in factors if each in refused), other)
-        for name, factors in computed.items()
-        if factors
-    }
+    found = {}
+    for name, each in computed.items():
+        why = next((refused[factor] for factor in each if factor in refused), None)
+        if why is not None:
+            found[name] = f"its weight is computed from constants, but {why}"
+        elif each:
+            found[name] = "its constant factor sums nothing, or is too large with the others"
+    return found
 
 
 def select_layers(graph: Graph, only: tuple[str, ...], skip: tuple[str, ...]) -> Graph:

@@ -69,7 +69,8 @@ Nodes: TypeAlias = Mapping[str, Node]
 Lowering: TypeAlias = Callable[[Node, Nodes, Mapping[str, Array]], Product | str]
 """(node, nodes by name, constants) -> the product, or the reason why there is none."""
 
-_TWO_ACTIVATIONS = "both factors are activations"
+TWO_ACTIVATIONS = "both factors are activations"
+NOT_CONSTANT = "its weight is not a constant"
 
 
 def find_weight(argument: Argument, nodes: Nodes, constants: Mapping[str, Array]) -> Weight | None:
@@ -161,14 +162,14 @@ def no_weight(factors: Mapping[str, Argument], nodes: Nodes, constants: Mapping[
             if array.dtype.kind != "f":
                 return f"its {what}, {node.args[0]}, has numbers of type {array.dtype}"
     if len(factors) > 1:
-        return _TWO_ACTIVATIONS
+        return TWO_ACTIVATIONS
     ((what, factor),) = factors.items()
     source = through_views(factor, nodes)[0]
     if not source:
         return f"its {what} is not a tensor"
     node = nodes[source]
-    made = "is the network's input" if node.op == "input" else f"is computed by {node.op}"
-    return f"its {what} is not a constant: {source} {made}"
+    made = "is the network's input" if node.op == "input" else f"({node.op}) depends on the input"
+    return f"{NOT_CONSTANT}: {source} {made}"
 
 
 def floats(array: Array) -> bool:
