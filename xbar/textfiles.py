@@ -176,9 +176,9 @@ def _lines(text: str) -> Iterator[str]:
 
 
 def _decimal_comma(text: str, delimiter: str) -> bool | None:
-    if delimiter == ";" or _DECIMAL_COMMA[delimiter == ","].search(text):
+    if _DECIMAL_COMMA[delimiter == ","].search(text):
         return True
-    return None
+    return True if delimiter == ";" and re.search(r"\d,\d", text) else None
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -76,6 +76,13 @@ def test_a_decimal_comma_groups_thousands_by_points(tmp_path):
     np.testing.assert_allclose(on, [1e-5, 1.1e-5, 1.20005e-5, 1.3e-5], rtol=1e-12)
 
 
+def test_a_semicolon_file_may_have_decimal_points(tmp_path):
+    rows = ["0;0;0;0;10.125", "0;0;1;0;11.500", "0;1;0;0;12.001", "0;1;1;0;13.000"]
+    (tmp_path / "a.csv").write_text("\n".join(["tile;wl;bl;k;on [uS]", *rows]))
+    on = read(tmp_path / "a.csv").on(0).ravel()
+    np.testing.assert_allclose(on, [1.0125e-5, 1.15e-5, 1.2001e-5, 1.3e-5], rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     "before",
     [
