@@ -3,6 +3,7 @@
     real, as_floats, as_indices, as_flags   conversion to an array of that kind
     check_shape                             shape
     check_finite, check_range               values
+    one_number, one_integer, one_of         a single argument
 
 Each raises a SpecError that states what must hold, what was got, where, and what to do. Names in
 the messages may begin with a location: "conv1: inputs".
@@ -10,16 +11,19 @@ the messages may begin with a location: "conv1: inputs".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import math
+import operator
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeAlias, TypeVar, cast
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 
 Bools: TypeAlias = NDArray[np.bool_]
 Floats: TypeAlias = NDArray[np.float64]
@@ -61,6 +65,76 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
         return np.array([float(value) for value in flat], dtype=np.float64).reshape(array.shape)
     except (OverflowError, ValueError):  # beyond the range of floats, or a signalling NaN
         return array
+
+
+def one_number(value: object, name: str, least: float = -math.inf, *, above: bool = False) -> float:
+    """A finite number.
+
+    Args:
+        value: what is given for it.
+        name: name of the argument.
+        least: smallest number that is allowed.
+        above: whether the smallest number itself is not.
+
+    Raises:
+        SpecError: it is no such number.
+
+    >>> one_number("x", "time_limit", 0, above=True)
+    Traceback (most recent call last):
+    xbar.errors.SpecError: time_limit must be a finite number above 0, not 'x'
+    """
+    given = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    number = math.nan
+    if isinstance(given, bool):
+        pass
+    elif isinstance(given, Real):
+        with contextlib.suppress(OverflowError):
+            number = float(given)
+    if not math.isfinite(number) or number < least or (above and number == least):
+        limit = "" if least == -math.inf else f" above {least:g}" if above else f" from {least:g}"
+        raise SpecError(f"{name} must be a finite number{limit}, not {shown(value)}")
+    return number
+
+
+def one_integer(value: object, name: str, least: int = 0, most: int | None = None) -> int:
+    """A whole number.
+
+    Args:
+        value: what is given for it.
+        name: name of the argument.
+        least: smallest number that is allowed.
+        most: largest one; None for no limit.
+
+    Raises:
+        SpecError: it is no such number.
+
+    >>> one_integer(1.5, "trials", 1)
+    Traceback (most recent call last):
+    xbar.errors.SpecError: trials must be a whole number, not 1.5
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise SpecError(f"{name} must be a whole number, not {shown(value)}")
+    number = operator.index(value)
+    if number < least or (most is not None and number > most):
+        must = f"at least {least}" if number < least else f"at most {most:,}"
+        raise SpecError(f"{name} must be {must}, not {shown(number)}")
+    return number
+
+
+def one_of(value: object, name: str, known: Iterable[str]) -> str:
+    """One of some names.
+
+    Raises:
+        SpecError: it is none of them.
+
+    >>> one_of([], "norm", ("l1", "l2"))
+    Traceback (most recent call last):
+    xbar.errors.SpecError: norm must be one of l1, l2, not []
+    """
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        raise SpecError(f"{name} must be one of {', '.join(names)}, not {shown(value)}")
+    return value
 
 
 def as_floats(values: ArrayLike, name: str) -> Floats:

@@ -23,6 +23,9 @@ from __future__ import annotations
 import sys
 import warnings
 
+_SHOWN = 40
+"""Characters of a value that are shown in a message."""
+
 
 def printable(text: str) -> str:
     r"""Text without control characters, so that a name from a file can't command a terminal.
@@ -31,6 +34,16 @@ def printable(text: str) -> str:
     'fc?[2J'
     """
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: on one line, and cut if it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        text = "a number of thousands of digits"
+    text = printable(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
 class XbarError(Exception):

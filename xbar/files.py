@@ -8,21 +8,50 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
-import tempfile
 from pathlib import Path
 
 from xbar.errors import FileError, printable
+
+_INDEXES = {
+    "manifest.json": (b'"kind": "xbar program"',),
+    "configuration.json": (b'"kind": "xbar configuration"',),
+}
+_NAME = 100
+"""Characters of a file's name in that of its temporary file."""
+_DEPTH = 4
+"""Folders above a new file that are looked at."""
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Refuse an existing path unless it may be replaced.
 
     Raises:
-        FileError: it exists and ``force`` is not set.
+        FileError: it exists and ``force`` is not set, or is a device or pipe; or it lies within a
+            program or configuration.
     """
-    if os.path.lexists(path) and not force:
+    _refuse_inside(path)
+    if not os.path.lexists(path):
+        return
+    if not force:
         raise FileError(f"{path}: exists already; choose another name, or replace it by --force")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
+
+
+def _refuse_inside(path: Path) -> None:
+    """Refuse a path within a folder of xbar's own, which has exactly the files that it lists."""
+    for folder in list(path.absolute().parents)[:_DEPTH]:
+        for index in _INDEXES:
+            try:
+                content = (folder / index).read_bytes() if (folder / index).is_file() else b""
+            except OSError:
+                continue
+            if any(kind in content for kind in _INDEXES[index]):
+                raise FileError(
+                    f"{path}: lies within {folder}, a folder of xbar's own; choose another name"
+                )
 
 
 _INDEXES = ("manifest.json", "configuration.json")
@@ -50,7 +79,8 @@ def write_text(path: Path, text: str, *, force: bool = False) -> None:
     Raises:
         FileError: it exists and ``force`` is not set, or can't be written.
     """
-    write_bytes(path, text.encode(), force=force)
+    # bytes of a file's name that are no UTF-8 are lone surrogates in a text
+    write_bytes(path, text.encode(errors="backslashreplace"), force=force)
 
 
 def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
@@ -67,13 +97,14 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
         raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        temporary = Path(name)
+        name = f".{path.name[:_NAME]}.{secrets.token_hex(8)}"
+        # created with the mode that the process's umask leaves
+        handle = os.open(path.absolute().parent / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        temporary = path.absolute().parent / name
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
         raise FileError(f"{path}: can't be written ({error.strerror or error})") from error

@@ -160,7 +160,7 @@ def new_directory(
         raise FileError(f"{path}: can't be written ({error.strerror})") from error
     try:
         try:
-            folder.chmod(0o755)
+            folder.chmod(0o777 & ~_umask())
             yield folder
             old = _own_files(path, marker) if force and os.path.lexists(path) else []
         except BaseException:
@@ -169,6 +169,15 @@ def new_directory(
         _take_place(folder, path, old)
     except OSError as error:
         raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def _umask() -> int:
+    """The process's umask; Linux tells it without changing it."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("Umask:")[2].split()[0], 8)
+    except (OSError, IndexError, ValueError):
+        return 0o022
 
 
 def _take_place(folder: Path, path: Path, old: list[str]) -> None:

@@ -12,7 +12,7 @@ import math
 import re
 from decimal import Decimal
 
-from xbar.errors import SpecError, printable
+from xbar.errors import SpecError, shown
 from xbar.textfiles import plain_text
 
 _PREFIXES = {
@@ -65,7 +65,7 @@ _UNIT_OF = {spelling: unit for unit, all_ in _SPELLINGS.items() for spelling in 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)", re.DOTALL)
 _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _LONGEST = 40
-"""Characters of a text that are shown in a message."""
+"""Characters of a prefix and unit."""
 
 
 def parse_quantity(text: str | float, unit: str = "") -> float:
@@ -131,16 +131,6 @@ def parse_unit(text: str) -> tuple[int, str] | None:
     """
     found = _suffix(plain_text(text).strip(), "")
     return found if found is not None and found[1] else None
-
-
-def shown(value: object) -> str:
-    """A value as a message shows it: on one line, and cut if it is long."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not write integers of more than 4,300 digits
-        text = "a number of thousands of digits"
-    text = printable(text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
 
 
 def _finite(number: float | Decimal, text: object) -> float:

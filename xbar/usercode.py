@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, printable
 
 
 def import_named(name: str, option: str, example: str) -> Any:
@@ -26,15 +26,27 @@ def import_named(name: str, option: str, example: str) -> Any:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise SpecError(f"{option} must be module:callable, such as {example}, not {name!r}")
-    try:
-        with current_directory():
-            target: Any = importlib.import_module(module_name)
-            for step in attribute.split("."):
-                target = getattr(target, step)
-    # the user's own module is imported, and may raise anything
-    except Exception as error:
-        raise SpecError(f"{option} {name}: it can't be imported: {summary(error)}") from error
+    with told_as(f"{option} {name}: it can't be imported"), current_directory():
+        target: Any = importlib.import_module(module_name)
+        for step in attribute.split("."):
+            target = getattr(target, step)
     return target
+
+
+@contextmanager
+def told_as(message: str) -> Iterator[None]:
+    """Tell whatever the user's own code raises, ``SystemExit`` too, as a SpecError of one line.
+
+    Raises:
+        SpecError: the block raised something; only KeyboardInterrupt is passed on.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    # code of others, which may raise anything: sys.exit, errors of test frameworks, ...
+    except BaseException as error:
+        raise SpecError(f"{message}: {summary(error)}") from error
 
 
 @contextmanager
@@ -50,5 +62,9 @@ def current_directory() -> Iterator[None]:
 
 def summary(error: BaseException) -> str:
     """An error of external code in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    try:
+        text = str(error)
+    except Exception:  # an error of others, whose __str__ fails
+        text = ""
+    lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

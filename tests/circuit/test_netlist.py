@@ -151,3 +151,17 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path):
 def test_each_dialect_is_found_by_its_name():
     for name in DIALECTS:
         assert get_dialect(name).name == name
+
+
+@pytest.mark.parametrize("title", ["layer." * 100, "é" * 500, "a b\n" * 200])
+@pytest.mark.parametrize("dialect", ["ngspice", "xyce", "hspice", "spectre"])
+def test_a_long_title_is_cut_to_one_short_line(title, dialect):
+    text = crossbar_netlist(Crossbar([[1e-3]]), dialect=dialect, title=title).text
+    assert max(map(len, text.splitlines())) < 100
+
+
+def test_ngspice_reads_a_tile_whose_layer_has_a_long_name(ngspice):
+    crossbar = Crossbar([[1e-3, 2e-3]], word_wire=1.0)
+    deck = crossbar_netlist(crossbar, [0.2], title="features.0.conv.weight." * 40)
+    found = run(deck)
+    np.testing.assert_allclose(found, crossbar.read([[0.2]])[0], rtol=1e-9)

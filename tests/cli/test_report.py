@@ -68,7 +68,7 @@ def test_budget_and_cost_are_those_of_the_read_out_with_wires(
         assert f"{part['error_alone']:.3g}" in text
     assert ideal["cost"] is None
     assert f"{nodal['cost']['configuration_bits']} configuration bits" in text
-    assert "--budget and --cost need --data" in refused(*arguments, "--force")
+    assert "have no effect without --data" in refused(*arguments, "--force")
 
 
 def test_text_and_json_need_neither_data_nor_a_file(call, work):

@@ -99,6 +99,10 @@ def test_a_table_with_anything_else_is_refused(tmp_path, bad, message):
     ("name", "safe"),
     [
         ("=1+1", "\\x3d1+1"),
+        ("＝1+1", "\\uff1d1+1"),
+        ("＋1", "\\uff0b1"),
+        ("－1", "\\uff0d1"),
+        ("＠sum", "\\uff20sum"),
         ("+x", "\\x2bx"),
         ("-x", "\\x2dx"),
         ("@x", "\\x40x"),

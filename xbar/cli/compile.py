@@ -16,6 +16,7 @@ from xbar.cli.output import (
     measurement_notes,
     progress,
     read_chip,
+    refuse_unused,
     show,
 )
 
@@ -24,7 +25,10 @@ def run(
     model: Annotated[Path, typer.Argument(help="model file, such as a torch.export archive")],
     hardware: Annotated[Path, typer.Option("--hardware", help="design (TOML file)")],
     output: Annotated[Path, typer.Option("--output", "-o", help="program to write")],
-    seed: Annotated[int, typer.Option(help="random seed of the chip sampled from the design")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="random seed of the chip sampled from the design; default: 0"),
+    ] = None,
     measured: Measured = None,
     measured_unit: MeasuredUnit = None,
     arch: Annotated[
@@ -88,12 +92,15 @@ def run(
         ),
     ] = "subset",
     write_error: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="write error of tunable cells: standard deviation relative to full scale"
+            help="write error of tunable cells: standard deviation relative to full scale; "
+            "default: 0.05"
         ),
-    ] = 0.05,
-    cell_bits: Annotated[int, typer.Option(help="bits per tunable cell with bit-slice")] = 2,
+    ] = None,
+    cell_bits: Annotated[
+        int | None, typer.Option(help="bits per tunable cell with bit-slice; default: 2")
+    ] = None,
     compact: Annotated[
         bool, typer.Option(help="leave out zero weights where that saves cells")
     ] = True,
@@ -139,8 +146,7 @@ def run(
         "swap_lines": swap_lines,
     }
     options = xbar.Options(
-        write_error=write_error,
-        cell_bits=cell_bits,
+        **tunable_options(programming, write_error, cell_bits),
         wire_aware=wire_aware,
         compact=compact,
         **words,
@@ -199,6 +205,19 @@ def run(
     head = [f"{printable(str(share))}\n"] if share.ratio > MOST_SILENT else []
     text = "\n".join([*head, program_text(program, metrics), *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
+
+
+def tunable_options(
+    programming: str, write_error: float | None, cell_bits: int | None
+) -> dict[str, Any]:
+    """The options of tunable cells that are given; refused for other cells."""
+    given = {"write_error": write_error, "cell_bits": cell_bits}
+    if programming in ("subset", "nominal"):
+        what = "--programming write-verify, bit-slice or residual"
+        refuse_unused(what, {"--write-error": write_error is not None})
+    if programming != "bit-slice":
+        refuse_unused("--programming bit-slice", {"--cell-bits": cell_bits is not None})
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def read_bind(texts: Sequence[str]) -> dict[str, Any]:

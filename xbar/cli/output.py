@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -46,16 +46,17 @@ NoiseSeed: TypeAlias = Annotated[
 ]
 
 
-def read_chip(design: Hardware, measured: Path | None, unit: str | None, seed: int) -> Chip:
+def read_chip(design: Hardware, measured: Path | None, unit: str | None, seed: int | None) -> Chip:
     """The measured chip of a design, or one sampled from it."""
     from xbar.errors import SpecError
     from xbar.hardware.chip import Chip
 
     if measured is not None:
+        refuse_unused("a sampled chip, which --measured replaces", {"--seed": seed is not None})
         return Chip.from_measurement(measured, design, unit)
     if unit is not None:
         raise SpecError("--measured-unit needs --measured, whose numbers it is for")
-    return Chip.sample(design, seed)
+    return Chip.sample(design, 0 if seed is None else seed)
 
 
 def measurement_notes(chip: Chip) -> list[str]:
@@ -72,9 +73,29 @@ def read_data(path: Path, program: Program) -> Dataset:
     return read_dataset(path, None if graph is None else graph.inputs[0].shape[1:])
 
 
+def refuse_unused(needed: str, given: Mapping[str, bool]) -> None:
+    """Refuse options that are given but have no effect.
+
+    Args:
+        needed: what they need, such as "--calibrate".
+        given: by option, whether it is given.
+    """
+    from xbar.errors import SpecError
+
+    unused = [option for option, is_given in given.items() if is_given]
+    if unused:
+        verb = "has" if len(unused) == 1 else "have"
+        raise SpecError(f"{' and '.join(unused)} {verb} no effect without {needed}")
+
+
 def show(as_json: bool, content: dict[str, Any], text: str) -> None:
     """Print a result to stdout, as one JSON object or as text."""
-    print(json.dumps(content, indent=1, allow_nan=False) if as_json else text.rstrip("\n"))
+    if as_json:
+        # ASCII, because JSON has no letters for bytes of a name that are no UTF-8
+        print(json.dumps(content, indent=1, allow_nan=False))
+        return
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.rstrip("\n").encode(encoding, "replace").decode(encoding))
 
 
 @contextmanager

@@ -107,7 +107,9 @@ def _chip(hardware: Path | None, measured: Path | None, unit: str | None, seed: 
         if measured is not None:
             raise SpecError("--measured needs --hardware, whose tiles and banks were measured")
         return None
-    return read_chip(xbar.Hardware.load(hardware), measured, unit, seed)
+    return read_chip(
+        xbar.Hardware.load(hardware), measured, unit, seed if measured is None else None
+    )
 
 
 def _find(

@@ -19,6 +19,7 @@ from xbar.cli.output import (
     WithCost,
     progress,
     read_data,
+    refuse_unused,
     show,
 )
 
@@ -45,15 +46,15 @@ def run(
     Accuracy needs --data.
     """
     import xbar
-    from xbar.errors import SpecError, printable
+    from xbar.errors import printable
     from xbar.files import refuse_existing, write_text
     from xbar.report.html import html_report
     from xbar.report.plots import check_matplotlib
     from xbar.report.survey import survey
     from xbar.report.text import survey_text
 
-    if (budget or cost) and data is None:
-        raise SpecError("--budget and --cost need --data: both depend on inputs")
+    if data is None:
+        refuse_unused("--data", {"--budget": budget, "--cost": cost, "--trials": trials != 1})
     if html is not None:
         refuse_existing(html, force=force)
         check_matplotlib()

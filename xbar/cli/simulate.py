@@ -17,6 +17,7 @@ from xbar.cli.output import (
     WithCost,
     progress,
     read_data,
+    refuse_unused,
     show,
 )
 
@@ -39,8 +40,12 @@ def run(
         str | None,
         typer.Option(help="calibrate converter ranges from data: max, percentile or least-squares"),
     ] = None,
-    calibration: Annotated[int, typer.Option(help="number of inputs used for calibration")] = 256,
-    percentile: Annotated[float, typer.Option(help="percentage of values within the range")] = 99.9,
+    calibration: Annotated[
+        int | None, typer.Option(help="number of inputs used for calibration; default: 256")
+    ] = None,
+    percentile: Annotated[
+        float | None, typer.Option(help="percentage of values within the range; default: 99.9")
+    ] = None,
     own_scale: Annotated[
         bool,
         typer.Option(
@@ -63,13 +68,21 @@ def run(
     The digital accuracy on the same data is reported beside it.
     """
     import xbar
-    from xbar.simulation.calibration import Calibration
+    from xbar.simulation.calibration import PERCENTILE, Calibration
+    from xbar.simulation.simulator import CALIBRATION
 
+    if calibrate is None:
+        given = {"--calibration": calibration is not None, "--own-scale": own_scale}
+        refuse_unused("--calibrate", given)
+    if calibrate != "percentile":
+        refuse_unused("--calibrate percentile", {"--percentile": percentile is not None})
     loaded = xbar.Program.load(program)
     dataset = read_data(data, loaded)
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {"readout": readout, "precision": precision}
     method: Any = calibrate
+    kept = PERCENTILE if percentile is None else percentile
+    ranges = None if method is None else Calibration(method, kept, own_scale)
     with progress("batches") as report:
         result = xbar.simulate(
             loaded,
@@ -77,8 +90,8 @@ def run(
             dataset.labels,
             trials=trials,
             noise_trials=noise_trials,
-            calibrate=None if method is None else Calibration(method, percentile, own_scale),
-            calibration=calibration,
+            calibrate=ranges,
+            calibration=CALIBRATION if calibration is None else calibration,
             budget=budget,
             cost=cost,
             metric=metric,

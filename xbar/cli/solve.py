@@ -67,8 +67,8 @@ def run(
 
 
 def _conductance(text: str) -> float:
-    from xbar.errors import SpecError, warn
-    from xbar.units import format_quantity, measured_quantity, shown
+    from xbar.errors import SpecError, shown, warn
+    from xbar.units import format_quantity, measured_quantity
 
     value, unit = measured_quantity(text, "ohm")
     if unit not in ("", "ohm", "S"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from xbar.cli.output import DetailName, Json, ProgramPath, progress, read_data, show
+from xbar.cli.output import DetailName, Json, ProgramPath, progress, read_data, refuse_unused, show
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import Detail
@@ -35,6 +35,8 @@ def run(
 ) -> None:
     """Compare tile currents, wires included, with a SPICE engine."""
     if store:
+        given = {"--data": data is not None, "--tiles": tiles is not None}
+        refuse_unused("the comparison with an engine, which --store replaces", given)
         _verify_store(program, as_json=as_json)
         return
     import xbar

@@ -31,7 +31,7 @@ from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.source import Network, is_module, read_source
 from xbar.compiler.tile import ProgrammedTile
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -123,6 +123,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         chip = Chip.sample(chip, 0 if seed is None else seed)
     elif seed is not None:
         raise SpecError("seed must be left out where a chip is given: the chip has its own")
+    if options is not None and not isinstance(options, Options):
+        raise SpecError(f"options must be an xbar.Options, not {shown(options)}")
     options = options or Options()
     if wire_aware:
         options = options.model_copy(update={"wire_aware": True})

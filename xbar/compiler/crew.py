@@ -12,12 +12,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xbar.arrays import one_integer
 from xbar.circuit.solvers.threads import one_blas_thread
 from xbar.compiler.job import Jobs, TileResult, run_job
 from xbar.compiler.passes.base import TileJob
-from xbar.errors import SpecError, ToolError
+from xbar.errors import SpecError, ToolError, shown
 from xbar.hardware.chip import Chip
 from xbar.parallel import cpus, one_thread
+from xbar.usercode import summary
 
 AHEAD = 3
 """Queued jobs or batches per worker, so that none idles and memory stays bounded."""
@@ -28,6 +30,10 @@ BATCH_CELLS = 2**20
 
 PATIENCE = "10s"
 """Timeout for connecting to a scheduler."""
+
+
+MOST_WORKERS = 10_000
+"""Largest number of threads."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,14 @@ class Crew:
     scheduler: str | None = None
 
     def __post_init__(self) -> None:
-        if self.workers is not None and self.workers < 1:
-            raise SpecError(f"workers must be at least 1, not {self.workers}")
+        if self.workers is not None:
+            one_integer(self.workers, "workers", 1, MOST_WORKERS)
+        if self.scheduler is not None and not (
+            isinstance(self.scheduler, str) and self.scheduler.strip()
+        ):
+            raise SpecError(
+                f"scheduler must be an address such as tcp://host:8786, not {shown(self.scheduler)}"
+            )
         if self.workers is not None and self.scheduler is not None:
             raise SpecError("workers must be left out with a scheduler, which has its own")
 
@@ -112,8 +124,11 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
         ) from error
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ToolError(f"no Dask scheduler answers at {scheduler} ({error})") from error
+    # Dask checks addresses with assertions and looks up whatever it takes for a protocol
+    except (OSError, ValueError, AssertionError, TypeError, RuntimeError, ImportError) as error:
+        raise ToolError(
+            f"no Dask scheduler answers at {shown(scheduler)} ({summary(error)})"
+        ) from error
     with client:
         # not scattered: a task's result is recomputed if the worker that holds it dies
         chip = client.submit(_carry, jobs.plan.chip, pure=False)

@@ -18,7 +18,8 @@ line feed. Columns:
     residual_siemens               achieved - target of the same
 
 Layer names are single-line and safe in spreadsheets: unprintable characters, backslashes and a
-leading ``=``, ``+``, ``-`` or ``@`` are escaped as in Python, ``\n`` or ``\x3d``.
+leading ``=``, ``+``, ``-`` or ``@``, also of full width, are escaped as in Python, ``\n`` or
+``\x3d``.
 
 Shapes: W x B cells of a tile, K resistors per cell. Units: siemens.
 """
@@ -57,6 +58,8 @@ COLUMNS = (
     "residual_siemens",
 )
 _IDLE = (",,,,", ",")
+_FORMULAS = "=+-@＝＋－＠"
+"""What a spreadsheet may take for the beginning of a formula; some of them in full width too."""
 
 
 def safe_name(name: str) -> str:
@@ -66,7 +69,7 @@ def safe_name(name: str) -> str:
     ('fc1', '\\x3dcmd\\n')
     """
     text = "".join(c if c.isprintable() and c != "\\" else _escape(c) for c in name)
-    return f"\\x{ord(text[0]):02x}{text[1:]}" if text[:1] in tuple("=+-@") else text
+    return _escape_any(text[0]) + text[1:] if text[:1] in tuple(_FORMULAS) else text
 
 
 def plain_name(text: str) -> str:
@@ -77,6 +80,11 @@ def plain_name(text: str) -> str:
     """
     # outside escapes every character is literal, also beyond Latin-1
     return text.encode("ascii", "backslashreplace").decode("unicode_escape")
+
+
+def _escape_any(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def _escape(character: str) -> str:

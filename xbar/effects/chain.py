@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from xbar import effects
+from xbar.arrays import one_of
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import volts_per_unit
 from xbar.effects.effect import Cells, Effect, Read, changes
@@ -205,9 +206,7 @@ def check_effect(name: str, hardware: Hardware, readout: Readout) -> None:
         SpecError: it is unknown, the read-out does not include it, or the design lacks it.
     """
     known = {effect.name: effect for effect in effects.EFFECTS}
-    if name not in known:
-        raise SpecError(f"effect must be one of {', '.join(known)}, not {name!r}")
-    effect = known[name]
+    effect = known[one_of(name, "effect", known)]
     if readout not in effect.readouts:
         seen = " or ".join(map(repr, effect.readouts))
         raise SpecError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.hardware.spec import Hardware
 
 Readout: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
@@ -45,5 +45,5 @@ def check_matrix_readout(readout: str) -> None:
 
 def _check_name(readout: str) -> None:
     """Check the read-out's name."""
-    if readout not in get_args(Readout):
-        raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {readout!r}")
+    if not isinstance(readout, str) or readout not in get_args(Readout):
+        raise SpecError(f"readout must be 'ideal', 'nodal' or 'nonlinear', not {shown(readout)}")

@@ -16,8 +16,8 @@ from pydantic import (
     ValidationError,
 )
 
-from xbar.errors import SpecError, printable
-from xbar.units import parse_quantity, shown
+from xbar.errors import SpecError, printable, shown
+from xbar.units import parse_quantity
 
 
 def _reader(unit: str) -> Callable[[Any], Any]:
@@ -42,7 +42,7 @@ def _as_float(value: Any) -> float:
 
 def _read_list(value: Any) -> Any:
     read = _reader("ohm")
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(read(item) for item in value)
     return read(value)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.textfiles import plain_text
-from xbar.units import measured_quantity, parse_unit, shown
+from xbar.units import measured_quantity, parse_unit
 
 INDICES = ("tile", "word_line", "bit_line", "resistor")
 _NAMES = {

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, Ints
-from xbar.errors import SpecError, printable
+from xbar.errors import SpecError, printable, shown
 from xbar.hardware.measured_columns import (
     INDICES,
     MEASURED,
@@ -30,7 +30,7 @@ from xbar.hardware.measured_columns import (
 )
 from xbar.tables import few
 from xbar.textfiles import Sheet, plain_text, read_sheet
-from xbar.units import measured_quantity, parse_unit, shown
+from xbar.units import measured_quantity, parse_unit
 
 _MISSING = frozenset(
     "nan na n/a null none - -- ol open dead -nan nan(ind) -nan(ind) #n/a #na #div/0! #num! #value! "

@@ -15,7 +15,7 @@ from xbar.model.checkpoint import Chosen, Entry, choose_for, type_notes
 from xbar.model.merge import merge_parts
 from xbar.model.scales import merge_scales
 from xbar.tables import few
-from xbar.usercode import current_directory, import_named, summary
+from xbar.usercode import current_directory, import_named, told_as
 
 Array: TypeAlias = NDArray[Any]
 
@@ -161,12 +161,8 @@ def _hint(where: str) -> str:
 def _call(arch: str) -> torch.nn.Module:
     """Import and call ``arch``."""
     target = import_named(arch, "--arch", "mynet:LeNet")
-    try:
-        with current_directory():
-            module = target()
-    # the user's own code is called, and may raise anything
-    except Exception as error:
-        raise SpecError(f"--arch {arch}: it can't be built: {summary(error)}") from error
+    with told_as(f"--arch {arch}: it can't be built"), current_directory():
+        module = target()
     if not isinstance(module, torch.nn.Module):
         raise SpecError(f"--arch {arch}: it must give a torch module, not {type(module).__name__}")
     return module

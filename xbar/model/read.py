@@ -151,6 +151,8 @@ def _finish(graph: Graph, source: Source) -> Graph:
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise FileError(f"{path}: a model must be a file, but this is a directory{_inside(path)}")
+    if path.is_fifo() or path.is_char_device() or path.is_socket():
+        raise FileError(f"{path}: a model must be a regular file, not a pipe or device")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, one_number, one_of
 from xbar.compiler.program import Program
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
@@ -32,6 +32,9 @@ from xbar.effects.stage import Stage
 from xbar.errors import SpecError
 from xbar.simulation.ranges import Ranges, columns_of
 from xbar.simulation.readout import AnalogProducts
+
+PERCENTILE = 99.9
+"""Default share of the magnitudes within the range, in percent."""
 
 Method: TypeAlias = Literal["max", "percentile", "least-squares"]
 
@@ -54,15 +57,12 @@ class Calibration:
     """
 
     method: Method
-    percentile: float = 99.9
+    percentile: float = PERCENTILE
     own_scale: bool = False
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise SpecError(
-                f"calibrate must be one of {', '.join(get_args(Method))}, not {self.method!r}"
-            )
-        if not 0 < self.percentile <= 100:
+        one_of(self.method, "calibrate", get_args(Method))
+        if not 0 < one_number(self.percentile, "percentile") <= 100:
             raise SpecError(f"percentile must be over 0 and at most 100, not {self.percentile}")
 
 

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.errors import printable, warn
+from xbar.errors import printable, shown, warn
 from xbar.textfiles import Sheet, plain_text, sheet_without_head
-from xbar.units import shown
 
 LABELS = "labels label y targets target classes class category digit".split()
 _CHUNK = 1 << 14

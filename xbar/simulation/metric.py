@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError
-from xbar.usercode import import_named, summary
+from xbar.usercode import import_named, told_as
 
 Metric: TypeAlias = Callable[[NDArray[Any], NDArray[Any] | None], float]
 """(outputs (N, ...), labels (N, ...) or None) -> a finite number."""
@@ -40,13 +40,8 @@ def measure(metric: Metric, outputs: NDArray[Any], labels: NDArray[Any] | None) 
         SpecError: it fails, or does not return a finite number.
     """
     name = metric_name(metric)
-    try:
+    with told_as(f"metric {name}: it failed for outputs {outputs.shape}"):
         value = float(metric(outputs, labels))
-    # the user's own function is called, and may raise anything
-    except Exception as error:
-        raise SpecError(
-            f"metric {name}: it failed for outputs {outputs.shape}: {summary(error)}"
-        ) from error
     if not math.isfinite(value):
         raise SpecError(f"metric {name}: it must give a finite number, not {value}")
     return value

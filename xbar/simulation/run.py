@@ -42,7 +42,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
-        if self.device != "cpu":
+        if not isinstance(self.device, str) or self.device != "cpu":
             raise SpecError(
                 f"device must be 'cpu', not {self.device!r}: products are computed on the CPU only"
             )

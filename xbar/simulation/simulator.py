@@ -12,19 +12,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev, variance
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar import parallel
-from xbar.arrays import Floats
+from xbar.arrays import Floats, one_integer, one_of
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.effect import changes
 from xbar.effects.readout import Readout, check_readout
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.simulation.budget import Accountant, sets_of_effects
 from xbar.simulation.calibration import Calibration, Method, calibrate
@@ -42,6 +42,8 @@ __all__ = ["LayerResult", "Result", "simulate"]
 
 CALIBRATION = 256
 """Default number of calibration inputs."""
+MOST_TRIALS = 1_000_000
+"""Largest number of chips, and of reads of each."""
 
 
 def simulate(
@@ -94,16 +96,14 @@ def simulate(
     """
     check_readout(program.hardware, readout)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
-        if value < 1:
-            raise SpecError(f"{name} must be at least 1, not {value}")
-    if precision not in get_args(Precision):
-        raise SpecError(f"precision must be 'float64' or 'float32', not {precision!r}")
+        one_integer(value, name, 1, MOST_TRIALS)
+    one_of(precision, "precision", get_args(Precision))
     measured = load_metric(metric) if isinstance(metric, str) else metric
     what = "accuracy" if measured is None else metric_name(measured)
     if isinstance(metric, str):
         what = metric
     data = Data.of(program, inputs, labels, measured)
-    method = Calibration(calibrate) if isinstance(calibrate, str) else calibrate
+    method = None if calibrate is None else _calibration(calibrate)
     run = _Run(program, data, readout, precision, seed)
     if method is not None:
         run.calibration = method
@@ -294,7 +294,13 @@ class _Run:
 def _names(budget: bool | Collection[str]) -> Collection[str] | None:
     if isinstance(budget, bool):
         return None
+    if not isinstance(budget, (str, list, tuple, set, frozenset)):
+        raise SpecError(f"budget must be True, False or names of effects, not {shown(budget)}")
     return (budget,) if isinstance(budget, str) else budget
+
+
+def _calibration(method: object) -> Calibration:
+    return method if isinstance(method, Calibration) else Calibration(cast("Method", method))
 
 
 def _calibration_data(program: Program, data: Data, given: Any) -> Data:

@@ -13,7 +13,7 @@ from typing import Protocol, SupportsIndex
 
 import numpy as np
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, one_integer
 from xbar.errors import SpecError
 from xbar.hardware import draw
 from xbar.hardware.bank import Bank
@@ -22,6 +22,9 @@ from xbar.hardware.chip import NORMAL_FLOOR, spread
 # streams of the generator, distinct from those of a chip (xbar.hardware.chip), so that banks used
 # for sizing a design differ from those of a chip sampled with the same seed
 _ELEMENTS, _STUCK_OPEN, _STUCK_CLOSED, TARGETS = 16, 17, 18, 19
+
+MOST_SAMPLES = 100_000_000
+"""Largest number of banks that are sampled."""
 
 
 class Law(Protocol):
@@ -187,8 +190,8 @@ def draw_banks(law: Law | Bank, resistors: int, samples: int, seed: SupportsInde
     >>> np.array_equal(short, long[:, :2])
     True
     """
-    if resistors < 1 or samples < 1:
-        raise SpecError(f"resistors and samples must be at least 1, not {resistors} and {samples}")
+    one_integer(resistors, "resistors", 1)
+    one_integer(samples, "samples", 1, MOST_SAMPLES)
     number = draw.check_seed(seed)
     law = law_of(law)
     banks = law.elements(_columns(number, _ELEMENTS, resistors, samples))

@@ -9,13 +9,12 @@ Shapes: K elements of a bank, R distinct banks, M problems of a batch (a bank an
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import check_finite, real
+from xbar.arrays import check_finite, one_number, real
 from xbar.errors import SpecError
 from xbar.tables import Outline
 
@@ -220,8 +219,7 @@ def broadcast(banks: Banks, targets: ArrayLike, tolerance: float, method: str) -
     """
     target = _numbers("target", targets)
     check_finite(target, "target", advice="leave out problems without a target")
-    if not (math.isfinite(tolerance) and tolerance >= 0):
-        raise SpecError(f"tolerance of {method} must be finite and not negative, not {tolerance!r}")
+    one_number(tolerance, f"tolerance of {method}", 0)
     try:
         shape = np.broadcast_shapes(banks.shape, target.shape)
     except ValueError:

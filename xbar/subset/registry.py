@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.subset.methods.differencing import Differencing
 from xbar.subset.methods.exhaustive import Exhaustive
 from xbar.subset.methods.greedy import Greedy
@@ -70,8 +70,8 @@ def get_solver(name: str) -> Solver:
     np.float64(5.0)
     """
     solvers = _solvers()
-    if name not in solvers:
+    if not isinstance(name, str) or name not in solvers:
         raise SpecError(
-            f"there is no subset solver {name!r}; take one of {', '.join(solvers)}, or auto"
+            f"there is no subset solver {shown(name)}; take one of {', '.join(solvers)}, or auto"
         )
     return solvers[name]

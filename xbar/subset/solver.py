@@ -92,7 +92,7 @@ def solve_subset(
     array([0.e+00, 3.e-06, 7.e-06])
     """
     chosen, reason = method, AS_ASKED
-    if method == "auto":
+    if isinstance(method, str) and method == "auto":
         shape = shape_of("bank", bank)
         chosen, reason = choose(shape[-1] if shape else 1)
     solver = get_solver(chosen)

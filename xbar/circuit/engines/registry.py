@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import one_of
 from xbar.circuit.engines import ngspice, pyspice
 from xbar.circuit.netlist import Netlist
-from xbar.errors import SpecError
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,4 @@ def get_engine(name: str) -> Engine:
     Raises:
         SpecError: the name is unknown.
     """
-    if name not in ENGINES:
-        raise SpecError(f"engine must be one of {', '.join(sorted(ENGINES))}, not {name!r}")
-    return ENGINES[name]
+    return ENGINES[one_of(name, "engine", sorted(ENGINES))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import one_number
 from xbar.errors import SpecError
 from xbar.parallel import cpus
 from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
@@ -124,8 +124,7 @@ class Limited(Method):
 
 def check_time_limit(seconds: float) -> None:
     """Raise SpecError unless the limit is finite and positive."""
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise SpecError(f"time_limit must be finite and positive, not {seconds!r} s")
+    one_number(seconds, "time_limit", 0, above=True)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import real
 from xbar.errors import SpecError
 from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
 
@@ -176,8 +177,8 @@ def check_stuck(stuck: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.i
     """
     if stuck is None:
         return np.zeros(shape, np.int64)
-    array = np.asarray(stuck)
-    if array.dtype.kind not in "biuf" or not np.isin(array, (-1, 0, 1)).all():
+    array = real(stuck, "stuck")
+    if not np.isin(array, (-1, 0, 1)).all():
         raise SpecError("stuck must hold -1 (open), 0 (free) or +1 (closed) for each resistor")
     try:
         return np.broadcast_to(array.astype(np.int64), shape).copy()

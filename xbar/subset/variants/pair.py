@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import as_floats, one_number
 from xbar.errors import SpecError
 
 MAX_ELEMENTS = 16
@@ -115,8 +116,7 @@ class PreparedPairs:
         Raises:
             SpecError: shapes differ, or a value is not finite or negative.
         """
-        if not (np.isfinite(weight) and weight >= 0):
-            raise SpecError(f"weight must be finite and not negative, not {weight}")
+        weight = one_number(weight, "weight", 0)
         wish = [_wish("target", target, self.shape), _wish("total", total, self.shape)]
         masks = self._solve(np.stack(wish, axis=1), float(weight))
         elements = self.plus.shape[1]
@@ -160,8 +160,7 @@ def prepare_pairs(plus: ArrayLike, minus: ArrayLike, read_noise: float = 0.0) ->
     Raises:
         SpecError: shapes differ, a value is not finite or negative, or K is out of range.
     """
-    if not (np.isfinite(read_noise) and read_noise >= 0):
-        raise SpecError(f"read_noise must be finite and not negative, not {read_noise}")
+    read_noise = one_number(read_noise, "read_noise", 0)
     halves = [_half(name, half) for name, half in (("plus", plus), ("minus", minus))]
     if halves[0].shape != halves[1].shape:
         raise SpecError(
@@ -187,7 +186,7 @@ def _lists(plus: NDArray[np.float64], minus: NDArray[np.float64], noisy: bool) -
 
 
 def _half(name: str, half: ArrayLike) -> NDArray[np.float64]:
-    array = np.array(half, dtype=np.float64, order="C")
+    array = as_floats(half, name)
     if array.ndim == 0 or not 1 <= array.shape[-1] <= MAX_ELEMENTS:
         raise SpecError(
             f"{name} must have shape (..., K) with K from 1 to {MAX_ELEMENTS}, not {array.shape}"
@@ -198,7 +197,7 @@ def _half(name: str, half: ArrayLike) -> NDArray[np.float64]:
 
 
 def _wish(name: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    array = np.asarray(value, dtype=np.float64)
+    array = as_floats(value, name)
     if not np.isfinite(array).all():
         raise SpecError(f"{name} must be finite everywhere")
     try:

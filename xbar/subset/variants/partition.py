@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import one_of
 from xbar.errors import SpecError
 from xbar.subset.methods.base import alarm, check_time_limit
 from xbar.subset.problem import Batch, SubsetSolution, broadcast, check_bank, shape_of
@@ -77,8 +78,7 @@ def solve_many_targets(
     array([[1, 0, 0, 1, 0],
            [0, 1, 0, 0, 1]])
     """
-    if norm not in NORMS:
-        raise SpecError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
+    norm = one_of(norm, "norm", NORMS)
     shapes = shape_of("bank", bank), shape_of("targets", targets)
     if len(shapes[0]) != 1 or len(shapes[1]) != 1 or shapes[1] == (0,):
         raise SpecError(

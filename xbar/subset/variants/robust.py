@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Bools, Floats, Ints
+from xbar.arrays import Bools, Floats, Ints, one_number, real
 from xbar.errors import SpecError
 from xbar.parallel import cpus, in_threads, writeable
 from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast
@@ -94,11 +94,10 @@ def solve_robust(
     >>> solution.expected_error.round(3)
     np.float64(0.107)
     """
-    if not (np.isfinite(drift) and drift > 0):
-        raise SpecError(f"drift of {_NAME} must be finite and positive, not {drift!r}")
+    drift = one_number(drift, f"drift of {_NAME}", 0, above=True)
     plain = bank_of(bank, _NAME)
     relative = _relative(read_noise, drift_spread, plain)
-    drifted = bank_of(plain.elements.reshape(*plain.shape, -1) * drift, _NAME)
+    drifted = bank_of(plain.elements.reshape(*plain.shape, plain.elements.shape[1]) * drift, _NAME)
     batch = broadcast(drifted, target, 0.0, _NAME)
     fixed = check_stuck(stuck, (*plain.shape, plain.elements.shape[1]))
     fixed = fixed.reshape(plain.elements.shape)
@@ -128,8 +127,8 @@ def _relative(noise: ArrayLike, spread: ArrayLike, banks: Banks) -> NDArray[np.f
     """The relative standard deviation (R, K) of each element."""
     found = []
     for name, value in (("read_noise", noise), ("drift_spread", spread)):
-        array = np.asarray(value)
-        if array.dtype.kind not in "biuf" or not (np.isfinite(array) & (array >= 0)).all():
+        array = real(value, name)
+        if not (np.isfinite(array) & (array >= 0)).all():
             raise SpecError(f"{name} must be finite and not negative")
         shape = (*banks.shape, banks.elements.shape[1])
         try:

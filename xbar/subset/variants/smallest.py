@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import one_number, real
 from xbar.errors import SpecError
 from xbar.subset.problem import SubsetSolution
 from xbar.subset.variants.common import Task, bank_of, each_block, optimal, sums_of, task
@@ -70,8 +71,7 @@ def solve_smallest(
     >>> solve_smallest([4.0, 2.2, 1.9, 0.1], 9.0, 0.1).status
     'infeasible'
     """
-    if not (np.isfinite(tolerance) and tolerance >= 0):
-        raise SpecError(f"tolerance of {_NAME} must be finite and not negative, not {tolerance!r}")
+    tolerance = one_number(tolerance, f"tolerance of {_NAME}", 0)
     banks = bank_of(bank, _NAME)
     problems = task(banks, target, stuck, _NAME)
     shape = (*banks.shape, banks.elements.shape[1])
@@ -94,8 +94,8 @@ def _costs(
         if cost != "current":
             raise SpecError(f"cost must be numbers (..., K) or 'current', not {cost!r}")
         return np.abs(bank)
-    array = np.asarray(cost)
-    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+    array = real(cost, "cost")
+    if not np.isfinite(array).all():
         raise SpecError("cost must hold finite real numbers, one for each resistor")
     try:
         return np.broadcast_to(array.astype(np.float64), shape).reshape(bank.shape).copy()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xbar.arrays import one_of, real
 from xbar.errors import SpecError
 from xbar.subset.methods.base import alarm, check_time_limit
 from xbar.subset.problem import SubsetSolution, broadcast, check_bank, shape_of
@@ -77,8 +78,7 @@ def solve_vector(
     >>> solution.mask, solution.residual.round(6)
     (array([False,  True, False,  True]), array([-0.1,  0. ]))
     """
-    if norm not in NORMS:
-        raise SpecError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
+    norm = one_of(norm, "norm", NORMS)
     banks, targets, shape = _check(bank, target)
     elements, dimensions = banks.shape[1:]
     w = _check_weights(weights, dimensions)
@@ -155,7 +155,7 @@ def _check(
 
 
 def _check_weights(weights: ArrayLike | None, dimensions: int) -> NDArray[np.float64]:
-    array = np.ones(dimensions) if weights is None else np.asarray(weights)
+    array = np.ones(dimensions) if weights is None else real(weights, "weights")
     if (
         array.dtype.kind not in "biuf"
         or array.shape not in ((), (dimensions,))
