@@ -16,7 +16,7 @@ from xbar.arrays import one_integer
 from xbar.circuit.solvers.threads import one_blas_thread
 from xbar.compiler.job import Jobs, TileResult, run_job
 from xbar.compiler.passes.base import TileJob
-from xbar.errors import SpecError, ToolError, shown
+from xbar.errors import SpecError, ToolError, printable, shown
 from xbar.hardware.chip import Chip
 from xbar.parallel import cpus, one_thread
 from xbar.usercode import summary
@@ -127,7 +127,7 @@ def _on_cluster(jobs: Jobs, todo: Sequence[int], scheduler: str) -> Iterator[Til
     # Dask checks addresses with assertions and looks up whatever it takes for a protocol
     except (OSError, ValueError, AssertionError, TypeError, RuntimeError, ImportError) as error:
         raise ToolError(
-            f"no Dask scheduler answers at {shown(scheduler)} ({summary(error)})"
+            f"no Dask scheduler answers at {printable(scheduler)[:80]} ({summary(error)})"
         ) from error
     with client:
         # not scattered: a task's result is recomputed if the worker that holds it dies
