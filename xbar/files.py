@@ -14,14 +14,8 @@ from pathlib import Path
 
 from xbar.errors import FileError, printable
 
-_INDEXES = {
-    "manifest.json": (b'"kind": "xbar program"',),
-    "configuration.json": (b'"kind": "xbar configuration"',),
-}
 _NAME = 100
 """Characters of a file's name in that of its temporary file."""
-_DEPTH = 4
-"""Folders above a new file that are looked at."""
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -31,27 +25,13 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         FileError: it exists and ``force`` is not set, or is a device or pipe; or it lies within a
             program or configuration.
     """
-    _refuse_inside(path)
+    refuse_inside(path)
     if not os.path.lexists(path):
         return
     if not force:
         raise FileError(f"{path}: exists already; choose another name, or replace it by --force")
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
-
-
-def _refuse_inside(path: Path) -> None:
-    """Refuse a path within a folder of xbar's own, which has exactly the files that it lists."""
-    for folder in list(path.absolute().parents)[:_DEPTH]:
-        for index in _INDEXES:
-            try:
-                content = (folder / index).read_bytes() if (folder / index).is_file() else b""
-            except OSError:
-                continue
-            if any(kind in content for kind in _INDEXES[index]):
-                raise FileError(
-                    f"{path}: lies within {folder}, a folder of xbar's own; choose another name"
-                )
 
 
 _INDEXES = ("manifest.json", "configuration.json")
@@ -66,7 +46,11 @@ def refuse_inside(path: Path) -> None:
     for parent in path.absolute().parents:
         for name in _INDEXES:
             index = parent / name
-            if index.is_file() and b'\n "kind": "xbar ' in index.read_bytes():
+            try:
+                content = index.read_bytes() if index.is_file() else b""
+            except OSError:  # it can't be looked at, or the name is too long
+                continue
+            if b'\n "kind": "xbar ' in content:
                 raise FileError(
                     f"{path}: lies within {parent}, which xbar wrote and which can hold nothing "
                     "else; choose another place"
@@ -90,11 +74,8 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
         FileError: it exists and ``force`` is not set, or can't be written.
     """
     refuse_existing(path, force=force)
-    refuse_inside(path)
     if path.is_dir():
         raise FileError(f"{path}: is a directory; choose another name")
-    if os.path.lexists(path) and not (path.is_symlink() or path.is_file()):
-        raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
     temporary: Path | None = None
     try:
         name = f".{path.name[:_NAME]}.{secrets.token_hex(8)}"

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Floats, one_integer, one_number, real
+from xbar.arrays import Floats, as_indices, one_number, real
 from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
 from xbar.compiler.tile import Detail, ProgrammedTile
 from xbar.effects.converters import quantise
-from xbar.errors import SpecError, shown
+from xbar.errors import SpecError
 from xbar.hardware.draw import check_seed
 from xbar.parallel import Progress
 from xbar.simulation.fit import fit_inputs
@@ -215,11 +215,7 @@ def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTil
     if tiles is None:
         first = {name: tile for tile in program.tiles[::-1] for name in tile.layers()}
         return list(dict.fromkeys(first[name] for name in program.weights if name in first))
-    plain = isinstance(tiles, np.ndarray) and tiles.ndim == 1
-    if isinstance(tiles, (str, bytes)) or not (plain or isinstance(tiles, Sequence)):
-        raise SpecError(f"tiles must be a list of numbers, not {shown(tiles)}")
-    for index in tiles:
-        one_integer(index, "tile")
+    for index in as_indices(tiles, "tiles", None, "numbers").tolist():
         if not 0 <= index < len(program.tiles):
             raise SpecError(f"tile must be from 0 to {len(program.tiles) - 1}, not {index}")
     if not len(tiles):
