@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 Integers = NDArray[np.int64]
 Extended: TypeAlias = NDArray[np.longdouble]
 
-_STEPS = 5
-_GOOD, _ENOUGH = 1e-18, 1e-10  # net currents into groups, relative to the largest current anywhere
+_STEPS = 8
+_GOOD = 1e-17  # net current into a group, relative to the currents there
+_ENOUGH = 1e-10  # sum of those into all groups, relative to the largest current
 _NO_CURRENT = 1e-12  # net current into a floating part, relative to that of its sources: rounding
 
 
@@ -160,11 +161,17 @@ class _Law:
         shape = (len(self.supplied), len(self.tail))
         return csr_array((sign, (np.concatenate([self.tail, self.head]), edges)), shape)
 
-    def missing(self, drop: Extended) -> Floats:
-        """Current (merged nodes,) that is missing at each unknown node, for drops (R,)."""
-        net = self.supplied - self._leaving @ (drop / self.ohms)
+    def missing(self, drop: Extended) -> tuple[Floats, float]:
+        """Current (merged nodes,) that is missing at each unknown node, for drops (R,).
+
+        Also returns the largest relative to the currents at its node.
+        """
+        through = drop / self.ohms
+        net = self.supplied - self._leaving @ through
         net[: len(self.known)] = 0.0
-        return np.asarray(net, dtype=np.float64)
+        flows = abs(self._leaving) @ np.abs(through) + np.abs(self.supplied)
+        share = np.divide(np.abs(net), flows, out=np.zeros_like(net), where=flows > 0)
+        return np.asarray(net, dtype=np.float64), float(share.max(initial=0.0))
 
 
 def _settle(law: _Law, own: Extended) -> tuple[Floats, Extended]:
@@ -174,26 +181,25 @@ def _settle(law: _Law, own: Extended) -> tuple[Floats, Extended]:
         law: the equations.
         own: (R,) voltage across each resistor due to offsets within groups.
 
-    The solution is refined in extended precision, where the machine has it: offsets, and the
-    currents of several sources, may nearly cancel.
+    The solution is refined in extended precision, where the machine has it, until Kirchhoff's law
+    holds at each node by itself: offsets, and the currents of several sources, may nearly cancel,
+    and a small current may flow beside large ones.
     """
-    found = law.factor.solve(law.known[:, None], law.missing(own)[:, None])
-    level, drop = found[0][:, 0], own + found[1][:, 0]
-    best, least = drop, np.inf
+    level, drop = np.zeros(len(law.supplied)), own
+    known = law.known[:, None]
     for _ in range(_STEPS):
-        missing = law.missing(drop)
-        largest = float(np.abs(drop / law.ohms).max(initial=0.0))
-        share = float(np.abs(missing).sum()) / largest if largest else 0.0
-        if not share < least / 2:
+        missing, share = law.missing(drop)
+        if share <= _GOOD and not known.any():
             break
-        best, least = drop, share
-        if share <= _GOOD:
-            break
-        more, across = law.factor.solve(np.zeros((len(law.known), 1)), missing[:, None])
+        more, across = law.factor.solve(known, missing[:, None])
         level, drop = level + more[:, 0], drop + across[:, 0]
-    if not least <= _ENOUGH:
+        known = np.zeros_like(known)  # from the second step on a correction
+    missing, _ = law.missing(drop)
+    largest = float(np.abs(drop / law.ohms).max(initial=0.0))
+    if not np.abs(missing).sum() <= _ENOUGH * largest:
         raise SolverError(
             f"the resistances span too wide a range: Kirchhoff's current law must hold to "
-            f"{_ENOUGH:g} of the largest current, not {least:.1e}"
+            f"{_ENOUGH:g} of the largest current, {largest:.1e} A, and {np.abs(missing).sum():.1e} "
+            f"A are missing"
         )
-    return level, best
+    return level, drop
