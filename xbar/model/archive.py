@@ -13,7 +13,6 @@ PyTorch 2.6 and 2.7 write the same graph in a different container: ``serialized_
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -26,6 +25,7 @@ from xbar.model.experts import write_out_experts
 from xbar.model.graph import Graph, Node, Ref
 from xbar.model.inline import inline
 from xbar.model.ports import Ports
+from xbar.model.saved import read_saved_file, tensor_of
 from xbar.model.scan import Archive, scan_export
 from xbar.model.source import Source
 from xbar.model.tensors import strided
@@ -141,14 +141,19 @@ def _old_tensors(archive: Archive) -> dict[str, Array]:
 
 
 def _pickled_tensors(archive: Archive, name: str) -> dict[str, Array]:
-    """Tensors of a member written by ``torch.save``, read by the loader that runs no code."""
+    """Tensors of a member written by ``torch.save``; its pickle is parsed as data."""
     data = archive.read(name)
     if not data:
         return {}
-    from xbar.model.pytorch import load_tensors, require_torch
-
-    require_torch("reading this archive, from an early torch.export,")
-    return load_tensors(io.BytesIO(data), f"{archive.where}: {name}")
+    where = f"{archive.where}: {name}"
+    saved = read_saved_file(data, where)
+    if not isinstance(saved.tree, dict):
+        raise FileError(f"{where} must hold tensors by name")
+    tensors = {str(key): tensor_of(part) for key, part in saved.tree.items()}
+    other = next((key for key, tensor in tensors.items() if tensor is None), None)
+    if other is not None or saved.foreign is not None:
+        raise FileError(f"{where} must hold tensors by name, and nothing else")
+    return {key: saved.array(tensor, key) for key, tensor in tensors.items() if tensor is not None}
 
 
 @dataclass(frozen=True)

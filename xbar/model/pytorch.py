@@ -1,4 +1,4 @@
-"""The optional PyTorch dependency, and its loader that runs no code."""
+"""The optional PyTorch dependency."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import pickle
 import struct
 import zipfile
 from importlib.util import find_spec
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, ModelError, ToolError
+from xbar.errors import ModelError, ToolError
 
 # raised by torch.load for damaged files: undocumented, found by truncating files
 LOAD_ERRORS = (
@@ -33,26 +33,6 @@ def require_torch(purpose: str) -> None:
     """
     if find_spec("torch") is None:
         raise ToolError(f"{purpose} needs PyTorch; install it with: pip install 'xbar[torch]'")
-
-
-def load_tensors(file: IO[bytes], where: str) -> dict[str, NDArray[Any]]:
-    """Load a saved dictionary of tensors as arrays.
-
-    Raises:
-        FileError: it is damaged or contains something else.
-        ModelError: a tensor has a type without numpy equivalent.
-    """
-    import torch
-
-    try:
-        loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except LOAD_ERRORS as error:
-        raise FileError(f"{where} is damaged ({type(error).__name__})") from None
-    if not isinstance(loaded, dict) or not all(
-        isinstance(value, torch.Tensor) for value in loaded.values()
-    ):
-        raise FileError(f"{where} must hold tensors by name")
-    return {str(name): as_array(value, f"{where}: {name}") for name, value in loaded.items()}
 
 
 def as_array(tensor: Any, where: str) -> NDArray[Any]:
