@@ -188,6 +188,20 @@ def test_a_gyrator_turns_a_resistor_into_its_inverse():
     assert volts == pytest.approx([1 / (0.1**2 * 4)] * 2, rel=1e-12)
 
 
+def test_a_capacitor_to_a_floating_node_is_no_obstacle_to_controlled_sources():
+    elements = [
+        FlatElement("v1", "a", "0", 1.0),
+        FlatElement("e1", "b", "0", 0.0, (Control(3.0, ("a", "0")),)),
+        resistor("r1", "b", "0", 1.0),
+        FlatElement("c1", "b", "x", 1.0),
+        FlatElement("i1", "b", "y", 0.0),
+    ]
+    op = Circuit(elements).solve(floating="report")
+    assert op.voltage["b"] == pytest.approx(3.0)
+    assert op.floating == ("x", "y")
+    assert op.current["c1"] == op.current["i1"] == 0
+
+
 def test_a_node_that_only_a_foreign_voltage_drives_has_no_solution():
     elements = [
         FlatElement("v1", "a", "0", 1.0),

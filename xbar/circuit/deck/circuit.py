@@ -132,7 +132,7 @@ class Circuit(Outline):
                 f"controlled sources must be connected to node 0 by resistors or voltage sources, "
                 f"and {listed(dict.fromkeys(lost))} {'is' if len(lost) == 1 else 'are'} not"
             )
-        taken = part[e.first] == part[0]
+        taken = (part[e.first] == part[0]) & (part[e.second] == part[0])
         taken[groups.closing] = False
         voltage, current = np.zeros(len(self.nodes)), np.zeros(len(names))
         if not taken.all():  # floating parts by themselves
