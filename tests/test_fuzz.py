@@ -36,12 +36,13 @@ def test_no_changed_file_gives_a_traceback_a_hang_or_a_gigabyte(tmp_path):
         assert found == "0"
 
 
-def watched_process(monkeypatch, code):
+def watched_process(monkeypatch, code, told):
     """The watch over a process with this code."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import fuzz
 
-    monkeypatch.setattr(fuzz, "SECONDS", 1.0)
+    monkeypatch.setattr(fuzz, "SECONDS", 1.0 if told == "hang" else 60.0)
+    monkeypatch.setattr(fuzz, "MEMORY", 1 << 26)
     monkeypatch.setattr(fuzz, "WARM", 0.0)
     monkeypatch.setattr(fuzz, "PATIENCE", 1.0 if "sleep" in code else 60.0)
     return fuzz.Worker((sys.executable, "-c", f"import sys, time\nfor line in sys.stdin: {code}"))
@@ -53,12 +54,12 @@ def watched_process(monkeypatch, code):
         ("print('\"read\"', flush=True)", "read"),
         ("time.sleep(30)", "hang"),
         ("print(sum(iter(int, 1)))", "hang"),
-        ("print(len([b'1' * (1 << 20) for _ in range(2000)]))", "memory"),
+        ("print(len([b'1' * (1 << 20) for _ in range(200)])); time.sleep(30)", "memory"),
         ("sys.exit(3)", "crash"),
     ],
 )
 def test_what_happens_to_the_process_is_told(monkeypatch, tmp_path, code, told):
-    watched = watched_process(monkeypatch, code)
+    watched = watched_process(monkeypatch, code, told)
     assert watched.read("units", tmp_path, "text") == told
     assert (watched.process is None) == (told != "read")
     watched.stop()
