@@ -424,6 +424,17 @@ def test_the_terminals_of_separate_parts_are_infinitely_far_apart():
     np.testing.assert_array_equal(network.effective_resistances(), expected)
 
 
+def test_all_pairs_of_many_terminals_are_those_of_the_pseudoinverse():
+    rng = np.random.default_rng(8)
+    graph = nx.random_regular_graph(4, 70, seed=3)
+    tail, head = np.array(graph.edges).T
+    network = ResistorNetwork(tail, head, rng.uniform(1, 2, len(tail)), 60)
+    inverse = np.linalg.pinv(laplacian(network), hermitian=True)
+    diagonal = inverse.diagonal()
+    expected = (diagonal[:, None] + diagonal - 2 * inverse)[:60, :60]
+    np.testing.assert_allclose(network.effective_resistances(), expected, atol=1e-12)
+
+
 @quietly
 @given(networks())
 def test_all_pairs_are_the_resistances_of_each_pair(network):

@@ -175,3 +175,8 @@ def test_an_array_whose_patches_do_not_fit_into_memory_is_refused(monkeypatch):
     array = PreparedArray((1024, 1024), word_wire=1.0)
     with pytest.raises(SolverError, match=r"1024 x 1024 needs about 1\.8 GB .* has 1\.1 GB"):
         array.transfer(np.ones((1024, 1024)))
+
+
+def test_a_shape_beyond_memory_is_refused_before_it_is_taken():
+    with pytest.raises(SolverError, match="1000000000 x 1000000000 needs about"):
+        PreparedArray((10**9, 10**9))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from xbar.circuit.solvers.cache import PatchCache
 
 
+_BYTES_PER_CELL = 80  # of the wires and a set of cells
+
+
 class PreparedArray:
     """The wires of a crossbar, prepared for solving with different cells.
 
@@ -34,6 +37,7 @@ class PreparedArray:
 
     Raises:
         SpecError: a value is negative, not finite or of the wrong shape.
+        SolverError: the array does not fit into this machine's memory.
 
     >>> array = PreparedArray((1, 1), source=1e3)
     >>> array.transfer([[1e-3]]), array.transfer([[3e-3]])
@@ -52,8 +56,10 @@ class PreparedArray:
     ) -> None:
         from xbar.circuit.solvers.cache import PatchCache
         from xbar.circuit.solvers.grid import as_grid
+        from xbar.circuit.solvers.memory import check_memory
 
         lines = as_indices(shape, "shape of a PreparedArray", None, "numbers of lines")
+        check_memory(_BYTES_PER_CELL * float(np.prod(lines.astype(float))), tuple(lines.tolist()))
         wires = Crossbar(np.zeros(tuple(lines)), word_wire, bit_wire, source, load, drive, sense)
         self.shape = wires.conductance.shape
         self.ideal = wires.ideal
