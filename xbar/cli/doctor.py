@@ -14,7 +14,9 @@ import typer
 
 from xbar.cli.output import Json, progress, show
 
-NEEDED = "attrs numpy scipy numba networkx ortools pydantic typer rich zarr threadpoolctl".split()
+NEEDED = """
+    attrs numcodecs numpy scipy numba networkx ortools pydantic typer rich zarr threadpoolctl
+""".split()
 OPTIONAL = {
     "torch": "networks from PyTorch: pip install 'xbar[torch]'",
     "onnx": "networks as ONNX: pip install 'xbar[onnx]'",

@@ -22,10 +22,6 @@ from xbar.model.pytorch import LOAD_ERRORS
 from xbar.usercode import current_directory, summary
 
 # torch.export documents no errors; these are what its tracer, guards and fake tensors raise
-_EXPORT_ERRORS = (
-    RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError,
-    NotImplementedError, NameError, ArithmeticError, torch._dynamo.exc.TorchDynamoException,
-)  # fmt: skip
 
 
 def export_module(
@@ -73,7 +69,10 @@ def _export(
         with _quiet():
             program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
             torch.export.save(program, buffer)
-    except _EXPORT_ERRORS as error:
+    except KeyboardInterrupt:
+        raise
+    # PyTorch runs the module's own code, which may raise anything, SystemExit too
+    except BaseException as error:
         raise ModelError(
             f"{name}: PyTorch can't export the module for inputs (N, "
             f"{', '.join(map(str, shape[1:]))}) of {dtype}: {summary(error)}"
