@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from fractions import Fraction
 
@@ -250,6 +251,15 @@ def test_a_value_is_found_by_any_of_its_names(tmp_path):
     assert "VDD" in op.voltage
     assert "vss" not in op.voltage
     assert op.voltage.get("vss") is None
+
+
+def test_the_values_are_a_dict_for_whoever_takes_one(tmp_path):
+    op = solve(tmp_path, "V1 a 0 1", "R1 a 0 1k")
+    assert json.loads(json.dumps(op.voltage)) == op.voltage == {"0": 0.0, "a": 1.0}
+    again = pickle.loads(pickle.dumps(op))
+    assert again == op
+    assert again.current["R1"] == op.current.get("I(r1)") == 1e-3
+    assert op.current.get("r2", -1.0) == -1.0
 
 
 def test_a_name_that_is_not_there_is_an_error_with_the_nearest_ones(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from xbar.errors import NotFoundError, printable
 from xbar.tables import Outline
@@ -13,7 +14,7 @@ _SHOWN = 6  # maximum number of names listed in an error
 _SEARCHED = 20_000  # names among which similar ones are searched
 
 
-class Values(Mapping[str, float]):
+class Values(dict[str, float]):
     """Numbers by name, in any case and in the forms that simulators write.
 
     "OUT", "v(out)" and "out" are one node, "gnd" is "0", and "x1:m" is "x1.m"; the element "x1.r2"
@@ -29,37 +30,33 @@ class Values(Mapping[str, float]):
     def __init__(
         self, values: Mapping[str, float], kind: str, reasons: Mapping[str, str] | None = None
     ) -> None:
-        self._values, self._kind, self._reasons = dict(values), kind, dict(reasons or {})
+        super().__init__(values)
+        self._kind, self._reasons = kind, dict(reasons or {})
 
-    def __getitem__(self, name: str) -> float:
+    def __missing__(self, name: object) -> float:
         key = self._find(name)
-        if key in self._values:
-            return self._values[key]
         if key in self._reasons:
             raise NotFoundError(self._reasons[key])
+        if super().__contains__(key):
+            return self[key]
         raise NotFoundError(self._unknown(str(name)))
 
     def __contains__(self, name: object) -> bool:
-        return self._find(name) in self._values
+        return super().__contains__(self._find(name))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return repr(self._values)
+    def get(self, name: Any, default: Any = None) -> Any:
+        """The value by any of its names, or the default."""
+        return super().get(self._find(name), default)
 
     @cached_property
     def _folded(self) -> dict[str, str]:
         """Names by their lower-case form."""
-        return {name.lower(): name for name in (*self._reasons, *self._values)}
+        return {name.lower(): name for name in (*self._reasons, *self)}
 
     def _find(self, name: object) -> str:
         """The key that a name means, or the name itself."""
         text = str(name)
-        if text in self._values or text in self._reasons:
+        if super().__contains__(text) or text in self._reasons:
             return text
         for form in self._forms(text.strip().lower()):
             if form in self._folded:
@@ -83,7 +80,7 @@ class Values(Mapping[str, float]):
     def _unknown(self, name: str) -> str:
         from difflib import get_close_matches
 
-        known = list(self._values)
+        known = list(self)
         near = get_close_matches(name.lower(), known[:_SEARCHED], n=3, cutoff=0.6)
         some = near or known[:_SHOWN]
         have = f"the nearest {'is' if len(some) == 1 else 'are'}" if near else "it has"
