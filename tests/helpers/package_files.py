@@ -178,9 +178,9 @@ def values(shape: tuple[int, ...], kind: Any, rng: np.random.Generator) -> Array
     return np.full(shape, kind)
 
 
-def given(network: Network) -> tuple[Array, dict[str, Array]]:
+def given(network: Network, seed: int = 0) -> tuple[Array, dict[str, Array]]:
     """One input (1, ...), and the bound ones."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     shape = (1, *network.shape)
     if isinstance(network.inputs, int):
         x = rng.integers(1, network.inputs, shape)
@@ -262,3 +262,12 @@ def worst(outputs: Array, expected: Array) -> float:
     if outputs.shape != expected.shape:
         raise ValueError(f"{outputs.shape} instead of {expected.shape}")
     return float(np.abs(outputs - expected).max() / np.abs(expected).max())
+
+
+def change(path: Path, network: Network, expected: Array) -> float:
+    """How much another input changes the reference, relative to its largest output.
+
+    Scores of a narrow range, or of a large constant, make errors relative to them small.
+    """
+    x, bind = given(network, seed=1)[0], given(network)[1]
+    return worst(reference(path, network, x, bind), expected)
