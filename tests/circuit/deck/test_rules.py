@@ -219,6 +219,35 @@ def test_what_is_assumed_is_a_warning_and_a_note(tmp_path, lines, message, volts
     assert circuit.solve().voltage["a"] == pytest.approx(volts)
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "the deck has no element"),
+        ([".subckt top a", "R1 a 0 1", ".ends"], "instantiate one of them, such as 'top'"),
+        (["R1 a 0 1k RES l=1u a=1p"], "the model 'res' is not defined"),
+        (["V1 a gnd! 1", "R1 a gnd! 1", "R2 a 0 1"], "the node 'gnd!' is ground in HSPICE"),
+    ],
+)
+def test_what_a_reader_may_not_expect_is_told(tmp_path, lines, message):
+    with pytest.warns(XbarWarning, match=message):
+        xbar.read_spice(write(tmp_path, *lines))
+
+
+def test_directives_need_no_blank_before_a_parenthesis_and_cdl_may_glue_its_slash(tmp_path):
+    lines = [".param k=2", ".if(k==1)", "R1 a 0 1", ".elseif(k==2)", "R1 a 0 2", ".endif"]
+    lines += ["I1 0 a 1", ".subckt s p", "R1 p 0 2", ".ends", "XI0 a /s", "X1 a / s"]
+    op = xbar.read_spice(write(tmp_path, *lines)).solve()
+    assert op.voltage["a"] == pytest.approx(2 / 3)
+
+
+def test_a_random_part_that_is_switched_off_is_no_obstacle(tmp_path):
+    path = write(tmp_path, ".param sw=0 r={5+sw*agauss(0,1,1)*3}", "I1 0 a 1", "R1 a 0 {r}")
+    assert xbar.read_spice(path).solve().voltage["a"] == pytest.approx(5)
+    path.write_text(path.read_text().replace("sw=0", "sw=1"))
+    with pytest.raises(FileError, match="agauss is a random draw"):
+        xbar.read_spice(path)
+
+
 def test_the_remarks_of_a_deck_are_bounded(tmp_path):
     lines = [f".step param q{k} 1 2 1" for k in range(100)]
     with pytest.warns(XbarWarning):

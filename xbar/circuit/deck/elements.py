@@ -204,7 +204,7 @@ def read_instance(statement: Statement, reading: Reading) -> Instance:
         raise statement.error(f"{statement.brief!r} must have a name, nodes and a subcircuit")
     given = {name: quantity(text, statement, reading) for name, text in words.assigned.items()}
     nodes = named_nodes(statement, Words(names, {}), len(names) - 2)
-    return Instance(statement, names[0], nodes, names[-1].strip('"'), given)
+    return Instance(statement, names[0], nodes, unquoted(names[-1]).lstrip("/"), given)
 
 
 def named_nodes(statement: Statement, words: Words, count: int) -> tuple[str, ...]:

@@ -107,10 +107,13 @@ class _Flattening:
         for name in ("gnd!", "ground"):
             if not rules.chosen and place.nodes.get(name) == name:
                 rules.remarks.add(f"the node {name!r} is ground in HSPICE, and a node elsewhere")
-        if not self.found and self.top.inner:
+        if not self.found:
+            names = list(self.top.inner)
             rules.remarks.add(
                 f"there is no element outside of subcircuits; instantiate one of them, such as "
-                f"{next(iter(self.top.inner))!r}"
+                f"{names[0]!r}"
+                if names
+                else "the deck has no element"
             )
 
     def _settle(self, scope: Scope) -> tuple[float, Statement] | None:

@@ -31,8 +31,9 @@ class Statement:
 
     @property
     def word(self) -> str:
-        """Its first word, in lower case."""
-        return self.text.split(None, 1)[0]
+        """Its first word, in lower case; of a directive without what is in parentheses."""
+        word = self.text.split(None, 1)[0]
+        return word.partition("(")[0] if word[0] == "." else word
 
     @property
     def brief(self) -> str:
