@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
 
 import numpy as np
 import pytest
 
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.read import from_module, read_model
+from xbar.npz import read_npy
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -222,8 +224,6 @@ def test_whole_numbers_stay_whole(tmp_path):
 
 
 def test_an_array_file_that_claims_more_than_it_holds_is_refused(tmp_path):
-    from xbar.npz import read_npy
-
     path = tmp_path / "h.npy"
     with path.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)}
@@ -234,3 +234,23 @@ def test_an_array_file_that_claims_more_than_it_holds_is_refused(tmp_path):
     (tmp_path / "h.npz").rename(path)
     with pytest.raises(FileError, match="not an archive of several"):
         read_npy(path)
+
+
+class Payload:
+    """Makes a directory when it is unpickled."""
+
+    def __init__(self, marker):
+        self.marker = str(marker)
+
+    def __reduce__(self):
+        return os.mkdir, (self.marker,)
+
+
+def test_objects_in_an_array_file_are_not_unpickled(tmp_path):
+    marker, path = tmp_path / "it-ran", tmp_path / "h.npy"
+    np.save(path, np.array([Payload(marker)], object), allow_pickle=True)
+    with pytest.raises(FileError, match="not a readable"):
+        read_npy(path)
+    assert not marker.exists()
+    np.load(path, allow_pickle=True)
+    assert marker.exists(), "the attack must work on a loader that trusts the file"

@@ -135,6 +135,27 @@ def test_a_sequence_with_more_steps_than_the_limit_stays_digital(make_net, monke
     assert "too long" in graph.digital[0][1]
 
 
+def test_beyond_a_number_of_nodes_nothing_more_is_written_out(monkeypatch):
+    """A small file may hold many recurrent layers of thousands of steps each."""
+
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.GRU(4, 6, batch_first=True)
+            self.second = nn.GRU(6, 3, batch_first=True)
+
+        def forward(self, x):
+            return self.second(self.first(x)[0])[0]
+
+    module = Two().eval()
+    assert len(from_module(module, (5, 4)).layers) == 4
+    monkeypatch.setattr(unroll, "_MOST_NODES", 20)
+    graph = from_module(module, (5, 4))
+    assert [layer.name.split(".")[0] for layer in graph.layers] == ["first"] * 2
+    x = inputs(3, 5, 4)
+    np.testing.assert_allclose(graph.run(x), module(x).detach(), atol=1e-6)
+
+
 def test_a_sequence_of_another_length_is_an_error_and_no_wrong_result(make_net):
     graph = from_module(*make_net("recurrent"))
     taken = replace(graph.inputs[0], shape=(None, None, 4))

@@ -22,6 +22,9 @@ GROUPED = frozenset(["aten._grouped_mm.default", "transformers.grouped_mm_fallba
 _MOST = 1024
 """Maximum number of experts of a layer."""
 
+_MOST_NODES = 400_000
+"""Nodes of a graph beyond which no further product is written out: a small file may hold many."""
+
 Shapes = Callable[[str], tuple[int | None, ...] | None]
 
 
@@ -35,7 +38,8 @@ def write_out_experts(nodes: Sequence[Node], shape: Shapes) -> list[Node]:
     taken = {node.name for node in nodes}
     found: list[Node] = []
     for node in nodes:
-        made = _written_out(node, shape, taken) if node.op in GROUPED else None
+        grouped = node.op in GROUPED and len(found) < _MOST_NODES
+        made = _written_out(node, shape, taken) if grouped else None
         found += [node] if made is None else made
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -70,10 +71,7 @@ def check_expression(text: str, where: str) -> None:
     ...
     xbar.errors.UntrustedFileError: model.json: the size "__import__('os').system('ls')" is code...
     """
-    try:
-        tree = ast.parse(text, mode="eval") if len(text) <= _MOST else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        tree = None
+    tree = _parsed(text)
     if tree is None or not all(_is_arithmetic(item) for item in ast.walk(tree)):
         raise UntrustedFileError(
             f'{where}: the size "{text[:60]}" is code, not arithmetic on sizes; '
@@ -113,6 +111,18 @@ def _compares_sizes(text: str) -> bool:
     return (
         tree is not None and isinstance(tree.body, (ast.Compare, ast.BoolOp)) and _guard_part(tree)
     )
+
+
+def _parsed(text: str) -> ast.Expression | None:
+    """The syntax tree of an expression; None if it is none, or too long."""
+    if len(text) > _MOST:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd literals: nothing of it is compiled
+            return ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _guard_part(item: ast.AST) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 from xbar.errors import FileError, ModelError
 from xbar.model.scan import Archive
@@ -50,7 +51,9 @@ class Script:
         if len(text) > _MOST_TEXT:
             raise ModelError(f"{where}: {file} has {len(text)} bytes of source, which is too many")
         try:
-            tree = ast.parse(text.decode())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about odd literals: nothing of it is compiled
+                tree = ast.parse(text.decode())
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise FileError(f"{where}: {file} can't be parsed; it is damaged") from None
         found: dict[str, ast.FunctionDef] = {}
