@@ -158,7 +158,9 @@ DECKS = {
         R3 e f 3
         R4 g h 4
         R5 i j 5
-        R6 k 0 1""",
+        R6 k 0 1
+        V12 l 0 PWL(1n 6 2n 7)
+        R7 l 0 1""",
     "resistors with models and temperatures": """* models
         V1 a 0 1
         .options temp=77 tnom=37

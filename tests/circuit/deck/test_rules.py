@@ -41,6 +41,7 @@ READINGS = [
     ("{temper}", 27.0, 27.0, 25.0, 27.0),
     ("{e}", NOT, NOT, NOT, math.e),
     ("{exp}", NOT, math.e, NOT, NOT),
+    ("{1k*vt}", NOT, 1e3 * 1.3806226e-23 * 300.15 / 1.6021918e-19, NOT, NOT),
     ("1k m=2", 500.0, 500.0, 500.0, 500.0),
     ("1k 1m 0", NOT, NOT, 1000.0, NOT),
 ]
@@ -89,7 +90,6 @@ def test_without_a_dialect_what_simulators_read_differently_is_refused(tmp_path,
     [
         (["R1 a 0 rmod 1k", ".model rmod r r=2"], "multiplies its value"),
         (["R1 a 0 rmod l=9u w=1u", ".model rmod r rsh=1 narrow=1n"], "count twice in ngspice"),
-        (["V1 a 0 pwl(1n 2 2n 3)", "R1 a 0 1"], "before its first time"),
         ([".subckt s p", "R1 p 0 1 m=2", ".ends", "X1 a s m=3"], "replaced by it in ngspice"),
     ],
 )
@@ -210,6 +210,7 @@ def test_an_unknown_dialect_is_refused(tmp_path):
         ([".param q=1", ".param q=6", "R1 a 0 {q}"], "'q' is defined again; the last", 6),
         (["R1 a 0 7", ".control", "alter R1=1", ".endc"], "'alter R1=1' may change the circuit", 7),
         ([".preprocess addresistors nodcpath 1g", "R1 a 0 8"], "no resistors are added", 8),
+        ([".param q=2", ".options loca conparam=q", "R1 a 0 {q}"], "is not run; parameters", 2),
     ],
 )
 def test_what_is_assumed_is_a_warning_and_a_note(tmp_path, lines, message, volts):

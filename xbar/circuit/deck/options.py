@@ -94,6 +94,10 @@ class Settings:
         flags = words.words[1:]
         package = flags.pop(0) if flags and flags[0] in _PACKAGES | {"device", "parser"} else ""
         if package in _PACKAGES:
+            if "conparam" in words.assigned:
+                self._tell(
+                    statement, f"{statement.brief!r} is not run; parameters keep their values"
+                )
             return
         for name, value in {**dict.fromkeys(flags, ""), **words.assigned}.items():
             if name == "temp":

@@ -24,7 +24,7 @@ Resolver = Callable[[str, str], Value]
 
 _MOST_WORK = 20_000_000  # operations of all formulas and instances
 _CONSTANTS = {"pi": math.pi, "time": 0.0, "freq": 0.0, "hertz": 0.0}  # at the operating point
-_VOLTS = 1.380649e-23 / 1.602176634e-19  # thermal voltage per kelvin
+_VOLTS = 1.3806226e-23 / 1.6021918e-19  # thermal voltage per kelvin, with the constants of SPICE
 _DEEPEST = 30  # maximum nesting of calls of functions
 
 

@@ -73,7 +73,7 @@ class Source(Element):
         numbers = [place.number(q, self.statement) for q in self.arguments]
         delay = place.number(self.delay, self.statement)
         try:
-            return at_zero(self.function, numbers, delay, place.scope.rules)
+            return at_zero(self.function, numbers, delay)
         except (ValueError, ArithmeticError) as error:
             raise self.statement.error(error) from error
 

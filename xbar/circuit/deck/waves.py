@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from xbar.circuit.deck.lines import Statement
-from xbar.circuit.deck.rules import Rules
 
 FUNCTIONS = frozenset(
     {
@@ -49,22 +48,21 @@ def check(function: str, count: int, statement: Statement) -> None:
         raise statement.error(f"{function} must have at least two values; for a constant write DC")
 
 
-def at_zero(function: str, values: Sequence[float], delay: float, rules: Rules) -> float:
+def at_zero(function: str, values: Sequence[float], delay: float) -> float:
     """Value of a function at time 0.
 
     Args:
         function: its name.
         values: two or more arguments.
         delay: delay of a PWL that is given beside them.
-        rules: rules of the dialect.
 
     Raises:
-        ValueError: arguments that its value depends on are missing, or simulators differ.
+        ValueError: arguments that its value depends on are missing.
     """
     if function in ("am", "trnoise"):
         return 0.0
     if function == "pwl":
-        return _interpolated(values, -delay, rules)
+        return _interpolated(values, -delay)
     if function == "sffm":
         if any(values[5:]):
             raise ValueError("sffm with phases is not understood; give the source a DC value")
@@ -108,15 +106,12 @@ def _pulsed(values: Sequence[float]) -> float:
     return low
 
 
-def _interpolated(values: Sequence[float], time: float, rules: Rules) -> float:
+def _interpolated(values: Sequence[float], time: float) -> float:
     """Value at a time of the points (time, value)."""
     if len(values) % 2:
         raise ValueError("pwl must have pairs of a time and a value")
     points = list(zip(values[::2], values[1::2], strict=True))
     if time < points[0][0]:
-        if points[0][0] > 0:
-            rules.insist("before its first time pwl is its first value in ngspice, 0 in Xyce")
-            return 0.0 if rules.name == "xyce" else points[0][1]
         return points[0][1]
     for (start, low), (end, high) in pairwise(points):
         if time < end:
