@@ -103,13 +103,22 @@ def test_a_network_with_many_digital_weights_is_told_before_and_above_the_table(
 
 
 def test_it_is_told_before_any_subset_is_chosen(run, monkeypatch):
-    import xbar
+    from xbar.compiler import compiler
 
     def never(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(xbar, "compile", never)
+    monkeypatch.setattr(compiler, "place", never)
     assert SAID in run(Mixed(), 17).stderr
+
+
+def test_python_is_warned_too():
+    import xbar
+    from xbar.errors import XbarWarning
+
+    hardware = xbar.Hardware(tile=xbar.Tile(word_lines=32, bit_lines=32))
+    with pytest.warns(XbarWarning, match="30 % of the network's 1600 weights stay digital"):
+        xbar.compile(Mixed(), hardware, input_shape=(17,))
 
 
 def test_a_network_on_tiles_is_compiled_without_a_word(run):

@@ -129,7 +129,7 @@ def run(
 ) -> None:
     """Program a trained network onto a chip."""
     import xbar
-    from xbar.errors import printable, warn
+    from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.model.share import MOST_SILENT, weigh
     from xbar.pruning.store import load_switches
@@ -165,8 +165,6 @@ def run(
         input_dtype=input_dtype,
     ).select(only or (), skip or ())
     share = weigh(graph)
-    if share.ratio > MOST_SILENT and not share.chosen:
-        warn(str(share))  # before the work, which takes long
     source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:
         program = xbar.compile(

@@ -35,6 +35,7 @@ from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.model.share import warn_of_digital
 from xbar.parallel import Progress
 
 
@@ -103,6 +104,9 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
 
     Returns:
         The program: the switch states of every tile, and what they realise.
+
+    Warns:
+        XbarWarning: more than 10 % of the network's weights stay digital; which ones and why.
 
     Raises:
         SpecError: a matrix is not finite or has no (outputs, inputs), the chip is too small,
@@ -180,6 +184,8 @@ def _planned(
             options = options.model_copy(update={"compact": False, "pack": "none"})
         source = source.graph()
     matrices, graph = read_source(source, input_shape)
+    if graph is not None:
+        warn_of_digital(graph)
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     check_options(chip.hardware, options, ticket=kept is not None)

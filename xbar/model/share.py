@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from xbar.errors import warn
 from xbar.model.digital import find_digital
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Graph, Node, references
@@ -130,6 +131,13 @@ def weigh(graph: Graph) -> Share:
         digital=tuple(sorted(digital, key=lambda each: -each.weights)),
         tables=sum(graph.constants[name].size for name in tables if name not in used),
     )
+
+
+def warn_of_digital(graph: Graph) -> None:
+    """Warn if a large part of the weights stays digital that the user did not choose."""
+    share = weigh(graph)
+    if share.ratio > MOST_SILENT and not share.chosen:
+        warn(str(share))
 
 
 def _matrices(node: Node, known: Constants) -> list[str]:

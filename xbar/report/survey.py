@@ -19,6 +19,7 @@ from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable, unreachable
 from xbar.compiler.tile import ProgrammedTile
+from xbar.model.share import weigh
 from xbar.parallel import Progress
 from xbar.report.metrics import LayerMetrics, layer_metrics
 
@@ -143,6 +144,7 @@ class Survey:
                 {"name": name, "reason": reason}
                 for name, reason in (() if graph is None else graph.digital)
             ],
+            "weights": None if graph is None else weigh(graph).to_json(),
             "notes": [] if graph is None else list(graph.notes),
         }
 
