@@ -37,7 +37,7 @@ def mutated(rng: random.Random, seeds: list[Files], words: tuple[str, ...]) -> F
     changes: list[Change] = [_flip, _overwrite, _cut, _repeat, _insert, _number]
     if words:
         changes += [lambda rng, data: _word(rng, data, words)] * 3
-    if zipfile.is_zipfile(io.BytesIO(files[name])):
+    if files[name].startswith(b"PK\x03\x04"):
         changes += [lambda rng, data: _member(rng, data, words)] * 8
     elif _is_json(files[name]):
         changes += [_json_value] * 6

@@ -46,8 +46,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
 
 
+def _one_line(text: str) -> str:
+    """A message as one printable line, whatever names from a file stand in it."""
+    return printable(" ".join(line.strip() for line in text.splitlines()))
+
+
 class XbarError(Exception):
-    """Base class of all errors raised by xbar.
+    """Base class of all errors raised by xbar; their messages are one line.
 
     Attributes:
         exit_code: exit code of the command line: 1 for a failed check, 2 for usage or bad input, 3
@@ -55,6 +60,9 @@ class XbarError(Exception):
     """
 
     exit_code = 2
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(_one_line(a) if isinstance(a, str) else a for a in arguments))
 
 
 class SpecError(XbarError, ValueError):
@@ -110,7 +118,7 @@ def warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, XbarWarning, stacklevel=level)
+    warnings.warn(_one_line(message), XbarWarning, stacklevel=level)
 
 
 def _is_ours(module: str) -> bool:

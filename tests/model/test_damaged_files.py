@@ -76,3 +76,15 @@ def _spots(item):
         yield item, key
         if isinstance(item[key], (dict, list)):
             yield from _spots(item[key])
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ["", "\x00", "a\nb/../c", "/"])
+def test_a_member_without_a_name_is_an_error_of_one_line(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "odd.pt", "w") as archive:
+        info = zipfile.ZipInfo("x")
+        info.filename = name
+        archive.writestr(info, b"content")
+    with pytest.raises(XbarError) as refused:
+        read_model(tmp_path / "odd.pt", (5,))
+    assert "\n" not in str(refused.value)

@@ -65,13 +65,19 @@ def _open(data: bytes, where: str) -> zipfile.ZipFile:
 
 
 def _members(archive: zipfile.ZipFile, where: str) -> list[zipfile.ZipInfo]:
-    members = [info for info in archive.infolist() if not info.is_dir()]
+    members = [info for info in archive.infolist() if not info.filename.endswith("/")]
     if not members:
         raise FileError(f"{where}: the archive is empty")
     seen: set[str] = set()
     for info in members:
         name = info.filename
-        bad = name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/")
+        bad = (
+            not name
+            or name.startswith("/")
+            or "\\" in name
+            or ":" in name
+            or ".." in name.split("/")
+        )
         if bad or name.casefold() in seen or info.orig_filename != name:
             raise FileError(
                 f"{where}: the archive has a member {name[:80]!r} with a repeated name or "
