@@ -145,6 +145,18 @@ def test_what_does_not_reach_the_output_and_what_drops_nothing_may_stay(tmp_path
     np.testing.assert_allclose(from_module(module, (6,)).run(x), module(x).detach(), atol=1e-6)
 
 
+def test_memory_that_nobody_has_written_is_zero():
+    class Unwritten(nn.Module):
+        def forward(self, x):
+            return x + torch.empty_like(x) + torch.empty(6) + x.new_empty(6)
+
+    x = np.ones((4, 6), np.float32)
+    graph = from_module(Unwritten(), (6,))
+    before = [torch.full(shape, torch.pi) for shape in ((4, 6), (6,)) for _ in range(50)]
+    del before  # what was in memory
+    np.testing.assert_array_equal(graph.run(x), x)
+
+
 def test_a_computed_probability_may_be_on():
     assert "draws" in reason(Node("d", "aten.dropout.default", (Ref("x"), Ref("p"), True)))
     assert not reason(Node("d", "aten.dropout.default", (Ref("x"), 0.5, False)))

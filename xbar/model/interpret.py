@@ -26,6 +26,9 @@ CHUNK = 256
 """Batch size."""
 _UNFOLDED = 1 << 24
 """Maximum number of elements of an unfolded slice of a batch: 128 MiB."""
+_UNWRITTEN = frozenset(
+    "empty empty_like empty_permuted empty_strided new_empty new_empty_strided".split()
+)
 # what PyTorch operations raise for invalid arguments; anything else is a bug in xbar
 TORCH_ERRORS = (
     RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, ZeroDivisionError,
@@ -190,7 +193,16 @@ def resolve(op: str, where: str) -> Callable[..., Any]:
             f"{where}: PyTorch {torch.__version__} has no operation {op}; "
             "use the version that exported the model"
         )
-    return found
+    return _zeroed(found) if name in _UNWRITTEN else found
+
+
+def _zeroed(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Memory that nobody has written is 0, so that a result never depends on what was there."""
+
+    def call(*args: Any, **kwargs: Any) -> torch.Tensor:
+        return function(*args, **kwargs).zero_()
+
+    return call
 
 
 def torch_argument(argument: Argument, values: Mapping[str, Any]) -> Any:
