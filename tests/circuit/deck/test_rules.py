@@ -209,6 +209,11 @@ def test_an_unknown_dialect_is_refused(tmp_path):
         ([".temp 47 57", "R1 a 0 1 tc1=0.1"], "the first is taken", 3),
         ([".param q=1", ".param q=6", "R1 a 0 {q}"], "'q' is defined again; the last", 6),
         (["R1 a 0 7", ".control", "alter R1=1", ".endc"], "'alter R1=1' may change the circuit", 7),
+        (
+            [".param q=1 r={3*q}", ".if (q==1)", ".param q=2", ".endif", "R1 a 0 {r}"],
+            "'q' is defined again within .if",
+            6,
+        ),
         ([".preprocess addresistors nodcpath 1g", "R1 a 0 8"], "no resistors are added", 8),
         ([".param q=2", ".options loca conparam=q", "R1 a 0 {q}"], "is not run; parameters", 2),
     ],
@@ -239,6 +244,12 @@ def test_directives_need_no_blank_before_a_parenthesis_and_cdl_may_glue_its_slas
     lines += ["I1 0 a 1", ".subckt s p", "R1 p 0 2", ".ends", "XI0 a /s", "X1 a / s"]
     op = xbar.read_spice(write(tmp_path, *lines)).solve()
     assert op.voltage["a"] == pytest.approx(2 / 3)
+
+
+def test_of_values_within_and_after_a_choice_the_last_one_counts(tmp_path):
+    choice = [".if (1)", ".if (1)", ".param r=2", ".endif", ".endif"]
+    path = write(tmp_path, *choice, ".param r=7", "I1 0 a 1", "R1 a 0 {r}")
+    assert xbar.read_spice(path).solve().voltage["a"] == pytest.approx(7)
 
 
 def test_a_random_part_that_is_switched_off_is_no_obstacle(tmp_path):

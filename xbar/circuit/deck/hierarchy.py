@@ -159,8 +159,7 @@ class _Flattening:
             for statement, condition, branch in choice.branches:
                 place.spend(5, statement)
                 if condition is None or self._holds(condition, statement, place.scope):
-                    place.scope.formulas.update(branch.parameters)
-                    place.scope.functions.update(branch.functions)
+                    place.scope.extend(branch.parameters, branch.functions, statement)
                     if branch.inner or branch.models:
                         place.bodies = (branch, *place.bodies)
                     found += self._elements(branch, place)

@@ -106,7 +106,17 @@ class Scope:
         above: scope of the caller.
     """
 
-    __slots__ = ("_failed", "_open", "above", "formulas", "functions", "reading", "rules", "values")
+    __slots__ = (
+        "_failed",
+        "_given",
+        "_open",
+        "above",
+        "formulas",
+        "functions",
+        "reading",
+        "rules",
+        "values",
+    )
 
     def __init__(
         self,
@@ -119,6 +129,7 @@ class Scope:
         self.reading, self.rules = reading, reading.rules
         self.formulas, self.functions = dict(formulas), dict(functions)
         self.values: dict[str, Value] = values or {}
+        self._given = dict(self.values)
         self.above = above
         self._open: list[str] = []
         self._failed: dict[str, str] = {}
@@ -205,6 +216,22 @@ class Scope:
         """There are no voltages and currents where parameters are computed."""
         raise ValueError(f"{kind}({of}) has no value here; only sources may depend on the circuit")
 
+    def extend(
+        self, formulas: Mapping[str, str], functions: Mapping[str, Function], statement: Statement
+    ) -> None:
+        """Add what a branch of a choice defines; what is known already is computed anew."""
+        for name, text in formulas.items():
+            if self.formulas.get(name, text) != text:
+                self.rules.remarks.add(
+                    f"{statement.file}:{statement.number}: the parameter {name!r} is defined again "
+                    f"within .if; that value counts"
+                )
+        self.formulas.update(formulas)
+        self.functions.update(functions)
+        if formulas or functions:
+            self.values = dict(self._given)
+            self._failed.clear()
+
     def defines(self, name: str) -> bool:
         """Whether a name is a parameter here or in a caller."""
         scope: Scope | None = self
@@ -216,7 +243,7 @@ class Scope:
 
     def settle(self) -> None:
         """Evaluate all parameters, in order or else backwards, so that no long chain is nested."""
-        self.values.clear()
+        self.values = dict(self._given)
         self._failed.clear()
         for names in (self.formulas, reversed(self.formulas)):
             try:

@@ -137,6 +137,7 @@ class _Gathering:
         self.top = self.body = Body()
         self._choices: list[tuple[Statement, Choice, Body]] = []
         self._open: list[Definition] = []
+        self._within: dict[tuple[int, str], list[Body]] = {}  # branches that define a name, by body
 
     def add(self, statement: Statement) -> None:
         """Add one statement."""
@@ -225,6 +226,10 @@ class _Gathering:
                     statement, f"the parameter {name!r} is defined again; the last value counts"
                 )
             self.body.parameters[name] = text
+            for branch in self._within.pop((id(self.body), name), ()):
+                branch.parameters.pop(name, None)  # the later value counts
+            for _, _, around in self._choices:
+                self._within.setdefault((id(around), name), []).append(self.body)
 
     def function(self, statement: Statement) -> None:
         """``.func f(x,y)={x+y}``."""
