@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.errors import ModelError
 from xbar.model.batchnorm import NORMS, drop_unused
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Node, Ref, references
+from xbar.model.inplace import changed_constant
 from xbar.model.lower import LOWERINGS, find_products, lower
 from xbar.model.naming import name_values, part_name, plain_name
 from xbar.model.product import Product, through_views
@@ -35,8 +37,15 @@ def evaluate_constants(graph: Graph) -> Graph:
     number.
 
     Raises:
+        ModelError: the network changes a constant of its own, so that each run is another network.
         ToolError: there are such weights, and PyTorch is not installed.
     """
+    changed = changed_constant({node.name: node for node in graph.nodes})
+    if changed is not None:
+        raise ModelError(
+            f"{changed[0]}: the network changes its own {changed[1]} each time it runs, so that "
+            "there is no single network; save it after the change, or change a copy"
+        )
     graph = part_constants(cut_constants(graph))
     for needed in (_weights, _products):
         known = Constants(graph.nodes, graph.constants)

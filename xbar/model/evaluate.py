@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError
 from xbar.model.draws import reason
 from xbar.model.graph import Argument, Node, Ref, references
+from xbar.model.inplace import may_share, mutates
 from xbar.model.pytorch import require_torch
 from xbar.model.work import combinations, work_of
 
@@ -118,7 +119,7 @@ class Constants:
     @cached_property
     def mutators(self) -> tuple[str, ...]:
         """Operations that change a value in place."""
-        return tuple(name for name, node in self.nodes.items() if _mutates(node))
+        return tuple(name for name, node in self.nodes.items() if mutates(node))
 
     @cached_property
     def changed(self) -> frozenset[str]:
@@ -129,11 +130,11 @@ class Constants:
             while stack:
                 each = stack.pop()
                 found.add(each)
-                if _may_share(self.nodes[each]):
+                if may_share(self.nodes[each]):
                     stack += [n for n in references(self.nodes[each])[:1] if n not in found]
         if found:
             for name, node in self.nodes.items():
-                if references(node)[:1] and references(node)[0] in found and _may_share(node):
+                if references(node)[:1] and references(node)[0] in found and may_share(node):
                     found.add(name)
         return frozenset(found)
 
@@ -341,24 +342,3 @@ def _undetermined(node: Node) -> bool:
     return bool(reason(node)) or node.op.split(".")[1] in (
         "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided",
     )  # fmt: skip
-
-
-def _mutates(node: Node) -> bool:
-    name = node.op.split(".")[1] if node.op.startswith("aten.") else ""
-    return name.endswith("_") and not name.endswith("__") and name != "detach_"
-
-
-def _may_share(node: Node) -> bool:
-    """Whether a node's value may share memory with its first argument."""
-    if node.op == "operator.getitem":
-        return True
-    if not node.op.startswith("aten."):
-        return False
-    import torch
-
-    from xbar.model.interpret import resolve
-
-    call: Any = resolve(node.op, node.name)
-    views = any(each.alias_info is not None for each in call._schema.returns)
-    key = "CompositeImplicitAutograd"
-    return views or bool(torch._C._dispatch_has_kernel_for_dispatch_key(call.name(), key))
