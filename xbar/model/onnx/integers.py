@@ -45,10 +45,11 @@ def dynamic_steps(context: Context, x: Ref) -> Steps:
 def _dynamic(context: Context, operator: Operator) -> list[Value]:
     x = context.ref(operator.need(0))
     steps = dynamic_steps(context, x)
-    return [quantise(context, x, steps), context.ref(_ref(steps.scale)), _ref(steps.zero)]
+    return [quantise(context, x, steps), context.ref(step_ref(steps.scale)), step_ref(steps.zero)]
 
 
-def _ref(value: object) -> Ref:
+def step_ref(value: object) -> Ref:
+    """The size or zero point of dynamic steps, which is computed."""
     if not isinstance(value, Ref):
         raise ModelError("a dynamic scale is a constant")
     return value

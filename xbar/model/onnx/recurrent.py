@@ -10,7 +10,7 @@ ATen has no other activations, clipping, peepholes, coupled gates, or reset befo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -20,7 +20,7 @@ from xbar.model.graph import Ref
 from xbar.model.naming import plain_name
 from xbar.model.onnx.activations import Activation, read_activations
 from xbar.model.onnx.context import Array, Context, Convert, Known, Operator, Value
-from xbar.model.onnx.integers import dynamic_steps
+from xbar.model.onnx.integers import dynamic_steps, step_ref
 from xbar.model.onnx.quantised import dequantise, quantise, read_steps
 from xbar.model.onnx.steps import Cell, run_cell
 
@@ -43,7 +43,7 @@ class _Layer:
         state: initial states (directions, N, H).
         direction: "forward", "reverse" or "bidirectional".
         activations: of all directions.
-        dynamic: whether inputs are quantised by their own range.
+        units: where inputs are quantised by their own range, the steps of w and r by direction.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class _Layer:
     direction: str
     activations: list[Activation]
     name: str
-    dynamic: bool = False
+    units: Sequence[tuple[Array, Array]] = ()
 
     @property
     def ways(self) -> int:
@@ -86,8 +86,12 @@ def _dynamic_lstm(context: Context, operator: Operator) -> Sequence[Value]:
     """DynamicQuantizeLSTM: weights (directions, inputs, gates H) as steps."""
     w, r = (_dequantised(context, operator, index, scale) for index, scale in ((1, 8), (2, 10)))
     name = _name(context, operator)
-    layer = _layer(context, operator, "LSTM", w, r, name, dynamic=True)
-    return _results(context, operator, layer)
+    layer = _layer(context, operator, "LSTM", w, r, name)
+    units = [
+        (context.array(operator.need(8))[d], context.array(operator.need(10))[d])
+        for d in range(layer.ways)
+    ]
+    return _results(context, operator, replace(layer, units=units))
 
 
 def _dequantised(context: Context, operator: Operator, index: int, scale: int) -> Array:
@@ -104,9 +108,8 @@ def _dequantised(context: Context, operator: Operator, index: int, scale: int) -
 
 
 def _layer(
-    context: Context, operator: Operator, kind: str, w: Array, r: Array, name: str,
-    dynamic: bool = False,
-) -> _Layer:  # fmt: skip
+    context: Context, operator: Operator, kind: str, w: Array, r: Array, name: str
+) -> _Layer:
     hidden, gates = int(operator.attributes.get("hidden_size", r.shape[-1])), len(_ORDERS[kind])
     direction = operator.text("direction") or "forward"
     ways = {"forward": 1, "reverse": 1, "bidirectional": 2}.get(direction)
@@ -126,7 +129,7 @@ def _layer(
         for index in ((5, 6) if kind == "LSTM" else (5,))
     ]
     found = read_activations(operator, _USUAL[kind] * ways)
-    return _Layer(kind, x, w, r, b, state, direction, found, name, dynamic)
+    return _Layer(kind, x, w, r, b, state, direction, found, name)
 
 
 def _check_lengths(context: Context, operator: Operator, x: Ref) -> None:
@@ -169,7 +172,7 @@ def _is_library(operator: Operator, layer: _Layer) -> bool:
         usual = ["relu"] * layer.ways
     after = layer.kind != "GRU" or bool(operator.integer("linear_before_reset"))
     plain = not operator.attributes.get("clip") and not operator.integer("input_forget")
-    return names == usual and after and plain and operator.get(7) is None and not layer.dynamic
+    return names == usual and after and plain and operator.get(7) is None and not layer.units
 
 
 def _library(context: Context, layer: _Layer) -> tuple[Ref, list[Ref]]:
@@ -224,7 +227,8 @@ def _written(context: Context, operator: Operator, layer: _Layer) -> tuple[Ref, 
             coupled=bool(operator.integer("input_forget")),
             after=bool(operator.integer("linear_before_reset")),
             name=f"{layer.name}.{d}",
-            quantise=_by_range if layer.dynamic else None,
+            quantise=_by_range if layer.units else None,
+            units=layer.units[d] if layer.units else None,
         )
         back = layer.direction == "reverse" or d == 1
         state = [context.add("select.int", one, 0, d) for one in layer.state]
@@ -239,9 +243,10 @@ def _written(context: Context, operator: Operator, layer: _Layer) -> tuple[Ref, 
     return y, states
 
 
-def _by_range(context: Context, x: Ref) -> Ref:
+def _by_range(context: Context, x: Ref) -> tuple[Ref, Ref]:
     steps = dynamic_steps(context, x)
-    return context.ref(dequantise(context, quantise(context, x, steps), steps))
+    rounded = dequantise(context, quantise(context, x, steps), steps)
+    return context.ref(rounded), step_ref(steps.scale)
 
 
 RECURRENT: Mapping[str, Convert] = MappingProxyType(dict.fromkeys(_ORDERS, _recurrent))

@@ -33,7 +33,8 @@ class Cell:
         coupled: whether an LSTM's forget gate is 1 - input gate.
         after: whether a GRU resets after the product.
         name: of its constants.
-        quantise: rounding of what is multiplied, or None.
+        quantise: rounding of what is multiplied, and the size of its steps; or None.
+        units: with ``quantise`` the steps of w and of r, of each row or all.
     """
 
     kind: str
@@ -46,7 +47,8 @@ class Cell:
     coupled: bool
     after: bool
     name: str
-    quantise: Callable[[Context, Ref], Ref] | None
+    quantise: Callable[[Context, Ref], tuple[Ref, Ref]] | None = None
+    units: tuple[Array, Array] | None = None
 
     def activate(self, context: Context, index: int, x: Ref) -> Ref:
         """An activation of a clipped value."""
@@ -54,11 +56,27 @@ class Cell:
             x = context.add("clamp.default", x, -self.clip, self.clip)
         return self.activations[index].apply(context, x)
 
-    def product(self, context: Context, x: Ref, weight: Ref, bias: Ref | None) -> Ref:
-        """A product, its input rounded if the layer says so."""
-        if self.quantise is not None:
-            x = self.quantise(context, x)
-        return context.add("linear.default", x, weight, bias)
+    def product(
+        self, context: Context, x: Ref, weight: Ref, bias: Ref | None, part: int = 1
+    ) -> Ref:
+        """A product; one of whole numbers of steps is one, however it was computed.
+
+        Args:
+            context: the graph under construction.
+            x: what is multiplied.
+            weight: the weight.
+            bias: what is added.
+            part: 0 for w, 1 for r.
+        """
+        if self.quantise is None or self.units is None:
+            return context.add("linear.default", x, weight, bias)
+        x, step = self.quantise(context, x)
+        made = context.add("linear.default", x, weight, None)
+        array = np.asarray(self.units[part], np.float32)
+        unit = context.add("mul.Tensor", step, _constant(context, self, f"unit_{part}", array))
+        whole = context.add("round.default", context.add("div.Tensor", made, unit))
+        made = context.add("mul.Tensor", whole, unit)
+        return made if bias is None else context.add("add.Tensor", made, bias)
 
 
 def run_cell(
@@ -74,7 +92,8 @@ def run_cell(
         raise ModelError(f"it has {steps or 'as many steps as inputs'}; up to {MOST_STEPS} work")
     rows = len(cell.w)
     weight, bias = _constant(context, cell, "ih", cell.w), cell.b[:rows]
-    projected = cell.product(context, x, weight, _constant(context, cell, "bias_ih", bias))
+    added = None if cell.units else _constant(context, cell, "bias_ih", bias)
+    projected = cell.product(context, x, weight, added, 0)
     advance = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}[cell.kind](context, cell)
     outputs: dict[int, Ref] = {}
     for step in range(steps)[:: -1 if backwards else 1]:
@@ -133,6 +152,7 @@ def _gru(context: Context, cell: Cell) -> Advance:
 def _lstm(context: Context, cell: Cell) -> Advance:
     r = _constant(context, cell, "hh", cell.r)
     bias = _constant(context, cell, "bias_hh", cell.b[len(cell.r) :])
+    both = _constant(context, cell, "bias", cell.b[: len(cell.r)] + cell.b[len(cell.r) :])
     peeps: list[Ref | None] = [None, None, None]
     if cell.peepholes is not None:
         peeps = [
@@ -146,7 +166,11 @@ def _lstm(context: Context, cell: Cell) -> Advance:
         return cell.activate(context, 0, x)
 
     def advance(x: Ref, state: list[Ref]) -> list[Ref]:
-        total = context.add("add.Tensor", x, cell.product(context, state[0], r, bias))
+        if cell.units:  # in the order of onnxruntime, since steps depend on the last bit
+            total = context.add("add.Tensor", x, cell.product(context, state[0], r, None))
+            total = context.add("add.Tensor", total, both)
+        else:
+            total = context.add("add.Tensor", x, cell.product(context, state[0], r, bias))
         i, o, f, c = _parts(context, total, 4)
         into = gate(i, peeps[0], state[1])
         if cell.coupled:
