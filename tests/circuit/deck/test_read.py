@@ -267,6 +267,11 @@ def test_a_shared_node_is_the_same_in_every_subcircuit(tmp_path):
         ([".temp"], r"\.temp must have a temperature"),
         ([".temp hot"], "'hot' must be a number"),
         ([".connect a"], "must name two nodes"),
+        (
+            [".subckt s a", ".options rshunt=1", ".ends", "X1 a s"],
+            r"deck\.cir:3: \.options must stand outside of subcircuits and \.if",
+        ),
+        ([".if (0)", ".temp 50", ".endif"], r"\.temp must stand outside"),
         ([".lib"], "must name a file and a section"),
         (["+ 1"], "'\\+' continues a statement, but there is none"),
         ([".data d a", "1"], r"\.data must be closed by \.enddata"),

@@ -106,7 +106,7 @@ class Definition:
         Raises:
             FileError: a statement in it is not understood.
         """
-        found = gather(self.lines, self.settings)
+        found = gather(self.lines, self.settings, whole=False)
         if not self.settings.rules.given_wins:
             for name in found.parameters:
                 if name in self.head[1]:
@@ -119,21 +119,26 @@ class Definition:
         return any(word.search(statement.text) for statement in self.lines)
 
 
-def gather(statements: Iterable[Statement], settings: Settings) -> Body:
+def gather(statements: Iterable[Statement], settings: Settings, *, whole: bool = True) -> Body:
     """Gather statements to a body.
+
+    Args:
+        statements: the statements.
+        settings: settings of the deck.
+        whole: whether it is the deck itself, which alone may change them.
 
     Raises:
         FileError: a directive is not understood, or a block is not closed.
     """
-    gathering = _Gathering(settings)
+    gathering = _Gathering(settings, whole=whole)
     for statement in statements:
         gathering.add(statement)
     return gathering.closed()
 
 
 class _Gathering:
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, whole: bool) -> None:
+        self.settings, self.whole = settings, whole
         self.top = self.body = Body()
         self._choices: list[tuple[Statement, Choice, Body]] = []
         self._open: list[Definition] = []
@@ -155,6 +160,8 @@ class _Gathering:
         elif word in (".if", ".elseif", ".else", ".endif", ".elif"):
             self._branch(statement, word)
         elif word in _DIRECTIVES:
+            if word in _WHOLE and (self._choices or not self.whole):
+                raise statement.error(f"{word} must stand outside of subcircuits and .if")
             _DIRECTIVES[word](self, statement)
         elif word not in _PASSED_OVER and not word.startswith(".probe/"):
             raise statement.error(f"the directive {word!r} is not understood")
@@ -273,6 +280,9 @@ def _options(settings: Settings, statement: Statement) -> None:
     settings.options.append(statement)
 
 
+_WHOLE = frozenset(
+    {".global", ".option", ".options", ".opt", ".temp", ".step", ".preprocess", ".connect"}
+)
 _DIRECTIVES: dict[str, Callable[[_Gathering, Statement], None]] = {
     **dict.fromkeys((".param", ".params", ".parameter", ".global_param"), _Gathering.parameters),
     ".func": _Gathering.function,
