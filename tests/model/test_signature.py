@@ -73,6 +73,14 @@ def test_a_bound_input_is_the_same_for_every_input_of_any_batch(tmp_path, sizes)
     )
 
 
+def test_different_rows_for_a_fixed_batch_are_noted(tmp_path):
+    path = exported(Joined(), tmp_path / "m.pt2")
+    assert not read_model(path, output="1", bind={"h": STATE}).notes
+    rows = np.concatenate([STATE, STATE + 1])
+    (note,) = read_model(path, output="1", bind={"h": rows}).notes
+    assert note.startswith("h is bound to 2 different rows: input i of the network meets row i mod")
+
+
 def test_one_number_fills_a_bound_input_of_known_shape(tmp_path):
     module = Joined()
     path = exported(module, tmp_path / "m.pt2", {0: BATCH, 1: LENGTH})

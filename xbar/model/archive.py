@@ -183,7 +183,7 @@ class _Reader:
             inputs=(taken,),
             output=Ref(moved[-1].name) if moved else output,
             batch=batch,
-            notes=(*notes, *told),
+            notes=(*notes, *self.ports.notes, *told),
         )
 
     def _inputs(self, specs: JSON) -> list[Node]:

@@ -18,7 +18,7 @@ from xbar.errors import ModelError, SpecError
 from xbar.model.arguments import BFLOAT16, DTYPES, JSON, computed_as
 from xbar.model.graph import Input, Node, Ref, references
 from xbar.model.operations import has_effect
-from xbar.model.signature import Shape
+from xbar.model.signature import Shape, note_rows
 from xbar.model.sizes import evaluate, symbols_of
 from xbar.model.source import Source
 
@@ -37,6 +37,7 @@ class Ports:
         sizes: known symbols; the batch is 1.
         batch: symbol of the batch size, None if that is fixed.
         constants: bound inputs by name.
+        notes: what was assumed of them.
     """
 
     module: JSON
@@ -44,6 +45,7 @@ class Ports:
     sizes: dict[str, int] = field(default_factory=dict)
     batch: str | None = None
     constants: dict[str, Array] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def output(self) -> tuple[Ref, tuple[str, ...]]:
         """The value that is returned, and what was assumed.
@@ -173,6 +175,7 @@ class Ports:
         for size, got in zip(sizes, array.shape, strict=True):
             self._set(_symbol(size), got, f"bind {name}")
         self.constants[name] = array
+        self.notes += note_rows(name, array, batch)
         batched = [self.batch is not None and _symbol(size) == self.batch for size in sizes]
         if not any(batched):
             return [Node(name, "constant", (name,))]

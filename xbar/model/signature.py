@@ -172,6 +172,14 @@ def _show(shape: Shape) -> str:
     return f"({sizes}{',' if len(shape) == 1 else ''})"
 
 
+def note_rows(name: str, array: Array, batch: int | None) -> tuple[str, ...]:
+    """What is assumed of a bound input whose rows differ, where the batch size is fixed."""
+    if batch is None or batch < 2 or array.shape[:1] != (batch,) or (array == array[:1]).all():
+        return ()
+    rows = f"{name} is bound to {batch} different rows: input i of the network meets row i modulo "
+    return (f"{rows}{batch}, if its first axis is the batch",)
+
+
 def check_bind(bind: Mapping[str, ArrayLike] | None) -> dict[str, Array]:
     """The caller's values as arrays of numbers.
 

@@ -9,6 +9,7 @@ from typing import Any
 from xbar.errors import ModelError, SpecError
 from xbar.model.onnx.context import Known
 from xbar.model.onnx.file import DTYPES
+from xbar.model.signature import note_rows
 from xbar.model.source import Source
 
 
@@ -66,6 +67,10 @@ class Ports:
             for name, each in inputs.items()
             if name in source.wanted.bind
         }
+        told = [
+            note for name, known in bound.items() for note in note_rows(name, known.array, batch)
+        ]
+        notes = (*notes, *told)
         return cls(source.where, taken, shape, dtype, batch, bound, returned, tuple(nodes), notes)
 
 
