@@ -31,8 +31,7 @@ MORE = {
 }
 """Cases of an operator, of those with many attributes more."""
 REFUSED = {
-    "AveragePool": "dilated with auto_pad",
-    "LpPool": "dilated with auto_pad",
+    **dict.fromkeys("AveragePool MaxPool LpPool".split(), "(dilated|ceil_mode) with auto_pad"),
     "ConvTranspose": "its output_shape .* is larger than what it computes",
 }
 """What ONNX Runtime computes and xbar refuses."""

@@ -7,6 +7,7 @@ batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -45,7 +46,7 @@ class Builder:
             ToolError: PyTorch is not installed.
         """
         require_torch("reading this kind of model")
-        from xbar.model.probe import Probe
+        from xbar.model.probe import MOST, Probe
 
         self._input = Input("input", (None, *shape), dtype)
         self._batch = batch
@@ -57,6 +58,9 @@ class Builder:
         self._known = Constants((), self._constants)
         self._evaluated: tuple[str, Array | str] = ("", "")
         counts = (1, 3) if batch is None else (batch,)
+        numbers = math.prod(shape) * (batch or 1)
+        if numbers > MOST:
+            raise ModelError(f"its input has {numbers} numbers; the limit is {MOST}")
         self._probes: list[tuple[Probe, dict[str, Fake]]] = [(Probe(n), {}) for n in counts]
         values = [probe.tensor((probe.count, *shape), dtype) for probe, _ in self._probes]
         self.input = self._store(Node("input", "input"), values)

@@ -23,8 +23,8 @@ from xbar.model.interpret import TORCH_ERRORS, first_line, resolve, torch_argume
 Fake: TypeAlias = Any
 """A fake tensor, a number, or a sequence of these."""
 
-MOST = 1 << 32
-"""Maximum number of elements of a value, for one input."""
+MOST = 1 << 28
+"""Maximum number of elements of a value, for one input: 1 GiB of single precision."""
 
 
 _LOG = logging.getLogger("torch._subclasses.fake_tensor")
@@ -84,7 +84,10 @@ class Probe:
             _LOG.disabled = silent
         for each in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(each, torch.Tensor) and each.numel() > MOST * self.count:
-                raise ModelError(f"{op} gives a value of {each.numel()} numbers, which is too many")
+                raise ModelError(
+                    f"{op} gives a value of {each.numel()} numbers, which is too many: "
+                    f"the limit is {MOST} for one input"
+                )
         return value
 
 

@@ -20,6 +20,10 @@ from xbar.model.graph import Argument, Ref
 Array: TypeAlias = NDArray[Any]
 
 
+MOST_AXES = 64
+"""Axes of a value, as many as numpy allows."""
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """A static value.
@@ -186,6 +190,12 @@ class Context:
         """Integers, static or batch-dependent."""
         flat = np.atleast_1d(self.array(value)).reshape(-1)
         return tuple(each if isinstance(each, Ref) else int(each) for each in flat.tolist())
+
+    def axes_of(self, sizes: Sequence[Size]) -> tuple[Size, ...]:
+        """Sizes of a value's axes, of which there may be a limited number."""
+        if len(sizes) > MOST_AXES:
+            raise ModelError(f"its result has {len(sizes)} axes; the limit is {MOST_AXES}")
+        return tuple(sizes)
 
     def shape(self, value: Value) -> tuple[int | None, ...]:
         """A value's shape; None marks a size that depends on the batch."""

@@ -108,7 +108,10 @@ class Tensors:
         flat: Array = np.frombuffer(raw, kind)
         if half:
             flat = (flat.astype(np.uint32) << 16).view(np.float32)
-        return flat.reshape(shape).astype("float32" if half else dtype, copy=False)
+        try:
+            return flat.reshape(shape).astype("float32" if half else dtype, copy=False)
+        except ValueError:  # too many axes, or sizes whose product overflows beside a 0
+            raise FileError(f"{self.where}: {name!r} has the shape {str(shape)[:80]}") from None
 
     def _typed(self, tensor: Any, shape: tuple[int, ...], name: str) -> Array:
         """A tensor whose elements are in a typed field."""

@@ -19,6 +19,8 @@ from xbar.model.graph import Ref, Tag
 from xbar.model.onnx.context import Context, Convert, Operator, Value
 from xbar.model.onnx.window import Window, padded
 
+_TWO_WAYS = "ONNX Runtime does not compute it as the specification says; write its pads out"
+
 
 def max_pool(context: Context, operator: Operator) -> Value:
     """The largest of each window; whole numbers as fractions meanwhile, as ATen has no others."""
@@ -43,7 +45,6 @@ def average_pool(context: Context, operator: Operator) -> Value:
     """The mean of each window, over its own elements or over padding too."""
     x = context.ref(operator.need(0))
     window, ceil = _read(context, operator, x)
-    _refuse_two_ways(operator, window)
     counted = bool(operator.integer("count_include_pad"))
     if _simple(window, ceil) and window.even and {*window.dilations} == {1}:
         pads = tuple(before for before, _ in window.pads)
@@ -61,7 +62,6 @@ def _lp_pool(context: Context, operator: Operator) -> Value:
     """(Σ |x|^p)^(1/p) over each window."""
     x, p = context.ref(operator.need(0)), operator.number("p")
     window, ceil = _read(context, operator, x)
-    _refuse_two_ways(operator, window)
     power = context.add("pow.Tensor_Scalar", context.add("abs.default", x), p)
     total = _sums(context, power, window, ceil, np.ones((1,) * len(window.kernel)))
     return context.add("pow.Tensor_Scalar", total, 1 / p)
@@ -71,18 +71,15 @@ def _read(context: Context, operator: Operator, x: Ref) -> tuple[Window, bool]:
     kernel = tuple(int(size) for size in operator.attributes["kernel_shape"])
     if len(kernel) not in (1, 2, 3):
         raise ModelError(f"it has {len(kernel)} spatial axes")
-    if operator.text("auto_pad") not in ("NOTSET", ""):
-        _ = operator.integer("ceil_mode")
-        return Window.read(context, operator, x, kernel), False
-    return Window.read(context, operator, x, kernel), bool(operator.integer("ceil_mode"))
-
-
-def _refuse_two_ways(operator: Operator, window: Window) -> None:
-    if operator.text("auto_pad").startswith("SAME") and max(window.dilations) > 1:
-        raise ModelError(
-            "it is dilated with auto_pad, which ONNX Runtime does not pad as the specification "
-            "says; write its pads out"
-        )
+    window, ceil = Window.read(context, operator, x, kernel), bool(operator.integer("ceil_mode"))
+    mode, sizes = operator.text("auto_pad"), context.shape(x)[2:]
+    if mode.startswith("SAME"):
+        if max(window.dilations) > 1:
+            raise ModelError(f"it is dilated with auto_pad; {_TWO_WAYS}")
+        return window, False
+    if mode == "VALID" and ceil and window.counts(sizes, True) != window.counts(sizes, False):
+        raise ModelError(f"it has ceil_mode with auto_pad; {_TWO_WAYS}")
+    return window, ceil and mode != "VALID"
 
 
 def _simple(window: Window, ceil: bool) -> bool:

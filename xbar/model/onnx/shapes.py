@@ -69,7 +69,7 @@ def _reshape(context: Context, operator: Operator) -> Value:
     if not operator.integer("allowzero"):
         old = context.builder.sizes(x)
         wanted = [old[i] if size == 0 else size for i, size in enumerate(wanted)]
-    return context.add("reshape.default", x, tuple(wanted))
+    return context.add("reshape.default", x, context.axes_of(wanted))
 
 
 def _flatten(context: Context, operator: Operator) -> Value:
@@ -84,6 +84,7 @@ def _transpose(context: Context, operator: Operator) -> Value:
     x = context.ref(operator.need(0))
     rank = len(context.shape(x))
     order = operator.attributes.get("perm", range(rank)[::-1])
+    context.axes_of(order)
     return context.add("permute.default", x, tuple(int(axis) for axis in order))
 
 
@@ -107,7 +108,7 @@ def _squeeze(context: Context, operator: Operator) -> Value:
 def _unsqueeze(context: Context, operator: Operator) -> Value:
     x = context.ref(operator.need(0))
     axes = _axes(context, operator) or ()
-    rank = len(context.shape(x)) + len(axes)
+    rank = len(context.axes_of((1,) * (len(context.shape(x)) + len(axes))))
     for axis in sorted(context.axis(each, rank) for each in axes):
         x = context.add("unsqueeze.default", x, axis)
     return x
@@ -179,7 +180,7 @@ def _bound(size: Size) -> Size:
 
 
 def _expand(context: Context, operator: Operator) -> Value:
-    x, wanted = context.ref(operator.need(0)), context.sizes(operator.need(1))
+    x, wanted = context.ref(operator.need(0)), context.axes_of(context.sizes(operator.need(1)))
     have = context.builder.sizes(x)
     rank = max(len(have), len(wanted))
     have = (*[1] * (rank - len(have)), *have)
@@ -189,14 +190,14 @@ def _expand(context: Context, operator: Operator) -> Value:
 
 
 def _filled(context: Context, operator: Operator) -> Value:
-    sizes = context.sizes(operator.need(0))
+    sizes = context.axes_of(context.sizes(operator.need(0)))
     value = np.asarray(operator.attributes.get("value", np.float32(0))).reshape(-1)[:1]
     scalar = context.ref(Known(value.reshape(()), "filling"))
     return context.add("expand.default", scalar, sizes)
 
 
 def _tile(context: Context, operator: Operator) -> Value:
-    x, repeats = context.ref(operator.need(0)), context.sizes(operator.need(1))
+    x, repeats = context.ref(operator.need(0)), context.axes_of(context.sizes(operator.need(1)))
     return context.add("repeat.default", x, repeats)
 
 

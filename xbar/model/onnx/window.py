@@ -15,6 +15,10 @@ Pads = list[tuple[int, int]]
 """Padding before and after each spatial axis."""
 
 
+MOST = 1 << 16
+"""Elements of a window, and of padding, along one axis."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A window that moves over the spatial axes.
@@ -41,6 +45,9 @@ class Window:
         if min(strides + dilations) < 1:
             raise ModelError(f"its strides are {strides}, its dilations {dilations}")
         pads = _pads(context, operator, x, (kernel, strides, dilations))
+        largest = max(*kernel, *(pad for pair in pads for pad in pair))
+        if largest > MOST:
+            raise ModelError(f"its window or padding spans {largest}; the limit is {MOST}")
         return cls(kernel, strides, dilations, pads)
 
     @property
