@@ -61,7 +61,7 @@ CONSTANTS = {
 BOMBS = [
     (node("Expand", ["x", "three"], ["y"]), (4,), f"the limit is {2**28}"),
     (node("Tile", ["x", "wide"], ["y"]), (4,), f"the limit is {2**28}"),
-    (node("ConstantOfShape", ["long"], ["y"]), (4,), "too large"),
+    (node("ConstantOfShape", ["long"], ["y"]), (4,), f"the limit is {2**28}"),
     (node("Reshape", ["x", "axes"], ["y"]), (4,), "the limit is 64"),
     (node("Pad", ["x", "pads"], ["y"]), (4,), f"the limit is {2**28}"),
     (node("Pad", ["x", "pads"], ["y"], mode="edge"), (4,), "pads an axis of 4"),
@@ -104,6 +104,18 @@ def test_doubling_again_and_again_is_refused(read_onnx, make_model):
         nodes += [node("ReduceSum", [names[-1]], ["s"]), node("Add", ["x", "s"], ["y"])]
         with pytest.raises(ModelError, match="too many"):
             read_onnx(make_model(nodes, (4,), {"c": np.ones((1, 4), np.float32)}))
+
+
+def test_too_many_steps_that_are_written_out_are_refused(read_onnx, make_model):
+    """A GRU that resets before its product, which ATen has not."""
+    constants = {"w": np.ones((1, 6, 3), np.float32), "r": np.ones((1, 6, 2), np.float32)}
+    nodes = [
+        node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        node("GRU", ["t", "w", "r"], ["", "h"], hidden_size=2),
+        node("Transpose", ["h"], ["y"], perm=[1, 0, 2]),
+    ]
+    with pytest.raises(ModelError, match="its number of steps is 10000000; the limit is 512"):
+        read_onnx(make_model(nodes, (10**7, 3), constants))
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,12 @@ def test_an_if_on_the_input_is_refused(read_onnx, make_model):
         read_onnx(make_model(nodes, (3,), {"zero": np.float32(0)}))
 
 
+def test_an_if_without_its_branch_is_refused(read_onnx, make_model):
+    made = node("If", ["test"], ["y"], else_branch=branch("b", [node("Abs", ["x"], ["q"])]))
+    with pytest.raises(ModelError, match="it has no then_branch"):
+        read_onnx(make_model([made], (3,), {"test": np.array(True)}))
+
+
 @pytest.mark.parametrize("ends", [True, False])
 def test_half_precision_is_what_onnxruntime_computes(make_model, tmp_path, ends):
     """As onnxruntime's converter writes it: its casts stand behind the nodes that use them."""
@@ -146,6 +152,20 @@ def test_a_recurrent_operator_with_the_batch_first_is_the_one_with_the_time_firs
     got, want = (read_onnx(model).run(x) for model in models)
     assert got.shape == (2, 5, 2, 3)
     np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_constants_that_are_too_large_to_fold_are_computed(read_onnx, make_model):
+    nodes = [
+        node("ConstantOfShape", ["size"], ["zeros"]),
+        node("Concat", ["whole", "whole"], ["twice"], axis=0),
+        node("Cast", ["twice"], ["real"], to=1),
+        node("Add", ["zeros", "real"], ["sum"]),
+        node("Add", ["x", "sum"], ["y"]),
+    ]
+    constants = {"size": ints(6000), "whole": np.arange(3000)}
+    model = make_model(nodes, (6000,), constants)
+    x = numbers(2, 6000)
+    np.testing.assert_array_equal(read_onnx(model).run(x), answer(model, x))
 
 
 STEPS = {"s": np.float32(0.04), "z": np.uint8(120), "t": np.float32(0.05), "u": np.uint8(115)}

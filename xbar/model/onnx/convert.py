@@ -14,7 +14,7 @@ from xbar.model.graph import Graph, Ref
 from xbar.model.onnx.context import Attributes, Context, Convert, Known, Operator, Value
 from xbar.model.onnx.elementwise import ELEMENTWISE
 from xbar.model.onnx.file import Tensors, all_tensors, parse
-from xbar.model.onnx.fold import can_fold, fold
+from xbar.model.onnx.fold import LargeError, can_fold, fold
 from xbar.model.onnx.indexing import INDEXING
 from xbar.model.onnx.integers import CONTRIBUTED, INTEGERS
 from xbar.model.onnx.layers import LAYERS
@@ -141,9 +141,11 @@ class _Converter:
             return self._branch(context, node, values)
         convert = _converter(node)
         operator = self._operator(node, values)
-        if can_fold(operator) and node.domain in DOMAINS:
-            made: Value | Sequence[Value] = fold(context, operator)
-        else:
+        made: Value | Sequence[Value]
+        try:
+            folds = can_fold(operator) and node.domain in DOMAINS
+            made = fold(context, operator) if folds else convert(context, operator)
+        except LargeError:
             made = convert(context, operator)
         unread = [
             n for n in operator.attributes.unread() if n not in HARMLESS.get(node.op_type, ())
@@ -176,7 +178,9 @@ class _Converter:
         if isinstance(test, Ref) and not context.is_constant(test):
             raise ModelError("its condition is computed from the input, so the network may vary")
         name = "then_branch" if context.scalar(test) else "else_branch"
-        inner = next(each.g for each in node.attribute if each.name == name)
+        inner = next((each.g for each in node.attribute if each.name == name), None)
+        if inner is None:
+            raise ModelError(f"it has no {name}")
         own = {
             tensor.name: Known(self.tensors.read(tensor), tensor.name)
             for tensor in inner.initializer

@@ -27,6 +27,10 @@ _NUMBERS_ONLY = ("ConstantOfShape", "Expand", "Range")
 """Operators that create a tensor if a size depends on the batch."""
 
 
+class LargeError(ModelError):
+    """A value is too large to be folded; the network computes it instead."""
+
+
 def can_fold(operator: Operator) -> bool:
     """Whether an operator can be folded: static, small, and in the table."""
     if operator.kind not in FOLDS or any(isinstance(each, Ref) for each in operator.inputs):
@@ -42,12 +46,14 @@ def fold(context: Context, operator: Operator) -> Known:
 
     Raises:
         ModelError: it does not fit its inputs.
+        LargeError: its result is large.
     """
     arrays = [each.array if isinstance(each, Known) else None for each in operator.inputs]
     with np.errstate(all="ignore"):  # non-finite values are rejected later if they are weights
         value = np.asarray(FOLDS[operator.kind](context, operator, *arrays))
     if value.size > _MOST:
-        raise ModelError(f"it gives {value.size} numbers from sizes, which is too many")
+        kind = ModelError if value.dtype == object else LargeError
+        raise kind(f"it gives {value.size} numbers from sizes, which is too many")
     if value.dtype == object and not any(isinstance(each, Ref) for each in value.flat):
         value = value.astype(np.int64)
     named = [each for each in operator.inputs if isinstance(each, Known)]
@@ -134,7 +140,7 @@ def _reshape(_: Context, operator: Operator, x: Array, shape: Array) -> Any:
 def _filled(_: Context, operator: Operator, shape: Array) -> Any:
     sizes = [int(size) for size in shape]
     if math.prod(sizes) > _MOST:
-        raise ModelError(f"it makes a constant of shape {sizes}, which is too large")
+        raise LargeError(f"it makes a constant of shape {sizes}, which is too large")
     value = operator.attributes.get("value")
     return np.full(sizes, np.float32(0) if value is None else np.asarray(value).reshape(-1)[0])
 
@@ -142,7 +148,7 @@ def _filled(_: Context, operator: Operator, shape: Array) -> Any:
 def _expand(_: Context, __: Operator, x: Array, shape: Array) -> Any:
     sizes = np.broadcast_shapes(x.shape, tuple(int(size) for size in shape))
     if math.prod(sizes) > _MOST:
-        raise ModelError(f"it makes a constant of shape {sizes}, which is too large")
+        raise LargeError(f"it makes a constant of shape {sizes}, which is too large")
     return np.broadcast_to(x, sizes)
 
 

@@ -17,7 +17,9 @@ from xbar.errors import ModelError
 from xbar.model.graph import Ref
 from xbar.model.onnx.activations import Activation
 from xbar.model.onnx.context import Array, Context, Known
-from xbar.model.unroll import MOST_STEPS
+
+MOST_STEPS = 512
+"""Steps that are written out: a dozen operations each, which take some seconds to read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +91,10 @@ def run_cell(
     """
     steps = context.shape(x)[0]
     if steps is None or not 0 < steps <= MOST_STEPS:
-        raise ModelError(f"it has {steps or 'as many steps as inputs'}; up to {MOST_STEPS} work")
+        raise ModelError(
+            f"its number of steps is {steps or 'that of the inputs'}; "
+            f"the limit is {MOST_STEPS} for equations that are written step by step"
+        )
     rows = len(cell.w)
     weight, bias = _constant(context, cell, "ih", cell.w), cell.b[:rows]
     added = None if cell.units else _constant(context, cell, "bias_ih", bias)
