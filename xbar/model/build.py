@@ -54,6 +54,7 @@ class Builder:
         self._constants: dict[str, Array] = {}
         self._constant_nodes: dict[str, Ref] = {}
         self._sizes: dict[tuple[str, int], Ref] = {}
+        self._numbers: dict[str, int] = {}
         self._origins: dict[str, str] = {}
         self._known = Constants((), self._constants)
         self._evaluated: tuple[str, Array | str] = ("", "")
@@ -235,9 +236,10 @@ class Builder:
         known = self._probes[0][1]
         if name not in known:
             return name
-        number = 1
+        number = self._numbers.get(name, 1)
         while f"{name}_{number}" in known:
             number += 1
+        self._numbers[name] = number  # the smaller ones stay taken
         return f"{name}_{number}"
 
 
