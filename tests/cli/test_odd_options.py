@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import xbar
 from xbar.cli.main import VERBS, app
 
+PRUNE = ("prune", "--arch", "plain_net:net", "--data", "d.npz", "-o", "new.npz")
 DESIGN = "[bank]\nresistors = 4\nnominal = '50k'\n[tile]\nword_lines = 8\nbit_lines = 8\n"
 
 
@@ -32,6 +33,9 @@ def here(tmp_path_factory):
     graph = xbar.read_model(folder / "m.pt", activation="relu")
     xbar.compile(graph, xbar.Hardware.load(folder / "chip.toml"), seed=0).save(folder / "p.xbar")
     (folder / "deck.cir").write_text("a deck\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.end\n")
+    (folder / "plain_net.py").write_text(
+        "from torch import nn\ndef net(): return nn.Sequential(nn.Linear(5, 3))\n"
+    )
     (folder / "nothing").write_bytes(b"")
     (folder / "noise").write_bytes(rng.bytes(2000))
     (folder / "folder").mkdir()
@@ -69,6 +73,10 @@ def inside(here, monkeypatch):
         (("size", "--bits", "3", "--samples", "9" * 20), "samples must be at most"),
         (("size", "--bits", "3", "--sigma", "5"), "sigma must be at most 2"),
         (("solve", "--bank", "", "--target", "1u"), "quantity must be"),
+        ((*PRUNE, "--seed", "-1"), "seed must be at least 0"),
+        ((*PRUNE, "--seed", "9" * 20), "seed must be at most"),
+        ((*PRUNE, "--epochs", "9" * 20), "epochs must be at most"),
+        ((*PRUNE, "--epochs", "-1"), "epochs must be a whole number of at least 0"),
         (("emit", "p.xbar", "-o", "p.xbar/words"), "lies within"),
         (("netlist", "p.xbar", "--tile", "0", "-o", "p.xbar/x"), "lies within"),
         (("netlist", "p.xbar", "--tile", "0", "-o", "p.xbar/tiles/x"), "lies within"),

@@ -140,7 +140,7 @@ def test_what_is_long_is_refused_in_a_short_line(tmp_path, text, message):
 
 NOT_TOML = [
     *(b"[bank", b"\xff\xfe\xff", b"a = 1\na = 2", b"\xb5 = 1"),
-    *(b"a = " + b"[" * 100_000, b"a = " + b"9" * 5000, b"a = " + b"{a=" * 900 + b"}" * 900),
+    *(b"a = " + b"[" * 50_000, b"a = " + b"9" * 5000, b"a = " + b"{a=" * 900 + b"}" * 900),
 ]
 
 
@@ -151,6 +151,14 @@ def test_what_is_not_toml_is_a_file_error(tmp_path, content):
     with pytest.raises(FileError, match="must be a TOML file") as caught:
         Hardware.load(path)
     assert len(str(caught.value).replace(str(path), "")) < 300
+
+
+@pytest.mark.parametrize("text", ["a." * 20_000, "#" * 1_000_000, "\n" * 70_000], ids=range(3))
+def test_a_file_that_is_far_too_long_for_a_design_is_refused_unread(tmp_path, text):
+    path = tmp_path / "chip.toml"
+    path.write_text(text)
+    with pytest.raises(FileError, match="a design of at most 65,536 characters and 4,000 points"):
+        Hardware.load(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])

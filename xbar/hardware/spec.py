@@ -25,6 +25,8 @@ from xbar.tables import Facts, card, html_card
 from xbar.textfiles import decode
 from xbar.units import format_quantity, parse_quantity
 
+_LARGEST, _DOTS = 65_536, 4_000
+"""Characters and points of a design."""
 _REASON = 200
 """Characters of a parser's message that are shown."""
 
@@ -183,7 +185,14 @@ class Hardware(Spec):
         """
         path = Path(path)
         try:
-            content = tomllib.loads(decode(read_file(path)))
+            text = decode(read_file(path))
+            # a key of many dots takes the parser time and memory in the square of their number
+            if len(text) > _LARGEST or text.count(".") > _DOTS:
+                raise FileError(
+                    f"{path}: must be a design of at most {_LARGEST:,} characters and {_DOTS:,} "
+                    f"points, not {len(text):,} and {text.count('.'):,}"
+                )
+            content = tomllib.loads(text)
         # ValueError: also of integers of thousands of digits, which Python refuses to convert
         except (ValueError, RecursionError) as error:
             reason = printable(" ".join(str(error).split()))[:_REASON]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xbar.arrays import one_integer
 from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.checkpoint import Chosen, Entry, choose_for, type_notes
 from xbar.model.merge import merge_parts
@@ -36,7 +37,7 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
     from xbar.model.state import file_entries
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(one_integer(seed, "seed", 0, 2**63 - 1))
         if path is None:
             return _call(arch)
         try:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 
 Scope: TypeAlias = Literal["layer", "global"]
 Structure: TypeAlias = Literal["weights", "outputs", "inputs"]
@@ -47,14 +47,21 @@ def check_choice(name: str, value: str, choices: Any) -> None:
         raise SpecError(f"{name} must be one of {', '.join(map(repr, known))}, not {value!r}")
 
 
+MOST_STEPS, MOST_SEEDS = 1_000_000, 2**63 - 1
+"""Largest number of epochs or rounds, and largest seed, which PyTorch takes as 64 signed bits."""
+
+
 def check_count(name: str, value: int, least: int) -> None:
-    """Check an integer against a lower limit.
+    """Check a number of steps, or a seed, against its limits.
 
     Raises:
-        SpecError: it is not an integer, or too small.
+        SpecError: it is not an integer, too small, or absurdly large.
     """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise SpecError(f"{name} must be a whole number of at least {least}, not {value!r}")
+        raise SpecError(f"{name} must be a whole number of at least {least}, not {shown(value)}")
+    most = MOST_SEEDS if name == "seed" else MOST_STEPS
+    if value > most:
+        raise SpecError(f"{name} must be at most {most:,}, not {shown(value)}")
 
 
 def count(size: int, keep: float) -> int:
