@@ -21,6 +21,7 @@ from xbar.errors import ModelError
 from xbar.model.draws import reason
 from xbar.model.graph import Argument, Node, Ref, references
 from xbar.model.inplace import may_share, mutates
+from xbar.model.operations import UNWRITTEN
 from xbar.model.pytorch import require_torch
 from xbar.model.work import combinations, work_of
 
@@ -339,6 +340,4 @@ def _numbers(fake: Any) -> int:
 
 def _undetermined(node: Node) -> bool:
     """Whether an operation draws random numbers, or leaves its result uninitialised."""
-    return bool(reason(node)) or node.op.split(".")[1] in (
-        "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided",
-    )  # fmt: skip
+    return bool(reason(node)) or node.op.split(".")[1] in UNWRITTEN

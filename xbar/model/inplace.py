@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from xbar.model.graph import Node, references
+from xbar.model.operations import is_in_place
 
 
 def mutates(node: Node) -> bool:
     """Whether an operation changes its first argument in place."""
-    name = node.op.split(".")[1] if node.op.startswith("aten.") else ""
-    return name.endswith("_") and not name.endswith("__") and name != "detach_"
+    return is_in_place(node.op) and not node.op.startswith("aten.detach_.")
 
 
 def may_share(node: Node) -> bool:
@@ -22,12 +22,8 @@ def may_share(node: Node) -> bool:
         return False
     import torch
 
-    from xbar.model.interpret import resolve
-
-    call: Any = resolve(node.op, node.name)
-    views = any(each.alias_info is not None for each in call._schema.returns)
-    key = "CompositeImplicitAutograd"
-    return views or bool(torch._C._dispatch_has_kernel_for_dispatch_key(call.name(), key))
+    call, key = _operation(node), "CompositeImplicitAutograd"
+    return _is_view(call) or bool(torch._C._dispatch_has_kernel_for_dispatch_key(call.name(), key))
 
 
 _SAME_MEMORY = frozenset(
@@ -54,13 +50,17 @@ def changed_constant(nodes: Mapping[str, Node]) -> tuple[str, str] | None:
             base = source.op.split(".")[1]
             shares = base == "getitem" or base in _SAME_MEMORY or mutates(source)
             if not shares and source.op.startswith("aten."):
-                shares = _is_view(source)
+                shares = _is_view(_operation(source))
             name = next(iter(references(source)), "") if shares else ""
     return None
 
 
-def _is_view(node: Node) -> bool:
+def _operation(node: Node) -> Any:
     from xbar.model.interpret import resolve
 
-    call: Any = resolve(node.op, node.name)
+    return resolve(node.op, node.name)
+
+
+def _is_view(call: Any) -> bool:
+    """Whether an operation says that its value shares memory with an argument."""
     return any(each.alias_info is not None for each in call._schema.returns)

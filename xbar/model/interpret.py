@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.model.graph import Argument, Graph, Multiply, Node, Ref, Tag, references
 from xbar.model.lower import find_products
-from xbar.model.operations import NUMERIC, check_operation
+from xbar.model.operations import NUMERIC, UNWRITTEN, check_operation
 from xbar.model.product import Product
 
 Array: TypeAlias = NDArray[Any]
@@ -26,9 +26,6 @@ CHUNK = 256
 """Batch size."""
 _UNFOLDED = 1 << 24
 """Maximum number of elements of an unfolded slice of a batch: 128 MiB."""
-_UNWRITTEN = frozenset(
-    "empty empty_like empty_permuted empty_strided new_empty new_empty_strided".split()
-)
 # what PyTorch operations raise for invalid arguments; anything else is a bug in xbar
 TORCH_ERRORS = (
     RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, ZeroDivisionError,
@@ -193,7 +190,7 @@ def resolve(op: str, where: str) -> Callable[..., Any]:
             f"{where}: PyTorch {torch.__version__} has no operation {op}; "
             "use the version that exported the model"
         )
-    return _zeroed(found) if name in _UNWRITTEN else found
+    return _zeroed(found) if name in UNWRITTEN else found
 
 
 def _zeroed(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:

@@ -160,14 +160,23 @@ def check_operation(op: str, where: str) -> None:
         )
 
 
-def has_effect(op: str) -> bool:
-    """Whether an operation acts beyond its value: in place, or as an assertion.
+UNWRITTEN = frozenset(
+    "empty empty_like empty_permuted empty_strided new_empty new_empty_strided".split()
+)
+"""Operations that leave the memory of their value unwritten."""
 
-    >>> [has_effect(f"aten.{name}.default") for name in ("add_", "__iand__", "add", "__and__")]
+
+def is_in_place(op: str) -> bool:
+    """Whether an operation changes its first argument.
+
+    >>> [is_in_place(f"aten.{name}.default") for name in ("add_", "__iand__", "add", "__and__")]
     [True, True, False, False]
     """
     match = _ATEN.fullmatch(op)
     name = match.group(1) if match else ""
-    if name.startswith("__"):
-        return name.startswith("__i")
-    return name.endswith("_") or "assert" in name
+    return name.startswith("__i") if name.startswith("__") else name.endswith("_")
+
+
+def has_effect(op: str) -> bool:
+    """Whether an operation acts beyond its value: in place, or as an assertion."""
+    return is_in_place(op) or (op.startswith("aten.") and "assert" in op)
