@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xbar.errors import FileError, printable
-from xbar.files import read_regular, refuse_existing, refuse_inside
+from xbar.files import read_regular, refuse_existing
 
 DEEPEST = 16
 """Maximum depth of a folder."""
@@ -94,7 +94,6 @@ def refuse_directory(path: Path, marker: Marker, *, force: bool) -> None:
             marker's kind and exactly the files that the index lists; or it lies in such a folder.
     """
     refuse_existing(path, force=force)
-    refuse_inside(path)
     if os.path.lexists(path):
         _own_files(path, marker)
 

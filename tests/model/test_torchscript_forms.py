@@ -168,5 +168,5 @@ def test_what_is_endless_or_not_static_is_refused(write_script, lines, message):
 @pytest.mark.parametrize("form", ["[a, a]", "(a, a)", "{0: a, 1: a}"])
 def test_a_list_that_holds_itself_again_and_again_does_not_fill_the_memory(write_script, form):
     lines = ["a = [x, x]", *[f"a = {form}"] * 200, "return torch.cat(a)"]
-    with pytest.raises(ModelError, match="more than 10000 values"):
+    with pytest.raises(ModelError, match="more than 20000 values"):
         read_model(write_script(*lines), (2,))

@@ -149,7 +149,7 @@ def test_beyond_a_number_of_nodes_nothing_more_is_written_out(monkeypatch):
 
     module = Two().eval()
     assert len(from_module(module, (5, 4)).layers) == 4
-    monkeypatch.setattr(unroll, "_MOST_NODES", 20)
+    monkeypatch.setattr(unroll, "MOST_NODES", 20)
     graph = from_module(module, (5, 4))
     assert [layer.name.split(".")[0] for layer in graph.layers] == ["first"] * 2
     x = inputs(3, 5, 4)

@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xbar.model.graph import Argument, Node, Ref
+from xbar.model.unroll import MOST_NODES
 
 GROUPED = frozenset(["aten._grouped_mm.default", "transformers.grouped_mm_fallback.default"])
 """Products of rows, sorted by group, with a stack of matrices."""
 
 _MOST = 1024
 """Maximum number of experts of a layer."""
-
-_MOST_NODES = 400_000
-"""Nodes of a graph beyond which no further product is written out: a small file may hold many."""
 
 Shapes = Callable[[str], tuple[int | None, ...] | None]
 
@@ -38,7 +36,7 @@ def write_out_experts(nodes: Sequence[Node], shape: Shapes) -> list[Node]:
     taken = {node.name for node in nodes}
     found: list[Node] = []
     for node in nodes:
-        grouped = node.op in GROUPED and len(found) < _MOST_NODES
+        grouped = node.op in GROUPED and len(found) < MOST_NODES
         made = _written_out(node, shape, taken) if grouped else None
         found += [node] if made is None else made
     return found

@@ -21,8 +21,6 @@ from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.pytorch import LOAD_ERRORS
 from xbar.usercode import current_directory, summary
 
-# torch.export documents no errors; these are what its tracer, guards and fake tensors raise
-
 
 def export_module(
     module: torch.nn.Module,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Node, Ref
@@ -170,8 +169,3 @@ def no_weight(factors: Mapping[str, Argument], nodes: Nodes, constants: Mapping[
     node = nodes[source]
     made = "is the network's input" if node.op == "input" else f"({node.op}) depends on the input"
     return f"{NOT_CONSTANT}: {source} {made}"
-
-
-def floats(array: Array) -> bool:
-    """Whether an array can be a matrix of weights."""
-    return array.dtype.kind == "f" and array.ndim > 0 and not np.isin(0, array.shape)

@@ -104,13 +104,10 @@ def check_guards(guards: object, where: str) -> None:
 
 def _compares_sizes(text: str) -> bool:
     """Whether a guard compares arithmetic on sizes, and nothing else."""
-    try:
-        tree = ast.parse(text, mode="eval") if len(text) <= _MOST else None
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parsed(text)
+    if tree is None or not isinstance(tree.body, (ast.Compare, ast.BoolOp)):
         return False
-    return (
-        tree is not None and isinstance(tree.body, (ast.Compare, ast.BoolOp)) and _guard_part(tree)
-    )
+    return _guard_part(tree)
 
 
 def _parsed(text: str) -> ast.Expression | None:

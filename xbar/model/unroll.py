@@ -22,8 +22,8 @@ from xbar.model.graph import Argument, Graph, Node, Ref, replace_references
 MOST_STEPS = 4096
 """Maximum number of unrolled steps per operation, over all layers and directions."""
 
-_MOST_NODES = 400_000
-"""Nodes of a graph beyond which no further operation is unrolled: a small file may hold many."""
+MOST_NODES = 400_000
+"""Nodes of a graph beyond which nothing more is written out: a small file may hold many."""
 
 State = list[Ref]
 """The hidden state (N, H), and the cell state of an LSTM."""
@@ -114,7 +114,7 @@ def unroll(graph: Graph) -> Graph:
     renamed: dict[str, str] = {}
     for node in graph.nodes:
         writer = _Writer(node.name, taken)
-        made = _write(writer, node, known, graph) if len(nodes) < _MOST_NODES else None
+        made = _write(writer, node, known, graph) if len(nodes) < MOST_NODES else None
         source = node.args[0].name if node.args and isinstance(node.args[0], Ref) else ""
         if made is not None:
             nodes += [_renamed(each, renamed) for each in writer.nodes]

@@ -20,7 +20,6 @@ def check_memory(needed: float, what: str | tuple[int, ...]) -> None:
     held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > held:
         array = what if isinstance(what, str) else f"a crossbar of {what[0]} x {what[1]}"
-        array = what if isinstance(what, str) else f"a crossbar of {what[0]} x {what[1]}"
         raise SolverError(
             f"{array} needs about {needed / 1e9:.1f} GB of memory to solve, and this machine has "
             f"{held / 1e9:.1f} GB; split it into smaller ones"

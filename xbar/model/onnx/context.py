@@ -111,6 +111,10 @@ class Operator:
         """A text attribute; "" if neither the file nor the specification gives one."""
         return str(self.attributes.get(name, ""))
 
+    def pass_over(self, name: str) -> None:
+        """Count an attribute as read that has no effect on this node."""
+        self.attributes.get(name)
+
     def refuse(self, name: str, *allowed: Any) -> None:
         """Reject an attribute with a value other than these (or absent)."""
         value = self.attributes.get(name)

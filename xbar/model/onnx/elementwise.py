@@ -188,8 +188,8 @@ def _reduce(op: str, typed: bool = False) -> Convert:
 def _axes(context: Context, operator: Operator, rank: int) -> tuple[int, ...] | None:
     """The axes to reduce; None if nothing is reduced."""
     given = operator.get(1)
-    keep, noop = (operator.integer(name) for name in ("keepdims", "noop_with_empty_axes"))
-    _ = keep  # without an effect where nothing is reduced
+    noop = operator.integer("noop_with_empty_axes")
+    operator.pass_over("keepdims")  # where nothing is reduced
     found = operator.attributes.get("axes", ()) if given is None else context.ints(given)
     axes = tuple(context.axis(int(axis), rank) for axis in found)
     if not axes:

@@ -102,8 +102,7 @@ def _conv_integer(context: Context, operator: Operator) -> Value:
     a = whole(context, operator.need(0), _one(context, operator.get(2)))
     rank = len(context.shape(operator.need(1)))
     b = whole(context, operator.need(1), operator.get(3), (-1, *[1] * (rank - 1)))
-    made = convolution(context, replace(operator, inputs=(a, b)))
-    return _integers(context, context.ref(made if isinstance(made, (Ref, Known)) else made[0]))
+    return _integers(context, context.ref(convolution(context, replace(operator, inputs=(a, b)))))
 
 
 def _to_float(context: Context, operator: Operator) -> Value:
@@ -196,7 +195,7 @@ def _q_conv(context: Context, operator: Operator) -> Value:
     x, weight = _real(context, _triple(operator, 0), 1), _real(context, _triple(operator, 3), 0)
     bias = _bias(context, operator.get(8), operator.need(1), operator.need(4))
     made = convolution(context, replace(operator, inputs=(x, weight, bias)))
-    return _result(context, operator, context.ref(_single(made)), 6)
+    return _result(context, operator, made, 6)
 
 
 def _single(made: object) -> Value:

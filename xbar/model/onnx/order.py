@@ -22,7 +22,7 @@ def in_order(nodes: Sequence[Any], known: Iterable[str]) -> list[Any]:
     nodes = list(nodes)
     check_single(nodes, known)
     maker = {name: place for place, node in enumerate(nodes) for name in node.output if name}
-    needs = [{maker[n] for n in _uses(node) if n in maker} for node in nodes]
+    needs = [{maker[n] for n in names_used(node) if n in maker} for node in nodes]
     if all(max(need, default=-1) < place for place, need in enumerate(needs)):
         return nodes
     return [nodes[place] for place in _sorted(needs, nodes)]
@@ -65,7 +65,7 @@ def _sorted(needs: list[set[int]], nodes: list[Any]) -> list[int]:
     return order
 
 
-def _uses(node: Any) -> Iterator[str]:
+def names_used(node: Any) -> Iterator[str]:
     """Names of the values that a node uses, in its subgraphs too."""
     stack = [node]
     while stack:

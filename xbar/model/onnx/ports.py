@@ -9,6 +9,7 @@ from typing import Any
 from xbar.errors import ModelError, SpecError
 from xbar.model.onnx.context import Known
 from xbar.model.onnx.file import DTYPES
+from xbar.model.onnx.order import names_used
 from xbar.model.signature import note_rows
 from xbar.model.source import Source
 
@@ -58,7 +59,7 @@ class Ports:
         returned = graph.output[index].name
         nodes = _needed(graph, returned)
         inputs = {each.name: each for each in graph.input if each.name not in constants}
-        used = {name for node in nodes for name in _used(node)} | {*source.wanted.bind}
+        used = {name for node in nodes for name in names_used(node)} | {*source.wanted.bind}
         asked = [name for name in inputs if name in used or len(inputs) == 1] or [*inputs]
         taken = source.wanted.input_of(asked, source.where)
         shape, dtype, batch = _input(inputs[taken], source)
@@ -121,16 +122,5 @@ def _needed(graph: Any, output: str) -> list[Any]:
         made = makers.get(stack.pop())
         if made is not None and made not in found:
             found.add(made)
-            stack += _used(graph.node[made])
+            stack += names_used(graph.node[made])
     return [node for i, node in enumerate(graph.node) if i in found]
-
-
-def _used(node: Any) -> set[str]:
-    """Names that a node uses, in its subgraphs too."""
-    inner = [a.g for a in node.attribute if a.HasField("g")]
-    inner += [graph for a in node.attribute for graph in a.graphs]
-    names = set(node.input)
-    for graph in inner:
-        names |= {each.name for each in graph.output}
-        names.update(*(_used(each) for each in graph.node))
-    return names

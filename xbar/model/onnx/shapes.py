@@ -291,7 +291,7 @@ def _top(context: Context, operator: Operator) -> Sequence[Value]:
     x, count = context.ref(operator.need(0)), operator.attributes.get("k")
     count = int(context.scalar(operator.need(1)) if count is None else count)
     largest = bool(operator.attributes.get("largest", 1))
-    _ = operator.integer("sorted")  # any order is allowed where it is 0
+    operator.pass_over("sorted")  # any order is allowed where it is 0
     shape = context.shape(x)
     axis = context.axis(operator.integer("axis"), len(shape))
     size = shape[axis]

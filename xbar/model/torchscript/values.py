@@ -36,11 +36,8 @@ SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
 """TorchScript's codes of numeric types."""
 
 
-_MOST_ITEMS = 10_000
-
-
 MOST_ITEMS = 20_000
-"""Maximum number of items of an attribute that is a list."""
+"""Maximum number of items of a list, of an attribute or of the source text, nested ones too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +90,8 @@ class Items(list[Any]):
         self._check()
 
     def _check(self) -> None:
-        if self.weight > _MOST_ITEMS:
-            raise ModelError(f"its code makes a list of more than {_MOST_ITEMS} values")
+        if self.weight > MOST_ITEMS:
+            raise ModelError(f"its code makes a list of more than {MOST_ITEMS} values")
 
 
 class Table(dict[Any, Any]):
