@@ -36,6 +36,10 @@ def read(path, **options):
         ("tile,row,col,k,R_on [kohm]", [100, 1e3 / 11, 1e3 / 12, 1e3 / 13]),
         ("tile,row,col,k,Resistance", [1e5, 1e6 / 11, 1e6 / 12, 1e6 / 13]),
         ("tile,row,col,k,on [kΩ]", [100, 1e3 / 11, 1e3 / 12, 1e3 / 13]),
+        ("Kachel,Zeile,Spalte,Widerstand Nr,Leitwert [µS]", [10, 11, 12, 13]),
+        ("tile,row,col,R no,R [kohm]", [100, 1e3 / 11, 1e3 / 12, 1e3 / 13]),
+        ("tile,row,col,dev,cond [uA/V]", [10, 11, 12, 13]),
+        ("tile,row,col,dev,G (mA/V)", [0.01, 0.011, 0.012, 0.013]),
         ("tile,row,col,k,on", ["10 uS", "11µS", "12000 nS", f"{1e3 / 13} kohm"]),
         ("tile,row,col,k,on", ["10u", "11 µ", "12000n", "0.013m"]),
         ("tile,row,col,k,on [uS]", ["1０", "１１", "12", "13"]),
@@ -124,7 +128,9 @@ def test_the_callers_unit_is_that_of_bare_numbers_in_every_format(tmp_path, unit
         np.testing.assert_allclose(read(each, unit=unit).on(0).ravel(), ON, rtol=1e-12)
 
 
-@pytest.mark.parametrize("cell", ["", "nan", "NaN", "N/A", "-", "#DIV/0!", "-nan(ind)", "OL"])
+@pytest.mark.parametrize(
+    "cell", ["", "nan", "NaN", "N/A", "-", "#DIV/0!", "-nan(ind)", "OL", "n.a.", "#NV", "#WERT!"]
+)
 def test_a_device_without_a_value_is_open_and_counted(tmp_path, cell):
     chip = read(write(tmp_path / "a.csv", "tile,wl,bl,k,on [uS]", [10, cell, 12, 13]))
     np.testing.assert_allclose(chip.on(0).ravel(), ON * [1, 0, 1, 1], rtol=1e-12)

@@ -183,3 +183,12 @@ def test_what_is_no_table_of_inputs_is_refused_with_its_line(tmp_path, text, mes
     with pytest.raises(FileError, match=message) as caught:
         read_dataset(tmp_path / "a.csv", (4,))
     assert "\n" not in str(caught.value)
+
+
+def test_tokens_stand_beside_their_mask_as_a_tokenizer_returns_them(tmp_path):
+    tokens, mask = np.arange(12).reshape(3, 4), np.ones((3, 4), dtype=int)
+    np.savez(tmp_path / "a.npz", attention_mask=mask, input_ids=tokens, labels=np.arange(3))
+    data = read_dataset(tmp_path / "a.npz")
+    np.testing.assert_array_equal(data.inputs, tokens)
+    np.testing.assert_array_equal(data.labels, np.arange(3))
+    assert "arrays not used: attention_mask" in data.notes

@@ -15,20 +15,21 @@ from xbar.units import measured_quantity, parse_unit
 
 INDICES = ("tile", "word_line", "bit_line", "resistor")
 _NAMES = {
-    "tile": "tile tiles array macro",
-    "word_line": "word_line wordline word_lines word wl row",
-    "bit_line": "bit_line bitline bit_lines bit bl column col",
-    "resistor": "resistor device element k",
-    "on": "on g_on gon on_conductance conductance_on on_g g_lrs conductance g",
+    "tile": "tile tiles array macro kachel",
+    "word_line": "word_line wordline word_lines word wl row wortleitung zeile",
+    "bit_line": "bit_line bitline bit_lines bit bl column col bitleitung spalte",
+    "resistor": "resistor device element dev k",
+    "on": "on g_on gon on_conductance conductance_on on_g g_lrs conductance cond g leitwert",
     "off": "off g_off goff off_conductance conductance_off off_g g_hrs",
     "stuck": "stuck fault stuck_at",
-    "on in ohm": "r_on ron on_resistance resistance_on on_r r_lrs resistance",
+    "on in ohm": "r_on ron on_resistance resistance_on on_r r_lrs resistance r widerstand",
     "off in ohm": "r_off roff off_resistance resistance_off off_r r_hrs",
 }
 _SPELLED = {name: key for key, names in _NAMES.items() for name in names.split()}
 MEASURED = ("on", "off")
 _BRACKETS = re.compile(r"(.*?)[\s_]*[\[({<](.*)[\])}>]\s*")
 _TRAILING = re.compile(r"(.*?)(?:\s*[/,:]\s*|\s+in\s+|[\s_]+)([^\s/,:]+)\s*")
+_SLOPE = re.compile(r"(.{0,3}?)A\s*/\s*V")
 _LONGEST = 200
 """Characters of a name that is looked at."""
 
@@ -47,7 +48,8 @@ class Unit:
         Raises:
             SpecError: it is no unit of conductance or resistance.
         """
-        found = parse_unit(text)
+        slope = _SLOPE.fullmatch(plain_text(text).strip())
+        found = parse_unit(f"{slope[1]}S" if slope else text)
         if found is not None:
             unit = cls(found[1], float(f"1e{found[0]}"))
         else:
@@ -148,7 +150,11 @@ def base_name(name: str) -> tuple[str, str]:
         match = _TRAILING.fullmatch(text)
         if match is not None and parse_unit(match.group(2)) is not None:
             text, unit = match.groups()
-    return re.sub(r"_(?:index|idx|number|no|nr|id)$", "", _word(text)), unit
+    word = _word(text)
+    counted = re.sub(r"_(?:index|idx|number|no|nr|id)$", "", word)
+    if counted != word and _SPELLED.get(counted) not in INDICES:
+        return ("resistor" if counted in ("r", "widerstand") else word), unit
+    return counted, unit
 
 
 def _word(text: str) -> str:

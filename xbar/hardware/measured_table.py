@@ -34,7 +34,7 @@ from xbar.units import measured_quantity, parse_unit
 
 _MISSING = frozenset(
     "nan na n/a null none - -- ol open dead -nan nan(ind) -nan(ind) #n/a #na #div/0! #num! #value! "
-    "1.#qnan 1.#ind -1.#ind".split(" ")
+    "1.#qnan 1.#ind -1.#ind n.a. n.a --- #ref! #name? #null! #nv #wert! #zahl! #bezug!".split(" ")
 ) | {""}
 _STUCK = {
     "": 0, "nan": 0, "ok": 0, "no": 0, "none": 0, "0": 0, "+1": 1, "1": 1, "-1": -1, "open": -1,
@@ -65,9 +65,12 @@ def read_table(text: str, shape: tuple[int, int, int], unit: Unit | None) -> Tab
     """
     sheet = read_sheet(text, lambda cells: is_head(cells, shape))
     if sheet is None:
+        lines = text.splitlines()[:2]
+        first = lines[-1] if lines and lines[0].startswith("sep=") else "".join(lines[:1])
         raise SpecError(
             "the first line must be tile,word_line,bit_line,resistor,on[,off[,stuck]], not "
-            + printable(text.partition("\n")[0].strip())[:80]
+            f"{printable(first.strip())[:80]}; call the measured column on or g (conductance) or r "
+            "(resistance), with its unit, as in on [uS]"
         )
     columns = find_columns(sheet.head, shape)
     table = _Reader(sheet, columns, unit, shape).read()

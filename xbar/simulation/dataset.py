@@ -24,7 +24,10 @@ from xbar.simulation.labelled_table import LABELS, read_labelled
 from xbar.tables import Outline, few
 from xbar.textfiles import decode
 
-_INPUTS = "inputs input x images image data features samples".split()
+_INPUTS = (
+    "inputs input x images image data features samples "
+    "input_ids tokens pixel_values input_values input_features"
+).split()
 _SPLITS = ("", "test", "eval", "val", "valid", "validation", "train")
 _ZIP, _NPY = b"PK", b"\x93NUMPY"
 

@@ -5,6 +5,7 @@ Each kind is a class that is made from a statement and that gives the flat eleme
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from xbar.circuit.deck.resistance import KNOWN, PASSED_OVER, resistance
 from xbar.circuit.deck.scope import Quantity, Reading
 from xbar.circuit.deck.words import Words, split
 
+_CAPITAL_M = re.compile(r"\s(?:[rR]\s*=\s*)?([0-9]+(?:\.[0-9]*)?M)(?:[oO][hH][mM][sS]?|Ω)?(?=\s|$)")
 _LISTED = str.maketrans(",()", "   ")
 
 
@@ -147,7 +149,18 @@ def read_resistor(statement: Statement, reading: Reading) -> Resistor:
     if len(values) > 2 or not (values or known):
         got = " ".join(words.words[3:]) or "nothing"
         raise statement.error(f"{words.words[0]} must have one resistance, not {got!r}")
+    if "M" in statement.raw:
+        _tell_of_milliohms(statement, reading)
     return Resistor(statement, words.words[0], nodes, values, given)
+
+
+def _tell_of_milliohms(statement: Statement, reading: Reading) -> None:
+    """Remark on a resistance such as 10M, of which another reader would think as 10 Mohm."""
+    for found in _CAPITAL_M.findall(statement.raw):
+        reading.rules.remarks.add(
+            f"a resistance of {found} is one of {found[:-1]} milliohm, as M is milli in SPICE; "
+            f"1e6 is written meg, and m is not in doubt"
+        )
 
 
 def _resistor_parameters(

@@ -116,7 +116,10 @@ class Files:
         if not path.is_file():
             path = next((p for p in _siblings(path) if p.name.lower() == path.name.lower()), path)
         if not path.is_file():
-            raise statement.error(f"the included file {name!r} must exist")
+            raise statement.error(
+                f"the included file '{name}' must exist; copy it to the deck's folder and include "
+                f"it by its name alone, or leave the line out if no element needs it"
+            )
         return path
 
     def _variable(self, match: re.Match[str], statement: Statement) -> str:

@@ -107,7 +107,15 @@ def _draw(name: str, values: list[float], rules: Rules) -> float:
         low, high = sorted(values[1:])
         return min(max(values[0], low), high)
     if not rules.nominal_draws or name in ("rand", "random") or not values:
-        raise DrawError(f"{name} is a random draw, and a circuit must have definite values")
+        if name == "limit" and len(values) == 3:
+            raise DrawError(
+                "limit clamps in Xyce and LTspice, and is a random draw in HSPICE; name the "
+                "dialect, or use min and max"
+            )
+        raise DrawError(
+            f"{name} is a random draw, and a circuit must have definite values; Xyce and HSPICE "
+            f"take the nominal one (dialect='xyce' or 'hspice')"
+        )
     return values[0]
 
 

@@ -236,6 +236,11 @@ class _Flattening:
         body = definition.body
         place.spend(2 + 2 * len(ports) + len(defaults) + len(body.parameters), statement)
         given = self._given(element, place)
+        if place.many != 1 and self.settings.rules.name == "ngspice":
+            self.settings.rules.remarks.add(
+                "the m of an instance multiplies also the instances in it, as in Xyce and HSPICE; "
+                "ngspice may leave it out there"
+            )
         many, multiplied = place.many, place.multiplied
         if "m" in given and "m" not in defaults:
             many *= place.parallel(given.pop("m"), statement)

@@ -188,7 +188,8 @@ class _Gathering:
     def _end(self, statement: Statement) -> None:
         name = statement.text.split()[1:]
         if not self._open or (name and name[0].strip("\"'") != self._open[-1].name):
-            raise statement.error(f"{statement.brief!r} has no matching .subckt")
+            title = "" if self._open else "; a deck's first line is its title, and opens none"
+            raise statement.error(f"{statement.brief!r} has no matching .subckt{title}")
         done = self._open.pop()
         if self._open:
             self._open[0].lines.append(statement)
