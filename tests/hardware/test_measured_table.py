@@ -285,3 +285,42 @@ def test_a_directory_and_nothing_are_file_errors(tmp_path):
         read(tmp_path)
     with pytest.raises(FileError, match="No such file"):
         read(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [["10 uS", "11 uS", "12", "13 uS"], ["12", "10u", "11u", "13u"], ["1e5", "83 kohm"] * 2],
+)
+def test_a_number_without_a_unit_among_numbers_with_one_is_refused_not_taken_as_siemens(
+    tmp_path, cells
+):
+    path = write(tmp_path / "a.csv", "tile,wl,bl,k,on", cells)
+    with pytest.raises(SpecError, match="a unit in every cell or in none"):
+        read(path)
+    zero = write(tmp_path / "b.csv", "tile,wl,bl,k,on", ["10 uS", "11 uS", "0", "13 uS"])
+    np.testing.assert_allclose(read(zero).on(0).ravel(), ON * [1, 1, 0, 1], rtol=1e-12)
+
+
+def test_a_cell_with_another_prefix_than_the_head_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "tile,wl,bl,k,on [mS]", ["10 uS", "11 uS", "12 uS", "13 uS"])
+    with pytest.raises(SpecError, match="line 2.*another unit"):
+        read(path)
+    below = write(tmp_path / "b.csv", "tile,wl,bl,k,on\n,,,,mS", ["10 uS", 11, 12, 13])
+    with pytest.raises(SpecError, match="line 3.*another unit"):
+        read(below)
+    same = write(tmp_path / "c.csv", "tile,wl,bl,k,on [S]", ["10 uS", "11µS", "12 uS", "13 uS"])
+    np.testing.assert_allclose(read(same).on(0).ravel(), ON, rtol=1e-12)
+
+
+@pytest.mark.parametrize("head", ["R (kOhm)", "R_on_kohm", "R_on in kΩ", "r on/kOhm"])
+def test_a_resistance_may_be_called_r_and_its_unit_may_follow_an_underscore(tmp_path, head):
+    path = write(tmp_path / "a.csv", f"tile,wl,bl,k,{head}", 1e-3 / ON)
+    np.testing.assert_allclose(read(path).on(0).ravel(), ON, rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["9.9E37", "9.91e+37", "-9.9E37"])
+@pytest.mark.parametrize("other", ["12", "nan"])
+def test_what_an_instrument_writes_for_no_reading_is_no_conductance(tmp_path, cell, other):
+    chip = read(write(tmp_path / "a.csv", "tile,wl,bl,k,on [uS]", [10, cell, other, 13]))
+    assert chip.stuck(0).ravel().tolist()[1] == -1
+    np.testing.assert_allclose(chip.on(0).ravel()[[0, 1, 3]], ON[[0, 1, 3]] * [1, 0, 1], rtol=1e-12)

@@ -28,7 +28,7 @@ _NAMES = {
 _SPELLED = {name: key for key, names in _NAMES.items() for name in names.split()}
 MEASURED = ("on", "off")
 _BRACKETS = re.compile(r"(.*?)[\s_]*[\[({<](.*)[\])}>]\s*")
-_TRAILING = re.compile(r"(.*?)(?:\s*[/,:]\s*|\s+in\s+|[\s_]+)([^\s/,:]+)\s*")
+_TRAILING = re.compile(r"(.*?)(?:\s*[/,:]\s*|\s+in\s+|[\s_]+)([^\s/,:_]+)\s*")
 _SLOPE = re.compile(r"(.{0,3}?)A\s*/\s*V")
 _LONGEST = 200
 """Characters of a name that is looked at."""
@@ -109,7 +109,7 @@ def find_columns(head: Sequence[str], shape: tuple[int, int, int]) -> list[Colum
     for place, name in enumerate(head):
         base, unit = base_name(name)
         key = _SPELLED.get(base)
-        if key is not None:
+        if key is not None and (base != "r" or unit):  # r alone may be a resistor's or row's number
             rank = _NAMES[key].split().index(base) + 100 * key.endswith("ohm")
             found.setdefault(key.removesuffix(" in ohm"), []).append((rank, place, unit))
     if not {"word_line", "bit_line", "on"} <= set(found):

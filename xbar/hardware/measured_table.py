@@ -40,6 +40,8 @@ _STUCK = {
     "": 0, "nan": 0, "ok": 0, "no": 0, "none": 0, "0": 0, "+1": 1, "1": 1, "-1": -1, "open": -1,
     "stuck_open": -1, "stuck open": -1, "closed": 1, "stuck_closed": 1, "stuck closed": 1,
 }  # fmt: skip
+_OVERFLOW = (9.9e37, -9.9e37, 9.91e37)
+"""What instruments write (SCPI, IEEE 488.2) for a value out of range and for none at all."""
 _CHUNK = 1 << 16
 """Lines that are read together."""
 
@@ -86,6 +88,10 @@ class _Reader:
         self.sheet, self.columns, self.shape = sheet, columns, shape
         self.width = max(column.place for column in columns) + 1
         self.units = {column.key: self._unit(column, unit) for column in columns}
+        self.stated = {column.key: column.unit for column in columns}
+        self.assumed = {c.key for c in columns if unit is None and c.unit is None}
+        self.bare: dict[str, tuple[str, int]] = {}  # first number without unit or prefix
+        self.marked: dict[str, str] = {}  # first one that has them
 
     def _unit(self, column: Column, unit: Unit | None) -> Unit | None:
         if column.key not in MEASURED:
@@ -107,6 +113,12 @@ class _Reader:
             parts.append(self._chunk(chunk))
         if not parts:
             raise SpecError("there is no line of data")
+        for key in self.assumed & self.bare.keys() & self.marked.keys():
+            cell, line = self.bare[key]
+            raise SpecError(
+                f"line {line}: {key} must have a unit in every cell or in none, but {shown(cell)} "
+                f"has none and {shown(self.marked[key])} has; write the unit in the head"
+            )
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _rows(self) -> Iterable[tuple[int, list[str]]]:
@@ -132,7 +144,8 @@ class _Reader:
         for key in units:
             if self.units[key] is not None:
                 raise SpecError(f"the unit of the column {key} is stated twice")
-            self.units[key] = Unit.read(texts[key], f"the column {key}")
+            self.units[key] = self.stated[key] = Unit.read(texts[key], f"the column {key}")
+        self.assumed.clear()
         return True
 
     def _chunk(self, rows: list[tuple[int, list[str]]]) -> dict[str, Floats]:
@@ -151,13 +164,18 @@ class _Reader:
             if any("_" in cell for cell in cells):  # Python's numbers may have underscores
                 raise ValueError
             values = np.array(cells, dtype=np.float64)
+            if column.key in self.assumed and column.key not in self.bare and values.any():
+                row = int(np.argmax(values != 0))
+                self.bare[column.key] = cells[row], lines[row]
         except ValueError:
             each = [self._value(column, c, n) for c, n in zip(cells, lines, strict=True)]
             return np.array(each)
         if unit is not None and unit.name == "ohm" and (values == 0).any():
             row = int(np.argmax(values == 0))
             raise SpecError(f"line {lines[row]}: {column.key} must be above 0 ohm, not 0")
-        return values if column.key in INDICES else (unit or Unit("S")).siemens(values)
+        if column.key in INDICES:
+            return values
+        return (unit or Unit("S")).siemens(np.where(np.isin(values, _OVERFLOW), math.nan, values))
 
     def _value(self, column: Column, cell: str, line: int) -> float:
         """One cell: an index, or siemens; NaN if it is empty."""
@@ -178,10 +196,13 @@ class _Reader:
             if found:
                 raise SpecError(f"line {line}: {column.key} must be a number, not {shown(cell)}")
             return value
+        if value in _OVERFLOW and not found:
+            return math.nan
         return self._siemens(column, cell, value, found, line)
 
     def _siemens(self, column: Column, cell: str, value: float, found: str, line: int) -> float:
         unit = self.units[column.key]
+        self._compare(column.key, cell, line, value)
         if found and (found not in ("S", "ohm") or (unit is not None and unit.name != found)):
             raise SpecError(
                 f"line {line}: {column.key} must be in {unit.name if unit else 'S or ohm'}, "
@@ -195,6 +216,24 @@ class _Reader:
         if stated.name == "ohm" and value == 0:
             raise SpecError(f"line {line}: {column.key} must be above 0 ohm, not {shown(cell)}")
         return float(stated.siemens(np.array([value]))[0])
+
+    def _compare(self, key: str, cell: str, line: int, value: float) -> None:
+        """Note whether a cell has a unit or prefix of its own; it must not contradict the head's.
+
+        Raises:
+            SpecError: the head has another prefix: one of the two is wrong.
+        """
+        suffix = re.sub(r"^[\s\d.,+\-eE]*", "", plain_text(cell).strip())
+        own, head = parse_unit(suffix), self.stated[key]
+        if own and head and head.factor not in (1, float(f"1e{own[0]}")) and own[1] == head.name:
+            raise SpecError(
+                f"line {line}: {key} is {shown(cell)}, but the head has another unit; "
+                "leave one of them out"
+            )
+        if suffix:
+            self.marked.setdefault(key, cell)
+        elif value and math.isfinite(value):
+            self.bare.setdefault(key, (cell, line))
 
     def _stuck(self, cell: str, line: int) -> float:
         text = plain_text(cell).strip().lower()
