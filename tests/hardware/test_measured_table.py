@@ -303,10 +303,10 @@ def test_a_number_without_a_unit_among_numbers_with_one_is_refused_not_taken_as_
 
 def test_a_cell_with_another_prefix_than_the_head_is_refused(tmp_path):
     path = write(tmp_path / "a.csv", "tile,wl,bl,k,on [mS]", ["10 uS", "11 uS", "12 uS", "13 uS"])
-    with pytest.raises(SpecError, match="line 2.*another unit"):
+    with pytest.raises(SpecError, match=r"line 2.*another unit"):
         read(path)
     below = write(tmp_path / "b.csv", "tile,wl,bl,k,on\n,,,,mS", ["10 uS", 11, 12, 13])
-    with pytest.raises(SpecError, match="line 3.*another unit"):
+    with pytest.raises(SpecError, match=r"line 3.*another unit"):
         read(below)
     same = write(tmp_path / "c.csv", "tile,wl,bl,k,on [S]", ["10 uS", "11µS", "12 uS", "13 uS"])
     np.testing.assert_allclose(read(same).on(0).ravel(), ON, rtol=1e-12)

@@ -146,12 +146,29 @@ def _polynomial(
     names, texts = rest[1 : 1 + width * count], rest[1 + width * count :]
     by = [tuple(unquoted(n) for n in names[k : k + width]) for k in range(0, len(names), width)]
     coefficients = [quantity(text, statement, reading) for text in texts]
-    if len(coefficients) == 1 and count == 1:  # one alone is the gain
-        return 0.0, [(coefficients[0], by[0])]
+    if len(coefficients) == 1 and count == 1:
+        return _single(coefficients[0], by[0], statement, reading)
     for coefficient in coefficients[1 + count :]:
         if isinstance(coefficient, Formula) or coefficient != 0:
             raise statement.error(f"POLY has products of voltages or currents: {NOT_LINEAR}")
     return coefficients[0], list(zip(coefficients[1 : 1 + count], by, strict=False))
+
+
+def _single(
+    coefficient: Quantity, by: tuple[str, ...], statement: Statement, reading: Reading
+) -> tuple[Quantity, list[tuple[Quantity, tuple[str, ...]]]]:
+    """The only coefficient of POLY(1): the gain since SPICE 2, a constant in ngspice."""
+    if coefficient == 0:
+        return 0.0, []
+    try:
+        reading.rules.insist(
+            "POLY(1) with one coefficient, a constant in ngspice, a gain elsewhere"
+        )
+    except ValueError as error:
+        raise statement.error(error) from error
+    if reading.rules.name == "ngspice":
+        return coefficient, []
+    return 0.0, [(coefficient, by)]
 
 
 def _full(by: tuple[str, ...], place: Place) -> tuple[str, ...]:

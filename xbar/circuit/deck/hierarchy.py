@@ -26,7 +26,7 @@ from xbar.circuit.deck.options import Settings, number_of
 from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Reading, Scope
 from xbar.circuit.deck.sources import read_source
-from xbar.circuit.deck.statements import Body, gather
+from xbar.circuit.deck.statements import Body, Choice, gather
 from xbar.errors import FileError
 
 _DEEPEST = 50  # maximum nesting of instances
@@ -164,7 +164,24 @@ class _Flattening:
                         place.bodies = (branch, *place.bodies)
                     found += self._elements(branch, place)
                     break
+            else:
+                branch = None
+            if self.settings.rules.name == "ngspice":
+                self._compare_branches(choice, branch, place)
         return found
+
+    def _compare_branches(self, choice: Choice, taken: Body | None, place: Place) -> None:
+        """Tell of branches that don't hold: ngspice obeys their .param too, the last one wins."""
+        last: dict[str, tuple[str, Statement]] = {}
+        for statement, _, branch in choice.branches:
+            place.spend(len(branch.parameters), statement)
+            last.update((name, (text, statement)) for name, text in branch.parameters.items())
+        for name, (text, statement) in last.items():
+            if taken is None or taken.parameters.get(name) != text:
+                self.settings.rules.remarks.add(
+                    f"{statement.file}:{statement.number}: the parameter {name!r} is defined in a "
+                    f"branch of .if that does not hold, and is not used; ngspice 39 uses it"
+                )
 
     def _holds(self, condition: str, statement: Statement, scope: Scope) -> bool:
         try:

@@ -100,5 +100,12 @@ class Place:
         return next((b.inner[name] for b in self.bodies if name in b.inner), None)
 
     def model(self, name: str) -> Statement | None:
-        """The model of a name."""
-        return next((b.models[name] for b in self.bodies if name in b.models), None)
+        """The model of a name.
+
+        Raises:
+            FileError: there are two different ones at the same place.
+        """
+        body = next((b for b in self.bodies if name in b.models), None)
+        if body is not None and name in body.doubtful:
+            raise body.doubtful[name].error(f"the model {name!r} is defined twice, differently")
+        return None if body is None else body.models[name]

@@ -219,8 +219,14 @@ class Scope:
     def extend(
         self, formulas: Mapping[str, str], functions: Mapping[str, Function], statement: Statement
     ) -> None:
-        """Add what a branch of a choice defines; what is known already is computed anew."""
+        """Add what a branch of a choice defines; what is known already is computed anew.
+
+        Raises:
+            FileError: the instance sets one of its parameters too.
+        """
         for name, text in formulas.items():
+            if name in self._given:
+                raise statement.error(f"the parameter {name!r}, set by the instance, is set again")
             if self.formulas.get(name, text) != text:
                 self.rules.remarks.add(
                     f"{statement.file}:{statement.number}: the parameter {name!r} is defined again "

@@ -29,6 +29,8 @@ _PASSED_OVER = frozenset(
     """.split()
 )
 _FUNCTION = re.compile(r"\.\w+\s+([^\W\d]\w*)\s?\(([\w\s,]*)\)(.*)", re.S)
+_GROUP = re.compile(r"\([^()]*\)")
+_LONGEST = 4_000  # characters of a formula
 _DEEPEST = 50  # maximum nesting of definitions and of choices
 
 
@@ -54,6 +56,7 @@ class Body:
         choices: its ``.if`` blocks.
         inner: subcircuits by name.
         models: model statements by name.
+        doubtful: those whose name has another model too, by name.
     """
 
     parameters: dict[str, str] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class Body:
     choices: list[Choice] = field(default_factory=list)
     inner: dict[str, Definition] = field(default_factory=dict)
     models: dict[str, Statement] = field(default_factory=dict)
+    doubtful: dict[str, Statement] = field(default_factory=dict)
 
 
 @dataclass
@@ -229,6 +233,8 @@ class _Gathering:
                 f"a parameter must be written name=value, not {words.words[-1]!r}"
             )
         for name, text in words.assigned.items():
+            if len(words.assigned) > 1 and _has_blanks(text):
+                self._tell_blanks(statement, name)
             if self.body.parameters.get(name, text) != text:
                 self.tell(
                     statement, f"the parameter {name!r} is defined again; the last value counts"
@@ -238,6 +244,15 @@ class _Gathering:
                 branch.parameters.pop(name, None)  # the later value counts
             for _, _, around in self._choices:
                 self._within.setdefault((id(around), name), []).append(self.body)
+
+    def _tell_blanks(self, statement: Statement, name: str) -> None:
+        rules = self.settings.rules
+        if rules.name == "ngspice":
+            self.tell(
+                statement,
+                f"the formula of {name!r} has blanks and is read to its end; ngspice reads its "
+                f"first word alone where a line has several parameters: write it in braces",
+            )
 
     def function(self, statement: Statement) -> None:
         """``.func f(x,y)={x+y}``."""
@@ -254,7 +269,9 @@ class _Gathering:
         """A model; it is looked at where it is used."""
         words = statement.text.split(None, 2)
         if len(words) > 1:
-            self.body.models[words[1]] = statement
+            other = self.body.models.setdefault(words[1], statement)
+            if other.text.split() != statement.text.split():
+                self.body.doubtful[words[1]] = statement
 
     def shared(self, statement: Statement) -> None:
         """``.global vdd``."""
@@ -263,6 +280,15 @@ class _Gathering:
     def tell(self, statement: Statement, text: str) -> None:
         """Remark on an assumption."""
         self.settings.rules.remarks.add(f"{statement.file}:{statement.number}: {text}")
+
+
+def _has_blanks(text: str) -> bool:
+    """Whether a formula has blanks outside of braces, quotes and parentheses."""
+    if text[0] in "{'\"" or len(text) > _LONGEST:
+        return False
+    while (shorter := _GROUP.sub("x", text)) != text:
+        text = shorter
+    return len(text.split()) > 1
 
 
 def _same(one: Definition, other: Definition) -> bool:
