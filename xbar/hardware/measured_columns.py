@@ -109,7 +109,7 @@ def find_columns(head: Sequence[str], shape: tuple[int, int, int]) -> list[Colum
     for place, name in enumerate(head):
         base, unit = base_name(name)
         key = _SPELLED.get(base)
-        if key is not None and (base != "r" or unit):  # r alone may be a resistor's or row's number
+        if key is not None:
             rank = _NAMES[key].split().index(base) + 100 * key.endswith("ohm")
             found.setdefault(key.removesuffix(" in ohm"), []).append((rank, place, unit))
     if not {"word_line", "bit_line", "on"} <= set(found):
