@@ -74,6 +74,17 @@ def few(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
 
 
+def quoted(names: Iterable[object], most: int = 6) -> str:
+    """The first names as Python writes them, and the number of the others.
+
+    >>> quoted(["x", "h"]), quoted(range(8))
+    ("'x', 'h'", '0, 1, 2, 3, 4, 5 and 2 more')
+    """
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(map(repr, found[:most])) + more
+
+
 def html_text(value: object) -> str:
     """Any value as escaped HTML text."""
     return escape(printable(str(value)))

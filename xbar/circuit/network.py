@@ -27,11 +27,11 @@ from xbar.arrays import (
     check_range,
     frozen,
 )
-from xbar.circuit.deck.groups import Integers, carry, group_nodes, join_nodes
 from xbar.circuit.graphs import NOTHING, Attribute, edge_resistors
+from xbar.circuit.groups import Integers, carry, group_nodes, join_nodes
 from xbar.circuit.solvers.memory import check_memory
 from xbar.errors import CircuitError, SpecError, warn
-from xbar.tables import Outline
+from xbar.tables import Outline, quoted
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -379,8 +379,7 @@ class ResistorNetwork(Outline):
 
     def _name(self, numbers: Iterable[int]) -> str:
         found = list(numbers)
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        return ", ".join(repr(self._label(k)) for k in found[:_SHOWN]) + more
+        return quoted([*map(self._label, found[:_SHOWN]), *found[_SHOWN:]], _SHOWN)
 
 
 def _check_terminals(terminals: int, labels: int) -> None:

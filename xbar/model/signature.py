@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import real
 from xbar.errors import ModelError, SpecError
+from xbar.tables import quoted
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int | None, ...]
@@ -206,10 +207,5 @@ def _cast(array: Array, dtype: str, what: str) -> Array:
 
 
 def _few(names: Sequence[str]) -> str:
-    """Names for a message.
-
-    >>> _few(["x", "h"])
-    "'x', 'h'"
-    """
-    shown = ", ".join(repr(name[:60]) for name in names[:16])
-    return shown + (f" and {len(names) - 16} more" if len(names) > 16 else "")
+    """Names for a message."""
+    return quoted([name[:60] for name in names], 16)

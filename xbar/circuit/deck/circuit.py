@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.circuit.deck.controlled import solve_controlled
 from xbar.circuit.deck.flat import FlatElement
-from xbar.circuit.deck.groups import Groups, Integers, group_nodes, join_nodes
 from xbar.circuit.deck.nodal import Elements, parts, solve, supplied_parts
-from xbar.circuit.deck.point import OperatingPoint, Values, listed
+from xbar.circuit.deck.point import OperatingPoint, Values
+from xbar.circuit.groups import Groups, Integers, group_nodes, join_nodes
 from xbar.circuit.network import ResistorNetwork
 from xbar.errors import CircuitError, SpecError, warn
-from xbar.tables import Outline
+from xbar.tables import Outline, quoted
 
 FLOATING = ("warn", "report", "refuse")
 _FLOATS = "no voltage for {}: nothing connects it to node 0; join it to it by a resistor"
@@ -77,9 +77,9 @@ class Circuit(Outline):
         voltage, current = self._solved(groups, part)
         point = self._point(voltage, current, lost, groups.undetermined)
         if point.undetermined:
-            warn(_UNDETERMINED.format(listed(point.undetermined)))
+            warn(_UNDETERMINED.format(quoted(point.undetermined)))
         if point.floating and floating == "warn":
-            warn(self._hinted(_FLOATS.format(listed(point.floating))))
+            warn(self._hinted(_FLOATS.format(quoted(point.floating))))
         return point
 
     def _check(self, groups: Groups, part: Integers, refused: Integers) -> None:
@@ -94,11 +94,11 @@ class Circuit(Outline):
         if groups.loop:
             raise CircuitError(
                 f"voltages of ideal sources and shorts in a loop must add up to 0, and those of "
-                f"{listed(names[k] for k in groups.loop)} do not; put a small resistor into it"
+                f"{quoted(names[k] for k in groups.loop)} do not; put a small resistor into it"
             )
         driven = supplied_parts(self._arrays, part)
         if len(driven):
-            inside = listed(self.nodes[k] for k in np.flatnonzero(np.isin(part, driven)).tolist())
+            inside = quoted(self.nodes[k] for k in np.flatnonzero(np.isin(part, driven)).tolist())
             raise CircuitError(
                 self._hinted(
                     f"a current must have a way back to its source, and nothing but current "
@@ -109,7 +109,7 @@ class Circuit(Outline):
             raise CircuitError(
                 self._hinted(
                     f"every node must be connected to node 0 by resistors or voltage sources, and "
-                    f"{listed(self.nodes[k] for k in refused.tolist())} "
+                    f"{quoted(self.nodes[k] for k in refused.tolist())} "
                     f"{'is' if len(refused) == 1 else 'are'} not"
                 )
             )
@@ -130,7 +130,7 @@ class Circuit(Outline):
         if lost:
             raise CircuitError(
                 f"controlled sources must be connected to node 0 by resistors or voltage sources, "
-                f"and {listed(dict.fromkeys(lost))} {'is' if len(lost) == 1 else 'are'} not"
+                f"and {quoted(dict.fromkeys(lost))} {'is' if len(lost) == 1 else 'are'} not"
             )
         taken = (part[e.first] == part[0]) & (part[e.second] == part[0])
         taken[groups.closing] = False

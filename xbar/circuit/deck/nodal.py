@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.circuit.deck.groups import Groups, carry, join_nodes
+from xbar.circuit.groups import Groups, carry, join_nodes
 from xbar.errors import SolverError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -118,10 +118,3 @@ class OperatingPoint(Outline):
             NotFoundError: the circuit has no such node, or it has no voltage.
         """
         return self.voltage[str(name)]
-
-
-def listed(names: Iterable[str]) -> str:
-    """The first names, quoted, and the number of the others."""
-    found = [repr(name) for name in names]
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
