@@ -15,6 +15,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SAMPLE = 400
+"""Bytes whose zeros tell UTF-16 without a mark."""
+
 _SAME = {ord(a): b for a, b in zip("µ\u2126−\u00a0\u202f\u3000", "μΩ-   ", strict=True)}
 _SAME |= {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 
@@ -38,7 +41,8 @@ def decode(content: bytes, otherwise: str = "") -> str:
 
     Args:
         content: the file's bytes.
-        otherwise: encoding of a file that is none of these, such as "cp1252"; "" refuses it.
+        otherwise: encoding of a file that is none of these, such as "cp1252"; "" refuses it, and
+            wrong bytes behind the mark of UTF-8, which else become replacement characters.
 
     Raises:
         UnicodeDecodeError: it is none of these.
@@ -48,10 +52,11 @@ def decode(content: bytes, otherwise: str = "") -> str:
     """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
-            return content.decode(encoding)
-    start = content[:2]
-    if 0 in start and any(start) and len(content) % 2 == 0:
-        return content.decode("utf-16-be" if start[0] == 0 else "utf-16-le")
+            lenient = otherwise and mark == codecs.BOM_UTF8
+            return content.decode(encoding, "replace" if lenient else "strict")
+    even, odd = (content[start:_SAMPLE:2].count(0) for start in (0, 1))
+    if even != odd and len(content) % 2 == 0:
+        return content.decode("utf-16-be" if even > odd else "utf-16-le")
     try:
         return content.decode()
     except UnicodeDecodeError:

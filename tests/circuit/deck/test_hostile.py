@@ -136,7 +136,7 @@ def test_inclusions_are_bounded_in_number_and_in_size(tmp_path):
 
 def test_what_is_no_regular_file_is_not_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(FileError, match="not a file"):
+    with pytest.raises(FileError, match="regular file"):
         xbar.read_spice(tmp_path / "pipe")
     with pytest.raises(FileError, match="must exist"):
         xbar.read_spice(write(tmp_path, ".include pipe"))

@@ -26,7 +26,7 @@ from xbar.circuit.deck.options import Settings, number_of
 from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Reading, Scope
 from xbar.circuit.deck.sources import read_source
-from xbar.circuit.deck.statements import Body, Choice, gather
+from xbar.circuit.deck.statements import Body, Choice, Definition, gather
 from xbar.errors import FileError
 
 _DEEPEST = 50  # maximum nesting of instances
@@ -232,8 +232,8 @@ class _Flattening:
             raise statement.error(f"the name {flat.name!r} is used twice")
         self.found[flat.name] = flat
 
-    def _enter(self, element: Instance, place: Place) -> tuple[Body, Place]:
-        """Body of an instance, and the context of its elements."""
+    def _definition(self, element: Instance, place: Place) -> Definition:
+        """The subcircuit of an instance, which it may instantiate here."""
         statement, name = element.statement, element.of
         definition = place.definition(name)
         if definition is None:
@@ -244,12 +244,19 @@ class _Flattening:
             raise statement.error(
                 f"the subcircuit {name!r} contains itself, or is nested too deeply"
             )
-        ports, defaults = definition.head
+        ports, _ = definition.head
         if len(element.nodes) != len(ports):
             raise statement.error(
                 f"{element.name!r} must connect the {len(ports)} nodes of {name!r}, "
                 f"not {len(element.nodes)}"
             )
+        return definition
+
+    def _enter(self, element: Instance, place: Place) -> tuple[Body, Place]:
+        """Body of an instance, and the context of its elements."""
+        statement, name = element.statement, element.of
+        definition = self._definition(element, place)
+        ports, defaults = definition.head
         body = definition.body
         place.spend(2 + 2 * len(ports) + len(defaults) + len(body.parameters), statement)
         given = self._given(element, place)

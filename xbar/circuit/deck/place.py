@@ -39,12 +39,11 @@ class Place:
         if found is None:
             rules = self.scope.rules
             plain = name.replace(":", ".") if rules.colons else name
-            plain = self.shared.get(plain, "")
-            if not plain:
-                plain = self.path + (name.replace(":", ".") if rules.colons else name)
-                if rules.dollar_nodes and name.startswith("$g"):
-                    plain = name
-            found = self.nodes[name] = plain
+            found = self.shared.get(plain)
+            if found is None:
+                everywhere = rules.dollar_nodes and name.startswith("$g")
+                found = name if everywhere else self.path + plain
+            self.nodes[name] = found
         return found
 
     def element(self, name: str) -> str:
