@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, printable
-from xbar.files import check_regular
+from xbar.files import check_regular, read_start
 
 # errors of numpy and zipfile for damaged archives: mostly undocumented, observed in tests
 _NPZ_ERRORS = (
@@ -29,9 +29,27 @@ _NPZ_ERRORS = (
     tokenize.TokenError,
 )  # fmt: skip
 
+_ZIP, _NPY = b"PK", b"\x93NUMPY"
 _INFLATED = 1 << 28
 _INFLATION = 100
 """Bytes that any archive may inflate to; beyond that, at most so many times its own size."""
+
+
+def array_format(path: Path) -> str:
+    """Format of an archive or array, by its first bytes or else by its name.
+
+    Returns:
+        "npz" or "npy"; "" for any other file.
+
+    Raises:
+        FileError: it can't be read, or is no regular file.
+    """
+    start, ending = read_start(path), path.suffix.lower()
+    if start.startswith(_ZIP):
+        return "npz"
+    if start.startswith(_NPY):
+        return "npy"
+    return ending[1:] if ending in (".npz", ".npy") else ""
 
 
 def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -86,7 +104,7 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     check_regular(path)
     with _npz_errors(path, ".npy file"), path.open("rb") as file:
-        if file.read(2) == b"PK":
+        if file.read(2) == _ZIP:
             raise FileError(f"{path}: must be an .npy file, one array, not an archive of several")
         file.seek(0)
         shape, dtype = _header(file)

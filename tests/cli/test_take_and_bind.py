@@ -64,7 +64,7 @@ def test_a_program_has_the_output_that_was_taken_and_the_inputs_that_were_bound(
     [
         ("h", "must be NAME=VALUE"),
         ("h=a", "must be a number or an .npy file"),
-        ("h=none.npy", "there is no such file"),
+        ("h=none.npy", "No such file"),
         ("h=damaged.npy", "not a readable .npy"),
         ("q=1", "no input 'q' to bind; it takes 'x', 'h'"),
     ],

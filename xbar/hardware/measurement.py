@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats, check_finite, check_shape, real
 from xbar.errors import FileError, SpecError, warn
-from xbar.files import read_file, read_start
+from xbar.files import read_file
 from xbar.hardware.bank import Bank
 from xbar.hardware.measured_columns import INDICES, Unit
 from xbar.hardware.measured_table import Table, read_table
-from xbar.npz import npz_shapes, read_npy, read_npz
+from xbar.npz import array_format, npz_shapes, read_npy, read_npz
 from xbar.tables import Outline, count
 from xbar.textfiles import decode
 from xbar.units import format_quantity
@@ -29,7 +29,6 @@ _NOISE = 0.01
 _FAR = 5
 """A median that is so many times the nominal conductance, or under it, is remarked on."""
 _UNITS = ("S", "mS", "uS", "nS", "pS", "ohm", "kohm", "Mohm", "Gohm")
-_ZIP, _NPY = b"PK", b"\x93NUMPY"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,15 +89,15 @@ def read_measurement(
 
 
 def _read(path: Path, shape: tuple[int, int, int], unit: Unit | None) -> Table:
-    start = read_start(path)
-    if start.startswith(_ZIP) or path.suffix.lower() == ".npz":
+    form = array_format(path)
+    if form == "npz":
         if path.suffix.lower() in (".xlsx", ".xlsm", ".ods", ".numbers"):
             raise SpecError("is a spreadsheet program's own file; save the sheet as .csv")
         names = npz_shapes(path)
         arrays = read_npz(path, ("on", "off", "stuck"))
         if "on" not in arrays:
             raise SpecError(f"a measurement must have an array 'on', not only {sorted(names)}")
-    elif start.startswith(_NPY):
+    elif form == "npy":
         arrays = {"on": read_npy(path)}
     else:
         return read_table(decode(read_file(path), "cp1252"), shape, unit)

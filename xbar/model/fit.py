@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from xbar.arrays import one_integer
-from xbar.errors import FileError, ModelError, SpecError
+from xbar.errors import ModelError, SpecError
+from xbar.files import read_file
 from xbar.model.checkpoint import Chosen, Entry, choose_for, type_notes
 from xbar.model.merge import merge_parts
 from xbar.model.scales import merge_scales
@@ -40,11 +41,7 @@ def build_module(arch: str, path: Path | None, seed: int) -> torch.nn.Module:
         torch.manual_seed(one_integer(seed, "seed", 0, 2**63 - 1))
         if path is None:
             return _call(arch)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise FileError(f"{path}: it can't be read ({error.strerror})") from error
-        return build(arch, file_entries(data, path.name), path.name)[0]
+        return build(arch, file_entries(read_file(path), path.name), path.name)[0]
 
 
 def build(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from xbar.errors import FileError, SpecError
+from xbar.files import read_file
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import evaluate_constants
@@ -151,14 +152,7 @@ def _finish(graph: Graph, source: Source) -> Graph:
 def _read_bytes(path: Path) -> bytes:
     if path.is_dir():
         raise FileError(f"{path}: a model must be a file, but this is a directory{_inside(path)}")
-    if path.is_fifo() or path.is_char_device() or path.is_socket():
-        raise FileError(f"{path}: a model must be a regular file, not a pipe or device")
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file") from None
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path}: it can't be read: {error}") from None
+    data = read_file(path)
     if not data:
         raise FileError(f"{path}: the file is empty")
     return data

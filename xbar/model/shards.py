@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from xbar.errors import FileError
+from xbar.files import read_file
 from xbar.model.checkpoint import Entry
 from xbar.model.graph import Graph
 from xbar.model.safetensors import is_safetensors
@@ -68,10 +69,7 @@ def read_shards(data: bytes, path: Path, source: Source) -> Graph:
 
 
 def _entries(path: Path) -> tuple[list[Entry], tuple[str, ...]]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{path.name}: it can't be read ({error.strerror})") from None
+    data = read_file(path)
     if is_safetensors(data):
         return safetensors_entries(data, path.name)
     return saved_entries(data, path.name), ()

@@ -18,8 +18,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, printable
-from xbar.files import read_file, read_start
-from xbar.npz import npz_shapes, read_npy, read_npz
+from xbar.files import read_file
+from xbar.npz import array_format, npz_shapes, read_npy, read_npz
 from xbar.simulation.labelled_table import LABELS, read_labelled
 from xbar.tables import Outline, few
 from xbar.textfiles import decode
@@ -29,7 +29,6 @@ _INPUTS = (
     "input_ids tokens pixel_values input_values input_features"
 ).split()
 _SPLITS = ("", "test", "eval", "val", "valid", "validation", "train")
-_ZIP, _NPY = b"PK", b"\x93NUMPY"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,10 +57,10 @@ def read_dataset(path: str | Path, shape: Sequence[int | None] | None = None) ->
         FileError: the file can't be read, or has no inputs.
     """
     path = Path(path)
-    start = read_start(path)
-    if start.startswith(_ZIP) or path.suffix.lower() == ".npz":
+    form = array_format(path)
+    if form == "npz":
         data = _from_archive(path)
-    elif start.startswith(_NPY) or path.suffix.lower() == ".npy":
+    elif form == "npy":
         data = Dataset(read_npy(path), None)
     else:
         try:
