@@ -243,7 +243,7 @@ def test_what_can_not_be_mapped_stays_digital_and_is_listed_with_its_reason(fold
         ({"inputs": np.zeros((2, *SHAPE)), "labels": [0, -1]}, "class numbers from 0"),
         ({"inputs": np.zeros((2, *SHAPE)), "labels": [0, np.nan]}, "class numbers from 0"),
         ({"inputs": np.zeros((2, *SHAPE)), "labels": [0]}, "labels must have shape (2,)"),
-        ({"data": np.zeros((2, *SHAPE))}, "must have an array 'inputs'"),
+        ({"a": np.zeros((2, *SHAPE)), "b": np.zeros((2, *SHAPE))}, "must have an array 'inputs'"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(arrays, message, folder, call, refused, tmp_path):

@@ -125,7 +125,7 @@ def test_converters_agree_in_both_precisions_but_for_ties():
     ("change", "message"),
     [
         ({"noise_trials": 0}, "noise_trials must be at least 1, not 0"),
-        ({"precision": "float16"}, "precision must be 'float64' or 'float32', not 'float16'"),
+        ({"precision": "float16"}, "precision must be one of float64, float32, not 'float16'"),
         ({"readout": "spice"}, "readout must be 'ideal', 'nodal' or 'nonlinear', not 'spice'"),
     ],
 )
