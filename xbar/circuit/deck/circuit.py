@@ -1,4 +1,4 @@
-"""A circuit of resistors and ideal sources, and its operating point.
+"""A circuit of linear elements and sources, and its operating point.
 
 Nodes joined by ideal elements (voltage sources, resistors of 0 ohm, inductors) form groups with one
 unknown voltage each (see nodal.py). The currents of the ideal elements are found from the leaves of
