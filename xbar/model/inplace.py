@@ -23,6 +23,8 @@ def may_share(node: Node) -> bool:
     import torch
 
     call, key = _operation(node), "CompositeImplicitAutograd"
+    if not isinstance(call, torch._ops.OpOverload):
+        return False  # new memory, which stands in for memory that nobody has written
     return _is_view(call) or bool(torch._C._dispatch_has_kernel_for_dispatch_key(call.name(), key))
 
 
@@ -62,5 +64,9 @@ def _operation(node: Node) -> Any:
 
 
 def _is_view(call: Any) -> bool:
-    """Whether an operation says that its value shares memory with an argument."""
-    return any(each.alias_info is not None for each in call._schema.returns)
+    """Whether an operation says that its value shares memory with an argument.
+
+    Memory that nobody has written is made by a function of xbar's own, without a schema: it is new.
+    """
+    schema = getattr(call, "_schema", None)
+    return schema is not None and any(each.alias_info is not None for each in schema.returns)

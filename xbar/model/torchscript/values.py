@@ -24,13 +24,13 @@ _STORAGES: Mapping[str, str] = MappingProxyType(
     {
         "Float": "float32", "Double": "float64", "Half": "float16", "BFloat16": "bfloat16",
         "Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8",
-        "Bool": "bool",
+        "Bool": "bool", "ComplexFloat": "complex64", "ComplexDouble": "complex128",
     }
 )  # fmt: skip
 SCALAR_TYPES: Mapping[int, str] = MappingProxyType(
     {
         0: "uint8", 1: "int8", 2: "int16", 3: "int32", 4: "int64", 5: "float16", 6: "float32",
-        7: "float64", 11: "bool", 15: "bfloat16",
+        7: "float64", 9: "complex64", 10: "complex128", 11: "bool", 15: "bfloat16",
     }
 )  # fmt: skip
 """TorchScript's codes of numeric types."""
