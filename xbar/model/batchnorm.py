@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Graph, Node, Ref, references, replace_references
+from xbar.model.naming import fresh
 from xbar.model.operations import has_effect
 
 NORMS: Mapping[str, int] = MappingProxyType(
@@ -130,7 +131,7 @@ def _rewrite(
         return None
     new_weight = old * scale.reshape(-1, *[1] * (old.ndim - 1))
     new_bias = shift if bias is None else shift + scale * graph.constants[bias]
-    bias = bias or _fresh(weight.removesuffix("weight") + "bias", graph.constants)
+    bias = bias or fresh(weight.removesuffix("weight") + "bias", graph.constants)
     constants = {
         **graph.constants,
         weight: new_weight.astype(old.dtype),
@@ -138,7 +139,7 @@ def _rewrite(
     }
     added: list[Node] = []
     if bias_ref is None:
-        name = _fresh(f"{layer.name}_bias", nodes)
+        name = fresh(f"{layer.name}_bias", nodes)
         added = [Node(name, "constant", (bias,), shape=new_bias.shape)]
         layer = replace(layer, args=(*layer.args[:2], Ref(name), *layer.args[3:]))
     return _without(replace(graph, constants=constants), layer, added, replaced)
@@ -153,12 +154,6 @@ def _own_constant(
     name = nodes[argument.name].args[0]
     twins = [node for node in nodes.values() if node.op == "constant" and node.args[0] == name]
     return str(name) if uses[argument.name] == 1 and len(twins) == 1 else None
-
-
-def _fresh(name: str, taken: Mapping[str, object]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _without(graph: Graph, layer: Node, added: list[Node], replaced: set[str]) -> Graph:

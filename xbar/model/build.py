@@ -18,7 +18,7 @@ from xbar.errors import ModelError
 from xbar.model.draws import reason
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Input, Node, Ref
-from xbar.model.naming import parameter, plain_name
+from xbar.model.naming import fresh, parameter, plain_name
 from xbar.model.pytorch import require_torch
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ class Builder:
             array: its numbers.
             origin: name of the constant that they are computed from; "" if there is none.
         """
-        while name in self._constants:
-            name += "'"
+        name = fresh(name, self._constants, "'")
         if origin:
             self._origins[name] = origin
         return self.constant(name, array)

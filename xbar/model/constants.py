@@ -21,7 +21,7 @@ from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Node, Ref, references
 from xbar.model.inplace import changed_constant
 from xbar.model.lower import LOWERINGS, find_products, lower
-from xbar.model.naming import name_values, part_name, plain_name
+from xbar.model.naming import fresh, name_values, part_name, plain_name
 from xbar.model.product import Product, through_views
 from xbar.model.rewrite import part_constants
 from xbar.model.unroll import CELLS, GATES
@@ -180,11 +180,10 @@ def name_weights(graph: Graph, origins: Mapping[str, str]) -> Graph:
     weights = {product.weight.constant for product in find_products(graph).values()}
     weights.update(each for name in _weights(graph, known) for each in known.sources(name))
     new: dict[str, str] = {}
+    taken = set(graph.constants)
     for name in (each for each in origins if each in weights):
-        final = plain_name(origins[name])
-        while final in graph.constants or final in new.values():
-            final += "'"
-        new[name] = final
+        new[name] = fresh(plain_name(origins[name]), taken, "'")
+        taken.add(new[name])
     return _renamed(graph, new)
 
 
@@ -228,9 +227,7 @@ def cut_constants(graph: Graph) -> Graph:
             and node.args[1] in range(len(parts[first]))
         ):
             index = int(str(node.args[1]))
-            made = part_name(source[first], index)
-            while made in constants:
-                made += "'"
+            made = fresh(part_name(source[first], index), constants, "'")
             constants[made] = parts[first][index]
         if node.op == "constant":
             of[node.name] = str(node.args[0])

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xbar.model.graph import Argument, Node, Ref
+from xbar.model.naming import fresh
 from xbar.model.unroll import MOST_NODES
 
 GROUPED = frozenset(["aten._grouped_mm.default", "transformers.grouped_mm_fallback.default"])
@@ -56,9 +57,7 @@ def _written_out(node: Node, shape: Shapes, taken: set[str]) -> list[Node] | Non
     made: list[Node] = []
 
     def add(what: str, op: str, *args: Argument) -> Ref:
-        name = f"{node.name}_{what}"
-        while name in taken:
-            name += "_"
+        name = fresh(f"{node.name}_{what}", taken)
         taken.add(name)
         made.append(Node(name, op, args))
         return Ref(name)

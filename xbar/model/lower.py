@@ -23,6 +23,7 @@ from xbar.arrays import check_finite
 from xbar.errors import ModelError, SpecError
 from xbar.model.contract import CONTRACTIONS, SCALED, UNKNOWN, linear, multiply
 from xbar.model.graph import Argument, Graph, Layer, Node, Ref
+from xbar.model.naming import fresh
 from xbar.model.product import (
     Lowering,
     Nodes,
@@ -94,14 +95,11 @@ def _layer_names(constants: Sequence[str]) -> list[str]:
     >>> _layer_names(["conv.weight", "attn.in_proj_weight", "attn.in_proj.weight"])
     ['conv', 'attn.in_proj', 'attn.in_proj.weight']
     """
-    names: list[str] = []
+    names: dict[str, None] = {}
     for constant in constants:
         short = constant.removesuffix(".weight").removesuffix("_weight")
-        name = short if short and short not in names else constant
-        while name in names:
-            name += "'"
-        names.append(name)
-    return names
+        names[fresh(short if short and short not in names else constant, names, "'")] = None
+    return list(names)
 
 
 def _check_finite(layer: str, what: str, array: Array) -> None:

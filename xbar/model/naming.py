@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -13,6 +13,31 @@ Array: TypeAlias = NDArray[Any]
 
 _PARAMETRIZED = re.compile(r"^(.*?)parametrizations\.(\w+)\.original\d*$")
 _HOOKED = re.compile(r"^(.*(?:weight|bias)\w*?)_(?:orig|mask|g|v|raw|bar)$")
+
+
+_MOST_MARKS = 1000
+
+
+def fresh(name: str, taken: Container[str], mark: str = "_") -> str:
+    """A name that is not taken: itself, or with as many marks as it takes.
+
+    Beyond 1,000 marks their number stands in their place. The number is found by bisection, as a
+    file may have tens of thousands of values of one name.
+
+    >>> fresh("w", {}), fresh("w", {"w", "w'"}, "'")
+    ('w', "w''")
+    """
+
+    def marked(count: int) -> str:
+        return name + (mark * count if count <= _MOST_MARKS else f"{mark}{count}")
+
+    low, high = -1, 0
+    while marked(high) in taken:
+        low, high = high, 2 * high + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if marked(middle) in taken else (low, middle)
+    return marked(high)
 
 
 def plain_name(name: str) -> str:
@@ -75,8 +100,7 @@ def name_values(
     for base, known in of.items():
         for index, (users, part) in enumerate(known.values()):
             name = part_name(base, index) if part and len(known) > 1 else base
-            while name in taken:
-                name += "'"
+            name = fresh(name, taken, "'")
             taken.add(name)
             names |= dict.fromkeys(users, name)
     return names

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.model.arguments import BFLOAT16, DTYPES, JSON, computed_as
 from xbar.model.graph import Input, Node, Ref, references
+from xbar.model.naming import fresh
 from xbar.model.operations import has_effect
 from xbar.model.signature import Shape, note_rows
 from xbar.model.sizes import evaluate, symbols_of
@@ -179,7 +180,7 @@ class Ports:
         batched = [self.batch is not None and _symbol(size) == self.batch for size in sizes]
         if not any(batched):
             return [Node(name, "constant", (name,))]
-        once, count = (_fresh(f"{name}_{each}", taken) for each in ("once", "count"))
+        once, count = (fresh(f"{name}_{each}", taken) for each in ("once", "count"))
         shape = tuple(Ref(count) if open_ else -1 for open_ in batched)
         return [
             Node(once, "constant", (name,), {}, array.shape),
@@ -198,12 +199,6 @@ class Ports:
     def _input(self, name: str) -> Input:
         shape = self.shape(name)
         return Input(name, (None, *shape[1:]) if shape else (), self._dtype(name))
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _needed(nodes: Sequence[Node], output: str) -> set[str]:

@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Argument, Graph, Node, Ref
+from xbar.model.naming import fresh
 
 _EINSUM = "aten.einsum.default"
 _SCALED: Mapping[str, int] = MappingProxyType({"aten.addmm.default": 3, "aten.baddbmm.default": 3})
 """Products with scales, and their number of arguments without them."""
-
 
 _GROWTH = 4
 """Numbers of factors made one, relative to those of the factors: beyond, they stay apart."""
@@ -64,7 +64,8 @@ def _factors(node: Node, known: Constants, taken: set[str]) -> Iterator[Node]:
     if not _stays_small(inside, kept, [known.nodes[each.name].shape for each in factors]):
         yield node
         return
-    merged = _fresh(f"{node.name}_factors", taken)
+    merged = fresh(f"{node.name}_factors", taken)
+    taken.add(merged)
     yield Node(merged, _EINSUM, (f"{','.join(inside)}->{kept}", tuple(factors)))
     args: tuple[Argument, ...] = (f"{terms[other]},{kept}->{out}", (tensors[other], Ref(merged)))
     yield replace(node, args=args, kwargs={})
@@ -103,14 +104,8 @@ def _scaled(node: Node, known: Constants, taken: set[str]) -> Iterator[Node]:
             yield node
             return
         if scale != 1:
-            name = _fresh(f"{node.name}_scaled", taken)
+            name = fresh(f"{node.name}_scaled", taken)
+            taken.add(name)
             yield Node(name, "aten.mul.Scalar", (args[index], scale))
             args[index] = Ref(name)
     yield replace(node, args=tuple(args), kwargs={})
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from xbar.model.graph import Argument, Graph, Node, Ref, replace_references
+from xbar.model.naming import fresh
 
 MOST_STEPS = 4096
 """Maximum number of unrolled steps per operation, over all layers and directions."""
@@ -39,9 +40,7 @@ class _Writer:
 
     def add(self, op: str, *args: Argument, shape: tuple[int | None, ...] | None = None) -> Ref:
         kind = op.split(".")[0]
-        name = f"{self.prefix}_{kind}_{len(self.nodes)}"
-        while name in self.taken:
-            name += "_"
+        name = fresh(f"{self.prefix}_{kind}_{len(self.nodes)}", self.taken)
         self.taken.add(name)
         self.nodes.append(Node(name, f"aten.{op}", args, {}, shape))
         return Ref(name)
