@@ -53,6 +53,7 @@ class Builder:
         self._nodes: list[Node] = []
         self._constants: dict[str, Array] = {}
         self._constant_nodes: dict[str, Ref] = {}
+        self._stored: dict[str, str] = {}  # the constants by their nodes
         self._sizes: dict[tuple[str, int], Ref] = {}
         self._numbers: dict[str, int] = {}
         self._origins: dict[str, str] = {}
@@ -73,6 +74,7 @@ class Builder:
             node = Node(self._fresh(name), "constant", (name,))
             values = [probe.constant(array) for probe, _ in self._probes]
             self._constant_nodes[name] = self._store(node, values)
+            self._stored[node.name] = name
         return self._constant_nodes[name]
 
     def anonymous(self, name: str, array: Array, origin: str = "") -> Ref:
@@ -90,10 +92,10 @@ class Builder:
 
     def array(self, ref: Ref) -> Array | None:
         """A value's array if it depends on constants only, else None."""
-        node = self._constant_nodes
-        found = next((self._constants[name] for name, each in node.items() if each == ref), None)
-        if found is not None or ref.name not in self._known:
-            return found
+        if ref.name in self._stored:
+            return self._constants[self._stored[ref.name]]
+        if ref.name not in self._known:
+            return None
         if self._evaluated[0] != ref.name:  # the last one, which is often asked for again
             self._evaluated = (ref.name, self._known.evaluate([ref.name])[ref.name])
         value = self._evaluated[1]

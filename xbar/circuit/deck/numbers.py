@@ -22,6 +22,9 @@ _POWERS = {
     "p": -12,
     "f": -15,
 }
+SUFFIX = re.compile(rf"(?:meg|mil|[{''.join(_POWERS)}])(?:ohms?|ω)?")
+"""What may follow a resistance as its scale."""
+
 _MIL = Decimal("25.4e-6")
 _LONGEST = 400  # maximum number of characters
 

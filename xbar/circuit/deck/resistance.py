@@ -7,11 +7,11 @@ Formulas of the ngspice manual, section Resistors; Xyce's and HSPICE's are the s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from xbar.arrays import LARGEST, SMALLEST
 from xbar.circuit.deck.lines import Statement
+from xbar.circuit.deck.numbers import SUFFIX
 from xbar.circuit.deck.place import Place
 from xbar.circuit.deck.scope import Quantity
 
@@ -51,8 +51,6 @@ _ALIASES = {
 _MODEL_PASSED_OVER = frozenset(
     {"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw"}
 )
-_SUFFIX = re.compile(r"(?:meg|mil|[tgkmunpfµμ])(?:ohms?|ω)?")
-"""What may follow a number as its scale."""
 _DEFAULT_WIDTH = 10e-6  # metres; ngspice's defw
 
 
@@ -117,7 +115,7 @@ def _model_and_value(
         if found is not None and model is None:
             model = found
         elif isinstance(word, str) and len(values) == 2 and not place.scope.defines(word):
-            if _SUFFIX.fullmatch(word):
+            if SUFFIX.fullmatch(word):
                 raise statement.error(
                     f"{word!r} stands apart from its number, and no model has that name: write "
                     f"them as one word"
