@@ -229,3 +229,8 @@ def test_nominal_laws_equal_geometric_and_explicit():
     np.testing.assert_allclose(
         Bank(resistors=2, nominal=["1k", "4k"]).nominal_conductance, [1e-3, 0.25e-3]
     )
+
+
+def test_further_wrong_keys_are_named():
+    with pytest.raises(SpecError, match=r"sigma: .* \(and 2 more: resistor, spred\)"):
+        Bank(sigma="wide", resistor=8, spred="normal")

@@ -192,3 +192,10 @@ def test_tokens_stand_beside_their_mask_as_a_tokenizer_returns_them(tmp_path):
     np.testing.assert_array_equal(data.inputs, tokens)
     np.testing.assert_array_equal(data.labels, np.arange(3))
     assert "arrays not used: attention_mask" in data.notes
+
+
+def test_an_archive_of_another_program_is_told_how_to_write_one(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("a/data.pkl", b"...")
+    with pytest.raises(FileError, match=r"holds no arrays of numpy; write numpy\.savez"):
+        read_dataset(tmp_path / "a.pt")

@@ -72,7 +72,9 @@ def _table(
     from xbar.errors import printable
     from xbar.units import format_quantity
 
-    rows = [(printable(name), format_quantity(value, unit, 6)) for name, value in values.items()]
+    rows = [
+        (printable(name), format_quantity(value + 0.0, unit, 6)) for name, value in values.items()
+    ]
     rows += [(printable(name), "-") for name in missing]
     if not rows:
         return ""

@@ -114,8 +114,8 @@ class Spec(BaseModel):
 def _one_line(error: ValidationError, known: str) -> str:
     found = error.errors()
     keys = [_key(item["loc"]) for item in found]
-    text, more = _say(keys[0], dict(found[0]), known), len(set(keys)) - 1
-    return f"{text} (and {more} more)" if more else text
+    text, others = _say(keys[0], dict(found[0]), known), [*dict.fromkeys(keys)][1:]
+    return f"{text} (and {len(others)} more: {', '.join(others[:4])})" if others else text
 
 
 def _key(place: tuple[int | str, ...]) -> str:

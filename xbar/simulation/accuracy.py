@@ -50,8 +50,11 @@ def check_labels(labels: ArrayLike, count: int) -> NDArray[np.int64]:
     plain = values.dtype.kind in "iufb" and bool(((values >= 0) & (values < 2**53)).all())
     numbers = values.astype(np.int64) if plain else None
     if numbers is None or (numbers != values).any():
+        wrong = values
+        if values.dtype.kind in "iuf":
+            wrong = values[~((values >= 0) & (values < 2**53) & (values == np.trunc(values)))]
         raise SpecError(
-            f"labels must be class numbers from 0, not {values.dtype} such as {values[:3]}"
+            f"labels must be class numbers from 0, not {values.dtype} such as {wrong[:3]}"
         )
     return numbers
 

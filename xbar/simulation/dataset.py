@@ -75,6 +75,10 @@ def read_dataset(path: str | Path, shape: Sequence[int | None] | None = None) ->
 
 def _from_archive(path: Path) -> Dataset:
     shapes = {name: shape for name, (shape, _) in npz_shapes(path).items()}
+    if not shapes:
+        raise FileError(
+            f"{path}: holds no arrays of numpy; write numpy.savez('test.npz', inputs=x, labels=y)"
+        )
     inputs, labels = _choose(shapes)
     if inputs is None:
         raise FileError(

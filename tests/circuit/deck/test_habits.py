@@ -66,10 +66,37 @@ def test_a_subcircuit_that_begins_on_the_title_is_told(tmp_path):
 
 
 def test_a_library_of_another_machine_is_named_as_it_is_written(tmp_path):
-    with pytest.raises(FileError, match=r"'C:\\LTC\\lib\\cmp\\standard.mos' must exist; copy it"):
-        read(tmp_path, ["* deck", r".lib C:\LTC\lib\cmp\standard.mos", "R1 a 0 1k"])
+    with pytest.raises(FileError, match=r"'C:\\pdk\\cmp\\res.lib' must exist; copy it"):
+        read(tmp_path, ["* deck", r".lib C:\pdk\cmp\res.lib", "R1 a 0 1k"])
+
+
+@pytest.mark.parametrize("name", ['"nom.lib"', r"C:\LTC\lib\cmp\standard.mos"])
+def test_a_simulators_own_library_may_be_missing_unless_something_of_it_is_used(tmp_path, name):
+    lines = ["* deck", f".lib {name}", "V1 a 0 1", "R1 a 0 1k"]
+    circuit, said = read(tmp_path, lines)
+    assert circuit.solve().current["v1"] == pytest.approx(-1e-3, rel=1e-12)
+    assert "nothing of it is read" in said
+    with pytest.raises(FileError, match="subcircuit 'part' is not defined"):
+        read(tmp_path, [*lines, "X1 a 0 part"])
+    with pytest.raises(FileError, match="must exist"):
+        read(tmp_path, [*lines, f".lib {name} fast"])
 
 
 def test_limit_with_three_arguments_asks_for_the_dialect(tmp_path):
     with pytest.raises(FileError, match="clamps in Xyce and LTspice"):
         read(tmp_path, ["* deck", "R1 a 0 {limit(5,1,3)}"])
+
+
+def test_aliases_and_tolerances_of_models_are_passed_over(tmp_path):
+    lines = ["* deck", "V_V1 N00 0 1Vdc", "R_R1 N00 0 RM 1k", ".model RM RES (R=1 DEV=5% LOT=2%)"]
+    lines += [".AUTOCONVERGE", ".ALIASES", "R_R1 R9(1=N00 2=0)", "V_V1 V1(+=N00 -=0)"]
+    circuit, said = read(tmp_path, [*lines, ".ENDALIASES", "R2 N00 0 1k", ".END"])
+    assert circuit.solve().current["V_V1"] == pytest.approx(-2e-3, rel=1e-12)
+    assert not said
+
+
+def test_time_steps_of_a_source_are_passed_over(tmp_path):
+    lines = ["* deck", "V1 a 0 3", "B1 b 0 V=V(a)*2 tripdv=1 tripdt=1n", "R1 b 0 1k"]
+    circuit, said = read(tmp_path, lines)
+    assert circuit.solve().voltage["b"] == pytest.approx(6, rel=1e-12)
+    assert not said

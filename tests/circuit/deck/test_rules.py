@@ -252,10 +252,19 @@ def test_of_values_within_and_after_a_choice_the_last_one_counts(tmp_path):
     assert xbar.read_spice(path).solve().voltage["a"] == pytest.approx(7)
 
 
-def test_a_random_part_that_is_switched_off_is_no_obstacle(tmp_path):
-    path = write(tmp_path, ".param sw=0 r={5+sw*agauss(0,1,1)*3}", "I1 0 a 1", "R1 a 0 {r}")
+@pytest.mark.parametrize(
+    "part", ["sw*agauss(0,1,1)*3", "agauss(0,1,1)*sw*3", "agauss(0,1,1)/7*3*sw", "-gauss(1,2,3)*sw"]
+)
+def test_a_random_part_that_is_switched_off_is_no_obstacle(tmp_path, part):
+    path = write(tmp_path, f".param sw=0 r={{5+{part}}}", "I1 0 a 1", "R1 a 0 {r}")
     assert xbar.read_spice(path).solve().voltage["a"] == pytest.approx(5)
     path.write_text(path.read_text().replace("sw=0", "sw=1"))
+    with pytest.raises(FileError, match=r"a?gauss is a random draw"):
+        xbar.read_spice(path)
+
+
+def test_a_draw_plus_0_is_a_draw(tmp_path):
+    path = write(tmp_path, "I1 0 a 1", "R1 a 0 {agauss(1,1,1)+0*5}")
     with pytest.raises(FileError, match="agauss is a random draw"):
         xbar.read_spice(path)
 

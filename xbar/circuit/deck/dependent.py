@@ -19,7 +19,7 @@ from xbar.circuit.deck.words import Words, split
 
 _FORMULAS = ("value", "vol", "cur", "v", "i")
 _KEYWORDS = {"e": "vcvs", "g": "vccs", "f": "cccs", "h": "ccvs"}
-_PASSED_OVER = frozenset({"ic", "noise", "reciproctc", "smoothbsrc"})
+_PASSED_OVER = frozenset({"ic", "noise", "reciproctc", "smoothbsrc", "tripdt", "tripdv"})
 _MOST_TERMS = 1000
 
 

@@ -271,13 +271,25 @@ def _flipped(inner: Compute, flips: list[Callable[[Value], Value]]) -> Compute:
 
 def _folded(first: Compute, rest: list[tuple[Callable[..., Value], Compute]]) -> Compute:
     def compute(names: Names) -> Value:
-        value = first(names)
+        drawn: DrawError | None = None
+        value: Value = 0.0
+        try:
+            value = first(names)
+        except DrawError as error:
+            drawn = error
         for apply, other in rest:
+            if drawn and apply not in (operator.mul, operator.truediv):
+                raise drawn
             try:
-                value = apply(value, other(names))
+                value = apply(value, factor := other(names))
             except DrawError:
-                if apply is not operator.mul or value != 0:  # a switched off random part
+                if apply is not operator.mul or drawn or value != 0:  # a switched off random part
                     raise
+            else:
+                if apply is operator.mul and factor == 0:
+                    drawn = None
+        if drawn:
+            raise drawn
         return value
 
     return compute

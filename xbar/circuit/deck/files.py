@@ -24,6 +24,12 @@ _MOST_FILES = 1000  # maximum number of inclusions
 _MOST_AGAIN = 32 * 1024 * 1024  # maximum number of characters of files included again
 
 
+_BLOCKS = {".control": ".endc", ".data": ".enddata", ".aliases": ".endaliases"}
+"""What begins and ends lines that are left out."""
+_OWN = re.compile(r"(?:^|[\\/])(?:nom\.lib|standard\.(?:bjt|dio|jft|mos))$")
+"""Libraries that PSpice and LTspice name in decks whether they are used or not."""
+
+
 class Files:
     """Reads the files of one deck.
 
@@ -92,7 +98,16 @@ class Files:
     ) -> Iterator[Statement]:
         name = (match[1] or match[3]).strip("\"'")
         section = (match[2] or "").strip("\"'").lower()
-        inner = self._inside(path.parent, name, statement)
+        try:
+            inner = self._inside(path.parent, name, statement)
+        except FileError:
+            if section or not _OWN.search(name.lower()):
+                raise
+            self.remarks.add(
+                f"{statement.file}:{statement.number}: '{name}' is a library that comes with a "
+                f"simulator; it is not here, and nothing of it is read"
+            )
+            return
         step = (inner.resolve(), section)
         if len(above) >= _DEEPEST or step in above or (not section and inner.samefile(path)):
             raise statement.error(
@@ -155,8 +170,8 @@ class Files:
                         f"{statement.file}:{statement.number}: the deck is read up to .alter"
                     )
                     return
-                if word in (".control", ".data"):
-                    block, closing = statement, ".endc" if word == ".control" else ".enddata"
+                if word in _BLOCKS:
+                    block, closing = statement, _BLOCKS[word]
                     continue
             yield statement
         if block is not None:

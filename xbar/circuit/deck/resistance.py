@@ -49,7 +49,7 @@ _ALIASES = {
     "dw": "narrow",
 }
 _MODEL_PASSED_OVER = frozenset(
-    {"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw"}
+    {"kf", "af", "ef", "bv_max", "level", "noise", "lf", "wf", "cap", "capsw", "dev", "lot"}
 )
 _DEFAULT_WIDTH = 10e-6  # metres; ngspice's defw
 

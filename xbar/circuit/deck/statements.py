@@ -19,9 +19,9 @@ from xbar.circuit.deck.words import split
 
 _PASSED_OVER = frozenset(
     """
-    .ac .accelerate .acmatch .aliases .backanno .biaschk .checksoa .csparam .dc .dccalc .dcmatch
-    .dcvolt .disto .dout .embeddedsampling .end .endc .ferret .fft .four .graph .hb .hbosc .ic
-    .initcond .lin .load .loadbias .loadstate .lstb .machine .mask .meas .measure .mpde .net
+    .ac .accelerate .acmatch .autoconverge .backanno .biaschk .checksoa .csparam .dc .dccalc
+    .dcmatch .dcvolt .disto .dout .embeddedsampling .end .endc .ferret .fft .four .graph .hb .hbosc
+    .ic .initcond .lin .load .loadbias .loadstate .lstb .machine .mask .meas .measure .mpde .net
     .nodeset .noise .noisetran .op .op1 .pce .plot .pol .print .probe .probe64 .prot .protect
     .ptdisp .pz .result .sampling .save .savebias .savestate .sens .snap .sndparam .sndprint .sp
     .stab .stb .stmlib .store .text .tf .title .tran .trannoise .ts .unprot .unprotect .wave
