@@ -94,21 +94,27 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def read_regular(path: Path, missing: str = "") -> bytes:
+def read_regular(path: Path, missing: str = "", most: int | None = None) -> bytes:
     """The content of a regular file; a link at its end is not followed, a pipe not waited for.
 
     Args:
         path: path of the file.
         missing: error message if there is no such file.
+        most: bytes that it may have; what a sparse file only claims to hold is not read.
 
     Raises:
-        FileError: it can't be read, or is a link, folder, pipe, socket or device.
+        FileError: it can't be read, is larger, or is a link, folder, pipe, socket or device.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise FileError(f"{printable(str(path))}: is not a regular file")
+            size = os.fstat(file.fileno()).st_size
+            if most is not None and size > most:
+                raise FileError(
+                    f"{printable(str(path))}: must have at most {most:,} bytes, not {size:,}"
+                )
             return file.read()
     except FileNotFoundError as error:
         message = f"{printable(str(path))}: can't be read ({error.strerror})"

@@ -27,6 +27,8 @@ from typing import NamedTuple
 from xbar.errors import FileError, printable
 from xbar.files import read_regular, refuse_existing
 
+LARGEST_INDEX = 1 << 28
+"""Maximum bytes of an index."""
 DEEPEST = 16
 """Maximum depth of a folder."""
 
@@ -108,7 +110,9 @@ def _own_files(path: Path, marker: Marker) -> list[str]:
         what = "a link" if path.is_symlink() else "no folder"
         raise FileError(f"{path}: is {what}, so it is not replaced; choose another name")
     text = read_regular(
-        path / marker.name, f"{path}: exists and has no {marker.name}, so it is not replaced"
+        path / marker.name,
+        f"{path}: exists and has no {marker.name}, so it is not replaced",
+        LARGEST_INDEX,
     )
     try:
         index = json.loads(text)

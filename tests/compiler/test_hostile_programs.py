@@ -245,3 +245,10 @@ def test_a_program_that_could_not_be_read_back_is_not_written(tmp_path):
     with pytest.raises(XbarError, match="bytes of memory"):
         program.save(tmp_path / "a.xbar")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tiles/mask/zarr.json", "tiles/mask/c/0/0/0/0"])
+def test_a_sparse_file_is_refused_by_its_size_and_not_read(folder, name):
+    """It claims 100 GB, and takes no place on the disk."""
+    os.truncate(folder / name, 10**11)
+    refused(folder, "at most .* bytes, not 100,000,000,000")

@@ -1,4 +1,4 @@
-"""Memory that a network makes and fills itself, and complex constants, from every kind of file."""
+"""New memory, complex constants, and numbers beside integers, from every kind of file."""
 
 from __future__ import annotations
 
@@ -45,9 +45,25 @@ class Filtered(nn.Module):
         return torch.fft.irfft(spectrum * self.gain)
 
 
+class Positions(nn.Module):
+    """Attention with a bias by distance: integers times a number are float32, not float64."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, x):
+        y = self.fc(x)[:, None].expand(-1, 3, -1)
+        place = torch.arange(3)
+        bias = (place[:, None] - place).abs() * -0.5 + place / 3
+        precise = place * torch.tensor(0.1, dtype=torch.float64)
+        y = nn.functional.scaled_dot_product_attention(y, y, y, attn_mask=bias)
+        return y * (1 + precise.to(y.dtype))[:, None] + bias.sum()
+
+
 @pytest.mark.parametrize("how", ["export", "trace"])
-@pytest.mark.parametrize("kind", [Filled, Filtered])
-def test_new_memory_and_complex_constants_give_pytorchs_numbers(tmp_path, kind, how):
+@pytest.mark.parametrize("kind", [Filled, Filtered, Positions])
+def test_new_memory_complex_constants_and_numbers_give_pytorchs_numbers(tmp_path, kind, how):
     torch.manual_seed(0)
     module, x = kind().eval(), torch.randn(5, 6)
     if how == "export":

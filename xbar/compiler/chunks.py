@@ -37,6 +37,8 @@ twentieth of their memory on disk, and its manifest grows with its tiles."""
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _AXES = 32
+_SLACK = 1 << 16
+"""Bytes of a description, and those that a chunk may have beyond its numbers."""
 _GROUP = {"attributes": {}, "zarr_format": 3, "node_type": "group"}
 
 
@@ -120,11 +122,17 @@ def read_arrays(
     }:
         state = "belongs to no array of the program" if file in files else "is missing"
         raise FileError(f"{printable(file)} {state}")
+    for file in descriptions:
+        if files[file] > _SLACK:
+            raise FileError(f"{file} must have at most {_SLACK:,} bytes, not {files[file]:,}")
     for group in sorted(groups):
         _check_group(read(_below(group)), _below(group))
     layouts = {name: read_layout(read(_below(name)), _below(name)) for name in chunks}
     check_memory(layouts.values(), sum(files.values()) + spare)
-    return {name: _read(read, layouts[name], name, chunks[name]) for name in layouts}
+    return {
+        name: _read(read, layouts[name], name, {file: files[file] for file in chunks[name]})
+        for name in layouts
+    }
 
 
 def check_memory(layouts: Iterable[Layout], nbytes: int) -> None:
@@ -208,12 +216,17 @@ def _sizes(value: Any) -> tuple[int, ...]:
     return tuple(value)
 
 
-def _read(read: Read, layout: Layout, name: str, files: list[str]) -> NDArray[Any]:
+def _read(read: Read, layout: Layout, name: str, files: Mapping[str, int]) -> NDArray[Any]:
     array = np.zeros(layout.shape, layout.dtype)
     for file in files:
         corner = _corner(layout, file.removeprefix(f"{name}/"))
         if corner is None:
             raise FileError(f"{printable(file)} is no chunk of an array of shape {layout.shape}")
+        most = layout.chunk_bytes + layout.chunk_bytes // 128 + _SLACK  # not compressible at all
+        if files[file] > most:
+            raise FileError(
+                f"{printable(file)} must have at most {most:,} bytes, not {files[file]:,}"
+            )
         values = _decode(read(file), layout, file)
         ends = zip(corner, layout.chunk, strict=True)
         place: list[Any] = [slice(first, first + size) for first, size in ends]

@@ -17,7 +17,7 @@ from typing import Any
 
 from xbar.errors import FileError, printable
 from xbar.files import read_regular
-from xbar.folders import Marker, list_folder
+from xbar.folders import LARGEST_INDEX, Marker, list_folder
 
 _BLANK = "0" * 64
 _CHECKSUM = re.compile(rb'\n "checksum": "([0-9a-f]{64})"')
@@ -137,7 +137,8 @@ def read_index(path: Path, marker: Marker, format_: int, writer: str) -> dict[st
     if not path.is_dir():
         state = "is not a directory" if path.exists() else "does not exist"
         raise FileError(f"{path}: {state}; {writer} writes one")
-    text = read_regular(path / marker.name, f"{path}: has no {marker.name}; {writer} writes one")
+    missing = f"{path}: has no {marker.name}; {writer} writes one"
+    text = read_regular(path / marker.name, missing, LARGEST_INDEX)
     try:
         content = read_json(text)
     except JSON_ERRORS as error:
@@ -163,7 +164,10 @@ def read_index(path: Path, marker: Marker, format_: int, writer: str) -> dict[st
 def changed_files(path: Path, marker: Marker) -> Iterator[str]:
     """What differs from a changed index as far as it can still be read, one sentence each."""
     try:
-        content, sizes = read_json(read_regular(path / marker.name)), list_folder(path)
+        content, sizes = (
+            read_json(read_regular(path / marker.name, "", LARGEST_INDEX)),
+            list_folder(path),
+        )
     except (FileError, *JSON_ERRORS):
         return
     files = content.get("files") if isinstance(content, dict) else None

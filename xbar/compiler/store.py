@@ -42,7 +42,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.sealed import SealedFolder, changed_files, seal
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import FileError, XbarError, printable
-from xbar.folders import Marker, list_folder, new_directory
+from xbar.folders import LARGEST_INDEX, Marker, list_folder, new_directory
 from xbar.hardware.chip import Chip
 from xbar.hardware.measurement import check_measurement
 from xbar.hardware.spec import Hardware
@@ -92,6 +92,8 @@ def save_program(program: Program, path: Path, *, force: bool, within: Path | No
         manifest["files"] = {name: _sha256(folder / name) for name in sorted(sizes)}
         text = seal(manifest)
         _check_readable(folder, sizes, len(text))
+        if len(text) > LARGEST_INDEX:
+            raise FileError(f"its {PROGRAM.name} would have {len(text):,} bytes, which is too many")
         with (folder / PROGRAM.name).open("wb") as file:
             file.write(text)
             file.flush()

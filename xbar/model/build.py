@@ -57,6 +57,7 @@ class Builder:
         self._sizes: dict[tuple[str, int], Ref] = {}
         self._numbers: dict[str, int] = {}
         self._origins: dict[str, str] = {}
+        self.scalars: dict[str, float] = {}  # constants without axes that stand for numbers
         self._known = Constants((), self._constants)
         self._evaluated: tuple[str, Array | str] = ("", "")
         counts = (1, 3) if batch is None else (batch,)

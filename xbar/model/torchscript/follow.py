@@ -177,7 +177,16 @@ class Follower:
             if not number.isdecimal() or int(number) >= len(self.constants):
                 raise FileError(f"the archive lacks its constant {item.attr[:60]!r}")
             tree = self.constants[int(number)]
-            return self._tree(tree, f"constants.{number}", "constants")
+            found = self._tree(tree, f"constants.{number}", "constants")
+            array = self.builder.array(found) if isinstance(found, Ref) else None
+            if (
+                isinstance(found, Ref)
+                and array is not None
+                and array.ndim == 0
+                and array.dtype.kind in "if"
+            ):
+                self.builder.scalars[found.name] = array.item()
+            return found
         owner = self._value(item.value, scope)
         if isinstance(owner, Function):
             return Function(f"{owner.name}.{item.attr}")

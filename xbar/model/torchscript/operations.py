@@ -96,8 +96,8 @@ def primitive(builder: Builder, name: str, args: list[Value]) -> Value:
 
 def _numbers(builder: Builder, name: str, args: list[Value]) -> list[Value]:
     """The arguments of arithmetic on sizes: a trace divides a size by a constant tensor."""
-    if name not in STATIC:
-        return args
+    if name not in STATIC or (name == "to" and any(isinstance(each, Tag) for each in args)):
+        return args  # to with a device makes a tensor, as torch.tensor(0.5) does
     values = [as_number(builder, each) for each in args]
     tensors = any(isinstance(each, Ref) and bool(builder.dtype(each)) for each in values)
     return args if tensors else values
@@ -143,6 +143,10 @@ def _size(builder: Builder, name: str, tensor: Ref, rest: list[Value]) -> Value:
         raise ModelError(f"torch.size can't take {rest} of a shape {sizes}") from None
 
 
+_PROMOTING = frozenset("add sub mul div pow remainder fmod floor_divide true_divide".split())
+"""Operations with a second number in Python, which tracing writes as a tensor without axes."""
+
+
 def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
     tensors = any(isinstance(each, Ref) and bool(builder.dtype(each)) for each in args)
     if name.startswith("__") and not tensors:
@@ -151,6 +155,8 @@ def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str,
     packet: Any = getattr(torch.ops.aten, name, None)
     if not isinstance(packet, torch._ops.OpOverloadPacket):
         raise ModelError(f"this version of PyTorch has no operation torch.{name}")
+    if tensors and name.removesuffix("_") in _PROMOTING:
+        args = [*args[:1], *(_scalar(builder, each) for each in args[1:])]
     first: ModelError | None = None
     for overload in packet.overloads():
         if "out" in overload or "dimname" in overload or "names" in overload:
@@ -169,6 +175,11 @@ def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str,
             continue
         return _results(builder, made)
     raise first or ModelError(f"torch.{name} has no overload that xbar runs")
+
+
+def _scalar(builder: Builder, value: Value) -> Value:
+    """A number for a constant without axes, which takes the type of what it is combined with."""
+    return builder.scalars.get(value.name, value) if isinstance(value, Ref) else value
 
 
 def _results(builder: Builder, made: Ref) -> Value:
