@@ -131,6 +131,25 @@ def test_sizes_are_followed_for_any_batch(tmp_path, kind, how):
     assert [layer.matrix.shape for layer in graph.layers] == [(1, 8, 4), (1, 3, 8)]
 
 
+class Placed(Base):
+    """A mask moved to a device and a type in one call, which a trace writes with a layout."""
+
+    def forward(self, x):
+        y = self.conv(x)
+        where = {"layout": torch.strided, "device": torch.device("cpu")}
+        mask = torch.ops.aten.to.dtype_layout(y > 0, dtype=torch.float32, **where)
+        return self.fc((y * mask).mean((2, 3)))
+
+
+def test_an_operation_with_a_layout_is_not_taken_for_one_with_an_output(tmp_path):
+    torch.manual_seed(0)
+    module = Placed().eval()
+    torch.jit.trace(module, torch.zeros(1, *SHAPE)).save(tmp_path / "model.pt")
+    x = torch.randn(3, *SHAPE)
+    outputs = read_model(tmp_path / "model.pt", SHAPE).run(x)
+    np.testing.assert_allclose(outputs, module(x).detach(), atol=2e-6)
+
+
 @pytest.fixture
 def write_script(tmp_path):
     """A TorchScript archive made by hand, with these lines in its forward(x)."""

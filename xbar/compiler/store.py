@@ -250,7 +250,8 @@ def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
         group, arrays = root.create_group("constants"), program.graph.constants
         graph = program.graph.to_json()
     for number, array in enumerate(arrays.values()):
-        group.create_array(str(number), data=np.ascontiguousarray(array))
+        plain = np.ascontiguousarray(array).reshape(np.shape(array))  # it makes () to (1,)
+        group.create_array(str(number), data=plain)
     return {"graph": graph, "names": list(arrays)}
 
 

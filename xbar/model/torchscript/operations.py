@@ -159,9 +159,9 @@ def _operation(builder: Builder, name: str, args: list[Value], kwargs: dict[str,
         args = [*args[:1], *(_scalar(builder, each) for each in args[1:])]
     first: ModelError | None = None
     for overload in packet.overloads():
-        if "out" in overload or "dimname" in overload or "names" in overload:
-            continue
         schema = getattr(packet, overload)._schema.arguments
+        if "dimname" in overload or "names" in overload or any(a.is_out for a in schema):
+            continue
         given = [_typed(each, schema[i : i + 1]) for i, each in enumerate(args)]
         named = {
             key: _typed(each, [a for a in schema if a.name == key]) for key, each in kwargs.items()
