@@ -150,6 +150,24 @@ def test_an_operation_with_a_layout_is_not_taken_for_one_with_an_output(tmp_path
     np.testing.assert_allclose(outputs, module(x).detach(), atol=2e-6)
 
 
+class OneRow(Base):
+    """Its rows are looked up in a table of one row for each input of the trace."""
+
+    def forward(self, x):
+        rows = torch.arange(x.shape[0])
+        return self.fc(self.conv(x).mean((2, 3))) + torch.ones(1, 3)[rows]
+
+
+def test_a_trace_for_one_input_says_so_when_it_fails_for_more(tmp_path):
+    module = OneRow().eval()
+    torch.jit.trace(module, torch.zeros(1, *SHAPE)).save(tmp_path / "model.pt")
+    graph = read_model(tmp_path / "model.pt", SHAPE)
+    x = torch.randn(2, *SHAPE)
+    np.testing.assert_allclose(graph.run(x[:1]), module(x[:1]).detach(), atol=2e-6)
+    with pytest.raises(ModelError, match="traced for that number"):
+        graph.run(x)
+
+
 @pytest.fixture
 def write_script(tmp_path):
     """A TorchScript archive made by hand, with these lines in its forward(x)."""

@@ -112,7 +112,10 @@ class _Runner:
         try:
             return self.calls[node.name](*args, **kwargs)
         except TORCH_ERRORS as error:
-            raise ModelError(f"{node.name}: {node.op} failed: {first_line(error)}") from None
+            raise ModelError(
+                f"{node.name}: {node.op} failed: {first_line(error)}; if it works for another "
+                f"number of inputs, the file was traced for that number: export it for any"
+            ) from None
 
     def _product(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor:
         product, (layer, shape) = self.products[node.name], self.matrices[node.name]
