@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import xbar
 from xbar.errors import FileError
 from xbar.files import read_regular, write_text
 from xbar.npz import read_npz
+
+DESIGN = xbar.Hardware(tile=xbar.Tile(word_lines=4, bit_lines=4))
 
 
 def names(folder):
@@ -136,3 +139,24 @@ def test_only_regular_files_are_read_and_nothing_is_waited_for(tmp_path):
                 read_regular(tmp_path / name)
     with pytest.raises(FileError, match="not a regular file"):
         read_regular(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "x" * 300 + "/y"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        xbar.Program.load,
+        xbar.read_spice,
+        lambda path: xbar.read_model(path, (3,)),
+        xbar.Hardware.load,
+        lambda path: xbar.Chip.from_measurement(path, xbar.Hardware()),
+        lambda path: write_text(Path(path), "text"),
+        lambda path: xbar.compile({"fc": np.eye(2)}, xbar.Chip.sample(DESIGN, 0)).save(path),
+    ],
+    ids=["program", "deck", "model", "design", "measurement", "text", "save"],
+)
+def test_a_name_that_no_file_can_have_is_a_file_error(tmp_path, monkeypatch, use, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError):
+        use(name)
+    assert not list(tmp_path.iterdir())

@@ -30,7 +30,7 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         return
     if not force:
         raise FileError(f"{path}: exists already; choose another name, or replace it by --force")
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if (mode := mode_of(path)) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise FileError(f"{path}: is a device or pipe, which is not replaced; choose another name")
 
 
@@ -74,7 +74,7 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
         FileError: it exists and ``force`` is not set, or can't be written.
     """
     refuse_existing(path, force=force)
-    if path.is_dir():
+    if stat.S_ISDIR(mode_of(path)):
         raise FileError(f"{path}: is a directory; choose another name")
     temporary: Path | None = None
     try:
@@ -87,11 +87,35 @@ def write_bytes(path: Path, content: bytes, *, force: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: can't be written ({reason})") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def refuse_name(path: Path) -> None:
+    """Refuse a path that can't be, such as one with a name of 5,000 letters.
+
+    Raises:
+        FileError: the system says so.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{path}: can't be written ({reason})") from error
+
+
+def mode_of(path: Path) -> int:
+    """The mode of a file or folder; 0 where there is none, or none can be by that name."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):  # ValueError: a name with a zero byte
+        return 0
 
 
 def read_regular(path: Path, missing: str = "", most: int | None = None) -> bytes:

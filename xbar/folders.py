@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xbar.errors import FileError, printable
-from xbar.files import read_regular, refuse_existing
+from xbar.files import read_regular, refuse_existing, refuse_name
 
 LARGEST_INDEX = 1 << 28
 """Maximum bytes of an index."""
@@ -154,6 +154,7 @@ def new_directory(
     Raises:
         FileError: the path exists and may not be replaced, or can't be written.
     """
+    refuse_name(path)
     beside = within or path.absolute().parent
     recover(path, marker, beside)
     refuse_directory(path, marker, force=force)

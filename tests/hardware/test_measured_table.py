@@ -324,3 +324,12 @@ def test_what_an_instrument_writes_for_no_reading_is_no_conductance(tmp_path, ce
     chip = read(write(tmp_path / "a.csv", "tile,wl,bl,k,on [uS]", [10, cell, other, 13]))
     assert chip.stuck(0).ravel().tolist()[1] == -1
     np.testing.assert_allclose(chip.on(0).ravel()[[0, 1, 3]], ON[[0, 1, 3]] * [1, 0, 1], rtol=1e-12)
+
+
+def test_a_single_wild_conductance_is_remarked_on_at_its_place(tmp_path):
+    path = write(tmp_path / "a.csv", "tile,wl,bl,k,on", [1e-5, 1.1e-5, 12, 1.3e-5])
+    with pytest.warns(
+        XbarWarning, match=r"1 resistor of 4 .* word_line 1, .*12 S: a short"
+    ) as told:
+        assert read(path).on(0)[1, 0, 0] == 12
+    assert len(told) == 1

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xbar.errors import FileError, printable
-from xbar.files import read_regular
+from xbar.files import mode_of, read_regular
 from xbar.folders import LARGEST_INDEX, Marker, list_folder
 
 _BLANK = "0" * 64
@@ -134,8 +135,8 @@ def read_index(path: Path, marker: Marker, format_: int, writer: str) -> dict[st
         FileError: there is none of this kind and format, or it was changed.
     """
     again = f"write it again with {writer}"
-    if not path.is_dir():
-        state = "is not a directory" if path.exists() else "does not exist"
+    if not stat.S_ISDIR(mode := mode_of(path)):
+        state = "is not a directory" if mode else "does not exist"
         raise FileError(f"{path}: {state}; {writer} writes one")
     missing = f"{path}: has no {marker.name}; {writer} writes one"
     text = read_regular(path / marker.name, missing, LARGEST_INDEX)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.sealed import SealedFolder, changed_files, seal
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import FileError, XbarError, printable
+from xbar.files import mode_of
 from xbar.folders import LARGEST_INDEX, Marker, list_folder, new_directory
 from xbar.hardware.chip import Chip
 from xbar.hardware.measurement import check_measurement
@@ -121,7 +123,7 @@ def check_store(path: Path) -> tuple[int, list[str]]:
     Raises:
         FileError: it is not a program.
     """
-    if not path.is_dir() or not os.path.lexists(path / PROGRAM.name):
+    if not stat.S_ISDIR(mode_of(path)) or not os.path.lexists(path / PROGRAM.name):
         SealedFolder.open(path, PROGRAM, FORMAT, WRITER)
     try:
         folder = SealedFolder.open(path, PROGRAM, FORMAT, WRITER)

@@ -28,6 +28,8 @@ _NOISE = 0.01
 """A negative conductance of up to this fraction of the median is taken for noise around zero."""
 _FAR = 5
 """A median that is so many times the nominal conductance, or under it, is remarked on."""
+_WILD = 1e4
+"""A conductance over nominal that is so many times the median one is remarked on."""
 _UNITS = ("S", "mS", "uS", "nS", "pS", "ohm", "kohm", "Mohm", "Gohm")
 
 
@@ -84,6 +86,7 @@ def read_measurement(
         check_measurement(arrays, shape, bank.on_off_ratio, where), notes=tuple(notes)
     )
     _remark_on_units(measured, bank, where)
+    _remark_on_wild_values(measured, bank, where)
     _remark_on_switches(measured, where)
     return measured
 
@@ -180,6 +183,22 @@ def _likely_unit(nominal: Floats, numbers: Floats) -> str:
         if 1 / _FAR <= float(np.median(values / nominal)) <= _FAR:
             return name
     return ""
+
+
+def _remark_on_wild_values(measured: Measurement, bank: Bank, where: str) -> None:
+    """Warn about single conductances far above all others: a slip of the unit, or a short."""
+    ratios = measured.on / bank.nominal_conductance
+    if not (ratios > 0).any():
+        return
+    wild = ratios > _WILD * np.median(ratios[ratios > 0])
+    if wild.any():
+        place = tuple(np.argwhere(wild)[0])
+        spelt = ", ".join(f"{name} {i}" for name, i in zip(INDICES, place, strict=True))
+        warn(
+            f"{where}{count(int(wild.sum()), 'resistor')} of {wild.size:,} conduct more than "
+            f"{_WILD:,.0f} times what is usual here, the first at {spelt}, "
+            f"{format_quantity(float(measured.on[place]), 'S')}: a short, or in another unit?"
+        )
 
 
 def _remark_on_switches(measured: Measurement, where: str) -> None:

@@ -14,6 +14,7 @@ The format is detected from the content, never from the file name:
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from xbar.errors import FileError, SpecError
-from xbar.files import read_file
+from xbar.files import mode_of, read_file
 from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import evaluate_constants
@@ -150,7 +151,7 @@ def _finish(graph: Graph, source: Source) -> Graph:
 
 
 def _read_bytes(path: Path) -> bytes:
-    if path.is_dir():
+    if stat.S_ISDIR(mode_of(path)):
         raise FileError(f"{path}: a model must be a file, but this is a directory{_inside(path)}")
     data = read_file(path)
     if not data:

@@ -15,6 +15,7 @@ from xbar.circuit.deck.lines import Statement, read_lines
 from xbar.circuit.deck.rules import Rules
 from xbar.circuit.deck.text import read_text
 from xbar.errors import FileError
+from xbar.files import check_regular
 
 _FILE = re.compile(r"""\.lib\s+("[^"]*"|'[^']*'|\S+)(?:\s+(\S+))?|\.inc(?:l|lude)?\s+(.+)""", re.I)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|\((\w+)\)|(\w+))|%(\w+)%")
@@ -51,6 +52,7 @@ class Files:
         Raises:
             FileError: a file can't be read, is not text, or is outside of the deck's folder.
         """
+        check_regular(path)
         self.root = path.resolve().parent
         text = self._text(path)
         self.title = text.split("\n", 1)[0].strip()
