@@ -87,7 +87,7 @@ def run(tmp_path, monkeypatch):
 
 
 SAID = (
-    "30 % of the network's 1600 weights stay digital; "
+    "30 % of the network's 1,600 weights stay digital; "
     "gate: 480 weights, because it multiplies 3 factors at once"
 )
 
@@ -117,7 +117,7 @@ def test_python_is_warned_too():
     from xbar.errors import XbarWarning
 
     hardware = xbar.Hardware(tile=xbar.Tile(word_lines=32, bit_lines=32))
-    with pytest.warns(XbarWarning, match="30 % of the network's 1600 weights stay digital"):
+    with pytest.warns(XbarWarning, match="30 % of the network's 1,600 weights stay digital"):
         xbar.compile(Mixed(), hardware, input_shape=(17,))
 
 

@@ -73,7 +73,7 @@ class Share:
 
     def __str__(self) -> str:
         total = self.on_tiles + sum(each.weights for each in self.digital)
-        lines = [f"{100 * self.ratio:.0f} % of the network's {total} weights stay digital"]
+        lines = [f"{100 * self.ratio:.0f} % of the network's {total:,} weights stay digital"]
         lines += map(str, self.digital[:_LISTED])
         rest = sum(each.weights for each in self.digital[_LISTED:])
         return "; ".join([*lines, f"{count(rest, 'weight')} more"] if rest else lines)
@@ -122,7 +122,7 @@ def weigh(graph: Graph) -> Share:
         if name in _TABLES:
             tables |= dict.fromkeys(found)
         elif found and (node.name in reasons or name in _ONE_BY_ONE):
-            reason = reasons.get(node.name, f"{node.op} takes them one by one, not as a matrix")
+            reason = reasons.get(node.name, f"{name} takes them one by one, not as a matrix")
             size = sum(graph.constants[each].size for each in found)
             digital.append(DigitalWeights(node.name, tuple(found), size, reason))
             used.update(found)
