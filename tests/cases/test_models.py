@@ -24,13 +24,6 @@ for package in ("torch", "onnx", "onnxruntime"):
 
 HERE = Path(__file__).parent / "models"
 CASES = json.loads((HERE / "models.json").read_text())
-PENDING: frozenset[str] = frozenset()
-"""Cases that do not hold yet."""
-
-
-def marked(case):
-    marks = [pytest.mark.xfail(reason="not read yet")] if case["name"] in PENDING else []
-    return pytest.param(case, marks=marks, id=case["name"])
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +72,7 @@ def said_about(case, arrays):
     return " ".join([*(str(each.message) for each in heard), *graph.notes, *notes])
 
 
-@pytest.mark.parametrize("case", [marked(case) for case in CASES])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_a_network_of_this_kind_gives_its_reference(case, case_arrays):
     if "refused" in case:
         said = said_about(case, case_arrays).lower()
@@ -100,7 +93,3 @@ def test_a_network_of_this_kind_gives_its_reference(case, case_arrays):
         program = compile_precisely(graph)
         result = xbar.simulate(program, case_arrays["x"], case_arrays["labels"], seed=0)
         assert float(result.accuracy) >= case["accuracy"]
-
-
-def test_every_pending_case_is_listed():
-    assert {case["name"] for case in CASES} >= PENDING
