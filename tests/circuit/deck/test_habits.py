@@ -100,3 +100,12 @@ def test_time_steps_of_a_source_are_passed_over(tmp_path):
     circuit, said = read(tmp_path, lines)
     assert circuit.solve().voltage["b"] == pytest.approx(6, rel=1e-12)
     assert not said
+
+
+@pytest.mark.parametrize("dialect", [None, "ngspice", "xyce"])
+def test_instances_in_parallel_each_follow_their_own_current_and_that_is_told(tmp_path, dialect):
+    lines = ["* deck", ".subckt follower a b", "V1 a c 0", "R1 c 0 1k", "F1 0 b V1 2", ".ends"]
+    lines += ["V2 in 0 1", "X1 in out follower m=3", "R2 out 0 1"]
+    circuit, said = read(tmp_path, lines, dialect)
+    assert circuit.solve().voltage["out"] == pytest.approx(3 * 2 * 1e-3, rel=1e-12)  # 3 times 1 mA
+    assert ("one of the instances in parallel" in said) == (dialect != "xyce")

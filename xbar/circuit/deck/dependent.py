@@ -77,6 +77,12 @@ class Dependent(Element):
             Control(gain * (across if len(by) == 2 else through), by)
             for by, gain in value.gains.items()
         )
+        rules = place.scope.rules
+        if place.many != 1 and rules.name == "ngspice" and any(len(c.by) == 1 for c in controls):
+            rules.remarks.add(
+                "a source controlled by a current, in an instance with m, follows the current of "
+                "one of the instances in parallel; ngspice 39 counts m twice"
+            )
         first, second = (place.node(node) for node in self.nodes)
         name = place.element(self.name)
         fixes = self.fixes if self.name[0] == "b" else ""
