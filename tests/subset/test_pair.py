@@ -97,8 +97,8 @@ def test_sums_are_those_of_the_masks():
         ({"plus": np.ones(17), "minus": np.ones(17)}, "K from 1 to 16"),
         ({"target": np.inf}, "target must be finite"),
         ({"total": [1.0, 2.0]}, "total must broadcast"),
-        ({"weight": -1.0}, "weight must be finite and not negative"),
-        ({"read_noise": -0.1}, "read_noise must be finite and not negative"),
+        ({"weight": -1.0}, "weight must be a finite number from 0, not -1.0"),
+        ({"read_noise": -0.1}, "read_noise must be a finite number from 0, not -0.1"),
     ],
 )
 def test_bad_input_is_refused(change, message):
