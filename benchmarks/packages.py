@@ -42,6 +42,7 @@ Array: TypeAlias = NDArray[Any]
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE.parent / "tests" / name) for name in ("helpers", "conformance")]
+# E402: the list of networks is the tests', found by the path above
 from package_files import NETWORKS, Network, change, given, read, reference, worst  # noqa: E402
 
 HARDWARE = xbar.Hardware(

@@ -120,6 +120,7 @@ def read_saved_file(data: bytes, where: str) -> Saved:
         if "byteorder" in archive and archive.read("byteorder") != b"little":
             raise ModelError(f"{where}: its numbers are big-endian; save it on another machine")
         tree, names, _ = read_saved_objects(io.BytesIO(pickle), where)
+        # E731: one of two readers of the same type; a def of it in one branch has no type there
         read: Callable[[str], bytes] = lambda key: archive.read(f"data/{key}")  # noqa: E731
     else:
         tree, names, storages = _read_legacy(data, where)

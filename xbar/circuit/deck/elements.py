@@ -41,7 +41,7 @@ class Element:
         Raises:
             FileError: a value is missing, is no number, or is not allowed.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # an instance has none: its elements are entered instead
 
     def beside(self, place: Place) -> tuple[FlatElement, ...]:
         """Resistors that its statement describes beside it."""
