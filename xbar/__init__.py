@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xbar import model as model
     from xbar import pruning as pruning
     from xbar import report as report
+    from xbar import silicon as silicon
     from xbar import simulation as simulation
     from xbar import sizing as sizing
     from xbar import subset as subset
@@ -150,6 +151,7 @@ _PACKAGES = (
     "model",
     "pruning",
     "report",
+    "silicon",
     "simulation",
     "sizing",
     "subset",

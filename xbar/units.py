@@ -38,6 +38,7 @@ _SPELLINGS = {
     "A": ("A", "amp", "amps", "ampere", "amperes"),
     "s": ("s", "sec", "second", "seconds"),
     "J": ("J", "joule", "joules"),
+    "m": ("m", "metre", "metres", "meter", "meters"),
     "m²": ("m²", "m2", "m^2"),
     "K": ("K", "kelvin"),
     "F": ("F", "farad"),
@@ -53,6 +54,7 @@ _KINDS = {
     "A": "a current",
     "s": "a time",
     "J": "an energy",
+    "m": "a length",
     "m²": "an area",
     "K": "a temperature",
     "F": "a capacitance",
@@ -75,8 +77,8 @@ def parse_quantity(text: str | float, unit: str = "") -> float:
 
     Args:
         text: a number, or a text with an optional SI prefix and unit.
-        unit: the unit that is wanted: "ohm", "S", "V", "A", "s", "J", "m²"; "1" for a number or
-            fraction without unit, which may have a percent sign; "" for any unit.
+        unit: the unit that is wanted: "ohm", "S", "V", "A", "s", "J", "m", "m²"; "1" for a number
+            or fraction without unit, which may have a percent sign; "" for any unit.
 
     Raises:
         SpecError: it is not a finite number with an optional SI prefix, or has another unit.

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -31,12 +32,15 @@ VERBS = {
     "op": "xbar.cli.op",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
+    "silicon": "xbar.cli.silicon",
     "catalog": "xbar.cli.catalog",
     "demo": "xbar.cli.demo",
     "doctor": "xbar.cli.doctor",
 }
 WITHOUT_ARGUMENTS = {"catalog", "doctor"}
 """Verbs that run without arguments; the others show their help."""
+GROUPS = {"silicon"}
+"""Verbs whose package lists verbs of its own."""
 INTERRUPTED = 130
 
 
@@ -59,6 +63,45 @@ def _warnings_in_one_line() -> Iterator[None]:
         yield
 
 
+def _command(name: str, module: str, bare: bool) -> Any:
+    """The command of a verb's module; without arguments it shows its help unless ``bare``."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=name, no_args_is_help=not bare)(import_module(module).run)
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+class Group(TyperGroup):
+    """A verb with verbs of its own, each of whose modules is imported on demand."""
+
+    package: ModuleType
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs, in the order of a typical workflow."""
+        del ctx
+        return list(self.package.VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb's command, or None."""
+        del ctx
+        package = self.package
+        if cmd_name not in package.VERBS:
+            return None
+        bare = cmd_name in package.WITHOUT_ARGUMENTS
+        return _command(cmd_name, package.VERBS[cmd_name], bare)
+
+
+def _group(name: str, package: ModuleType) -> Any:
+    """The command of a package that lists verbs."""
+    app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+    app.callback(help=package.SUMMARY)(lambda: None)
+    group = typer.main.get_command(app)
+    assert isinstance(group, Group)
+    group.name, group.package = name, package
+    return group
+
+
 class Verbs(TyperGroup):
     """Imports a verb's module on demand and prints xbar's errors as one line."""
 
@@ -72,12 +115,9 @@ class Verbs(TyperGroup):
         del ctx
         if cmd_name not in VERBS:
             return None
-        app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        bare = cmd_name in WITHOUT_ARGUMENTS
-        app.command(name=cmd_name, no_args_is_help=not bare)(import_module(VERBS[cmd_name]).run)
-        command = typer.main.get_command(app)
-        command.name = cmd_name
-        return command
+        if cmd_name in GROUPS:
+            return _group(cmd_name, import_module(VERBS[cmd_name]))
+        return _command(cmd_name, VERBS[cmd_name], cmd_name in WITHOUT_ARGUMENTS)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; expected errors print one line and set the exit code."""

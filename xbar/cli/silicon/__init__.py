@@ -1,0 +1,10 @@
+"""``xbar silicon``: a group of commands, each in a file of its own that is imported on use."""
+
+from __future__ import annotations
+
+SUMMARY = "Design, characterise, draw and verify crossbars as silicon."
+VERBS = {
+    "processes": "xbar.cli.silicon.processes",
+}
+WITHOUT_ARGUMENTS = {"processes"}
+"""Commands that run without arguments; the others show their help."""

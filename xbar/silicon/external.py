@@ -1,0 +1,79 @@
+"""External programs: run in a private folder, with a time limit, and ended with their children."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from xbar.errors import EngineError, ToolError
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has ended.
+
+    Attributes:
+        code: its exit code; negative if a signal ended it.
+        log: what it printed.
+    """
+
+    code: int
+    log: str
+
+
+def find_program(name: str, install: str) -> str:
+    """The path of a program.
+
+    Raises:
+        ToolError: it is not on PATH; the message says how to install it.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise ToolError(f"{name} is not on PATH; install it: {install}")
+    return path
+
+
+def run_program(
+    command: Sequence[str], folder: Path, timeout: float, smaller: str, name: str = ""
+) -> Ended:
+    """Run a program in a folder and wait for its end; all its processes end with it.
+
+    Args:
+        command: the program and its arguments.
+        folder: folder to run it in.
+        timeout: time limit in seconds.
+        smaller: what to do if it is exceeded, for the message.
+        name: name of the program in messages; that of its file by default.
+
+    Raises:
+        EngineError: it can't be started, or did not end in time.
+    """
+    name = name or Path(command[0]).name
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its children are of its group, so they can be ended with it
+        )
+    except OSError as error:
+        raise EngineError(f"{name} can't be started: {error.strerror}") from error
+    try:
+        log, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{name} did not end within {timeout:g} s; {smaller}") from error
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+    return Ended(process.returncode, log.decode("utf-8", errors="replace"))
