@@ -1,0 +1,114 @@
+"""The masks of one bank: K branches, the pieces of its word and bit line, and its tap.
+
+Numbers are nanometres from the cell's lower left corner. A comment names the rule that decides
+where one does; names are those of SkyWater's periphery rules.
+"""
+
+from __future__ import annotations
+
+from xbar.silicon.layout.geometry import HEAD, LOW, PITCH, BankGeometry
+from xbar.silicon.layout.shapes import Drawing
+
+
+def draw_bank(geometry: BankGeometry, name: str = "bank") -> Drawing:
+    """One cell, which abuts with itself on all sides."""
+    d = Drawing(name)
+    _tap(d, geometry)
+    _implants(d, geometry)
+    _lines(d, geometry)
+    for first in range(0, geometry.resistors, 2):
+        _switches(d, geometry, first)
+    for branch in range(geometry.resistors):
+        _resistor(d, geometry, branch)
+    return d
+
+
+def _tap(d: Drawing, geometry: BankGeometry) -> None:
+    """The substrate's tap and VSS along the cell's lower edge."""
+    w = geometry.width
+    d.box("boundary", 0, 0, w, geometry.height)
+    d.box("tap", 150, 190, w - 150, 600)  # 300 to the next cell's: difftap.3
+    d.box("psdm", 0, 0, w, 725)  # nsd.5b: 125 around the tap
+    d.box("li", 150, 230, w - 150, 560)
+    d.box("met1", 0, 200, w, 590)
+    for x in range(PITCH // 2, PITCH * geometry.resistors, PITCH):
+        for layer in ("licon", "mcon"):
+            d.box(layer, x - 85, 310, x + 85, 480)
+
+
+def _implants(d: Drawing, geometry: BankGeometry) -> None:
+    """What all branches share: implants, the resistors' mask, and nitride cut over contacts."""
+    w, foot, top = geometry.width, geometry.foot, geometry.top
+    d.box("nsdm", 0, LOW - 125, w, LOW + max(geometry.switches) + 125)  # nsd.5a
+    d.box("psdm", 0, foot - 110, w, geometry.height)
+    d.box("urpm", 0, foot - 200, w, top + 200)  # rpm.3: 200 around the resistors
+    d.box("npc", 0, foot - 100, w, top + 100)  # npc.4
+
+
+def _lines(d: Drawing, geometry: BankGeometry) -> None:
+    """Word line, the strap that joins the switches' sources, and the bit line above it."""
+    w = geometry.width
+    left, right = geometry.bit_line
+    low, high = strap(geometry)
+    d.box("met1", 0, geometry.word_line[0], w, geometry.word_line[1])
+    d.box("met1", 150, low, w - 150, high)
+    d.box("met2", left, 0, right, geometry.height)
+    rules = geometry.rules
+    for x in range(left + 200, right - 200 + 1, rules["via"] + rules["via_space"]):
+        d.column("via", x, (low + 90, high - 90), rules["via"], rules["via_space"])  # via.5a
+
+
+def strap(geometry: BankGeometry) -> tuple[int, int]:
+    """From where to where the strap under the bit line lies along y."""
+    return LOW + 10, LOW - 10 + max(geometry.switches)
+
+
+def _switches(d: Drawing, geometry: BankGeometry, first: int) -> None:
+    """Two switches, mirrored about x, which share a source; or one alone."""
+    x, _ = geometry.pair(first)
+    widths = geometry.switches[first : first + 2]
+    alone = len(widths) == 1
+    if len(set(widths)) == 1 and not alone:
+        d.box("diff", x - 610, LOW, x + 610, LOW + widths[0])
+    else:
+        d.box("diff", x - 610, LOW, x + (125 if alone else 0), LOW + widths[0])
+    if len(set(widths)) == 2:
+        d.box("diff", x, LOW, x + 610, LOW + widths[1])
+    d.box("npc", x - 455, 780, x + (-85 if alone else 455), 1150)
+    rules, least = geometry.rules, LOW + min(widths)
+    d.column("licon", x, (LOW + 60, least - 60), rules["contact"], rules["contact_space"])
+    d.column("mcon", x, (LOW + 60, least - 60), rules["contact"], rules["mcon_space"])
+    d.box("li", x - 85, LOW - 20, x + 85, least + 20)
+    for branch in range(first, first + len(widths)):
+        _switch(d, geometry, branch)
+
+
+def _switch(d: Drawing, geometry: BankGeometry, branch: int) -> None:
+    """Gate and drain of one switch, and the interconnect up to its resistor."""
+    x, side = geometry.pair(branch)
+    high, rules = LOW + geometry.switches[branch], geometry.rules
+    gate, y = geometry.gate(branch)
+    d.box("poly", gate - 75, 1130, gate + 75, high + 150)  # poly.8: 130 beyond the diffusion
+    d.box("poly", gate - 135, 800, gate + 135, 1130)
+    d.square("licon", gate, y, rules["contact"])
+    d.box("li", gate - 85, y - 175, gate + 85, y + 175)
+    contacts = (LOW + 60, high - 60)
+    d.column("licon", x + 485 * side, contacts, rules["contact"], rules["contact_space"])
+    drain, head = sorted((400 * side, 570 * side)), sorted((320 * side, 570 * side))
+    d.box("li", x + drain[0], LOW - 20, x + drain[1], geometry.foot)
+    d.box("li", x + head[0], geometry.foot - 400, x + head[1], geometry.foot)
+
+
+def _resistor(d: Drawing, geometry: BankGeometry, branch: int) -> None:
+    x, foot, rules = geometry.resistor(branch), geometry.foot, geometry.rules
+    upper = foot + HEAD + geometry.lengths[branch]
+    half, slot = rules["resistor_width"] // 2, rules["slot_width"] // 2
+    d.box("poly", x - half, foot, x + half, upper + HEAD)
+    d.box("poly_res", x - half, foot + HEAD, x + half, upper)
+    margin = rules["slot_enclosure"]
+    for y in (foot, upper):
+        d.box("licon", x - slot, y + margin, x + slot, y + HEAD - margin)
+        d.box("li", x - slot, y, x + slot, y + HEAD)
+    span = (upper + 60, upper + HEAD - 60)
+    d.column("mcon", x, span, rules["contact"], rules["mcon_space"])
+    d.box("met1", x - 145, upper, x + 145, geometry.top)

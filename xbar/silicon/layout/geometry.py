@@ -1,0 +1,172 @@
+"""The measures of a bank's cell: where its resistors, switches and wires lie.
+
+    y   word line, metal 1 ═══════════╦═══════════╦══   over the upper heads of the resistors
+    │                                 R           R     poly, 2 kohm/sq, each of its own length
+    │                                 │           │     local interconnect
+    │        bit strap, metal 1 ══╗ drain─gate─source─gate─drain   two switches share a source
+    │                             ║        gate pads    local interconnect, one a switch
+    └   VSS, metal 1 over taps    ╚═ bit line, metal 2, all the way up
+
+The branches stand side by side in pairs; of an odd number the last stands alone. The switch lies
+next to the bit line, whose voltage the sense amplifier holds: next to the word line its overdrive
+would move with the input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xbar.errors import SpecError, shown
+from xbar.silicon.layout.rules import Rules, drawing_rules
+
+PITCH = 830
+"""Of the branches: a resistor and poly.9."""
+HEAD = 2160
+"""Of a resistor's end: its slot contact and its enclosure, twice."""
+LONE = 300
+"""What a branch without partner takes more: its source, and the end of the strap over it."""
+LOW = 1330
+"""Lower edge of the switches."""
+ABOVE = 290
+"""From the longest resistor to the next cell, whose tap begins 190 above: poly.9."""
+BIT_WIDTH = 2800
+"""Of the bit line; from 3000 on, m2.3ab asks for more space."""
+MOST = 64
+"""Resistors of a bank that is drawn."""
+
+
+@dataclass(frozen=True)
+class BankGeometry:
+    """The measures of one cell of K branches; all lengths are whole nanometres.
+
+    Attributes:
+        lengths: (K,) nanometres of each resistor between its contacts; K may be odd.
+        switch: nanometres of the switches' width: one, or K values.
+        process: process that it is drawn in.
+
+    Raises:
+        SpecError: K is not 1 to 64, a length or width is off the grid of 5 nm or beyond what the
+            process allows, or there is no drawing for this process.
+
+    >>> geometry = BankGeometry(lengths=(4000, 4400, 4840, 5320, 5860, 6440, 7090, 7790))
+    >>> geometry.width, geometry.height
+    (6640, 15360)
+    """
+
+    lengths: tuple[int, ...]
+    switch: int | tuple[int, ...] = 1000
+    process: str = "sky130"
+
+    def __post_init__(self) -> None:
+        rules = self.rules
+        if not 1 <= len(self.lengths) <= MOST:
+            raise SpecError(f"a cell must have 1 to {MOST} resistors, not {len(self.lengths)}")
+        if isinstance(self.switch, tuple) and len(self.switch) != len(self.lengths):
+            raise SpecError(
+                f"switch must be one width or {len(self.lengths)}, one a resistor, "
+                f"not {len(self.switch)}"
+            )
+        for what, values, kind in (
+            ("lengths", self.lengths, "resistor"),
+            ("switch", self.switches, "switch"),
+        ):
+            for number, value in enumerate(values):
+                _check(f"{what}[{number}]", value, kind, rules)
+
+    @property
+    def rules(self) -> Rules:
+        """Layers and rules of the process."""
+        return drawing_rules(self.process)
+
+    @property
+    def resistors(self) -> int:
+        """Number of branches K."""
+        return len(self.lengths)
+
+    @property
+    def switches(self) -> tuple[int, ...]:
+        """(K,) nanometres of each switch's width."""
+        if isinstance(self.switch, tuple):
+            return self.switch
+        return (self.switch,) * len(self.lengths)
+
+    @property
+    def width(self) -> int:
+        """From one cell to the next along the word line."""
+        return PITCH * self.resistors + (LONE if self.resistors % 2 else 0)
+
+    @property
+    def foot(self) -> int:
+        """Where the resistors begin, 480 above the gates of the widest switch."""
+        return LOW + max(self.switches) + 150 + self.rules["resistor_space"]
+
+    @property
+    def top(self) -> int:
+        """Upper end of the resistors' heads, where the word line ends."""
+        return self.foot + 2 * HEAD + max(self.lengths)
+
+    @property
+    def height(self) -> int:
+        """From one cell to the next along the bit line."""
+        return self.top + ABOVE
+
+    @property
+    def area(self) -> float:
+        """Square metres of a cell, without configuration memory."""
+        return self.width * self.height * 1e-18
+
+    @property
+    def bit_width(self) -> int:
+        """Width of the bit line."""
+        return min(BIT_WIDTH, self.width - 300)
+
+    @property
+    def bit_line(self) -> tuple[int, int]:
+        """From where to where the bit line lies along x."""
+        return self.width // 2 - self.bit_width // 2, self.width // 2 + self.bit_width // 2
+
+    @property
+    def word_line(self) -> tuple[int, int]:
+        """From where to where the word line lies along y."""
+        return self.top - HEAD, self.top
+
+    def pair(self, branch: int) -> tuple[int, int]:
+        """Middle of a branch's pair along x, and the side on which it lies: -1 or 1."""
+        return PITCH * (branch // 2 * 2 + 1), 1 if branch % 2 else -1
+
+    def gate(self, branch: int) -> tuple[int, int]:
+        """Middle of the local interconnect over a gate's contact (x, y)."""
+        middle, side = self.pair(branch)
+        return middle + 270 * side, 965
+
+    def resistor(self, branch: int) -> int:
+        """Middle of a resistor along x."""
+        middle, side = self.pair(branch)
+        return middle + 415 * side
+
+    @property
+    def word_wire(self) -> float:
+        """Ohms of the word line from cell to cell: sheet resistance times squares."""
+        return self.rules.sheet["met1"] * self.width / HEAD
+
+    @property
+    def bit_wire(self) -> float:
+        """Ohms of the bit line from cell to cell: sheet resistance times squares."""
+        return self.rules.sheet["met2"] * self.height / self.bit_width
+
+
+def _check(key: str, value: int, kind: str, rules: Rules) -> None:
+    """Refuse a length or width that the process can't hold."""
+    least, most = rules[f"{kind}_least"], rules[f"{kind}_most"]
+    what = "length of a resistor" if kind == "resistor" else "width of a switch"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise SpecError(f"{key} must be whole nanometres, not {shown(value)}")
+    if value % rules.grid:
+        raise SpecError(
+            f"{key} must be a multiple of {rules.grid} nm, the grid of {rules.process}, "
+            f"not {value} nm"
+        )
+    if not least <= value <= most:
+        raise SpecError(
+            f"{key} must be {least} to {most} nm in {rules.process}, the {what}, not {value} nm"
+        )
