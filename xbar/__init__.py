@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.spec import Hardware as Hardware
+    from xbar.hardware.switch import Switch as Switch
     from xbar.hardware.tile import Tile as Tile
     from xbar.hardware.variation import Variation as Variation
     from xbar.model.graph import Graph as Graph
@@ -127,6 +128,7 @@ _HOME = {
     "SolverError": "xbar.errors",
     "SpecError": "xbar.errors",
     "SubsetSolution": "xbar.subset.problem",
+    "Switch": "xbar.hardware.switch",
     "SwitchedBank": "xbar.circuit.switches",
     "Tile": "xbar.hardware.tile",
     "TileCheck": "xbar.simulation.verify",

@@ -59,8 +59,7 @@ def test_an_odd_polynomial_is_written_out_in_its_powers():
     expected = solve_nonlinear(tile.crossbar(), law, volts).current
     from xbar.effects.nonlinearity import line_currents
 
-    design = p.chip.hardware.bank.nonlinearity
-    found = line_currents(design, tile.crossbar(), volts)
+    found = line_currents(tile.crossbar(), tile.law(), volts)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
@@ -127,3 +126,55 @@ def test_a_design_without_a_law_is_told():
 def test_laws_that_say_nothing_or_fall_are_refused(law, message):
     with pytest.raises(SpecError, match=message):
         xbar.Bank(nonlinearity=law)
+
+
+BY_RESISTOR = {"c2": [-0.3, 0.2, 0.5, -0.8], "c3": [0.4, -0.6, 1.5, 0.1]}
+
+
+@pytest.mark.parametrize("layout", ["cell", "columns", "rows"])
+def test_each_closed_resistor_bends_by_its_own_coefficients(layout):
+    bank = {"on_off_ratio": 30.0, "stuck_closed": 0.1, "stuck_open": 0.1, "resistors": 4}
+    hardware = program(BY_RESISTOR, layout=layout).chip.hardware
+    hardware = hardware.model_copy(update={"bank": hardware.bank.model_copy(update=bank)})
+    p = xbar.compile(WEIGHTS, hardware.model_copy(update={"tile": ideal(hardware.tile)}), seed=3)
+    tile, block = p.tiles[0], p.tiles[0].blocks[0].block
+    unit = 0.2 / np.abs(X).max(axis=1, keepdims=True)
+    volts = np.zeros((len(X), 6))
+    volts[:, block.word_lines] = (X * unit)[:, block.inputs]
+    on, off, stuck = tile.chip.resistors(0)
+    closed = (tile.mask & (stuck >= 0)) | (stuck > 0)
+    v = volts[:, :, None, None]
+    bent = 1 + np.array(BY_RESISTOR["c2"]) * v + np.array(BY_RESISTOR["c3"]) * v**2
+    current = (np.where(closed, on * bent, off) * v).sum(axis=(1, 3))
+    found = tile.columns(solve_ideal(tile, tile.lines(volts)))
+    np.testing.assert_allclose(found, current, rtol=1e-12, atol=1e-18)
+
+
+def ideal(tile):
+    return tile.model_copy(update={"word_wire": 0.0, "bit_wire": 0.0, "source": 0.0, "load": 0.0})
+
+
+def solve_ideal(tile, volts):
+    from xbar.effects.nonlinearity import line_currents
+
+    return line_currents(tile.crossbar(), tile.law(), volts)
+
+
+def test_one_coefficient_is_that_of_every_resistor():
+    listed = {"c2": [0.4] * 4, "c3": [-0.5] * 4}
+    one, same = program({"c2": 0.4, "c3": -0.5}), program(listed)
+    np.testing.assert_array_equal(read(one, "nonlinear"), read(same, "nonlinear"))
+    odd = read(program({"odd": [0.7]}), "nonlinear")
+    np.testing.assert_allclose(read(program({"c3": 0.7}), "nonlinear"), odd, rtol=1e-9)
+
+
+def test_tuned_cells_bend_too():
+    tuned = xbar.Options(programming="write-verify")
+    p = xbar.compile(WEIGHTS, program({"c2": 0.4}).chip, options=tuned)
+    tile = p.tiles[0]
+    np.testing.assert_allclose(tile.powers()[0], 0.4 * tile.branch)
+
+
+def test_a_tile_of_ohmic_cells_has_no_law():
+    with pytest.raises(SpecError, match=r"set bank\.nonlinearity"):
+        program(None).tiles[0].law()

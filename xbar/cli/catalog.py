@@ -83,6 +83,7 @@ def _standing(entry: Technology) -> str:
 
 
 def _table(entries: list[Technology]) -> str:
+    from xbar.hardware.base import values_of
     from xbar.hardware.catalog import WIRES, WIRES_SOURCE
     from xbar.units import format_quantity
 
@@ -92,7 +93,8 @@ def _table(entries: list[Technology]) -> str:
         each = format_quantity(float(bank.nominal_conductance[0]), "S")
         mark = " (recalled: verify)" if entry.recalled else ""
         lines.append(
-            f"{entry.name:20} {each:>9} {bank.sigma:8.2%} {bank.on_off_ratio:8.4g} {noise:7.2%}"
+            f"{entry.name:20} {each:>9} {max(values_of(bank.sigma)):8.2%} "
+            f"{min(values_of(bank.on_off_ratio)):8.4g} {noise:7.2%}"
             f"  {entry.title}, {entry.date}{mark}"
         )
     lines += ["", "wires, ohm per cell     crosspoint    1t1r"]

@@ -90,10 +90,7 @@ def _bank(hardware: Path | None, spread: str, sigma: str, ratio: float) -> Bank:
 
 
 def _of_length(bank: Bank, resistors: int) -> Bank:
-    if isinstance(bank.nominal, tuple):
-        shorter = bank.nominal[:resistors]
-        return bank.model_copy(update={"resistors": resistors, "nominal": shorter})
-    return bank.model_copy(update={"resistors": resistors})
+    return bank.of_size(resistors)
 
 
 def _window(text: str) -> Window:
@@ -148,8 +145,8 @@ def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -
     from xbar.sizing import theory
     from xbar.sizing.precision import counting_bound
 
-    formula = None  # a list of nominal values can't be extended
-    if not isinstance(bank.nominal, tuple):
+    formula = None  # a list of values can't be extended
+    if not any(isinstance(each, tuple) for _, each in bank.lists()):
         formula = theory.design_resistors(size.bits, bank, size.yield_, window, figure, seed=seed)
     return {
         "resistors": size.resistors,

@@ -241,7 +241,7 @@ def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any
         return Chip.sample(hardware, seed)
     shape = (*hardware.cells, hardware.bank.resistors)
     measured = {name: arrays[f"chip/{name}"] for name in _MEASURED}
-    return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratio))
+    return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratios))
 
 
 def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:

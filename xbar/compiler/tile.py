@@ -20,15 +20,18 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist
+from xbar.circuit.nonlinear import CellLaw
 from xbar.circuit.prepared import PreparedArray
 from xbar.compiler.block import Block
 from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.tuned import TunedCells
 from xbar.effects.expected import expected_error
-from xbar.effects.readout import MatrixReadout
+from xbar.effects.nonlinearity import cell_law, powers
+from xbar.effects.readout import MatrixReadout, check_readout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
+from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
@@ -170,6 +173,45 @@ class ProgrammedTile(Card):
     @cached_property
     def _crossbar(self) -> Crossbar:
         return Crossbar(to_array(self.branch, self._layout), **self._wires)
+
+    def law(self) -> CellLaw:
+        """I-V curve of each crossing of the array, by ``bank.nonlinearity``.
+
+        Raises:
+            SpecError: the design has none.
+        """
+        return self._law
+
+    @cached_property
+    def _law(self) -> CellLaw:
+        powers = self.powers()
+        bends = np.zeros((len(powers), *self._crossbar.conductance.shape))
+        for bend, power in zip(bends, powers, strict=True):
+            bend[:] = to_array(power, self._layout)
+        return cell_law(self._nonlinearity, self._crossbar.conductance, bends)
+
+    def powers(self) -> Floats:
+        """(P, W, B, K) coefficients of v², v³, ... of each resistor's current, in A/V², A/V³ ...
+
+        By ``bank.nonlinearity``; none (P = 0) for its sinh law.
+
+        Raises:
+            SpecError: the design has none.
+        """
+        branch = self.branch
+        closed = (
+            np.ones(branch.shape, dtype=np.bool_)
+            if self.tuned is not None
+            else self.chip.closed(self.index, self.mask)
+        )
+        return powers(self._nonlinearity, branch, closed)
+
+    @property
+    def _nonlinearity(self) -> Nonlinearity:
+        check_readout(self.chip.hardware, "nonlinear")
+        law = self.chip.hardware.bank.nonlinearity
+        assert law is not None  # checked
+        return law
 
     @property
     def _wires(self) -> Wires:

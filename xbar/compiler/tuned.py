@@ -74,14 +74,16 @@ class TunedCells:
         if options.programming in ("subset", "nominal"):
             return None
         bank = chip.hardware.bank
-        largest = float(bank.nominal_conductance.max())
+        nominal = bank.nominal_conductance
+        first = int(np.argmax(nominal))
+        largest = float(nominal[first])
         return cls(
             options.programming,
             options.write_error,
             options.cell_bits,
             bank.resistors,
             largest,
-            largest / bank.on_off_ratio,
+            largest / float(bank.on_off_ratios[first]),
         )
 
     @property

@@ -6,10 +6,10 @@ per vector, where the other read-outs need one per tile.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.effects.effect import Effect, Read
@@ -39,38 +39,60 @@ class Nonlinearity(Effect):
 
     def current(self, current: Array, read: Read) -> Array:
         """The linear currents plus the excess of the nonlinear law."""
-        design, stage = read.hardware.bank.nonlinearity, read.stage
-        if design is None or stage is None:
+        stage = read.stage
+        if stage is None:
             return current
-        excess = stage.currents(read.xp.to_numpy(read.voltage), partial(excess_currents, design))
+        excess = stage.currents(read.xp.to_numpy(read.voltage), excess_currents)
         return current + read.xp.asarray(excess)
 
 
-def excess_currents(design: Design, crossbar: Crossbar, voltage: Floats) -> Floats:
+def excess_currents(crossbar: Crossbar, law: CellLaw, voltage: Floats) -> Floats:
     """(N, B) amperes of the bit lines beyond those of Ohm's law, for volts (N, W)."""
-    return line_currents(design, crossbar, voltage) - crossbar.read(voltage)
+    return line_currents(crossbar, law, voltage) - crossbar.read(voltage)
 
 
-def line_currents(design: Design, crossbar: Crossbar, voltage: Floats) -> Floats:
+def line_currents(crossbar: Crossbar, law: CellLaw, voltage: Floats) -> Floats:
     """(N, B) amperes of the bit lines for volts (N, W) on the word lines."""
     from xbar.circuit.nonlinear import solve_nonlinear
 
-    law = cell_law(design, crossbar.conductance)
     if not crossbar.ideal:
         return solve_nonlinear(crossbar, law, voltage).current
     shape = crossbar.conductance.shape
     return np.array(
         [law.current(np.broadcast_to(v[:, None], shape))[0].sum(axis=0) for v in voltage]
-    )
+    ).reshape(len(voltage), shape[1])
 
 
-def cell_law(design: Design, conductance: Floats) -> CellLaw:
-    """The law of cells with these conductances (W, B) at 0 V."""
+def powers(design: Design, branch: Floats, closed: NDArray[np.bool_]) -> Floats:
+    """(P, ..., K) coefficients of v², v³, ... of each resistor's current, beyond Ohm's law.
+
+    None (P = 0) for the sinh law. Open switches leak in proportion to the voltage, unless all cells
+    have one law.
+
+    Args:
+        design: the law.
+        branch: (..., K) siemens of each resistor in its switch state.
+        closed: (..., K) whether its switch is closed.
+    """
+    if design.sinh is not None:
+        return np.zeros((0, *branch.shape))
+    if design.by_resistor:
+        terms = design.terms(branch.shape[-1])
+        return np.stack([each * np.where(closed, branch, 0.0) for each in terms])
+    relative = [each for coefficient in design.odd for each in (0.0, coefficient)]
+    return np.array([each * branch for each in relative])
+
+
+def cell_law(design: Design, conductance: Floats, bends: Floats) -> CellLaw:
+    """The law of cells.
+
+    Args:
+        design: the law.
+        conductance: (W, B) siemens of each cell at 0 V.
+        bends: (P, W, B) the sum of ``powers`` over its resistors.
+    """
     from xbar.circuit.nonlinear import PolynomialCell, SinhCell
 
     if design.sinh is not None:
         return SinhCell(conductance, design.sinh)
-    relative = [1.0]
-    for coefficient in design.odd:
-        relative += [0.0, coefficient]
-    return PolynomialCell(np.array([c * conductance for c in relative]))
+    return PolynomialCell(np.concatenate([conductance[None], bends]))

@@ -24,7 +24,7 @@ def check_readout(hardware: Hardware, readout: str) -> None:
     if readout == "nonlinear" and hardware.bank.nonlinearity is None:
         raise SpecError(
             "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
-            "bank.nonlinearity with sinh or odd; "
+            "bank.nonlinearity with sinh or odd, or c2 and c3; "
             "'nodal' is exact for cells that obey Ohm's law"
         )
 

@@ -18,7 +18,11 @@ from xbar.effects.namespace import Array, Arrays
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
+    from xbar.circuit.nonlinear import CellLaw
     from xbar.effects.chain import Chain
+
+Solve: TypeAlias = Callable[["Crossbar", "CellLaw", Floats], Floats]
+"""Solver of bit-line currents (N, B'): of a crossbar, its cells' law, and volts (N, W')."""
 
 Draw: TypeAlias = Callable[[tuple[int, ...]], Array]
 """Generator of standard normal numbers of a shape."""
@@ -42,7 +46,7 @@ class Columns(Protocol):
         """Tile, and number of the block on it."""
         ...
 
-    def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
+    def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
 
 
@@ -106,7 +110,7 @@ class Stage:
     full_scale: Array
     blocks: tuple[Columns, ...] = ()
 
-    def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
+    def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
         result = np.empty((len(voltage), self.conductance.shape[1]))
         for block in self.blocks:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from xbar.hardware.chip import Resistors as Resistors
     from xbar.hardware.converter import Converter as Converter
     from xbar.hardware.cost import Cost as Cost
+    from xbar.hardware.fabricate import Deviations as Deviations
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.spec import Hardware as Hardware
+    from xbar.hardware.switch import Switch as Switch
     from xbar.hardware.tile import Tile as Tile
     from xbar.hardware.variation import Variation as Variation
 
@@ -27,10 +29,12 @@ _HOME = {
     "Chip": "xbar.hardware.chip",
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
+    "Deviations": "xbar.hardware.fabricate",
     "Hardware": "xbar.hardware.spec",
     "Measurement": "xbar.hardware.measurement",
     "Nonlinearity": "xbar.hardware.nonlinearity",
     "Resistors": "xbar.hardware.chip",
+    "Switch": "xbar.hardware.switch",
     "Tile": "xbar.hardware.tile",
     "Variation": "xbar.hardware.variation",
 }

@@ -5,21 +5,40 @@
                 /      /     /       G = Σ over the subset of g_i (+ the leakage of open switches)
     bit line ──┴──────┴─ … ─┘
 
+A branch is a resistor with its switch. By default its conductance is that of the resistor; with
+``series`` and ``switch`` it is G = 1 / (R + series + Ron), and deviates with both devices:
+
+    R (1 + dr)   dr from ``spread`` and ``sigma``      Ron(dvt)   dvt from ``switch.sigma``
+
 K is the number of resistors per *cell*. A signed weight as a differential pair has two cells and so
 2K resistors; reports state which they count.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Self, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from xbar.errors import SpecError, warn
-from xbar.hardware.base import Fraction, OhmsEach, Quantity, Spec
+from xbar.hardware.base import (
+    Each,
+    Fraction,
+    OhmsEach,
+    Quantity,
+    QuantityEach,
+    RatioEach,
+    Spec,
+    check_least,
+    check_length,
+    spread_out,
+    values_of,
+)
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.switch import Switch
 from xbar.units import format_quantity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
@@ -32,18 +51,22 @@ class Bank(Spec):
 
     Attributes:
         resistors: number of resistors per cell, K.
-        nominal: nominal resistance in ohms: of each resistor, or of the first one if ``ratio`` is
-            not 1, or a list of K values.
+        nominal: nominal resistance in ohms, without ``series`` and ``switch``: of each resistor, or
+            of the first one if ``ratio`` is not 1, or a list of K values.
         ratio: ratio of successive nominal resistances; 1 for equal, 2 for binary values.
-        spread: distribution of a fabricated *conductance* g around its nominal g0. "normal":
-            g0 (1 + sigma z), at least g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
-            between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. z is a
-            standard normal number.
+        spread: distribution of a fabricated resistor. Of its *conductance* g around its nominal g0:
+            "normal": g0 (1 + sigma z), at least g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
+            between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. Of its
+            *resistance* R around its nominal R0, as in PDKs: "resistance": R0 (1 + sigma z), at
+            least R0 / 10. z is a standard normal number.
         sigma: relative standard deviation (of the logarithm for "lognormal"), a fraction: 0.05 or
-            "5 %". At most 2; from 1 on a warning asks whether per cent is meant. "uniform" with
-            1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum theory.
-        on_off_ratio: ratio of the conductances with the switch closed and open; inf for an ideal
-            switch.
+            "5 %"; of all resistors or a list of K. At most 2; from 1 on a warning asks whether per
+            cent is meant. "uniform" with 1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum
+            theory.
+        on_off_ratio: ratio of a branch's conductances with the switch closed and open; inf for an
+            ideal switch. Of all branches or a list of K.
+        series: contacts and wires inside a branch, in ohms, of all branches or a list of K.
+        switch: on-resistance of the switches and its spread; None where it is part of ``nominal``.
         stuck_open: fraction of resistors stuck open.
         stuck_closed: fraction of resistors stuck closed.
         layout: placement of the K resistors: at one crossing ("cell"), on K adjacent bit lines
@@ -58,27 +81,29 @@ class Bank(Spec):
     resistors: int = Field(default=8, ge=1, le=64)
     nominal: OhmsEach = 100e3
     ratio: Quantity = Field(default=1.0, gt=0)
-    spread: Literal["normal", "lognormal", "uniform", "none"] = "lognormal"
-    sigma: Quantity = Field(default=0.3, ge=0)
-    on_off_ratio: Quantity = Field(default=float("inf"), gt=1, allow_inf_nan=True)
+    spread: Literal["normal", "lognormal", "uniform", "resistance", "none"] = "lognormal"
+    sigma: QuantityEach = 0.3
+    on_off_ratio: RatioEach = float("inf")
     stuck_open: Fraction = Field(default=0.0, ge=0)
     stuck_closed: Fraction = Field(default=0.0, ge=0)
     layout: Layout = "cell"
+    series: OhmsEach = 0.0
+    switch: Switch | None = None
     nonlinearity: Nonlinearity | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        values = self.nominal if isinstance(self.nominal, tuple) else (self.nominal,)
-        if isinstance(self.nominal, tuple) and len(values) != self.resistors:
-            raise SpecError(
-                f"nominal must list {self.resistors} values, one a resistor, not {len(values)}"
-            )
+        for name, each in self.lists():
+            check_length(name, each, self.resistors)
         if isinstance(self.nominal, tuple) and self.ratio != 1:
             raise SpecError("ratio must be 1 where nominal lists each resistor; leave one out")
-        _check_nominal(values)
-        _check_sigma(self.spread, self.sigma)
-        if self.on_off_ratio != self.on_off_ratio:
-            raise SpecError("on_off_ratio must be greater than 1, not nan")
+        _check_nominal(values_of(self.nominal))
+        check_least("sigma", self.sigma, 0.0)
+        check_least("series", self.series, 0.0, "ohm")
+        _check_sigma(self.spread, max(values_of(self.sigma)))
+        for ratio in values_of(self.on_off_ratio):
+            if not ratio > 1:
+                raise SpecError(f"on_off_ratio must be greater than 1, not {ratio:g}")
         if self.stuck_open + self.stuck_closed > 1:
             raise SpecError(
                 "stuck_open + stuck_closed must be at most 1, not "
@@ -86,15 +111,105 @@ class Bank(Spec):
             )
         return self
 
+    def lists(self) -> list[tuple[str, Each]]:
+        """The values that may be one or K, by their keys."""
+        own: list[tuple[str, Each]] = [
+            ("nominal", self.nominal),
+            ("sigma", self.sigma),
+            ("on_off_ratio", self.on_off_ratio),
+            ("series", self.series),
+        ]
+        for key, spec in (("switch", self.switch), ("nonlinearity", self.nonlinearity)):
+            if spec is not None:
+                own += [
+                    (f"{key}.{name}", each)
+                    for name, each in spec
+                    if name != "odd" and isinstance(each, tuple)
+                ]
+        return own
+
     @property
-    def nominal_conductance(self) -> NDArray[np.float64]:
-        """(K,) nominal conductances in siemens."""
+    def ohms(self) -> NDArray[np.float64]:
+        """(K,) nominal resistances in ohms, without ``series`` and ``switch``."""
         if isinstance(self.nominal, tuple):
-            return 1.0 / np.array(self.nominal, dtype=np.float64)
+            return np.array(self.nominal, dtype=np.float64)
         powers = [1.0]
         for _ in range(self.resistors - 1):
             powers.append(powers[-1] * self.ratio)
-        return 1.0 / (self.nominal * np.array(powers, dtype=np.float64))
+        return self.nominal * np.array(powers, dtype=np.float64)
+
+    @property
+    def nominal_conductance(self) -> NDArray[np.float64]:
+        """(K,) nominal siemens of the branches, ``series`` and ``switch`` included."""
+        return self.conductance(self.ohms)
+
+    def conductance(
+        self, ohms: NDArray[np.float64], threshold: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(..., K) siemens of branches with these resistors.
+
+        Args:
+            ohms: (..., K) resistances in ohms.
+            threshold: (..., K) deviations of the switches' thresholds in volts; None for none.
+        """
+        if self.series == 0 and self.switch is None:
+            return 1.0 / ohms
+        total = ohms + spread_out(self.series, self.resistors)
+        if self.switch is not None:
+            dvt = np.zeros(self.resistors) if threshold is None else threshold
+            total = total + self.switch.ohms(dvt, self.resistors)
+        return 1.0 / total
+
+    @property
+    def sigmas(self) -> NDArray[np.float64]:
+        """(K,) relative standard deviation of each resistor; 0 for spread "none"."""
+        return spread_out(0.0 if self.spread == "none" else self.sigma, self.resistors)
+
+    @property
+    def on_off_ratios(self) -> NDArray[np.float64]:
+        """(K,) ratio of each branch's conductances, closed and open."""
+        return spread_out(self.on_off_ratio, self.resistors)
+
+    @property
+    def branch_sigmas(self) -> NDArray[np.float64]:
+        """(K,) relative standard deviation of each branch's conductance, to first order.
+
+        Of a resistor alone it is sigma; in series with others, its part of the resistance times
+        sigma, and the switch's part times slope times the threshold's sigma.
+        """
+        whole = self.nominal_conductance
+        result = self.sigmas * self.ohms * whole
+        if self.switch is not None:
+            ron, slope, _, sigma = (spread_out(each, self.resistors) for _, each in self.switch)
+            result = np.hypot(result, ron * whole * slope * sigma)
+        return result
+
+    def of_size(self, resistors: int) -> Self:
+        """The bank with its first resistors, or with more where it lists none.
+
+        Raises:
+            SpecError: a list has fewer values.
+
+        >>> Bank(resistors=3, nominal=(1e3, 2e3, 3e3), sigma=(0.1, 0.2, 0.3)).of_size(2).sigma
+        (0.1, 0.2)
+        """
+        for name, each in self.lists():
+            if isinstance(each, tuple) and len(each) < resistors:
+                what = "nominal values" if name == "nominal" else f"values of {name}"
+                raise SpecError(
+                    f"a bank of {resistors} resistors needs as many {what}, not {len(each)}; "
+                    "list more, or give one value" + (" and a ratio" if name == "nominal" else "")
+                )
+        return self.model_copy(update={"resistors": resistors, **dict(_shortened(self, resistors))})
+
+
+def _shortened(spec: Spec, resistors: int) -> Iterator[tuple[str, Any]]:
+    """The lists of a spec, and of those in it, with their first values only."""
+    for name, value in spec:
+        if isinstance(value, tuple) and name != "odd":
+            yield name, value[:resistors]
+        elif isinstance(value, Spec):
+            yield name, value.model_copy(update=dict(_shortened(value, resistors)))
 
 
 def _check_nominal(values: tuple[float, ...]) -> None:
@@ -111,6 +226,7 @@ def _check_nominal(values: tuple[float, ...]) -> None:
 def _check_sigma(spread: str, sigma: float) -> None:
     limit, why = {
         "uniform": (UNIFORM_LIMIT, "no conductance may be negative"),
+        "resistance": (0.3, "more than one in a thousand would be below a tenth"),
         "normal": (0.5, "too many conductances would be negative; take a lognormal spread"),
     }.get(spread, (2.0, "it is a fraction"))
     if sigma > limit:

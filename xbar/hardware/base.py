@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Rational
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
 )
@@ -40,15 +42,25 @@ def _as_float(value: Any) -> float:
         raise SpecError(f"must be a finite real number, not {shown(value)}") from None
 
 
-def _read_list(value: Any) -> Any:
-    read = _reader("ohm")
-    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
-        return tuple(read(item) for item in value)
-    return read(value)
+def _each_reader(unit: str) -> Callable[[Any], Any]:
+    read = _reader(unit)
+
+    def read_each(value: Any) -> Any:
+        if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
+            return tuple(read(item) for item in value)
+        return read(value)
+
+    return read_each
 
 
 def _write_quantity(value: float) -> float | str:
     return "inf" if value == float("inf") else value  # JSON has no infinity
+
+
+def _write_each(value: float | tuple[float, ...]) -> Any:
+    if isinstance(value, tuple):
+        return [_write_quantity(one) for one in value]
+    return _write_quantity(value)
 
 
 def _check_fraction(value: float) -> float:
@@ -61,6 +73,7 @@ def _check_fraction(value: float) -> float:
 
 
 _WRITTEN = PlainSerializer(_write_quantity, return_type=float | str, when_used="json")
+_WRITTEN_EACH = PlainSerializer(_write_each, return_type=Any, when_used="json")
 
 Quantity = Annotated[float, BeforeValidator(_reader("1")), _WRITTEN]
 """A number without unit, in files optionally with an SI prefix: 4700.0 or "4.7k"."""
@@ -71,8 +84,22 @@ Fraction = Annotated[Quantity, AfterValidator(_check_fraction)]
 Ohms = Annotated[float, BeforeValidator(_reader("ohm")), _WRITTEN]
 """Ohms, in files optionally with an SI prefix and the unit: 4700.0 or "4.7 kohm"."""
 
-OhmsEach = Annotated[float | tuple[float, ...], BeforeValidator(_read_list)]
+Each: TypeAlias = float | tuple[float, ...]
+"""One number for all resistors of a bank, or one a resistor."""
+
+OhmsEach = Annotated[Each, BeforeValidator(_each_reader("ohm"))]
 """Ohms, or a list of them."""
+
+QuantityEach = Annotated[Each, BeforeValidator(_each_reader("1"))]
+"""A number without unit, or a list of them."""
+
+_Any = Annotated[float, Field(allow_inf_nan=True)]
+
+RatioEach = Annotated[_Any | tuple[_Any, ...], BeforeValidator(_each_reader("1")), _WRITTEN_EACH]
+"""A number without unit that may be infinite, or a list of them."""
+
+VoltsEach = Annotated[Each, BeforeValidator(_each_reader("V"))]
+"""Volts, or a list of them."""
 
 Volts = Annotated[float, BeforeValidator(_reader("V")), _WRITTEN]
 """Volts, likewise."""
@@ -111,8 +138,45 @@ class Spec(BaseModel):
         return type(self)(**{**dict(self), **(update or {})})
 
 
+def values_of(each: Each) -> tuple[float, ...]:
+    """The values that are given: one, or one a resistor."""
+    return each if isinstance(each, tuple) else (each,)
+
+
+def spread_out(each: Each, resistors: int) -> NDArray[np.float64]:
+    """(K,) values, one a resistor."""
+    return np.broadcast_to(np.array(each, dtype=np.float64), (resistors,)).copy()
+
+
+def check_length(name: str, each: Each, resistors: int) -> None:
+    """Check that a list has one value a resistor.
+
+    Raises:
+        SpecError: it has another number.
+    """
+    if isinstance(each, tuple) and len(each) != resistors:
+        raise SpecError(f"{name} must list {resistors} values, one a resistor, not {len(each)}")
+
+
+def check_least(name: str, each: Each, least: float, unit: str = "") -> None:
+    """Check that no value is less than a least one.
+
+    Raises:
+        SpecError: one is.
+    """
+    lowest = min(values_of(each), default=least)
+    if not lowest >= least:
+        suffix = f" {unit}" if unit else ""
+        raise SpecError(
+            f"{name} must be greater than or equal to {least:g}{suffix}, not {lowest:g}"
+        )
+
+
 def _one_line(error: ValidationError, known: str) -> str:
     found = error.errors()
+    # of a list, only its values are at fault, not that it is no number
+    listed = [item for item in found if isinstance(item["input"], (list, tuple))]
+    found = [item for item in found if item not in listed or item["type"] != "float_type"] or found
     keys = [_key(item["loc"]) for item in found]
     text, others = _say(keys[0], dict(found[0]), known), [*dict.fromkeys(keys)][1:]
     return f"{text} (and {len(others)} more: {', '.join(others[:4])})" if others else text

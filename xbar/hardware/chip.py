@@ -1,7 +1,8 @@
 """One fabricated instance of a design: the actual conductance of every resistor.
 
 A sampled chip stores only its seed: the conductances of tile t are regenerated from (seed, t) on
-demand, identically on every machine and in any order. A measured chip stores its measurement.
+demand, identically on every machine and in any order: a number for each resistor, another for the
+threshold of each switch. A measured chip stores its measurement.
 Compiler, simulator and netlist use the same chip, so simulation and export agree.
 
 Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units: siemens.
@@ -18,14 +19,14 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
-from xbar.hardware import draw
-from xbar.hardware.bank import Bank
+from xbar.hardware import draw, fabricate
+from xbar.hardware.fabricate import Deviations
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, count
 
-_CONDUCTANCE, _STUCK = 0, 1  # streams of the generator; never renumber: they define the chip
-NORMAL_FLOOR = 0.01
+# streams of the generator; never renumber: they define the chip
+_CONDUCTANCE, _STUCK, _THRESHOLD = 0, 1, 2
 
 
 class Resistors(NamedTuple):
@@ -126,23 +127,50 @@ class Chip(Card):
         self._check(tile)
         if self.measurement is not None:
             return _one(self.measurement.on, tile)
+        return fabricate.conductance(self.hardware.bank, *self._uniform(tile))
+
+    def deviations(self, tile: int) -> Deviations:
+        """The deviations of a tile's devices, from which ``on`` follows by the bank's law.
+
+        The same numbers stand in a transistor netlist for each device.
+
+        Raises:
+            SpecError: the chip is measured: its branches are known as a whole only.
+
+        >>> design = Hardware(bank={"spread": "resistance", "sigma": 0.02})
+        >>> found = Chip.sample(design, 0).deviations(0)
+        >>> found.resistor.shape, bool(found.threshold.any())
+        ((64, 64, 8), False)
+        """
+        self._check(tile)
+        if self.measurement is not None:
+            raise SpecError(
+                "deviations must be those of a sampled chip: a measurement has each branch as a "
+                "whole; take chip.on(tile)"
+            )
+        return fabricate.deviations(self.hardware.bank, *self._uniform(tile))
+
+    def _uniform(self, tile: int) -> tuple[Floats, Floats | None]:
+        """(W, B, K) numbers from U(0, 1) for the resistors, and for the thresholds if they vary."""
         assert self.seed is not None
         u = draw.uniform(self.seed, _CONDUCTANCE, tile, self._shape)
-        return spread(self.hardware.bank, u)
+        if not fabricate.thresholds_vary(self.hardware.bank):
+            return u, None
+        return u, draw.uniform(self.seed, _THRESHOLD, tile, self._shape)
 
     def off(self, tile: int) -> Floats:
         """(W, B, K) conductances of a tile's resistors, switched out: the leakage."""
         if self.measurement is not None:
             self._check(tile)
             return _one(self.measurement.off, tile)
-        return self.on(tile) / self.hardware.bank.on_off_ratio
+        return self.on(tile) / self.hardware.bank.on_off_ratios
 
     def resistors(self, tile: int) -> Resistors:
         """``on``, ``off`` and ``stuck`` of a tile, from one draw."""
         on = self.on(tile)
         if self.measurement is not None:
             return Resistors(on, self.off(tile), self.stuck(tile))
-        return Resistors(on, on / self.hardware.bank.on_off_ratio, self.stuck(tile))
+        return Resistors(on, on / self.hardware.bank.on_off_ratios, self.stuck(tile))
 
     def stuck(self, tile: int) -> NDArray[np.int8]:
         """(W, B, K) -1 where a resistor is stuck open, +1 where stuck closed, else 0."""
@@ -194,24 +222,3 @@ def _closed(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool
 def _one(conductance: Floats, tile: int) -> Floats:
     one: Floats = conductance[tile]
     return one
-
-
-def spread(bank: Bank, u: Floats) -> Floats:
-    """Fabricated conductances (..., K) in siemens from uniform numbers u (..., K) in (0, 1)."""
-    nominal = bank.nominal_conductance
-    if bank.spread == "none" or bank.sigma == 0:
-        return np.broadcast_to(nominal, u.shape).copy()
-    if bank.spread == "uniform":
-        even: Floats = nominal * (1.0 + (np.sqrt(3.0) * bank.sigma) * (2.0 * u - 1.0))
-        return even
-    from xbar.hardware import draw_kernel
-
-    normal = np.empty(u.size)
-    draw_kernel.normal(np.ascontiguousarray(u).reshape(-1), normal)
-    if bank.spread == "normal":
-        factor = np.maximum(1.0 + bank.sigma * normal, NORMAL_FLOOR)
-    else:
-        factor = np.empty(u.size)
-        draw_kernel.exp_scaled(normal, bank.sigma, factor)
-    result: Floats = nominal * factor.reshape(u.shape)
-    return result

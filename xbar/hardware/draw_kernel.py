@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
+from xbar.hardware.switch import SWITCH_FLOOR
 from xbar.jit import Floats, jit
 
 _BLOCK = 1024
@@ -121,3 +122,21 @@ def exp_scaled(z: Floats, sigma: float, out: Floats) -> None:
                 series[i] = series[i] * rest[i] / c + 1.0
         for i in range(n):
             result[i] = series[i] * power[i]
+
+
+@jit
+def branches(ohms: Floats, threshold: Floats, law: Floats, out: Floats) -> None:
+    """Conductances (L, K) of branches, siemens: ``Bank.conductance`` in the same operations.
+
+    Args:
+        ohms: (L, K) resistances in ohms.
+        threshold: (L, K) deviations of the switches' thresholds in volts.
+        law: (4, K) ohms in series, ohms of the switch, its slope and its bend.
+        out: (L, K) result.
+    """
+    series, ron, slope, bend = law[0], law[1], law[2], law[3]
+    for i in range(len(ohms)):
+        for k in range(ohms.shape[1]):
+            factor = 1.0 + threshold[i, k] * (slope[k] + threshold[i, k] * bend[k])
+            switch = ron[k] / max(factor, SWITCH_FLOOR)
+            out[i, k] = 1.0 / ((ohms[i, k] + series[k]) + switch)

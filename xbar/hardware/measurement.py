@@ -83,7 +83,7 @@ def read_measurement(
     notes = list(found.notes)
     arrays = _without_gaps(found.arrays, where, notes)
     measured = replace(
-        check_measurement(arrays, shape, bank.on_off_ratio, where), notes=tuple(notes)
+        check_measurement(arrays, shape, bank.on_off_ratios, where), notes=tuple(notes)
     )
     _remark_on_units(measured, bank, where)
     _remark_on_wild_values(measured, bank, where)
@@ -217,10 +217,13 @@ def _remark_on_switches(measured: Measurement, where: str) -> None:
 def check_measurement(
     arrays: Mapping[str, NDArray[np.generic]],
     shape: tuple[int, int, int],
-    on_off_ratio: float,
+    on_off_ratio: float | Floats,
     where: str = "",
 ) -> Measurement:
-    """Validate arrays ``on`` and, if measured, ``off`` and ``stuck``."""
+    """Validate arrays ``on`` and, if measured, ``off`` and ``stuck``.
+
+    Without ``off`` it is ``on / on_off_ratio``, a number or (K,).
+    """
     if "on" not in arrays:
         raise SpecError(f"{where}a measurement must have an array 'on', not only {sorted(arrays)}")
     on = _conductance("on", arrays["on"], shape, where)

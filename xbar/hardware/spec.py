@@ -7,7 +7,7 @@ whose errors are one-line ``SpecError`` messages with the key, the requirement a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,9 +16,10 @@ from pydantic import Field, field_validator, model_validator
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_file
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Spec, join
+from xbar.hardware.base import Spec, join, values_of
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
+from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 from xbar.tables import Facts, card, html_card
@@ -88,6 +89,22 @@ class Hardware(Spec):
         return self
 
     @model_validator(mode="after")
+    def _currents_grow(self) -> Self:
+        law, volts = self.bank.nonlinearity, self.read_voltage
+        if law is None or not law.by_resistor:
+            return self
+        if law.within is not None and law.within < volts:
+            raise SpecError(
+                f"bank.nonlinearity.within must be at least {volts:g} V, the largest voltage of a "
+                f"word line, not {law.within:g} V; lower dac.range, or fit the law further"
+            )
+        try:
+            law.check_growth(law.within or volts, self.bank.resistors)
+        except SpecError as error:
+            raise SpecError(f"bank.nonlinearity: {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _converters_go_together(self) -> Self:
         for name, converter, foreign, other in (
             ("dac", self.dac, ("step_bits", "shared", "ranging"), "an ADC"),
@@ -119,6 +136,7 @@ class Hardware(Spec):
         return [
             ("design", self.name),
             ("bank", _bank(self.bank)),
+            ("branch", _branch(self.bank)),
             ("tile", f"{tile.word_lines} x {tile.bit_lines} lines{_wires(tile)}"),
             ("DAC", _converter(self.dac)),
             ("ADC", _converter(self.adc)),
@@ -204,19 +222,56 @@ class Hardware(Spec):
 
 
 def _bank(bank: Bank) -> str:
-    listed = isinstance(bank.nominal, tuple)
-    nominal = bank.nominal if isinstance(bank.nominal, tuple) else (bank.nominal,)
-    ohms = format_quantity(nominal[0], "ohm")
-    if listed:
-        ohms = f"{format_quantity(min(nominal), 'ohm')} to {format_quantity(max(nominal), 'ohm')}"
-    text = f"{bank.resistors} resistors a cell, {ohms}"
+    nominal = values_of(bank.nominal)
+    text = f"{bank.resistors} resistors a cell, {_ohms(nominal)}"
     if bank.ratio != 1:
         text += f", each {bank.ratio:g} times the one before"
-    if bank.spread != "none" and bank.sigma:
-        text += f", {bank.spread} spread of {100 * bank.sigma:g} %"
-    if bank.on_off_ratio != float("inf"):
-        text += f", on/off {bank.on_off_ratio:g}"
+    if bank.spread != "none" and max(values_of(bank.sigma)):
+        kind = "spread of resistance" if bank.spread == "resistance" else f"{bank.spread} spread"
+        text += f", {kind} of {_range([100 * one for one in values_of(bank.sigma)])} %"
+    ratios = values_of(bank.on_off_ratio)
+    if min(ratios) != float("inf"):
+        text += f", on/off {_range(ratios)}"
     return text
+
+
+def _branch(bank: Bank) -> str:
+    parts = []
+    if max(values_of(bank.series)):
+        parts.append(f"{_ohms(values_of(bank.series))} in series")
+    if bank.switch is not None:
+        switch = f"switch of {_ohms(values_of(bank.switch.resistance))}"
+        if max(values_of(bank.switch.sigma)):
+            millivolts = _range([1e3 * one for one in values_of(bank.switch.sigma)])
+            switch += f", its threshold within {millivolts} mV (1 sigma)"
+        parts.append(switch)
+    if bank.nonlinearity is not None:
+        parts.append(_law(bank.nonlinearity))
+    return ", ".join(parts)
+
+
+def _ohms(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return format_quantity(values[0], "ohm")
+    return f"{format_quantity(min(values), 'ohm')} to {format_quantity(max(values), 'ohm')}"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _law(law: Nonlinearity) -> str:
+    if law.sinh is not None:
+        return f"sinh law of {format_quantity(law.sinh, 'V')}"
+    if law.odd:
+        return f"polynomial law of order {2 * len(law.odd) + 1}"
+    given = [
+        f"{name} {_range(values_of(each))} {unit}"
+        for name, each, unit in (("c2", law.c2, "/V"), ("c3", law.c3, "/V²"))
+        if each is not None
+    ]
+    return " and ".join(given)
 
 
 def _wires(tile: Tile) -> str:

@@ -5,7 +5,7 @@ Shapes: R inputs, C columns of all blocks of a stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from xbar.effects.chain import Chain
 from xbar.effects.namespace import Arrays
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
-from xbar.effects.stage import Stage, Variance, Whole
+from xbar.effects.stage import Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.ranges import Ranges, adc_ranges
 
@@ -91,12 +91,12 @@ class StageBlock:
         """Index of the tile, and of the block on it."""
         return self.tile.index, self.number
 
-    def currents(self, voltage: Floats, solve: Callable[[Crossbar, Floats], Floats]) -> Floats:
+    def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
         tile, crossbar = self.tile, self.tile.crossbar()
         if not self.wires:
             crossbar = Crossbar(crossbar.conductance)
-        lines = solve(crossbar, tile.voltage(voltage, self.number))
+        lines = solve(crossbar, tile.law(), tile.voltage(voltage, self.number))
         return tile.mapping.currents(tile.columns(lines), self.block)
 
 

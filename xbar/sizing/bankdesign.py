@@ -98,8 +98,9 @@ def design_bank(
     """Find the nominal values with the most bits for any target.
 
     Args:
-        bank: bank with K (at most 22), spread, sigma, switches and stuck resistors. Its own
-            nominals are one of the candidates; the others start from its largest conductance.
+        bank: bank with K (at most 22), spread, sigma, switches and stuck resistors, each the same
+            for all resistors. Its own nominals are one of the candidates; the others start from its
+            largest conductance.
         yield_: fraction of banks that must reach the bits, between 0 and 1.
         window: target range, two fractions of each bank's span.
         largest_range: largest ratio of nominal values that can be manufactured.
@@ -108,7 +109,7 @@ def design_bank(
         seed: random seed, 0 to 2^64 - 1.
 
     Raises:
-        SpecError: an argument is invalid.
+        SpecError: an argument is invalid, or the bank lists values other than ``nominal``.
 
     >>> bank = Bank(resistors=10, nominal="10k", spread="normal", sigma=0.05)
     >>> design = design_bank(bank, yield_=0.99, seed=0)
@@ -124,6 +125,7 @@ def design_bank(
             f"banks designed for any target must have at most {MOST['any target']} resistors, "
             f"not {bank.resistors}"
         )
+    _check_one_spread(bank)
     number = check_seed(seed)
     easy = min(yield_, _SIEVE_YIELD)
     found = _compare(_choices(bank, largest_range), easy, window, _SIEVE, number)
@@ -140,7 +142,7 @@ def design_bank(
         rivals=rivals(bank, yield_, window, seed=number),
         yield_=yield_,
         window=window,
-        contiguous_ratio=contiguous_ratio(bank.sigma),
+        contiguous_ratio=_contiguous(bank),
     )
 
 
@@ -151,6 +153,24 @@ def contiguous_ratio(sigma: float) -> float:
     1.714
     """
     return 1.0 + 1.0 / (1.0 + 4.0 * sigma)
+
+
+def _contiguous(bank: Bank) -> float:
+    """``contiguous_ratio`` for the largest spread of a branch."""
+    if bank.switch is None and bank.series == 0 and not isinstance(bank.sigma, tuple):
+        return contiguous_ratio(bank.sigma)
+    return contiguous_ratio(float(bank.branch_sigmas.max()))
+
+
+def _check_one_spread(bank: Bank) -> None:
+    """Refuse values that belong to the resistors of the bank, not to others' nominal values."""
+    listed = [name for name, each in bank.lists() if isinstance(each, tuple) and name != "nominal"]
+    if listed:
+        raise SpecError(
+            f"bank.{listed[0]} must be one value for a design of other nominal values, not "
+            f"{bank.resistors}: each belongs to its own resistor; give one, or design the bank of "
+            "a process by xbar silicon design"
+        )
 
 
 def _compare(
@@ -178,8 +198,8 @@ def _judge(
 def _choices(bank: Bank, largest_range: float) -> list[tuple[str, Bank]]:
     """Named banks within the range: equal, geometric, segmented (half equal), and as given."""
     count = bank.resistors
-    first = float(1.0 / bank.nominal_conductance.max())
-    ratios = {*_RATIOS, round(contiguous_ratio(bank.sigma), 3)}
+    first = float(bank.ohms.min())
+    ratios = {*_RATIOS, round(_contiguous(bank), 3)}
     limit = math.log(largest_range) + 1e-12 if math.isfinite(largest_range) else math.inf
     choices = []
     for ratio in sorted(ratios):

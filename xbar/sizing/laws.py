@@ -17,7 +17,7 @@ from xbar.arrays import Floats, one_integer
 from xbar.errors import SpecError
 from xbar.hardware import draw
 from xbar.hardware.bank import Bank
-from xbar.hardware.chip import NORMAL_FLOOR, spread
+from xbar.hardware.fabricate import NORMAL_FLOOR, conductance, thresholds_vary
 
 # streams of the generator, distinct from those of a chip (xbar.hardware.chip), so that banks used
 # for sizing a design differ from those of a chip sampled with the same seed
@@ -146,29 +146,36 @@ class BankLaw:
 
     @property
     def name(self) -> str:
-        """Spread, sigma and ratio."""
+        """Spread, sigma and ratio; with the ranges of listed values."""
         bank = self.bank
         nominal = "listed nominals" if isinstance(bank.nominal, tuple) else f"ratio {bank.ratio:g}"
-        return f"{bank.spread} {bank.sigma:g}, {nominal}"
+        text = f"{bank.spread} {_span(bank.sigma)}, {nominal}"
+        return text if bank.switch is None else f"{text}, with switches"
 
     def elements(self, u: Floats) -> Floats:
         """(S, K) siemens.
 
-        Raises:
-            SpecError: the bank lists fewer nominal values than K.
-        """
-        return spread(self._of(u.shape[1]), u) * (1.0 - 1.0 / self.bank.on_off_ratio)
+        Where thresholds vary too, each number of U(0, 1) is read as two of half its bits, which
+        are independent: one for the resistor, one for the switch.
 
-    def _of(self, elements: int) -> Bank:
-        nominal = self.bank.nominal
-        if not isinstance(nominal, tuple):
-            return self.bank.model_copy(update={"resistors": elements})
-        if elements > len(nominal):
-            raise SpecError(
-                f"a bank of {elements} resistors needs as many nominal values, not {len(nominal)}; "
-                "list more, or give one value and a ratio"
-            )
-        return self.bank.model_copy(update={"resistors": elements, "nominal": nominal[:elements]})
+        Raises:
+            SpecError: the bank lists fewer values than K.
+        """
+        bank = self.bank.of_size(u.shape[1])
+        resistor, threshold = _two_of(u) if thresholds_vary(bank) else (u, None)
+        return conductance(bank, resistor, threshold) * (1.0 - 1.0 / bank.on_off_ratios)
+
+
+def _span(each: float | tuple[float, ...]) -> str:
+    low, high = (each, each) if isinstance(each, float) else (min(each), max(each))
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def _two_of(u: Floats) -> tuple[Floats, Floats]:
+    """Two independent numbers from U(0, 1), of 26 bits each, from one of 52 bits."""
+    scaled = u * 2.0**26
+    first = np.floor(scaled)
+    return (first + 0.5) * 2.0**-26, scaled - first
 
 
 def law_of(law: Law | Bank) -> Law:

@@ -331,7 +331,7 @@ def _check(resistors: int, window: Window, figure: Figure) -> None:
 
 def _longest(law: Law | Bank, figure: Figure) -> int:
     longest = MOST[figure]
-    if isinstance(law, Bank) and isinstance(law.nominal, tuple):
+    if isinstance(law, Bank) and any(isinstance(each, tuple) for _, each in law.lists()):
         longest = min(longest, law.resistors)
     return longest
 

@@ -48,7 +48,9 @@ def rivals(bank: Bank, yield_: float, window: Window, *, seed: SupportsIndex) ->
     """The rivals at equal device count.
 
     Args:
-        bank: bank with K, spread and sigma; nominal values depend on the rival.
+        bank: bank with K, spread and sigma; nominal values depend on the rival. Listed spreads, or
+            those of resistor and switch together, count as one: the root of the mean square of
+            ``Bank.branch_sigmas``.
         yield_: fraction that must reach the bits, between 0 and 1.
         window: target range, two fractions of the span.
         seed: seed of the fixed codes' Monte Carlo, 0 to 2^64 - 1.
@@ -60,8 +62,19 @@ def rivals(bank: Bank, yield_: float, window: Window, *, seed: SupportsIndex) ->
     >>> [(rival.name, round(rival.bits, 1)) for rival in found][-3:]
     [('averaging', 5.1), ('bit slicing', 3.1), ('residual programming', 43.7)]
     """
-    count, sigma = bank.resistors, 0.0 if bank.spread == "none" else bank.sigma
-    one = bank.model_copy(update={"nominal": 1.0, "ratio": 1.0})
+    count, sigma = bank.resistors, _one_sigma(bank)
+    one = bank.model_copy(
+        update={
+            "nominal": 1.0,
+            "ratio": 1.0,
+            "sigma": sigma,
+            "spread": "lognormal" if bank.spread == "none" else bank.spread,
+            "series": 0.0,
+            "switch": None,
+            "on_off_ratio": float(bank.on_off_ratios.min()),
+            "nonlinearity": None,
+        }
+    )
     binary = one.model_copy(update={"ratio": 2.0, "resistors": min(count, _MOST_CODES)})
     unary_sums = np.cumsum(draw_banks(one, count, _SAMPLES, seed), axis=1)
     unary = np.concatenate([np.zeros((_SAMPLES, 1)), unary_sums], axis=1)
@@ -74,6 +87,13 @@ def rivals(bank: Bank, yield_: float, window: Window, *, seed: SupportsIndex) ->
         Rival("bit slicing", slicing_bits(sigma, yield_), "tunable cells", "formula"),
         Rival("residual programming", residual, "tunable cells, in turn", "formula"),
     )
+
+
+def _one_sigma(bank: Bank) -> float:
+    """The relative spread of one device: of all alike, or the root of their mean square."""
+    if bank.switch is None and bank.series == 0 and not isinstance(bank.sigma, tuple):
+        return 0.0 if bank.spread == "none" else bank.sigma
+    return float(np.sqrt(np.mean(bank.branch_sigmas**2)))
 
 
 def code_bits(sums: Floats, yield_: float, window: Window) -> float:

@@ -84,7 +84,7 @@ def nominal_resistors(chip: Chip) -> Resistors:
     bank = chip.hardware.bank
     shape = (*chip.hardware.cells, bank.resistors)
     on = np.broadcast_to(bank.nominal_conductance, shape)
-    return Resistors(on, on / bank.on_off_ratio, np.zeros(shape, dtype=np.int8))
+    return Resistors(on, on / bank.on_off_ratios, np.zeros(shape, dtype=np.int8))
 
 
 def set_scales(

@@ -1,0 +1,123 @@
+"""Fabricated branches from uniform numbers: the law of ``Bank``.
+
+Two independent numbers a branch: one for its resistor, one for the threshold of its switch.
+
+Shapes: K resistors per cell. Units: siemens, ohms, volts.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.hardware.bank import Bank
+from xbar.hardware.base import spread_out
+
+NORMAL_FLOOR = 0.01
+"""Least fabricated over nominal conductance, spread "normal"."""
+
+RESISTANCE_FLOOR = 0.1
+"""Least fabricated over nominal resistance, spread "resistance"."""
+
+
+class Deviations(NamedTuple):
+    """Deviations of the devices of a tile's branches.
+
+    Attributes:
+        resistor: (W, B, K) relative deviation dr of each resistance: it is R (1 + dr).
+        threshold: (W, B, K) deviation dvt of each switch's threshold, in volts.
+    """
+
+    resistor: Floats
+    threshold: Floats
+
+
+def thresholds_vary(bank: Bank) -> bool:
+    """Whether the switches' thresholds have a spread."""
+    return bank.switch is not None and bool(np.any(bank.switch.sigma))
+
+
+def conductance(bank: Bank, u: Floats, v: Floats | None = None) -> Floats:
+    """Fabricated conductances (..., K) of branches, in siemens.
+
+    Args:
+        bank: design.
+        u: (..., K) numbers in (0, 1) for the resistors.
+        v: the same for the thresholds; None for thresholds without deviation.
+    """
+    nominal = bank.ohms
+    plain = bank.series == 0 and bank.switch is None
+    if bank.spread == "none" or not np.any(bank.sigma):
+        if plain:
+            return np.broadcast_to(1.0 / nominal, u.shape).copy()
+        resistance = np.broadcast_to(nominal, u.shape)
+    elif bank.spread == "resistance":
+        resistance = nominal * _factor(bank, u)
+    elif plain:
+        result: Floats = (1.0 / nominal) * _factor(bank, u)
+        return result
+    else:
+        resistance = nominal / _factor(bank, u)
+    return _branches(bank, resistance, v)
+
+
+def deviations(bank: Bank, u: Floats, v: Floats | None = None) -> Deviations:
+    """Deviations (..., K) of resistors and thresholds; arguments as of ``conductance``."""
+    if bank.spread == "none" or not np.any(bank.sigma):
+        resistor = np.zeros(u.shape)
+    else:
+        factor = _factor(bank, u)
+        resistor = (factor if bank.spread == "resistance" else 1.0 / factor) - 1.0
+    threshold = np.zeros(u.shape) if v is None else _threshold(bank, v)
+    return Deviations(resistor, threshold)
+
+
+def _branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
+    """Conductances (..., K) of branches with these resistors: ``Bank.conductance``, compiled."""
+    from xbar.hardware import draw_kernel
+
+    k = bank.resistors
+    ohms = np.ascontiguousarray(resistance).reshape(-1, k)
+    threshold = np.zeros(ohms.shape) if v is None else _threshold(bank, v).reshape(-1, k)
+    series, found = spread_out(bank.series, k), np.empty(ohms.shape)
+    if bank.switch is None:
+        ron, slope, bend = np.zeros((3, k))
+    else:
+        ron, slope, bend, _ = (spread_out(each, k) for _, each in bank.switch)
+    draw_kernel.branches(ohms, threshold, np.stack([series, ron, slope, bend]), found)
+    return found.reshape(resistance.shape)
+
+
+def _factor(bank: Bank, u: Floats) -> Floats:
+    """Fabricated over nominal conductance (..., K); resistance for spread "resistance"."""
+    from xbar.hardware import draw_kernel
+
+    sigma = spread_out(bank.sigma, bank.resistors)
+    if bank.spread == "uniform":
+        even: Floats = 1.0 + (np.sqrt(3.0) * sigma) * (2.0 * u - 1.0)
+        return even
+    normal = sigma * _normal(u)
+    if bank.spread == "normal":
+        return np.maximum(1.0 + normal, NORMAL_FLOOR)
+    if bank.spread == "resistance":
+        return np.maximum(1.0 + normal, RESISTANCE_FLOOR)
+    factor = np.empty(u.size)
+    draw_kernel.exp_scaled(normal.reshape(-1), 1.0, factor)
+    return factor.reshape(u.shape)
+
+
+def _threshold(bank: Bank, v: Floats) -> Floats:
+    """Deviations (..., K) of thresholds in volts."""
+    assert bank.switch is not None  # else nobody draws them
+    return spread_out(bank.switch.sigma, bank.resistors) * _normal(v)
+
+
+def _normal(u: Floats) -> Floats:
+    """Standard normal numbers (...) from numbers (...) in (0, 1)."""
+    from xbar.hardware import draw_kernel
+
+    result = np.empty(u.size)
+    draw_kernel.normal(np.ascontiguousarray(u).reshape(-1), result)
+    return result.reshape(u.shape)
