@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xbar.hardware.fabricate import Deviations as Deviations
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
+    from xbar.hardware.silicon import Drawn as Drawn
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.switch import Switch as Switch
     from xbar.hardware.tile import Tile as Tile
@@ -30,6 +31,7 @@ _HOME = {
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
     "Deviations": "xbar.hardware.fabricate",
+    "Drawn": "xbar.hardware.silicon",
     "Hardware": "xbar.hardware.spec",
     "Measurement": "xbar.hardware.measurement",
     "Nonlinearity": "xbar.hardware.nonlinearity",

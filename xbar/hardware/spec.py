@@ -20,6 +20,7 @@ from xbar.hardware.base import Spec, join, values_of
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.silicon import Drawn
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 from xbar.tables import Facts, card, html_card
@@ -43,6 +44,7 @@ class Hardware(Spec):
         adc: converter that reads the bit lines; None for an ideal read-out.
         variation: read-to-read variation.
         cost: energy, time and area of its components.
+        silicon: process and drawn sizes of the bank's devices; None if they are not known.
 
     >>> hardware = Hardware(bank=Bank(resistors=8, nominal=100e3), tile=Tile(word_lines=64))
     >>> hardware.model_copy(update={"dac": Converter(bits=8)}).dac.bits
@@ -56,6 +58,7 @@ class Hardware(Spec):
     adc: Converter | None = None
     variation: Variation = Field(default_factory=Variation)
     cost: Cost = Field(default_factory=Cost)
+    silicon: Drawn | None = None
 
     @field_validator("adc", mode="before")
     @classmethod
@@ -74,6 +77,15 @@ class Hardware(Spec):
             raise SpecError(
                 f"tile.{lines}_lines must be at least {self.bank.resistors}, the lines of one "
                 f"bank in layout {self.bank.layout!r}, not {getattr(self.tile, f'{lines}_lines')}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _all_resistors_are_drawn(self) -> Self:
+        if self.silicon is not None and len(self.silicon.lengths) != self.bank.resistors:
+            raise SpecError(
+                f"silicon.lengths must be of {self.bank.resistors} resistors, as many as the bank "
+                f"has, not {len(self.silicon.lengths)}"
             )
         return self
 
