@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from plain_card import PlainCard
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines import pyspice as engine
@@ -144,3 +145,23 @@ def pyspice() -> None:
         engine.run(crossbar_netlist(Crossbar([[1.0]])))
     except ToolError as error:
         missing(str(error), "XBAR_REQUIRE_PYSPICE")
+
+
+@pytest.fixture(scope="session")
+def compiler() -> str:
+    """The path of a C++ compiler; without it the test is skipped, or fails if it is required."""
+    path = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if path is None:
+        missing("no C++ compiler is on PATH: sudo apt-get install g++", "XBAR_REQUIRE_CXX")
+    assert path is not None
+    return path
+
+
+@pytest.fixture
+def plain_card(
+    compiler: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> PlainCard:
+    """A card of plain C++ behind ``device="cuda"``."""
+    card = PlainCard(request.config.cache.mkdir("kernels"), compiler)
+    monkeypatch.setattr("xbar.device.choice.first_card", lambda: (card, ""))
+    return card

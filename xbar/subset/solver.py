@@ -45,6 +45,10 @@ class Solver(Protocol):
         """The same method with a time limit in seconds per problem."""
         ...
 
+    def on(self, device: str) -> Solver:
+        """The same method on "cpu", "cuda" (a card) or "auto" (a card if one works)."""
+        ...
+
 
 def solve_subset(
     bank: ArrayLike,
@@ -52,6 +56,7 @@ def solve_subset(
     method: str = "auto",
     tolerance: float = 0.0,
     time_limit: float | None = None,
+    device: str = "cpu",
 ) -> SubsetSolution:
     """Choose the elements of a bank whose sum is closest to a target.
 
@@ -71,6 +76,9 @@ def solve_subset(
         time_limit: seconds per problem, after which the best subset so far is returned with the
             corresponding status; None for the method's default. Methods that take only a fraction
             of a second for their largest banks have no limit.
+        device: "cpu", "cuda" for a card, or "auto" for one if it works. Masks and sums have the
+            same bits. A card takes meet-in-the-middle with 2 to 20 elements and no tolerance; the
+            rest runs on the CPU, with a warning for "cuda".
 
     Returns:
         Mask (..., K), achieved sum, residual, bound and reachable (...), status, and the method
@@ -79,7 +87,8 @@ def solve_subset(
     Raises:
         SpecError: the bank or target is empty, not finite or not real, they do not broadcast, the
             bank is too large for the method, the method is unknown, or the time limit is not
-            finite and positive.
+            finite and positive; or there is no such device.
+        ToolError: "cuda" without a card.
 
     >>> solution = solve_subset([4.0, 2.2, -1.5, 0.0], 2.4)
     >>> solution.mask
@@ -98,5 +107,7 @@ def solve_subset(
     solver = get_solver(chosen)
     if time_limit is not None:
         solver = solver.within(time_limit)
+    if device != "cpu":
+        solver = solver.on(device)
     solution = solver.prepare(bank).solve(target, tolerance)
     return replace(solution, reason=reason + solution.reason.removeprefix(AS_ASKED))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import one_number
-from xbar.errors import SpecError
+from xbar.device import find as find_card
+from xbar.errors import SpecError, warn
 from xbar.parallel import cpus
 from xbar.subset.problem import Banks, Batch, SubsetSolution, broadcast, check_bank
 from xbar.tables import Outline
@@ -49,6 +50,19 @@ class Method(ABC):
             SpecError: the limit is not finite and positive.
         """
         check_time_limit(time_limit)
+        return self
+
+    def on(self, device: str) -> Method:
+        """The same method on a device: "cpu", "cuda" for a card or "auto" for one if it works.
+
+        A method that a card does not run returns itself, with a warning for "cuda".
+
+        Raises:
+            SpecError: there is no such device.
+            ToolError: "cuda" without a card.
+        """
+        if find_card(device) is not None and device == "cuda":
+            warn(f"{self.name} runs on the CPU; a card runs meet-in-the-middle, up to 20 elements")
         return self
 
     @abstractmethod

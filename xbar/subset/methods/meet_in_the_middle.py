@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.device.choice import check as check_device
+from xbar.device.choice import find
+from xbar.errors import warn
 from xbar.parallel import aligned, in_threads, writeable
 from xbar.subset.methods import early
 from xbar.subset.methods.base import Threaded
 from xbar.subset.methods.shared_bank import solve_by_table, worth_a_table
-from xbar.subset.problem import Batch, SubsetSolution
+from xbar.subset.on_device import solve_on
+from xbar.subset.problem import AS_ASKED, Batch, SubsetSolution
 
 _BLOCK = 2048  # problems per thread task, fewer for large banks
 _BLOCK_WORK = 1 << 20  # half sums per thread task, approximately
@@ -34,10 +38,21 @@ class MeetInTheMiddle(Threaded):
 
     Attributes:
         threads: number of threads; None for the number of CPUs available to the process.
+        device: "cpu", "cuda" for a card or "auto" for one if it works; masks and sums have the same
+            bits. A tolerance is used on the CPU.
     """
 
     name: ClassVar[str] = "meet-in-the-middle"
     max_elements: ClassVar[int] = 32
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_device(self.device)
+
+    def on(self, device: str) -> MeetInTheMiddle:
+        """The same method on a device."""
+        return replace(self, device=device)
 
     def solve_batch(self, batch: Batch, tolerance: float) -> SubsetSolution:
         """The closest subset of each problem.
@@ -47,6 +62,9 @@ class MeetInTheMiddle(Threaded):
         """
         mask = np.empty((len(batch.target), batch.bank.shape[1]), np.bool_)
         achieved = np.empty(len(batch.target))
+        if name := self._on_card(batch, tolerance, mask, achieved):
+            whole = batch.solution(self.name, mask, achieved)
+            return replace(whole, reason=f"{AS_ASKED}, on {name}")
         if worth_a_table(batch):
             solve_by_table(batch, mask, achieved, self.workers)
             return batch.solution(self.name, mask, achieved)
@@ -64,6 +82,17 @@ class MeetInTheMiddle(Threaded):
 
         in_threads(solve_block, list(_blocks(*mask.shape)), self.workers)
         return batch.solution(self.name, mask, achieved, proven, tolerance)
+
+    def _on_card(
+        self, batch: Batch, tolerance: float, mask: NDArray[np.bool_], achieved: NDArray[np.float64]
+    ) -> str:
+        """Solve on the card that the device names; its name, or empty where the CPU is to."""
+        if tolerance == 0.0:
+            problems = batch.bank, batch.row, batch.target
+            return solve_on(self.device, problems, mask, achieved) if len(achieved) else ""
+        if find(self.device) is not None and self.device == "cuda":
+            warn("subsets within a tolerance are chosen on the CPU; a card finds the closest ones")
+        return ""
 
 
 def _parts_first(
