@@ -26,7 +26,7 @@ from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, count
 
 # streams of the generator; never renumber: they define the chip
-_CONDUCTANCE, _STUCK, _THRESHOLD = 0, 1, 2
+CONDUCTANCE, _STUCK, _THRESHOLD = 0, 1, 2
 
 
 class Resistors(NamedTuple):
@@ -153,7 +153,7 @@ class Chip(Card):
     def _uniform(self, tile: int) -> tuple[Floats, Floats | None]:
         """(W, B, K) numbers from U(0, 1) for the resistors, and for the thresholds if they vary."""
         assert self.seed is not None
-        u = draw.uniform(self.seed, _CONDUCTANCE, tile, self._shape)
+        u = draw.uniform(self.seed, CONDUCTANCE, tile, self._shape)
         if not fabricate.thresholds_vary(self.hardware.bank):
             return u, None
         return u, draw.uniform(self.seed, _THRESHOLD, tile, self._shape)

@@ -13,7 +13,7 @@ from xbar.arrays import Floats
 from xbar.device import Buffer, Card, DeviceMemoryError, Memory, Source, find, in_batches
 from xbar.errors import SpecError, warn
 from xbar.hardware.bank import Bank
-from xbar.hardware.chip import _CONDUCTANCE, Chip
+from xbar.hardware.chip import CONDUCTANCE, Chip
 
 SOURCE = Source(Path(__file__).parent / "cuda" / "draw.cu", fuse=False)
 _BLOCK = 256  # threads, which make four numbers each
@@ -108,7 +108,7 @@ def draw_tiles(memory: Memory, chip: Chip, tiles: range, out: Buffer, pairs: boo
         (-(-numbers // (4 * _BLOCK)), len(tiles)),
         _BLOCK,
         np.uint64(chip.seed or 0),
-        np.uint64(_CONDUCTANCE),
+        np.uint64(CONDUCTANCE),
         np.uint64(tiles.start),
         np.int32(numbers),
         k,
