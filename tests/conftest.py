@@ -60,6 +60,16 @@ def sky130(ngspice: str) -> Process:
 
 
 @pytest.fixture(scope="session")
+def klayout() -> str:
+    """The path of klayout; without it the test is skipped, or fails if it is required."""
+    path = shutil.which("klayout")
+    if path is None:
+        missing("klayout is not on PATH: sudo apt-get install klayout", "XBAR_REQUIRE_KLAYOUT")
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
 def iverilog() -> str:
     """The path of Icarus Verilog; without it the test is skipped, or fails if it is required."""
     path = shutil.which("iverilog")

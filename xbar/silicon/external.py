@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,12 @@ def find_program(name: str, install: str) -> str:
 
 
 def run_program(
-    command: Sequence[str], folder: Path, timeout: float, smaller: str, name: str = ""
+    command: Sequence[str],
+    folder: Path,
+    timeout: float,
+    smaller: str,
+    name: str = "",
+    environment: Mapping[str, str] | None = None,
 ) -> Ended:
     """Run a program in a folder and wait for its end; all its processes end with it.
 
@@ -50,6 +55,7 @@ def run_program(
         timeout: time limit in seconds.
         smaller: what to do if it is exceeded, for the message.
         name: name of the program in messages; that of its file by default.
+        environment: its variables; those of this process by default.
 
     Raises:
         EngineError: it can't be started, or did not end in time.
@@ -59,6 +65,7 @@ def run_program(
         process = subprocess.Popen(
             command,
             cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -126,7 +126,9 @@ def _subcircuits(text: str, where: str) -> dict[str, _Subcircuit]:
         first = words[0].lower()
         if first == ".subckt":
             if len(words) < 2 or current is not None:
-                raise FileError(f"{where}: a subcircuit must have a name and end before the next one")
+                raise FileError(
+                    f"{where}: a subcircuit must have a name and end before the next one"
+                )
             current = known[words[1].lower()] = _Subcircuit([w for w in words[2:] if "=" not in w])
         elif first == ".ends":
             current = None
@@ -158,7 +160,7 @@ class _Reader:
         letter = name.rpartition(".")[2][:1].lower()
         if letter == "r" and len(plain) == 4:
             kind = self._kind(name, plain.pop())
-            self._device(name, kind, plain[:2], {"r": plain[2]}, nets)
+            self._device(name, kind, plain[:2], {**values, "r": plain[2]}, nets)
         elif letter in "mx" and len(plain) > 1:
             model = plain.pop()
             inner = self.known.get(model.lower())
@@ -170,7 +172,8 @@ class _Reader:
                 self._kind(name, model)
         else:
             raise FileError(
-                f"{self.where}: {name} must be a resistor with a model, a transistor or a subcircuit"
+                f"{self.where}: {name} must be a resistor with a model, a transistor or a "
+                "subcircuit"
             )
 
     def _kind(self, name: str, model: str) -> str:

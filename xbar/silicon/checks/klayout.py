@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import signal
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xbar.errors import EngineError, ToolError
+from xbar.errors import EngineError
+from xbar.silicon.external import find_program, run_program
 
 _SCRIPTS = Path(__file__).parent / "scripts"
-_GRACE = 5.0
-"""Seconds that a killed process may take to close its files."""
 
 
 def find_klayout() -> str:
@@ -29,10 +25,7 @@ def find_klayout() -> str:
     Raises:
         ToolError: it is not on PATH.
     """
-    program = shutil.which("klayout")
-    if program is None:
-        raise ToolError("klayout is not on PATH; install it: sudo apt-get install klayout")
-    return program
+    return find_program("klayout", "sudo apt-get install klayout")
 
 
 def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
@@ -48,15 +41,16 @@ def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
         EngineError: klayout failed, timed out or wrote no answer.
     """
     with tempfile.TemporaryDirectory(prefix="xbar-klayout-") as folder:
-        asked, answer = Path(folder, "job.json"), Path(folder, "answer.json")
+        private = Path(folder)
+        asked, answer = private / "job.json", private / "answer.json"
         asked.write_text(json.dumps(job), encoding="utf-8")
-        log = run(_SCRIPTS / script, {"job": str(asked), "answer": str(answer)}, folder, timeout)
+        log = run(_SCRIPTS / script, {"job": str(asked), "answer": str(answer)}, private, timeout)
         if not answer.is_file():
             raise EngineError(f"klayout wrote no answer to {script}: {last_line(log)}")
         return json.loads(answer.read_text(encoding="utf-8"))
 
 
-def run(script: Path, values: Mapping[str, str], folder: str, timeout: float = 600.0) -> str:
+def run(script: Path, values: Mapping[str, str], folder: Path, timeout: float = 600.0) -> str:
     """Run a script in the klayout program and return what it printed.
 
     Args:
@@ -72,50 +66,18 @@ def run(script: Path, values: Mapping[str, str], folder: str, timeout: float = 6
     command = [find_klayout(), "-b", "-nc", "-rx", "-r", str(script)]
     for name, value in values.items():
         command += ["-rd", f"{name}={value}"]
-    code, log = _ended(command, folder, timeout)
-    if code:
-        raise EngineError(f"klayout failed on {script.name}: {_reason(log)}")
-    return log
+    smaller = "check fewer cells, or allow more time"
+    ended = run_program(command, folder, timeout, smaller, "klayout", _variables(folder))
+    if ended.code:
+        raise EngineError(f"klayout failed on {script.name}: {_reason(ended.log)}")
+    return ended.log
 
 
-def _ended(command: Sequence[str], folder: str, timeout: float) -> tuple[int, str]:
-    environment = {**os.environ, "KLAYOUT_HOME": folder, "HOME": folder, "TMPDIR": folder}
-    environment["QT_QPA_PLATFORM"] = "offscreen"
-    environment.pop("KLAYOUT_PATH", None)
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise EngineError(f"klayout can't be started: {error.strerror}") from error
-    with process:
-        try:
-            log, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            raise EngineError(
-                f"klayout did not finish within {timeout:g} s; check fewer cells, or allow more time"
-            ) from error
-        finally:
-            _kill(process)
-    return process.returncode, log.decode("utf-8", errors="replace")
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and whatever it has started, which may outlive it."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    try:
-        process.wait(_GRACE)
-    except subprocess.TimeoutExpired:  # it hangs in the system; nothing more can be done
-        return
+def _variables(folder: Path) -> dict[str, str]:
+    """Klayout's environment: no screen, and none of the user's settings and macros."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KLAYOUT")}
+    private = dict.fromkeys(("KLAYOUT_HOME", "HOME", "TMPDIR"), str(folder))
+    return {**kept, **private, "QT_QPA_PLATFORM": "offscreen"}
 
 
 def _reason(log: str) -> str:

@@ -103,7 +103,9 @@ class Matching:
         return self._wider(self.drawn, self._class_drawn, self.open_drawn, self._signature_drawn)
 
     def _wider_wanted(self) -> Callable[[int], Signature]:
-        return self._wider(self.wanted, self._class_wanted, self.open_wanted, self._signature_wanted)
+        return self._wider(
+            self.wanted, self._class_wanted, self.open_wanted, self._signature_wanted
+        )
 
     def _wider(
         self,
@@ -117,7 +119,12 @@ class Matching:
         for number in left:
             for terminal, net in circuit.devices[number].nets.items():
                 if classes[net] == _UNKNOWN:
-                    on[net].append((repr(narrow(number)), terminal if "mos" not in circuit.devices[number].kind else ""))
+                    on[net].append(
+                        (
+                            repr(narrow(number)),
+                            terminal if "mos" not in circuit.devices[number].kind else "",
+                        )
+                    )
         profile = {net: hash(tuple(sorted(around))) for net, around in on.items()}
 
         def signature(number: int) -> Signature:
@@ -175,8 +182,9 @@ class Matching:
 
     def _pair_alike(self) -> bool:
         """Pair devices that differ in one net only, if no other is as alike."""
-        drawn, wanted = self._partial(self.drawn, self._class_drawn, self.open_drawn), self._partial(
-            self.wanted, self._class_wanted, self.open_wanted
+        drawn, wanted = (
+            self._partial(self.drawn, self._class_drawn, self.open_drawn),
+            self._partial(self.wanted, self._class_wanted, self.open_wanted),
         )
         before = len(self.rewired)
         for rest, ours in drawn.items():
@@ -193,7 +201,7 @@ class Matching:
         self, circuit: Circuit, classes: list[int], left: Iterable[int]
     ) -> dict[Signature, list[tuple[int, str]]]:
         """Devices by their nets but one, all of which are known."""
-        groups = defaultdict(list)
+        groups: dict[Signature, list[tuple[int, str]]] = defaultdict(list)
         for number in left:
             device = circuit.devices[number]
             terminals = [*device.swapped, *self._shared.get(device.kind, ())]
@@ -276,7 +284,11 @@ class Matching:
 
 def _complete(signature: Signature) -> bool:
     """Whether all nets of a signature were known when it was made."""
-    if len(signature) != 3 or not isinstance(signature[1], tuple) or not isinstance(signature[2], tuple):
+    if (
+        len(signature) != 3
+        or not isinstance(signature[1], tuple)
+        or not isinstance(signature[2], tuple)
+    ):
         return False
     return _UNKNOWN not in (*signature[1], *(net for _, net in signature[2]))
 
@@ -293,9 +305,7 @@ def _grouped(
 def _shared_terminals(drawn: Circuit, wanted: Circuit) -> dict[str, tuple[str, ...]]:
     """Kind -> terminals that both circuits know: a library's cell may have pins without label."""
     ours, theirs = _terminals(drawn), _terminals(wanted)
-    return {
-        kind: tuple(sorted(ours[kind] & theirs[kind])) for kind in ours if kind in theirs
-    }
+    return {kind: tuple(sorted(ours[kind] & theirs[kind])) for kind in ours if kind in theirs}
 
 
 def _terminals(circuit: Circuit) -> dict[str, set[str]]:

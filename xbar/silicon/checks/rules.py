@@ -142,7 +142,13 @@ class RuleReport(Card):
             "none is broken" if self.ok else f"{count(sum(self.broken.values()), 'violation')}"
         )
         rows = [
-            (v.rule.name, f"({v.x:.3f}, {v.y:.3f})", v.rule.text, v.rule.value(v.measured), v.rule.limit)
+            (
+                v.rule.name,
+                f"({v.x:.3f}, {v.y:.3f})",
+                v.rule.text,
+                v.rule.value(v.measured),
+                v.rule.limit,
+            )
             for v in self.violations
         ]
         if not rows:
@@ -158,7 +164,13 @@ class RuleReport(Card):
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
         places = [
-            {"rule": v.rule.name, "x": v.x, "y": v.y, "measured": v.measured, "allowed": v.rule.least}
+            {
+                "rule": v.rule.name,
+                "x": v.x,
+                "y": v.y,
+                "measured": v.measured,
+                "allowed": v.rule.least,
+            }
             for v in self.violations
         ]
         return {"rules": len(self.rules), "broken": self.broken, "violations": places}

@@ -71,9 +71,9 @@ def _switches(d: Drawing, geometry: BankGeometry, first: int) -> None:
     if len(set(widths)) == 1 and not alone:
         d.box("diff", x - 610, LOW, x + 610, LOW + widths[0])
     else:
-        d.box("diff", x - 610, LOW, x + (125 if alone else 0), LOW + widths[0])
-    if len(set(widths)) == 2:
-        d.box("diff", x, LOW, x + 610, LOW + widths[1])
+        d.box("diff", x - 610, LOW, x + (125 if alone else 55), LOW + widths[0])
+    if len(set(widths)) == 2:  # poly.7: the wider one's source goes 250 beyond its gate
+        d.box("diff", x - 55, LOW, x + 610, LOW + widths[1])
     d.box("npc", x - 455, 780, x + (-85 if alone else 455), 1150)
     rules, least = geometry.rules, LOW + min(widths)
     d.column("licon", x, (LOW + 60, least - 60), rules["contact"], rules["contact_space"])

@@ -8,6 +8,7 @@ labels name. Lengths are in micrometres.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 
@@ -95,7 +96,7 @@ class Extraction:
             engine.connect(m[name])
         joins = [(end, "licon", "li") for end in below[:-1]]
         joins += [("well_tap", "", "nwell")]
-        joins += list(zip(metals, ("mcon", "via", "via2", "via3"), metals[1:]))
+        joins += list(zip(metals, ("mcon", "via", "via2", "via3"), metals[1:], strict=True))
         for lower, contact, upper in joins:
             if contact:
                 engine.connect(m[lower], m[contact])
@@ -185,6 +186,7 @@ class Flat:
 
 
 def main(job: dict[str, Any]) -> list[Any]:
+    """The answer to a job, file by file."""
     answers = []
     for path in job["files"]:
         found = Extraction(path, job["top"], job)
@@ -193,8 +195,6 @@ def main(job: dict[str, Any]) -> list[Any]:
     return answers
 
 
-if __name__ == "__main__":
-    with open(globals()["job"], encoding="utf-8") as asked:
-        result = main(json.load(asked))
-    with open(globals()["answer"], "w", encoding="utf-8") as out:
-        json.dump(result, out)
+if __name__ == "__main__":  # klayout sets the variables that -rd names
+    asked, out = Path(globals()["job"]), Path(globals()["answer"])
+    out.write_text(json.dumps(main(json.loads(asked.read_text(encoding="utf-8")))))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 MOST = 20  # places that are kept of each rule
@@ -30,7 +31,8 @@ class Masks:
         cell = self.layout.cell(top) if top else self.layout.top_cell()
         if cell is None:
             raise ValueError(f"no cell {top}")
-        self.cell, self.dbu = cell, self.layout.dbu
+        self.cell = cell
+        self.dbu: float = self.layout.dbu
         self._layers, self._made = job["layers"], job["made"]
         self._known: dict[str, Any] = {}
         self._store = pya.DeepShapeStore()
@@ -87,6 +89,7 @@ class Found:
         self.count, self.places = 0, []  # type: int, list[list[float]]
 
     def add(self, box: Any, measured: float) -> None:
+        """Note a place."""
         self.count += 1
         if len(self.places) < MOST:
             centre = box.center()
@@ -94,11 +97,13 @@ class Found:
             self.places.append([centre.x * scale, centre.y * scale, measured])
 
     def pairs(self, pairs: Any) -> None:
+        """Note pairs of edges that are too near each other."""
         for pair in pairs.each():
             if self.standard is None or not self._within(pair.bbox()):
                 self.add(pair.bbox(), distance(pair) * self.masks.dbu)
 
     def polygons(self, region: Any, measure: Any) -> None:
+        """Note polygons."""
         if self.standard is not None:
             region = region.not_inside(self.standard)
         for polygon in region.each():
@@ -111,10 +116,12 @@ class Found:
 
 
 def width(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Of each polygon, between opposite edges."""
     f.pairs(a.width_check(m.nm(least)))
 
 
 def space(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Between polygons, and in notches."""
     f.pairs(a.space_check(m.nm(least)))
 
 
@@ -136,6 +143,7 @@ def separation(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
 
 
 def enclosure(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
+    """Of a by b, on all sides."""
     f.pairs(b.enclosing_check(a, m.nm(least)))
     f.polygons(a.not_inside(b), lambda polygon: 0.0)
 
@@ -146,7 +154,7 @@ def extension(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
 
 
 def two_sides(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
-    """Of two adjacent sides of each box of a at least one lies so deep in b: two opposite ones do."""
+    """Two opposite sides of each box of a lie so deep in b: of two adjacent ones, at least one."""
     d = m.nm(least)
 
     def deep(region: Any, by: int) -> Any:
@@ -166,42 +174,49 @@ def two_sides(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
             if any(
                 not one.sized(dx, dy, 2).inside(near).is_empty() for dx, dy in ((by, 0), (0, by))
             ):
-                return by * m.dbu
+                return float(by * m.dbu)
         return 0.0
 
     f.polygons(bad, measure)
 
 
 def inside(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
+    """What of a lies outside b."""
     f.polygons(a - b, lambda polygon: polygon.area() * m.dbu**2)
 
 
 def overlap(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
+    """What a and b share."""
     f.polygons(a & b, lambda polygon: polygon.area() * m.dbu**2)
 
 
 def area(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Of each polygon."""
     f.polygons(
         a.with_area(0, round(least / m.dbu**2), False), lambda polygon: polygon.area() * m.dbu**2
     )
 
 
 def hole(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Of each hole."""
     area(m, f, a.holes(), None, least)
 
 
 def square(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Both sides of boxes."""
     exact_width(m, f, a, None, least)
     exact_length(m, f, a, None, least)
 
 
 def exact_width(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """The shorter side of boxes."""
     d = m.nm(least)
     f.polygons(a.with_bbox_min(d, True), lambda p: min(p.bbox().width(), p.bbox().height()) * m.dbu)
     f.polygons(a.non_rectangles(), lambda p: 2 * p.area() / p.perimeter() * m.dbu)
 
 
 def exact_length(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """The longer side of boxes."""
     d = m.nm(least)
     f.polygons(a.with_bbox_max(d, True), lambda p: max(p.bbox().width(), p.bbox().height()) * m.dbu)
 
@@ -213,6 +228,7 @@ def count(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
 
 
 def some(m: Masks, f: Found, a: Any, b: Any, least: float) -> None:
+    """At least one polygon of b at each of a."""
     f.polygons(a.not_interacting(b), lambda p: 0.0)
 
 
@@ -232,22 +248,47 @@ def grid(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
 
 
 def right_angle(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
+    """Edges along x or y only."""
     f.polygons(a.non_rectilinear(), lambda p: 45.0)
 
 
+MEASURES = {
+    "width": width,
+    "space": space,
+    "clearance": clearance,
+    "separation": separation,
+    "enclosure": enclosure,
+    "extension": extension,
+    "two sides": two_sides,
+    "inside": inside,
+    "overlap": overlap,
+    "area": area,
+    "hole": hole,
+    "square": square,
+    "exact width": exact_width,
+    "exact length": exact_length,
+    "count": count,
+    "some": some,
+    "grid": grid,
+    "right angle": right_angle,
+}
+
+
 def measured(masks: Masks, rules: list[Any], standard: Any) -> list[list[Any]]:
+    """Number and first places of each rule's violations."""
     answers = []
     for _, what, of, by, least, in_cells in rules:
         a = masks[of]
         b = masks[by] if by else None
         found = Found(masks, None if in_cells or standard is None else standard)
         if not a.is_empty():
-            globals()[what.replace(" ", "_")](masks, found, a, b, least)
+            MEASURES[what](masks, found, a, b, least)
         answers.append([found.count, found.places])
     return answers
 
 
 def main(job: dict[str, Any]) -> list[Any]:
+    """The answer to a job, file by file."""
     answers = []
     for path in job["files"]:
         masks = Masks(path, job["top"], job)
@@ -258,8 +299,6 @@ def main(job: dict[str, Any]) -> list[Any]:
     return answers
 
 
-if __name__ == "__main__":
-    with open(globals()["job"], encoding="utf-8") as asked:
-        result = main(json.load(asked))
-    with open(globals()["answer"], "w", encoding="utf-8") as out:
-        json.dump(result, out)
+if __name__ == "__main__":  # klayout sets the variables that -rd names
+    asked, out = Path(globals()["job"]), Path(globals()["answer"])
+    out.write_text(json.dumps(main(json.loads(asked.read_text(encoding="utf-8")))))

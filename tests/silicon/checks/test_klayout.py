@@ -1,0 +1,57 @@
+"""The klayout program as a subprocess."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from xbar.errors import EngineError, ToolError
+from xbar.silicon.checks.klayout import find_klayout, run
+
+
+def test_a_missing_program_is_told_in_one_line_with_exit_code_3(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match="klayout is not on PATH; install it: sudo apt-get") as info:
+        find_klayout()
+    assert info.value.exit_code == 3
+    assert "\n" not in str(info.value)
+
+
+def test_a_script_that_fails_is_told_with_its_own_reason(klayout, tmp_path):
+    script = tmp_path / "fails.py"
+    script.write_text('raise ValueError("no such mask")\n')
+    with pytest.raises(EngineError, match=r"klayout failed on fails.py: .*no such mask"):
+        run(script, {}, tmp_path)
+
+
+def test_a_script_finds_its_values_and_not_the_users_settings(klayout, tmp_path):
+    script = tmp_path / "tells.py"
+    script.write_text('import os\nprint(value + " in " + os.environ["HOME"])\n')
+    assert run(script, {"value": "seven"}, tmp_path).split("\n")[0] == f"seven in {tmp_path}"
+
+
+def _alive(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_script_out_of_time_ends_with_what_it_has_started(klayout, tmp_path):
+    script = tmp_path / "hangs.py"
+    script.write_text(
+        "import pathlib, subprocess, time\n"
+        'child = subprocess.Popen(["sleep", "300"])\n'
+        'pathlib.Path("child").write_text(str(child.pid))\n'
+        "time.sleep(300)\n"
+    )
+    with pytest.raises(EngineError, match="klayout did not end within 8 s; check fewer cells"):
+        run(script, {}, tmp_path, timeout=8)
+    child = int((tmp_path / "child").read_text())
+    for _ in range(100):
+        if not _alive(child):
+            break
+        time.sleep(0.05)
+    assert not _alive(child)
+    assert child != os.getpid()
