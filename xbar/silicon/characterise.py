@@ -1,0 +1,241 @@
+"""The characterisation of a bank's branches in ngspice: some fifteen decks, one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SpecError, warn
+from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, sweep
+from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
+from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
+from xbar.silicon.model import BranchModel
+
+Floats: TypeAlias = NDArray[np.float64]
+Report: TypeAlias = Callable[[int, int], None]
+TEMPERATURES = (-40.0, 0.0, 27.0, 85.0, 125.0)
+"""Celsius of the temperature coefficients."""
+SUPPLIES = (0.9, 1.1)
+"""Supplies that are told, relative to the nominal one."""
+_WIDEST = 0.08
+"""Volts: the largest deviation of a threshold that is simulated for the law of the switch."""
+_POINTS = 17
+_CHECKS = 8
+"""Random deviations of each branch at which the law is compared with ngspice."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a characterisation looks at.
+
+    Attributes:
+        temperature: celsius; None for the process's own.
+        supply: volts at the gate of a closed switch; None for the switch's own.
+        sigma: relative standard deviation of the resistors, one or K values, where the models of
+            the process hold none or others are known; None to take that of the models.
+        test: volts; G is the current's difference between +-test, by 2 test.
+        within: volts up to which c2 and c3 are fitted.
+        sample: how many devices are drawn for their deviations, and with which seed.
+    """
+
+    temperature: float | None = None
+    supply: float | None = None
+    sigma: float | tuple[float, ...] | None = None
+    test: float = 0.1
+    within: float = 0.2
+    sample: Sample = Sample()
+
+
+def characterise(
+    branches: Branches, plan: Plan | None = None, report: Report | None = None
+) -> BranchModel:
+    """The model of a bank's branches.
+
+    Args:
+        branches: what they are.
+        plan: what is looked at.
+        report: called with the number of decks done and of all.
+
+    Raises:
+        SpecError: a value of the plan is out of range.
+        ToolError: ngspice or the models are not installed.
+        EngineError: ngspice failed.
+        FileError: the models lack a corner.
+    """
+    return _Characterisation(branches, plan or Plan(), report or (lambda done, total: None)).run()
+
+
+class _Characterisation:
+    """The steps of one characterisation."""
+
+    def __init__(self, branches: Branches, plan: Plan, report: Report) -> None:
+        self.branches, self.plan = branches, plan
+        process = branches.process
+        celsius = process.temperature if plan.temperature is None else plan.temperature
+        supply = branches.switch.supply if plan.supply is None else plan.supply
+        _check(plan, celsius, supply, branches)
+        self.at = Conditions(process.typical, celsius, supply)
+        self.celsius = sorted({*TEMPERATURES, celsius})
+        self.count = len(branches.length)
+        self._report, self._done = report, 0
+        self._total = 4 + len(process.skewed) + len(self.celsius) + len(SUPPLIES)
+        self.notes: list[str] = []
+
+    def run(self) -> BranchModel:
+        branches, plan = self.branches, self.plan
+        typical = self._sweep(self._on_and_off(), self.at, 0.3, 30)
+        closed = typical.slope(plan.test)[: self.count]
+        ron = typical.switch_resistance(plan.test)[: self.count]
+        resistor = self._sigma_resistor(1 / closed - ron - branches.series)
+        laws, threshold = self._switches()
+        bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
+        tempco, leaks = self._temperatures()
+        model = BranchModel(
+            process=branches.process.name,
+            length=branches.length,
+            resistance=1 / closed - ron - branches.series,
+            series=branches.series,
+            switch_resistance=ron,
+            switch_slope=np.array([law.slope for law in laws]),
+            switch_bend=np.array([law.bend for law in laws]),
+            sigma_resistor=resistor,
+            sigma_threshold=threshold,
+            c2=np.array([bend[0] for bend in bends]),
+            c3=np.array([bend[1] for bend in bends]),
+            off=np.abs(typical.slope(plan.within)[self.count :]),
+            offset=typical.offset[: self.count],
+            tempco=tempco,
+            corners={name: self._moved(closed, corner=name) for name in branches.process.skewed},
+            supplies={
+                volts: self._moved(closed, supply=volts)
+                for volts in (round(part * self.supply, 6) for part in SUPPLIES)
+            },
+            open=leaks,
+            fit_error=0.0,
+            bend_error=np.array([bend[2] for bend in bends]),
+            temperature=self.at.temperature,
+            supply=self.supply,
+            test=plan.test,
+            within=plan.within,
+            samples=plan.sample.copies,
+            voltage=typical.voltage,
+            current=typical.current[: self.count],
+            notes=tuple(self.notes),
+        )
+        return replace(model, fit_error=self._fit_error(model))
+
+    @property
+    def supply(self) -> float:
+        assert self.at.supply is not None
+        return self.at.supply
+
+    def _sweep(self, copies: Copies, at: Conditions, limit: float, steps: int) -> Sweep:
+        found = sweep(self.branches, copies, at, limit, steps)
+        self._step()
+        return found
+
+    def _step(self) -> None:
+        self._done += 1
+        self._report(self._done, self._total)
+
+    def _on_and_off(self) -> Copies:
+        each, zero = np.arange(self.count), np.zeros(2 * self.count)
+        return Copies(np.tile(each, 2), zero, zero, np.arange(2 * self.count) < self.count)
+
+    def _moved(self, typical: Floats, **change: object) -> Floats:
+        """(K,) relative change of G under another condition."""
+        at = replace(self.at, **change)  # type: ignore[arg-type] # names and values of its fields
+        found = self._sweep(Copies.each(self.count), at, self.plan.test, 1)
+        return found.slope(self.plan.test) / typical - 1
+
+    def _temperatures(self) -> tuple[Floats, dict[float, Floats]]:
+        """Coefficients (2, K) and the open branches' siemens by temperature."""
+        on, off = [], {}
+        for celsius in self.celsius:
+            at = replace(self.at, temperature=celsius)
+            found = self._sweep(self._on_and_off(), at, self.plan.within, 2)
+            on.append(found.slope(self.plan.within)[: self.count])
+            off[celsius] = np.abs(found.slope(self.plan.within)[self.count :])
+        return fit_temperature(np.array(self.celsius), np.array(on), self.at.temperature), off
+
+    def _sigma_resistor(self, resistance: Floats) -> Floats:
+        given, process = self.plan.sigma, self.branches.process
+        if given is not None:
+            return np.array(np.broadcast_to(np.asarray(given, dtype=np.float64), self.count))
+        if not process.resistor.mismatch:
+            note = (
+                f"the models of {process.name} hold no mismatch of its resistor: the spread is "
+                "that of the switches alone; give the resistor's own by sigma"
+            )
+            warn(note)
+            self.notes.append(note)
+            return np.zeros(self.count)
+        drawn = sample_resistors(self.branches, self.plan.sample, self.at, self.plan.test)
+        self._step()
+        sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
+        return fit_matching(self.branches.length, resistance, sigma)
+
+    def _switches(self) -> tuple[list[SwitchLaw], Floats]:
+        """The law of each switch, and (K,) volts of its threshold's standard deviation."""
+        points = np.linspace(-_WIDEST, _WIDEST, _POINTS)
+        which = np.repeat(np.arange(self.count), _POINTS)
+        shifts = np.tile(points, self.count)
+        copies = Copies(which, np.zeros(len(which)), shifts, np.ones(len(which), dtype=bool))
+        found = self._sweep(copies, self.at, self.plan.test, 1)
+        ohms = found.switch_resistance(self.plan.test).reshape(self.count, _POINTS)
+        drawn = sample_switches(self.branches, self.plan.sample, self.at)
+        self._step()
+        laws, sigma = [], np.empty(self.count)
+        for k in range(self.count):
+            wide = fit_switch(points, ohms[k])
+            sigma[k] = wide.threshold(drawn[k] * wide.resistance).std(ddof=1)
+            # what the devices do matters, not what thresholds far from theirs would
+            near = np.abs(points) <= max(4 * sigma[k], points[_POINTS // 2 + 2])
+            laws.append(fit_switch(points[near], ohms[k][near]))
+        return laws, sigma
+
+    def _fit_error(self, model: BranchModel) -> float:
+        """Worst relative error of the law at random deviations, clipped to three sigma."""
+        rng = np.random.default_rng(self.plan.sample.seed)
+        which = np.tile(np.arange(self.count), _CHECKS)
+        deviates = np.clip(rng.standard_normal((2, len(which))), -3, 3)
+        resistor = deviates[0] * model.sigma_resistor[which]
+        threshold = deviates[1] * model.sigma_threshold[which]
+        copies = Copies(which, resistor, threshold, np.ones(len(which), dtype=bool))
+        found = self._sweep(copies, self.at, self.plan.test, 1).slope(self.plan.test)
+        shape = (_CHECKS, self.count)
+        law = model.deviated(resistor.reshape(shape), threshold.reshape(shape))
+        return float(np.abs(law / found.reshape(shape) - 1).max())
+
+
+def _within(found: Sweep, k: int, volts: float) -> tuple[Floats, Floats]:
+    near = np.abs(found.voltage) <= volts + 1e-9
+    return found.voltage[near], found.current[k, near]
+
+
+def _check(plan: Plan, celsius: float, supply: float, branches: Branches) -> None:
+    if not -100 <= celsius <= 200:
+        raise SpecError(f"temperature must be from -100 to 200 C, not {celsius:g}")
+    most = branches.switch.supply
+    if not 0 < supply <= 1.2 * most:
+        raise SpecError(
+            f"supply must be above 0 and at most {1.2 * most:g} V, 1.2 times that of the switch "
+            f"{branches.switch.name}, not {supply:g}"
+        )
+    if not 0.001 <= plan.test <= plan.within <= 0.3:
+        raise SpecError(
+            "test and within must be voltages of 1 mV to 0.3 V, test the smaller one, "
+            f"not {plan.test:g} and {plan.within:g}"
+        )
+    sigma = np.asarray(0.0 if plan.sigma is None else plan.sigma, dtype=np.float64)
+    count = len(branches.length)
+    if sigma.shape not in ((), (count,)) or not np.all((sigma >= 0) & (sigma < 0.3)):
+        raise SpecError(
+            f"sigma must be one fraction below 0.3 or {count}, one a resistor, not {plan.sigma}"
+        )
+    if not 10 <= plan.sample.copies <= 20_000:
+        raise SpecError(f"samples must be from 10 to 20,000, not {plan.sample.copies}")

@@ -1,0 +1,130 @@
+"""The laws of a branch, fitted to what a simulator or a tester found; arrays in, numbers out.
+
+The conductance of a closed branch is
+
+    G = 1 / (R (1 + dr) + series + Ron(dvt)),   1 / Ron(dvt) = (1 + slope dvt + bend dvt²) / Ron,
+
+with dr the relative deviation of its resistor and dvt the volts by which its switch's threshold
+is higher. Its current over the voltage is I = G v (1 + c2 v + c3 v²).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SolverError
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class SwitchLaw(NamedTuple):
+    """Ohms of a switch at a deviation dvt of its threshold.
+
+    Attributes:
+        resistance: ohms without deviation.
+        slope: 1/V.
+        bend: 1/V².
+    """
+
+    resistance: float
+    slope: float
+    bend: float
+
+    def conductance(self, threshold: Floats) -> Floats:
+        """Siemens at deviations in volts."""
+        return (1 + self.slope * threshold + self.bend * threshold**2) / self.resistance
+
+    def threshold(self, resistance: Floats) -> Floats:
+        """The deviations in volts that give resistances in ohms: the inverse of the law.
+
+        Raises:
+            SolverError: no deviation gives one of them.
+        """
+        wanted = self.resistance / resistance - 1
+        root = self.slope**2 + 4 * self.bend * wanted
+        if np.any(root < 0):
+            raise SolverError(
+                "a switch must have a resistance within the law of its threshold, not "
+                f"{resistance[np.argmin(root)]:g} ohm where {self.resistance:g} is typical"
+            )
+        # the branch through 0, written without a difference of nearly equal numbers
+        return 2 * wanted / (self.slope + np.sign(self.slope) * np.sqrt(root))
+
+
+def fit_switch(threshold: Floats, resistance: Floats) -> SwitchLaw:
+    """The law of a switch through its resistance at deviations of its threshold.
+
+    Relative deviations of the conductance are least squares; the resistance without deviation
+    is kept exactly.
+
+    Args:
+        threshold: (D,) volts, 0 among them.
+        resistance: (D,) ohms.
+    """
+    typical = float(resistance[np.argmin(np.abs(threshold))])
+    matrix = np.stack([threshold, threshold**2], axis=1)
+    weight = resistance / typical  # makes the residual one of the relative conductance
+    wanted = (typical / resistance - 1) * weight
+    slope, bend = np.linalg.lstsq(matrix * weight[:, None], wanted, rcond=None)[0]
+    return SwitchLaw(typical, float(slope), float(bend))
+
+
+def fit_bend(voltage: Floats, current: Floats, slope: float) -> tuple[float, float, float]:
+    """c2, c3 and the worst error, relative to the largest current, of I = G v (1 + c2 v + c3 v²).
+
+    Args:
+        voltage: (V,) volts, 0 among them.
+        current: (V,) amperes.
+        slope: G in siemens, which is kept.
+    """
+    offset = current[np.argmin(np.abs(voltage))]
+    bent = current - offset - slope * voltage
+    matrix = slope * np.stack([voltage**2, voltage**3], axis=1)
+    # columns of like size, because powers of small voltages are small
+    scale = np.abs(matrix).max(axis=0)
+    found = np.linalg.lstsq(matrix / scale, bent, rcond=None)[0] / scale
+    error = np.abs(matrix @ found - bent).max() / np.abs(current).max()
+    return float(found[0]), float(found[1]), float(error)
+
+
+def fit_temperature(temperature: Floats, conductance: Floats, typical: float) -> Floats:
+    """(2, K) linear and quadratic coefficient, 1/K and 1/K², of G relative to ``typical`` celsius.
+
+    Args:
+        temperature: (T,) celsius, ``typical`` among them.
+        conductance: (T, K) siemens.
+        typical: celsius.
+    """
+    away = temperature - typical
+    at = int(np.argmin(np.abs(away)))
+    change = conductance / conductance[at] - 1
+    return np.linalg.lstsq(np.stack([away, away**2], axis=1), change, rcond=None)[0]
+
+
+def fit_matching(length: Floats, resistance: Floats, sigma: Floats) -> Floats:
+    """(K,) relative deviations of resistors by the area law, from noisy ones of each length.
+
+    The ends of a resistor deviate by the same ohms at any length, its body by ohms whose square
+    grows with the length: (sigma R)² = ends² + body² length, after Pelgrom et al., "Matching
+    properties of MOS transistors", IEEE J. Solid-State Circuits 24, 1433 (1989). One fit over
+    all lengths is more precise than each deviation alone.
+
+    Args:
+        length: (K,) metres.
+        resistance: (K,) ohms.
+        sigma: (K,) relative standard deviations of samples of equal size.
+    """
+    from scipy.optimize import nnls
+
+    variance = (sigma * resistance) ** 2
+    if not np.any(variance):
+        return np.zeros_like(sigma)
+    if len(np.unique(length)) < 2:
+        return np.full_like(sigma, np.sqrt(np.mean(sigma**2)))
+    # the error of a sample's variance is in proportion to it
+    matrix = np.stack([np.ones_like(length), length / length.max()], axis=1) / variance[:, None]
+    found, _ = nnls(matrix, np.ones_like(length))
+    return np.asarray(np.sqrt((matrix @ found) * variance) / resistance, dtype=np.float64)
