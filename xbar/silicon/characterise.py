@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -21,9 +21,10 @@ TEMPERATURES = (-40.0, 0.0, 27.0, 85.0, 125.0)
 """Celsius of the temperature coefficients."""
 SUPPLIES = (0.9, 1.1)
 """Supplies that are told, relative to the nominal one."""
-_WIDEST = 0.08
-"""Volts: the largest deviation of a threshold that is simulated for the law of the switch."""
-_POINTS = 17
+_SHIFTS = np.linspace(-0.08, 0.08, 17)
+"""Volts: deviations of the threshold that are simulated for the law of the switch."""
+_STEP = 0.03
+"""Relative deviation of the resistor, from which its own resistance is found."""
 _CHECKS = 8
 """Random deviations of each branch at which the law is compared with ngspice."""
 
@@ -47,7 +48,7 @@ class Plan:
     sigma: float | tuple[float, ...] | None = None
     test: float = 0.1
     within: float = 0.2
-    sample: Sample = Sample()
+    sample: Sample = field(default_factory=Sample)
 
 
 def characterise(
@@ -89,26 +90,27 @@ class _Characterisation:
         branches, plan = self.branches, self.plan
         typical = self._sweep(self._on_and_off(), self.at, 0.3, 30)
         closed = typical.slope(plan.test)[: self.count]
-        ron = typical.switch_resistance(plan.test)[: self.count]
-        resistor = self._sigma_resistor(1 / closed - ron - branches.series)
-        laws, threshold = self._switches()
+        resistance, ron = self._parts()
+        sigma = self._sigma_resistor(resistance)
+        laws, threshold = self._switches(ron)
         bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
-        tempco, leaks = self._temperatures()
+        tempco, leaks, tempco_error = self._temperatures()
         model = BranchModel(
             process=branches.process.name,
             length=branches.length,
-            resistance=1 / closed - ron - branches.series,
+            resistance=resistance,
             series=branches.series,
-            switch_resistance=ron,
+            switch_resistance=np.array([law.resistance for law in laws]),
             switch_slope=np.array([law.slope for law in laws]),
             switch_bend=np.array([law.bend for law in laws]),
-            sigma_resistor=resistor,
+            sigma_resistor=sigma,
             sigma_threshold=threshold,
             c2=np.array([bend[0] for bend in bends]),
             c3=np.array([bend[1] for bend in bends]),
             off=np.abs(typical.slope(plan.within)[self.count :]),
             offset=typical.offset[: self.count],
             tempco=tempco,
+            tempco_error=tempco_error,
             corners={name: self._moved(closed, corner=name) for name in branches.process.skewed},
             supplies={
                 volts: self._moved(closed, supply=volts)
@@ -152,15 +154,20 @@ class _Characterisation:
         found = self._sweep(Copies.each(self.count), at, self.plan.test, 1)
         return found.slope(self.plan.test) / typical - 1
 
-    def _temperatures(self) -> tuple[Floats, dict[float, Floats]]:
-        """Coefficients (2, K) and the open branches' siemens by temperature."""
+    def _temperatures(self) -> tuple[Floats, dict[float, Floats], float]:
+        """Coefficients (2, K), the open branches' siemens by temperature, the worst error of G."""
         on, off = [], {}
         for celsius in self.celsius:
             at = replace(self.at, temperature=celsius)
             found = self._sweep(self._on_and_off(), at, self.plan.within, 2)
             on.append(found.slope(self.plan.within)[: self.count])
             off[celsius] = np.abs(found.slope(self.plan.within)[self.count :])
-        return fit_temperature(np.array(self.celsius), np.array(on), self.at.temperature), off
+        closed, typical = np.array(on), self.at.temperature
+        tempco = fit_temperature(np.array(self.celsius), closed, typical)
+        away = np.array(self.celsius)[:, None] - typical
+        law = 1 + tempco[0] * away + tempco[1] * away**2
+        moved = closed / closed[self.celsius.index(typical)]
+        return tempco, off, float(np.abs(moved - law).max())
 
     def _sigma_resistor(self, resistance: Floats) -> Floats:
         given, process = self.plan.sigma, self.branches.process
@@ -179,23 +186,43 @@ class _Characterisation:
         sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
         return fit_matching(self.branches.length, resistance, sigma)
 
-    def _switches(self) -> tuple[list[SwitchLaw], Floats]:
-        """The law of each switch, and (K,) volts of its threshold's standard deviation."""
-        points = np.linspace(-_WIDEST, _WIDEST, _POINTS)
-        which = np.repeat(np.arange(self.count), _POINTS)
-        shifts = np.tile(points, self.count)
-        copies = Copies(which, np.zeros(len(which)), shifts, np.ones(len(which), dtype=bool))
-        found = self._sweep(copies, self.at, self.plan.test, 1)
-        ohms = found.switch_resistance(self.plan.test).reshape(self.count, _POINTS)
+    def _parts(self) -> tuple[Floats, Floats]:
+        """(K,) ohms of the resistors, and (K, D) of the switches at ``_SHIFTS``.
+
+        The resistance is what deviations of the resistor show: how much 1/G grows with them. The
+        rest of 1/G is the switch's. So the law is exact to first order in both deviations,
+        though a switch's own resistance depends a little on what the resistor leaves for it.
+        """
+        count, shifts = self.count, len(_SHIFTS)
+        resistor = np.concatenate([np.zeros(shifts), [_STEP, -_STEP]])
+        threshold = np.concatenate([_SHIFTS, [0.0, 0.0]])
+        which = np.repeat(np.arange(count), shifts + 2)
+        copies = Copies(
+            which,
+            np.tile(resistor, count),
+            np.tile(threshold, count),
+            np.ones(len(which), dtype=bool),
+        )
+        found = self._sweep(copies, self.at, self.plan.test, 1).slope(self.plan.test)
+        ohms = 1 / found.reshape(count, shifts + 2)
+        own = (ohms[:, -2] - ohms[:, -1]) / (2 * _STEP)
+        return own, ohms[:, :-2] - (own + self.branches.series)[:, None]
+
+    def _switches(self, ohms: Floats) -> tuple[list[SwitchLaw], Floats]:
+        """The law of each switch, and (K,) volts of its threshold's standard deviation.
+
+        Args:
+            ohms: (K, D) of the switches at ``_SHIFTS``.
+        """
         drawn = sample_switches(self.branches, self.plan.sample, self.at)
         self._step()
         laws, sigma = [], np.empty(self.count)
         for k in range(self.count):
-            wide = fit_switch(points, ohms[k])
+            wide = fit_switch(_SHIFTS, ohms[k])
             sigma[k] = wide.threshold(drawn[k] * wide.resistance).std(ddof=1)
             # what the devices do matters, not what thresholds far from theirs would
-            near = np.abs(points) <= max(4 * sigma[k], points[_POINTS // 2 + 2])
-            laws.append(fit_switch(points[near], ohms[k][near]))
+            near = np.abs(_SHIFTS) <= max(4 * sigma[k], 0.02)
+            laws.append(fit_switch(_SHIFTS[near], ohms[k][near]))
         return laws, sigma
 
     def _fit_error(self, model: BranchModel) -> float:

@@ -20,6 +20,10 @@ from xbar.errors import SolverError
 Floats: TypeAlias = NDArray[np.float64]
 
 
+_ROUNDS = 4
+"""Fits of the area law, each weighted by the one before."""
+
+
 class SwitchLaw(NamedTuple):
     """Ohms of a switch at a deviation dvt of its threshold.
 
@@ -35,7 +39,8 @@ class SwitchLaw(NamedTuple):
 
     def conductance(self, threshold: Floats) -> Floats:
         """Siemens at deviations in volts."""
-        return (1 + self.slope * threshold + self.bend * threshold**2) / self.resistance
+        law = 1 + self.slope * threshold + self.bend * threshold**2
+        return np.asarray(law / self.resistance)
 
     def threshold(self, resistance: Floats) -> Floats:
         """The deviations in volts that give resistances in ohms: the inverse of the law.
@@ -51,7 +56,7 @@ class SwitchLaw(NamedTuple):
                 f"{resistance[np.argmin(root)]:g} ohm where {self.resistance:g} is typical"
             )
         # the branch through 0, written without a difference of nearly equal numbers
-        return 2 * wanted / (self.slope + np.sign(self.slope) * np.sqrt(root))
+        return np.asarray(2 * wanted / (self.slope + np.sign(self.slope) * np.sqrt(root)))
 
 
 def fit_switch(threshold: Floats, resistance: Floats) -> SwitchLaw:
@@ -101,7 +106,7 @@ def fit_temperature(temperature: Floats, conductance: Floats, typical: float) ->
     away = temperature - typical
     at = int(np.argmin(np.abs(away)))
     change = conductance / conductance[at] - 1
-    return np.linalg.lstsq(np.stack([away, away**2], axis=1), change, rcond=None)[0]
+    return np.asarray(np.linalg.lstsq(np.stack([away, away**2], axis=1), change, rcond=None)[0])
 
 
 def fit_matching(length: Floats, resistance: Floats, sigma: Floats) -> Floats:
@@ -124,7 +129,10 @@ def fit_matching(length: Floats, resistance: Floats, sigma: Floats) -> Floats:
         return np.zeros_like(sigma)
     if len(np.unique(length)) < 2:
         return np.full_like(sigma, np.sqrt(np.mean(sigma**2)))
-    # the error of a sample's variance is in proportion to it
-    matrix = np.stack([np.ones_like(length), length / length.max()], axis=1) / variance[:, None]
-    found, _ = nnls(matrix, np.ones_like(length))
-    return np.asarray(np.sqrt((matrix @ found) * variance) / resistance, dtype=np.float64)
+    matrix = np.stack([np.ones_like(length), length / length.max()], axis=1)
+    smooth = variance
+    for _ in range(_ROUNDS):
+        # the error of a sample's variance is in proportion to the variance itself
+        found, _ = nnls(matrix / smooth[:, None], variance / smooth)
+        smooth = matrix @ found
+    return np.asarray(np.sqrt(smooth) / resistance)

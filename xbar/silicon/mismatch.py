@@ -86,4 +86,4 @@ def _resistances(
     lines.append(f".dc Vw {common - volts:.12g} {common + 1.5 * volts:.12g} {2 * volts:.12g}")
     found = simulate("\n".join(lines) + "\n", branches.process, seed)
     amps = np.array([found[f"i(vb{n})"] for n in range(count)])
-    return 2 * volts / (amps[:, 1] - amps[:, 0])
+    return np.asarray(2 * volts / (amps[:, 1] - amps[:, 0]))

@@ -25,9 +25,9 @@ class BranchModel:
     Attributes:
         process: name of the process.
         length: (K,) metres of the resistors.
-        resistance: (K,) ohms of the resistors.
+        resistance: (K,) ohms of the resistors: what 1/G grows by with their deviations.
         series: (K,) ohms of contacts and wires inside the branches.
-        switch_resistance: (K,) ohms of the closed switches.
+        switch_resistance: (K,) ohms of the closed switches: the rest of 1/G.
         switch_slope: (K,) 1/V; change of a switch's conductance with its threshold.
         switch_bend: (K,) 1/V².
         sigma_resistor: (K,) relative standard deviation of the resistors.
@@ -37,6 +37,7 @@ class BranchModel:
         off: (K,) siemens of the open branches.
         offset: (K,) amperes of the closed branches at 0 V.
         tempco: (2, K) linear and quadratic coefficient of G, 1/K and 1/K².
+        tempco_error: worst error of G by it at the temperatures of ``open``, relative.
         corners: relative change of G (K,), by corner.
         supplies: relative change of G (K,), by supply in volts.
         open: siemens of the open branches (K,), by temperature in celsius.
@@ -66,6 +67,7 @@ class BranchModel:
     off: Floats
     offset: Floats
     tempco: Floats
+    tempco_error: float
     corners: Mapping[str, Floats]
     supplies: Mapping[float, Floats]
     open: Mapping[float, Floats]
@@ -86,7 +88,7 @@ class BranchModel:
         return 1 / (self.resistance + self.series + self.switch_resistance)
 
     def deviated(self, resistor: Floats, threshold: Floats) -> Floats:
-        """(..., K) siemens at deviations (..., K): relative of the resistors, volts of thresholds."""
+        """(..., K) siemens at deviations (..., K): relative of resistors, volts of thresholds."""
         law = 1 + self.switch_slope * threshold + self.switch_bend * threshold**2
         return 1 / (self.resistance * (1 + resistor) + self.series + self.switch_resistance / law)
 
@@ -148,13 +150,14 @@ class BranchModel:
         return [
             f"at {self.temperature:g} C and {self.supply:g} V; G between +-{self.test:g} V",
             f"law off by {self.fit_error:.1e} of G at worst, at deviations of up to 3 sigma",
-            f"I = G v (1 + c2 v + c3 v^2): c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2; off by "
-            f"{self.bend_error.max():.1e} of the largest current up to {self.within:g} V",
+            f"I = G v (1 + c2 v + c3 v^2): c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2",
+            f"which is off by {self.bend_error.max():.1e} of the current at {self.within:g} V",
             *(f"corner {name}: G {_percent(each)}" for name, each in self.corners.items()),
             *(f"supply {volts:g} V: G {_percent(each)}" for volts, each in self.supplies.items()),
             f"temperature: G {_span(self.tempco[0])} /K and {_span(self.tempco[1])} /K2",
+            f"which is off by {self.tempco_error:.1e} of G at {_celsius(self.open)} C",
             *(
-                f"open at {celsius:g} C: {(each * 1 / self.conductance).max():.1e} of G at most"
+                f"open at {celsius:g} C: {(each / self.conductance).max():.1e} of G at most"
                 for celsius, each in self.open.items()
             ),
             *self.notes,
@@ -180,6 +183,10 @@ class BranchModel:
 
 def _listed(values: Floats) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
+
+
+def _celsius(values: Mapping[float, Floats]) -> str:
+    return ", ".join(f"{each:g}" for each in values)
 
 
 def _span(values: Floats) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SUMMARY = "Design, characterise, draw and verify crossbars as silicon."
 VERBS = {
+    "characterise": "xbar.cli.silicon.characterise",
     "processes": "xbar.cli.silicon.processes",
 }
 WITHOUT_ARGUMENTS = {"processes"}
