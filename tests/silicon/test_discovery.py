@@ -17,7 +17,8 @@ def tree(tmp_path, monkeypatch):
     """Makes the models' file of a fake PDK below a root, and hides the real ones."""
     monkeypatch.delenv("PDK_ROOT", raising=False)
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site")])
-    monkeypatch.delitem(sys.modules, "c4m", raising=False)
+    for module in [name for name in sys.modules if name.partition(".")[0] == "c4m"]:
+        monkeypatch.delitem(sys.modules, module)
 
     def function(root, place, file="sky130.lib.spice", text=LIBRARY):
         folder = tmp_path / root / place
