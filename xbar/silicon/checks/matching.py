@@ -21,6 +21,7 @@ class Matching:
         opened: name of a net that is several in the masks -> their number.
         absent: names of pins without label.
         unknown: labels that are no pins.
+        uneven: names of pins, and how many devices' terminals are on them in masks and netlist.
         open_drawn: devices of the masks that the netlist lacks.
         open_wanted: devices of the netlist that the masks lack.
     """
@@ -33,6 +34,7 @@ class Matching:
         self.opened: dict[str, int] = {}
         self.absent: list[str] = []
         self.unknown: list[str] = []
+        self.uneven: dict[str, tuple[int, int]] = {}
         self.open_drawn = dict.fromkeys(range(len(drawn.devices)))
         self.open_wanted = dict.fromkeys(range(len(wanted.devices)))
         self._class_drawn = [_UNKNOWN] * len(drawn.nets)
@@ -43,10 +45,7 @@ class Matching:
 
     def _name_nets(self) -> None:
         """Nets that have the same name."""
-        uses = [0] * len(self.drawn.nets)
-        for device in self.drawn.devices:
-            for net in device.nets.values():
-                uses[net] += 1
+        uses, wants = self._terminals_on(self.drawn), self._terminals_on(self.wanted)
         found = defaultdict(list)
         for number, names in enumerate(self.drawn.nets):
             known = [name for name in names.split(",") if name in self.wanted.pins]
@@ -62,7 +61,18 @@ class Matching:
             elif name:
                 if len(found[name]) > 1:
                     self.opened[name] = len(found[name])
-                self._same_net(max(found[name], key=lambda net: uses[net]), number)
+                most = max(found[name], key=lambda net: uses[net])
+                if uses[most] != wants[number] and "," not in self.drawn.nets[most]:
+                    self.uneven[name] = uses[most], wants[number]
+                self._same_net(most, number)
+
+    def _terminals_on(self, circuit: Circuit) -> list[int]:
+        """Number of devices' terminals on each net of a circuit."""
+        number = [0] * len(circuit.nets)
+        for device in circuit.devices:
+            for terminal in self._shared.get(device.kind, device.nets):
+                number[device.nets[terminal]] += 1
+        return number
 
     def _same_net(self, drawn: int, wanted: int) -> None:
         """Note that two nets are the same; nets that are joined in the masks share a class."""
@@ -80,7 +90,9 @@ class Matching:
                 continue
             if self._step(self._wider_drawn(), self._wider_wanted()):
                 continue
-            if self._pair_alike() or self._guess() or self._orient():
+            if self._pair_alike(whole=True) or self._pair_alike(whole=False):
+                continue
+            if self._guess() or self._orient():
                 continue
             break
         self._confirm()
@@ -180,12 +192,14 @@ class Matching:
         if self._class_drawn[drawn] == _UNKNOWN == self._class_wanted[wanted]:
             self._same_net(drawn, wanted)
 
-    def _pair_alike(self) -> bool:
-        """Pair devices that differ in one net only, if no other is as alike."""
-        drawn, wanted = (
-            self._partial(self.drawn, self._class_drawn, self.open_drawn),
-            self._partial(self.wanted, self._class_wanted, self.open_wanted),
-        )
+    def _pair_alike(self, *, whole: bool) -> bool:
+        """Pair devices that differ in one net only, if no other is as alike.
+
+        Args:
+            whole: whether all their other nets must be known.
+        """
+        drawn = self._partial(self.drawn, self._class_drawn, self.open_drawn, whole)
+        wanted = self._partial(self.wanted, self._class_wanted, self.open_wanted, whole)
         before = len(self.rewired)
         for rest, ours in drawn.items():
             theirs = wanted.get(rest, [])
@@ -198,22 +212,20 @@ class Matching:
         return len(self.rewired) > before
 
     def _partial(
-        self, circuit: Circuit, classes: list[int], left: Iterable[int]
+        self, circuit: Circuit, classes: list[int], left: Iterable[int], whole: bool
     ) -> dict[Signature, list[tuple[int, str]]]:
-        """Devices by their nets but one, all of which are known."""
+        """Devices by their nets but one."""
         groups: dict[Signature, list[tuple[int, str]]] = defaultdict(list)
         for number in left:
             device = circuit.devices[number]
-            terminals = [*device.swapped, *self._shared.get(device.kind, ())]
-            for missing in dict.fromkeys(terminals):
-                others = [t for t in dict.fromkeys(terminals) if t != missing]
-                known = [classes[device.nets[t]] for t in others]
-                if _UNKNOWN in known or not known:
+            terminals = dict.fromkeys([*device.swapped, *self._shared.get(device.kind, ())])
+            for missing in terminals:
+                others = {t: classes[device.nets[t]] for t in terminals if t != missing}
+                known = [net for net in others.values() if net != _UNKNOWN]
+                if not known or (whole and len(known) < len(others)):
                     continue
-                both = tuple(sorted(classes[device.nets[t]] for t in others if t in device.swapped))
-                rest = tuple(
-                    (t, classes[device.nets[t]]) for t in others if t not in device.swapped
-                )
+                both = tuple(sorted(net for t, net in others.items() if t in device.swapped))
+                rest = tuple((t, net) for t, net in others.items() if t not in device.swapped)
                 what = "swapped" if missing in device.swapped else missing
                 groups[(device.kind, what, both, rest)].append((number, missing))
         return groups

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +19,9 @@ from xbar.silicon.layout.shapes import Drawing
 
 if TYPE_CHECKING:
     import gdstk
+
+    from xbar.silicon.checks.compare import Comparison
+    from xbar.silicon.checks.rules import RuleReport
 
 MOST_LINES = 1024
 """Lines of an array that is drawn."""
@@ -103,3 +109,35 @@ class Layout:
                 the PDK's models.
         """
         return array_netlist(self.frame, self.name, devices)
+
+    def compare(self) -> Comparison:
+        """The masks compared with the netlist: devices and nets, found by the klayout program.
+
+        Raises:
+            ToolError: gdstk or klayout is not installed.
+            EngineError: klayout failed, or did not end in time.
+        """
+        from xbar.silicon.checks.compare import compare_masks
+
+        with self._written() as path:
+            return compare_masks(path, self.netlist(), self.geometry.process, self.name)
+
+    def check(self) -> RuleReport:
+        """The masks measured against own rules, by the klayout program.
+
+        Raises:
+            ToolError: gdstk or klayout is not installed.
+            EngineError: klayout failed, or did not end in time.
+        """
+        from xbar.silicon.checks.rules import check_rules
+
+        with self._written() as path:
+            return check_rules(path, self.geometry.process, self.name)
+
+    @contextmanager
+    def _written(self) -> Iterator[Path]:
+        """The masks as a file in a folder of its own."""
+        with tempfile.TemporaryDirectory(prefix="xbar-layout-") as folder:
+            path = Path(folder) / f"{self.name}.gds"
+            self.write(path)
+            yield path

@@ -96,7 +96,7 @@ class Extraction:
             engine.connect(m[name])
         joins = [(end, "licon", "li") for end in below[:-1]]
         joins += [("well_tap", "", "nwell")]
-        joins += list(zip(metals, ("mcon", "via", "via2", "via3"), metals[1:], strict=True))
+        joins += list(zip(metals[:-1], ("mcon", "via", "via2", "via3"), metals[1:], strict=True))
         for lower, contact, upper in joins:
             if contact:
                 engine.connect(m[lower], m[contact])
