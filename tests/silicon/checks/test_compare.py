@@ -221,8 +221,10 @@ def test_more_cells_than_the_netlist_has_differ(klayout, tmp_path):
         (".subckt tile a\nR1 a b 5k foo\n.ends\n", "R1 must be one of the devices .* not 'foo'"),
         (".subckt tile a\nX1 a tile\n.ends\n", "subcircuits must not contain themselves"),
         (
-            ".subckt p a b\nR1 a b 1 sky130_fd_pr__res_xhigh_po\n.ends\n"
-            ".subckt tile a\nX1 a p\n.ends",
+            (
+                ".subckt p a b\nR1 a b 1 sky130_fd_pr__res_xhigh_po\n.ends\n"
+                ".subckt tile a\nX1 a p\n.ends"
+            ),
             "X1 must have 2 nets, as p has pins, not 1",
         ),
         (
