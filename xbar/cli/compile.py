@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from xbar.cli.output import (
+    BehindWires,
     Force,
     Json,
     Measured,
@@ -31,6 +32,7 @@ def run(
     ] = None,
     measured: Measured = None,
     measured_unit: MeasuredUnit = None,
+    behind_wires: BehindWires = None,
     arch: Annotated[
         str | None, typer.Option(help="module:callable that builds the network for a state dict")
     ] = None,
@@ -153,7 +155,7 @@ def run(
     )
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
-    chip = read_chip(design, measured, measured_unit, seed)
+    chip = read_chip(design, measured, measured_unit, seed, behind_wires)
     graph = xbar.read_model(
         model,
         read_shape(input_shape),

@@ -31,6 +31,13 @@ MeasuredUnit: TypeAlias = Annotated[
     str | None,
     typer.Option(help="unit of a measured chip's numbers that have none, such as uS or kohm"),
 ]
+BehindWires: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="take the tile's wires out of a measured chip: branch (one closed at a time) or line "
+        "(one in each cell of a driven word line)"
+    ),
+]
 DetailName: TypeAlias = Annotated[
     str, typer.Option(help="one element per cell, per resistor, or per bank")
 ]
@@ -46,16 +53,26 @@ NoiseSeed: TypeAlias = Annotated[
 ]
 
 
-def read_chip(design: Hardware, measured: Path | None, unit: str | None, seed: int | None) -> Chip:
+def read_chip(
+    design: Hardware,
+    measured: Path | None,
+    unit: str | None,
+    seed: int | None,
+    behind_wires: str | None = None,
+) -> Chip:
     """The measured chip of a design, or one sampled from it."""
     from xbar.errors import SpecError
+    from xbar.hardware.behind_wires import check_closed
     from xbar.hardware.chip import Chip
 
     if measured is not None:
         refuse_unused("a sampled chip, which --measured replaces", {"--seed": seed is not None})
-        return Chip.from_measurement(measured, design, unit)
+        closed = None if behind_wires is None else check_closed(behind_wires, "--behind-wires")
+        return Chip.from_measurement(measured, design, unit, closed)
     if unit is not None:
         raise SpecError("--measured-unit needs --measured, whose numbers it is for")
+    if behind_wires is not None:
+        raise SpecError("--behind-wires needs --measured, whose wires it is for")
     return Chip.sample(design, 0 if seed is None else seed)
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xbar.cli.output import Force, Json, Measured, MeasuredUnit, progress, read_chip, show
+from xbar.cli.output import (
+    BehindWires,
+    Force,
+    Json,
+    Measured,
+    MeasuredUnit,
+    progress,
+    read_chip,
+    show,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +50,7 @@ def run(
     ] = None,
     measured: Measured = None,
     measured_unit: MeasuredUnit = None,
+    behind_wires: BehindWires = None,
     readout: Annotated[
         str, typer.Option(help="on a chip: ideal, or nodal to train the mask with wire resistance")
     ] = "ideal",
@@ -75,7 +85,7 @@ def run(
         raise SpecError(f"--hardware is for edge-popup, not {method}; xbar compile takes the chip")
     require_torch("pruning")
     refuse_existing(output, force=force)
-    chip = _chip(hardware, measured, measured_unit, seed)
+    chip = _chip(hardware, measured, measured_unit, seed, behind_wires)
     if chip is not None:
         refuse_existing(switches_path(output), force=force)
     options: dict[str, Any] = {"scope": scope, "structure": structure}
@@ -99,7 +109,13 @@ def run(
     show(as_json, content, _text(content))
 
 
-def _chip(hardware: Path | None, measured: Path | None, unit: str | None, seed: int) -> Chip | None:
+def _chip(
+    hardware: Path | None,
+    measured: Path | None,
+    unit: str | None,
+    seed: int,
+    behind_wires: str | None,
+) -> Chip | None:
     import xbar
     from xbar.errors import SpecError
 
@@ -108,7 +124,11 @@ def _chip(hardware: Path | None, measured: Path | None, unit: str | None, seed: 
             raise SpecError("--measured needs --hardware, whose tiles and banks were measured")
         return None
     return read_chip(
-        xbar.Hardware.load(hardware), measured, unit, seed if measured is None else None
+        xbar.Hardware.load(hardware),
+        measured,
+        unit,
+        seed if measured is None else None,
+        behind_wires,
     )
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware import draw, fabricate
+from xbar.hardware.behind_wires import Closed
 from xbar.hardware.fabricate import Deviations
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
@@ -76,7 +77,11 @@ class Chip(Card):
 
     @classmethod
     def from_measurement(
-        cls, path: str | Path, hardware: Hardware, unit: str | None = None
+        cls,
+        path: str | Path,
+        hardware: Hardware,
+        unit: str | None = None,
+        behind_wires: Closed | None = None,
     ) -> Self:
         """A chip with measured conductances.
 
@@ -91,13 +96,19 @@ class Chip(Card):
             hardware: design, whose tile and bank define W, B and K.
             unit: unit of numbers that have none, such as "uS" or "kohm" (then they are
                 resistances); None for siemens.
+            behind_wires: what was closed at a time where the values are the cells' I / V behind
+                their drivers, wires and sense amplifiers (those of ``hardware.tile``), which are
+                then taken out: one "branch", or one in each cell of a driven word "line". The other
+                word lines must have been at 0 V. ``off`` of a cell's branches adds up to its value
+                with all switches open; ``on`` is that with the branch closed, less the ``off`` of
+                the others. None for values of the branches themselves.
 
         Raises:
             FileError: the file can't be read.
-            SpecError: a value is not a conductance, or the shape does not match the design.
+            SpecError: a value is not a conductance, or the shape does not match the design; or a
+                branch conducts more than the wires let through.
         """
-        shape = (*hardware.cells, hardware.bank.resistors)
-        return cls(hardware, None, read_measurement(Path(path), shape, hardware.bank, unit))
+        return cls(hardware, None, read_measurement(Path(path), hardware, unit, behind_wires))
 
     def _facts(self) -> Facts:
         notes = () if self.measurement is None else self.measurement.notes

@@ -17,8 +17,10 @@ from xbar.arrays import Floats, check_finite, check_shape, real
 from xbar.errors import FileError, SpecError, warn
 from xbar.files import read_file
 from xbar.hardware.bank import Bank
+from xbar.hardware.behind_wires import Array, Closed, check_closed, largest_change, without_wires
 from xbar.hardware.measured_columns import INDICES, Unit
 from xbar.hardware.measured_table import Table, read_table
+from xbar.hardware.spec import Hardware
 from xbar.npz import array_format, npz_shapes, read_npy, read_npz
 from xbar.tables import Outline, count
 from xbar.textfiles import decode
@@ -51,9 +53,9 @@ class Measurement(Outline):
 
 
 def read_measurement(
-    path: Path, shape: tuple[int, int, int], bank: Bank, unit: str | None = None
+    path: Path, hardware: Hardware, unit: str | None = None, behind_wires: Closed | None = None
 ) -> Measurement:
-    """Read the measurement in a file, for tiles of shape (W, B, K).
+    """Read the measurement in a file, for the tiles of a design.
 
     A resistor whose conductance is missing or NaN is dead: 0 S and stuck open. Slightly negative
     conductances are noise around zero, and become 0. ``notes`` counts both. If ``off`` was not
@@ -63,15 +65,18 @@ def read_measurement(
     Args:
         path: an .npz archive with ``on``, ``off`` and ``stuck``, an .npy file of ``on``, or a
             table of text, see ``xbar.hardware.measured_table``.
-        shape: word lines, bit lines and resistors of a tile.
-        bank: the design's bank.
+        hardware: design.
         unit: unit of numbers that have none, such as "uS" or "kohm"; None for siemens.
+        behind_wires: see ``Chip.from_measurement``.
 
     Raises:
         FileError: the file can't be read.
         SpecError: a value is not a conductance, or a shape is not (T, W, B, K).
     """
-    where = f"{path}: "
+    where, bank = f"{path}: ", hardware.bank
+    shape = (*hardware.cells, bank.resistors)
+    if behind_wires is not None:
+        check_closed(behind_wires, "behind_wires")
     stated = None if unit is None else Unit.read(unit, "unit")
     try:
         found = _read(path, shape, stated)
@@ -88,7 +93,39 @@ def read_measurement(
     _remark_on_units(measured, bank, where)
     _remark_on_wild_values(measured, bank, where)
     _remark_on_switches(measured, where)
-    return measured
+    if behind_wires is None:
+        return measured
+    return _alone(measured, hardware, behind_wires, where, has_off="off" in arrays)
+
+
+def _alone(
+    measured: Measurement, hardware: Hardware, closed: Closed, where: str, *, has_off: bool
+) -> Measurement:
+    """The measurement with its wires taken out, and a note of it.
+
+    Args:
+        measured: conductances behind wires.
+        hardware: design, with the wires of the measurement.
+        closed: what was closed at a time.
+        where: location in messages.
+        has_off: whether ``off`` was measured.
+    """
+    if Array.of(hardware).ideal:
+        note = "the design has ideal wires, so none were taken out of the measurement"
+        return replace(measured, notes=(*measured.notes, note))
+    on, off = np.empty_like(measured.on), np.empty_like(measured.off)
+    for tile in range(len(on)):
+        open_ = measured.off[tile] if has_off else None
+        given = measured.on[tile], open_, measured.stuck[tile]
+        try:
+            on[tile], off[tile] = without_wires(*given, hardware, closed)
+        except SpecError as error:
+            raise SpecError(f"{where}tile {tile}: {error}") from None
+    change = 100 * largest_change(measured.on, on)
+    note = (
+        f"wires taken out, one {closed} closed at a time: at most {change:.3g} % of a conductance"
+    )
+    return replace(measured, on=on, off=off, notes=(*measured.notes, note))
 
 
 def _read(path: Path, shape: tuple[int, int, int], unit: Unit | None) -> Table:
