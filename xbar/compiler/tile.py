@@ -31,6 +31,7 @@ from xbar.effects.nonlinearity import cell_law, powers
 from xbar.effects.readout import MatrixReadout, check_readout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Hardware
 from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.tables import Card, Facts, Outline, few
 
@@ -87,6 +88,19 @@ class Reached:
     largest: float
     switches: int
     clipped: int = 0
+
+
+def wires_of(hardware: Hardware) -> Wires:
+    """Wires, drivers and sense amplifiers of a design's tiles."""
+    tile = hardware.tile
+    return Wires(
+        word_wire=tile.word_wire,
+        bit_wire=tile.bit_wire,
+        source=tile.source,
+        load=tile.load,
+        drive=tile.drive,
+        sense=tile.sense,
+    )
 
 
 def gain_of(own: Floats, effective: Floats) -> Floats:
@@ -172,7 +186,7 @@ class ProgrammedTile(Card):
 
     @cached_property
     def _crossbar(self) -> Crossbar:
-        return Crossbar(to_array(self.branch, self._layout), **self._wires)
+        return Crossbar(to_array(self.branch, self._layout), **self.wires)
 
     def law(self) -> CellLaw:
         """I-V curve of each crossing of the array, by ``bank.nonlinearity``.
@@ -214,23 +228,16 @@ class ProgrammedTile(Card):
         return law
 
     @property
-    def _wires(self) -> Wires:
-        tile = self.chip.hardware.tile
-        return Wires(
-            word_wire=tile.word_wire,
-            bit_wire=tile.bit_wire,
-            source=tile.source,
-            load=tile.load,
-            drive=tile.drive,
-            sense=tile.sense,
-        )
+    def wires(self) -> Wires:
+        """Its wires, drivers and sense amplifiers."""
+        return wires_of(self.chip.hardware)
 
     def prepare(self) -> PreparedArray:
         """The array's wires, prepared for solving with many masks."""
         shape = array_shape(
             self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
         )
-        return PreparedArray(shape, **self._wires)
+        return PreparedArray(shape, **self.wires)
 
     @property
     def _layout(self) -> Layout:
