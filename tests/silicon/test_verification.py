@@ -10,7 +10,7 @@ from silicon_designs import design
 import xbar
 from xbar.errors import FileError, SpecError, ToolError
 from xbar.silicon.branch import Conditions
-from xbar.silicon.verification import Sweep, Verification, sweep, verify
+from xbar.silicon.verification import Verification, VerificationSweep, sweep, verify
 
 WEIGHTS = np.random.default_rng(0).standard_normal((2, 3))
 WIRES = {"word_wire": 4.0, "bit_wire": 3.0}
@@ -192,7 +192,7 @@ def test_results_are_json_and_tables():
     assert told["corner"] == "tt"
     assert "tt, 27 C, 1.8 V" in str(found)
     assert "2 x 4 cells" in repr(found)
-    table = Sweep((found, replace(found, tolerance=1e-9)))
+    table = VerificationSweep((found, replace(found, tolerance=1e-9)))
     assert not table.passed
     assert str(table).count("tt, 27 C, 1.8 V") == 2
     assert "FAIL" in str(table)

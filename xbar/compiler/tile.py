@@ -31,8 +31,8 @@ from xbar.effects.nonlinearity import cell_law, powers
 from xbar.effects.readout import MatrixReadout, check_readout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
-from xbar.hardware.spec import Hardware
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]

@@ -17,7 +17,7 @@ from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.fabricate import Deviations
-from xbar.silicon.sample import Sample
+from xbar.silicon.sample import SampledCells
 from xbar.tables import Outline
 
 LEAST = 1e-10
@@ -67,7 +67,7 @@ class Prediction(Outline):
     """
 
     tile: ProgrammedTile
-    sample: Sample
+    sample: SampledCells
     closed: NDArray[np.bool_]
     on: Floats
     terms: Floats

@@ -23,7 +23,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sample(Outline):
+class SampledCells(Outline):
     """Some weights of one block of a tile, and their cells.
 
     Attributes:
@@ -51,7 +51,7 @@ class Sample(Outline):
         return mapping.difference(full, self.block) / self.scale
 
 
-def sample_cells(tile: ProgrammedTile, cells: Sequence[int], seed: int | None) -> Sample:
+def sample_cells(tile: ProgrammedTile, cells: Sequence[int], seed: int | None) -> SampledCells:
     """Choose weights whose cells lie on ``cells`` word lines and bit lines of a tile.
 
     They are from the tile's block with the most weights: its first inputs and outputs, or some at
@@ -109,7 +109,7 @@ def _part(
     columns: Indices,
     lines: tuple[SignedMapping, int],
     notes: tuple[str, ...],
-) -> Sample:
+) -> SampledCells:
     block, (mapping, bit_lines) = placed.block, lines
     part = replace(
         block,
@@ -119,7 +119,7 @@ def _part(
         columns=block.columns[columns],
     )
     used = np.concatenate([mapping.plus(part.columns), mapping.minus(part.columns)])
-    return Sample(
+    return SampledCells(
         block=part,
         target=placed.weight[np.ix_(rows, columns)],
         scale=placed.scale[columns],

@@ -9,7 +9,7 @@ from xbar.tables import count, table
 
 if TYPE_CHECKING:
     from xbar.silicon.branch import Conditions
-    from xbar.silicon.verification import Gain, Sweep, Verification
+    from xbar.silicon.verification import Gain, Verification, VerificationSweep
 
 
 _CALIBRATED: tuple[tuple[str, Gain], ...] = (
@@ -55,7 +55,7 @@ def _held(found: Verification, of: Gain) -> list[str]:
     return [shown, f"{found.rms(of):.1e}", f"{found.bits(of):.1f}"]
 
 
-def sweep_text(found: Sweep) -> str:
+def sweep_text(found: VerificationSweep) -> str:
     """The same cells under several conditions, one a line."""
     rows = [
         [

@@ -25,7 +25,7 @@ from xbar.hardware.fabricate import Deviations
 from xbar.silicon.array import Array, branches_of
 from xbar.silicon.branch import Branches, Conditions
 from xbar.silicon.prediction import Prediction, conductance, deviations_of
-from xbar.silicon.sample import Sample, sample_cells
+from xbar.silicon.sample import SampledCells, sample_cells
 from xbar.silicon.typical import typical_bank
 from xbar.tables import Outline
 
@@ -62,7 +62,7 @@ class TransistorTile(Outline):
     """
 
     tile: ProgrammedTile
-    sample: Sample
+    sample: SampledCells
     branches: Branches
     mismatch: int | None = None
 

@@ -155,7 +155,7 @@ class Verification(Card):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep(Outline):
+class VerificationSweep(Outline):
     """The same cells under several conditions.
 
     Attributes:
@@ -237,7 +237,7 @@ def sweep(
     seed: int | None = None,
     pdk: str | Path | None = None,
     progress: Progress | None = None,
-) -> Sweep:
+) -> VerificationSweep:
     """``verify`` the same cells under several conditions.
 
     Args:
@@ -267,7 +267,7 @@ def sweep(
         points.append(compare(made, each, volts, allowed))
         if progress is not None:
             progress(len(points), len(chosen))
-    return Sweep(tuple(points))
+    return VerificationSweep(tuple(points))
 
 
 def compare(
