@@ -186,7 +186,7 @@ class ProgrammedTile(Card):
 
     @cached_property
     def _crossbar(self) -> Crossbar:
-        return Crossbar(to_array(self.branch, self._layout), **self.wires)
+        return Crossbar(to_array(self.branch, self._layout), **self._wires)
 
     def law(self) -> CellLaw:
         """I-V curve of each crossing of the array, by ``bank.nonlinearity``.
@@ -228,8 +228,7 @@ class ProgrammedTile(Card):
         return law
 
     @property
-    def wires(self) -> Wires:
-        """Its wires, drivers and sense amplifiers."""
+    def _wires(self) -> Wires:
         return wires_of(self.chip.hardware)
 
     def prepare(self) -> PreparedArray:
@@ -237,7 +236,7 @@ class ProgrammedTile(Card):
         shape = array_shape(
             self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
         )
-        return PreparedArray(shape, **self.wires)
+        return PreparedArray(shape, **self._wires)
 
     @property
     def _layout(self) -> Layout:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.nonlinear import PolynomialCell, solve_nonlinear
-from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.tile import ProgrammedTile, wires_of
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.fabricate import Deviations
@@ -82,7 +82,7 @@ class Prediction(Outline):
     @property
     def crossbar(self) -> Crossbar:
         """The tile with its wires."""
-        return Crossbar(self.cells, **self.tile.wires)
+        return Crossbar(self.cells, **wires_of(self.tile.chip.hardware))
 
     @property
     def _place(self) -> tuple[NDArray[np.int64], ...]:

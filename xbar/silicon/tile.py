@@ -17,7 +17,7 @@ import numpy as np
 
 from xbar.arrays import as_indices, one_number, one_of
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.tile import ProgrammedTile, wires_of
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import spread_out
@@ -168,7 +168,7 @@ class TransistorTile(Outline):
         own = Deviations(*(each[place] for each in self.deviations))
         return Array(
             self.branches,
-            self.tile.wires,
+            wires_of(self.tile.chip.hardware),
             self.sample.word_lines,
             self.sample.bit_lines,
             prediction.cells,
