@@ -47,7 +47,7 @@ def run(
     pdk: Pdk = None,
     as_json: Json = False,
 ) -> None:
-    """Compare sampled cells, as transistors in ngspice, with xbar's prediction."""
+    """Compare a program with its transistors in ngspice."""
     import xbar
     from xbar.silicon.verification import TOLERANCE
 
