@@ -36,6 +36,7 @@ from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
+DeckReadout: TypeAlias = Literal["nodal", "nonlinear"]
 Masks: TypeAlias = NDArray[np.bool_]
 
 
@@ -202,7 +203,7 @@ class ProgrammedTile(Card):
         bends = np.zeros((len(powers), *self._crossbar.conductance.shape))
         for bend, power in zip(bends, powers, strict=True):
             bend[:] = to_array(power, self._layout)
-        return cell_law(self._nonlinearity, self._crossbar.conductance, bends)
+        return cell_law(self.nonlinearity, self._crossbar.conductance, bends)
 
     def powers(self) -> Floats:
         """(P, W, B, K) coefficients of v², v³, ... of each resistor's current, in A/V², A/V³ ...
@@ -218,10 +219,15 @@ class ProgrammedTile(Card):
             if self.tuned is not None
             else self.chip.closed(self.index, self.mask)
         )
-        return powers(self._nonlinearity, branch, closed)
+        return powers(self.nonlinearity, branch, closed)
 
     @property
-    def _nonlinearity(self) -> Nonlinearity:
+    def nonlinearity(self) -> Nonlinearity:
+        """The design's ``bank.nonlinearity``.
+
+        Raises:
+            SpecError: it has none.
+        """
         check_readout(self.chip.hardware, "nonlinear")
         law = self.chip.hardware.bank.nonlinearity
         assert law is not None  # checked
@@ -334,6 +340,7 @@ class ProgrammedTile(Card):
         dialect: str = "ngspice",
         voltage: ArrayLike | None = None,
         detail: Detail = "cell",
+        readout: DeckReadout = "nodal",
     ) -> Netlist:
         """The tile as a SPICE deck.
 
@@ -343,10 +350,13 @@ class ProgrammedTile(Card):
             detail: one resistor per "cell", every "resistor" of the cell's bank, or the "bank" as a
                 subcircuit with its switches. With the layouts "columns" and "rows" the deck is the
                 physical array, with a sense amplifier on each bit line.
+            readout: "nodal" for resistors that obey Ohm's law, or "nonlinear" for current sources
+                with the law of ``bank.nonlinearity``.
 
         Raises:
-            SpecError: unknown dialect or detail, or "bank" for tuned cells.
+            SpecError: unknown dialect, detail or read-out; "bank" for tuned cells, or with a law
+                other than ``c2`` and ``c3``; "nonlinear" without a law.
         """
         from xbar.compiler.deck import tile_netlist
 
-        return tile_netlist(self, dialect, voltage, detail)
+        return tile_netlist(self, dialect, voltage, detail, readout)
