@@ -122,3 +122,15 @@ def test_transfer_matrices_agree_with_the_cpu(kind: str) -> None:
         for one, own in zip(found, cells, strict=True):
             exact = Crossbar(own, **given).transfer
             assert np.abs(one - exact).max() < 1e-12 * exact.max(), (lines, columns)
+
+
+@pytest.mark.usefixtures("card")
+def test_programs_have_the_switches_of_the_cpu() -> None:
+    weights = {"w": np.random.default_rng(3).standard_normal((300, 500))}
+    for resistors in (5, 8, 9):
+        hardware = xbar.Hardware(bank=xbar.Bank(resistors=resistors))
+        there = xbar.compile(weights, hardware, seed=1, device="cuda")
+        here = xbar.compile(weights, hardware, seed=1)
+        for a, b in zip(there.tiles, here.tiles, strict=True):
+            assert np.array_equal(a.packed, b.packed)
+            assert a.reached == b.reached
