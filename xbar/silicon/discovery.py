@@ -71,7 +71,7 @@ def find_models(place: Place, name: str, pdk: str | Path | None = None) -> Model
     if pdk is not None and not Path(pdk).is_dir():
         raise FileError(f"{printable(str(pdk))}: must be a folder with the PDK of {name}")
     partial: Path | None = None
-    for origin, root in _roots(place, pdk):
+    for origin, root in roots(place, pdk):
         for folder in _folders(place, root):
             present = [(folder / file).is_file() for file in place.files]
             if all(present):
@@ -93,7 +93,7 @@ def _advice(place: Place, pdk: str | Path | None) -> str:
     return f"set {ROOT} to your PDK, give its folder by --pdk, or {place.install}"
 
 
-def _roots(place: Place, pdk: str | Path | None) -> Iterator[tuple[str, Path]]:
+def roots(place: Place, pdk: str | Path | None) -> Iterator[tuple[str, Path]]:
     """What to look in: (what led there, root), the first that fits counts."""
     if pdk is not None:
         yield "--pdk", Path(pdk)

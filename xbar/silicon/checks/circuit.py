@@ -82,7 +82,9 @@ class _Subcircuit:
     lines: list[list[str]] = field(default_factory=list)
 
 
-def read_netlist(text: str, top: str, models: Mapping[str, str], where: str = "netlist") -> Circuit:
+def read_netlist(
+    text: str, top: str, models: Mapping[str, str], where: str = "netlist", library: str = ""
+) -> Circuit:
     """The circuit of a SPICE netlist, its subcircuits written out.
 
     Args:
@@ -91,6 +93,7 @@ def read_netlist(text: str, top: str, models: Mapping[str, str], where: str = "n
         top: name of the subcircuit to take.
         models: model or subcircuit of a PDK's device -> kind.
         where: what an error message calls the netlist.
+        library: how the names of the foundry's cells begin; each stays whole, if this is given.
 
     Raises:
         FileError: it can't be read, or has no such subcircuit.
@@ -100,7 +103,8 @@ def read_netlist(text: str, top: str, models: Mapping[str, str], where: str = "n
     if start is None:
         raise FileError(f"{where}: must define the subcircuit {top}, and does not")
     circuit = Circuit(pins=set(start.pins))
-    reader = _Reader(circuit, known, {name.lower(): kind for name, kind in models.items()}, where)
+    kinds = {name.lower(): kind for name, kind in models.items()}
+    reader = _Reader(circuit, known, kinds, where, library.lower())
     reader.add(start, "", {pin: circuit.net(pin) for pin in start.pins}, 0)
     if not circuit.devices:
         raise FileError(f"{where}: must hold devices, and its subcircuit {top} holds none")
@@ -145,6 +149,7 @@ class _Reader:
     known: dict[str, _Subcircuit]
     models: dict[str, str]
     where: str
+    library: str = ""
 
     def add(self, part: _Subcircuit, path: str, nets: dict[str, int], depth: int) -> None:
         if depth > 20:
@@ -212,7 +217,8 @@ class _Reader:
                 f"not {len(on)}"
             )
         own = {pin: self._net(net, nets) for pin, net in zip(inner.pins, on, strict=True)}
-        if inner.lines:
+        whole = bool(self.library) and model.lower().startswith(self.library)
+        if inner.lines and not whole:
             self.add(inner, f"{name}.", own, depth + 1)
         else:
             self.circuit.devices.append(Device(name, model, own, {}))

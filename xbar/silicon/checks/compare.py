@@ -139,7 +139,8 @@ def compare_files(
     data = rule_data(process)
     for path in paths:
         check_regular(Path(path))
-    wanted = read_netlist(netlist, top or _last(netlist), data["models"])
+    library = data["devices"]["library"]
+    wanted = read_netlist(netlist, top or _last(netlist), data["models"], library=library)
     job = {
         "files": [str(Path(path).absolute()) for path in paths],
         "top": top,

@@ -297,7 +297,7 @@ class Matching:
 def _complete(signature: Signature) -> bool:
     """Whether all nets of a signature were known when it was made."""
     if (
-        len(signature) != 3
+        not isinstance(signature[0], str)  # a wider one begins with a signature
         or not isinstance(signature[1], tuple)
         or not isinstance(signature[2], tuple)
     ):

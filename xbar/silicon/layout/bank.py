@@ -6,16 +6,32 @@ where one does; names are those of SkyWater's periphery rules.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xbar.silicon.layout.geometry import HEAD, LOW, PITCH, BankGeometry
 from xbar.silicon.layout.shapes import Drawing
 
 
-def draw_bank(geometry: BankGeometry, name: str = "bank") -> Drawing:
-    """One cell, which abuts with itself on all sides."""
+def draw_bank(
+    geometry: BankGeometry, name: str = "bank", stacks: Sequence[int] | None = None
+) -> Drawing:
+    """One cell, which abuts with itself on all sides.
+
+    Args:
+        geometry: its measures.
+        name: of the cell.
+        stacks: where contacts lead from the strap up to a bit line of metal 3; None for a bit line
+            of metal 2 with contacts all along the strap. The bit line of metal 3 is not drawn here.
+    """
     d = Drawing(name)
     _tap(d, geometry)
     _implants(d, geometry)
     _lines(d, geometry)
+    if stacks is None:
+        _bit_line(d, geometry)
+    else:
+        for x in stacks:
+            _stack(d, geometry, x)
     for first in range(0, geometry.resistors, 2):
         _switches(d, geometry, first)
     for branch in range(geometry.resistors):
@@ -46,16 +62,28 @@ def _implants(d: Drawing, geometry: BankGeometry) -> None:
 
 
 def _lines(d: Drawing, geometry: BankGeometry) -> None:
-    """Word line, the strap that joins the switches' sources, and the bit line above it."""
-    w = geometry.width
-    left, right = geometry.bit_line
-    low, high = strap(geometry)
+    """Word line, and the strap that joins the switches' sources."""
+    w, (low, high) = geometry.width, strap(geometry)
     d.box("met1", 0, geometry.word_line[0], w, geometry.word_line[1])
     d.box("met1", 150, low, w - 150, high)
+
+
+def _bit_line(d: Drawing, geometry: BankGeometry) -> None:
+    left, right = geometry.bit_line
+    low, high = strap(geometry)
     d.box("met2", left, 0, right, geometry.height)
     rules = geometry.rules
     for x in range(left + 200, right - 200 + 1, rules["via"] + rules["via_space"]):
         d.column("via", x, (low + 90, high - 90), rules["via"], rules["via_space"])  # via.5a
+
+
+def _stack(d: Drawing, geometry: BankGeometry, x: int) -> None:
+    """Contacts from the strap up to metal 3, on a piece of metal 2 of their own."""
+    low, high = strap(geometry)
+    rules = geometry.rules
+    d.box("met2", x - 140, low, x + 140, high)  # via2.4: 40 around a via of 200
+    d.column("via", x, (low + 90, high - 90), rules["via"], rules["via_space"])
+    d.column("via2", x, (low + 85, high - 85), rules["via2"], rules["via2_space"])  # via2.5
 
 
 def strap(geometry: BankGeometry) -> tuple[int, int]:

@@ -43,6 +43,8 @@ class BankGeometry:
         lengths: (K,) nanometres of each resistor between its contacts; K may be odd.
         switch: nanometres of the switches' width: one, or K values.
         process: process that it is drawn in.
+        least_width: nanometres that the cell takes at least along the word line, for what stands
+            below it.
 
     Raises:
         SpecError: K is not 1 to 64, a length or width is off the grid of 5 nm or beyond what the
@@ -56,6 +58,7 @@ class BankGeometry:
     lengths: tuple[int, ...]
     switch: int | tuple[int, ...] = 1000
     process: str = "sky130"
+    least_width: int = 0
 
     def __post_init__(self) -> None:
         rules = self.rules
@@ -93,7 +96,8 @@ class BankGeometry:
     @property
     def width(self) -> int:
         """From one cell to the next along the word line."""
-        return PITCH * self.resistors + (LONE if self.resistors % 2 else 0)
+        own = PITCH * self.resistors + (LONE if self.resistors % 2 else 0)
+        return max(own, self.least_width)
 
     @property
     def foot(self) -> int:

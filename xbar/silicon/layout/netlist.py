@@ -7,11 +7,15 @@ take.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from xbar.errors import FileError
 from xbar.silicon.layout.array import Frame
+from xbar.silicon.layout.standard import PINS
 
 NFET = "sky130_fd_pr__nfet_01v8"
+NARROW = "sky130_fd_pr__special_nfet_01v8"
 RESISTOR = "sky130_fd_pr__res_xhigh_po"
 SQUARE = 2000.0
 """Ohms of a square of the resistor, as drawn."""
@@ -19,30 +23,90 @@ SQUARE = 2000.0
 Devices = Literal["primitive", "subcircuit"]
 
 
-def array_netlist(frame: Frame, name: str = "tile", devices: Devices = "primitive") -> str:
-    """The array as SPICE text, with every gate a pin.
+def array_netlist(
+    frame: Frame, name: str = "tile", devices: Devices = "primitive", latch: str = ""
+) -> str:
+    """The array as SPICE text; the pins of the subcircuit ``name`` are those of the drawing.
 
-    The pins of the subcircuit ``name`` are those of the drawing: w_i, b_j, VSS, g_i_j_k.
+    Args:
+        frame: the array.
+        name: of its subcircuit.
+        devices: how devices are written.
+        latch: the PDK's subcircuit of a latch, for an array with memory.
     """
-    lines = [*bank_lines(frame, devices), f".SUBCKT {name} {' '.join(array_pins(frame))}"]
-    count = range(frame.geometry.resistors)
+    lines = bank_lines(frame, devices)
+    if frame.memory is not None:
+        lines = [*latch_lines(latch, devices), *lines, *_cell_lines(frame)]
+    lines.append(f".SUBCKT {name} {' '.join(array_pins(frame))}")
     for i in range(frame.word_lines):
         for j in range(frame.bit_lines):
-            gates = " ".join(f"g_{i}_{j}_{k}" for k in count)
-            lines.append(f"X{i}_{j} w_{i} b_{j} VSS {gates} bank")
+            lines.append(f"X{i}_{j} w_{i} b_{j} VSS {_cell_nodes(frame, i, j)}")
     return "\n".join([*lines, ".ENDS", ""])
+
+
+def _cell_nodes(frame: Frame, i: int, j: int) -> str:
+    count = range(frame.geometry.resistors)
+    if frame.memory is None:
+        return " ".join([*(f"g_{i}_{j}_{k}" for k in count), "bank"])
+    return " ".join(["VPWR", f"e_{i}", *(f"d_{j}_{k}" for k in count), "cell"])
 
 
 def array_pins(frame: Frame) -> list[str]:
     """Names of the array's pins, in the order of its subcircuit."""
     words, bits = range(frame.word_lines), range(frame.bit_lines)
     count = range(frame.geometry.resistors)
-    return [
-        *(f"w_{i}" for i in words),
-        *(f"b_{j}" for j in bits),
-        "VSS",
-        *(f"g_{i}_{j}_{k}" for i in words for j in bits for k in count),
+    lines = [*(f"w_{i}" for i in words), *(f"b_{j}" for j in bits), "VSS"]
+    if frame.memory is None:
+        return [*lines, *(f"g_{i}_{j}_{k}" for i in words for j in bits for k in count)]
+    data = (f"d_{j}_{k}" for j in bits for k in count)
+    return [*lines, "VPWR", *(f"e_{i}" for i in words), *data]
+
+
+def _cell_lines(frame: Frame) -> list[str]:
+    """The subcircuit of a cell with its memory: w, b, VSS, VPWR, enable, data."""
+    count = range(frame.geometry.resistors)
+    latch = frame.geometry.rules.memory["latch"]
+    lines = [
+        f".SUBCKT cell w b VSS VPWR e {' '.join(f'd{k}' for k in count)}",
+        f"Xbank w b VSS {' '.join(f'g{k}' for k in count)} bank",
     ]
+    lines += [f"X{k} d{k} e VSS VSS VPWR VPWR g{k} {latch}" for k in count]
+    return [*lines, ".ENDS"]
+
+
+_CALL = re.compile(r"X(\S+)((?:\s+\S+){4})\s+(\S+)\s+w=(\S+)u\s+l=(\S+)u", re.IGNORECASE)
+_NO_NAME = re.compile(r"[^A-Za-z0-9_ ]")
+_HEAD = re.compile(r"\.subckt\s+\S+\s+(.*)", re.IGNORECASE)
+
+
+def latch_lines(text: str, devices: Devices) -> list[str]:
+    """The PDK's subcircuit of a latch, its sizes in micrometres.
+
+    PDKs write them in micrometres of a scaled netlist ("420000u") or plainly ("0.42").
+
+    Raises:
+        FileError: its pins or lines are not as the drawing takes them.
+    """
+    lines = [line.strip() for line in text.replace("\n+", " ").splitlines()]
+    lines = [line for line in lines if line and not line.startswith("*")]
+    head = _HEAD.fullmatch(lines[0])
+    if head is None or tuple(head[1].split()) != PINS:
+        raise FileError(f"the PDK's latch must have the pins {' '.join(PINS)}: {lines[0]}")
+    return [lines[0], *(_device(line, devices) for line in lines[1:-1]), ".ENDS"]
+
+
+def _device(line: str, devices: Devices) -> str:
+    call = _CALL.fullmatch(line)
+    if call is None:
+        raise FileError(f"the PDK's latch must be of transistors with w and l, not: {line}")
+    name, nodes, model, width, length = call.groups()
+    nodes = _NO_NAME.sub("_", nodes)
+    size = {"w": float(width) / 1e6, "l": float(length) / 1e6}
+    if devices == "subcircuit":
+        return f"X{name}{nodes} {model} l={size['l']:g} w={size['w']:g}"
+    # the library's narrow NMOS has a model of its own, but no masks of its own
+    model = NFET if model == NARROW else model
+    return f"M{name}{nodes} {model} L={size['l']:g}U W={size['w']:g}U"
 
 
 def bank_lines(frame: Frame, devices: Devices) -> list[str]:

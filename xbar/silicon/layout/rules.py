@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from xbar.errors import SpecError, shown
 
@@ -24,6 +25,7 @@ class Rules:
         layers: name -> number and datatype in a GDS file.
         rules: name -> nanometres.
         sheet: conductor -> ohms a square.
+        memory: sizes and places of the library cells that a memory is made of.
     """
 
     process: str
@@ -31,6 +33,7 @@ class Rules:
     layers: Mapping[str, tuple[int, int]]
     rules: Mapping[str, int]
     sheet: Mapping[str, float]
+    memory: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> int:
         """Nanometres of a rule."""
@@ -56,4 +59,5 @@ def drawing_rules(process: str = "sky130") -> Rules:
         layers={name: (pair[0], pair[1]) for name, pair in content["layers"].items()},
         rules=content["rules"],
         sheet=content["sheet"],
+        memory=content["memory"],
     )

@@ -103,7 +103,7 @@ class Extraction:
                 engine.connect(m[contact], m[upper])
             else:
                 engine.connect(m[lower], m[upper])
-        for name in metals:
+        for name in ("nwell", *metals):
             engine.connect(m[name], m[f"{name}_text"])
         for name in ("bulk", "bulk_tap"):
             engine.connect_global(m[name], self.job["ground"])
@@ -179,6 +179,8 @@ class Flat:
                 continue
             known[inner.cluster_id] = numbers[outer.cluster_id]
             pins[inner.name or f"inner net {inner.cluster_id}"] = numbers[outer.cluster_id]
+        if whole and not any(True for _ in circuit.each_device()):
+            return  # a tap or a filler
         if whole:
             self.devices.append([circuit.name, {}, pins, at.disp.x, at.disp.y])
         else:
