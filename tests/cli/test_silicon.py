@@ -55,6 +55,8 @@ def test_characterise_writes_a_design_that_compiles_and_its_pictures(
     assert (hardware.tile.word_lines, hardware.tile.bit_lines) == (8, 4)
     assert (hardware.tile.word_wire, hardware.tile.bit_wire) == (0.4, 0.7)
     assert "# corner ss: G -" in chip.read_text()
+    assert hardware.silicon.lengths == pytest.approx([20e-6, 22e-6, 24.2e-6], abs=1e-15)
+    assert (hardware.silicon.process, hardware.silicon.switch) == ("gf180mcu", "3v3")
     weights = np.random.default_rng(0).standard_normal((2, 8))
     program = xbar.compile({"fc": weights}, xbar.Chip.sample(hardware, 0))
     assert np.abs(program.matrices()["fc"] - weights).max() < 0.2 * np.abs(weights).max()

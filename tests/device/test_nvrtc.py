@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from xbar.circuit.solvers import on_device as circuit
 from xbar.device import Source, nvrtc, store
 from xbar.errors import EngineError, ToolError
 from xbar.hardware import on_device as hardware
@@ -38,6 +39,12 @@ def test_drawing_needs_no_stack() -> None:
     names = {"draw_normal", "draw_lognormal", "draw_uniform"}
     for capability in ((8, 0), (9, 0)):
         assert kernels(hardware.SOURCE, capability) == dict.fromkeys(names, 0)
+
+
+def test_transfer_matrices_need_no_stack() -> None:
+    names = {"leaves", "joins_small", "joins", "joins_large", "joins_global"}
+    for capability in ((8, 0), (9, 0)):
+        assert kernels(circuit.SOURCE, capability) == dict.fromkeys(names, 0)
 
 
 @pytest.mark.parametrize("k", range(subset.FEWEST, subset.MOST + 1))

@@ -129,7 +129,7 @@ def test_a_design_survives_toml_and_json(tmp_path):
     (tmp_path / "chip.toml").write_text(to_toml(design))
     assert Hardware.load(tmp_path / "chip.toml") == design
     assert Hardware(**design.model_dump(mode="json")) == design
-    assert "switch of 1.9 kohm to 2.1 kohm, its threshold within 8 to 12 mV" in repr(design)
+    assert "switch of 1.9 kohm to 2.1 kohm, threshold +-8 to 12 mV" in repr(design)
 
 
 def test_a_file_gives_lists_with_units(tmp_path):

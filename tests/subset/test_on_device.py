@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from card_cases import KINDS, problems
 from plain_card import PlainCard
 
 import xbar
 from xbar.arrays import Floats
 from xbar.errors import SpecError, XbarWarning
-
-KINDS = ("lognormal", "uniform", "signed", "ties", "wide", "near")
-
-
-def problems(k: int, count: int, kind: str) -> tuple[Floats, Floats]:
-    """Random banks (M, K) and targets (M,)."""
-    rng = np.random.default_rng(1000 * k + KINDS.index(kind))
-    sign = np.where(np.arange(k) < k // 2, 1.0, -1.0)
-    if kind == "lognormal":  # a differential pair's two halves
-        bank = 1e-5 * np.exp(0.3 * rng.standard_normal((count, k))) * sign
-        return bank, rng.uniform(-0.25e-5 * k, 0.25e-5 * k, count)
-    if kind == "uniform":
-        return rng.random((count, k)), rng.uniform(-0.1, 0.6, count) * k
-    if kind == "signed":
-        size = 10.0 ** rng.integers(-3, 6, (count, 1))
-        return rng.uniform(-1, 1, (count, k)) * size, rng.uniform(-3.0, 3.0, count) * k
-    if kind == "ties":  # small whole numbers, zeros, duplicates
-        bank = rng.integers(-9, 10, (count, k)).astype(float)
-        return bank, rng.integers(-40, 41, count) / 2.0
-    if kind == "wide":
-        bank = np.ldexp(rng.uniform(-2, 2, (count, k)), -rng.integers(0, 30, (count, k)))
-        return bank, rng.uniform(-1, 1, count)
-    near = rng.uniform(-0.02, 0.02, (count, k)) * rng.integers(0, 2, (count, 1))
-    return (1e-5 + 1e-5 * near) * sign, rng.uniform(-4e-5, 4e-5, count)
 
 
 def same(bank: Floats, target: Floats) -> xbar.SubsetSolution:

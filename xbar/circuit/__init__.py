@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xbar.circuit.seriesparallel import reduce_series_parallel as reduce_series_parallel
     from xbar.circuit.seriesparallel import series_parallel_values as series_parallel_values
     from xbar.circuit.switches import SwitchedBank as SwitchedBank
+    from xbar.circuit.transfers import transfers as transfers
 
 _HOME = {
     "CellCircuit": "xbar.circuit.cells",
@@ -58,6 +59,7 @@ _HOME = {
     "reduce_series_parallel": "xbar.circuit.seriesparallel",
     "series_parallel_values": "xbar.circuit.seriesparallel",
     "solve_nonlinear": "xbar.circuit.nonlinear",
+    "transfers": "xbar.circuit.transfers",
 }
 
 __all__ = sorted(_HOME)

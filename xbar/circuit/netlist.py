@@ -11,6 +11,7 @@ Elements are named by their indices in the crossbar's arrays, nodes by their lin
     Rw_3_17        the segment word_wire[3, 17]
     Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
     Rc_3_17_0      the first resistor of that cell
+    Bc_3_17        the same cell with an I-V curve (Gc_ for HSPICE), as Bc_3_17_0 its first resistor
     Xc_3_17        the same cell as an instance of its bank's subcircuit
     Rb_3_17        the segment bit_wire[3, 17]
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
@@ -35,6 +36,7 @@ from xbar.arrays import Floats, as_floats, check_finite, check_range, check_shap
 from xbar.circuit.assembly import KINDS, Assembly, assemble
 from xbar.circuit.banktext import bank_name, cell_parameters, definitions, switch_parameters
 from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.curve import Curve
 from xbar.circuit.dialects.dialect import Dialect
 from xbar.circuit.dialects.registry import get_dialect
 from xbar.circuit.switches import SwitchedBank
@@ -80,6 +82,7 @@ def crossbar_netlist(
     dialect: str = "ngspice",
     title: str = "crossbar",
     branch: ArrayLike | SwitchedBank | None = None,
+    curve: Curve | None = None,
 ) -> Netlist:
     """Netlist of a crossbar at one input vector.
 
@@ -94,6 +97,8 @@ def crossbar_netlist(
         branch: contents of each cell; default: one resistor. An array (W, B, K) of siemens means
             parallel resistors, one element each; a SwitchedBank, branches of a resistor and a
             switch in a subcircuit. They must add up to the cell's conductance.
+        curve: I-V curves of the resistors at each crossing, K of them, or 1 by default; with a
+            SwitchedBank, of its branches with closed switches, up to v³. None for Ohm's law.
 
     Raises:
         SpecError: the dialect is unknown, or a shape or value is invalid.
@@ -120,16 +125,19 @@ def crossbar_netlist(
         wires, ohms = _wire_parameters(assembly, ohms, written)
         name = bank_name(title)
         before = written.parameters([*switch_parameters(branch), *wires])
-        before += definitions(name, branch.on.shape[2], written)
+        powers = _bank_powers(branch, curve)
+        before += definitions(name, branch, written, powers)
         elements = _elements(assembly, ohms, lambda *_: [], written)
-        elements += _bank_cells(branch, name, assembly, written)
+        elements += _bank_cells(branch, name, assembly, written, powers)
     else:
-        elements = _elements(assembly, ohms, _plain_cells(crossbar, branch, written), written)
+        cells = _plain_cells(crossbar, branch, written, curve)
+        elements = _elements(assembly, ohms, cells, written)
     senses = [f"s_{j}" for j in range(columns)]
     sources = [(f"w_{i}", f"d_{i}", volts[i]) for i in range(lines)]
     sources += [(name, name, 0.0) for name in senses]
     text = [
         *written.header(sanitise(title)),
+        *(() if curve is None else written.precise),
         *before,
         *(written.voltage_source(n, at, written.ground, number(v)) for n, at, v in sources),
         *elements,
@@ -172,28 +180,52 @@ _NAMES: dict[str, Callable[[int, int], str]] = {
 }
 
 
-def _plain_cells(crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect) -> Cells:
+def _plain_cells(
+    crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect, curve: Curve | None
+) -> Cells:
     """Each cell as one resistor, or as all its resistors that are switched in."""
     if branch is None:
         siemens = crossbar.conductance[:, :, None]
     else:
         siemens = _branch(branch, crossbar.conductance)
+    if curve is not None:
+        curve.check(siemens.shape)
 
     def cell(row: int, column: int, a: str, b: str) -> list[str]:
         name = f"c_{row}_{column}"
-        parts = [(f"{name}_{k}", g) for k, g in enumerate(siemens[row, column].tolist()) if g > 0]
-        if branch is None:
-            parts = [(name, siemens[row, column, 0])]
-        return [dialect.resistor(n, a, b, number(1 / g)) for n, g in parts]
+        text = []
+        for k, g in enumerate(siemens[row, column].tolist()):
+            own = name if branch is None else f"{name}_{k}"
+            formula = None if curve is None else curve.formula((row, column, k), g, a, b)
+            if formula is not None and g > 0:
+                text.append(dialect.current_source(own, a, b, formula))
+            elif g > 0:
+                text.append(dialect.resistor(own, a, b, number(1 / g)))
+        return text
 
     return cell
 
 
-def _bank_cells(bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect) -> list[str]:
+def _bank_powers(bank: SwitchedBank, curve: Curve | None) -> Floats | None:
+    """(2, W, B, K) coefficients of v² and v³ of a bank's branches; None if ohmic."""
+    if curve is None:
+        return None
+    curve.check(bank.on.shape)
+    if curve.sinh is not None or len(curve.powers) > 2:
+        raise SpecError(
+            "a bank with switches must have a curve of v² and v³; take single resistors"
+        )
+    padding = np.zeros((2 - len(curve.powers), *bank.on.shape))
+    return np.concatenate([curve.powers, padding])
+
+
+def _bank_cells(
+    bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect, powers: Floats | None
+) -> list[str]:
     """Each cell as an instance of its bank, even where nothing is switched in."""
     names, text = assembly.names(), []
     word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
-    for i, row in enumerate(cell_parameters(bank, dialect)):
+    for i, row in enumerate(cell_parameters(bank, dialect, powers)):
         for j, parameters in enumerate(row):
             ends = names[word[i][j]], names[bit[i][j]]
             text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))

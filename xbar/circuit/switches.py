@@ -5,7 +5,8 @@
     …                              │
 
 Each branch has the chip's conductance in both switch states: a closed switch has ``switch_on``
-ohms, so the resistor is 1/on - switch_on; an open one has a leakage resistance of 1/off - resistor.
+ohms, one number or each its own, so the resistor is 1/on - switch_on; an open one has a leakage
+resistance of 1/off - resistor.
 
 Shapes: W word lines, B bit lines, K resistors per cell. Units: siemens and ohms.
 """
@@ -56,8 +57,8 @@ class SwitchedBank(Outline):
         on: (W, B, K) conductance of each branch with its switch closed, siemens.
         off: (W, B, K) conductance of each branch with its switch open; zero for no leakage.
         closed: (W, B, K) switch states, True for closed.
-        switch_on: on-resistance of a switch in ohms, part of 1/on. Default: a thousandth of the
-            smallest 1/on, so that resistors are close to their nominal values.
+        switch_on: on-resistance of a switch in ohms, part of 1/on: of all, or (W, B, K). Default: a
+            thousandth of the smallest 1/on, so that resistors are close to their nominal values.
 
     Raises:
         SpecError: the shapes differ, a value is not a conductance, or a branch conducts better
@@ -71,7 +72,7 @@ class SwitchedBank(Outline):
     on: Floats = attrs.field(converter=_on)
     off: Floats = attrs.field(converter=_off)
     closed: Bools = attrs.field(converter=_closed)
-    switch_on: float | None = None
+    switch_on: float | ArrayLike | None = None
 
     def __attrs_post_init__(self) -> None:
         on, off, closed = self.on, self.off, self.closed
@@ -83,10 +84,7 @@ class SwitchedBank(Outline):
         check_range(on, "on", "S", _AXES, "0 is a resistor that is missing")
         check_range(off, "off", "S", _AXES, "0 is a switch that leaks nothing")
         smallest = 1 / float(on.max()) if on.any() else 1.0
-        switch_on = _SHARE * smallest if self.switch_on is None else float(self.switch_on)
-        if not SMALLEST <= switch_on < OPEN:
-            raise SpecError(f"switch_on must be a positive number of ohms, not {self.switch_on!r}")
-        object.__setattr__(self, "switch_on", switch_on)
+        object.__setattr__(self, "switch_on", self._ohms_of_switches(smallest))
         self._check(self.resistor > 0, "switch_on must be below 1/on", "choose a smaller switch_on")
         lower = (self.leak > 0) & ((on > 0) | (off == 0))
         self._check(lower, "off must be below on", "an open switch conducts less than a closed one")
@@ -98,8 +96,21 @@ class SwitchedBank(Outline):
             where = ", ".join(f"{axis} {k}" for axis, k in zip(_AXES, place, strict=True))
             raise SpecError(
                 f"{must}, and at {where} on is {self.on[place]} S, off {self.off[place]} S and "
-                f"switch_on {self.switch_on} ohm; {advice}"
+                f"switch_on {np.broadcast_to(self.closed_ohms, self.on.shape)[place]} ohm; {advice}"
             )
+
+    def _ohms_of_switches(self, smallest: float) -> float | Floats:
+        if self.switch_on is None:
+            return _SHARE * smallest
+        each = as_floats(self.switch_on, "switch_on")
+        if each.shape not in ((), self.on.shape):
+            raise SpecError(
+                f"switch_on must be one number of ohms or {self.on.shape}, not {each.shape}"
+            )
+        bad = each[~((each >= SMALLEST) & (each < OPEN))]
+        if bad.size:
+            raise SpecError(f"switch_on must be a positive number of ohms, not {float(bad[0])!r}")
+        return frozen(each) if each.ndim else float(each)
 
     @property
     def resistor(self) -> Floats:
@@ -118,10 +129,11 @@ class SwitchedBank(Outline):
         return np.where(self.closed, self.on, self.off)
 
     @property
-    def closed_ohms(self) -> float:
-        """On-resistance of a switch in ohms, given or default."""
-        assert self.switch_on is not None  # set when the bank is made
-        return self.switch_on
+    def closed_ohms(self) -> float | Floats:
+        """On-resistance of a switch in ohms, given or default: one number or (W, B, K)."""
+        ohms = self.switch_on
+        assert isinstance(ohms, (float, np.ndarray))  # set when the bank is made
+        return ohms
 
 
 def _ohms(siemens: Floats) -> Floats:

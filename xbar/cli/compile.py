@@ -126,6 +126,10 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(help="Dask scheduler to run on, such as tcp://host:8786")
     ] = None,
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, cuda (an NVIDIA card) or auto (a card if one works); same bytes"),
+    ] = "cpu",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -177,6 +181,7 @@ def run(
             force=force,
             workers=workers,
             scheduler=scheduler,
+            device=device,
             progress=report,
         )
     metrics = layer_metrics(program)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbar.cli.output import DetailName, Force, Json, ProgramPath, read_data, show
+from xbar.cli.output import DeckReadoutName, DetailName, Force, Json, ProgramPath, read_data, show
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
@@ -21,6 +21,7 @@ def run(
     ] = None,
     dialect: Annotated[str, typer.Option(help="SPICE dialect")] = "ngspice",
     detail: DetailName = "cell",
+    readout: DeckReadoutName = "nodal",
     data: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +42,7 @@ def run(
     import numpy as np
 
     import xbar
-    from xbar.cli.verify import read_detail
+    from xbar.cli.verify import read_deck_readout, read_detail
     from xbar.errors import SpecError
     from xbar.simulation.verify import activations, real_voltage
 
@@ -56,7 +57,7 @@ def run(
         voltage = real_voltage(chosen, vectors, number or 0)
     elif number is not None:
         voltage = chosen.voltage(np.ones((1, len(chosen.blocks[number].block.inputs))), number)[0]
-    deck = chosen.netlist(dialect, voltage, read_detail(detail))
+    deck = chosen.netlist(dialect, voltage, read_detail(detail), read_deck_readout(readout))
     if output is not None:
         deck.write(output, force=force)
     content = {

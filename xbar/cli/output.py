@@ -41,6 +41,12 @@ BehindWires: TypeAlias = Annotated[
 DetailName: TypeAlias = Annotated[
     str, typer.Option(help="one element per cell, per resistor, or per bank")
 ]
+DeckReadoutName: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--readout", help="nodal (ohmic resistors) or nonlinear (those of the design's law)"
+    ),
+]
 Trials: TypeAlias = Annotated[
     int, typer.Option(help="number of chips; the first is the program's own")
 ]

@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from xbar.cli.output import DetailName, Json, ProgramPath, progress, read_data, refuse_unused, show
+from xbar.cli.output import (
+    DeckReadoutName,
+    DetailName,
+    Json,
+    ProgramPath,
+    progress,
+    read_data,
+    refuse_unused,
+    show,
+)
 
 if TYPE_CHECKING:
-    from xbar.compiler.tile import Detail
+    from xbar.compiler.tile import DeckReadout, Detail
 
 
 def run(
@@ -25,6 +34,7 @@ def run(
     ] = None,
     engine: Annotated[str, typer.Option(help="ngspice or pyspice")] = "ngspice",
     detail: DetailName = "cell",
+    readout: DeckReadoutName = "nodal",
     tolerance: Annotated[float, typer.Option(help="current error, relative to full scale")] = 1e-9,
     seed: Annotated[int, typer.Option(help="random seed of the voltages")] = 0,
     store: Annotated[
@@ -52,6 +62,7 @@ def run(
             inputs=inputs,
             seed=seed,
             detail=read_detail(detail),
+            readout=read_deck_readout(readout),
             tolerance=tolerance,
             progress=report,
         )
@@ -96,3 +107,15 @@ def read_detail(text: str) -> Detail:
             detail: Detail = known
             return detail
     raise SpecError(f"--detail must be one of {', '.join(get_args(Detail))}, not {text!r}")
+
+
+def read_deck_readout(text: str) -> DeckReadout:
+    """Parse a netlist's read-out."""
+    from xbar.compiler.tile import DeckReadout
+    from xbar.errors import SpecError
+
+    for known in get_args(DeckReadout):
+        if text == known:
+            readout: DeckReadout = known
+            return readout
+    raise SpecError(f"--readout must be {' or '.join(get_args(DeckReadout))}, not {text!r}")

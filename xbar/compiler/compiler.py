@@ -31,6 +31,7 @@ from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.source import Network, is_module, read_source
 from xbar.compiler.tile import ProgrammedTile
+from xbar.device import find as find_card
 from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
@@ -79,6 +80,7 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     force: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
+    device: str = "cpu",
     progress: Progress | None = None,
 ) -> Program:
     """Program a network onto a chip.
@@ -100,6 +102,10 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
         workers: number of threads; one per CPU by default.
         scheduler: address of a Dask cluster to use instead of threads, such as
             "tcp://127.0.0.1:8786".
+        device: "cpu", "cuda" for a card, or "auto" for one if it works. On a card the chip is
+            drawn and subsets are chosen, thousands of tiles at once; the program has the same
+            bytes. Noisy and wire-aware programming and banks of more than 20 elements stay on the
+            CPU, with a warning for "cuda".
         progress: called with the tiles done and their total.
 
     Returns:
@@ -114,7 +120,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
             with a chip, or a ticket of one chip is compiled for another.
         FileError: ``output`` exists or can't be written, or another run is writing it.
         ModelError: PyTorch can't export the module.
-        ToolError: Dask is needed for a scheduler, or PyTorch for a module, and not installed.
+        ToolError: Dask is needed for a scheduler, or PyTorch for a module, and not installed; or
+            device "cuda" finds no card.
 
     >>> from xbar.hardware.tile import Tile
     >>> hardware = Hardware(tile=Tile(word_lines=4, bit_lines=4))
@@ -132,7 +139,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     options = options or Options()
     if wire_aware:
         options = options.model_copy(update={"wire_aware": True})
-    crew = Crew(workers, scheduler)
+    crew = Crew(workers, scheduler, device)
+    find_card(device)  # a missing one is told before any work
     jobs = _planned(source, chip, options, input_shape)
     if output is None:
         return _assembled(jobs, run_jobs(jobs, range(len(jobs)), crew), progress)

@@ -14,8 +14,10 @@ from typing import Any
 
 from xbar.arrays import one_integer
 from xbar.circuit.solvers.threads import one_blas_thread
+from xbar.compiler.batch_job import run_batches, takes
 from xbar.compiler.job import Jobs, TileResult, run_job
 from xbar.compiler.passes.base import TileJob
+from xbar.device.choice import check as check_device
 from xbar.errors import SpecError, ToolError, printable, shown
 from xbar.hardware.chip import Chip
 from xbar.parallel import cpus, one_thread
@@ -43,10 +45,13 @@ class Crew:
     Attributes:
         workers: number of threads; None for one per CPU.
         scheduler: address of a Dask scheduler; None for threads of this process.
+        device: "cpu", "cuda" for a card or "auto" for one if it works: where chips are drawn and
+            subsets chosen. The results are the same.
     """
 
     workers: int | None = None
     scheduler: str | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.workers is not None:
@@ -59,20 +64,25 @@ class Crew:
             )
         if self.workers is not None and self.scheduler is not None:
             raise SpecError("workers must be left out with a scheduler, which has its own")
+        if check_device(self.device) != "cpu" and self.scheduler is not None:
+            raise SpecError("device must be left out with a scheduler, whose workers have no cards")
 
 
 def run_jobs(jobs: Jobs, todo: Sequence[int], crew: Crew) -> Iterator[TileResult]:
     """Run jobs; yields results in order of completion.
 
     Raises:
-        ToolError: a scheduler is given, but Dask is not installed or the scheduler not reachable.
+        ToolError: a scheduler is given, but Dask is not installed or the scheduler not reachable;
+            or there is no card for device "cuda".
     """
     if crew.scheduler is not None:
         yield from _on_cluster(jobs, todo, crew.scheduler)
         return
     workers = crew.workers or cpus()
     with one_blas_thread():
-        if workers > 1 and len(todo) >= workers:
+        if takes(jobs, crew.device):
+            yield from run_batches(jobs, todo, crew.device, workers)
+        elif workers > 1 and len(todo) >= workers:
             yield from _in_threads(jobs, todo, workers)
         elif workers > 1:
             yield from (run_job(jobs[index]) for index in todo)

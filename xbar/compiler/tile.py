@@ -32,9 +32,11 @@ from xbar.effects.readout import MatrixReadout, check_readout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
+DeckReadout: TypeAlias = Literal["nodal", "nonlinear"]
 Masks: TypeAlias = NDArray[np.bool_]
 
 
@@ -87,6 +89,19 @@ class Reached:
     largest: float
     switches: int
     clipped: int = 0
+
+
+def wires_of(hardware: Hardware) -> Wires:
+    """Wires, drivers and sense amplifiers of a design's tiles."""
+    tile = hardware.tile
+    return Wires(
+        word_wire=tile.word_wire,
+        bit_wire=tile.bit_wire,
+        source=tile.source,
+        load=tile.load,
+        drive=tile.drive,
+        sense=tile.sense,
+    )
 
 
 def gain_of(own: Floats, effective: Floats) -> Floats:
@@ -188,7 +203,7 @@ class ProgrammedTile(Card):
         bends = np.zeros((len(powers), *self._crossbar.conductance.shape))
         for bend, power in zip(bends, powers, strict=True):
             bend[:] = to_array(power, self._layout)
-        return cell_law(self._nonlinearity, self._crossbar.conductance, bends)
+        return cell_law(self.nonlinearity, self._crossbar.conductance, bends)
 
     def powers(self) -> Floats:
         """(P, W, B, K) coefficients of v², v³, ... of each resistor's current, in A/V², A/V³ ...
@@ -204,10 +219,15 @@ class ProgrammedTile(Card):
             if self.tuned is not None
             else self.chip.closed(self.index, self.mask)
         )
-        return powers(self._nonlinearity, branch, closed)
+        return powers(self.nonlinearity, branch, closed)
 
     @property
-    def _nonlinearity(self) -> Nonlinearity:
+    def nonlinearity(self) -> Nonlinearity:
+        """The design's ``bank.nonlinearity``.
+
+        Raises:
+            SpecError: it has none.
+        """
         check_readout(self.chip.hardware, "nonlinear")
         law = self.chip.hardware.bank.nonlinearity
         assert law is not None  # checked
@@ -215,15 +235,7 @@ class ProgrammedTile(Card):
 
     @property
     def _wires(self) -> Wires:
-        tile = self.chip.hardware.tile
-        return Wires(
-            word_wire=tile.word_wire,
-            bit_wire=tile.bit_wire,
-            source=tile.source,
-            load=tile.load,
-            drive=tile.drive,
-            sense=tile.sense,
-        )
+        return wires_of(self.chip.hardware)
 
     def prepare(self) -> PreparedArray:
         """The array's wires, prepared for solving with many masks."""
@@ -328,6 +340,7 @@ class ProgrammedTile(Card):
         dialect: str = "ngspice",
         voltage: ArrayLike | None = None,
         detail: Detail = "cell",
+        readout: DeckReadout = "nodal",
     ) -> Netlist:
         """The tile as a SPICE deck.
 
@@ -337,10 +350,13 @@ class ProgrammedTile(Card):
             detail: one resistor per "cell", every "resistor" of the cell's bank, or the "bank" as a
                 subcircuit with its switches. With the layouts "columns" and "rows" the deck is the
                 physical array, with a sense amplifier on each bit line.
+            readout: "nodal" for resistors that obey Ohm's law, or "nonlinear" for current sources
+                with the law of ``bank.nonlinearity``.
 
         Raises:
-            SpecError: unknown dialect or detail, or "bank" for tuned cells.
+            SpecError: unknown dialect, detail or read-out; "bank" for tuned cells, or with a law
+                other than ``c2`` and ``c3``; "nonlinear" without a law.
         """
         from xbar.compiler.deck import tile_netlist
 
-        return tile_netlist(self, dialect, voltage, detail)
+        return tile_netlist(self, dialect, voltage, detail, readout)

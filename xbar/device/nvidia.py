@@ -49,6 +49,7 @@ class NvidiaCard(Card):
         self._lock = threading.RLock()
         self._context = self._call("cuDevicePrimaryCtxRetain", device)
         self._modules: dict[str, Any] = {}
+        self._limits: dict[str, int] = {}
         self._kernels: dict[tuple[str, str, int], Kernel] = {}
         self._describe(device)
         if self.capability < _OLDEST:
@@ -107,7 +108,7 @@ class NvidiaCard(Card):
                 f"a block of {name} takes {shared} bytes of shared memory and the {self.name} has "
                 f"{self.shared}"
             )
-        digest = source.digest()
+        digest = source.key
         with self._lock:
             key = digest, name, shared
             if key not in self._kernels:
@@ -115,12 +116,15 @@ class NvidiaCard(Card):
                     code = nvrtc.binary(source, self.capability)
                     self._modules[digest] = self.call("cuModuleLoadData", code)
                 function = self.call("cuModuleGetFunction", self._modules[digest], name.encode())
-                if shared > _STATIC_SHARED:
-                    self._raise_limit(function, shared)
+                self._raise_limit(digest + name, function, shared)
                 self._kernels[key] = _Function(self, function, shared)
             return self._kernels[key]
 
-    def _raise_limit(self, function: Any, shared: int) -> None:
+    def _raise_limit(self, name: str, function: Any, shared: int) -> None:
+        """Let a function have shared memory, and never less than it was given before."""
+        if shared <= self._limits.get(name, _STATIC_SHARED):
+            return
+        self._limits[name] = shared
         limit = self._driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
         self.call("cuFuncSetAttribute", function, limit, shared)
 

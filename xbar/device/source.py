@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 PORTABLE = Path(__file__).parent / "cuda" / "portable.h"
@@ -42,11 +43,19 @@ class Source:
         """The macros as a compiler's options."""
         return [f"-D{name}={value}" for name, value in sorted(self.constants.items())]
 
+    @cached_property
+    def key(self) -> str:
+        """A name for the text and how it is to be compiled."""
+        return _digest(self.text, *self.included.values(), *self.definitions, str(self.fuse))
+
     def digest(self, *compiler: str) -> str:
         """A name for the binary that a compiler with these options makes of it."""
-        parts = [self.text, *self.included.values(), *self.definitions, str(self.fuse), *compiler]
-        every = hashlib.sha256()
-        for part in parts:
-            content = part.encode()
-            every.update(len(content).to_bytes(8, "little") + content)
-        return every.hexdigest()
+        return _digest(self.key, *compiler)
+
+
+def _digest(*parts: str) -> str:
+    every = hashlib.sha256()
+    for part in parts:
+        content = part.encode()
+        every.update(len(content).to_bytes(8, "little") + content)
+    return every.hexdigest()

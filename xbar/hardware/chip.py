@@ -176,9 +176,9 @@ class Chip(Card):
             return _one(self.measurement.off, tile)
         return self.on(tile) / self.hardware.bank.on_off_ratios
 
-    def resistors(self, tile: int) -> Resistors:
-        """``on``, ``off`` and ``stuck`` of a tile, from one draw."""
-        on = self.on(tile)
+    def resistors(self, tile: int, on: Floats | None = None) -> Resistors:
+        """``on``, ``off`` and ``stuck`` of a tile, from one draw: ``on`` if it is at hand."""
+        on = self.on(tile) if on is None else on
         if self.measurement is not None:
             return Resistors(on, self.off(tile), self.stuck(tile))
         return Resistors(on, on / self.hardware.bank.on_off_ratios, self.stuck(tile))

@@ -149,6 +149,7 @@ class Hardware(Spec):
             ("design", self.name),
             ("bank", _bank(self.bank)),
             ("branch", _branch(self.bank)),
+            ("I-V curve", _law(self.bank.nonlinearity)),
             ("tile", f"{tile.word_lines} x {tile.bit_lines} lines{_wires(tile)}"),
             ("DAC", _converter(self.dac)),
             ("ADC", _converter(self.adc)),
@@ -255,10 +256,8 @@ def _branch(bank: Bank) -> str:
         switch = f"switch of {_ohms(values_of(bank.switch.resistance))}"
         if max(values_of(bank.switch.sigma)):
             millivolts = _range([1e3 * one for one in values_of(bank.switch.sigma)])
-            switch += f", its threshold within {millivolts} mV (1 sigma)"
+            switch += f", threshold +-{millivolts} mV"
         parts.append(switch)
-    if bank.nonlinearity is not None:
-        parts.append(_law(bank.nonlinearity))
     return ", ".join(parts)
 
 
@@ -273,7 +272,9 @@ def _range(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _law(law: Nonlinearity) -> str:
+def _law(law: Nonlinearity | None) -> str:
+    if law is None:
+        return ""
     if law.sinh is not None:
         return f"sinh law of {format_quantity(law.sinh, 'V')}"
     if law.odd:

@@ -41,6 +41,11 @@ footer { margin-top: 3rem; color: #555; }
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _UNITS = {
     "bank.nominal": "ohm",
+    "bank.series": "ohm",
+    "bank.switch.resistance": "ohm",
+    "bank.switch.sigma": "V",
+    "bank.nonlinearity.sinh": "V",
+    "bank.nonlinearity.within": "V",
     "tile.word_wire": "ohm",
     "tile.bit_wire": "ohm",
     "tile.source": "ohm",
@@ -275,8 +280,14 @@ def _flat(prefix: str, values: dict[str, Any]) -> list[list[str]]:
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             rows += _flat(f"{name}.", value)
-        elif isinstance(value, float) and name in _UNITS:
-            rows.append([name, format_quantity(value, _UNITS[name])])
+        elif isinstance(value, (list, tuple)) and value:
+            rows.append([name, ", ".join(_value(name, each) for each in value)])
         else:
-            rows.append([name, "none" if value is None else f"{value}"])
+            rows.append([name, _value(name, value)])
     return rows
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, float) and name in _UNITS:
+        return format_quantity(value, _UNITS[name])
+    return "none" if value is None else f"{value}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar.silicon.array import Array as Array
     from xbar.silicon.branch import Branches as Branches
     from xbar.silicon.cell import Cell as Cell
     from xbar.silicon.characterise import Plan as Plan
@@ -20,18 +21,33 @@ if TYPE_CHECKING:
     from xbar.silicon.process import Process as Process
     from xbar.silicon.process import ResistorDevice as ResistorDevice
     from xbar.silicon.process import SwitchDevice as SwitchDevice
+    from xbar.silicon.tester import Measured as Measured
+    from xbar.silicon.tester import measure as measure
+    from xbar.silicon.tester import measure_design as measure_design
+    from xbar.silicon.verification import Verification as Verification
+    from xbar.silicon.verification import VerificationSweep as VerificationSweep
+    from xbar.silicon.verification import sweep as sweep
+    from xbar.silicon.verification import verify as verify
 
 _HOME = {
+    "Array": "xbar.silicon.array",
     "BankGeometry": "xbar.silicon.layout.geometry",
     "BranchModel": "xbar.silicon.model",
     "Branches": "xbar.silicon.branch",
     "Cell": "xbar.silicon.cell",
     "Layout": "xbar.silicon.layout.layout",
+    "Measured": "xbar.silicon.tester",
     "Plan": "xbar.silicon.characterise",
     "Process": "xbar.silicon.process",
     "ResistorDevice": "xbar.silicon.process",
     "Sample": "xbar.silicon.mismatch",
     "SwitchDevice": "xbar.silicon.process",
+    "Verification": "xbar.silicon.verification",
+    "VerificationSweep": "xbar.silicon.verification",
+    "measure": "xbar.silicon.tester",
+    "measure_design": "xbar.silicon.tester",
+    "sweep": "xbar.silicon.verification",
+    "verify": "xbar.silicon.verification",
 }
 
 __all__ = sorted(_HOME)

@@ -16,6 +16,7 @@ from xbar.silicon.process import Process
 from xbar.units import format_quantity, parse_quantity
 
 if TYPE_CHECKING:
+    from xbar.hardware.silicon import Drawn
     from xbar.hardware.spec import Hardware
     from xbar.silicon.characterise import Plan, Report
     from xbar.silicon.layout.layout import Layout
@@ -150,7 +151,22 @@ class Cell:
         word, bit = self.wires() if wires is None else wires
         tile = Tile(word_lines=word_lines, bit_lines=bit_lines, word_wire=word, bit_wire=bit)
         name = f"{self.branches.process.name}, {self.resistors} resistors a cell"
-        return Hardware(name=name, bank=(model or self.characterise()).bank(), tile=tile)
+        bank = (model or self.characterise()).bank()
+        return Hardware(name=name, bank=bank, tile=tile, silicon=self._drawn())
+
+    def _drawn(self) -> Drawn | None:
+        """What later netlists and masks are made from; they know NMOS beside the bit line only."""
+        from xbar.hardware.silicon import Drawn
+
+        branches = self.branches
+        if (branches.kind, branches.side) != ("nmos", "bit"):
+            return None
+        return Drawn(
+            process=branches.process.name,
+            lengths=self.lengths,
+            switch_width=self.switch_widths,
+            switch=branches.switch.name,
+        )
 
     def layout(self, word_lines: int, bit_lines: int) -> Layout:
         """The masks of an array of such cells.

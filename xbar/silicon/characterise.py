@@ -14,6 +14,7 @@ from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, sweep
 from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
 from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
+from xbar.silicon.parts import branch_parts
 
 Floats: TypeAlias = NDArray[np.float64]
 Report: TypeAlias = Callable[[int, int], None]
@@ -23,8 +24,6 @@ SUPPLIES = (0.9, 1.1)
 """Supplies that are told, relative to the nominal one."""
 _SHIFTS = np.linspace(-0.08, 0.08, 17)
 """Volts: deviations of the threshold that are simulated for the law of the switch."""
-_STEP = 0.03
-"""Relative deviation of the resistor, from which its own resistance is found."""
 _CHECKS = 8
 """Random deviations of each branch at which the law is compared with ngspice."""
 
@@ -90,7 +89,9 @@ class _Characterisation:
         branches, plan = self.branches, self.plan
         typical = self._sweep(self._on_and_off(), self.at, 0.3, 30)
         closed = typical.slope(plan.test)[: self.count]
-        resistance, ron = self._parts()
+        shifts = np.tile(_SHIFTS, (self.count, 1))
+        resistance, ron = branch_parts(branches, self.at, plan.test, shifts)
+        self._step()
         sigma = self._sigma_resistor(resistance)
         laws, threshold = self._switches(ron)
         bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
@@ -185,28 +186,6 @@ class _Characterisation:
         self._step()
         sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
         return fit_matching(self.branches.length, resistance, sigma)
-
-    def _parts(self) -> tuple[Floats, Floats]:
-        """(K,) ohms of the resistors, and (K, D) of the switches at ``_SHIFTS``.
-
-        The resistance is what deviations of the resistor show: how much 1/G grows with them. The
-        rest of 1/G is the switch's. So the law is exact to first order in both deviations,
-        though a switch's own resistance depends a little on what the resistor leaves for it.
-        """
-        count, shifts = self.count, len(_SHIFTS)
-        resistor = np.concatenate([np.zeros(shifts), [_STEP, -_STEP]])
-        threshold = np.concatenate([_SHIFTS, [0.0, 0.0]])
-        which = np.repeat(np.arange(count), shifts + 2)
-        copies = Copies(
-            which,
-            np.tile(resistor, count),
-            np.tile(threshold, count),
-            np.ones(len(which), dtype=bool),
-        )
-        found = self._sweep(copies, self.at, self.plan.test, 1).slope(self.plan.test)
-        ohms = 1 / found.reshape(count, shifts + 2)
-        own = (ohms[:, -2] - ohms[:, -1]) / (2 * _STEP)
-        return own, ohms[:, :-2] - (own + self.branches.series)[:, None]
 
     def _switches(self, ohms: Floats) -> tuple[list[SwitchLaw], Floats]:
         """The law of each switch, and (K,) volts of its threshold's standard deviation.

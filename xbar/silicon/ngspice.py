@@ -30,6 +30,8 @@ _TOLD = re.compile(
     r"\berror\b|could not find|can't find|unknown|no such|not found|undefined|undeclared|bad ",
     re.IGNORECASE,
 )
+# ngspice then tries another way, and says "aborted" if none leads to a solution
+_STEPPING = re.compile(r"^.*\bstepping failed.*$", re.IGNORECASE | re.MULTILINE)
 _EMPTY = re.compile(
     r"error on line|circuit not parsed|fatal error in ngspice|due to error", re.IGNORECASE
 )
@@ -76,7 +78,7 @@ def simulate(
         raw = folder / "out.raw"
         if ended.code or not raw.is_file():
             raise EngineError(f"ngspice failed: {_reason(ended.log)}")
-        check_log(ended.log, "ngspice")
+        check_log(_STEPPING.sub("", ended.log), "ngspice")
         found = read_raw(raw.read_bytes())
     bad = [key for key, values in found.items() if not np.all(np.isfinite(values))]
     if bad:

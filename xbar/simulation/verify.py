@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import Floats, as_indices, one_number, real
 from xbar.circuit.engines.registry import get_engine
 from xbar.compiler.program import Program
-from xbar.compiler.tile import Detail, ProgrammedTile
+from xbar.compiler.tile import DeckReadout, Detail, ProgrammedTile
 from xbar.effects.converters import quantise
+from xbar.effects.nonlinearity import line_currents
 from xbar.errors import SpecError
 from xbar.hardware.draw import check_seed
 from xbar.parallel import Progress
@@ -91,6 +92,7 @@ def verify(
     inputs: ArrayLike | None = None,
     seed: int = 0,
     detail: Detail = "cell",
+    readout: DeckReadout = "nodal",
     tolerance: float = TOLERANCE,
     progress: Progress | None = None,
 ) -> Verification:
@@ -105,6 +107,8 @@ def verify(
         seed: seed of the random voltages.
         detail: detail of the netlist: one resistor per "cell", every "resistor" of its bank, or the
             "bank" as a subcircuit with its switches.
+        readout: "nodal" for resistors that obey Ohm's law, or "nonlinear" for those that follow
+            ``bank.nonlinearity``.
         tolerance: largest relative error that passes.
         progress: called with the tiles done and their total.
 
@@ -120,8 +124,11 @@ def verify(
     checks = []
     for tile in chosen:
         voltage = _voltage(tile, vectors, seed)
-        ours = tile.crossbar().read(voltage[None])[0]
-        theirs = simulator.run(tile.netlist(simulator.dialect, voltage, detail))
+        theirs = simulator.run(tile.netlist(simulator.dialect, voltage, detail, readout))
+        if readout == "nonlinear":
+            ours = line_currents(tile.crossbar(), tile.law(), voltage[None])[0]
+        else:
+            ours = tile.crossbar().read(voltage[None])[0]
         scale = float(np.abs(ours).max()) or 1.0
         error = float(np.abs(theirs - ours).max()) / scale
         checks.append(TileCheck(tile.index, ", ".join(tile.layers()), error, error <= tolerance))

@@ -112,7 +112,7 @@ def solve_on(
     why = obstacle(mask.shape[1], card)
     if not why:
         try:
-            _Batches(card, mask.shape[1]).solve(problems, mask, achieved)
+            Chooser(card, mask.shape[1]).solve(problems, mask, achieved)
         except DeviceMemoryError as error:
             why = str(error)
         else:
@@ -122,8 +122,8 @@ def solve_on(
     return ""
 
 
-class _Batches:
-    """Batches of problems with banks of K elements on a card.
+class Chooser:
+    """Chooses subsets of banks of K elements on a card.
 
     Attributes:
         card: the card.

@@ -26,6 +26,11 @@ class Dialect:
         header: function from the title to the lines before the elements.
         resistor: function from (name, node, node, ohms) to an element.
         voltage_source: function from (name, positive node, negative node, volts) to an element.
+        current_source: function from (name, node, node, formula) to an element whose current from
+            the first to the second node is a formula of parameters, numbers, ``+ - *``, ``sinh``
+            and ``v(node,node)``.
+        precise: lines that tighten the tolerances of Newton's method, for netlists with current
+            sources: the default ones allow errors of 0.1 %.
         footer: function from the names of the 0 V sources to be measured to the last lines.
         current: function from the name of a voltage source to that of its current.
         expression: function from a formula of parameters, numbers and ``+ - *`` to a value.
@@ -39,6 +44,8 @@ class Dialect:
     header: Callable[[str], list[str]]
     resistor: Callable[[str, str, str, str], str]
     voltage_source: Callable[[str, str, str, str], str]
+    current_source: Callable[[str, str, str, str], str]
+    precise: tuple[str, ...]
     footer: Callable[[Sequence[str]], list[str]]
     current: Callable[[str], str]
     expression: Callable[[str], str]

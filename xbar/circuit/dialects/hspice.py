@@ -26,12 +26,18 @@ def _expression(formula: str) -> str:
     return f"'{formula}'"
 
 
+def _current_source(name: str, a: str, b: str, formula: str) -> str:
+    return f"G{name} {a} {b} cur='{formula}'"
+
+
 HSPICE = Dialect(
     name="hspice",
     ground="0",
     header=_header,
     resistor=lines.resistor,
     voltage_source=lines.voltage_source,
+    current_source=_current_source,
+    precise=(".option reli=1e-9 relv=1e-9 absi=1e-18 absv=1e-12",),
     footer=_footer,
     current=lines.current,
     expression=_expression,

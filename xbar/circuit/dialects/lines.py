@@ -39,6 +39,11 @@ def voltage_source(name: str, positive: str, negative: str, volts: str) -> str:
     return f"V{name} {positive} {negative} dc {volts}"
 
 
+def current_source(name: str, a: str, b: str, formula: str) -> str:
+    """A current source with a formula, for ngspice."""
+    return f"B{name} {a} {b} I={formula}"
+
+
 def current(name: str) -> str:
     """Name of the current through a voltage source from its positive node."""
     return f"i(v{name})".lower()

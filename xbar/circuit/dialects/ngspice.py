@@ -23,6 +23,8 @@ NGSPICE = Dialect(
     header=_header,
     resistor=lines.resistor,
     voltage_source=lines.voltage_source,
+    current_source=lines.current_source,
+    precise=(".options reltol=1e-12 abstol=1e-20 vntol=1e-15",),
     footer=_footer,
     current=lines.current,
     expression=lines.braces,

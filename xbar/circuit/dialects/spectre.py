@@ -23,6 +23,10 @@ def _voltage_source(name: str, positive: str, negative: str, volts: str) -> str:
     return f"V{name} ({positive} {negative}) vsource dc={volts}"
 
 
+def _current_source(name: str, a: str, b: str, formula: str) -> str:
+    return f"B{name} ({a} {b}) bsource i={formula}"
+
+
 def _current(name: str) -> str:
     return f"V{name}:p"
 
@@ -56,6 +60,8 @@ SPECTRE = Dialect(
     header=_header,
     resistor=_resistor,
     voltage_source=_voltage_source,
+    current_source=_current_source,
+    precise=("precise options reltol=1e-9 iabstol=1e-18 vabstol=1e-12",),
     footer=_footer,
     current=_current,
     expression=_expression,

@@ -33,12 +33,18 @@ def _instance(name: str, nodes: Sequence[str], of: str, parameters: Parameters) 
     return lines.instance(name, nodes, of, _announced(parameters))
 
 
+def _current_source(name: str, a: str, b: str, formula: str) -> str:
+    return f"B{name} {a} {b} I={{{formula}}}"
+
+
 XYCE = Dialect(
     name="xyce",
     ground="0",
     header=_header,
     resistor=lines.resistor,
     voltage_source=lines.voltage_source,
+    current_source=_current_source,
+    precise=(".options nonlin abstol=1e-20 reltol=1e-12",),
     footer=_footer,
     current=lines.current,
     expression=lines.braces,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _SIDE = 32  # side of a patch reduced in SIMD lanes, in cells
 _FEW_CELLS = 64 * 64  # up to this many cells, patches of half that side, to fill the lanes
 _SMALL = 8  # side of a patch with ideal wires, reduced separately
-_BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
+BYTES_PER_CELL = 300  # of workspace, measured: two levels of the tree at a time
 _BYTES_PER_LEVEL = 144  # per cell and level of cached patches: h x 2h cells have 6h ports
 _CANCELS = 1e3  # ratio of diagonal to pivot beyond which too many digits are lost
 
@@ -56,7 +56,7 @@ class MergeTreeSolver:
     def __init__(self, crossbar: Crossbar) -> None:
         self.crossbar = crossbar
         self.shape = crossbar.conductance.shape
-        check_memory(_BYTES_PER_CELL * crossbar.conductance.size, self.shape)
+        check_memory(BYTES_PER_CELL * crossbar.conductance.size, self.shape)
 
     @cached_property
     def _transfer(self) -> Floats:
@@ -81,7 +81,7 @@ def prepared_transfer(grid: Grid, cache: PatchCache) -> Floats:
         SolverError: they do not fit into this machine's memory.
     """
     levels = max(int(np.ceil(np.log2(grid.cells.size / _SIDE**2))), 0)
-    needed = _BYTES_PER_CELL + levels * _BYTES_PER_LEVEL
+    needed = BYTES_PER_CELL + levels * _BYTES_PER_LEVEL
     check_memory(needed * grid.cells.size, grid.cells.shape)
     with one_blas_thread():
         return transfer_matrix(grid, cache)

@@ -6,6 +6,7 @@ SUMMARY = "Design, characterise, draw and verify crossbars as silicon."
 VERBS = {
     "characterise": "xbar.cli.silicon.characterise",
     "processes": "xbar.cli.silicon.processes",
+    "verify": "xbar.cli.silicon.verify",
 }
 WITHOUT_ARGUMENTS = {"processes"}
 """Commands that run without arguments; the others show their help."""

@@ -39,7 +39,9 @@ def choose_subsets(bank: SignedBank, target: Floats, error: ExpectedError = _NO_
     return choose_least_error(bank.element, target - error.gain * bank.offset, error)
 
 
-def choose_least_error(element: Floats, goal: Floats, error: ExpectedError) -> Bools:
+def choose_least_error(
+    element: Floats, goal: Floats, error: ExpectedError, device: str = "cpu"
+) -> Bools:
     """The elements (..., E) whose reading has the least expected squared error from a goal (...).
 
     The minimum over all subsets up to EXACT elements, and for any number without noise.
@@ -48,13 +50,15 @@ def choose_least_error(element: Floats, goal: Floats, error: ExpectedError) -> B
         element: conductances, siemens; those that are 0 (stuck or missing) stay open.
         goal: target of the sum, siemens.
         error: error to minimise.
+        device: where closest subsets are chosen, without noise.
     """
     if error.noise > 0.0:
         if element.shape[-1] <= EXACT:
             return quietest_subsets(element, goal, error.noise, error.gain)
         return _best_of_three(element, goal, error)
     # the switch of a stuck resistor has no effect: leave it open
-    choice: Bools = solve_subset(error.gain * element, goal).mask & (element != 0.0)
+    found = solve_subset(error.gain * element, goal, device=device)
+    choice: Bools = found.mask & (element != 0.0)
     return choice
 
 
@@ -107,10 +111,24 @@ def joined_values(values: Sequence[Floats]) -> Floats:
     return np.concatenate([value.ravel() for value in values])
 
 
+def problems_of(state: TileState, error: ExpectedError) -> tuple[Floats, Floats]:
+    """The problems of a tile: elements (M, E) of its banks, and goals (M,) of their sums."""
+    bank = joined(state.banks)
+    return bank.element, joined_targets(state) - error.gain * bank.offset
+
+
+def joined_targets(state: TileState) -> Floats:
+    """The targets (R, C) of all blocks of a tile, concatenated to (M,), in siemens."""
+    return joined_values([w * s for w, s in zip(state.job.weights, state.scales, strict=True)])
+
+
 def chosen_for_tile(state: TileState, choose: Callable[[SignedBank, Floats], Bools]) -> TileState:
     """The choices of all blocks of a tile, made together."""
-    targets = [w * s for w, s in zip(state.job.weights, state.scales, strict=True)]
-    choice = choose(joined(state.banks), joined_values(targets))
+    return with_choices(state, choose(joined(state.banks), joined_targets(state)))
+
+
+def with_choices(state: TileState, choice: Bools) -> TileState:
+    """A tile with the choices (M, E) of all its blocks."""
     ends = [*accumulate(math.prod(block.shape) for block in state.blocks)]
     choices = tuple(
         choice[end - math.prod(block.shape) : end].reshape(*block.shape, -1)

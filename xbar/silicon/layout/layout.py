@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xbar.hardware.spec import Hardware
     from xbar.silicon.checks.compare import Comparison
     from xbar.silicon.checks.rules import RuleReport
+    from xbar.silicon.checks.wires import Wires
 
 Drive: TypeAlias = Literal["left", "right", "both"]
 Sense: TypeAlias = Literal["bottom", "top", "both"]
@@ -221,6 +222,20 @@ class Layout:
 
         with self._written() as path:
             return check_rules(path, self.geometry.process, self.name)
+
+    def wires(self, tolerance: float = 1e-3) -> Wires:
+        """Ohms of the wires as they are drawn, from cell to cell and inside each branch.
+
+        Args:
+            tolerance: distance of each value's bounds, relative to their middle.
+
+        Raises:
+            ToolError: gdstk is not installed.
+            SolverError: the ohms can't be bounded so closely.
+        """
+        from xbar.silicon.checks.wires import extract_wires
+
+        return extract_wires(self, tolerance)
 
     @contextmanager
     def _written(self) -> Iterator[Path]:

@@ -1,0 +1,73 @@
+"""``xbar silicon verify``: exit codes, tables and JSON."""
+
+import json
+
+import numpy as np
+import pytest
+from silicon_designs import design
+
+import xbar
+
+
+@pytest.fixture(scope="module")
+def saved(gf180mcu, tmp_path_factory):
+    weights = np.random.default_rng(0).standard_normal((2, 3))
+    hardware = design(gf180mcu, 3, 4, word_wire=4.0, bit_wire=3.0)
+    program = xbar.compile({"fc": weights}, xbar.Chip.sample(hardware, 0), wire_aware=True)
+    path = tmp_path_factory.mktemp("silicon") / "out.xbar"
+    program.save(path)
+    return path
+
+
+def test_cells_are_verified_under_a_condition(call, saved):
+    at = ("--cells", "2x4", "--corner", "ss", "--temperature", "85", "--supply", "3 V")
+    code, out, err = call("silicon", "verify", saved, *at)
+    assert (code, err) == (0, "")
+    assert "2 x 4 cells as transistors of gf180mcu, ss, 85 C, 3 V" in out
+    code, out, _ = call("silicon", "verify", saved, *at, "--json")
+    content = json.loads(out)
+    assert code == 0
+    assert content["passed"] is True
+    assert content["cells"] == [2, 4]
+    assert (content["corner"], content["temperature"], content["supply"]) == ("ss", 85.0, 3.0)
+
+
+def test_what_does_not_hold_ends_with_one(call, saved):
+    code, out, _ = call("silicon", "verify", saved, "--cells", "1x2", "--tolerance", "1e-9")
+    assert code == 1
+    assert "FAIL" in out
+
+
+def test_a_sweep_is_a_table_of_conditions(call, saved):
+    code, out, _ = call("silicon", "verify", saved, "--cells", "1x2", "--sweep", "--json")
+    points = json.loads(out)["points"]
+    assert code == 0
+    conditions = {(p["corner"], p["temperature"], p["supply"]) for p in points}
+    assert {
+        ("tt", 27.0, 3.3),
+        ("ss", 27.0, 3.3),
+        ("tt", 85.0, 3.3),
+        ("tt", 27.0, 2.97),
+    } <= conditions
+    assert len(points) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--cells", "8"), "--cells must be word lines x bit lines such as 8x8, not '8'"),
+        (("--cells", "2x3"), "an even number from 2, not 2 x 3"),
+        (("--tile", "1"), "tile must be a number from 0 to 0, not 1"),
+        (("--supply", "3 ohm"), "must be in V, not '3 ohm'"),
+        (("--corner", "zz"), "corner of gf180mcu must be one of"),
+        (("--sweep", "--corner", "ss"), "--corner has no effect without one condition"),
+    ],
+)
+def test_bad_options_are_one_line(refused, saved, arguments, message):
+    assert message in refused("silicon", "verify", saved, *arguments)
+
+
+def test_models_that_are_missing_end_with_three(call, saved, tmp_path):
+    code, _, err = call("silicon", "verify", saved, "--pdk", tmp_path)
+    assert code == 3
+    assert "no models of gf180mcu" in err

@@ -1,0 +1,221 @@
+"""Programs against transistors: predictions that hold, and faults that are told."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from silicon_designs import design
+
+import xbar
+from xbar.errors import FileError, SpecError, ToolError
+from xbar.silicon.branch import Conditions
+from xbar.silicon.verification import Verification, VerificationSweep, sweep, verify
+
+WEIGHTS = np.random.default_rng(0).standard_normal((2, 3))
+WIRES = {"word_wire": 4.0, "bit_wire": 3.0}
+
+
+@pytest.fixture(scope="module")
+def program(gf180mcu):
+    """2 x 3 weights among others on a tile of gf180mcu, with an idle line."""
+    hardware = design(gf180mcu, 5, 8, **WIRES)
+    weights = np.random.default_rng(1).standard_normal((3, 4))
+    return xbar.compile({"fc": weights}, xbar.Chip.sample(hardware, 3), wire_aware=True)
+
+
+def test_a_sampled_chip_holds_in_ngspice_what_xbar_says(program):
+    found = verify(program, 0, (2, 4))
+    assert found.weight_error < 2e-5  # that of the branch's law
+    assert found.current_error < 5e-5  # that of c2 and c3 at up to 0.2 V
+    assert found.passed
+    assert found.read.shape == (2, 2)
+    np.testing.assert_array_equal(found.predicted, program.matrices("nodal")["fc"][:2, :2].T)
+    np.testing.assert_array_equal(found.target, program.weights["fc"][0, :2, :2].T)
+
+
+def test_cells_in_the_middle_of_a_tile_are_loaded_by_the_others(program):
+    found = verify(program, 0, (1, 2), seed=4)
+    assert found.weight_error < 2e-5
+    assert found.passed
+
+
+@pytest.mark.parametrize(
+    ("corner", "temperature", "supply"),
+    [("ss", 27.0, None), ("tt", 85.0, None), ("ll", -40.0, 3.0)],
+)
+def test_another_condition_is_predicted_from_its_typical_branch(
+    program, corner, temperature, supply
+):
+    found = verify(program, 0, (1, 2), corner, temperature, supply)
+    assert found.weight_error < 2e-5
+    moved = np.abs(found.read - found.target).max() / found.largest
+    assert moved > 1e-3  # the condition matters
+    assert found.rms("chip") < found.rms()
+
+
+def test_other_deviations_than_the_chips_are_found(program):
+    other = replace(program.tiles[0], chip=xbar.Chip.sample(program.hardware, 4))
+    found = verify(replace(program, tiles=(other,)), 0, (1, 2))
+    assert found.passed  # its own chip, if a wrong one for these switches
+    wrong = replace(found, predicted=program.matrices("nodal")["fc"][:1, :1].T)
+    assert wrong.weight_error > 1e-3
+    assert not wrong.passed
+
+
+def test_wires_that_are_not_the_designs_are_found(program, monkeypatch):
+    from xbar.silicon import tile
+
+    def doubled(self, conditions, prediction):
+        made = original(self, conditions, prediction)
+        return replace(made, wires={**made.wires, "bit_wire": 6.0})
+
+    original = tile.TransistorTile.array
+    monkeypatch.setattr(tile.TransistorTile, "array", doubled)
+    assert not verify(program, 0, (1, 2), tolerance=1e-5).passed
+
+
+def test_real_activations_drive_the_tile(gf180mcu):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    hardware = design(gf180mcu, 3, 4, **WIRES)
+    made = xbar.compile(torch.nn.Linear(3, 2), hardware, seed=0, input_shape=(3,))
+    tile = made.tiles[0]
+    inputs = np.array([[0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [1.0, -1.0, 0.0]])
+    found = verify(made, 0, (3, 4), inputs=inputs)
+    # no current flows for the second, so it is left out; the first drives one line by 0.2 V
+    assert found.current.shape == (2, 4)
+    block = tile.blocks[0]
+    amps = tile.mapping.currents(found.current, block.block)
+    row = int(np.flatnonzero(block.block.inputs == 1)[0])
+    np.testing.assert_allclose(amps[0] / (0.2 * block.scale), found.read[row], atol=2e-3)
+    assert found.current_error < 5e-5
+
+
+def test_inputs_need_a_network(program):
+    with pytest.raises(SpecError, match="inputs need a network"):
+        verify(program, 0, (1, 2), inputs=np.zeros((1, 4)))
+
+
+def test_bad_arguments_are_one_line(program, tmp_path):
+    with pytest.raises(SpecError, match="tile must be a number from 0 to 0, not 1"):
+        verify(program, 1)
+    with pytest.raises(SpecError, match=r"corner of gf180mcu must be one of .*not 'xx'"):
+        verify(program, corner="xx")
+    with pytest.raises(SpecError, match="temperature must be from -100 to 200 C, not 900"):
+        verify(program, temperature=900)
+    with pytest.raises(SpecError, match=r"supply must be from 1.65 to 3.96 V.*not 9"):
+        verify(program, supply=9)
+    with pytest.raises(SpecError, match="cells must be the whole tile, 5 x 8"):
+        verify(program, cells=(2, 2), mismatch=1)
+    with pytest.raises(ToolError, match="no models of gf180mcu"):
+        verify(program, pdk=tmp_path)
+    with pytest.raises(FileError, match="must be a folder"):
+        verify(program, pdk=tmp_path / "none")
+
+
+def test_a_design_without_a_process_is_refused():
+    made = xbar.compile({"fc": WEIGHTS}, xbar.Hardware(), seed=0)
+    with pytest.raises(SpecError, match=r"must say its process .*\[silicon\]"):
+        verify(made)
+
+
+def test_a_deck_that_no_machine_holds_is_refused(gf180mcu):
+    hardware = design(gf180mcu, 64, 64)
+    made = xbar.compile({"fc": np.ones((32, 64))}, xbar.Chip.sample(hardware, 0))
+    with pytest.raises(SpecError, match=r"at most 4,096 branches.*not 64 x 64 cells of 3"):
+        verify(made, cells=(64, 64))
+
+
+# the arithmetic of a result, worked by hand
+
+
+def result(read, target, predicted=None, tolerance=1e-3):
+    read, target = np.array(read), np.array(target)
+    return Verification(
+        tile=0,
+        layer="fc",
+        process="sky130",
+        conditions=Conditions("tt", 27.0, 1.8),
+        cells=(2, 4),
+        target=target,
+        predicted=read if predicted is None else np.array(predicted),
+        read=read,
+        largest=2.0,
+        predicted_current=np.array([[1e-6, 2e-6]]),
+        current=np.array([[1e-6, 2.001e-6]]),
+        tolerance=tolerance,
+    )
+
+
+def test_one_gain_takes_out_what_all_weights_share():
+    found = result([[0.9, -1.8]], [[1.0, -2.0]])
+    assert found.rms() == pytest.approx(np.sqrt((0.01 + 0.04) / 2) / 2)
+    np.testing.assert_allclose(found.gain(), [0.9, 0.9])
+    assert found.rms("chip") == pytest.approx(0, abs=1e-15)
+
+
+def test_gains_by_column_take_out_what_each_output_shares():
+    found = result([[0.9, 1.1], [1.8, 0.55]], [[1.0, 1.0], [2.0, 0.5]])
+    np.testing.assert_allclose(found.gain("columns"), [0.9, 1.1])
+    assert found.rms("columns") == pytest.approx(0, abs=1e-15)
+    assert found.rms("chip") > 0.01
+    # (0.9 + 1.1 + 3.6 + 0.275) / (1 + 1 + 4 + 0.25)
+    np.testing.assert_allclose(found.gain(), [0.94, 0.94])
+
+
+def test_a_column_of_zeros_has_no_gain_to_calibrate():
+    np.testing.assert_allclose(result([[0.1, 1.0]], [[0.0, 2.0]]).gain("columns"), [1.0, 0.5])
+
+
+def test_bits_are_those_of_a_uniform_quantiser():
+    # b bits over -1 to 1 have steps of 2 / 2^b, and an rms error of a step / sqrt 12
+    step = 2 / 2**10
+    error = 2 * step / np.sqrt(12)  # of weights up to 2
+    assert result([[2 + error]], [[2.0]]).bits() == pytest.approx(10)
+    assert result([[2.0]], [[2.0]]).bits() == np.inf
+
+
+def test_it_passes_within_the_tolerance_only():
+    good = result([[1.0, 2.0]], [[1.0, 2.0]], [[1.0, 2.001]])
+    assert good.weight_error == pytest.approx(5e-4)
+    assert good.current_error == pytest.approx(5e-4)
+    assert good.passed
+    assert not replace(good, tolerance=4e-4).passed
+    assert not replace(good, current=good.current * 1.01).passed
+
+
+def test_results_are_json_and_tables():
+    found = result([[1.0, 2.0]], [[1.0, 2.0]])
+    told = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert told["calibrated"]["none"]["bits"] is None  # infinitely many
+    assert told["corner"] == "tt"
+    assert "tt, 27 C, 1.8 V" in str(found)
+    assert "2 x 4 cells" in repr(found)
+    table = VerificationSweep((found, replace(found, tolerance=1e-9)))
+    assert not table.passed
+    assert str(table).count("tt, 27 C, 1.8 V") == 2
+    assert "FAIL" in str(table)
+
+
+def test_a_sweep_is_one_verification_a_condition(program):
+    seen = []
+    some = [("tt", 27.0, None), ("ff", 27.0, None)]
+    found = sweep(program, 0, (1, 2), some, progress=lambda *done: seen.append(done))
+    assert seen == [(1, 2), (2, 2)]
+    alone = verify(program, 0, (1, 2), "ff")
+    np.testing.assert_allclose(found.points[1].read, alone.read, rtol=1e-9)
+    low, fast = (point.gain()[0] for point in found.points)
+    assert fast > 1.05 * low  # the fast corner conducts more
+
+
+# sky130: the same on the models of another foundry, with mismatch of resistors
+
+
+@pytest.mark.sky130
+def test_sky130_holds_what_xbar_says(sky130):
+    hardware = design(sky130, 2, 4, word_wire=0.379, bit_wire=0.685)
+    made = xbar.compile({"fc": WEIGHTS[:, :2]}, xbar.Chip.sample(hardware, 1), wire_aware=True)
+    found = verify(made, 0, (2, 4))
+    assert found.weight_error < 5e-6
+    assert found.current_error < 2e-5

@@ -1,0 +1,116 @@
+"""What xbar says of a tile under some condition: conductances, weights, currents.
+
+Shapes: W x B cells of K branches; w x b sampled cells; N inputs. Units: siemens, volts, amperes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.nonlinear import PolynomialCell, solve_nonlinear
+from xbar.compiler.tile import ProgrammedTile, wires_of
+from xbar.errors import SpecError
+from xbar.hardware.bank import Bank
+from xbar.hardware.fabricate import Deviations
+from xbar.silicon.sample import SampledCells
+from xbar.tables import Outline
+
+LEAST = 1e-10
+"""Cells that conduct less than this share of the largest one are left out of the netlist."""
+
+
+def conductance(bank: Bank, deviations: Deviations) -> Floats:
+    """(..., K) siemens of closed branches by a bank's law."""
+    return bank.conductance(bank.ohms * (1.0 + deviations.resistor), deviations.threshold)
+
+
+def deviations_of(tile: ProgrammedTile) -> Deviations:
+    """Deviations (W, B, K) of a tile's branches.
+
+    Those of a sampled chip are its own. A measured chip does not tell a resistor from its switch:
+    the whole deviation of a branch is given to the resistor; dead branches have none.
+
+    Raises:
+        SpecError: a measured branch conducts more than its switch and contacts alone.
+    """
+    chip, bank = tile.chip, tile.chip.hardware.bank
+    if chip.measurement is None:
+        return chip.deviations(tile.index)
+    on = chip.on(tile.index)
+    typical = np.broadcast_to(1.0 / bank.nominal_conductance, on.shape)
+    ohms = np.divide(1.0, on, out=typical.copy(), where=on > 0)
+    resistor = (ohms - typical) / bank.ohms
+    if resistor.min() <= -1:
+        i, j, k = np.unravel_index(int(np.argmin(resistor)), resistor.shape)
+        raise SpecError(
+            f"tile {tile.index}, word line {i}, bit line {j}, resistor {k}: must conduct less than "
+            f"its switch and contacts alone, not {on[i, j, k]:g} S; check the measurement's unit"
+        )
+    return Deviations(resistor, np.zeros_like(resistor))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Prediction(Outline):
+    """A tile as xbar sees it under some condition.
+
+    Attributes:
+        tile: the tile.
+        sample: its sampled cells.
+        closed: (W, B, K) branches that conduct, stuck ones included.
+        on: (W, B, K) siemens of closed branches.
+        terms: (2, K) c2 in 1/V and c3 in 1/V² of the sampled branches.
+    """
+
+    tile: ProgrammedTile
+    sample: SampledCells
+    closed: NDArray[np.bool_]
+    on: Floats
+    terms: Floats
+
+    @property
+    def cells(self) -> Floats:
+        """(W, B) siemens of each cell; 0 where it is next to nothing."""
+        off = self.tile.chip.off(self.tile.index)
+        total: Floats = np.where(self.closed, self.on, off).sum(axis=-1)
+        return np.where(total >= LEAST * total.max(), total, 0.0)
+
+    @property
+    def crossbar(self) -> Crossbar:
+        """The tile with its wires."""
+        return Crossbar(self.cells, **wires_of(self.tile.chip.hardware))
+
+    @property
+    def _place(self) -> tuple[NDArray[np.int64], ...]:
+        return np.ix_(self.sample.word_lines, self.sample.bit_lines)
+
+    def transfer(self) -> Floats:
+        """(w, b) siemens: amperes of each sampled bit line a volt on each word line."""
+        return np.asarray(self.crossbar.transfer.T[self._place])
+
+    def currents(self, voltage: Floats) -> Floats:
+        """(N, b) amperes of the sampled bit lines for volts (N, W).
+
+        The sampled branches follow their law, the other cells Ohm's.
+
+        Raises:
+            SolverError: the currents did not converge.
+        """
+        crossbar = self.crossbar
+        bent = np.zeros((3, *crossbar.conductance.shape))
+        bent[0] = crossbar.conductance
+        for power, term in enumerate(self.terms, start=1):
+            part = (np.where(self.closed, self.on, 0.0) * term).sum(axis=-1)
+            bent[power][self._place] = part[self._place]
+        law = PolynomialCell(bent)
+        if not crossbar.ideal:
+            current = solve_nonlinear(crossbar, law, voltage).current
+        else:
+            shape = crossbar.conductance.shape
+            cells = [law.current(np.broadcast_to(v[:, None], shape))[0] for v in voltage]
+            current = np.array(cells).sum(axis=1)
+        return np.asarray(current[:, self.sample.bit_lines])

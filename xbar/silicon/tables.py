@@ -1,0 +1,81 @@
+"""Tables of a program verified against transistors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xbar.errors import printable
+from xbar.tables import count, table
+
+if TYPE_CHECKING:
+    from xbar.silicon.branch import Conditions
+    from xbar.silicon.verification import Gain, Verification, VerificationSweep
+
+
+_CALIBRATED: tuple[tuple[str, Gain], ...] = (
+    ("as programmed", "none"),
+    ("one gain", "chip"),
+    ("by column", "columns"),
+)
+
+
+def condition_text(at: Conditions) -> str:
+    """A condition in a few words: "tt, 27 C, 1.8 V"."""
+    supply = "" if at.supply is None else f", {at.supply:g} V"
+    mismatch = "" if at.seed is None else f", mismatch {at.seed}"
+    return f"{at.corner or 'typical'}, {at.temperature:g} C{supply}{mismatch}"
+
+
+def verification_text(found: Verification) -> str:
+    """One verification: what xbar predicted, and what the weights hold."""
+    rows = [
+        ["weights", f"{found.weight_error:.1e}", _verdict(found.weight_error, found.tolerance)],
+        ["currents", f"{found.current_error:.1e}", _verdict(found.current_error, found.tolerance)],
+    ]
+    w, b = found.cells
+    title = (
+        f"tile {found.tile} of {found.layer}: {w} x {b} cells as transistors of {found.process}, "
+        f"{condition_text(found.conditions)}"
+    )
+    head = [f"xbar against ngspice, tolerance {found.tolerance:g}", "worst error", ""]
+    text = table(title, head, rows)
+    held = [[name, *_held(found, of)] for name, of in _CALIBRATED]
+    text += "\n" + table(
+        f"{count(found.read.size, 'weight')} read back, against the network's",
+        ["calibrated", "gain", "rms error", "bits"],
+        held,
+    )
+    return text + "".join(f"{printable(note)}\n" for note in found.notes)
+
+
+def _held(found: Verification, of: Gain) -> list[str]:
+    gains = found.gain(of)
+    low, high = f"{gains.min():.4f}", f"{gains.max():.4f}"
+    shown = low if low == high else f"{low} to {high}"
+    return [shown, f"{found.rms(of):.1e}", f"{found.bits(of):.1f}"]
+
+
+def sweep_text(found: VerificationSweep) -> str:
+    """The same cells under several conditions, one a line."""
+    rows = [
+        [
+            condition_text(point.conditions),
+            f"{point.weight_error:.1e}",
+            f"{point.current_error:.1e}",
+            "pass" if point.passed else "FAIL",
+            f"{point.gain()[0]:.4f}",
+            *(f"{point.bits(of):.1f}" for _, of in _CALIBRATED),
+        ]
+        for point in found.points
+    ]
+    first = found.points[0]
+    title = (
+        f"tile {first.tile} of {first.layer}: {first.cells[0]} x {first.cells[1]} cells as "
+        f"transistors of {first.process}; tolerance {first.tolerance:g}"
+    )
+    head = ["condition", "weights off", "currents off", "", "gain"]
+    return table(title, [*head, "bits", "one gain", "by column"], rows)
+
+
+def _verdict(error: float, tolerance: float) -> str:
+    return "pass" if error <= tolerance else "FAIL"

@@ -1,0 +1,153 @@
+"""What a tester finds on an array of transistors: its branches one by one, its cells as programmed.
+
+Shapes: W x B cells of a tile, w x b sampled ones, K branches each. Units: siemens.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from xbar.arrays import Floats, one_number
+from xbar.files import write_bytes, write_text
+from xbar.hardware.draw import check_seed
+from xbar.hardware.spec import Hardware
+from xbar.silicon.array import Array, Masks
+from xbar.silicon.branch import Conditions
+from xbar.tables import Outline
+
+READ_VOLTS = 0.1
+"""Amplitude of a read, at which a characterisation takes the conductance of a branch, too."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(Outline):
+    """Conductances of the branches of the sampled cells, wires included.
+
+    Attributes:
+        on: (w, b, K) amperes a volt of the driver through each branch, closed together with one
+            branch of every other cell on its word line; less what the open ones leak.
+        off: (w, b, K) amperes a volt through each open branch: a Kth of its cell's.
+    """
+
+    on: Floats
+    off: Floats
+
+    def with_noise(self, relative: float, seed: int) -> Measured:
+        """The same measured with normal errors of ``on``, relative to each value.
+
+        Raises:
+            SpecError: ``relative`` is negative, or the seed is no seed.
+        """
+        sigma = one_number(relative, "relative", 0)
+        rng = np.random.Generator(np.random.Philox(check_seed(seed)))
+        return replace(self, on=self.on * (1 + sigma * rng.standard_normal(self.on.shape)))
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write it as tile 0 of a measured chip, for ``Chip.from_measurement``.
+
+        A table of text with the columns tile, word_line, bit_line, resistor, on and off, in
+        siemens; or, if the path ends in .npz, arrays ``on`` and ``off`` (1, w, b, K).
+
+        Raises:
+            FileError: the file exists and ``force`` is not set, or can't be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() == ".npz":
+            content = io.BytesIO()
+            np.savez(content, on=self.on[None], off=self.off[None])
+            write_bytes(path, content.getvalue(), force=force)
+            return
+        lines = ["tile,word_line,bit_line,resistor,on,off"]
+        for i, j, k in np.ndindex(*self.on.shape):
+            lines.append(f"0,{i},{j},{k},{self.on[i, j, k]:.15g},{self.off[i, j, k]:.6g}")
+        write_text(path, "\n".join([*lines, ""]), force=force)
+
+
+def measure_design(
+    hardware: Hardware,
+    mismatch: int | None,
+    conditions: Conditions | None = None,
+    pdk: str | Path | None = None,
+) -> Measured:
+    """Measure a tile of a design, as ngspice draws its devices.
+
+    Args:
+        hardware: a design that says its process.
+        mismatch: seed of the process's own mismatch; None for typical devices.
+        conditions: corner, temperature and supply; the process's own by default.
+        pdk: folder of the process's models; see ``Process.find``.
+
+    Raises:
+        SpecError: the design does not say what its bank is drawn as.
+        ToolError: ngspice or the models are not installed.
+        EngineError: ngspice gave no usable answer.
+    """
+    at = replace(conditions or Conditions(), seed=mismatch)
+    return measure(Array.of_design(hardware, at, pdk))
+
+
+def measure(array: Array, volts: float = READ_VOLTS) -> Measured:
+    """Measure each branch, its word line driven up and down by ``volts``.
+
+    A word line at a time: of each of its cells branch k is closed, for k = 0 to K - 1, then none.
+    ``Chip.from_measurement(..., behind_wires="line")`` takes out the wires that this goes through.
+
+    Raises:
+        ToolError: ngspice is missing.
+        EngineError: ngspice gave no usable answer.
+    """
+    w, b, k = array.shape
+    states = np.zeros((w, k + 1, w, b, k), dtype=bool)
+    for row in range(w):
+        for branch in range(k):
+            states[row, branch, row, :, branch] = True
+    drive = np.zeros((w, k + 1, len(array.rest)))
+    drive[np.arange(w), :, array.word_lines] = volts
+    points = w * (k + 1)
+    slope = _slope(array, drive.reshape(points, -1), states.reshape(points, w, b, k), volts)
+    siemens = slope.reshape(w, k + 1, b)
+    off = np.maximum(siemens[:, -1], 0.0) / k
+    on = np.moveaxis(siemens[:, :-1], 1, 2) - (k - 1) * off[:, :, None]
+    return Measured(on, np.repeat(off[:, :, None], k, axis=2))
+
+
+def transfer(array: Array, closed: Masks, volts: float = READ_VOLTS) -> Floats:
+    """(w, b) siemens: amperes of each bit line a volt on each word line alone.
+
+    Args:
+        array: the array.
+        closed: (w, b, K) closed switches.
+        volts: amplitude, up and down.
+    """
+    return read(array, closed, np.zeros((0, len(array.rest))), volts)[0]
+
+
+def read(
+    array: Array, closed: Masks, voltage: Floats, volts: float = READ_VOLTS
+) -> tuple[Floats, Floats]:
+    """``transfer``, and (N, b) amperes for driver voltages (N, W), in one run.
+
+    What flows with all drivers at rest, the junctions' leakage of some 1e-15 A, is part of the
+    currents: ngspice does not converge where nothing else flows.
+    """
+    lines = len(array.word_lines)
+    drive = np.zeros((lines, len(array.rest)))
+    drive[np.arange(lines), array.word_lines] = volts
+    amps = array.currents(np.concatenate([_both(drive), voltage]), closed)
+    slope = amps[: 2 * lines]
+    return (slope[0::2] - slope[1::2]) / (2 * volts), amps[2 * lines :]
+
+
+def _slope(array: Array, drive: Floats, states: Masks, volts: float) -> Floats:
+    """(N, b) siemens from currents at plus and minus each drive (N, W)."""
+    amps = array.currents(_both(drive), np.repeat(states, 2, axis=0))
+    return (amps[0::2] - amps[1::2]) / (2 * volts)
+
+
+def _both(drive: Floats) -> Floats:
+    """(2N, W) each drive (N, W), and its negative."""
+    return np.stack([drive, -drive], axis=1).reshape(-1, drive.shape[1])

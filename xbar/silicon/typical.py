@@ -1,0 +1,72 @@
+"""The typical branches of a bank under one condition, as a bank without spread.
+
+A short characterisation: one deck, for the laws alone. ``Cell.characterise`` finds deviations,
+corners and temperatures too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.hardware.bank import Bank
+from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.switch import Switch
+from xbar.silicon.branch import Branches, Conditions, Copies, sweep
+from xbar.silicon.fit import fit_bend, fit_switch
+from xbar.silicon.tester import READ_VOLTS
+
+_POINTS = 9
+"""Deviations of the threshold at which each switch is simulated."""
+_LEAST = 0.01
+"""Volts: the least of the deviations up to which a switch's law is fitted."""
+_STEPS = 4
+
+
+def typical_bank(
+    branches: Branches, conditions: Conditions, threshold: Floats, limit: float
+) -> Bank:
+    """The laws of a bank's branches under some conditions.
+
+    Args:
+        branches: what they are.
+        conditions: corner, temperature and supply; typical devices whatever the seed.
+        threshold: (K,) volts: largest deviation of each switch's threshold.
+        limit: volts up to which the bend of the current is fitted.
+
+    Raises:
+        ToolError: ngspice or the models are not installed.
+        EngineError: ngspice failed.
+        FileError: the models lack the corner.
+    """
+    count = len(branches.length)
+    reach = np.maximum(threshold, _LEAST)[:, None] * np.linspace(-1, 1, _POINTS)
+    which, zero = np.repeat(np.arange(count), _POINTS), np.zeros(count * _POINTS)
+    copies = Copies(which, zero, reach.reshape(-1), np.ones(len(which), dtype=bool))
+    # a sweep over whole steps of the read voltage, so that it has a point there
+    steps = max(round(limit / READ_VOLTS * _STEPS), _STEPS)
+    at, step = replace(conditions, seed=None), READ_VOLTS / _STEPS
+    found = sweep(branches, copies, at, steps * step, steps)
+    middle = np.arange(count) * _POINTS + _POINTS // 2
+    siemens = found.slope(READ_VOLTS)[middle]
+    ohms = found.switch_resistance(READ_VOLTS).reshape(count, _POINTS)
+    laws = [fit_switch(reach[k], ohms[k]) for k in range(count)]
+    bends = [
+        fit_bend(found.voltage, found.current[n], g) for n, g in zip(middle, siemens, strict=True)
+    ]
+    return Bank(
+        resistors=count,
+        nominal=tuple((1 / siemens - ohms[:, _POINTS // 2] - branches.series).tolist()),
+        spread="none",
+        series=tuple(branches.series.tolist()),
+        switch=Switch(
+            resistance=tuple(law.resistance for law in laws),
+            slope=tuple(law.slope for law in laws),
+            bend=tuple(law.bend for law in laws),
+        ),
+        nonlinearity=Nonlinearity(
+            c2=tuple(bend[0] for bend in bends), c3=tuple(bend[1] for bend in bends)
+        ),
+    )
