@@ -53,6 +53,26 @@ def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
 def run(script: Path, values: Mapping[str, str], folder: Path, timeout: float = 600.0) -> str:
     """Run a script in the klayout program and return what it printed.
 
+    Raises:
+        ToolError: klayout is not on PATH.
+        EngineError: klayout can't be started, failed, or did not end in time.
+    """
+    code, log = run_anyhow(script, values, folder, timeout)
+    if code:
+        raise failure(script, log)
+    return log
+
+
+def failure(script: Path, log: str) -> EngineError:
+    """The error of a script that has failed, with the line of its log that says why."""
+    return EngineError(f"klayout failed on {script.name}: {_reason(log)}")
+
+
+def run_anyhow(
+    script: Path, values: Mapping[str, str], folder: Path, timeout: float = 600.0
+) -> tuple[int, str]:
+    """Exit code and log of a script run in the klayout program.
+
     Args:
         script: a Ruby or Python script, or a deck of rules.
         values: variables that the script finds set.
@@ -61,16 +81,14 @@ def run(script: Path, values: Mapping[str, str], folder: Path, timeout: float = 
 
     Raises:
         ToolError: klayout is not on PATH.
-        EngineError: klayout can't be started, failed, or did not end in time.
+        EngineError: klayout can't be started, or did not end in time.
     """
     command = [find_klayout(), "-b", "-nc", "-rx", "-r", str(script)]
     for name, value in values.items():
         command += ["-rd", f"{name}={value}"]
     smaller = "check fewer cells, or allow more time"
     ended = run_program(command, folder, timeout, smaller, "klayout", _variables(folder))
-    if ended.code:
-        raise EngineError(f"klayout failed on {script.name}: {_reason(ended.log)}")
-    return ended.log
+    return ended.code, ended.log
 
 
 def _variables(folder: Path) -> dict[str, str]:

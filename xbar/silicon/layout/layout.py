@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from xbar.hardware.spec import Hardware
     from xbar.silicon.checks.compare import Comparison
+    from xbar.silicon.checks.deck import DeckComparison, DeckReport
     from xbar.silicon.checks.rules import RuleReport
     from xbar.silicon.checks.wires import Wires
 
@@ -211,17 +212,38 @@ class Layout:
         with self._written() as path:
             return compare_masks(path, self.netlist(), self.geometry.process, self.name)
 
-    def check(self) -> RuleReport:
-        """The masks measured against own rules, by the klayout program.
+    def compare_by(self, deck: str | Path) -> DeckComparison:
+        """The masks compared with the netlist by a foundry's deck, in the klayout program.
 
         Raises:
+            FileError: there is no such deck.
             ToolError: gdstk or klayout is not installed.
-            EngineError: klayout failed, or did not end in time.
+            EngineError: the deck failed, or did not end in time.
         """
+        from xbar.silicon.checks.deck import for_decks, run_netlist_deck
+
+        with self._written() as path:
+            netlist = for_decks(self.netlist("subcircuit"))
+            return run_netlist_deck(path, netlist, deck, self.name)
+
+    def check(self, deck: str | Path | None = None) -> RuleReport | DeckReport:
+        """The masks measured against rules, by the klayout program.
+
+        Args:
+            deck: a foundry's deck; own rules if None.
+
+        Raises:
+            FileError: there is no such deck.
+            ToolError: gdstk or klayout is not installed.
+            EngineError: klayout or the deck failed, or did not end in time.
+        """
+        from xbar.silicon.checks.deck import run_rule_deck
         from xbar.silicon.checks.rules import check_rules
 
         with self._written() as path:
-            return check_rules(path, self.geometry.process, self.name)
+            if deck is None:
+                return check_rules(path, self.geometry.process, self.name)
+            return run_rule_deck(path, deck, self.name)
 
     def wires(self, tolerance: float = 1e-3) -> Wires:
         """Ohms of the wires as they are drawn, from cell to cell and inside each branch.
