@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xbar.silicon.branch import Branches, Conditions, Copies, Nodes, sweep
+from xbar.silicon.branch import Branches, Conditions, Copies, Nodes, sweep, sweep_temperatures
 from xbar.silicon.ngspice import simulate
 
 
@@ -92,6 +92,17 @@ def test_a_transmission_gate_conducts_with_both_transistors_at_half_the_supply(g
     assert both[0] == pytest.approx(1 / siemens, rel=1e-4)
     off = sweep(made, Copies.each(2, closed=False), AT, 0.1, 2)
     assert np.abs(off.current).max() < 1e-18
+
+
+def test_temperatures_in_one_deck_are_those_of_a_deck_each(gf180mcu):
+    made, celsius = branches(gf180mcu), np.array([-40.0, 15.0, 70.0])
+    together = sweep_temperatures(made, Copies.each(2), AT, celsius, 0.1)
+    for each, found in zip(celsius, together, strict=True):
+        alone = sweep(made, Copies.each(2), Conditions(temperature=float(each)), 0.1, 1)
+        np.testing.assert_allclose(found.slope(0.1), alone.slope(0.1), rtol=1e-8)
+        np.testing.assert_allclose(
+            found.switch_resistance(0.1), alone.switch_resistance(0.1), rtol=1e-6
+        )
 
 
 def test_a_lower_supply_and_a_slow_corner_conduct_less(gf180mcu):

@@ -125,7 +125,7 @@ def test_plans_out_of_range_are_refused(cell, plan, told):
 
 @pytest.mark.sky130
 def test_the_deviations_of_sky130_are_those_that_its_models_draw(sky130):
-    cell = Cell(replace(sky130, skewed=()), resistors=2, length="4u", ratio=2.0)
+    cell = Cell(replace(sky130, skewed=("ss",)), resistors=2, length="4u", ratio=2.0)
     model = cell.characterise(Plan(sample=Sample(copies=300, seed=1)))
     # whole branches with the models' own mismatch, drawn anew with another seed
     which = np.repeat([0, 1], 300)

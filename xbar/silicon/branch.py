@@ -211,6 +211,44 @@ def sweep(
         EngineError: ngspice failed or returned other points.
         FileError: the models lack the corner.
     """
+    lines, inner = _deck(branches, copies, conditions)
+    lines.append(_voltages(branches, limit, steps))
+    found = simulate("\n".join(lines) + "\n", branches.process, conditions.seed)
+    return _sweeps(branches, found, inner, 2 * steps + 1)[0]
+
+
+def sweep_temperatures(
+    branches: Branches, copies: Copies, conditions: Conditions, celsius: Floats, limit: float
+) -> list[Sweep]:
+    """Simulate copies of branches at +-``limit`` volts and 0, at T temperatures in one deck.
+
+    Args:
+        branches: what they are made of.
+        copies: how many, and their deviations.
+        conditions: corner and supply; their temperature is not used.
+        celsius: (T,) equidistant temperatures, rising.
+        limit: volts.
+
+    Raises:
+        ToolError: ngspice or the models are not installed.
+        EngineError: ngspice failed or returned other points.
+        FileError: the models lack the corner.
+    """
+    lines, inner = _deck(branches, copies, conditions)
+    step = float(celsius[1] - celsius[0])
+    outer = f"TEMP {celsius[0]:.12g} {celsius[-1] + step / 4:.12g} {step:.12g}"
+    lines.append(f"{_voltages(branches, limit, 1)} {outer}")
+    found = simulate("\n".join(lines) + "\n", branches.process, conditions.seed)
+    sweeps = _sweeps(branches, found, inner, 3)
+    if len(sweeps) != len(celsius):
+        raise EngineError(f"ngspice returned {len(sweeps)} temperatures instead of {len(celsius)}")
+    return sweeps
+
+
+def _deck(
+    branches: Branches, copies: Copies, conditions: Conditions
+) -> tuple[list[str], list[str]]:
+    """The lines of a deck without its analysis, and the inner ends (N,) of the switches."""
     process, common = branches.process, branches.common
     supply = branches.switch.supply if conditions.supply is None else conditions.supply
     lines = [f"* branches of {process.name}"]
@@ -220,17 +258,29 @@ def sweep(
     count = len(copies.branch)
     for n in range(count):
         lines += _copy(branches, copies, n, supply)
-    inner = ["s" if series else "m" for series in branches.series[copies.branch]]
-    lines.append(".save v(w) " + " ".join(f"i(vb{n}) v({inner[n]}{n})" for n in range(count)))
-    step = limit / steps
-    lines.append(f".dc Vw {common - limit:.12g} {common + limit + step / 4:.12g} {step:.12g}")
-    found = simulate("\n".join(lines) + "\n", process, conditions.seed)
-    voltage = found["v(w)"] - common
-    if len(voltage) != 2 * steps + 1:
-        raise EngineError(f"ngspice returned {len(voltage)} points instead of {2 * steps + 1}")
-    node = np.array([found[f"v({inner[n]}{n})"] for n in range(count)])
-    drop = node - common if branches.side == "bit" else found["v(w)"] - node
-    return Sweep(voltage, np.array([found[f"i(vb{n})"] for n in range(count)]), drop)
+    ends = ["s" if branches.series[k] else "m" for k in copies.branch]
+    inner = [f"v({end}{n})" for n, end in enumerate(ends)]
+    lines.append(".save v(w) " + " ".join(f"i(vb{n}) {inner[n]}" for n in range(count)))
+    return lines, inner
+
+
+def _voltages(branches: Branches, limit: float, steps: int) -> str:
+    step, common = limit / steps, branches.common
+    return f".dc Vw {common - limit:.12g} {common + limit + step / 4:.12g} {step:.12g}"
+
+
+def _sweeps(
+    branches: Branches, found: dict[str, Floats], inner: list[str], points: int
+) -> list[Sweep]:
+    """The sweeps of ``points`` voltages each in a result."""
+    word, common = found["v(w)"], branches.common
+    if not len(word) or len(word) % points:
+        raise EngineError(f"ngspice returned {len(word)} points instead of {points}")
+    current = np.array([found[f"i(vb{n})"] for n in range(len(inner))])
+    node = np.array([found[name] for name in inner])
+    drop = node - common if branches.side == "bit" else word - node
+    parts = [slice(start, start + points) for start in range(0, len(word), points)]
+    return [Sweep(word[part] - common, current[:, part], drop[:, part]) for part in parts]
 
 
 def _copy(branches: Branches, copies: Copies, n: int, supply: float) -> list[str]:

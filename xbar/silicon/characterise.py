@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError, warn
-from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, sweep
+from xbar.silicon.branch import (
+    Branches,
+    Conditions,
+    Copies,
+    Sweep,
+    sweep,
+    sweep_temperatures,
+)
 from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
 from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
@@ -18,8 +25,8 @@ from xbar.silicon.parts import branch_parts
 
 Floats: TypeAlias = NDArray[np.float64]
 Report: TypeAlias = Callable[[int, int], None]
-TEMPERATURES = (-40.0, 0.0, 27.0, 85.0, 125.0)
-"""Celsius of the temperature coefficients."""
+TEMPERATURES = np.linspace(-40.0, 125.0, 4)
+"""Celsius of the temperature coefficients, equidistant; with that of the characterisation."""
 SUPPLIES = (0.9, 1.1)
 """Supplies that are told, relative to the nominal one."""
 _SHIFTS = np.linspace(-0.08, 0.08, 17)
@@ -79,10 +86,9 @@ class _Characterisation:
         supply = branches.switch.supply if plan.supply is None else plan.supply
         _check(plan, celsius, supply, branches)
         self.at = Conditions(process.typical, celsius, supply)
-        self.celsius = sorted({*TEMPERATURES, celsius})
         self.count = len(branches.length)
         self._report, self._done = report, 0
-        self._total = 4 + len(process.skewed) + len(self.celsius) + len(SUPPLIES)
+        self._total = 5 + len(process.skewed) + len(SUPPLIES)
         self.notes: list[str] = []
 
     def run(self) -> BranchModel:
@@ -95,7 +101,7 @@ class _Characterisation:
         sigma = self._sigma_resistor(resistance)
         laws, threshold = self._switches(ron)
         bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
-        tempco, leaks, tempco_error = self._temperatures()
+        tempco, leaks, tempco_error = self._temperatures(typical)
         model = BranchModel(
             process=branches.process.name,
             length=branches.length,
@@ -155,19 +161,24 @@ class _Characterisation:
         found = self._sweep(Copies.each(self.count), at, self.plan.test, 1)
         return found.slope(self.plan.test) / typical - 1
 
-    def _temperatures(self) -> tuple[Floats, dict[float, Floats], float]:
+    def _temperatures(self, typical: Sweep) -> tuple[Floats, dict[float, Floats], float]:
         """Coefficients (2, K), the open branches' siemens by temperature, the worst error of G."""
-        on, off = [], {}
-        for celsius in self.celsius:
-            at = replace(self.at, temperature=celsius)
-            found = self._sweep(self._on_and_off(), at, self.plan.within, 2)
-            on.append(found.slope(self.plan.within)[: self.count])
-            off[celsius] = np.abs(found.slope(self.plan.within)[self.count :])
-        closed, typical = np.array(on), self.at.temperature
-        tempco = fit_temperature(np.array(self.celsius), closed, typical)
-        away = np.array(self.celsius)[:, None] - typical
-        law = 1 + tempco[0] * away + tempco[1] * away**2
-        moved = closed / closed[self.celsius.index(typical)]
+        volts, copies = self.plan.within, self._on_and_off()
+        swept = sweep_temperatures(self.branches, copies, self.at, TEMPERATURES, volts)
+        self._step()
+        found = {self.at.temperature: typical.slope(volts)}
+        found |= {
+            float(celsius): each.slope(volts)
+            for celsius, each in zip(TEMPERATURES, swept, strict=True)
+        }
+        celsius = np.array(sorted(found))
+        both = np.array([found[each] for each in celsius.tolist()])
+        closed, away = both[:, : self.count], celsius - self.at.temperature
+        tempco = fit_temperature(celsius, closed, self.at.temperature)
+        law = 1 + np.outer(away, tempco[0]) + np.outer(away**2, tempco[1])
+        moved = closed / found[self.at.temperature][: self.count]
+        leaks = np.abs(both[:, self.count :])
+        off = dict(zip(celsius.tolist(), leaks, strict=True))
         return tempco, off, float(np.abs(moved - law).max())
 
     def _sigma_resistor(self, resistance: Floats) -> Floats:
