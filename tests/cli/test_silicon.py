@@ -102,6 +102,6 @@ def test_a_process_without_drawing_gets_ideal_wires_and_a_warning(call, gf180mcu
         *("--samples", "10", "-o", tmp_path / "chip.toml"),
     )
     assert code == 0
-    assert "wires are ideal: masks can be drawn for sky130" in err
+    assert "wires are ideal, because there is no drawing" in err
     assert "hold no mismatch of its resistor" in err
     assert xbar.Hardware.load(tmp_path / "chip.toml").tile.word_wire == 0

@@ -1,8 +1,11 @@
 """Cells: sizes on the grid of the masks, and what a process can't hold."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+import xbar
 from xbar.errors import SpecError
 from xbar.silicon.cell import Cell
 
@@ -59,5 +62,29 @@ def test_the_masks_have_the_sizes_of_the_cell():
     for other in ({"kind": "transmission"}, {"side": "word"}, {"switch": "3v3"}):
         with pytest.raises(SpecError, match="masks can be drawn of NMOS switches 1v8"):
             Cell("sky130", **other).layout(4, 2)
+        assert not Cell("sky130", **other).is_drawn
     with pytest.raises(SpecError, match="masks can be drawn for sky130"):
         Cell("gf180mcu", length="20u").layout(4, 2)
+
+
+def test_contacts_inside_a_branch_are_those_drawn_unless_they_are_given():
+    pytest.importorskip("gdstk")
+    drawn = Cell("sky130", 2, ("4u", "5u"))
+    wires = drawn.layout(3, 3).wires()
+    np.testing.assert_allclose(drawn.branches.series, wires.series, rtol=1e-9)
+    assert np.all(drawn.branches.series > 100)
+    assert drawn.wires.word_wire == pytest.approx(wires.word_wire, rel=1e-3)
+    np.testing.assert_array_equal(Cell("sky130", 2, series=70.0).branches.series, 70)
+    np.testing.assert_array_equal(Cell("gf180mcu", 2, "20u").branches.series, 0)
+
+
+def test_a_design_says_what_is_drawn_where_netlists_can_be_made_of_it():
+    model = SimpleNamespace(bank=lambda: xbar.Bank(resistors=2))
+    hardware = Cell("sky130", 2, ("4u", "5u"), switch="3v3").hardware(8, 4, (0.4, 0.7), model)
+    assert hardware.silicon.lengths == (4e-6, 5e-6)
+    assert hardware.silicon.switch == "3v3"
+    assert (hardware.tile.word_wire, hardware.tile.bit_wire) == (0.4, 0.7)
+    other = Cell("sky130", 2, ("4u", "5u"), kind="transmission")
+    assert other.hardware(8, 4, (0.4, 0.7), model).silicon is None
+    with pytest.raises(SpecError, match="masks can be drawn"):
+        other.hardware(8, 4, model=model)

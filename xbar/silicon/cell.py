@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xbar.hardware.silicon import Drawn
     from xbar.hardware.spec import Hardware
     from xbar.silicon.characterise import Plan, Report
+    from xbar.silicon.checks.wires import Wires
     from xbar.silicon.layout.layout import Layout
     from xbar.silicon.model import BranchModel
 
@@ -44,7 +46,8 @@ class Cell:
             second transistor and an inverted signal for each branch.
         side: the line that the switches lie beside. "bit": their overdrive is then constant,
             whatever the input is; on the "word" side it moves with it, and the current bends more.
-        series: ohms of contacts and wires inside a branch, of all or K.
+        series: ohms of contacts and wires inside a branch, of all or K; None for those of the
+            drawing, or none where there is no drawing.
 
     Raises:
         SpecError: a value is not a length, is less than the process can make, or there are not K.
@@ -62,9 +65,9 @@ class Cell:
     switch: str | None = None
     kind: Kind = "nmos"
     side: Side = "bit"
-    series: float | Sequence[float] = 0.0
-    branches: Branches = field(init=False, repr=False)
+    series: float | Sequence[float] | None = None
     notes: tuple[str, ...] = field(init=False, repr=False)
+    _bare: Branches = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         process = self.process if isinstance(self.process, Process) else Process.named(self.process)
@@ -84,23 +87,53 @@ class Cell:
             device,
             lengths,
             widths,
-            self._series(),
+            self._given_series(),
             one_of(self.kind, "kind", ("nmos", "transmission")),  # type: ignore[arg-type] # checked
             one_of(self.side, "side", ("bit", "word")),  # type: ignore[arg-type] # checked
         )
         object.__setattr__(self, "process", process)
-        object.__setattr__(self, "branches", branches)
+        object.__setattr__(self, "_bare", branches)
         object.__setattr__(self, "notes", _notes(asked, lengths, process))
 
     @property
     def lengths(self) -> tuple[float, ...]:
         """(K,) metres of the resistors, on the grid of the masks."""
-        return tuple(self.branches.length.tolist())
+        return tuple(self._bare.length.tolist())
 
     @property
     def switch_widths(self) -> tuple[float, ...]:
         """(K,) metres of the switches, on the grid of the masks."""
-        return tuple(self.branches.width.tolist())
+        return tuple(self._bare.width.tolist())
+
+    @cached_property
+    def branches(self) -> Branches:
+        """The branches that ngspice simulates, with their contacts and wires.
+
+        Raises:
+            ToolError: ``series`` is that of the drawing, and gdstk is not installed.
+        """
+        if self.series is not None or not self.is_drawn:
+            return self._bare
+        return replace(self._bare, series=self.wires.series)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there is a drawing of such a cell."""
+        try:
+            self.layout(1, 1)
+        except SpecError:
+            return False
+        return True
+
+    @cached_property
+    def wires(self) -> Wires:
+        """Ohms from cell to cell and inside each branch, as drawn.
+
+        Raises:
+            SpecError: there is no drawing of such a cell.
+            ToolError: gdstk is not installed.
+        """
+        return self.layout(1, 1).wires()
 
     def characterise(self, plan: Plan | None = None, report: Report | None = None) -> BranchModel:
         """The model of the cell's branches, from ngspice; the same plan is simulated once.
@@ -142,15 +175,15 @@ class Cell:
 
         Raises:
             SpecError: ``wires`` is None and there is no drawing, or a value is out of range.
-            ToolError: ngspice or the process's models are not installed.
+            ToolError: ngspice, the process's models, or gdstk for the drawing are not installed.
             EngineError: ngspice failed.
         """
         from xbar.hardware.spec import Hardware
         from xbar.hardware.tile import Tile
 
-        word, bit = self.wires() if wires is None else wires
+        word, bit = wires or (self.wires.word_wire, self.wires.bit_wire)
         tile = Tile(word_lines=word_lines, bit_lines=bit_lines, word_wire=word, bit_wire=bit)
-        name = f"{self.branches.process.name}, {self.resistors} resistors a cell"
+        name = f"{self._bare.process.name}, {self.resistors} resistors a cell"
         bank = (model or self.characterise()).bank()
         return Hardware(name=name, bank=bank, tile=tile, silicon=self._drawn())
 
@@ -158,7 +191,7 @@ class Cell:
         """What later netlists and masks are made from; they know NMOS beside the bit line only."""
         from xbar.hardware.silicon import Drawn
 
-        branches = self.branches
+        branches = self._bare
         if (branches.kind, branches.side) != ("nmos", "bit"):
             return None
         return Drawn(
@@ -177,7 +210,7 @@ class Cell:
         from xbar.silicon.layout.geometry import BankGeometry
         from xbar.silicon.layout.layout import Layout
 
-        branches = self.branches
+        branches = self._bare
         first = branches.process.switch()
         if (branches.kind, branches.side) != ("nmos", "bit") or branches.switch is not first:
             raise SpecError(
@@ -190,15 +223,6 @@ class Cell:
         )
         geometry = BankGeometry(lengths, widths, branches.process.name)
         return Layout(geometry, word_lines, bit_lines)
-
-    def wires(self) -> tuple[float, float]:
-        """Ohms of a word line's and of a bit line's segment, as drawn.
-
-        Raises:
-            SpecError: there is no drawing of such a cell.
-        """
-        geometry = self.layout(1, 1).geometry
-        return geometry.word_wire, geometry.bit_wire
 
     def _asked_lengths(self) -> list[float]:
         if isinstance(self.length, (str, float, int)):
@@ -218,8 +242,9 @@ class Cell:
             )
         return [parse_quantity(each, "m") for each in value]
 
-    def _series(self) -> NDArray[np.float64]:
-        values = np.asarray(self.series, dtype=np.float64)
+    def _given_series(self) -> NDArray[np.float64]:
+        """(K,) ohms, 0 where those of the drawing are wanted."""
+        values = np.asarray(0.0 if self.series is None else self.series, dtype=np.float64)
         if values.shape not in ((), (self.resistors,)):
             raise SpecError(
                 f"series must be one or {self.resistors}, one a resistor, not {values.size}"

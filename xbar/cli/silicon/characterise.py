@@ -33,8 +33,9 @@ def run(
     kind: Annotated[str, typer.Option(help="switch: nmos, or transmission for a gate")] = "nmos",
     side: Annotated[str, typer.Option(help="line that the switch lies beside: bit, word")] = "bit",
     series: Annotated[
-        str, typer.Option(help="ohms of contacts and wires in a branch, one or of each")
-    ] = "0",
+        str | None,
+        typer.Option(help="ohms of contacts and wires in a branch, one or of each; default: drawn"),
+    ] = None,
     pdk: Pdk = None,
     temperature: Annotated[float | None, typer.Option(help="temperature in C")] = None,
     supply: Annotated[
@@ -85,7 +86,7 @@ def run(
         switch,
         kind,  # type: ignore[arg-type] # checked by the cell
         side,  # type: ignore[arg-type] # likewise
-        _one_or_more(series, "ohm"),
+        None if series is None else _one_or_more(series, "ohm"),
     )
     plan = _plan(temperature, supply, sigma, samples, seed)
     segments = _wires(wires)
@@ -129,13 +130,15 @@ def _wires(text: str | None) -> tuple[float, float] | None:
 
 def _drawn_wires(cell: Cell) -> tuple[float, float]:
     """Ohms of the segments as drawn, or none where there is no drawing, which is told."""
-    from xbar.errors import SpecError, warn
+    from xbar.errors import warn
 
-    try:
-        return cell.wires()
-    except SpecError as error:
-        warn(f"the design's wires are ideal: {error}; give them by --wires")
-        return 0.0, 0.0
+    if cell.is_drawn:
+        return cell.wires.word_wire, cell.wires.bit_wire
+    warn(
+        "the design's wires are ideal, because there is no drawing of this cell: give them by "
+        "--wires and --series"
+    )
+    return 0.0, 0.0
 
 
 def _write_design(
