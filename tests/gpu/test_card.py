@@ -121,7 +121,8 @@ def test_transfer_matrices_agree_with_the_cpu(kind: str) -> None:
         found = transfers(cells, **given, device="cuda")
         for one, own in zip(found, cells, strict=True):
             exact = Crossbar(own, **given).transfer
-            assert np.abs(one - exact).max() < 1e-12 * exact.max(), (lines, columns)
+            # open arrays carry nothing at all
+            assert np.abs(one - exact).max() <= 1e-12 * exact.max(), (lines, columns)
 
 
 @pytest.mark.usefixtures("card")
