@@ -175,3 +175,26 @@ def test_switches_that_leak_more_than_the_lines_carry_are_refused(tmp_path):
 def test_only_a_branch_or_a_line_is_closed_at_a_time(tmp_path):
     with pytest.raises(SpecError, match="behind_wires must be branch or line, not 'cell'"):
         imported(tmp_path, design(), "cell", on=chip()[0])
+
+
+@pytest.mark.parametrize("closed", ["branch", "line"])
+def test_a_dead_tile_and_a_dead_line_stay_dead(tmp_path, closed):
+    hardware = design()
+    bank = hardware.bank.model_copy(update={"on_off_ratio": 1e3})
+    hardware = hardware.model_copy(update={"bank": bank})
+    on = np.stack([chip()[0], np.zeros((W, B, K))])
+    on[0, 2] = 0.0
+    np.savez(tmp_path / "chip.npz", on=on)
+    found = Chip.from_measurement(tmp_path / "chip.npz", hardware, behind_wires=closed)
+    assert not found.on(1).any()
+    assert not found.on(0)[2].any()
+    assert (found.on(0)[[0, 1, 3, 4]] > on[0][[0, 1, 3, 4]]).all()
+
+
+def test_harsh_wires_and_leaking_switches_come_out_to_the_last_digits(tmp_path):
+    hardware = design(word_wire=500.0, bit_wire=400.0)
+    on, off = chip(3, ratio=8.0)
+    on_seen, off_seen = probed(on, off, hardware, "line")
+    assert (on_seen / on).min() < 0.6
+    found = imported(tmp_path, hardware, "line", on=on_seen, off=off_seen)
+    np.testing.assert_allclose(found.on(0), on, rtol=1e-12)

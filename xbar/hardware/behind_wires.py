@@ -32,7 +32,7 @@ Closed: TypeAlias = Literal["branch", "line"]
 """What is closed at a time: one "branch", or one in each cell of a word "line"."""
 
 _STEPS = 300
-_EXACT = 4e-16
+_EXACT, _ROUNDING = 4e-16, 1e-12
 _LEAST = 2.0**-54
 """Leakage through wires that changes no bit of a result."""
 _FIRST_ORDER = 1e-6
@@ -95,14 +95,15 @@ class Array:
         Raises:
             SpecError: the cells leak too much for the iteration.
         """
-        volts = start
+        volts, last = start, np.inf
         for _ in range(_STEPS):
             before, volts = volts, start - self.lost(leak * volts)
-            change = np.abs(volts - before).max()
-            if change <= _EXACT * np.abs(volts).max():
+            change = float(np.abs(volts - before).max() / (np.abs(volts).max() or 1.0))
+            if _settled(change, last):
                 return volts
             if not np.isfinite(change):
                 break
+            last = change
         raise SpecError(_LEAKY)
 
     def most(self, leak: Floats) -> float:
@@ -118,6 +119,11 @@ class Array:
         """The bit lines that are sensed with one: those of its column of cells."""
         (j,) = np.flatnonzero((self.columns == column).any(axis=1))
         return np.unique(self.columns[j])
+
+
+def _settled(change: float, last: float) -> bool:
+    """Whether an iteration changes nothing more, or by rounding only."""
+    return change <= _EXACT or last <= change <= _ROUNDING
 
 
 def line_ohms(count: int, wire: float, end: float, ends: tuple[bool, bool]) -> Floats:
@@ -162,7 +168,7 @@ def without_wires(
         still = _open_cells(off, array)
         found = _closed_branches(on, off, still, stuck, array, closed)
         return np.where(stuck > 0, still, found), still
-    found = on
+    found, last = on, np.inf
     for _ in range(_STEPS):
         still, before = np.where(stuck > 0, found, found / ratios), found
         apparent = _as_seen(still, array)
@@ -170,8 +176,10 @@ def without_wires(
         # what is stuck closed is seen with the open branches, and corrected by their ratio
         seen = np.divide(on, apparent, out=np.ones_like(on), where=apparent > 0)
         found = np.where(stuck > 0, before * seen, found)
-        if np.abs(found - before).max() <= 1e-14 * found.max():
+        change = float(np.abs(found - before).max() / (found.max() or 1.0))
+        if _settled(change, last):
             return found, found / ratios
+        last = change
     raise SpecError(_LEAKY)
 
 
@@ -226,13 +234,18 @@ def _line(
     start[lines] = 1.0
     idle, each = _summed(array, leak * field), np.arange(len(lines))
     volts, current = np.broadcast_to(field, (len(lines), *leak.shape)), excess
+    last = np.inf
     for _ in range(_STEPS):
         flow, before = leak * volts, volts
         current = np.where(moves, excess + (idle - _summed(array, flow)).T, 0.0)
         flow[each, lines, columns] += current
         volts = start - array.lost(flow)
-        if np.abs(volts - before).max() <= _EXACT:
+        change = float(np.abs(volts - before).max())
+        if _settled(change, last):
             return volts[each, lines, columns], current
+        if not np.isfinite(change):
+            break
+        last = change
     raise SpecError(_LEAKY)
 
 
@@ -285,13 +298,15 @@ def _ports(
 
 def _open_cells(apparent: Floats, array: Array) -> Floats:
     """(W, B, K) siemens of open branches, from those that their cells seem to have."""
-    found = apparent
+    found, last = apparent, np.inf
     for _ in range(_STEPS):
         seen = _as_seen(found, array)
         ratio = np.divide(apparent, seen, out=np.ones_like(seen), where=seen > 0)
         found = found * ratio
-        if np.abs(ratio - 1).max() <= 4 * _EXACT * np.sqrt(apparent.size):
+        change = float(np.abs(ratio - 1).max())
+        if _settled(change, last):
             return found
+        last = change
     raise SpecError(_LEAKY)
 
 
