@@ -189,6 +189,10 @@ def test_a_measured_chip_has_no_drawn_deviations(tmp_path):
             r"not 0; check",
         ),
         ({"nonlinearity": {"c2": (0.1, 0.2)}}, r"nonlinearity\.c2 must list 3 values"),
+        ({"nonlinearity": {"c3": 1e200}}, r"nonlinearity\.c3 must be at most 1e\+100 either way"),
+        ({"switch": {"resistance": 1e3, "slope": -1e200}}, r"slope must be at most 1e\+100 either"),
+        ({"nominal": 1e200}, r"must give conductances from 1e-100 to 1e\+100 S, not 1e-200 S"),
+        ({"nominal": 1e3, "ratio": 1e200}, r"must give conductances .*, not 1e-203 S"),
     ],
 )
 def test_a_bank_that_does_not_fit_together_is_refused(change, message):

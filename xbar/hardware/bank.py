@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from xbar.arrays import LARGEST, SMALLEST
 from xbar.errors import SpecError, warn
 from xbar.hardware.base import (
     Each,
@@ -104,12 +105,23 @@ class Bank(Spec):
         for ratio in values_of(self.on_off_ratio):
             if not ratio > 1:
                 raise SpecError(f"on_off_ratio must be greater than 1, not {ratio:g}")
+        self._check_conductances()
         if self.stuck_open + self.stuck_closed > 1:
             raise SpecError(
                 "stuck_open + stuck_closed must be at most 1, not "
                 f"{self.stuck_open + self.stuck_closed}"
             )
         return self
+
+    def _check_conductances(self) -> None:
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            nominal = self.nominal_conductance
+        wrong = nominal[~((nominal >= SMALLEST) & (nominal <= LARGEST))]
+        if len(wrong):
+            raise SpecError(
+                f"nominal and ratio must give conductances from {SMALLEST:g} to {LARGEST:g} S, not "
+                f"{wrong[0]:g} S"
+            )
 
     def lists(self) -> list[tuple[str, Each]]:
         """The values that may be one or K, by their keys."""

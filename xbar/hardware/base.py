@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
 )
 
+from xbar.arrays import LARGEST
 from xbar.errors import SpecError, printable, shown
 from xbar.units import parse_quantity
 
@@ -156,6 +157,18 @@ def check_length(name: str, each: Each, resistors: int) -> None:
     """
     if isinstance(each, tuple) and len(each) != resistors:
         raise SpecError(f"{name} must list {resistors} values, one a resistor, not {len(each)}")
+
+
+def check_size(name: str, each: Each, unit: str = "") -> None:
+    """Check that values are of a size that can be computed with: at most 1e100 either way.
+
+    Raises:
+        SpecError: one is larger.
+    """
+    largest = max(values_of(each), key=abs, default=0.0)
+    if not abs(largest) <= LARGEST:
+        suffix = f" {unit}" if unit else ""
+        raise SpecError(f"{name} must be at most {LARGEST:g}{suffix} either way, not {largest:g}")
 
 
 def check_least(name: str, each: Each, least: float, unit: str = "") -> None:

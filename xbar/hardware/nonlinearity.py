@@ -9,7 +9,15 @@ from pydantic import model_validator
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
-from xbar.hardware.base import Quantity, QuantityEach, Spec, Volts, spread_out, values_of
+from xbar.hardware.base import (
+    Quantity,
+    QuantityEach,
+    Spec,
+    Volts,
+    check_size,
+    spread_out,
+    values_of,
+)
 
 
 class Nonlinearity(Spec):
@@ -53,6 +61,8 @@ class Nonlinearity(Spec):
             raise SpecError(f"sinh must be greater than 0 V, not {self.sinh}")
         if min(self.odd, default=0.0) < 0:
             raise SpecError(f"odd must be coefficients from 0, not {list(self.odd)}")
+        for name, each in (("c2", self.c2), ("c3", self.c3), ("within", self.within)):
+            check_size(name, each or 0.0)
         if self.within is None:
             return self
         if not self.by_resistor:
@@ -83,9 +93,10 @@ class Nonlinearity(Spec):
         if not self.by_resistor:
             return
         c2, c3 = self.terms(resistors)
-        turn = np.divide(-c2, 3.0 * c3, out=np.zeros_like(c2), where=c3 > 0)
+        inside = np.abs(c2) < 3.0 * c3 * volts  # the slope is least at -c2 / (3 c3)
+        turn = np.divide(-c2, 3.0 * c3, out=np.zeros_like(c2), where=inside)
         at = np.stack([np.full_like(c2, -volts), np.full_like(c2, volts), turn])
-        slope = np.where(np.abs(at) <= volts, 1.0 + 2.0 * c2 * at + 3.0 * c3 * at**2, np.inf)
+        slope = 1.0 + at * (2.0 * c2 + 3.0 * c3 * at)
         if not slope.min() > 0:
             place, k = np.unravel_index(int(np.argmin(slope)), slope.shape)
             one = "" if max(len(values_of(e or 0.0)) for e in (self.c2, self.c3)) == 1 else f" {k}"

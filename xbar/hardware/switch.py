@@ -23,6 +23,7 @@ from xbar.hardware.base import (
     Spec,
     VoltsEach,
     check_least,
+    check_size,
     spread_out,
     values_of,
 )
@@ -62,6 +63,8 @@ class Switch(Spec):
             low = min(values_of(self.resistance))
             raise SpecError(f"resistance must be greater than 0 ohm, not {low:g}")
         check_least("sigma", self.sigma, 0.0, "V")
+        for name, each in self:
+            check_size(name, each)
         count = self.listed
         lengths = {len(each) for _, each in self if isinstance(each, tuple)}
         if len(lengths) > 1 or 0 in lengths:
@@ -95,7 +98,6 @@ class Switch(Spec):
 def _lowest(slope: Floats, bend: Floats, reach: Floats) -> Floats:
     """(K,) lowest 1 + slope v + bend v² for |v| up to ``reach``."""
     least: Floats = 1.0 - np.abs(slope) * reach + bend * reach**2
-    up = bend > 0
-    turn = np.divide(-slope, 2.0 * bend, out=np.zeros_like(slope), where=up)
-    inside = up & (np.abs(turn) < reach)
-    return np.where(inside, 1.0 - bend * turn**2, least)
+    inside = np.abs(slope) < 2.0 * bend * reach  # then it is lowest at -slope / (2 bend)
+    turn = np.divide(-slope, 2.0 * bend, out=np.zeros_like(slope), where=inside)
+    return np.where(inside, 1.0 + 0.5 * slope * turn, least)
