@@ -135,3 +135,21 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def read_range(text: str, option: str) -> tuple[float, float]:
+    """Two numbers such as 1.0:1.4, or one that is both ends.
+
+    Raises:
+        SpecError: it is neither, or the first is larger.
+    """
+    from xbar.errors import SpecError
+    from xbar.units import parse_quantity
+
+    parts = text.split(":")
+    if len(parts) > 2:
+        raise SpecError(f"{option} must be a number or a range such as 1.0:1.4, not {text!r}")
+    low, high = (parse_quantity(part) for part in (parts[0], parts[-1]))
+    if not low <= high:
+        raise SpecError(f"{option} must be a range from low to high such as 1.0:1.4, not {text!r}")
+    return low, high

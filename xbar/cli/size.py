@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import typer
 
-from xbar.cli.output import Force, Json, show
+from xbar.cli.output import Force, Json, read_range, refuse_unused, show
 
 if TYPE_CHECKING:
     from xbar.hardware.bank import Bank
     from xbar.sizing.bankdesign import BankDesign
     from xbar.sizing.precision import Figure, Sizing, Window
+    from xbar.sizing.ratio import Tried
     from xbar.sizing.rivals import Rival
 
     Spread: TypeAlias = Literal["normal", "lognormal", "uniform"]
@@ -26,7 +27,10 @@ def run(
     ] = 0.999,
     spread: Annotated[str, typer.Option(help="normal, lognormal or uniform")] = "lognormal",
     sigma: Annotated[str, typer.Option(help="relative spread, such as 0.3 or 30%")] = "0.3",
-    ratio: Annotated[float, typer.Option(help="ratio between successive nominal values")] = 1.0,
+    ratio: Annotated[
+        str,
+        typer.Option(help="ratio of successive nominal values; 1.0:1.4 searches for the best"),
+    ] = "1",
     hardware: Annotated[
         Path | None,
         typer.Option(help="take spread, sigma and nominal values from this design instead"),
@@ -54,13 +58,26 @@ def run(
     from xbar.files import write_bytes
     from xbar.sizing.bankdesign import design_bank
     from xbar.sizing.precision import resistors_for_bits
+    from xbar.sizing.ratio import search_ratio
     from xbar.sizing.rivals import rivals
 
     if plot is not None:
         check_plot(plot, force=force)
-    bank = _bank(hardware, spread, sigma, ratio)
+    ratios = read_range(ratio, "--ratio")
+    bank = _bank(hardware, spread, sigma, ratios[0])
     limits = _window(window)
     figures: list[Figure] = ["per target"] if per_target else ["any target", "per target"]
+    tried: tuple[Tried, ...] = ()
+    if ratios[0] < ratios[1]:
+        refuse_unused("sampled banks, which --hardware replaces", {"--ratio": bool(hardware)})
+        best_ratio, tried = search_ratio(
+            lambda one: resistors_for_bits(
+                bits, one, yield_, limits, figures[0], samples, seed=seed
+            ),
+            bank,
+            *ratios,
+        )
+        bank = bank.model_copy(update={"ratio": best_ratio})
     sizes = {
         figure: resistors_for_bits(bits, bank, yield_, limits, figure, samples, seed=seed)
         for figure in figures
@@ -69,6 +86,8 @@ def run(
     others = rivals(bank, yield_, limits, seed=seed)
     best = design_bank(bank, yield_, limits, seed=seed) if design else None
     content = _content(sizes, bank, limits, others, best, seed)
+    if tried:
+        content["ratios"] = [vars(one) for one in tried]
     if plot is not None:
         picture = draw_sizes(sizes, content, plot.suffix[1:])
         write_bytes(plot, picture, force=force)
@@ -159,6 +178,14 @@ def _size(size: Sizing, figure: Figure, bank: Bank, window: Window, seed: int) -
     }
 
 
+def _searched(content: dict[str, Any]) -> list[str]:
+    """What the ratios that were tried need."""
+    if "ratios" not in content:
+        return []
+    parts = [f"{one['ratio']:g} {one['resistors'] or 'too many'}" for one in content["ratios"]]
+    return [f"resistors by ratio tried: {', '.join(parts)}"]
+
+
 _MEANING = {
     "any target": "a bank's worst error in the window is at most full scale / 2^{more:g}",
     "per target": "a random target's error in the window is at most full scale / 2^{bits:g}",
@@ -172,6 +199,7 @@ def _text(content: dict[str, Any]) -> str:
     lines = [
         f"{bits:g} bits at a yield of {share:g} %, targets from {low} to {high} % of full scale",
         f"resistor distribution: {content['law']}; seed {content['seed']}",
+        *_searched(content),
         "",
         head + f"{'reached by':>14}",
     ]

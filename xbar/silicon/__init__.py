@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from xbar.silicon.branch import Branches as Branches
     from xbar.silicon.cell import Cell as Cell
     from xbar.silicon.characterise import Plan as Plan
+    from xbar.silicon.designer import Design as Design
+    from xbar.silicon.designer import design as design
     from xbar.silicon.layout.geometry import BankGeometry as BankGeometry
     from xbar.silicon.layout.layout import Layout as Layout
+    from xbar.silicon.lengths import LengthLaw as LengthLaw
     from xbar.silicon.mismatch import Sample as Sample
     from xbar.silicon.model import BranchModel as BranchModel
     from xbar.silicon.process import Process as Process
     from xbar.silicon.process import ResistorDevice as ResistorDevice
     from xbar.silicon.process import SwitchDevice as SwitchDevice
+    from xbar.silicon.search import Limits as Limits
     from xbar.silicon.tester import Measured as Measured
     from xbar.silicon.tester import measure as measure
     from xbar.silicon.tester import measure_design as measure_design
@@ -35,7 +39,10 @@ _HOME = {
     "BranchModel": "xbar.silicon.model",
     "Branches": "xbar.silicon.branch",
     "Cell": "xbar.silicon.cell",
+    "Design": "xbar.silicon.designer",
     "Layout": "xbar.silicon.layout.layout",
+    "LengthLaw": "xbar.silicon.lengths",
+    "Limits": "xbar.silicon.search",
     "Measured": "xbar.silicon.tester",
     "Plan": "xbar.silicon.characterise",
     "Process": "xbar.silicon.process",
@@ -44,6 +51,7 @@ _HOME = {
     "SwitchDevice": "xbar.silicon.process",
     "Verification": "xbar.silicon.verification",
     "VerificationSweep": "xbar.silicon.verification",
+    "design": "xbar.silicon.designer",
     "measure": "xbar.silicon.tester",
     "measure_design": "xbar.silicon.tester",
     "sweep": "xbar.silicon.verification",

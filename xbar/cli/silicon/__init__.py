@@ -5,6 +5,7 @@ from __future__ import annotations
 SUMMARY = "Design, characterise, draw and verify crossbars as silicon."
 VERBS = {
     "characterise": "xbar.cli.silicon.characterise",
+    "design": "xbar.cli.silicon.design",
     "processes": "xbar.cli.silicon.processes",
     "verify": "xbar.cli.silicon.verify",
 }

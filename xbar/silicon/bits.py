@@ -1,0 +1,133 @@
+"""The bits that weights have on chips of a design, measured by compiling random ones.
+
+Gaussian weights fill the tile; each is compiled for a sampled chip with the wires of the drawing,
+and what the array would do is compared with what was asked for. Two errors are told apart:
+
+- of the weights, at small voltages: what subset choice and wires leave;
+- of the bend, I = G v (1 + c2 v + c3 v²), for inputs uniform within the read voltage: the rms of
+  the current that is not in proportion to v, by the rms of v.
+
+Both are relative to the largest weight. An rms error e is that of a uniform quantiser of
+log2(2 / (e sqrt(12))) bits.
+
+Shapes: W x B cells of K branches; R inputs and C outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from xbar.compiler.tile import ProgrammedTile
+    from xbar.hardware.spec import Hardware
+
+Floats: TypeAlias = NDArray[np.float64]
+ENOUGH = 2000
+"""Weights that make an rms known to a few per cent."""
+MOST = 64
+"""Chips that are sampled for them."""
+
+
+def bits_of(error: float) -> float:
+    """Bits of the uniform quantiser with this rms error, relative to the largest weight.
+
+    The step is 2 / 2^bits and the rms error of rounding to it step / sqrt(12).
+
+    >>> round(bits_of(2 / 2**8 / 12**0.5), 9)
+    8.0
+    """
+    return float(np.log2(2 / (error * np.sqrt(12)))) if error > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class Held:
+    """How far weights are from what they should be.
+
+    Attributes:
+        weight: rms error of the weights at small voltages, relative to the largest.
+        bend: rms error by the bend of the branches, likewise.
+        other: rms errors of the weights under other conditions, without and with one gain
+            calibrated, by name of the condition.
+    """
+
+    weight: float
+    bend: float
+    other: Mapping[str, tuple[float, float]]
+
+    @property
+    def bits(self) -> float:
+        """Bits with both errors."""
+        return bits_of(float(np.hypot(self.weight, self.bend)))
+
+
+def measure_bits(
+    hardware: Hardware,
+    chips: int | None = None,
+    seed: int = 0,
+    shifts: Mapping[str, Floats] | None = None,
+    wire_aware: bool = True,
+) -> Held:
+    """The errors of random weights on sampled chips of a design, rms over all of them.
+
+    Args:
+        hardware: design; its bank may have a ``nonlinearity`` of c2 and c3.
+        chips: number of chips; None for as many as hold 2,000 weights, at most 64.
+        seed: seed of the first chip; weights have the same.
+        shifts: relative changes (K,) of G after programming, by name of a condition.
+        wire_aware: whether weights are programmed for the wires.
+    """
+    import xbar
+
+    tile = hardware.tile
+    outputs = max(tile.bit_lines // 2, 1)
+    count = chips or min(max(1, -(-ENOUGH // (outputs * tile.word_lines))), MOST)
+    wires = wire_aware and max(tile.word_wire, tile.bit_wire) > 0
+    rows = []
+    for each in range(seed, seed + count):
+        weights = np.random.default_rng(each).standard_normal((outputs, tile.word_lines))
+        chip = xbar.Chip.sample(hardware, each)
+        program = xbar.compile({"weights": weights}, chip, wire_aware=wires)
+        rows.append(_errors(program.tiles[0], shifts or {}))
+    mean = np.sqrt(np.mean(np.square(rows), axis=0))
+    pairs = mean[2:].reshape(-1, 2).tolist()
+    other = {name: (raw, rest) for name, (raw, rest) in zip(shifts or (), pairs, strict=True)}
+    return Held(float(mean[0]), float(mean[1]), other)
+
+
+def _errors(tile: ProgrammedTile, shifts: Mapping[str, Floats]) -> list[float]:
+    """Errors of one tile: of its weights, by the bend, and two of each condition."""
+    part, branch = tile.blocks[0], tile.branch
+    largest = float(np.abs(part.weight).max())
+
+    def weights(cells: Floats) -> Floats:
+        found: Floats = tile.mapping.difference(cells, part.block) / part.scale
+        return found
+
+    def rms(error: Floats) -> float:
+        return float(np.sqrt(np.mean(error**2))) / largest
+
+    found = [rms(weights(_through_wires(tile, branch)) - part.weight), 0.0]
+    law, volts = tile.chip.hardware.bank.nonlinearity, tile.chip.hardware.read_voltage
+    if law is not None:
+        square, cube = (weights(each.sum(axis=-1)) for each in tile.powers()[:2])
+        # mean squares of v², v³ and v for v uniform within +-volts
+        found[1] = rms(np.sqrt(3 * (square**2 * volts**2 / 5 + cube**2 * volts**4 / 7)))
+    for shift in shifts.values():
+        read = weights(_through_wires(tile, branch * (1 + shift)))
+        gain = float((read * part.weight).sum() / (part.weight**2).sum())
+        found += [rms(read - part.weight), rms(read / gain - part.weight)]
+    return found
+
+
+def _through_wires(tile: ProgrammedTile, branch: Floats) -> Floats:
+    """(W, B) siemens a cell with branches (W, B, K), wires included."""
+    from xbar.circuit.crossbar import Crossbar
+
+    own = tile.chip.hardware.tile
+    crossbar = Crossbar(branch.sum(axis=-1), word_wire=own.word_wire, bit_wire=own.bit_wire)
+    return crossbar.transfer.T

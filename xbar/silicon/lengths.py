@@ -1,0 +1,112 @@
+"""A process's branches at any length, from the characterisation of a few.
+
+A resistor is a body and two ends, so what is told of a branch follows its length smoothly: its
+ohms grow with the length, its relative deviation falls with the root of it, and its bend, which
+the switch's part of the voltage causes, with its square. Divided by these powers each quantity is
+nearly constant, and a cubic spline over the logarithm of the length gives the rest.
+
+Shapes: K branches of a bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.errors import SpecError
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
+
+    from xbar.silicon.characterise import Report
+    from xbar.silicon.model import BranchModel
+    from xbar.silicon.process import Process
+
+Floats: TypeAlias = NDArray[np.float64]
+LONGEST = 32e-6
+"""Metres of the longest resistor that a design looks at."""
+_SAMPLED = 5
+"""Lengths that are characterised."""
+_POWERS = {
+    "resistance": 1.0,
+    "series": 0.0,
+    "switch_resistance": 0.0,
+    "switch_slope": 0.0,
+    "switch_bend": 0.0,
+    "sigma_resistor": -0.5,
+    "sigma_threshold": 0.0,
+    "c2": -2.0,
+    "c3": -2.0,
+    "off": 0.0,
+}
+"""Powers of the length that the quantities of a branch go with, about."""
+
+
+@dataclass(frozen=True, eq=False)
+class LengthLaw:
+    """What a branch is at any length between the shortest and the longest characterised one.
+
+    Attributes:
+        model: branches of at least four lengths, in increasing order.
+
+    Raises:
+        SpecError: there are fewer, or they do not increase.
+    """
+
+    model: BranchModel
+
+    def __post_init__(self) -> None:
+        lengths = self.model.length
+        if len(lengths) < 4 or not np.all(np.diff(lengths) > 0):
+            raise SpecError(
+                f"a law over the length needs four or more increasing lengths, not {len(lengths)}"
+            )
+
+    @classmethod
+    def characterised(
+        cls, process: Process, width: float, report: Report | None = None
+    ) -> LengthLaw:
+        """The law of a process, from ngspice, for switches ``width`` metres wide.
+
+        Raises:
+            ToolError: ngspice or the process's models are not installed.
+            EngineError: ngspice failed.
+        """
+        from xbar.silicon.cell import Cell
+
+        lengths = np.geomspace(process.resistor.least_length, LONGEST, _SAMPLED)
+        cell = Cell(process, _SAMPLED, lengths.tolist(), switch_width=width)
+        return cls(cell.characterise(report=report))
+
+    @cached_property
+    def _splines(self) -> dict[str, CubicSpline]:
+        from scipy.interpolate import CubicSpline
+
+        at, length = np.log(self.model.length), self.model.length
+        return {
+            name: CubicSpline(at, getattr(self.model, name) / length**power)
+            for name, power in _POWERS.items()
+        }
+
+    def at(self, lengths: Sequence[float]) -> BranchModel:
+        """The model of branches of K lengths in metres; corners and the like are left out.
+
+        Raises:
+            SpecError: a length is outside the characterised ones.
+        """
+        asked, known = np.asarray(lengths, dtype=np.float64), self.model.length
+        if not np.all((asked >= known[0] * (1 - 1e-9)) & (asked <= known[-1] * (1 + 1e-9))):
+            raise SpecError(
+                f"lengths must be from {1e6 * known[0]:g} to {1e6 * known[-1]:g} um, as "
+                f"characterised, not {1e6 * asked.min():g} to {1e6 * asked.max():g} um"
+            )
+        found: dict[str, Any] = {
+            name: spline(np.log(asked)) * asked ** _POWERS[name]
+            for name, spline in self._splines.items()
+        }
+        return replace(self.model, length=asked, corners={}, supplies={}, open={}, **found)
