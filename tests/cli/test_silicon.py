@@ -12,7 +12,7 @@ def test_the_group_lists_its_commands_and_ends_with_usage_without_one(run):
     shown = run("silicon")
     assert shown.returncode == 2
     lines = (shown.stdout + shown.stderr).partition("Commands:")[2].strip().splitlines()
-    assert [line.split()[0] for line in lines[:2]] == ["characterise", "processes"]
+    assert [line.split()[0] for line in lines[:2]] == ["characterise", "design"]
     assert all(line.endswith(".") and not line.endswith("...") for line in lines)
     assert run("silicon", "fly").returncode == 2
     assert run("silicon", "processes", "--help").returncode == 0

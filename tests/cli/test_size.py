@@ -118,3 +118,18 @@ def test_without_matplotlib_the_pip_command_is_told(refused, monkeypatch, tmp_pa
     line = refused("size", "--bits", 5, "--plot", tmp_path / "a.png", code=3)
     assert "pip install 'xbar[plot]'" in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_range_of_ratios_is_searched_and_the_best_one_sized(call, refused, tmp_path):
+    few = ("size", "--bits", 5, "--yield", 0.9, "--sigma", 0.03, "--per-target", *FEW)
+    code, out, _ = call(*few, "--ratio", "1.0:1.4", "--json")
+    assert code == 0
+    content = json.loads(out)
+    needed = {one["ratio"]: one["resistors"] for one in content["ratios"]}
+    assert len(needed) == 7
+    least = min(needed.values())
+    assert content["sizes"]["per target"]["resistors"] == least < needed[1.0]
+    assert "resistors by ratio tried: 1 " in call(*few, "--ratio", "1.0:1.4")[1]
+    chip = tmp_path / "chip.toml"
+    chip.write_text("[bank]\nsigma = 0.1\n")
+    assert "--ratio" in refused(*few[:3], "--hardware", chip, "--ratio", "1.0:1.4")

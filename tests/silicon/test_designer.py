@@ -158,7 +158,9 @@ def test_lines_beyond_64_are_searched_at_64_with_more_of_a_wire(law: LengthLaw) 
 def test_bits_that_no_bank_holds_are_refused_with_the_most_that_one_did(law: LengthLaw) -> None:
     limits = Limits(LINES, LINES, resistors=3, ratio=(1.1, 1.1))
     designer = _Designer(Search(Process.named("sky130"), law, limits), 9.0, lambda *step: None)
-    with pytest.raises(SpecError, match=r"no bank of 3 resistors with a ratio of 1\.1 to 1\.1") as e:
+    with pytest.raises(
+        SpecError, match=r"no bank of 3 resistors with a ratio of 1\.1 to 1\.1"
+    ) as e:
         designer.run()
     assert "\n" not in str(e.value)
 
