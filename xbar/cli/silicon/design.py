@@ -38,7 +38,7 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find the smallest bank whose weights have the bits, wires included.
+    """Find the smallest bank whose weights have some bits.
 
     Number, lengths and ratio of its resistors are searched; bits are measured on sampled chips.
     """
