@@ -81,7 +81,7 @@ def measure_bits(
         shifts: relative changes (K,) of G after programming, by name of a condition.
         wire_aware: whether weights are programmed for the wires.
     """
-    from xbar.compiler.compiler import compile
+    from xbar.compiler import compiler
     from xbar.hardware.chip import Chip
 
     tile = hardware.tile
@@ -92,7 +92,7 @@ def measure_bits(
     for each in range(seed, seed + count):
         weights = np.random.default_rng(each).standard_normal((outputs, tile.word_lines))
         chip = Chip.sample(hardware, each)
-        program = compile({"weights": weights}, chip, wire_aware=wires)
+        program = compiler.compile({"weights": weights}, chip, wire_aware=wires)
         rows.append(_errors(program.tiles[0], shifts or {}))
     mean = np.sqrt(np.mean(np.square(rows), axis=0))
     pairs = mean[2:].reshape(-1, 2).tolist()
