@@ -75,6 +75,25 @@ def test_wires_that_are_not_the_designs_are_found(program, monkeypatch):
     assert not verify(program, 0, (1, 2), tolerance=1e-5).passed
 
 
+def test_a_measured_chip_holds_to_seven_digits_with_the_mismatch_that_was_measured(
+    gf180mcu, tmp_path
+):
+    # the branches as ngspice draws them, wires taken out of the measurement
+    from xbar.silicon.tester import measure_design
+
+    hardware = design(gf180mcu, 3, 4, word_wire=0.4, bit_wire=0.7)
+    found = measure_design(hardware, mismatch=5)
+    found.save(tmp_path / "chip.npz")
+    chip = xbar.Chip.from_measurement(tmp_path / "chip.npz", hardware, behind_wires="line")
+    made = xbar.compile({"fc": WEIGHTS}, chip, wire_aware=True)
+    assert verify(made, 0, (3, 4), mismatch=5).weight_error < 1e-7
+    assert verify(made, 0, (3, 4), mismatch=6).weight_error > 1e-5
+    # without the seed the deviations of the measurement are written into the netlist
+    again = verify(made, 0, (3, 4))
+    assert again.weight_error < 1e-5
+    assert "a measured branch's deviation was given to its resistor" in str(again)
+
+
 def test_real_activations_drive_the_tile(gf180mcu):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
@@ -219,3 +238,24 @@ def test_sky130_holds_what_xbar_says(sky130):
     found = verify(made, 0, (2, 4))
     assert found.weight_error < 5e-6
     assert found.current_error < 2e-5
+
+
+@pytest.mark.sky130
+def test_sky130_measured_with_noise_is_compiled_to_many_bits(sky130, tmp_path):
+    from xbar.silicon.tester import measure_design
+
+    hardware = design(sky130, 2, 4, word_wire=0.379, bit_wire=0.685)
+    exact = measure_design(hardware, mismatch=3)
+    bits = []
+    for name, found in (("exact", exact), ("noisy", exact.with_noise(1e-3, seed=0))):
+        path = tmp_path / f"{name}.csv"
+        found.save(path)
+        chip = xbar.Chip.from_measurement(path, hardware, behind_wires="line")
+        made = xbar.compile({"fc": WEIGHTS[:, :2]}, chip, wire_aware=True)
+        seen = verify(made, 0, (2, 4), mismatch=3)
+        bits.append(seen.bits())
+        if name == "exact":
+            assert seen.weight_error < 1e-7
+    # a weight of 2 x 5 branches, about half of them closed, each off by 0.1 % of its own
+    assert bits[0] > 9
+    assert 7.5 < bits[1] < bits[0] + 0.5
