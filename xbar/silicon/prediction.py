@@ -6,6 +6,7 @@ Shapes: W x B cells of K branches; w x b sampled cells; N inputs. Units: siemens
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,7 @@ class Prediction(Outline):
         closed: (W, B, K) branches that conduct, stuck ones included.
         on: (W, B, K) siemens of closed branches.
         terms: (2, K) c2 in 1/V and c3 in 1/V² of the sampled branches.
+        shared: (K,) ohms that branches 2p and 2p + 1 have in common, as in ``Array``.
     """
 
     tile: ProgrammedTile
@@ -71,12 +73,31 @@ class Prediction(Outline):
     closed: NDArray[np.bool_]
     on: Floats
     terms: Floats
+    shared: Floats
 
-    @property
+    @cached_property
+    def branch(self) -> Floats:
+        """(W, B, K) siemens that each closed branch adds to its cell.
+
+        Branches that share s ohms, and conduct g1 and g2 without them, conduct (g1 + g2) / (1 + s
+        (g1 + g2)) together.
+        """
+        alone = np.where(self.closed, self.on, 0.0)
+        if not self.shared.any():
+            return alone
+        own = alone / (1.0 - self.shared * alone)
+        even = len(self.shared) // 2 * 2  # an odd one, the last, shares nothing
+        pairs = own[..., :even].reshape(*own.shape[:-1], -1, 2).sum(axis=-1)
+        both = own.copy()
+        both[..., :even] = np.repeat(pairs, 2, axis=-1)
+        result: Floats = own / (1.0 + self.shared * both)
+        return result
+
+    @cached_property
     def cells(self) -> Floats:
         """(W, B) siemens of each cell; 0 where it is next to nothing."""
-        off = self.tile.chip.off(self.tile.index)
-        total: Floats = np.where(self.closed, self.on, off).sum(axis=-1)
+        off = np.where(self.closed, 0.0, self.tile.chip.off(self.tile.index))
+        total: Floats = (self.branch + off).sum(axis=-1)
         return np.where(total >= LEAST * total.max(), total, 0.0)
 
     @property
@@ -104,7 +125,7 @@ class Prediction(Outline):
         bent = np.zeros((3, *crossbar.conductance.shape))
         bent[0] = crossbar.conductance
         for power, term in enumerate(self.terms, start=1):
-            part = (np.where(self.closed, self.on, 0.0) * term).sum(axis=-1)
+            part = (self.branch * term).sum(axis=-1)
             bent[power][self._place] = part[self._place]
         law = PolynomialCell(bent)
         if not crossbar.ideal:

@@ -1,6 +1,6 @@
 """The typical branches of a bank under one condition, as a bank without spread.
 
-A short characterisation: one deck, for the laws alone. ``Cell.characterise`` finds deviations,
+A short characterisation: two decks, for the laws alone. ``Cell.characterise`` finds deviations,
 corners and temperatures too.
 """
 
@@ -16,6 +16,7 @@ from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.switch import Switch
 from xbar.silicon.branch import Branches, Conditions, Copies, sweep
 from xbar.silicon.fit import fit_bend, fit_switch
+from xbar.silicon.parts import branch_parts
 from xbar.silicon.tester import READ_VOLTS
 
 _POINTS = 9
@@ -41,24 +42,19 @@ def typical_bank(
         EngineError: ngspice failed.
         FileError: the models lack the corner.
     """
-    count = len(branches.length)
-    reach = np.maximum(threshold, _LEAST)[:, None] * np.linspace(-1, 1, _POINTS)
-    which, zero = np.repeat(np.arange(count), _POINTS), np.zeros(count * _POINTS)
-    copies = Copies(which, zero, reach.reshape(-1), np.ones(len(which), dtype=bool))
+    count, at = len(branches.length), replace(conditions, seed=None)
+    shifts = np.maximum(threshold, _LEAST)[:, None] * np.linspace(-1, 1, _POINTS)
+    resistance, ohms = branch_parts(branches, at, READ_VOLTS, shifts)
+    laws = [fit_switch(shifts[k], ohms[k]) for k in range(count)]
     # a sweep over whole steps of the read voltage, so that it has a point there
-    steps = max(round(limit / READ_VOLTS * _STEPS), _STEPS)
-    at, step = replace(conditions, seed=None), READ_VOLTS / _STEPS
-    found = sweep(branches, copies, at, steps * step, steps)
-    middle = np.arange(count) * _POINTS + _POINTS // 2
-    siemens = found.slope(READ_VOLTS)[middle]
-    ohms = found.switch_resistance(READ_VOLTS).reshape(count, _POINTS)
-    laws = [fit_switch(reach[k], ohms[k]) for k in range(count)]
-    bends = [
-        fit_bend(found.voltage, found.current[n], g) for n, g in zip(middle, siemens, strict=True)
-    ]
+    step = READ_VOLTS / _STEPS
+    steps = max(round(limit / step), _STEPS)
+    found = sweep(branches, Copies.each(count), at, steps * step, steps)
+    siemens = found.slope(READ_VOLTS)
+    bends = [fit_bend(found.voltage, found.current[k], siemens[k]) for k in range(count)]
     return Bank(
         resistors=count,
-        nominal=tuple((1 / siemens - ohms[:, _POINTS // 2] - branches.series).tolist()),
+        nominal=tuple(resistance.tolist()),
         spread="none",
         series=tuple(branches.series.tolist()),
         switch=Switch(
