@@ -17,23 +17,25 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import xbar
-from xbar.compiler.tile import wires_of
 from xbar.files import write_text
+from xbar.hardware.silicon import Drawn
 from xbar.silicon.array import Array
 from xbar.silicon.branch import Branches, Conditions
 from xbar.silicon.cell import Cell
+from xbar.silicon.checks.wires import Wires
 from xbar.silicon.process import Process
 from xbar.silicon.tables import condition_text
 from xbar.silicon.tester import Measured, measure, transfer
+from xbar.silicon.tile import Choice, TransistorTile, shared_ohms
 from xbar.silicon.typical import typical_bank
-from xbar.silicon.verification import VerificationSweep, sweep
+from xbar.silicon.verification import VerificationSweep, compare, drive
 from xbar.tables import table
 
 Floats = NDArray[np.float64]
@@ -41,6 +43,7 @@ Floats = NDArray[np.float64]
 PAGE = Path(__file__).parent.parent / "docs" / "silicon.md"
 NOISE = 1e-3
 """Relative error of a measurement, one sigma."""
+BEST = "measured, wire-aware"
 
 
 @dataclass(frozen=True)
@@ -76,25 +79,29 @@ class Found:
         return float(np.log2(2 / (self.rms * np.sqrt(12))))
 
 
-def typical(hardware: xbar.Hardware, branches: Branches, series: bool) -> xbar.Hardware:
-    """The design with its typical branches alone, with or without what the layout adds to them."""
-    bare = (
-        branches
-        if series
-        else Branches(
-            branches.process, branches.switch, branches.length, branches.width, 0 * branches.series
-        )
-    )
-    bank = typical_bank(bare, Conditions(), np.zeros(len(branches.length)), 0.2)
-    return hardware.model_copy(update={"bank": bank})
+def typical(branches: Branches) -> xbar.Bank:
+    """Typical branches as SPICE has them."""
+    return typical_bank(branches, Conditions(), np.zeros(len(branches.length)), 0.2)
 
 
-def squares(hardware: xbar.Hardware, branches: Branches) -> xbar.Hardware:
-    """The design with resistors of sheet resistance times squares, and nothing else."""
+def squares(branches: Branches) -> xbar.Bank:
+    """Resistors of sheet resistance times squares, and nothing else."""
     resistor = branches.process.resistor
     ohms = resistor.sheet * branches.length / resistor.width
-    bank = xbar.Bank(resistors=len(ohms), nominal=tuple(ohms.tolist()), spread="none")
-    return hardware.model_copy(update={"bank": bank})
+    return xbar.Bank(resistors=len(ohms), nominal=tuple(ohms.tolist()), spread="none")
+
+
+def drawn_design(cell: Cell, wires: Wires) -> tuple[xbar.Hardware, Branches]:
+    """The design of a drawn cell's typical branches, and the branches."""
+    with_wires = replace(cell, series=tuple(wires.series.tolist()))
+    drawn = Drawn(
+        process=with_wires.branches.process.name,
+        lengths=cell.lengths,
+        switch_width=cell.switch_widths,
+    )
+    tile = xbar.Tile(word_wire=wires.word_wire, bit_wire=wires.bit_wire)
+    bank = typical(with_wires.branches)
+    return xbar.Hardware(bank=bank, tile=tile, silicon=drawn), with_wires.branches
 
 
 def imported(found: Measured, hardware: xbar.Hardware) -> xbar.Chip:
@@ -105,24 +112,22 @@ def imported(found: Measured, hardware: xbar.Hardware) -> xbar.Chip:
         return xbar.Chip.from_measurement(path, hardware, behind_wires="line")
 
 
-def ways(hardware: xbar.Hardware, branches: Branches, found: Measured, seed: int) -> Iterator[Way]:
+def ways(
+    hardware: xbar.Hardware, banks: dict[str, xbar.Bank], found: Measured, seed: int
+) -> Iterator[Way]:
     """All ways for one array."""
-    measured = imported(found, hardware)
-    noisy = imported(found.with_noise(NOISE, seed), hardware)
-    for name, design in (
-        ("sheet ohms x squares", squares(hardware, branches)),
-        ("typical branch, before layout", typical(hardware, branches, series=False)),
-        ("typical branch, after layout", typical(hardware, branches, series=True)),
-    ):
+    for name, bank in banks.items():
+        design = hardware.model_copy(update={"bank": bank})
         yield Way(name, xbar.Chip.sample(design, 0), wire_aware=False)
+    measured = imported(found, hardware)
     yield Way("each branch measured", measured, wire_aware=False)
-    yield Way("each measured, wire-aware", measured, wire_aware=True)
-    yield Way(f"the same, measured to {100 * NOISE:g} %", noisy, wire_aware=True)
+    yield Way(BEST, measured, wire_aware=True)
+    noisy = imported(found.with_noise(NOISE, seed), hardware)
+    yield Way(f"{BEST}, {100 * NOISE:g} % noise", noisy, wire_aware=True)
 
 
-def read_back(array: Array, weights: Floats, way: Way) -> tuple[Found, xbar.Program]:
-    """Choose switches, close them in the array, and read its weights."""
-    program = xbar.compile({"fc": weights}, way.chip, wire_aware=way.wire_aware)
+def read_back(array: Array, program: xbar.Program) -> Found:
+    """Close a program's switches in an array, and read its weights."""
     tile = program.tiles[0]
     placed = tile.blocks[0]
     real, said = (
@@ -131,24 +136,28 @@ def read_back(array: Array, weights: Floats, way: Way) -> tuple[Found, xbar.Prog
     )
     largest = np.abs(placed.weight).max()
     rms = float(np.sqrt(np.mean((real - placed.weight) ** 2)) / largest)
-    return Found(rms, float(np.abs(real - said).max() / largest)), program
+    return Found(rms, float(np.abs(real - said).max() / largest))
 
 
 def one_array(
-    cell: Cell, hardware: xbar.Hardware, size: int, seed: int
+    design: xbar.Hardware, banks: dict[str, xbar.Bank], size: int, seed: int
 ) -> tuple[dict[str, Found], xbar.Program]:
-    """Every way on the array of one seed; the program of the best one last."""
-    tile = hardware.tile.model_copy(update={"word_lines": size, "bit_lines": 2 * size})
-    hardware = hardware.model_copy(update={"tile": tile})
-    lines = (np.arange(size), np.arange(2 * size))
-    rest = np.zeros((size, 2 * size))
-    at = Conditions(seed=seed)
-    array = Array(cell.branches, wires_of(hardware), *lines, rest, conditions=at)
+    """Every way on the array of one seed, and the program of the one that knows most."""
+    tile = design.tile.model_copy(update={"word_lines": size, "bit_lines": 2 * size})
+    hardware = design.model_copy(update={"tile": tile})
+    apart = Array.of_design(hardware, Conditions(seed=seed))
+    shared = shared_ohms(apart.branches)
+    drawn = replace(apart, shared=shared)
     weights = np.random.default_rng(seed).standard_normal((size, size))
     result, best = {}, None
-    for way in ways(hardware, cell.branches, measure(array), seed):
-        result[way.name], program = read_back(array, weights, way)
-        best = program if way.name == "each measured, wire-aware" else best
+    # a branch that is measured alone does not tell what it shares
+    for way in ways(hardware, banks, measure(apart), seed):
+        program = xbar.compile({"fc": weights}, way.chip, wire_aware=way.wire_aware)
+        result[way.name] = read_back(drawn, program)
+        if way.name == BEST:
+            best = program
+            if shared.any():
+                result[f"{BEST}, no contact shared"] = read_back(apart, program)
     assert best is not None
     return result, best
 
@@ -199,6 +208,15 @@ def write(name: str, text: str) -> None:
     write_text(PAGE, mark.sub(lambda m: m[1] + block + m[2], page), force=True)
 
 
+def moved(program: xbar.Program, seed: int) -> VerificationSweep:
+    """The array of one seed under the usual conditions, each branch with contacts of its own."""
+    made = TransistorTile.of(program, 0, program.hardware.cells, Choice(mismatch=seed))
+    apart = replace(made, shared=np.zeros(program.hardware.bank.resistors))
+    volts = drive(program, made.tile, None, None)
+    points = [made.conditions(*each) for each in made.usual_conditions()]
+    return VerificationSweep(tuple(compare(apart, at, volts, 1.0) for at in points))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--process", default="sky130")
@@ -206,26 +224,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--print", action="store_true", help="leave docs/silicon.md as it is")
     given = parser.parse_args()
-    cell = Cell(Process.find(given.process), series=182.0)
-    hardware = cell.hardware(given.sizes[0], 2 * given.sizes[0])
+    cell = Cell(Process.find(given.process))
+    design, branches = drawn_design(cell, cell.layout(2, 2).wires())
+    banks = {
+        "sheet ohms x squares": squares(branches),
+        "typical branch, before layout": typical(cell.branches),
+        "typical branch, after layout": design.bank,
+    }
     found: dict[int, list[dict[str, Found]]] = {}
-    programs = []
+    programs: dict[int, list[xbar.Program]] = {}
     start = time.perf_counter()
     for size in given.sizes:
         for seed in given.seeds:
-            result, program = one_array(cell, hardware, size, seed)
+            result, program = one_array(design, banks, size, seed)
             found.setdefault(size, []).append(result)
-            programs.append((seed, program))
+            programs.setdefault(size, []).append(program)
             print(size, seed, f"{time.perf_counter() - start:.0f} s", flush=True)
     bits = bits_table(found, given.process)
-    print(bits)
-    seed, program = programs[-len(given.seeds)]
-    cells = program.hardware.cells
-    moved = conditions_table(sweep(program, 0, cells, mismatch=seed))
-    print(moved)
+    print(bits, flush=True)
+    conditions = conditions_table(moved(programs[given.sizes[0]][0], given.seeds[0]))
+    print(conditions)
     if not given.print:
         write("silicon_bits", bits)
-        write("silicon_conditions", moved)
+        write("silicon_conditions", conditions)
 
 
 if __name__ == "__main__":
