@@ -96,9 +96,33 @@ def test_memory_is_copied_given_back_and_refused(folder: Path) -> None:
         print(card.free())
     """
     assert said(folder, code) == [
-        "[[0.0, 2.0], [3.0, 5.0]] 1048544",
+        "[[0.0, 2.0], [3.0, 5.0]] 1048064",
         "the card has too little free memory",
         "1048576",
+    ]
+
+
+def test_memory_is_used_again_where_it_fits_and_given_back_where_it_is_short(
+    folder: Path,
+) -> None:
+    code = """
+        for size in (600_000, 590_000, 100_000, 1_000_000):
+            with card.memory() as memory:
+                x = memory.empty(size, np.uint8)
+                if size > 500_000:
+                    memory.holding(np.arange(2.0))
+                print(x.size, card.free())
+            print(card.free(), len(card._rooms))
+    """
+    assert said(folder, code) == [
+        "600000 448000",
+        "1048576 2",
+        "590000 448000",  # the first one's room
+        "1048576 2",
+        "100000 948224",
+        "1048576 3",
+        "1000000 47616",
+        "1048576 2",
     ]
 
 

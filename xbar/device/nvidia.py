@@ -15,6 +15,8 @@ from xbar.device.source import Source
 from xbar.errors import EngineError, ToolError
 
 _STATIC_SHARED = 48 * 1024  # bytes of shared memory that a kernel has without asking
+_UNIT = 512  # bytes in which memory is asked for
+_LOOSE, _SMALL = 1.25, 1 << 16  # memory that is used again is so many times as large, or this small
 _OLDEST = (7, 5)  # what NVRTC 13 compiles for
 
 
@@ -50,6 +52,8 @@ class NvidiaCard(Card):
         self._context = self._call("cuDevicePrimaryCtxRetain", device)
         self._modules: dict[str, Any] = {}
         self._limits: dict[str, int] = {}
+        self._rooms: dict[int, int] = {}  # bytes by address, of all memory that the driver gave
+        self._spare: set[int] = set()  # addresses of what was given back, kept for who asks next
         self._kernels: dict[tuple[str, str, int], Kernel] = {}
         self._describe(device)
         if self.capability < _OLDEST:
@@ -133,17 +137,49 @@ class NvidiaCard(Card):
         with self._lock:
             self._call("cuCtxSetCurrent", self._context)
             status, free, _ = self._driver.cuMemGetInfo()
+            spare = sum(self._rooms[address] for address in self._spare)
         if status != self._driver.CUresult.CUDA_SUCCESS:
             raise EngineError(f"the card's driver reports {status.name} from cuMemGetInfo")
-        return int(free)
+        return int(free) + spare
 
     def allocate(self, size: int) -> Buffer:
-        """Take memory; raises DeviceMemoryError if there is less."""
-        return Buffer(int(self.call("cuMemAlloc", size)), size)
+        """Take memory; raises DeviceMemoryError if there is less.
+
+        The driver needs milliseconds for each gigabyte, so that what was given back is used again
+        where it fits. Kernels run one after another: those that used it before have ended by then.
+        """
+        with self._lock:
+            most = max(_LOOSE * size, _SMALL)
+            fitting = [(self._rooms[x], x) for x in self._spare if size <= self._rooms[x] <= most]
+            if fitting:
+                _, address = min(fitting)
+                self._spare.remove(address)
+            else:
+                try:
+                    address = self._new(size)
+                except DeviceMemoryError:
+                    self._give_back()
+                    address = self._new(size)
+            return Buffer(address, size)
+
+    def _new(self, size: int) -> int:
+        room = -(-size // _UNIT) * _UNIT
+        address = int(self.call("cuMemAlloc", room))
+        self._rooms[address] = room
+        return address
 
     def release(self, buffer: Buffer) -> None:
-        """Give memory back."""
-        self.call("cuMemFree", self._driver.CUdeviceptr(buffer.address))
+        """Give memory back: to the next who asks, or to the driver when memory is short."""
+        with self._lock:
+            self._spare.add(buffer.address)
+
+    def _give_back(self) -> None:
+        """Give all spare memory back to the driver."""
+        self.wait()
+        while self._spare:
+            address = self._spare.pop()
+            del self._rooms[address]
+            self.call("cuMemFree", self._driver.CUdeviceptr(address))
 
     def write(self, buffer: Buffer, values: NDArray[Any]) -> None:
         """Copy a contiguous array to the beginning of a buffer."""

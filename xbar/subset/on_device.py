@@ -30,6 +30,7 @@ _ONES = (
     np.int32(1),
     np.int32(-1),
 )  # unknown to the compiler, so that multiply-adds stay what they are
+_EXACT_THREADS = 1024  # of `exact` that a multiprocessor runs at once: with 64 registers each
 _BLOCKS_EACH = 16  # blocks of `exact` for each multiprocessor
 
 
@@ -70,6 +71,7 @@ def source(elements: int) -> Source:
     sums = 1 << split
     constants = {"ELEMENTS": elements, "EXACT_BYTES": sums * (24 + 8 + 4)}
     constants["EXACT_THREADS"] = max(sums, _LANES)
+    constants["EXACT_BLOCKS"] = _EXACT_THREADS // constants["EXACT_THREADS"]
     if elements in _IN_LOCK_STEP:
         for name, launch in (("NARROW", _launch(elements, 4)), ("WIDE", _launch(elements, 8))):
             constants |= {

@@ -14,6 +14,7 @@ typedef long long int64_t;
 #define MEMBER __device__ __forceinline__
 #define TABLE static __constant__ const
 #define UNROLL _Pragma("unroll")
+#define ROLLED _Pragma("unroll 1")
 // a function that the host starts; the arguments are those of __launch_bounds__
 #define KERNEL(NAME, ...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__) NAME
 #define BARRIER __syncthreads()
@@ -45,6 +46,7 @@ DEVICE int64_t nearest(double number) { return __double2ll_rn(number); }
 #define MEMBER inline
 #define TABLE static const
 #define UNROLL
+#define ROLLED
 #define KERNEL(NAME, ...) extern "C" void NAME
 #define BARRIER
 #define SHARED static

@@ -108,9 +108,9 @@ template <int BASE> DEVICE void add_line(const Chains &s, int i, int lane, doubl
 // Eliminates bit node P of row i: its place goes to the node below.
 template <int P> DEVICE void pivot(Chains &s, int i,
 #ifdef __CUDACC__
-  int lane, double (&a)[32]
+  int lane, double (&a)[32], bool &fine
 #else
-  double (&all)[32][32]
+  double (&all)[32][32], bool &fine
 #endif
 ) {
   const double D = s.bit[i][P];
@@ -118,7 +118,10 @@ template <int P> DEVICE void pivot(Chains &s, int i,
   EACH_LANE {
     r[lane] = A_OF_LANE[P];
     // column P itself is multiplied by 1 - S / (S + D), S being minus its diagonal
-    if (lane == P) s.inverse[P & 1] = -A_OF_LANE[P] <= CANCELS * D ? 1.0 / (D - A_OF_LANE[P]) : no_number();
+    if (lane == P) {
+      s.inverse[P & 1] = 1.0 / (D - A_OF_LANE[P]);
+      fine = fine && -A_OF_LANE[P] <= CANCELS * D;  // beside the way from pivot to pivot
+    }
   }
   SYNC_WARP;
   EACH_LANE {
@@ -137,12 +140,13 @@ DEVICE void leaf(Chains &s, bool at_top, double *out
 #ifdef __CUDACC__
   double a[32];
   UNROLL for (int k = 0; k < 32; k++) a[k] = 0.0;
-#define ARGS lane, a
+#define ARGS lane, a, fine
 #else
   static double all[32][32];
   for (auto &row : all) for (double &x : row) x = 0.0;
-#define ARGS all
+#define ARGS all, fine
 #endif
+  bool fine = true;
   if (!at_top) {
     EACH_LANE {
       add_line<TOP>(s, 0, lane, A_OF_LANE);
@@ -160,7 +164,7 @@ DEVICE void leaf(Chains &s, bool at_top, double *out
     pivot<4>(s, i, ARGS); pivot<5>(s, i, ARGS); pivot<6>(s, i, ARGS); pivot<7>(s, i, ARGS);
   }
   EACH_LANE {
-    UNROLL for (int k = 0; k < 32; k++) out[k * 32 + lane] = A_OF_LANE[k];
+    UNROLL for (int k = 0; k < 32; k++) out[k * 32 + lane] = fine ? A_OF_LANE[k] : no_number();
   }
 }
 
@@ -201,7 +205,9 @@ DEVICE void join(const Join &n, const int *maps, const double *from, double *to,
     UNROLL for (int a = 0; a < PANEL; a++)
       UNROLL for (int b = a; b < PANEL; b++) f[a][b] = v[(p0 + a) * ld + p0 + b];
     UNROLL for (int a = 0; a < PANEL; a++) {
-      root[a] = rsqrt(-f[a][a] * CANCELS >= v[(p0 + a) * ld + width] ? -f[a][a] : no_number());
+      root[a] = rsqrt(-f[a][a]);
+      // one thread looks; its first column takes part in all that follows
+      if (t == 0 && !(-f[a][a] * CANCELS >= v[(p0 + a) * ld + width])) root[a] = no_number();
       UNROLL for (int b = a + 1; b < PANEL; b++) f[a][b] *= root[a];
       UNROLL for (int b = a + 1; b < PANEL; b++)
         UNROLL for (int c = b; c < PANEL; c++) f[b][c] += f[a][b] * f[a][c];

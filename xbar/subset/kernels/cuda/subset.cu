@@ -254,7 +254,7 @@ DEVICE bool better(const Best &a, const Best &b) {
   return a.mask < b.mask;
 }
 // In masks the first half's subset counts more than the second's, as the lists are searched apart.
-KERNEL(exact, EXACT_THREADS, 1)(const double *bank, const double *target, unsigned *mask, double *achieved,
+KERNEL(exact, EXACT_THREADS, EXACT_BLOCKS)(const double *bank, const double *target, unsigned *mask, double *achieved,
                              const unsigned *open, const unsigned *opened) {
   constexpr int K = ELEMENTS, SPLIT = (K + 1) / 2, REST = K - SPLIT, N = 1 << SPLIT, NB = 1 << REST;
   ROOM(EXACT_BYTES);
@@ -274,7 +274,7 @@ KERNEL(exact, EXACT_THREADS, 1)(const double *bank, const double *target, unsign
     if (THREAD == 0) {
       double below = 0.0, above = 0.0, want = target[p];
       unsigned f = 0;
-      for (int e = 0; e < K; e++) {
+      ROLLED for (int e = 0; e < K; e++) {
         const bool negative = g[e] < 0.0;
         below = plus(below, negative ? g[e] : 0.0);
         above = plus(above, negative ? 0.0 : g[e]);
@@ -282,7 +282,7 @@ KERNEL(exact, EXACT_THREADS, 1)(const double *bank, const double *target, unsign
       }
       const Scale s = scale_of(plus(above, -below));
       int64_t negatives = 0, total = 0;
-      for (int e = 0; e < K; e++) {
+      ROLLED for (int e = 0; e < K; e++) {
         const int64_t v = integer(g[e] < 0.0 ? -g[e] : g[e], s);
         value[e] = v;
         total += v;
@@ -348,7 +348,7 @@ KERNEL(exact, EXACT_THREADS, 1)(const double *bank, const double *target, unsign
     if (THREAD == 0) {
       const unsigned m = best[0].mask ^ flips;
       double total = 0.0;
-      for (int e = 0; e < K; e++) total = plus(total, ((m >> e) & 1) ? g[e] : 0.0);
+      ROLLED for (int e = 0; e < K; e++) total = plus(total, ((m >> e) & 1) ? g[e] : 0.0);
       mask[p] = m;
       achieved[p] = total;
     }
