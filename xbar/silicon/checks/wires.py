@@ -272,20 +272,35 @@ class _Branches:
 
     def _from_source(self, source: Rectangle) -> Bounds:
         """From the diffusion of a switch's source up to the bit line."""
-        masks, contacts, conductors = self.masks, self.wires["contacts"], self.wires["conductors"]
-        goal, _ = masks.label("b_0")
-        below = masks.contacts("licon", None, source)
-        low = high = 0.0
-        ohms = "diffusion"
-        for layer, contact in zip(conductors, contacts, strict=False):
-            if layer == goal:
-                return Bounds(low, high)
-            wire = masks.piece(layer, middle_of(below[0]))
-            above = masks.contacts(contact, wire, None)
-            if not above:
-                raise CircuitError(f"the source at {source.text} must be wired to its bit line")
-            first, second = self._patches(below, ohms), self._patches(above, contact)
-            part = self._sheet(layer, wire, first, second)
-            low, high = low + part.low, high + part.high
-            below, ohms = above, ""
-        raise CircuitError(f"the source at {source.text} must be wired to its bit line")
+        goal, _ = self.masks.label("b_0")
+        below = self.masks.contacts("licon", None, source)
+        wire = self.masks.piece("li", middle_of(below[0]))
+        above = self._upward("li", wire, goal)
+        if not above:
+            raise CircuitError(f"the source at {source.text} must be wired to its bit line")
+        return self._sheet("li", wire, self._patches(below, "diffusion"), above)
+
+    def _upward(self, layer: str, wire: Floats, goal: str) -> list[Patch]:
+        """Contacts above a wire, each with the ohms from there to the conductor ``goal``.
+
+        Contacts to one piece of the next conductor take its ohms as often as they are many, each
+        in series with its own: in parallel they have them once.
+        """
+        conductors = self.wires["conductors"]
+        contact = self.wires["contacts"][conductors.index(layer)]
+        following = conductors[conductors.index(layer) + 1]
+        groups: dict[int, tuple[Floats, list[Rectangle]]] = {}
+        for box in self.masks.contacts(contact, wire, None):
+            piece = self.masks.piece(following, middle_of(box))
+            groups.setdefault(id(piece), (piece, []))[1].append(box)
+        found = []
+        for piece, boxes in groups.values():
+            each = 0.0
+            if following != goal:
+                above = self._upward(following, piece, goal)
+                if not above:
+                    continue  # it leads elsewhere
+                shared = self._sheet(following, piece, self._patches(boxes), above)
+                each = len(boxes) * shared.middle
+            found += [Patch(*box, self.wires["ohms"][contact] + each) for box in boxes]
+        return found
