@@ -217,13 +217,35 @@ def run_netlist_deck(
 
 
 def for_decks(netlist: str) -> str:
-    """A netlist of subcircuit calls as decks read it: sizes in metres, resistors named by width.
+    """A netlist of subcircuit calls as decks read it.
+
+    Sizes are in metres, resistors are named by their width, and the subcircuit ``cell`` of arrays
+    with a memory is written out: its supply is in pieces there, which the array joins.
 
     >>> for_decks("XR0 w m0 VSS sky130_fd_pr__res_xhigh_po l=4.4 w=0.35")
     'XR0 w m0 VSS sky130_fd_pr__res_xhigh_po_0p35 l=4.4u w=0.35u'
     """
     named = re.sub(r"(__res_x?high_po) (.*\bw=)(\d+)\.(\d+)\b", _named, netlist)
-    return re.sub(r"\b([lw]=\d+(?:\.\d+)?)(?=\s|$)", r"\1u", named)
+    return _inlined(re.sub(r"\b([lw]=\d+(?:\.\d+)?)(?=\s|$)", r"\1u", named), "cell")
+
+
+def _inlined(netlist: str, name: str) -> str:
+    """A netlist with one subcircuit's elements in place of its calls."""
+    head = re.search(rf"^\.SUBCKT {name} (.*)\n((?:[^.].*\n)*)\.ENDS\n", netlist, re.MULTILINE)
+    if head is None:
+        return netlist
+    pins, elements = head[1].split(), [line.split() for line in head[2].splitlines()]
+
+    def written_out(call: re.Match[str]) -> str:
+        nets = dict(zip(pins, call[2].split(), strict=True))
+        lines = []
+        for element, *words, model in elements:
+            on = " ".join(nets.get(word, f"{word}_{call[1]}") for word in words)
+            lines.append(f"{element}_{call[1]} {on} {model}")
+        return "\n".join(lines)
+
+    rest = netlist.replace(head[0], "")
+    return re.sub(rf"^X(\S+) (.*) {name}$", written_out, rest, flags=re.MULTILINE)
 
 
 def _named(match: re.Match[str]) -> str:
