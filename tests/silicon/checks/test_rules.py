@@ -7,7 +7,7 @@ import math
 import pytest
 from masks import LAYERS, write_boxes
 
-from xbar.errors import FileError, SpecError
+from xbar.errors import EngineError, FileError, SpecError
 from xbar.silicon.checks.rules import check_files, check_rules, rule_data, rules_of
 from xbar.silicon.layout import BankGeometry, Layout
 
@@ -104,3 +104,17 @@ def test_a_process_without_rules_and_a_file_that_is_none_are_refused(klayout, tm
         check_rules(tmp_path / "x.gds", "gf180mcu")
     with pytest.raises(FileError, match=r"x\.gds: can't be read"):
         check_rules(tmp_path / "x.gds")
+
+
+def test_a_file_of_several_top_cells_must_have_the_one_to_check_named(klayout, tmp_path):
+    import gdstk
+
+    path = write_boxes(tmp_path / "two.gds", [("met1", (0, 0, 500, 500))])
+    library = gdstk.read_gds(path)
+    library.new_cell("other")
+    library.write_gds(path)
+    with pytest.raises(EngineError, match="there are 2 top cells: name the one to check"):
+        check_rules(path)
+    with pytest.raises(EngineError, match="there is no cell none"):
+        check_rules(path, top="none")
+    assert check_rules(path, top="tile").ok

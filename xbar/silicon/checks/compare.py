@@ -214,11 +214,12 @@ class _Told:
         for name, pieces in self.m.opened.items():
             spots = " and".join(_place(spot) for spot in self._places[name][:4])
             self._tell("open", "", name, f"net {name} is in {pieces} pieces, labelled{spots}")
-        for name, (drawn, wanted) in self.m.uneven.items():
-            text = (
-                f"net {name}{self._at(name)} must join {count(wanted, 'terminal')}, joins {drawn}"
-            )
-            self._tell("net", "", name, text)
+        for net, (drawn, wanted) in self.m.uneven.items():
+            if self._more("net"):
+                name = self.m.wanted_name(net)
+                named = f"net {name}{self._at(name)}" if self.m.wanted.nets[net] else name
+                text = f"{named} must join {count(wanted, 'terminal')}, joins {drawn}"
+                self._keep("net", "", name, text)
         for name in self.m.absent:
             self._tell("no label", "", name, f"net {name} has no label in the masks")
         for name in self.m.unknown:

@@ -21,7 +21,8 @@ class Matching:
         opened: name of a net that is several in the masks -> their number.
         absent: names of pins without label.
         unknown: labels that are no pins.
-        uneven: names of pins, and how many devices' terminals are on them in masks and netlist.
+        uneven: nets of the netlist, and how many devices' terminals are on them in the masks and
+            should be: pins, and nets of devices that the masks lack.
         open_drawn: devices of the masks that the netlist lacks.
         open_wanted: devices of the netlist that the masks lack.
     """
@@ -34,7 +35,7 @@ class Matching:
         self.opened: dict[str, int] = {}
         self.absent: list[str] = []
         self.unknown: list[str] = []
-        self.uneven: dict[str, tuple[int, int]] = {}
+        self.uneven: dict[int, tuple[int, int]] = {}
         self.open_drawn = dict.fromkeys(range(len(drawn.devices)))
         self.open_wanted = dict.fromkeys(range(len(wanted.devices)))
         self._class_drawn = [_UNKNOWN] * len(drawn.nets)
@@ -63,7 +64,7 @@ class Matching:
                     self.opened[name] = len(found[name])
                 most = max(found[name], key=lambda net: uses[net])
                 if uses[most] != wants[number] and "," not in self.drawn.nets[most]:
-                    self.uneven[name] = uses[most], wants[number]
+                    self.uneven[number] = uses[most], wants[number]
                 self._same_net(most, number)
 
     def _terminals_on(self, circuit: Circuit) -> list[int]:
@@ -253,11 +254,23 @@ class Matching:
 
     def _confirm(self) -> None:
         """Look again at all matched devices, now that every net is known that can be."""
+        self._count_again()
         told = {(d, w) for d, w, _ in self.rewired}
         for d, w in self.pairs.items():
             ours, theirs = self._signature_drawn(d), self._signature_wanted(w)
             if (d, w) not in told and ours != theirs:
                 self.rewired.append((d, w, self._differing(d, w)))
+
+    def _count_again(self) -> None:
+        """Note nets on which fewer or more terminals are than should be, beside missing devices."""
+        uses, wants = self._terminals_on(self.drawn), self._terminals_on(self.wanted)
+        drawn = {known: net for net, known in enumerate(self._class_drawn) if known != _UNKNOWN}
+        near = {n for w in self.open_wanted for n in self.wanted.devices[w].nets.values()}
+        for net in sorted(near):
+            if not self.wanted.nets[net] and self._class_wanted[net] in drawn:
+                found = uses[drawn[self._class_wanted[net]]]
+                if found != wants[net]:
+                    self.uneven[net] = found, wants[net]
 
     def _differing(self, drawn: int, wanted: int) -> tuple[str, str]:
         """The terminals of a device whose nets are not the same."""

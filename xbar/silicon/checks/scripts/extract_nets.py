@@ -20,9 +20,12 @@ class Extraction:
 
         self.layout = pya.Layout()
         self.layout.read(path)
-        cell = self.layout.cell(top) if top else self.layout.top_cell()
+        tops = self.layout.top_cells()
+        if not top and len(tops) != 1:
+            raise ValueError(f"there are {len(tops)} top cells: name the one to check")
+        cell = self.layout.cell(top) if top else tops[0]
         if cell is None:
-            raise ValueError(f"no cell {top}")
+            raise ValueError(f"there is no cell {top}")
         self.cell, self.job = cell, job
         self.engine = pya.LayoutToNetlist(pya.RecursiveShapeIterator(self.layout, cell, []))
         self.engine.threads = 2

@@ -28,9 +28,12 @@ class Masks:
 
         self.layout = pya.Layout()
         self.layout.read(path)
-        cell = self.layout.cell(top) if top else self.layout.top_cell()
+        tops = self.layout.top_cells()
+        if not top and len(tops) != 1:
+            raise ValueError(f"there are {len(tops)} top cells: name the one to check")
+        cell = self.layout.cell(top) if top else tops[0]
         if cell is None:
-            raise ValueError(f"no cell {top}")
+            raise ValueError(f"there is no cell {top}")
         self.cell = cell
         self.dbu: float = self.layout.dbu
         self._layers, self._made = job["layers"], job["made"]
