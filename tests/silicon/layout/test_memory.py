@@ -32,11 +32,22 @@ def test_a_cell_with_eight_latches_has_the_area_worked_out_by_hand():
     assert bare.cell_area * 1e12 == pytest.approx(6.64 * 15.36)
 
 
-def test_the_bit_line_above_a_memory_is_wide_metal_3():
+def test_the_bit_line_above_a_memory_is_metal_3_over_55_per_cent_of_the_cell():
     layout = Layout(EIGHT, word_lines=2, bit_lines=2, memory=True)
-    # 0.4 apart: m3.3cd
-    assert layout.bit_wire == pytest.approx(0.047 * 38.02 / (6.64 - 0.4))
+    assert layout.bit_wire == pytest.approx(0.047 * 38.02 / 3.65)
     assert layout.word_wire == pytest.approx(0.125 * 6.64 / 2.16)
+
+
+@pytest.mark.parametrize("resistors", COUNTS)
+def test_some_gates_have_contacts_up_to_the_bit_line_and_all_of_them_lie_below_it(resistors):
+    plan = plan_memory(of(resistors))
+    left, right = plan.bit_line
+    assert plan.stacks
+    # a via2 of 0.2 and 0.065 of metal 3 around it
+    assert all(left + 165 <= x <= right - 165 for x in plan.stacks)
+    assert left >= 200  # half of m3.3cd
+    assert right <= plan.width - 200
+    assert 0.5 < (right - left) / plan.width < 0.6
 
 
 @pytest.mark.parametrize("resistors", COUNTS)
@@ -217,6 +228,16 @@ def test_rows_abut_every_other_one_upside_down(tmp_path):
     rails = {320 + 2720 * n for n in (0, 2, 4)}
     assert outputs == {320 + 630, 320 + 2 * 2720 - 630, 320 + 2 * 2720 + 630, 320 + 4 * 2720 - 630}
     assert all(min(abs(y - rail) for rail in rails) == 630 for y in outputs)
+
+
+def test_the_wires_of_a_cell_with_memory_are_extracted_up_to_metal_3(tmp_path):
+    layout = Layout(of(2), 1, 1, memory=True, pdk=write_pdk(tmp_path))
+    found, bare = layout.wires(), Layout(of(2), 1, 1).wires()
+    # a straight line: sheet resistance times squares
+    assert found.bit_wire == pytest.approx(layout.bit_wire, rel=1e-3)
+    # the same branch, but for the way up: 4.5 ohm a via and 3.41 a via2 in parallel, some squares
+    assert found.series == pytest.approx(bare.series, abs=4.5 + 3.41)
+    assert np.all(found.series > bare.series)
 
 
 @pytest.mark.parametrize(

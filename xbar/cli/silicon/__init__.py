@@ -6,6 +6,7 @@ SUMMARY = "Design, characterise, draw and verify crossbars as silicon."
 VERBS = {
     "characterise": "xbar.cli.silicon.characterise",
     "design": "xbar.cli.silicon.design",
+    "layout": "xbar.cli.silicon.layout",
     "processes": "xbar.cli.silicon.processes",
     "verify": "xbar.cli.silicon.verify",
 }

@@ -112,7 +112,7 @@ def draw_array(frame: Frame, name: str = "tile") -> list[Drawing]:
 def _cells(frame: Frame) -> list[Drawing]:
     if frame.memory is None:
         return [draw_bank(frame.geometry)]
-    bank = draw_bank(frame.geometry, stacks=frame.memory.gates)
+    bank = draw_bank(frame.geometry, stacks=frame.memory.stacks)
     return [bank, draw_cell(frame.memory, bank.name)]
 
 

@@ -102,3 +102,17 @@ def read_library(path: Path) -> gdstk.Library:
     except Exception as error:  # gdstk raises several kinds
         raise FileError(f"{printable(str(path))}: is not a GDS file that can be read") from error
     return found
+
+
+def top_cell(library: gdstk.Library, name: str) -> gdstk.Cell:
+    """A cell by name.
+
+    Raises:
+        FileError: there is none.
+    """
+    import gdstk
+
+    for cell in library.cells:
+        if isinstance(cell, gdstk.Cell) and cell.name == name:
+            return cell
+    raise FileError(f"the masks must have a cell {name}, and have none")

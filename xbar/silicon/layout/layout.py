@@ -5,17 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from xbar.errors import SpecError
+from xbar.files import write_text
 from xbar.silicon.layout.array import EDGE, Frame, draw_array
-from xbar.silicon.layout.gds import library, tool, write_library
+from xbar.silicon.layout.description import covered, describe, describe_json
+from xbar.silicon.layout.gds import library, read_library, tool, top_cell, write_library
 from xbar.silicon.layout.geometry import BankGeometry
 from xbar.silicon.layout.memory import plan_memory
 from xbar.silicon.layout.netlist import Devices, array_netlist
+from xbar.silicon.layout.picture import svg
 from xbar.silicon.layout.shapes import Drawing
 from xbar.silicon.layout.standard import StandardCells, find_cells
 from xbar.silicon.process import Process
@@ -199,6 +202,57 @@ class Layout:
         """
         latch = self.cells.circuit if self.cells is not None else ""
         return array_netlist(self.frame, self.name, devices, latch)
+
+    def picture(
+        self, path: str | Path, cells: tuple[int, int] = (2, 2), *, force: bool = False
+    ) -> None:
+        """Write a picture of the masks as SVG, of an array of at most ``cells`` such cells.
+
+        Args:
+            path: file to write.
+            cells: word lines and bit lines that are shown.
+            force: replace an existing file.
+
+        Raises:
+            ToolError: gdstk or the PDK's cells of a memory are missing.
+            FileError: the file exists and ``force`` is not set, or can't be written.
+        """
+        rows, columns = min(self.word_lines, cells[0]), min(self.bit_lines, cells[1])
+        part = replace(self, word_lines=rows, bit_lines=columns)
+        with part._written() as masks:
+            found = top_cell(read_library(masks), self.name)
+        geometry = self.geometry
+        title = f"{rows} x {columns} cells of {geometry.resistors} branches, {geometry.process}"
+        if self.memory:
+            title += ", with configuration memory"
+        write_text(Path(path), svg(found, geometry.rules, title), force=force)
+
+    def write_netlist(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the circuit that the masks must be, as calls of the PDK's models.
+
+        Raises:
+            ToolError: the PDK's cells of a memory are missing.
+            FileError: the file exists and ``force`` is not set, or can't be written.
+        """
+        write_text(Path(path), self.netlist("subcircuit"), force=force)
+
+    def density(self) -> dict[str, float]:
+        """Fraction of a cell's area that each conductor covers: there is no fill.
+
+        Raises:
+            ToolError: gdstk or the PDK's cells of a memory are missing.
+        """
+        with replace(self, word_lines=1, bit_lines=1)._written() as masks:
+            found = top_cell(read_library(masks), "cell" if self.memory else "bank")
+        return covered(found, self.geometry.rules, self.frame.cell)
+
+    def table(self) -> str:
+        """Sizes, areas and wires, one line each, and what the drawing leaves out."""
+        return describe(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        return describe_json(self)
 
     def compare(self) -> Comparison:
         """The masks compared with the netlist: devices and nets, found by the klayout program.

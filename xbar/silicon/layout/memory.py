@@ -32,6 +32,10 @@ REACH = 160
 """Of metal 1 beyond the middle of a contact to a track: via.5a."""
 APART = 140
 """m1.2, m2.2."""
+COVER = 55
+"""Per cent of the width that the bit line takes: of a metal 40 % of a chip must stay clear."""
+STACK = 165
+"""From the middle of a via2 to the edge of metal 3 around it: m3.4."""
 FAR = 1_000_000
 """Farther than any cell is wide."""
 BELOW = 320
@@ -93,9 +97,18 @@ class MemoryGeometry:
 
     @property
     def bit_line(self) -> tuple[int, int]:
-        """From where to where the bit line, of metal 3, lies along x."""
-        half = self.bank.rules["met3_space"] // 2
-        return half, self.width - half
+        """From where to where the bit line, of metal 3, lies along x: over most of the gates."""
+        margin = self.bank.rules["met3_space"] // 2
+        wide = self.width * COVER // 1000 * 10
+        start = (min(self.gates) + max(self.gates) - wide) // 20 * 10
+        left = min(max(start, margin), self.width - margin - wide)
+        return left, left + wide
+
+    @property
+    def stacks(self) -> tuple[int, ...]:
+        """Tracks on which contacts lead from the strap up to the bit line."""
+        left, right = self.bit_line
+        return tuple(x for x in self.gates if left + STACK <= x <= right - STACK)
 
     @property
     def word_wire(self) -> float:

@@ -1,0 +1,126 @@
+"""``xbar silicon layout``: a program's tile as masks, and what checks say of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xbar.cli.output import Force, Json, ProgramPath, show
+from xbar.cli.silicon.processes import Pdk
+
+if TYPE_CHECKING:
+    from xbar.silicon.layout.layout import Layout
+
+
+def run(
+    program: ProgramPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="masks to write (GDS)")],
+    tile: Annotated[int, typer.Option(help="number of the tile")] = 0,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            "--memory", help="draw a latch for each switch, of the PDK's own standard cells"
+        ),
+    ] = False,
+    netlist: Annotated[
+        Path | None, typer.Option(help="netlist to write that the masks must be (SPICE)")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="picture to write of 2 x 2 cells (SVG)")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="compare the masks with their netlist (klayout)")
+    ] = False,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="check the masks by xbar's own rules (klayout)")
+    ] = False,
+    wires: Annotated[
+        Path | None,
+        typer.Option(help="hardware design to write with the ohms of the drawn wires (TOML)"),
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="the foundry's deck of rules to run on the masks (klayout)")
+    ] = None,
+    lvs: Annotated[
+        Path | None,
+        typer.Option(help="the foundry's deck that compares masks and netlist (klayout)"),
+    ] = None,
+    pdk: Pdk = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Draw the array of a program's tile as masks.
+
+    All tiles of a chip are the same array; what differs is the configuration that 'xbar emit'
+    writes. Exit code 1 if a check that was asked for did not hold.
+    """
+    import xbar
+    from xbar.errors import SpecError
+    from xbar.files import refuse_existing
+    from xbar.silicon.layout.layout import Layout
+
+    files = {"masks": output, "netlist": netlist, "picture": picture, "wires": wires}
+    for path in files.values():
+        if path is not None:
+            refuse_existing(path, force=force)
+    loaded = xbar.Program.load(program)
+    if not 0 <= tile < len(loaded.tiles):
+        raise SpecError(f"--tile must be from 0 to {len(loaded.tiles) - 1}, not {tile}")
+    layout = Layout.of(loaded.hardware, memory=memory, pdk=pdk)
+    layout.write(output, force=force)
+    if netlist is not None:
+        layout.write_netlist(netlist, force=force)
+    if picture is not None:
+        layout.picture(picture, force=force)
+    found: dict[str, Any] = {}
+    if compare:
+        found["compare"] = layout.compare()
+    if rules:
+        found["rules"] = layout.check()
+    if check is not None:
+        found["check"] = _rule_deck(layout, output, check)
+    if lvs is not None:
+        found["lvs"] = _netlist_deck(layout, output, lvs)
+    if wires is not None:
+        found["wires"] = _write_wires(layout, loaded.hardware, wires, force)
+    written = {name: str(path) for name, path in files.items() if path is not None}
+    _show(layout, tile, found, written, as_json)
+    if any(not getattr(each, "ok", True) for each in found.values()):
+        raise typer.Exit(1)
+
+
+def _rule_deck(layout: Layout, masks: Path, deck: Path) -> Any:
+    from xbar.silicon.checks.deck import run_rule_deck
+
+    return run_rule_deck(masks, deck, layout.name)
+
+
+def _netlist_deck(layout: Layout, masks: Path, deck: Path) -> Any:
+    from xbar.silicon.checks.deck import for_decks, run_netlist_deck
+
+    return run_netlist_deck(masks, for_decks(layout.netlist("subcircuit")), deck, layout.name)
+
+
+def _write_wires(layout: Layout, design: Any, path: Path, force: bool) -> Any:
+    from xbar.files import write_text
+    from xbar.hardware.toml import to_toml
+
+    wires = layout.wires()
+    write_text(path, to_toml(wires.on(design), ["wires as they are drawn"]), force=force)
+    return wires
+
+
+def _show(
+    layout: Layout, tile: int, found: dict[str, Any], written: dict[str, str], as_json: bool
+) -> None:
+    content = {
+        "tile": tile,
+        **layout.to_json(),
+        **{name: each.to_json() for name, each in found.items()},
+        "files": written,
+    }
+    parts = [layout.table(), *(each.table() for each in found.values())]
+    parts += [f"written to {path}" for path in written.values()]
+    show(as_json, content, "\n".join(parts))
