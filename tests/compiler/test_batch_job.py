@@ -53,7 +53,8 @@ def test_programs_have_the_same_bytes(
     options: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(batch_job, "BATCH_RESISTORS", 4 * 24 * 18 * 6)  # four tiles a batch
+    for name in ("BATCH_RESISTORS", "WHOLE_RESISTORS"):
+        monkeypatch.setattr(batch_job, name, 4 * 24 * 18 * 6)  # four tiles a batch
     same_bytes(tmp_path, hardware(**bank), **options)
     assert "draw_lognormal" in plain_card.launches
     assert {"narrow", "exact"} & set(plain_card.launches)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from xbar.circuit.solvers import on_device as circuit
+from xbar.compiler import on_device as programs
 from xbar.device import Source, nvrtc, store
 from xbar.errors import EngineError, ToolError
 from xbar.hardware import on_device as hardware
@@ -39,6 +40,12 @@ def test_drawing_needs_no_stack() -> None:
     names = {"draw_normal", "draw_lognormal", "draw_uniform"}
     for capability in ((8, 0), (9, 0)):
         assert kernels(hardware.SOURCE, capability) == dict.fromkeys(names, 0)
+
+
+def test_batches_of_tiles_need_no_stack() -> None:
+    names = {"reaches", "aims", "closed"}
+    for capability in ((8, 0), (9, 0)):
+        assert kernels(programs.SOURCE, capability) == dict.fromkeys(names, 0)
 
 
 def test_transfer_matrices_need_no_stack() -> None:

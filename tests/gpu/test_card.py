@@ -128,10 +128,14 @@ def test_transfer_matrices_agree_with_the_cpu(kind: str) -> None:
 @pytest.mark.usefixtures("card")
 def test_programs_have_the_switches_of_the_cpu() -> None:
     weights = {"w": np.random.default_rng(3).standard_normal((300, 500))}
-    for resistors in (5, 8, 9):
-        hardware = xbar.Hardware(bank=xbar.Bank(resistors=resistors))
+    weights["v"] = np.random.default_rng(4).laplace(size=(1100, 90))
+    for resistors, ratio in ((1, np.inf), (5, np.inf), (8, np.inf), (9, np.inf), (8, 100.0)):
+        bank = xbar.Bank(resistors=resistors, on_off_ratio=ratio)
+        hardware = xbar.Hardware(bank=bank)
         there = xbar.compile(weights, hardware, seed=1, device="cuda")
         here = xbar.compile(weights, hardware, seed=1)
         for a, b in zip(there.tiles, here.tiles, strict=True):
             assert np.array_equal(a.packed, b.packed)
             assert a.reached == b.reached
+            for one, other in zip(a.blocks, b.blocks, strict=True):
+                assert np.array_equal(one.scale, other.scale)

@@ -1,23 +1,28 @@
 """Batches of tiles whose chips are drawn and whose subsets are chosen on a card, all at once.
 
-The passes before and after the choice run tile by tile in threads, as in ``crew.py``. Results have
-the bits of those that ``run_job`` gives, one tile after another.
+Ordinary tiles are programmed on the card as a whole (``on_device.py``). Of others the passes before
+and after the choice run tile by tile in threads, as in ``crew.py``. Results have the bits of those
+that ``run_job`` gives, one tile after another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate, pairwise
 
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.compiler import on_device
 from xbar.compiler.job import Jobs, TileResult
 from xbar.compiler.passes import choose_subsets, measure_resistors
 from xbar.compiler.passes.base import Pass, TileJob, TileState
+from xbar.compiler.passes.record_reached import reached_of
 from xbar.compiler.pipeline import PASSES, in_order
-from xbar.device import find
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.device import Card, DeviceMemoryError, find
 from xbar.effects.expected import expected_error
 from xbar.errors import warn
 from xbar.hardware import on_device as drawing
@@ -26,6 +31,9 @@ from xbar.subset import on_device as choosing
 
 BATCH_RESISTORS = 1 << 25
 """Resistors of a batch: their banks take 256 MB, a few times."""
+
+WHOLE_RESISTORS = 1 << 28
+"""Resistors of a batch whose banks never leave the card."""
 
 
 def obstacle(job: TileJob) -> str:
@@ -64,12 +72,37 @@ def takes(jobs: Jobs, device: str) -> bool:
 
 def run_batches(jobs: Jobs, todo: Sequence[int], device: str, threads: int) -> Iterator[TileResult]:
     """Run jobs that a card ``takes``; yields results in order."""
-    hardware = jobs.plan.hardware
+    if not todo:
+        return
+    hardware, card = jobs.plan.hardware, find(device)
     resistors = hardware.cells[0] * hardware.cells[1] * hardware.bank.resistors
-    size = max(1, BATCH_RESISTORS // resistors)
+    whole = card is not None and on_device.ordinary(jobs[todo[0]])
+    size = max(1, (WHOLE_RESISTORS if whole else BATCH_RESISTORS) // resistors)
     for start in range(0, len(todo), size):
         batch = [jobs[index] for index in todo[start : start + size]]
+        if card is not None and whole and all(map(on_device.fits, batch)):
+            try:
+                yield from run_whole(card, batch, threads)
+                continue
+            except DeviceMemoryError:
+                whole = False  # pieces of a tile may fit
         yield from run_batch(batch, device, threads)
+
+
+def run_whole(card: Card, batch: Sequence[TileJob], threads: int) -> list[TileResult]:
+    """Run a batch of jobs of an ordinary chip on the card, from weights to masks."""
+    made = on_device.program(card, batch)
+    done: dict[int, TileResult] = {}
+
+    def one(number: int) -> None:
+        job, found = batch[number], made[number]
+        blocks = tuple(map(ProgrammedBlock, job.blocks, found.scales, job.weights))
+        tile = ProgrammedTile(job.index, blocks, found.packed, job.chip, job.mapping)
+        reached = map(partial(reached_of, tile), blocks, found.achieved, found.clipped)
+        done[number] = TileResult.of(replace(tile, reached=tuple(reached)))
+
+    in_threads(one, range(len(batch)), threads)
+    return [done[number] for number in range(len(batch))]
 
 
 def run_batch(batch: Sequence[TileJob], device: str, threads: int) -> list[TileResult]:

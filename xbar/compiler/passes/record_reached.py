@@ -17,13 +17,21 @@ def run(state: TileState) -> TileState:
     """The tile with one ``Reached`` per block and empty caches."""
     tile = state.tile
     found = zip(tile.blocks, state.achieved, state.reach, strict=True)
-    reached = tuple(_reached(tile, *each) for each in found)
+    reached = tuple(
+        reached_of(tile, placed, achieved, _clipped(tile, placed, reach))
+        for placed, achieved, reach in found
+    )
     return state.having(tile=replace(tile, reached=reached))
 
 
-def _reached(
-    tile: ProgrammedTile, placed: ProgrammedBlock, achieved: Floats, reach: Reach
+def _clipped(tile: ProgrammedTile, placed: ProgrammedBlock, reach: Reach) -> int:
+    return int(reach.misses(placed.target / tile.reading_gain).sum())
+
+
+def reached_of(
+    tile: ProgrammedTile, placed: ProgrammedBlock, achieved: Floats, clipped: int
 ) -> Reached:
+    """What achieved conductances (R, C) leave of a block's targets, ``clipped`` of them."""
     gain, target = tile.reading_gain, placed.target
     residual = gain * achieved - target
     if tile.wire_errors:  # of a solved array
@@ -34,7 +42,7 @@ def _reached(
         float((residual**2).sum()),
         float(np.abs(target).max()),
         int(np.bitwise_count(switches).sum()),
-        int(reach.misses(target / gain).sum()),
+        clipped,
     )
 
 

@@ -71,6 +71,14 @@ def expected_error(
 
 
 @jit
+def trials(out: Floats) -> None:
+    """The scales of the coarse search over the lowest, (OCTAVES STEPS + 1,), for a card."""
+    ratio = 2.0 ** (1.0 / STEPS)
+    for step in range(len(out)):
+        out[step] = ratio**step
+
+
+@jit
 def best_scales(
     weight: Floats,
     bank: Floats,
