@@ -1,5 +1,6 @@
 """ngspice with a process's models: answers, seeds, and one line for each failure."""
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -112,6 +113,27 @@ def test_a_program_that_takes_too_long_is_ended_with_its_children(tmp_path):
     assert not _runs(child)
 
 
+def test_a_program_ends_with_the_process_that_started_it(tmp_path):
+    inner = "import os, time; open('child', 'w').write(str(os.getpid())); time.sleep(60)"
+    code = (
+        "import sys; from pathlib import Path; from xbar.silicon.external import run_program\n"
+        f"run_program([sys.executable, '-c', {inner!r}], Path({str(tmp_path)!r}), 60, '')"
+    )
+    outer = subprocess.Popen([sys.executable, "-c", code])
+    for _ in range(500):
+        if (tmp_path / "child").exists() and (tmp_path / "child").read_text():
+            break
+        time.sleep(0.02)
+    child = int((tmp_path / "child").read_text())
+    outer.kill()
+    outer.wait()
+    for _ in range(200):
+        if not _runs(child):
+            break
+        time.sleep(0.02)
+    assert not _runs(child)
+
+
 def _runs(process):
     try:
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
@@ -120,7 +142,7 @@ def _runs(process):
 
 
 def test_a_program_that_is_no_program_is_told(tmp_path):
-    (tmp_path / "text").write_text("no program")
+    (tmp_path / "text").write_text("#!/nowhere/interpreter\n")
     (tmp_path / "text").chmod(0o755)
     with pytest.raises(EngineError, match="text can't be started"):
         run_program([str(tmp_path / "text")], tmp_path, 5.0, "")

@@ -15,6 +15,7 @@ Shapes: K branches of a bank, N copies in a deck, V voltages of the word line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -28,6 +29,10 @@ from xbar.silicon.process import Process, SwitchDevice
 Floats: TypeAlias = NDArray[np.float64]
 Side: TypeAlias = Literal["bit", "word"]
 Kind: TypeAlias = Literal["nmos", "transmission"]
+
+
+_MOST = 512
+"""Copies in one deck of typical devices: more take ngspice longer than several decks."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,12 @@ class Copies:
         """One typical copy of each of K branches."""
         return cls(np.arange(count), np.zeros(count), np.zeros(count), np.full(count, closed))
 
+    def part(self, which: slice) -> Copies:
+        """Some of the copies."""
+        return Copies(
+            self.branch[which], self.resistor[which], self.threshold[which], self.closed[which]
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
@@ -166,6 +177,13 @@ class Sweep:
     voltage: Floats
     current: Floats
     switch: Floats
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sweep]) -> Sweep:
+        """Sweeps of different copies over the same voltages as one."""
+        current = np.concatenate([part.current for part in parts])
+        switch = np.concatenate([part.switch for part in parts])
+        return cls(parts[0].voltage, current, switch)
 
     def slope(self, volts: float) -> Floats:
         """(N,) siemens: the current's difference between +-volts, by the voltages' difference."""
@@ -211,6 +229,12 @@ def sweep(
         EngineError: ngspice failed or returned other points.
         FileError: the models lack the corner.
     """
+    if len(copies.branch) > _MOST and conditions.seed is None:
+        parts = [
+            sweep(branches, copies.part(slice(start, start + _MOST)), conditions, limit, steps)
+            for start in range(0, len(copies.branch), _MOST)
+        ]
+        return Sweep.joined(parts)
     lines, inner = _deck(branches, copies, conditions)
     lines.append(_voltages(branches, limit, steps))
     found = simulate("\n".join(lines) + "\n", branches.process, conditions.seed)

@@ -29,8 +29,19 @@ TEMPERATURES = np.linspace(-40.0, 125.0, 4)
 """Celsius of the temperature coefficients, equidistant; with that of the characterisation."""
 SUPPLIES = (0.9, 1.1)
 """Supplies that are told, relative to the nominal one."""
-_SHIFTS = np.linspace(-0.08, 0.08, 17)
-"""Volts: deviations of the threshold that are simulated for the law of the switch."""
+_SHIFTS = np.linspace(-1.0, 1.0, 9)
+"""Deviations of the threshold that are simulated for the law of a switch, over the largest."""
+_REACH = 0.1
+"""Volts: the largest deviation that is tried first."""
+_REACHES = 0.01, 0.3
+"""Volts: least and most of the largest deviation."""
+_SIGMAS = 3.0
+"""Largest deviation of a law over the standard deviation of the threshold."""
+_CLOSE = 0.2
+"""How much the largest deviation may differ from what is wanted, relative to it."""
+_ROUNDS = 3
+_POOR = 1e-3
+"""Relative error of a law from which on it is warned of."""
 _CHECKS = 8
 """Random deviations of each branch at which the law is compared with ngspice."""
 
@@ -95,11 +106,8 @@ class _Characterisation:
         branches, plan = self.branches, self.plan
         typical = self._sweep(self._on_and_off(), self.at, 0.3, 30)
         closed = typical.slope(plan.test)[: self.count]
-        shifts = np.tile(_SHIFTS, (self.count, 1))
-        resistance, ron = branch_parts(branches, self.at, plan.test, shifts)
-        self._step()
+        resistance, laws, threshold = self._parts()
         sigma = self._sigma_resistor(resistance)
-        laws, threshold = self._switches(ron)
         bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
         tempco, leaks, tempco_error = self._temperatures(typical)
         model = BranchModel(
@@ -135,7 +143,13 @@ class _Characterisation:
             current=typical.current[: self.count],
             notes=tuple(self.notes),
         )
-        return replace(model, fit_error=self._fit_error(model))
+        error = self._fit_error(model)
+        if error > _POOR:
+            warn(
+                f"the law of the branches is off by {error:.1e} of G at deviations of up to 3 "
+                f"sigma; at {self.supply:g} V the switches hardly conduct, or they are too narrow"
+            )
+        return replace(model, fit_error=error)
 
     @property
     def supply(self) -> float:
@@ -198,22 +212,26 @@ class _Characterisation:
         sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
         return fit_matching(self.branches.length, resistance, sigma)
 
-    def _switches(self, ohms: Floats) -> tuple[list[SwitchLaw], Floats]:
-        """The law of each switch, and (K,) volts of its threshold's standard deviation.
-
-        Args:
-            ohms: (K, D) of the switches at ``_SHIFTS``.
-        """
-        drawn = sample_switches(self.branches, self.plan.sample, self.at)
+    def _parts(self) -> tuple[Floats, list[SwitchLaw], Floats]:
+        """(K,) ohms of the resistors, the switches' laws, (K,) volts, sigma of their thresholds."""
+        branches, volts = self.branches, self.plan.test
+        drawn = sample_switches(branches, self.plan.sample, self.at)
         self._step()
-        laws, sigma = [], np.empty(self.count)
-        for k in range(self.count):
-            wide = fit_switch(_SHIFTS, ohms[k])
-            sigma[k] = wide.threshold(drawn[k] * wide.resistance).std(ddof=1)
+        reach = np.full(self.count, _REACH)
+        for _ in range(_ROUNDS):
+            shifts = reach[:, None] * _SHIFTS
+            resistance, ohms = branch_parts(branches, self.at, volts, shifts)
+            laws = [fit_switch(shifts[k], ohms[k]) for k in range(self.count)]
+            sigma = np.array(
+                [law.threshold(drawn[k] * law.resistance).std(ddof=1) for k, law in enumerate(laws)]
+            )
             # what the devices do matters, not what thresholds far from theirs would
-            near = np.abs(_SHIFTS) <= max(4 * sigma[k], 0.02)
-            laws.append(fit_switch(_SHIFTS[near], ohms[k][near]))
-        return laws, sigma
+            wanted = np.clip(_SIGMAS * sigma, *_REACHES)
+            if np.all(np.abs(wanted / reach - 1) < _CLOSE):
+                break
+            reach = wanted
+        self._step()
+        return resistance, laws, sigma
 
     def _fit_error(self, model: BranchModel) -> float:
         """Worst relative error of the law at random deviations, clipped to three sigma."""

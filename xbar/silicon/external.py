@@ -61,6 +61,9 @@ def run_program(
         EngineError: it can't be started, or did not end in time.
     """
     name = name or Path(command[0]).name
+    guard = shutil.which("setpriv")  # ends the program even where we are killed ourselves
+    if guard is not None:
+        command = [guard, "--pdeathsig", "KILL", "--", *command]
     try:
         process = subprocess.Popen(
             command,
@@ -83,4 +86,7 @@ def run_program(
         process.wait()
         if process.stdout is not None:
             process.stdout.close()
-    return Ended(process.returncode, log.decode("utf-8", errors="replace"))
+    text = log.decode("utf-8", errors="replace")
+    if process.returncode in (126, 127) and text.startswith("setpriv:"):
+        raise EngineError(f"{name} can't be started: {text.strip().rpartition(': ')[2]}")
+    return Ended(process.returncode, text)
