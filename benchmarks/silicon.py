@@ -214,7 +214,7 @@ def moved(program: xbar.Program, seed: int) -> VerificationSweep:
     apart = replace(made, shared=np.zeros(program.hardware.bank.resistors))
     volts = drive(program, made.tile, None, None)
     points = [made.conditions(*each) for each in made.usual_conditions()]
-    return VerificationSweep(tuple(compare(apart, at, volts, 1.0) for at in points))
+    return VerificationSweep(tuple(compare(apart, at, volts) for at in points))
 
 
 def main() -> None:

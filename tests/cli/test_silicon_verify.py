@@ -7,6 +7,7 @@ import pytest
 from silicon_designs import design
 
 import xbar
+from xbar.hardware.toml import to_toml
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,30 @@ def test_models_that_are_missing_end_with_three(call, saved, tmp_path):
     code, _, err = call("silicon", "verify", saved, "--pdk", tmp_path)
     assert code == 3
     assert "no models of gf180mcu" in err
+
+
+def test_a_tile_is_measured_compiled_and_verified(call, refused, gf180mcu, tmp_path):
+    chip, table, out = tmp_path / "chip.toml", tmp_path / "measured.csv", tmp_path / "out.xbar"
+    hardware = design(gf180mcu, 2, 4, word_wire=0.4, bit_wire=0.7)
+    chip.write_text(to_toml(hardware))
+    arguments = ("silicon", "measure", chip, "-o", table, "--mismatch", "2")
+    code, told, _ = call(*arguments, "--json")
+    assert code == 0
+    content = json.loads(told)
+    assert content["branches"] == 2 * 4 * 3
+    assert content["off"] < 1e-9 * content["on"][0]
+    measured = xbar.Chip.from_measurement(table, hardware, behind_wires="line")
+    low, high = content["on"]
+    assert low < measured.on(0).min() * 1.001
+    assert measured.on(0).max() == pytest.approx(high, rel=1e-3)
+    weights = np.random.default_rng(0).standard_normal((2, 2))
+    xbar.compile({"fc": weights}, measured, wire_aware=True).save(out)
+    code, told, _ = call("silicon", "verify", out, "--cells", "2x4", "--mismatch", "2", "--json")
+    assert code == 0
+    assert json.loads(told)["weight_error"] < 1e-7
+    assert "exists" in refused(*arguments)
+    noisy = tmp_path / "noisy.npz"
+    assert call(*arguments[:3], "-o", noisy, "--mismatch", "2", "--noise", "0.01")[0] == 0
+    other = xbar.Chip.from_measurement(noisy, hardware, behind_wires="line")
+    error = (other.on(0) / measured.on(0) - 1).std()
+    assert 0.005 < error < 0.02

@@ -164,6 +164,7 @@ def result(read, target, predicted=None, tolerance=1e-3):
         predicted_current=np.array([[1e-6, 2e-6]]),
         current=np.array([[1e-6, 2.001e-6]]),
         tolerance=tolerance,
+        current_tolerance=tolerance,
     )
 
 
@@ -201,6 +202,7 @@ def test_it_passes_within_the_tolerance_only():
     assert good.current_error == pytest.approx(5e-4)
     assert good.passed
     assert not replace(good, tolerance=4e-4).passed
+    assert not replace(good, current_tolerance=4e-4).passed
     assert not replace(good, current=good.current * 1.01).passed
 
 
@@ -211,7 +213,7 @@ def test_results_are_json_and_tables():
     assert told["corner"] == "tt"
     assert "tt, 27 C, 1.8 V" in str(found)
     assert "2 x 4 cells" in repr(found)
-    table = VerificationSweep((found, replace(found, tolerance=1e-9)))
+    table = VerificationSweep((found, replace(found, current_tolerance=1e-9)))
     assert not table.passed
     assert str(table).count("tt, 27 C, 1.8 V") == 2
     assert "FAIL" in str(table)

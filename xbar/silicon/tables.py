@@ -29,15 +29,15 @@ def condition_text(at: Conditions) -> str:
 def verification_text(found: Verification) -> str:
     """One verification: what xbar predicted, and what the weights hold."""
     rows = [
-        ["weights", f"{found.weight_error:.1e}", _verdict(found.weight_error, found.tolerance)],
-        ["currents", f"{found.current_error:.1e}", _verdict(found.current_error, found.tolerance)],
+        _judged("weights, by small signals", found.weight_error, found.tolerance),
+        _judged("currents, all inputs at once", found.current_error, found.current_tolerance),
     ]
     w, b = found.cells
     title = (
         f"tile {found.tile} of {found.layer}: {w} x {b} cells as transistors of {found.process}, "
         f"{condition_text(found.conditions)}"
     )
-    head = [f"xbar against ngspice, tolerance {found.tolerance:g}", "worst error", ""]
+    head = ["xbar against ngspice", "worst error", "allowed", ""]
     text = table(title, head, rows)
     held = [[name, *_held(found, of)] for name, of in _CALIBRATED]
     text += "\n" + table(
@@ -71,11 +71,12 @@ def sweep_text(found: VerificationSweep) -> str:
     first = found.points[0]
     title = (
         f"tile {first.tile} of {first.layer}: {first.cells[0]} x {first.cells[1]} cells as "
-        f"transistors of {first.process}; tolerance {first.tolerance:g}"
+        f"transistors of {first.process}, allowed {first.tolerance:g} and "
+        f"{first.current_tolerance:g}"
     )
     head = ["condition", "weights off", "currents off", "", "gain"]
     return table(title, [*head, "bits", "one gain", "by column"], rows)
 
 
-def _verdict(error: float, tolerance: float) -> str:
-    return "pass" if error <= tolerance else "FAIL"
+def _judged(name: str, error: float, allowed: float) -> list[str]:
+    return [name, f"{error:.1e}", f"{allowed:g}", "pass" if error <= allowed else "FAIL"]

@@ -9,6 +9,7 @@ VERBS = {
     "layout": "xbar.cli.silicon.layout",
     "processes": "xbar.cli.silicon.processes",
     "verify": "xbar.cli.silicon.verify",
+    "measure": "xbar.cli.silicon.measure",
 }
 WITHOUT_ARGUMENTS = {"processes"}
 """Commands that run without arguments; the others show their help."""

@@ -35,7 +35,10 @@ def run(
         typer.Option(help="data whose first inputs drive the tile; default: random voltages"),
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(help="largest error of weights and currents [default: 1e-4]")
+        float | None, typer.Option(help="largest error of a weight [default: 2e-5]")
+    ] = None,
+    current_tolerance: Annotated[
+        float | None, typer.Option(help="largest error of a current [default: 5e-4]")
     ] = None,
     mismatch: Annotated[
         int | None,
@@ -49,12 +52,13 @@ def run(
 ) -> None:
     """Compare a program with its transistors in ngspice."""
     import xbar
-    from xbar.silicon.verification import TOLERANCE
+    from xbar.silicon.verification import CURRENT_TOLERANCE, TOLERANCE
 
     loaded = xbar.Program.load(program)
     options: dict[str, Any] = {
         "inputs": None if data is None else read_data(data, loaded).inputs,
         "tolerance": TOLERANCE if tolerance is None else tolerance,
+        "current_tolerance": CURRENT_TOLERANCE if current_tolerance is None else current_tolerance,
         "mismatch": mismatch,
         "seed": seed,
         "pdk": pdk,
