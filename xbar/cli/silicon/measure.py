@@ -44,13 +44,12 @@ def run(
     found.save(output, force=force)
     spread = found.on.std(axis=(0, 1)) / found.on.mean(axis=(0, 1))
     lines, columns, resistors = found.on.shape
-    low, high = (
-        format_quantity(float(value), "S", 4) for value in (found.on.min(), found.on.max())
-    )
+    extremes = float(found.on.min()), float(found.on.max())
+    low, high = (format_quantity(value, "S", 4) for value in extremes)
     content = {
         "output": str(output),
         "branches": int(found.on.size),
-        "on": [float(found.on.min()), float(found.on.max())],
+        "on": list(extremes),
         "off": float(found.off.max()),
         "spread": spread.tolist(),
     }
