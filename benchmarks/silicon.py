@@ -35,8 +35,7 @@ from xbar.silicon.tables import condition_text
 from xbar.silicon.tester import Measured, measure, transfer
 from xbar.silicon.tile import Choice, TransistorTile, shared_ohms
 from xbar.silicon.typical import typical_bank
-from xbar.silicon.verification import VerificationSweep, compare, drive
-from xbar.tables import table
+from xbar.silicon.verification import Gain, VerificationSweep, compare, drive
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +43,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "silicon.md"
 NOISE = 1e-3
 """Relative error of a measurement, one sigma."""
 BEST = "measured, wire-aware"
+CALIBRATED: tuple[Gain, ...] = ("none", "chip", "columns")
 
 
 @dataclass(frozen=True)
@@ -162,40 +162,42 @@ def one_array(
     return result, best
 
 
-def bits_table(found: dict[int, list[dict[str, Found]]], process: str) -> str:
-    """Bits of each way and size: the median, and the range over the arrays."""
+def bits_table(found: dict[int, list[dict[str, Found]]]) -> str:
+    """Bits of each way and size: the median over the arrays, the range, and the rms error."""
+    head = ["switches chosen for"]
+    for size, arrays in found.items():
+        head += [f"{size} x {size} weights, {len(arrays)} arrays: bits", "rms error"]
     rows = []
     for name in next(iter(found.values()))[0]:
-        row = [name]
+        row, worst = [name], 0.0
         for arrays in found.values():
             bits = np.sort([each[name].bits for each in arrays])
-            rms = np.median([each[name].rms for each in arrays])
-            worst = max(each[name].off for each in arrays)
+            rms = float(np.median([each[name].rms for each in arrays]))
             row += [f"{np.median(bits):.1f} ({bits[0]:.1f} to {bits[-1]:.1f})", f"{rms:.1e}"]
-        rows.append([*row, f"{worst:.0e}"])
-    head = ["switches chosen for"]
-    for size in found:
-        head += [f"{size}x{size} weights, bits", "rms"]
-    count = len(next(iter(found.values())))
-    title = f"{process}: {count} arrays, median and range"
-    return table(title, [*head, "xbar off by"], rows)
+            worst = max(worst, *(each[name].off for each in arrays))
+        rows.append([*row, f"{worst:.1e}"])
+    return markdown([*head, "xbar off by at worst"], rows)
 
 
 def conditions_table(found: VerificationSweep) -> str:
     """Bits of one array under other conditions than those it was programmed for."""
     rows = [
         [
-            condition_text(point.conditions),
+            condition_text(replace(point.conditions, seed=None)),
             f"{point.gain()[0]:.4f}",
-            f"{point.rms():.1e}",
-            *(f"{point.bits(of):.1f}" for of in ("none", "chip", "columns")),
-            f"{point.weight_error:.0e}",
+            *(f"{point.bits(of):.1f}" for of in CALIBRATED),
+            f"{point.weight_error:.1e}",
         ]
         for point in found.points
     ]
-    head = ["condition", "gain", "rms", "bits", "one gain", "by column", "xbar off by"]
-    w, b = found.points[0].cells
-    return table(f"{w} x {b} cells programmed at the first", head, rows)
+    calibrated = ["bits as programmed", "with one gain", "with a gain by column"]
+    return markdown(["condition", "gain", *calibrated, "xbar off by at worst"], rows)
+
+
+def markdown(head: list[str], rows: list[list[str]]) -> str:
+    """A table for the page."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write(name: str, text: str) -> None:
@@ -204,8 +206,7 @@ def write(name: str, text: str) -> None:
     mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not mark.search(page):
         raise SystemExit(f"{PAGE} has no mark for the table {name}")
-    block = f"```\n{text.rstrip()}\n```\n"
-    write_text(PAGE, mark.sub(lambda m: m[1] + block + m[2], page), force=True)
+    write_text(PAGE, mark.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), force=True)
 
 
 def moved(program: xbar.Program, seed: int) -> VerificationSweep:
@@ -240,7 +241,7 @@ def main() -> None:
             found.setdefault(size, []).append(result)
             programs.setdefault(size, []).append(program)
             print(size, seed, f"{time.perf_counter() - start:.0f} s", flush=True)
-    bits = bits_table(found, given.process)
+    bits = bits_table(found)
     print(bits, flush=True)
     conditions = conditions_table(moved(programs[given.sizes[0]][0], given.seeds[0]))
     print(conditions)
