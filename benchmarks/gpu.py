@@ -2,7 +2,8 @@
 
 Rates of the three kernels with everything on the card, then through the public functions with
 arrays in the host's memory, and the CPU's in the same run. Times are wall times, the best of some
-repeats. What is timed is compared with the CPU on a sample first.
+repeats. What is timed is compared with the CPU on a sample first. Then a whole compilation, by parts:
+those of the card with all copies, and what the host does beside.
 
     python benchmarks/gpu.py [--quick] [--json]
 """
@@ -13,7 +14,9 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from unittest import mock
 
 import numpy as np
 
@@ -22,13 +25,15 @@ from xbar.circuit import Crossbar, transfers
 from xbar.circuit.solvers import on_device as circuit
 from xbar.circuit.solvers.grid import as_grid
 from xbar.circuit.solvers.tree_plan import make_plan
+from xbar.compiler import batch_job, compiler
+from xbar.compiler import on_device as programs
 from xbar.device import Card, find, nvrtc
 from xbar.hardware import conductances
 from xbar.hardware.on_device import draw_tiles
 from xbar.parallel import cpus
 from xbar.subset.on_device import Chooser
 
-Run = Callable[[], object]
+Run = Callable[..., object]
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,53 @@ def solving(card: Card, n: int, size: float) -> Row:
     return Row(f"transfer matrices {n} x {n}", count / seconds, len(some) / host, len(few) / cpu)
 
 
+def compiling(card: Card, size: float) -> dict[str, float]:
+    """Seconds of each part of compiling a bare matrix of 67 M weights onto pairs of 8 + 8."""
+    n = max(int(8192 * size**0.5), 256)
+    matrix = (0.02 * np.random.default_rng(0).standard_normal((n, n))).astype(np.float32)
+    tile = xbar.Tile(word_lines=128, bit_lines=128)
+    chip = xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(resistors=8), tile=tile), 0)
+    corner = {"w": matrix[:200, :200]}
+    there = xbar.compile(corner, chip, device="cuda")  # compiles the kernels, too
+    here = xbar.compile(corner, chip)
+    for a, b in zip(there.tiles, here.tiles, strict=True):
+        assert np.array_equal(a.packed, b.packed)
+    seconds: dict[str, float] = {}
+    parts = {
+        "up": (type(card), "write"),
+        "down": (type(card), "read"),
+        "draw": (programs, "_draw"),
+        "scales": (programs._Batch, "aim"),
+        "subsets": (programs._Batch, "close"),
+        "card": (programs, "program"),
+        "plan": (compiler, "_planned"),
+        "tiles": (batch_job, "run_whole"),
+    }
+    with ExitStack() as patched:
+        for name, (owner, attribute) in parts.items():
+            run = timed(card, getattr(owner, attribute), seconds, name)
+            patched.enter_context(mock.patch.object(owner, attribute, run))
+        start = time.perf_counter()
+        xbar.compile({"w": matrix}, chip, device="cuda")
+        seconds["all"] = time.perf_counter() - start
+    seconds["tiles"] -= seconds["card"]
+    seconds["weights a second"] = matrix.size / seconds["all"]
+    return seconds
+
+
+def timed(card: Card, run: Run, seconds: dict[str, float], name: str) -> Run:
+    """A function that adds its seconds, those of the card included, to a table."""
+
+    def whole(*arguments: object, **named: object) -> object:
+        start = time.perf_counter()
+        result = run(*arguments, **named)
+        card.wait()
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+        return result
+
+    return whole
+
+
 def table(rows: list[Row]) -> str:
     def rate(number: float) -> str:
         for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
@@ -159,6 +211,7 @@ def main() -> None:
     rows = [drawing(card, bank, size) for bank in banks]
     rows += [choosing(card, k, size) for k in (16, 12, 14, 18, 10, 20)]
     rows += [solving(card, n, size) for n in (64, 128, 256)]
+    whole = compiling(card, size)
     about = {
         "card": card.name,
         "capability": card.capability,
@@ -168,10 +221,14 @@ def main() -> None:
         "date": time.strftime("%Y-%m-%d"),
     }
     if options.json:
-        print(json.dumps({**about, "rows": [asdict(row) for row in rows]}, indent=1))
+        print(
+            json.dumps({**about, "rows": [asdict(row) for row in rows], "compile": whole}, indent=1)
+        )
         return
     print(", ".join(f"{key} {value}" for key, value in about.items()))
     print(table(rows))
+    parts = ", ".join(f"{name} {number:.3g}" for name, number in whole.items())
+    print(f"compile of a bare matrix with 8 + 8 resistors a weight, seconds: {parts}")
 
 
 if __name__ == "__main__":
