@@ -2,8 +2,8 @@
 
 Rates of the three kernels with everything on the card, then through the public functions with
 arrays in the host's memory, and the CPU's in the same run. Times are wall times, the best of some
-repeats. What is timed is compared with the CPU on a sample first. Then a whole compilation, by parts:
-those of the card with all copies, and what the host does beside.
+repeats. What is timed is compared with the CPU on a sample first. Then a whole compilation, by
+parts: those of the card with all copies, and what the host does beside.
 
     python benchmarks/gpu.py [--quick] [--json]
 """

@@ -126,6 +126,21 @@ def test_memory_is_used_again_where_it_fits_and_given_back_where_it_is_short(
     ]
 
 
+def test_large_arrays_are_copied_in_pieces_that_are_not_touched_before_they_arrive(
+    folder: Path,
+) -> None:
+    code = """
+        nvidia.PIECE, nvidia._THREADS_PIECE = 1000, 96
+        for count in (249, 250, 251, 375, 1000, 1111):
+            with card.memory() as memory:
+                given = np.arange(float(count)).reshape(1, -1)
+                card.read(memory.holding(given), found := np.zeros((1, count)))
+                print(np.array_equal(found, given))
+    """
+    lines = said(folder, code)
+    assert lines == ["True", "pinned 1000 0", "pinned 1000 0", *["True"] * 5]
+
+
 def test_errors_of_the_driver_are_named(folder: Path) -> None:
     code = """
         for run in (card.wait, lambda: card.kernel(source, "missing")):

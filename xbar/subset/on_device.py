@@ -151,8 +151,8 @@ class Chooser:
                 self.run(memory, memory.holding(banks), memory.holding(target[part]), out)
                 self.card.read(out[0], found)
                 self.card.read(out[1], achieved[part])
-            for e in range(self.elements):
-                mask[part, e] = (found >> np.uint32(e)) & np.uint32(1)
+            bits = found.astype("<u4", copy=False).view(np.uint8).reshape(-1, 4)
+            mask[part] = np.unpackbits(bits, axis=1, count=self.elements, bitorder="little")
 
         in_batches(self.card, len(target), each, work, _MOST_PROBLEMS)
 
