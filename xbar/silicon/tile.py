@@ -32,7 +32,7 @@ from xbar.silicon.sample import SampledCells, sample_cells
 from xbar.silicon.typical import typical_bank
 from xbar.tables import Outline
 
-MOST_BRANCHES = 4096
+MOST_BRANCHES = 3072
 """Branches of transistors in one deck; ngspice takes about 0.8 MB for each of sky130."""
 _SIGMAS = 4.0
 """Deviations of the threshold up to which the law of a switch is fitted, over their sigma."""
@@ -124,13 +124,16 @@ class TransistorTile(Outline):
             )
         return tuple(notes)
 
-    def conditions(self, corner: str, temperature: float, supply: float | None) -> Conditions:
+    def conditions(
+        self, corner: str | None, temperature: float, supply: float | None
+    ) -> Conditions:
         """A condition of the process, checked.
 
         Raises:
             SpecError: the corner is unknown, or a value is out of range.
         """
         process, nominal = self.branches.process, self.branches.switch.supply
+        corner = process.typical if corner is None else corner
         one_of(corner, f"corner of {process.name}", sorted(process.corners))
         celsius = one_number(temperature, "temperature")
         if not -100 <= celsius <= 200:

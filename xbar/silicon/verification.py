@@ -97,13 +97,16 @@ class Verification(Card):
         return good and self.current_error <= self.current_tolerance
 
     def gain(self, of: Gain = "chip") -> Floats:
-        """(C,) gains of the outputs, read over target by least squares.
+        """(C,) gains of the outputs, which the weights read back are divided by.
+
+        Calibrated for the least rms error that is left: sum of read squared, by that of read times
+        target. 1 where that is not positive.
 
         Args:
             of: "chip" for one gain of all, "columns" for one of each output, "none" for 1.
         """
         axis = 0 if of == "columns" else None
-        top, bottom = (self.read * self.target).sum(axis), (self.target**2).sum(axis)
+        top, bottom = (self.read**2).sum(axis), (self.read * self.target).sum(axis)
         found = np.divide(top, bottom, out=np.ones_like(bottom), where=bottom > 0)
         return np.broadcast_to(1.0 if of == "none" else found, self.target.shape[1:]).copy()
 
@@ -188,7 +191,7 @@ def verify(
     program: Program,
     tile: int = 0,
     cells: Sequence[int] = (8, 8),
-    corner: str = "tt",
+    corner: str | None = "tt",
     temperature: float = 27.0,
     supply: float | None = None,
     *,
@@ -207,7 +210,7 @@ def verify(
         tile: index of the tile.
         cells: word lines and bit lines that are transistors; a differential pair takes two bit
             lines. The rest of the tile is one resistor a cell.
-        corner: corner of the process.
+        corner: corner of the process; None for its typical one.
         temperature: degrees Celsius.
         supply: volts at the gates of closed switches; None for the process's nominal supply.
         inputs: network inputs (N, ...): the tile is driven with the strongest activations of each
