@@ -4,7 +4,8 @@
 
 The switch lies on the bit line's side. There the sense amplifier holds the voltage, so the voltage
 between gate and source does not move with the input. On the word line's side (``side="word"``) it
-does: the branch's curve then bends 50 to 700 times more in sky130 and 7 to 65 times in gf180mcu.
+does: with 0.3 V the current of a branch then bends 70 times more at 4 um of sky130 and 400 times at
+20 um, in gf180mcu 23 times at 20 um and 90 times at 80 um (switches 1 um wide).
 
 The lines rest at a common voltage above ground, so that the gate of an open switch, at 0 V, lies
 below its source: an open branch of sky130 then leaks less than a billionth of a closed one up to

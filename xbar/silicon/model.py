@@ -47,7 +47,8 @@ class BranchModel:
         supply: volts at the gate of a closed switch.
         test: volts; G is the current's difference between +-test, by 2 test.
         within: volts up to which c2 and c3 were fitted.
-        samples: devices of each kind from which the deviations were found; 0 if they were given.
+        samples: switches of each width, and resistors of each length at most, from which the
+            deviations were found.
         voltage: (V,) volts of the currents below.
         current: (K, V) amperes of the typical branches.
         notes: what was assumed, one sentence each.
@@ -152,6 +153,7 @@ class BranchModel:
             f"law off by {self.fit_error:.1e} of G at worst, at deviations of up to 3 sigma",
             f"I = G v (1 + c2 v + c3 v^2): c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2",
             f"which is off by {self.bend_error.max():.1e} of the current at {self.within:g} V",
+            *self._sampled(),
             *(f"corner {name}: G {_percent(each)}" for name, each in self.corners.items()),
             *(f"supply {volts:g} V: G {_percent(each)}" for volts, each in self.supplies.items()),
             f"temperature: G {_span(self.tempco[0])} /K and {_span(self.tempco[1])} /K2",
@@ -162,6 +164,11 @@ class BranchModel:
             ),
             *self.notes,
         ]
+
+    def _sampled(self) -> list[str]:
+        # of N normal numbers the standard deviation is known to 1/sqrt(2 N)
+        error = 1 / np.sqrt(2 * self.samples)
+        return [f"spreads from {self.samples} devices of each size, known to {error:.0%} or better"]
 
     def to_json(self) -> dict[str, Any]:
         """All values, arrays as lists."""
