@@ -91,8 +91,14 @@ def _networks() -> None:
 
 
 def _programs() -> None:
-    """Plain and noisy designs, with and without wires and faults, programmed by every method."""
+    """Plain and noisy designs, with and without wires and faults, programmed by every method.
+
+    And a chip of branches with switches.
+    """
     import xbar
+
+    switch = xbar.Switch(resistance=2e3, slope=-1.0, sigma=0.01)
+    xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(switch=switch)), 0).on(0)
 
     for design in (_design(), _design(noise=0.02), _design(faults=0.02)):
         for wire_aware in (False, True):
