@@ -262,9 +262,8 @@ def _branch(bank: Bank) -> str:
 
 
 def _ohms(values: Sequence[float]) -> str:
-    if len(values) == 1:
-        return format_quantity(values[0], "ohm")
-    return f"{format_quantity(min(values), 'ohm')} to {format_quantity(max(values), 'ohm')}"
+    low, high = (format_quantity(each, "ohm") for each in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def _range(values: Sequence[float]) -> str:
