@@ -69,6 +69,14 @@ def test_the_spread_of_branches_is_that_of_both_devices_to_first_order():
     np.testing.assert_allclose(np.median(on, axis=0), PDK.nominal_conductance, rtol=2e-4)
 
 
+def test_a_spread_of_the_threshold_alone_is_the_switchs_part():
+    switch = {"resistance": 4e3, "slope": -2.5, "sigma": 0.01}
+    bank = Bank(resistors=2, nominal=(4e3, 12e3), spread="none", switch=switch)
+    on = sampled(bank).on(0).reshape(-1, 2)
+    np.testing.assert_allclose(bank.branch_sigmas, [0.0125, 0.00625], rtol=1e-12)
+    np.testing.assert_allclose(on.std(axis=0) / on.mean(axis=0), [0.0125, 0.00625], rtol=0.01)
+
+
 def test_the_compiled_branches_are_those_of_the_plain_law_to_the_last_bit():
     chip = sampled(PDK, seed=9)
     u = draw.uniform(9, 0, 5, (600, 600, 3))
@@ -227,5 +235,7 @@ def test_a_current_that_grows_up_to_the_dacs_range_is_taken():
     bank = Bank(resistors=2, nonlinearity=law)
     Hardware(bank=bank)
     Hardware(bank=bank, dac={"bits": 8, "range": 0.1})
+    # falls around 0.25 V, and grows up to 0.2 V
+    Hardware(bank={"nonlinearity": {"c2": -4.075, "c3": 16.3 / 3}})
     with pytest.raises(SpecError, match=r"up to 0\.5 V"):
         Hardware(bank=bank, dac={"bits": 8, "range": 0.5})
