@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 
-from xbar.silicon.checks.circuit import Circuit, Device
+from xbar.silicon.checks.circuit import Circuit
 
 _UNKNOWN = -1
 Signature = tuple[Hashable, ...]
+_Nets = tuple[str, list[int], list[int]]
 
 
 class Matching:
@@ -41,6 +42,7 @@ class Matching:
         self._class_drawn = [_UNKNOWN] * len(drawn.nets)
         self._class_wanted = [_UNKNOWN] * len(wanted.nets)
         self._shared = _shared_terminals(drawn, wanted)
+        self._own_drawn, self._own_wanted = self._nets_of(drawn), self._nets_of(wanted)
         self._classes = 0
         self._name_nets()
 
@@ -99,18 +101,20 @@ class Matching:
         self._confirm()
 
     def _signature_drawn(self, number: int) -> Signature:
-        return self._signature(self.drawn.devices[number], self._class_drawn)
+        return _signature(self._own_drawn[number], self._class_drawn)
 
     def _signature_wanted(self, number: int) -> Signature:
-        return self._signature(self.wanted.devices[number], self._class_wanted)
+        return _signature(self._own_wanted[number], self._class_wanted)
 
-    def _signature(self, device: Device, classes: list[int]) -> Signature:
-        """Kind and the classes of its nets, those of exchangeable terminals in order."""
-        swapped = device.swapped
-        both = tuple(sorted(classes[device.nets[t]] for t in swapped))
-        shared = self._shared.get(device.kind, ())
-        rest = tuple((t, classes[device.nets[t]]) for t in shared if t not in swapped)
-        return (device.kind, both, rest)
+    def _nets_of(self, circuit: Circuit) -> list[_Nets]:
+        """Each device's kind, and its nets at exchangeable and at other terminals."""
+        found = []
+        for device in circuit.devices:
+            swapped = device.swapped
+            rest = [t for t in self._shared.get(device.kind, ()) if t not in swapped]
+            both = [device.nets[t] for t in swapped]
+            found.append((device.kind, both, [device.nets[t] for t in rest]))
+        return found
 
     def _wider_drawn(self) -> Callable[[int], Signature]:
         return self._wider(self.drawn, self._class_drawn, self.open_drawn, self._signature_drawn)
@@ -307,15 +311,18 @@ class Matching:
         return "an unused net"
 
 
+def _signature(own: _Nets, classes: list[int]) -> Signature:
+    """Kind and the classes of a device's nets, those of exchangeable terminals in order."""
+    kind, both, rest = own
+    return kind, tuple(sorted([classes[net] for net in both])), tuple([classes[n] for n in rest])
+
+
 def _complete(signature: Signature) -> bool:
     """Whether all nets of a signature were known when it was made."""
-    if (
-        not isinstance(signature[0], str)  # a wider one begins with a signature
-        or not isinstance(signature[1], tuple)
-        or not isinstance(signature[2], tuple)
-    ):
+    kind, both, rest = signature
+    if not isinstance(kind, str):  # a wider one begins with a signature
         return False
-    return _UNKNOWN not in (*signature[1], *(net for _, net in signature[2]))
+    return not any(isinstance(nets, tuple) and _UNKNOWN in nets for nets in (both, rest))
 
 
 def _grouped(
