@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from xbar.silicon.branch import Branches as Branches
     from xbar.silicon.cell import Cell as Cell
     from xbar.silicon.characterise import Plan as Plan
+    from xbar.silicon.checks.compare import Comparison as Comparison
+    from xbar.silicon.checks.deck import DeckComparison as DeckComparison
+    from xbar.silicon.checks.deck import DeckReport as DeckReport
+    from xbar.silicon.checks.rules import RuleReport as RuleReport
+    from xbar.silicon.checks.wires import Wires as Wires
     from xbar.silicon.designer import Design as Design
     from xbar.silicon.designer import design as design
     from xbar.silicon.layout.geometry import BankGeometry as BankGeometry
@@ -39,6 +44,9 @@ _HOME = {
     "BranchModel": "xbar.silicon.model",
     "Branches": "xbar.silicon.branch",
     "Cell": "xbar.silicon.cell",
+    "Comparison": "xbar.silicon.checks.compare",
+    "DeckComparison": "xbar.silicon.checks.deck",
+    "DeckReport": "xbar.silicon.checks.deck",
     "Design": "xbar.silicon.designer",
     "Layout": "xbar.silicon.layout.layout",
     "LengthLaw": "xbar.silicon.lengths",
@@ -47,10 +55,12 @@ _HOME = {
     "Plan": "xbar.silicon.characterise",
     "Process": "xbar.silicon.process",
     "ResistorDevice": "xbar.silicon.process",
+    "RuleReport": "xbar.silicon.checks.rules",
     "Sample": "xbar.silicon.mismatch",
     "SwitchDevice": "xbar.silicon.process",
     "Verification": "xbar.silicon.verification",
     "VerificationSweep": "xbar.silicon.verification",
+    "Wires": "xbar.silicon.checks.wires",
     "design": "xbar.silicon.designer",
     "measure": "xbar.silicon.tester",
     "measure_design": "xbar.silicon.tester",
