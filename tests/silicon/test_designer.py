@@ -188,6 +188,5 @@ def test_a_design_in_sky130_says_its_bits_area_and_wires(sky130: Process) -> Non
     assert made.area == pytest.approx(6 * 0.83e-6 * (7.57e-6 + longest), rel=1e-9)
     assert made.hardware.silicon is not None
     assert made.hardware.silicon.lengths == made.cell.lengths
-    # the law over the length, against the found bank simulated by itself
-    law = LengthLaw.characterised(sky130, 1e-6)
-    assert law.at(made.cell.lengths).conductance == pytest.approx(made.model.conductance, rel=1e-4)
+    # the law over the length, against the found bank in ngspice
+    assert 0 < made.law_error < 1e-4

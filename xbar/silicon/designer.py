@@ -8,7 +8,7 @@ length (``lengths.py``); what it finds is characterised itself, and measured on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -52,6 +52,8 @@ class Design(Card):
         model: its branches as characterised.
         hardware: design of the array, for ``xbar.compile`` and to be saved.
         geometry: drawing of the cell.
+        law_error: worst relative error of a branch's conductance by the law over the length,
+            against the characterised bank.
         tried: number of banks that the search compiled for.
     """
 
@@ -62,6 +64,7 @@ class Design(Card):
     model: BranchModel
     hardware: Hardware
     geometry: BankGeometry
+    law_error: float
     tried: int
 
     @property
@@ -101,19 +104,27 @@ class Design(Card):
         )
 
     def _facts(self) -> Facts:
-        tile, held = self.hardware.tile, self.held
+        held = self.held
         lengths = ", ".join(f"{1e6 * each:.10g}" for each in self.cell.lengths)
         rows = [
             ("design", self.headline),
             ("lengths", f"{lengths} um"),
             ("a weight", f"{2e12 * self.area:.0f} um2 without configuration memory"),
-            ("wires", f"{tile.word_wire:.3g} and {tile.bit_wire:.3g} ohm a cell"),
+            ("wires", self._wires()),
             ("measured", self._measured()),
+            ("search", f"{self.tried} banks; law over the length off by {self.law_error:.1e}"),
         ]
         for name, (raw, rest) in held.other.items():
             text = f"{bits_of(raw):.1f} bits, {bits_of(rest):.1f} with one gain calibrated"
             rows.append((f"programmed at {self.model.temperature:g} C, read at {name}", text))
         return rows
+
+    def _wires(self) -> str:
+        tile, series = self.hardware.tile, self.model.series
+        return (
+            f"{tile.word_wire:.3g} and {tile.bit_wire:.3g} ohm a cell, {series.max():.0f} ohm "
+            "inside a branch, from the masks"
+        )
 
     def _measured(self) -> str:
         held, volts = self.held, self.hardware.read_voltage
@@ -144,6 +155,7 @@ class Design(Card):
                 name: {"error": raw, "error_with_one_gain": rest}
                 for name, (raw, rest) in held.other.items()
             },
+            "law_error": self.law_error,
             "tried": self.tried,
             "notes": list(self.model.notes),
         }
@@ -206,24 +218,25 @@ class _Designer:
         """A candidate as a design, its bits measured on other chips at the lines asked for."""
         search, limits = self.search, self.search.limits
         geometry = search.geometry(candidate)
-        cell = Cell(
-            search.process,
-            candidate.resistors,
-            [1e-9 * each for each in geometry.lengths],
-            switch_width=limits.switch_width,
-        )
-        model = search.law.at(cell.lengths)
+        lengths = [1e-9 * each for each in geometry.lengths]
+        cell = Cell(search.process, len(lengths), lengths, switch_width=limits.switch_width)
+        model, wires = search.law.at(cell.lengths), (geometry.word_wire, geometry.bit_wire)
         shifts: dict[str, NDArray[np.float64]] = {}
+        error = 0.0
         if characterised:
+            found = cell.layout(1, 2).wires()
+            wires, law = (found.word_wire, found.bit_wire), replace(model, series=found.series)
+            cell = replace(cell, series=found.series.tolist())
             model = cell.characterise(
                 report=lambda done, total: self.tell("characterise the bank", done, total)
             )
             shifts = _shifts(model)
-        hardware = cell.hardware(limits.word_lines, limits.bit_lines, model=model)
+            error = float(np.abs(law.conductance / model.conductance - 1).max())
+        hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)
         held = measure_bits(hardware, _CHIPS, limits.seed + _OTHERS, shifts)
         count = len(search.tried)
-        return Design(self.bits, held, _CHIPS, cell, model, hardware, geometry, count)
+        return Design(self.bits, held, _CHIPS, cell, model, hardware, geometry, error, count)
 
     def _why(self) -> str:
         limits, process = self.search.limits, self.search.process.name
@@ -258,6 +271,10 @@ def _check_drawing(process: Process, limits: Limits) -> None:
 
     Raises:
         SpecError: there are none, or the switch is out of range.
+        ToolError: gdstk is not installed.
     """
+    from xbar.silicon.layout.gds import tool
+
     shortest = process.resistor.least_length
     Cell(process, 2, shortest, 1.0, limits.switch_width).layout(1, 2)
+    tool()

@@ -2,8 +2,9 @@
 
 A resistor is a body and two ends, so what is told of a branch follows its length smoothly: its
 ohms grow with the length, its relative deviation falls with the root of it, and its bend, which
-the switch's part of the voltage causes, with its square. Divided by these powers each quantity is
-nearly constant, and a cubic spline over the logarithm of the length gives the rest.
+the switch's part of the voltage causes, with its square. Divided by these powers, a resistor's
+quantities are nearly straight lines over 1 / length, which is what the ends have part in, and those
+of the bend are smooth over its logarithm; cubic splines give the rest.
 
 Shapes: K branches of a bank.
 """
@@ -32,6 +33,8 @@ LONGEST = 32e-6
 """Metres of the longest resistor that a design looks at."""
 _SAMPLED = 5
 """Lengths that are characterised."""
+_COPIES = 200
+"""Devices of each length that are drawn for their deviations; one fit is through all lengths."""
 _POWERS = {
     "resistance": 1.0,
     "series": 0.0,
@@ -78,18 +81,21 @@ class LengthLaw:
             EngineError: ngspice failed.
         """
         from xbar.silicon.cell import Cell
+        from xbar.silicon.characterise import Plan
+        from xbar.silicon.mismatch import Sample
 
         lengths = np.geomspace(process.resistor.least_length, LONGEST, _SAMPLED)
-        cell = Cell(process, _SAMPLED, lengths.tolist(), switch_width=width)
-        return cls(cell.characterise(report=report))
+        bare = replace(process, skewed=())  # a law has no use for corners
+        cell = Cell(bare, _SAMPLED, lengths.tolist(), switch_width=width)
+        return cls(cell.characterise(Plan(sample=Sample(_COPIES)), report))
 
     @cached_property
     def _splines(self) -> dict[str, CubicSpline]:
         from scipy.interpolate import CubicSpline
 
-        at, length = np.log(self.model.length), self.model.length
+        length = self.model.length
         return {
-            name: CubicSpline(at, getattr(self.model, name) / length**power)
+            name: CubicSpline(_place(name, length), getattr(self.model, name) / length**power)
             for name, power in _POWERS.items()
         }
 
@@ -106,7 +112,12 @@ class LengthLaw:
                 f"characterised, not {1e6 * asked.min():g} to {1e6 * asked.max():g} um"
             )
         found: dict[str, Any] = {
-            name: spline(np.log(asked)) * asked ** _POWERS[name]
+            name: spline(_place(name, asked)) * asked ** _POWERS[name]
             for name, spline in self._splines.items()
         }
         return replace(self.model, length=asked, corners={}, supplies={}, open={}, **found)
+
+
+def _place(name: str, length: Floats) -> Floats:
+    """Where a quantity of branches of some length lies on its spline; increasing."""
+    return np.log(length) if name in ("c2", "c3") else -1 / length

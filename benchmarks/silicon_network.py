@@ -1,0 +1,157 @@
+"""Claim: a network keeps its accuracy on arrays of silicon, once its subsets allow for the wires.
+
+The demo's LeNet-5 on 64 x 64 tiles of sky130, with the bank that ``xbar silicon design`` finds for
+12 bits, chips drawn from its model and the wires of its drawing: plain, and programmed for the
+wires. Beside it the default bank of equal resistors with a lognormal spread of 30 % and ideal
+wires. Then cells of three tiles as transistors in ngspice, driven with the network's activations.
+
+    python benchmarks/silicon_network.py [--chips 5] [--cells 8 8] [--print]
+
+Needs ngspice and the models of sky130; writes its tables into docs/silicon.md between their marks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from wires import Task, lenet
+
+import xbar
+from xbar.compiler.program import Program
+from xbar.files import write_text
+from xbar.silicon.bits import bits_of
+from xbar.silicon.cell import Cell
+from xbar.silicon.process import Process
+from xbar.silicon.verification import Verification, verify
+from xbar.tables import table
+
+if TYPE_CHECKING:
+    from xbar.effects.readout import MatrixReadout
+
+PAGE = Path(__file__).parent.parent / "docs" / "silicon.md"
+LINES = 64
+DESIGN = (8, "3.435u", 1.05)
+"""Resistors, first length and ratio of ``xbar silicon design sky130 --bits 12``."""
+TILES = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way to programme the network, over chips.
+
+    Attributes:
+        name: bank and way.
+        accuracy: of each chip.
+        error: rms error of its layers' weights, relative to each layer's largest.
+    """
+
+    name: str
+    accuracy: list[float]
+    error: list[float]
+
+
+def weight_error(program: Program, readout: MatrixReadout) -> float:
+    """Rms error of the weights over the tiles, relative to the largest of their block."""
+    squares = []
+    for tile in program.tiles:
+        fresh = tile.fresh()
+        for placed, found in zip(fresh.blocks, fresh.difference(readout), strict=True):
+            read = fresh.reading_gain * found / placed.scale
+            squares.append(((read - placed.weight) / np.abs(placed.weight).max()).ravel() ** 2)
+    return float(np.sqrt(np.concatenate(squares).mean()))
+
+
+def rows(task: Task, silicon: xbar.Hardware, chips: int) -> Iterator[tuple[Row, Program]]:
+    """Each way, and its program for the first chip."""
+    ideal = xbar.Hardware(bank=xbar.Bank(), tile=xbar.Tile(word_lines=LINES, bit_lines=LINES))
+    ways: list[tuple[str, xbar.Hardware, MatrixReadout, bool]] = [
+        ("equal resistors, 30 % lognormal, ideal wires", ideal, "ideal", False),
+        ("sky130 behind its wires, plain", silicon, "nodal", False),
+        ("sky130 behind its wires, wire-aware", silicon, "nodal", True),
+    ]
+    for name, design, readout, aware in ways:
+        accuracy, error, first = [], [], None
+        for seed in range(chips):
+            chip = xbar.Chip.sample(design, seed)
+            program = xbar.compile(task.graph, chip, wire_aware=aware)
+            accuracy.append(task.right(program.run(task.inputs, readout)))
+            error.append(weight_error(program, readout))
+            first = first or program
+            print(name, seed, accuracy[-1], f"{error[-1]:.1e}", flush=True)
+        assert first is not None
+        yield Row(name, accuracy, error), first
+
+
+def accuracy_table(digital: float, found: list[Row]) -> str:
+    """Mean and range over the chips."""
+    lines = [["the network's own numbers", f"{100 * digital:.1f}", "", ""]]
+    for row in found:
+        low, mean, high = (100 * each(row.accuracy) for each in (min, np.mean, max))
+        rms = float(np.sqrt(np.mean(np.square(row.error))))
+        shown = f"{mean:.1f} ({low:.1f} to {high:.1f})"
+        lines.append([row.name, shown, f"{rms:.1e}", f"{bits_of(rms):.1f}"])
+    head = ["LeNet-5 on 64 x 64 tiles", "accuracy, %", "weights off by", "bits"]
+    return table(f"{len(found[0].accuracy)} chips, mean and range", head, lines)
+
+
+def transistor_table(found: list[Verification]) -> str:
+    """What ngspice says of the tiles sampled."""
+    lines = [
+        [
+            f"{each.tile}, {each.layer}",
+            f"{each.cells[0]} x {each.cells[1]}",
+            f"{each.weight_error:.1e}",
+            f"{each.current_error:.1e}",
+            f"{each.bits():.1f}",
+        ]
+        for each in found
+    ]
+    head = ["tile", "cells", "prediction off by", "currents", "bits of the weights"]
+    return table("wire-aware, transistors in ngspice, driven with activations", head, lines)
+
+
+def write(name: str, text: str) -> None:
+    """Replace a table in the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not mark.search(page):
+        raise SystemExit(f"{PAGE} has no mark for the table {name}")
+    write_text(
+        PAGE, mark.sub(lambda m: f"{m[1]}```\n{text.rstrip()}\n```\n{m[2]}", page), force=True
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chips", type=int, default=5)
+    parser.add_argument("--cells", type=int, nargs=2, default=[8, 8])
+    parser.add_argument("--print", action="store_true", help="leave docs/silicon.md as it is")
+    given = parser.parse_args()
+    task = lenet()
+    digital = task.right(np.asarray(task.graph.run(task.inputs), dtype=np.float64))
+    silicon = Cell(Process.find("sky130"), *DESIGN).hardware(LINES, LINES)
+    found = list(rows(task, silicon, given.chips))
+    text = accuracy_table(digital, [row for row, _ in found])
+    print(text)
+    program = found[-1][1]
+    count = len(program.tiles)
+    sampled = [verify(program, n, given.cells, inputs=task.inputs[:4]) for n in sample(count)]
+    told = transistor_table(sampled)
+    print(told)
+    if not given.print:
+        write("silicon_network", f"{text}\n{told}")
+
+
+def sample(count: int) -> list[int]:
+    """The first tile, the last, and one between them."""
+    return sorted({0, count // 2, count - 1})[:TILES]
+
+
+if __name__ == "__main__":
+    main()
