@@ -220,18 +220,17 @@ class _Designer:
         geometry = search.geometry(candidate)
         lengths = [1e-9 * each for each in geometry.lengths]
         cell = Cell(search.process, len(lengths), lengths, switch_width=limits.switch_width)
-        model, wires = search.law.at(cell.lengths), (geometry.word_wire, geometry.bit_wire)
+        model = law = search.law.at(cell.lengths)
+        wires: tuple[float, float] | None = (geometry.word_wire, geometry.bit_wire)
         shifts: dict[str, NDArray[np.float64]] = {}
-        error = 0.0
         if characterised:
-            found = cell.layout(1, 2).wires()
-            wires, law = (found.word_wire, found.bit_wire), replace(model, series=found.series)
-            cell = replace(cell, series=found.series.tolist())
+            wires = None  # those of the masks
             model = cell.characterise(
                 report=lambda done, total: self.tell("characterise the bank", done, total)
             )
+            law = replace(law, series=model.series)
             shifts = _shifts(model)
-            error = float(np.abs(law.conductance / model.conductance - 1).max())
+        error = float(np.abs(law.conductance / model.conductance - 1).max())
         hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)
         held = measure_bits(hardware, _CHIPS, limits.seed + _OTHERS, shifts)

@@ -74,7 +74,7 @@ class LengthLaw:
     def characterised(
         cls, process: Process, width: float, report: Report | None = None
     ) -> LengthLaw:
-        """The law of a process, from ngspice, for switches ``width`` metres wide.
+        """The law of a process, from ngspice, for switches ``width`` metres wide, contacts left out.
 
         Raises:
             ToolError: ngspice or the process's models are not installed.
@@ -86,7 +86,7 @@ class LengthLaw:
 
         lengths = np.geomspace(process.resistor.least_length, LONGEST, _SAMPLED)
         bare = replace(process, skewed=())  # a law has no use for corners
-        cell = Cell(bare, _SAMPLED, lengths.tolist(), switch_width=width)
+        cell = Cell(bare, _SAMPLED, lengths.tolist(), switch_width=width, series=0.0)
         return cls(cell.characterise(Plan(sample=Sample(_COPIES)), report))
 
     @cached_property
