@@ -78,10 +78,10 @@ def rows(task: Task, silicon: xbar.Hardware, chips: int) -> Iterator[tuple[Row, 
         xbar.Options(wire_aware=True),
     )
     ways: list[tuple[str, xbar.Hardware, MatrixReadout, xbar.Options]] = [
-        ("equal resistors, 30 % lognormal, ideal wires", ideal, "ideal", plain),
-        ("sky130 behind its wires, branches not measured", silicon, "nodal", blind),
-        ("sky130 behind its wires, measured, plain", silicon, "nodal", plain),
-        ("sky130 behind its wires, measured, wire-aware", silicon, "nodal", aware),
+        ("lognormal 30 %, ideal wires", ideal, "ideal", plain),
+        ("sky130, not measured", silicon, "nodal", blind),
+        ("sky130, measured, plain", silicon, "nodal", plain),
+        ("sky130, measured, wire-aware", silicon, "nodal", aware),
     ]
     digital = np.asarray(task.graph.run(task.inputs), dtype=np.float64)
     scale = float(np.sqrt((digital**2).mean()))
@@ -101,15 +101,16 @@ def rows(task: Task, silicon: xbar.Hardware, chips: int) -> Iterator[tuple[Row, 
 
 def accuracy_table(digital: float, found: list[Row]) -> str:
     """Mean and range over the chips."""
-    lines = [["the network's own numbers", f"{100 * digital:.1f}", "", "", ""]]
+    lines = [["digital", f"{100 * digital:.1f}", "", "", ""]]
     for row in found:
         low, mean, high = (100 * each(row.accuracy) for each in (min, np.mean, max))
         rms = float(np.sqrt(np.mean(np.square(row.error))))
         shown = f"{mean:.1f} ({low:.1f} to {high:.1f})"
         out = float(np.sqrt(np.mean(np.square(row.output))))
         lines.append([row.name, shown, f"{100 * out:.2g} %", f"{rms:.1e}", f"{bits_of(rms):.1f}"])
-    head = ["LeNet-5 on 64 x 64 tiles", "accuracy, %", "outputs off", "weights off", "bits"]
-    return table(f"{len(found[0].accuracy)} chips, mean and range", head, lines)
+    head = ["LeNet-5, 64 x 64 tiles", "accuracy, % (range)", "outputs off", "weights off", "bits"]
+    title = f"{len(found[0].accuracy)} chips; those of sky130 behind the wires of their masks"
+    return table(title, head, lines)
 
 
 def transistor_table(found: list[Verification]) -> str:

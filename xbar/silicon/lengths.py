@@ -74,7 +74,7 @@ class LengthLaw:
     def characterised(
         cls, process: Process, width: float, report: Report | None = None
     ) -> LengthLaw:
-        """The law of a process, from ngspice, for switches ``width`` metres wide, contacts left out.
+        """The law of a process without contacts, from ngspice, for switches ``width`` metres wide.
 
         Raises:
             ToolError: ngspice or the process's models are not installed.
