@@ -13,6 +13,7 @@ Needs ngspice and the models of sky130; writes its tables into docs/silicon.md b
 from __future__ import annotations
 
 import argparse
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from wires import Task, lenet
 
 import xbar
 from xbar.compiler.program import Program
-from xbar.files import write_text
+from xbar.files import write_bytes, write_text
 from xbar.silicon.bits import bits_of
 from xbar.silicon.cell import Cell
 from xbar.silicon.process import Process
@@ -113,6 +114,24 @@ def accuracy_table(digital: float, found: list[Row]) -> str:
     return table(title, head, lines)
 
 
+def draw_bits(found: list[Row]) -> bytes:
+    """The bits of each way as bars, an SVG."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    picture = Figure(figsize=(6.4, 2.2), layout="constrained")
+    panel = picture.subplots()
+    bits = [bits_of(float(np.sqrt(np.mean(np.square(row.error))))) for row in found]
+    bars = panel.barh([row.name for row in found], bits, color="#4477aa")
+    panel.bar_label(bars, [f"{each:.1f}" for each in bits], padding=3)
+    panel.invert_yaxis()
+    panel.set(xlabel="bits of the weights of LeNet-5", xlim=(0, 17))
+    file = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "xbar"}):
+        picture.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
 def transistor_table(found: list[Verification]) -> str:
     """What ngspice says of the tiles sampled."""
     lines = [
@@ -159,6 +178,8 @@ def main() -> None:
     print(told)
     if not given.print:
         write("silicon_network", f"{text}\n{told}")
+        picture = draw_bits([row for row, _ in found])
+        write_bytes(PAGE.parent / "figures" / "silicon_bits.svg", picture, force=True)
 
 
 def sample(count: int) -> list[int]:

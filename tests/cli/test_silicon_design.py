@@ -16,7 +16,7 @@ def test_models_that_are_missing_end_with_what_to_install(refused, tmp_path):
         (("--bits", 8, "--ratio", "1.4:1.0"), "--ratio must be a range from low to high"),
         (("--bits", 8, "--ratio", "1:1.2:1.4"), "--ratio must be a number or a range"),
         (("--bits", 8, "--switch-width", "0.3u"), "switch_width[0] must be from 420 nm"),
-        (("--bits", 8, "--resistors", 40), "resistors must be from 2 to 16, not 40"),
+        (("--bits", 8, "--resistors", 40), "resistors must be from 2 to 12, not 40"),
     ],
 )
 def test_a_value_out_of_range_is_refused(refused, given, told):

@@ -176,10 +176,18 @@ def test_bits_that_no_bank_holds_are_refused_with_the_most_that_one_did(law: Len
     assert "\n" not in str(e.value)
 
 
+def test_equal_resistors_are_refused_by_what_they_hold_with_ideal_wires(law: LengthLaw) -> None:
+    limits = Limits(LINES, LINES, resistors=7, ratio=(1.0, 1.0))
+    search = Search(Process.named("sky130"), law, limits)
+    with pytest.raises(SpecError, match=r"holds 10 bits .* with ideal wires the most is about \d"):
+        _Designer(search, 10.0, lambda *step: None).run()
+    assert not search.tried
+
+
 def test_values_out_of_range_are_refused_before_anything_runs() -> None:
     with pytest.raises(SpecError, match="bit_lines must be from 2 to 1024, not 1"):
         Limits(8, 1)
-    with pytest.raises(SpecError, match="resistors must be from 2 to 16, not 17"):
+    with pytest.raises(SpecError, match="resistors must be from 2 to 12, not 17"):
         Limits(resistors=17)
     with pytest.raises(SpecError, match=r"ratio must be a range within 1 to 2.*not 0\.9:1\.4"):
         Limits(ratio=(0.9, 1.4))

@@ -69,6 +69,15 @@ class Held:
         return bits_of(float(np.hypot(self.weight, self.bend)))
 
 
+def chips_needed(word_lines: int, bit_lines: int, least: int = 1) -> int:
+    """Number of chips that hold 2,000 weights, from ``least`` to 64.
+
+    >>> chips_needed(64, 64), chips_needed(64, 64, 3), chips_needed(8, 8)
+    (1, 3, 63)
+    """
+    return min(max(least, -(-ENOUGH // (word_lines * max(bit_lines // 2, 1)))), MOST)
+
+
 def measure_bits(
     hardware: Hardware,
     chips: int | None = None,
@@ -91,7 +100,7 @@ def measure_bits(
 
     tile = hardware.tile
     outputs = max(tile.bit_lines // 2, 1)
-    count = chips or min(max(1, -(-ENOUGH // (outputs * tile.word_lines))), MOST)
+    count = chips or chips_needed(tile.word_lines, tile.bit_lines)
     wires = max(tile.word_wire, tile.bit_wire) > 0
     rows = []
     for each in range(seed, seed + count):

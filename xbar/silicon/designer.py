@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError
-from xbar.silicon.bits import SHARED, Held, bits_of, measure_bits
+from xbar.silicon.bits import SHARED, Held, bits_of, chips_needed, measure_bits
 from xbar.silicon.cell import Cell
 from xbar.silicon.lengths import LengthLaw
 from xbar.silicon.process import Process
@@ -239,9 +239,10 @@ class _Designer:
         error = float(np.abs(law.conductance / model.conductance - 1).max())
         hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)
-        held = measure_bits(hardware, _CHIPS, limits.seed + _OTHERS, shifts, shared)
+        chips = chips_needed(limits.word_lines, limits.bit_lines, _CHIPS)
+        held = measure_bits(hardware, chips, limits.seed + _OTHERS, shifts, shared)
         count = len(search.tried)
-        return Design(self.bits, held, _CHIPS, cell, model, hardware, geometry, error, count)
+        return Design(self.bits, held, chips, cell, model, hardware, geometry, error, count)
 
     def _why(self) -> str:
         limits, process = self.search.limits, self.search.process.name
@@ -259,6 +260,8 @@ class _Designer:
                 f"; the most was {most:.1f}, of {best.resistors} resistors from "
                 f"{1e6 * best.first:.3g} um with a ratio of {best.ratio:g}"
             )
+        elif self.search.ideal:
+            told += f"; with ideal wires the most is about {max(self.search.ideal.values()):.1f}"
         return f"{told}; ask for fewer bits or lines, or allow other banks"
 
 

@@ -32,8 +32,8 @@ COARSE = (1.1, 1.05, 1.2, 1.02, 1.3, 1.4, 1.0)
 """Ratios of lengths that are tried first, likely ones in front."""
 FINE = (-0.02, 0.02, -0.035, 0.035)
 """Further ratios, beside the best one."""
-FEWEST, USUAL, MOST = 2, 12, 16
-"""Resistors of the banks that are tried: unless one number is asked for, up to the second."""
+FEWEST, MOST = 2, 12
+"""Resistors of the banks that are tried; subsets of more take minutes to choose for each bank."""
 PATIENCE = 2
 """Further numbers of resistors that are tried without gain."""
 SIDE = 64
@@ -83,7 +83,7 @@ class Limits:
         """The numbers of resistors that are tried."""
         if self.resistors is not None:
             return range(self.resistors, self.resistors + 1)
-        return range(FEWEST, USUAL + 1)
+        return range(FEWEST, MOST + 1)
 
 
 @dataclass(frozen=True, order=True)
