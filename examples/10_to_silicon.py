@@ -12,20 +12,19 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
 
 import xbar
-from xbar.silicon import Cell, Process, measure_design, verify
 
 images, labels = load_digits(return_X_y=True)
 small = images.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16) / 16
 weights = RidgeClassifier().fit(small, labels).coef_[:4, 5:9]
 
 # design: the bank that `xbar silicon design sky130 --bits 12` finds, characterised and drawn
-cell = Cell(Process.find("sky130"), resistors=8, length="3.435u", ratio=1.05)
+cell = xbar.silicon.Cell("sky130", resistors=8, length="3.435u", ratio=1.05)
 design = cell.hardware(word_lines=4, bit_lines=8)
 print(design)
 
 # compile for a chip of the process's statistics, and verify with transistors
 program = xbar.compile(weights, xbar.Chip.sample(design, seed=0), wire_aware=True)
-found = verify(program, cells=(4, 8))
+found = xbar.silicon.verify(program, cells=(4, 8))
 print(found)
 assert found.passed
 
@@ -38,9 +37,11 @@ assert rules.ok
 assert netlist.ok
 
 # after tape-out: measure each branch to 0.1 %, take the wires out, choose the switches again
-measure_design(design, mismatch=5).with_noise(1e-3, seed=0).save("measured.csv")
+xbar.silicon.measure_design(design, mismatch=5).with_noise(1e-3, seed=0).save("measured.csv")
 chip = xbar.Chip.from_measurement("measured.csv", design, behind_wires="line")
 again = xbar.compile(weights, chip, wire_aware=True)
-before, after = (verify(each, cells=(4, 8), mismatch=5).bits() for each in (program, again))
+before, after = (
+    xbar.silicon.verify(each, cells=(4, 8), mismatch=5).bits() for each in (program, again)
+)
 print(f"the chip that came back: {before:.1f} bits, and {after:.1f} once it was measured")
 assert after > before + 3
