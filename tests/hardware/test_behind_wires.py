@@ -200,3 +200,14 @@ def test_harsh_wires_and_leaking_switches_come_out_to_the_last_digits(tmp_path):
     assert (on_seen / on).min() < 0.6
     found = imported(tmp_path, hardware, "line", on=on_seen, off=off_seen)
     np.testing.assert_allclose(found.on(0), on, rtol=1e-12)
+
+
+@pytest.mark.parametrize("closed", ["branch", "line"])
+def test_a_branch_that_never_closes_carries_nothing(tmp_path, closed):
+    hardware, (on, off) = design(), chip(4)
+    stuck = np.zeros(on.shape, dtype=int)
+    stuck[1, 1, :] = -1
+    on_seen, _ = probed(on, off, hardware, closed, stuck)
+    on_seen[stuck < 0] = 1e-4
+    found = imported(tmp_path, hardware, closed, on=on_seen, stuck=stuck)
+    np.testing.assert_allclose(found.on(0)[stuck == 0], on[stuck == 0], rtol=1e-12)
