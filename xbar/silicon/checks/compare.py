@@ -108,7 +108,7 @@ def compare_masks(
     netlist: str,
     process: str = "sky130",
     top: str = "",
-    timeout: float = 600.0,
+    timeout: float = 3600.0,
 ) -> Comparison:
     """Compare the masks of a GDS file with a netlist.
 
@@ -133,7 +133,7 @@ def compare_files(
     netlist: str,
     process: str = "sky130",
     top: str = "",
-    timeout: float = 600.0,
+    timeout: float = 3600.0,
 ) -> list[Comparison]:
     """The same for several files, by one run of the program."""
     data = rule_data(process)

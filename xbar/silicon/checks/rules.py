@@ -208,7 +208,7 @@ def rules_of(process: str = "sky130") -> tuple[Rule, ...]:
 
 
 def check_rules(
-    path: str | Path, process: str = "sky130", top: str = "", timeout: float = 600.0
+    path: str | Path, process: str = "sky130", top: str = "", timeout: float = 3600.0
 ) -> RuleReport:
     """Check the masks of a GDS file against own rules.
 
@@ -228,7 +228,7 @@ def check_rules(
 
 
 def check_files(
-    paths: Sequence[str | Path], process: str = "sky130", top: str = "", timeout: float = 600.0
+    paths: Sequence[str | Path], process: str = "sky130", top: str = "", timeout: float = 3600.0
 ) -> list[RuleReport]:
     """The same for several files, by one run of the program."""
     data, rules = rule_data(process), rules_of(process)
