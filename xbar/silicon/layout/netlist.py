@@ -74,7 +74,6 @@ def _cell_lines(frame: Frame) -> list[str]:
     return [*lines, ".ENDS"]
 
 
-_CALL = re.compile(r"X(\S+)((?:\s+\S+){4})\s+(\S+)\s+w=(\S+)u\s+l=(\S+)u", re.IGNORECASE)
 _NO_NAME = re.compile(r"[^A-Za-z0-9_ ]")
 _HEAD = re.compile(r"\.subckt\s+\S+\s+(.*)", re.IGNORECASE)
 
@@ -82,7 +81,7 @@ _HEAD = re.compile(r"\.subckt\s+\S+\s+(.*)", re.IGNORECASE)
 def latch_lines(text: str, devices: Devices) -> list[str]:
     """The PDK's subcircuit of a latch, its sizes in micrometres.
 
-    PDKs write them in micrometres of a scaled netlist ("420000u") or plainly ("0.42").
+    PDKs write 0.42 um as "420000u" of a scaled netlist, as "0.42", or as "0.42u".
 
     Raises:
         FileError: its pins or lines are not as the drawing takes them.
@@ -96,17 +95,27 @@ def latch_lines(text: str, devices: Devices) -> list[str]:
 
 
 def _device(line: str, devices: Devices) -> str:
-    call = _CALL.fullmatch(line)
-    if call is None:
+    plain = [word for word in line.split() if "=" not in word]
+    sizes = dict(word.lower().split("=", 1) for word in line.split() if "=" in word)
+    if len(plain) != 6 or plain[0][0].upper() not in "XM" or not {"w", "l"} <= set(sizes):
         raise FileError(f"the PDK's latch must be of transistors with w and l, not: {line}")
-    name, nodes, model, width, length = call.groups()
-    nodes = _NO_NAME.sub("_", nodes)
-    size = {"w": float(width) / 1e6, "l": float(length) / 1e6}
+    name, *nodes, model = plain
+    width, length = _micrometres(sizes["w"], line), _micrometres(sizes["l"], line)
+    on = _NO_NAME.sub("_", " ".join(nodes))
     if devices == "subcircuit":
-        return f"X{name}{nodes} {model} l={size['l']:g} w={size['w']:g}"
+        return f"X{name[1:]} {on} {model} l={length:g} w={width:g}"
     # the library's narrow NMOS has a model of its own, but no masks of its own
     model = NFET if model == NARROW else model
-    return f"M{name}{nodes} {model} L={size['l']:g}U W={size['w']:g}U"
+    return f"M{name[1:]} {on} {model} L={length:g}U W={width:g}U"
+
+
+def _micrometres(text: str, line: str) -> float:
+    """A size of a PDK's netlist; a transistor has 1e-3 um and more, but not in metres."""
+    try:
+        number = float(text.removesuffix("u")) / (1e6 if text.endswith("u") else 1)
+    except ValueError:
+        raise FileError(f"the PDK's latch must have sizes that are numbers: {line}") from None
+    return float(f"{number if number > 1e-3 else number * 1e6:.9g}")
 
 
 def bank_lines(frame: Frame, devices: Devices) -> list[str]:
