@@ -229,7 +229,7 @@ def main() -> None:
     design, branches = drawn_design(cell, cell.layout(2, 2).wires())
     banks = {
         "sheet ohms x squares": squares(branches),
-        "typical branch, before layout": typical(cell.branches),
+        "typical branch, before layout": typical(replace(cell, series=0.0).branches),
         "typical branch, after layout": design.bank,
     }
     found: dict[int, list[dict[str, Found]]] = {}
