@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xbar.compiler.chunks import DTYPES, read_arrays
+from xbar.compiler.chunks import _MAGIC, DTYPES, _content_size, read_arrays
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -34,3 +34,20 @@ def test_what_zarr_writes_is_what_is_read(tmp_path, dtype):
     for name, array in arrays.items():
         assert read[f"g/{name}"].dtype == array.dtype
         np.testing.assert_array_equal(read[f"g/{name}"], array)
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 65_791, 65_792, 200_000])
+@pytest.mark.parametrize("checksum", [False, True])
+def test_the_size_of_a_frame_stands_in_its_header(size, checksum):
+    """Written by the library, whose frames may end with a checksum of their content."""
+    from numcodecs import Zstd
+
+    assert _content_size(Zstd(checksum=checksum).encode(bytes(size))) == size
+
+
+@pytest.mark.parametrize("flag", [1, 2, 3])
+def test_a_frame_that_wants_a_dictionary_has_no_size_that_is_believed(flag):
+    """RFC 8878, 3.1.1.1: descriptor, dictionary number of 1, 2 or 4 bytes, then the size."""
+    number = bytes([7] * (1, 2, 4)[flag - 1])
+    assert _content_size(_MAGIC + bytes([1 << 5 | flag]) + number + bytes([9])) is None
+    assert _content_size(_MAGIC + bytes([1 << 5]) + bytes([9, 0])) == 9

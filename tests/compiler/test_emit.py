@@ -367,6 +367,12 @@ def test_the_documentation_names_every_column_and_shows_the_head_of_the_words():
         assert line in text.splitlines()
 
 
+def test_the_index_states_the_format_that_the_documentation_describes(folder):
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"\| `configuration\.json` \| kind, format \((\d+)\)", text)
+    assert json.loads((folder / "configuration.json").read_text())["format"] == int(told)
+
+
 def test_the_head_of_the_table_names_quantity_and_unit(folder):
     assert (folder / "tile0.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
     assert COLUMNS[-3:] == ("conductance_siemens", "target_siemens", "residual_siemens")

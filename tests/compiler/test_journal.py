@@ -194,7 +194,9 @@ def test_a_damaged_job_file_is_one_line_and_discarded_by_force(tmp_path, expecte
     assert content(output) == expected
 
 
-@pytest.mark.parametrize("kind", ["link", "file", "foreign file", "folder", "pipe", "inner"])
+@pytest.mark.parametrize(
+    "kind", ["link", "file", "foreign file", "folder", "pipe", "inner", "result"]
+)
 def test_what_is_no_journal_is_left_alone(tmp_path, kind):
     output, journal = tmp_path / "out.xbar", tmp_path / ".out.xbar.unfinished"
     mine = tmp_path / "mine"
@@ -215,6 +217,8 @@ def test_what_is_no_journal_is_left_alone(tmp_path, kind):
         os.mkfifo(journal / "lock")
     elif kind == "inner":
         (journal / ".x.tmp").symlink_to("../mine/.x.tmp")
+    elif kind == "result":
+        (journal / "1.npz").symlink_to("../mine/1.npz")
     before = sorted(str(path) for path in tmp_path.rglob("*"))
     for force in (False, True):
         with pytest.raises(FileError, match="look at it and remove it"):

@@ -56,6 +56,15 @@ def test_two_compilations_with_one_seed_write_the_same_bytes(tmp_path):
     assert contents(tmp_path / "c") != contents(tmp_path / "a")
 
 
+def test_the_switches_of_many_small_tiles_are_one_file(tmp_path, program):
+    """A network of ten thousand tiles would else be ten thousand files."""
+    program.save(tmp_path / "a")
+    assert len(program.tiles) > 3
+    assert [name for name in contents(tmp_path / "a") if "/mask/c/" in name] == [
+        "tiles/mask/c/0/0/0/0"
+    ]
+
+
 def test_saving_what_was_loaded_writes_the_same_bytes(tmp_path, program):
     program.save(tmp_path / "a")
     xbar.Program.load(tmp_path / "a").save(tmp_path / "b")
