@@ -6,6 +6,7 @@ repeats. What is timed is compared with the CPU on a sample first. Then a whole 
 parts: those of the card with all copies, and what the host does beside.
 
     python benchmarks/gpu.py [--quick] [--json]
+    python benchmarks/gpu.py --decoder [--weights 1e9] [--tokens 2000] [--json]
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from unittest import mock
 
+import decoder
 import numpy as np
 
 import xbar
@@ -203,9 +205,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a hundredth of the work")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--decoder", action="store_true", help="only a decoder, see decoder.py")
+    parser.add_argument("--weights", type=float, default=1e9, help="of the decoder")
+    parser.add_argument("--tokens", type=int, default=2000, help="of the decoder")
     options = parser.parse_args()
     card = find("cuda")
     assert card is not None
+    if options.decoder:
+        found = decoder.run(card, int(options.weights), options.tokens)
+        about = {"card": card.name, "cpus": cpus(), "date": time.strftime("%Y-%m-%d")}
+        print(json.dumps({**about, **found}, indent=1))
+        return
     size = 0.01 if options.quick else 1.0
     banks = [xbar.Bank(spread=spread) for spread in ("lognormal", "normal", "uniform")]
     rows = [drawing(card, bank, size) for bank in banks]

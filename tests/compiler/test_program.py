@@ -134,7 +134,7 @@ def test_all_ways_to_read_refuse_a_readout_in_the_same_words():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"device": "cuda"}, "device must be 'cpu', not 'cuda'"),
+        ({"device": "tpu"}, "device must be one of cpu, cuda, auto, not 'tpu'"),
         ({"seed": -1}, "seed must be a non-negative integer, not -1"),
         ({"seed": 0.5}, "seed must be a non-negative integer, not 0.5"),
     ],

@@ -14,6 +14,7 @@ from xbar.compiler import on_device as programs
 from xbar.device import Source, nvrtc, store
 from xbar.errors import EngineError, ToolError
 from xbar.hardware import on_device as hardware
+from xbar.simulation import on_device as reading
 from xbar.subset import on_device as subset
 
 
@@ -46,6 +47,11 @@ def test_batches_of_tiles_need_no_stack() -> None:
     names = {"reaches", "aims", "closed"}
     for capability in ((8, 0), (9, 0)):
         assert kernels(programs.SOURCE, capability) == dict.fromkeys(names, 0)
+
+
+def test_reading_needs_no_stack() -> None:
+    for capability in ((8, 0), (9, 0)):
+        assert kernels(reading.SOURCE, capability) == {"cells": 0, "differences": 0}
 
 
 def test_transfer_matrices_need_no_stack() -> None:

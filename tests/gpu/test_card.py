@@ -141,3 +141,19 @@ def test_programs_have_the_switches_of_the_cpu() -> None:
             assert a.reached == b.reached
             for one, other in zip(a.blocks, b.blocks, strict=True):
                 assert np.array_equal(one.scale, other.scale)
+
+
+@pytest.mark.usefixtures("card")
+def test_programs_are_read_as_on_the_cpu() -> None:
+    rng = np.random.default_rng(7)
+    weights = {"w": rng.standard_normal((300, 500)), "v": rng.laplace(size=(90, 1100))}
+    inputs = {name: rng.standard_normal((5, w.shape[1])) for name, w in weights.items()}
+    for lines, bits, resistors, ohms in ((64, 64, 8, 1.0), (128, 128, 8, 5.0), (100, 33, 3, 0.5)):
+        tile = xbar.Tile(word_lines=lines, bit_lines=bits, word_wire=ohms, bit_wire=ohms, load=9.0)
+        hardware = xbar.Hardware(bank=xbar.Bank(resistors=resistors), tile=tile)
+        program = xbar.compile(weights, hardware, seed=1, device="cuda")
+        for readout in ("ideal", "nodal"):
+            there = program.run(inputs, readout, device="cuda")
+            here = program.run(inputs, readout)
+            for name, y in here.items():
+                assert np.abs(there[name] - y).max() <= 1e-10 * np.abs(y).max()

@@ -8,9 +8,9 @@ import pytest
 import xbar
 from xbar.compiler.options import Options
 from xbar.effects.chain import Chain
+from xbar.simulation.blocks import BlockCells
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.readout import AnalogProducts, product
-from xbar.simulation.stage import BlockCells
 
 BAD = xbar.Hardware(
     bank=xbar.Bank(resistors=4, on_off_ratio=30, nominal=10e3, nonlinearity={"sinh": 0.3}),

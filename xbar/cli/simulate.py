@@ -61,6 +61,12 @@ def run(
         typer.Option(help="module:callable(outputs, labels) instead of accuracy; runs your code"),
     ] = None,
     seed: NoiseSeed = 0,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="cpu, cuda (an NVIDIA card makes what the tiles conduct) or auto (if one works)"
+        ),
+    ] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Simulate the analog execution and report its accuracy.
@@ -97,6 +103,7 @@ def run(
             metric=metric,
             seed=seed,
             progress=report,
+            device=device,
             **words,
         )
     result = replace(result, notes=dataset.notes + result.notes)

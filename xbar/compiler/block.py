@@ -57,6 +57,21 @@ class Block:
             return np.asarray(whole[self.outputs[:, None], self.inputs].T, dtype=np.float64)
         return np.asarray(whole[columns, rows].T, dtype=np.float64)
 
+    def cells_of(self, values: Floats) -> Floats:
+        """(R, C): its weights' values of a tile's (W, columns); a view if they are consecutive."""
+        rows, columns = _neighbours(self.word_lines), _neighbours(self.columns)
+        if rows is None or columns is None:
+            return values[self.word_lines[:, None], self.columns]
+        return values[rows, columns]
+
+    def add(self, matrix: NDArray[Any], values: Floats) -> None:
+        """Add values (R, C) to its weights of a layer's matrix (G, outputs, inputs)."""
+        rows, columns = _neighbours(self.inputs), _neighbours(self.outputs)
+        if rows is None or columns is None:
+            matrix[self.group][self.outputs[:, None], self.inputs] += values.T
+        else:
+            matrix[self.group][columns, rows] += values.T
+
     def put(self, matrix: NDArray[Any], values: Floats) -> None:
         """Write values (R, C) to its weights of a layer's matrix (G, outputs, inputs)."""
         matrix[self.group][self.outputs[:, None], self.inputs] = values.T

@@ -168,14 +168,8 @@ def _columns(batch: Sequence[TileJob], size: int, across: int) -> tuple[Ints, Fl
 
 def _draw(memory: Memory, batch: Sequence[TileJob], bank: Buffer) -> None:
     """Start drawing the banks of tiles, those of consecutive ones together."""
-    each, start = bank.size // len(batch), 0
-    for stop in range(1, len(batch) + 1):
-        if stop < len(batch) and batch[stop].index == batch[stop - 1].index + 1:
-            continue
-        tiles = range(batch[start].index, batch[stop - 1].index + 1)
-        part = Buffer(bank.address + start * each, len(tiles) * each)
-        drawing.draw_tiles(memory, batch[0].chip, tiles, part, pairs=True)
-        start = stop
+    indices = [job.index for job in batch]
+    drawing.draw_listed(memory, batch[0].chip, indices, bank, pairs=True)
 
 
 class _Batch:

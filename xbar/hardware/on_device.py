@@ -5,6 +5,7 @@ Shapes: T tiles of W x B cells with K resistors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,20 @@ def draw_tiles(memory: Memory, chip: Chip, tiles: range, out: Buffer, pairs: boo
         memory.holding(_width(bank)),
         out,
     )
+
+
+def draw_listed(
+    memory: Memory, chip: Chip, tiles: Sequence[int], out: Buffer, pairs: bool = False
+) -> None:
+    """As ``draw_tiles``, for tiles in any order: those of consecutive numbers together."""
+    each, start = out.size // len(tiles), 0
+    for stop in range(1, len(tiles) + 1):
+        if stop < len(tiles) and tiles[stop] == tiles[stop - 1] + 1:
+            continue
+        run = range(tiles[start], tiles[stop - 1] + 1)
+        part = Buffer(out.address + start * each, len(run) * each)
+        draw_tiles(memory, chip, run, part, pairs)
+        start = stop
 
 
 def _width(bank: Bank) -> Floats:

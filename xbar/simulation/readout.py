@@ -27,6 +27,7 @@ from xbar.effects.dac import Dac
 from xbar.effects.namespace import NUMPY, Arrays
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
+from xbar.simulation.on_device import CardCells
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.stage import stages, whole
 
@@ -57,6 +58,7 @@ class AnalogProducts:
         ranges: calibrated ranges of converters, if any.
         precision: precision of the products; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
+        device: "cpu", or "cuda" where ``on_device.settled`` says so.
         clips: counter of ADC conversions by layer.
         dac_clips: counter of DAC conversions by layer.
     """
@@ -68,6 +70,7 @@ class AnalogProducts:
     ranges: Ranges | None = None
     precision: Precision = "float64"
     watch: Watch | None = None
+    device: str = "cpu"
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     _readings: dict[str, Reading] = field(default_factory=dict)
@@ -99,15 +102,19 @@ class AnalogProducts:
             program, xp = self.program, Arrays(self.precision)
             groups, outputs, _ = program.weights[layer].shape
             found: Stages = (
-                stages(program, layer, self.chain, self.ranges, xp)
+                stages(program, layer, self.chain, self.ranges, xp, self._card)
                 if self._by_tile
-                else whole(program, layer, self.chain, xp)
+                else whole(program, layer, self.chain, xp, self._card)
             )
             inputs = {} if self.ranges is None else self.ranges.inputs
             self._readings[layer] = Reading(
                 self.chain, (groups, outputs), found, inputs.get(layer), xp
             )
         return self._readings[layer]
+
+    @cached_property
+    def _card(self) -> CardCells | None:
+        return CardCells.of(self.program, self.chain, self.device)
 
     @property
     def _by_tile(self) -> bool:

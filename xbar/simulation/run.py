@@ -12,8 +12,11 @@ from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats, as_floats, check_finite, check_shape
 from xbar.compiler.program import Program
+from xbar.device import find
+from xbar.effects.chain import Chain
 from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
+from xbar.simulation.on_device import settled
 from xbar.simulation.readout import AnalogProducts
 
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
@@ -32,7 +35,8 @@ class Reader:
         program: program that is read.
         readout: "ideal", "nodal" or "nonlinear", see ``Program.run``.
         seed: seed of the read noise.
-        device: device of the products, "cpu".
+        device: "cpu", "cuda" or "auto": where the tiles' conductances are made, see
+            ``Program.reader``.
     """
 
     program: Program = field(repr=False)
@@ -42,10 +46,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
-        if not isinstance(self.device, str) or self.device != "cpu":
-            raise SpecError(
-                f"device must be 'cpu', not {self.device!r}: products are computed on the CPU only"
-            )
+        find(self.device)  # a missing card is told before any work
         if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
             raise SpecError(f"seed must be a non-negative integer, not {self.seed!r}")
 
@@ -70,7 +71,9 @@ class Reader:
 
     @cached_property
     def _products(self) -> AnalogProducts:
-        return AnalogProducts(self.program, self.readout, self.seed)
+        chain = Chain.of(self.program.hardware, self.readout)
+        device = settled(self.program, chain, self.device)
+        return AnalogProducts(self.program, self.readout, self.seed, device=device)
 
 
 def run_matrices(

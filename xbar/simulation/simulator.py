@@ -32,6 +32,7 @@ from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
 from xbar.simulation.metric import Metric, load_metric, metric_name
+from xbar.simulation.on_device import settled
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, Precision, product
 from xbar.simulation.result import LayerResult, Result
@@ -62,6 +63,7 @@ def simulate(
     metric: Metric | str | None = None,
     seed: int = 0,
     progress: parallel.Progress | None = None,
+    device: str = "cpu",
 ) -> Result:
     """Run data through a programmed chip and report the accuracy after analog execution.
 
@@ -90,11 +92,15 @@ def simulate(
             "module:callable", which is imported: the user's own code runs.
         seed: seed of the other chips and of all read noise.
         progress: called with the batches done and their total.
+        device: "cpu", "cuda" or "auto": where the conductances of each chip's tiles are made, as in
+            ``Program.reader``. Calibration and budget are computed on the CPU.
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
+        ToolError: "cuda" without a card.
     """
     check_readout(program.hardware, readout)
+    device = settled(program, Chain.of(program.hardware, readout), device)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         one_integer(value, name, 1, MOST_TRIALS)
     one_of(precision, "precision", get_args(Precision))
@@ -104,7 +110,7 @@ def simulate(
         what = metric
     data = Data.of(program, inputs, labels, measured)
     method = None if calibrate is None else _calibration(calibrate)
-    run = _Run(program, data, readout, precision, seed)
+    run = _Run(program, data, readout, precision, seed, device)
     if method is not None:
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
@@ -180,6 +186,7 @@ class _Run:
     readout: Readout
     precision: Precision
     seed: int
+    device: str = "cpu"
     calibration: Calibration | None = None
     calibration_data: Data | None = None
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
@@ -232,7 +239,14 @@ class _Run:
     def _products(
         self, program: Program, ranges: Ranges | None, seed: int, precision: Precision
     ) -> AnalogProducts:
-        return AnalogProducts(program, self.readout, seed, ranges=ranges, precision=precision)
+        return AnalogProducts(
+            program,
+            self.readout,
+            seed,
+            ranges=ranges,
+            precision=precision,
+            device=self.device,
+        )
 
     def _read(
         self, instance: Program, ranges: Ranges | None, trial: int, noise: int, tally: _Tally

@@ -5,9 +5,8 @@ Shapes: R inputs, C columns of all blocks of a stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Arrays
@@ -23,46 +22,9 @@ from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
 from xbar.effects.stage import Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
+from xbar.simulation.blocks import BlockCells
+from xbar.simulation.on_device import CardCells
 from xbar.simulation.ranges import Ranges, adc_ranges
-
-
-@dataclass(frozen=True, eq=False)
-class BlockCells:
-    """The cells of one block of a programmed tile; see ``xbar.effects.effect.Cells``."""
-
-    tile: ProgrammedTile
-    number: int
-
-    @property
-    def _placed(self) -> ProgrammedBlock:
-        return self.tile.blocks[self.number]
-
-    @cached_property
-    def target(self) -> Floats:
-        """(R, C) siemens."""
-        return self._placed.target
-
-    @cached_property
-    def achieved(self) -> Floats:
-        """(R, C) siemens with ideal wires."""
-        return self.tile.mapping.difference(self.tile.cells("ideal"), self._placed.block)
-
-    @cached_property
-    def wired(self) -> Floats:
-        """(R, C) siemens with wires."""
-        return self.tile.mapping.difference(self.tile.cells("nodal"), self._placed.block)
-
-    @property
-    def attenuation(self) -> Floats:
-        """(R, C) attenuation of both lines' cells by the wires; 1 without conductance."""
-        total, block = self.tile.mapping.total, self._placed.block
-        own, read = (total(self.tile.cells(kind), block) for kind in ("ideal", "nodal"))
-        return np.divide(read, own, out=np.ones_like(own), where=own > 0)
-
-    @property
-    def wire_aware(self) -> bool:
-        """Whether the tile was programmed for its wires."""
-        return bool(self.tile.wire_errors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,36 +62,54 @@ class StageBlock:
         return tile.mapping.currents(tile.columns(lines), self.block)
 
 
+def conductances(
+    program: Program, layer: str, chain: Chain, card: CardCells | None
+) -> Iterator[tuple[ProgrammedTile, int, Floats]]:
+    """A layer's blocks: (tile, index of the block on it, signed siemens (R, C) as read)."""
+    if card is not None:
+        yield from card.each(layer, chain)
+        return
+    for tile, number, _ in program.blocks_of(layer):
+        yield tile, number, chain.conductance(BlockCells(tile, number))
+
+
 def stages(
-    program: Program, layer: str, chain: Chain, ranges: Ranges | None, xp: Arrays
+    program: Program,
+    layer: str,
+    chain: Chain,
+    ranges: Ranges | None,
+    xp: Arrays,
+    card: CardCells | None = None,
 ) -> list[Stage]:
-    """A layer's blocks, stacked by common inputs."""
+    """A layer's blocks, stacked by common inputs; what they conduct may come from a card."""
     full_scale = None
     if Adc.name in chain.names:
         full_scale = adc_ranges(program, layer, ranges)
-    placed = [(tile, number) for tile, number, _ in program.blocks_of(layer)]
-    blocks = [tile.blocks[number].block for tile, number in placed]
+    placed = list(conductances(program, layer, chain, card))
+    blocks = [tile.blocks[number].block for tile, number, _ in placed]
     return [
         _stage([placed[place] for place in pile], chain, full_scale).on(xp)
         for pile in piles(blocks)
     ]
 
 
-def whole(program: Program, layer: str, chain: Chain, xp: Arrays) -> Whole:
-    """A layer as one matrix, with the variance of its weights."""
+def whole(
+    program: Program, layer: str, chain: Chain, xp: Arrays, card: CardCells | None = None
+) -> Whole:
+    """A layer as one matrix, with the variance of its weights; it may come from a card."""
     weights = program.weights[layer]
     matrix = np.zeros_like(weights) if "conductance" in chain.changed else weights
     variance: dict[str, Floats] = {}
-    for tile, number, placed in program.blocks_of(layer):
-        place = placed.block.outputs[:, None], placed.block.inputs
-        if "conductance" in chain.changed:
-            found = chain.conductance(BlockCells(tile, number))
-            matrix[placed.block.group][place] += (found / placed.scale).T
-        if "variance" in chain.changed:
+    if "conductance" in chain.changed:
+        for tile, number, found in conductances(program, layer, chain, card):
+            placed = tile.blocks[number]
+            placed.block.add(matrix, found / placed.scale)
+    if "variance" in chain.changed:
+        for tile, number, placed in program.blocks_of(layer):
             power = tile.noise_power(_wired(chain))[number]
             for name, each in chain.variances(power).items():
                 total = variance.setdefault(name, np.zeros_like(weights))
-                total[placed.block.group][place] += (each / placed.scale**2).T
+                placed.block.add(total, each / placed.scale**2)
     return Whole(matrix, variance).on(xp)
 
 
@@ -153,15 +133,17 @@ def piles(blocks: Sequence[Block]) -> list[list[int]]:
 
 
 def _stage(
-    members: list[tuple[ProgrammedTile, int]], chain: Chain, full_scale: dict[Key, Floats] | None
+    members: list[tuple[ProgrammedTile, int, Floats]],
+    chain: Chain,
+    full_scale: dict[Key, Floats] | None,
 ) -> Stage:
-    ends = np.cumsum([tile.blocks[number].block.shape[1] for tile, number in members])
+    ends = np.cumsum([tile.blocks[number].block.shape[1] for tile, number, _ in members])
     wires = Wires.name in chain.names
     placed = tuple(
         StageBlock(tile, n, slice(int(end) - tile.blocks[n].block.shape[1], int(end)), wires)
-        for (tile, n), end in zip(members, ends, strict=True)
+        for (tile, n, _), end in zip(members, ends, strict=True)
     )
-    conductance = [chain.conductance(BlockCells(each.tile, each.number)) for each in placed]
+    conductance = [found for _, _, found in members]
     reach = None
     if full_scale is not None:
         reach = np.concatenate([full_scale[each.key] for each in placed])

@@ -64,7 +64,7 @@ def transfers_on(card: Card, grid: Grid, cells: Floats, result: Floats) -> Bools
     failed = np.zeros(len(cells), np.bool_)
     number = int(np.prod(padded.shape))
     room = max([levels[0].before, *(level.after for level in levels)])
-    each = 8 * (number + 2 * room + _scratch(card, levels))
+    each = 8 * (number + 2 * room + scratch(card, levels))
 
     def work(part: slice) -> None:
         with card.memory() as memory:
@@ -136,7 +136,7 @@ def _kind(card: Card, level: Level) -> tuple[str, int]:
     return "joins_global", 384
 
 
-def _scratch(card: Card, levels: tuple[Level, ...]) -> int:
+def scratch(card: Card, levels: tuple[Level, ...]) -> int:
     """Numbers of scratch in the card's memory that a tile takes."""
     each = [len(x.joins) * x.scratch for x in levels if _kind(card, x)[0] == "joins_global"]
     return max(each, default=0)
@@ -149,7 +149,7 @@ def start(
     card, (lines, columns) = memory.card, padded.shape
     tiles = cells.size // (8 * lines * columns)
     one, two = memory.empty((tiles, room), np.float64), memory.empty((tiles, room), np.float64)
-    scratch = memory.empty((tiles, _scratch(card, levels)), np.float64)
+    spare = memory.empty((tiles, scratch(card, levels)), np.float64)
     leaves = lines * columns // SIDE**2
     card.kernel(SOURCE, "leaves").launch(
         (-(-leaves // _LEAVES), tiles),
@@ -166,7 +166,7 @@ def start(
         kernel = card.kernel(SOURCE, name, 0 if alone else 8 * level.scratch)
         plan = memory.holding(level.joins), memory.holding(level.maps)
         sizes = np.int64(level.before), np.int64(level.after)
-        more = (scratch, np.int64(level.scratch)) if alone else ()
+        more = (spare, np.int64(level.scratch)) if alone else ()
         last = np.int32(level.last), np.int32(lines)
         grid = len(level.joins), tiles
         kernel.launch(grid, threads, *plan, one, sizes[0], two, sizes[1], *last, *more)
