@@ -44,7 +44,7 @@ _PART_CELLS = 1 << 24  # of tiles whose results lie in the host's memory at once
 
 
 def settled(program: Program, chain: Chain, device: str) -> str:
-    """Name "cuda" if a device's card makes what a chain reads of a program, else "cpu".
+    """The device if its card makes what a chain reads of a program, else "cpu".
 
     Warns:
         XbarWarning: the card does not take it, and "cuda" asked for it.
@@ -59,7 +59,7 @@ def settled(program: Program, chain: Chain, device: str) -> str:
     why = obstacle(program, chain, card)
     if why and device == "cuda":
         warn(f"the tiles are read on the CPU: {why}")
-    return "cpu" if why else "cuda"
+    return "cpu" if why else device
 
 
 def obstacle(program: Program, chain: Chain, card: Card) -> str:
@@ -98,17 +98,20 @@ class CardCells:
         card: card without an ``obstacle``.
         program: program that is read.
         wires: whether they are read through their wires.
+        told: whether tiles that are left to the CPU get a warning.
     """
 
     card: Card
     program: Program
     wires: bool
+    told: bool = True
 
     @classmethod
     def of(cls, program: Program, chain: Chain, device: str) -> CardCells | None:
         """Those that a chain reads by a ``settled`` device; None for the CPU."""
         card = find(device)
-        return None if card is None else cls(card, program, Wires.name in chain.names)
+        wires = Wires.name in chain.names
+        return None if card is None else cls(card, program, wires, device == "cuda")
 
     def each(self, layer: str, chain: Chain) -> Iterator[tuple[ProgrammedTile, int, Floats]]:
         """A layer's blocks: (tile, index of the block on it, signed siemens (R, C))."""
@@ -129,7 +132,7 @@ class CardCells:
         """The blocks of some tiles that the card reads; without those left to the CPU.
 
         Warns:
-            XbarWarning: some are left to the CPU: too many digits or too little memory.
+            XbarWarning: some are left to the CPU, for want of digits or of memory.
         """
         lines, bits = self.program.hardware.cells
         found = np.empty((len(tiles), lines, bits // 2))
@@ -142,18 +145,22 @@ class CardCells:
                 _MOST_TILES,
             )
         except DeviceMemoryError as error:
-            warn(f"the tiles are read on the CPU: {error}")
+            self._tell(f"the tiles are read on the CPU: {error}")
             return {}
-        sound = np.isfinite(found).all(axis=(1, 2))
+        sound = np.asarray(np.isfinite(found).all(axis=(1, 2)))
         if not sound.all():
             lost = np.count_nonzero(~sound)
-            warn(f"{lost} tiles are read on the CPU: they lost too many digits on the card")
+            self._tell(f"{lost} tiles are read on the CPU: they lost too many digits on the card")
         return {
             (tile.index, number): placed.block.cells_of(own)
             for tile, own, whole in zip(tiles, found, sound, strict=True)
             if whole
             for number, placed in enumerate(tile.blocks)
         }
+
+    def _tell(self, what: str) -> None:
+        if self.told:
+            warn(what)
 
     @cached_property
     def _padded(self) -> solving.Padded:

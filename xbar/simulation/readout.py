@@ -58,7 +58,7 @@ class AnalogProducts:
         ranges: calibrated ranges of converters, if any.
         precision: precision of the products; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
-        device: "cpu", or "cuda" where ``on_device.settled`` says so.
+        device: the device that ``on_device.settled`` says.
         clips: counter of ADC conversions by layer.
         dac_clips: counter of DAC conversions by layer.
     """
