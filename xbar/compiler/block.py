@@ -59,10 +59,15 @@ class Block:
 
     def cells_of(self, values: Floats) -> Floats:
         """(R, C): its weights' values of a tile's (W, columns); a view if they are consecutive."""
+        return values[self.place]
+
+    @property
+    def place(self) -> tuple[slice, slice] | tuple[Indices, Indices]:
+        """Index of its weights in a tile's (W, columns): slices if they are consecutive."""
         rows, columns = _neighbours(self.word_lines), _neighbours(self.columns)
         if rows is None or columns is None:
-            return values[self.word_lines[:, None], self.columns]
-        return values[rows, columns]
+            return self.word_lines[:, None], self.columns
+        return rows, columns
 
     def add(self, matrix: NDArray[Any], values: Floats) -> None:
         """Add values (R, C) to its weights of a layer's matrix (G, outputs, inputs)."""

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, Ints
-from xbar.compiler.block import Block
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.passes import (
     choose_subsets,
@@ -118,7 +117,7 @@ def _program(card: Card, batch: Sequence[TileJob]) -> Iterator[Programmed]:
     weight = np.full((len(batch), lines, columns), np.nan)
     for own, job in zip(weight, batch, strict=True):
         for block, values in zip(job.blocks, job.weights, strict=True):
-            own[block.word_lines[:, None], block.columns] = values
+            own[block.place] = values
     column, largest = _columns(batch, lines * columns, columns)
     scale, missed = np.empty(len(column)), np.empty(len(column), np.int32)
     achieved = np.empty((len(batch), lines, columns))
@@ -140,14 +139,9 @@ def _program(card: Card, batch: Sequence[TileJob]) -> Iterator[Programmed]:
         yield Programmed(
             packed[t].copy(),
             tuple(scale[part].copy() for part in own_parts),
-            tuple(_own(achieved[t], block) for block in job.blocks),
+            tuple(block.cells_of(achieved[t]) for block in job.blocks),
             tuple(int(missed[part].sum()) for part in own_parts),
         )
-
-
-def _own(values: Floats, block: Block) -> Floats:
-    """The values (R, C) of a block, of those of a tile (W, B / 2)."""
-    return np.ascontiguousarray(values[block.word_lines[:, None], block.columns])
 
 
 def _columns(batch: Sequence[TileJob], size: int, across: int) -> tuple[Ints, Floats]:

@@ -74,7 +74,7 @@ def obstacle(program: Program, chain: Chain, card: Card) -> str:
         return "cells that bend are solved input by input"
     if program.chip.may_have_faults or np.isfinite(bank.on_off_ratios).any():
         return "a card reads resistors without faults and leakage"
-    if bank.layout != "cell" or any(each.tuned is not None for each in program.tiles):
+    if not program.tiles or bank.layout != "cell" or program.tiles[0].tuned is not None:
         return "a card reads banks of switched resistors at one crossing"
     if not isinstance(program.mapping, DifferentialPair):
         return "a card reads differential pairs"
