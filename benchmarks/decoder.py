@@ -9,6 +9,7 @@ go through every matrix on the CPU. ``benchmarks/gpu.py --decoder`` runs it.
 from __future__ import annotations
 
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,7 @@ def run(card: Card, weights: int, tokens: int) -> dict[str, float]:
             clock("compile"),
         ):
             program = xbar.compile(matrices, chip, device="cuda")
+        print(f"compiled: {clock.seconds}", file=sys.stderr)  # in case the rest does not end
         parts = {name: clock.seconds.pop(name) for name in ("plan", "card")}
         sums = {"weights": float(sum(each.size for each in matrices.values()))}
         sums["tiles"] = float(len(program.tiles))
