@@ -71,6 +71,21 @@ def test_a_chip_shows_the_design_that_it_is_an_instance_of():
     ]
 
 
+def test_what_is_known_of_branches_by_resistor_is_not_cut_off():
+    bank = xbar.Bank(
+        resistors=8,
+        nominal=[25.1e3 + 1.46e3 * k for k in range(8)],
+        spread="resistance",
+        sigma=[0.04339 - 1.2e-3 * k for k in range(8)],
+        series=182.7,
+        switch=xbar.Switch(resistance=1220.0, slope=-1.3, bend=-0.7, sigma=0.0273),
+        on_off_ratio=[(4.037 + 0.2 * k) * 1e11 for k in range(8)],
+    )
+    text = repr(xbar.Hardware(bank=bank))
+    assert "…" not in text
+    assert "on/off 4.037e+11 to 5.437e+11" in text
+
+
 def test_a_measured_chip_says_how_many_tiles_were_measured(tmp_path):
     np.savez(tmp_path / "chip.npz", on=np.full((3, 16, 16, 4), 1e-5))
     assert "measured, 3 tiles" in repr(xbar.Chip.from_measurement(tmp_path / "chip.npz", HARDWARE))

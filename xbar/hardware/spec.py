@@ -242,13 +242,22 @@ def _bank(bank: Bank) -> str:
     if bank.spread != "none" and max(values_of(bank.sigma)):
         kind = "spread of resistance" if bank.spread == "resistance" else f"{bank.spread} spread"
         text += f", {kind} of {_range([100 * one for one in values_of(bank.sigma)])} %"
+    return text if _has_branch(bank) else ", ".join([text, *_on_off(bank)])
+
+
+def _has_branch(bank: Bank) -> bool:
+    """Whether there is more in a branch than its resistor."""
+    return bank.switch is not None or max(values_of(bank.series)) > 0
+
+
+def _on_off(bank: Bank) -> list[str]:
     ratios = values_of(bank.on_off_ratio)
-    if min(ratios) != float("inf"):
-        text += f", on/off {_range(ratios)}"
-    return text
+    return [] if min(ratios) == float("inf") else [f"on/off {_range(ratios)}"]
 
 
 def _branch(bank: Bank) -> str:
+    if not _has_branch(bank):
+        return ""
     parts = []
     if max(values_of(bank.series)):
         parts.append(f"{_ohms(values_of(bank.series))} in series")
@@ -258,7 +267,7 @@ def _branch(bank: Bank) -> str:
             millivolts = _range([1e3 * one for one in values_of(bank.switch.sigma)])
             switch += f", threshold +-{millivolts} mV"
         parts.append(switch)
-    return ", ".join(parts)
+    return ", ".join([*parts, *_on_off(bank)])
 
 
 def _ohms(values: Sequence[float]) -> str:
