@@ -80,6 +80,16 @@ def test_checks_that_hold_are_told_and_the_wires_go_into_a_design(call, klayout,
     assert xbar.Hardware.load(design).tile.bit_wire == pytest.approx(said["bit_wire"], rel=0.02)
 
 
+def test_a_program_for_other_wires_than_the_masks_have_is_warned_of(call, program, tmp_path):
+    masks, design = tmp_path / "tile.gds", tmp_path / "drawn.toml"
+    _, _, err = call("silicon", "layout", program, "-o", masks, "--wires", design)
+    assert "those of the program's design 0 and 0: write the design of the masks" in err
+    again = tmp_path / "again.xbar"
+    xbar.compile({"fc": [[0.5, -1.0, 0.25]]}, xbar.Hardware.load(design), seed=1).save(again)
+    code, _, err = call("silicon", "layout", again, "-o", masks, "--force")
+    assert (code, err) == (0, "")
+
+
 def test_a_deck_that_finds_something_ends_with_code_1(call, klayout, program, tmp_path):
     del klayout
     deck = tmp_path / "strict.drc"

@@ -11,7 +11,11 @@ from xbar.cli.output import Force, Json, ProgramPath, show
 from xbar.cli.silicon.processes import Pdk
 
 if TYPE_CHECKING:
+    from xbar.hardware.spec import Hardware
     from xbar.silicon.layout.layout import Layout
+
+_SAME_WIRES = 0.02
+"""Ohms by squares are this near to those of the masks, at any lengths: 0.7 % were found."""
 
 
 def run(
@@ -70,6 +74,7 @@ def run(
         raise SpecError(f"--tile must be from 0 to {len(loaded.tiles) - 1}, not {tile}")
     layout = Layout.of(loaded.hardware, memory=memory, pdk=pdk)
     layout.write(output, force=force)
+    _warn_of_other_wires(layout, loaded.hardware)
     if netlist is not None:
         layout.write_netlist(netlist, force=force)
     if picture is not None:
@@ -89,6 +94,22 @@ def run(
     _show(layout, tile, found, written, as_json)
     if any(not getattr(each, "ok", True) for each in found.values()):
         raise typer.Exit(1)
+
+
+def _warn_of_other_wires(layout: Layout, design: Hardware) -> None:
+    """Warn where the subsets were chosen for wires that these masks don't have."""
+    from xbar.errors import warn
+
+    drawn, meant = (
+        (layout.word_wire, layout.bit_wire),
+        (design.tile.word_wire, design.tile.bit_wire),
+    )
+    if any(abs(one - other) > _SAME_WIRES * one for one, other in zip(drawn, meant, strict=True)):
+        warn(
+            f"the wires of these masks have {drawn[0]:.3g} and {drawn[1]:.3g} ohm a cell, those of "
+            f"the program's design {meant[0]:.3g} and {meant[1]:.3g}: write the design of the "
+            "masks by --wires and compile for it"
+        )
 
 
 def _rule_deck(layout: Layout, masks: Path, deck: Path) -> Any:
