@@ -103,7 +103,7 @@ def test_without_data_the_chosen_block_has_1_volt_and_the_others_none(call, shar
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--tile", 1), "--tile must be from 0 to 0, not 1"),
+        (("--tile", 1), "tile must be from 0 to 0, not 1"),
         (("--tile", 0, "--layer", "9"), "holds no block of '9'"),
         (("--tile", 0, "--layer", "0"), "holds several blocks of '0'"),
         (("--tile", 0, "--block", 4), "--block must be from 0 to 3 here, not 4"),

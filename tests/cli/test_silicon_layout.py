@@ -49,7 +49,7 @@ def test_nothing_is_written_where_something_is_wrong(refused, program, tmp_path)
     masks = tmp_path / "tile.gds"
     arguments = ("silicon", "layout", program, "-o", masks)
     assert "exists already" in refused(*arguments, "--picture", existing)
-    assert "--tile must be from 0 to" in refused(*arguments, "--tile", 7)
+    assert "tile must be from 0 to" in refused(*arguments, "--tile", 7)
     assert "does not exist" in refused("silicon", "layout", tmp_path / "none", "-o", masks)
     assert existing.read_text() == "mine"
     assert not masks.exists()

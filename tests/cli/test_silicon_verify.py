@@ -58,7 +58,7 @@ def test_a_sweep_is_a_table_of_conditions(call, saved):
     [
         (("--cells", "8"), "--cells must be word lines x bit lines such as 8x8, not '8'"),
         (("--cells", "2x3"), "an even number from 2, not 2 x 3"),
-        (("--tile", "1"), "tile must be a number from 0 to 0, not 1"),
+        (("--tile", "1"), "tile must be from 0 to 0, not 1"),
         (("--supply", "3 ohm"), "must be in V, not '3 ohm'"),
         (("--corner", "zz"), "corner of gf180mcu must be one of"),
         (("--sweep", "--corner", "ss"), "--corner has no effect without one condition"),

@@ -124,13 +124,28 @@ def test_real_activations_drive_the_tile(gf180mcu):
     assert found.current_error < 5e-5
 
 
+def test_inputs_that_drive_nothing_are_told(gf180mcu):
+    torch = pytest.importorskip("torch")
+    hardware = design(gf180mcu, 3, 4, **WIRES)
+    made = xbar.compile(torch.nn.Linear(3, 2), hardware, seed=0, input_shape=(3,))
+    found = verify(made, 0, (1, 2), inputs=np.zeros((2, 3)))
+    assert found.current.shape == (0, 2)
+    assert "no input drives a word line of this tile" in str(found)
+
+
+def test_a_program_of_zeros_has_no_tile_to_verify(gf180mcu):
+    made = xbar.compile({"fc": np.zeros((2, 3))}, xbar.Chip.sample(design(gf180mcu, 3, 4), 0))
+    with pytest.raises(SpecError, match="must have a tile, and has none: all its weights are zero"):
+        verify(made)
+
+
 def test_inputs_need_a_network(program):
     with pytest.raises(SpecError, match="inputs need a network"):
         verify(program, 0, (1, 2), inputs=np.zeros((1, 4)))
 
 
 def test_bad_arguments_are_one_line(program, tmp_path):
-    with pytest.raises(SpecError, match="tile must be a number from 0 to 0, not 1"):
+    with pytest.raises(SpecError, match="tile must be from 0 to 0, not 1"):
         verify(program, 1)
     with pytest.raises(SpecError, match=r"corner of gf180mcu must be one of .*not 'xx'"):
         verify(program, corner="xx")
@@ -211,6 +226,25 @@ def test_no_other_gain_leaves_less_error(seed):
 
 def test_a_column_of_zeros_has_no_gain_to_calibrate():
     np.testing.assert_allclose(result([[0.1, 1.0]], [[0.0, 2.0]]).gain("columns"), [1.0, 0.5])
+
+
+def test_gains_as_many_as_weights_tell_no_bits():
+    one, row = result([[0.9]], [[1.0]]), result([[0.9, -1.8]], [[1.0, -2.0]])
+    assert [one.judges(of) for of in ("none", "chip", "columns")] == [True, False, False]
+    assert [row.judges(of) for of in ("none", "chip", "columns")] == [True, True, False]
+    told = row.to_json()["calibrated"]
+    assert told["columns"] == {"rms": None, "bits": None, "gain": [0.9, 0.9]}
+    assert told["chip"]["rms"] == pytest.approx(0, abs=1e-15)
+    last = [line.split() for line in str(row).splitlines() if "by column" in line]
+    assert last == [["by", "column", "0.9000", "-"]]
+
+
+def test_a_tile_that_no_input_drives_has_no_currents_to_pass():
+    still = np.zeros((0, 2))
+    found = replace(result([[1.0, 2.0]], [[1.0, 2.0]]), current=still, predicted_current=still)
+    assert found.to_json()["current_error"] is None
+    for text in (str(found), str(VerificationSweep((found,)))):
+        assert "none compared" in text
 
 
 def test_bits_are_those_of_a_uniform_quantiser():

@@ -43,13 +43,10 @@ def run(
 
     import xbar
     from xbar.cli.verify import read_deck_readout, read_detail
-    from xbar.errors import SpecError
     from xbar.simulation.verify import activations, real_voltage
 
     loaded = xbar.Program.load(program)
-    if not 0 <= tile < len(loaded.tiles):
-        raise SpecError(f"--tile must be from 0 to {len(loaded.tiles) - 1}, not {tile}")
-    chosen = loaded.tiles[tile]
+    chosen = loaded.tile(tile)
     number = read_block(chosen, layer, block)
     voltage = None
     if data is not None:

@@ -18,6 +18,7 @@ from xbar.compiler.placement import PlacementReport
 from xbar.compiler.plan import Plan
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
+from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -110,6 +111,18 @@ class Program(Card):
             for placed, difference in zip(tile.blocks, tile.difference(readout), strict=True):
                 placed.block.put(result[placed.block.layer], difference / placed.scale)
         return {name: m[0] if len(m) == 1 else m for name, m in result.items()}
+
+    def tile(self, index: int) -> ProgrammedTile:
+        """A tile by its number.
+
+        Raises:
+            SpecError: there is no such tile; a program of zeros alone has none.
+        """
+        if not self.tiles:
+            raise SpecError("the program must have a tile, and has none: all its weights are zero")
+        if not 0 <= index < len(self.tiles):
+            raise SpecError(f"tile must be from 0 to {len(self.tiles) - 1}, not {index}")
+        return self.tiles[index]
 
     def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
         """The tiles with blocks of a layer."""

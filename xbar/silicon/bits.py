@@ -48,6 +48,19 @@ def bits_of(error: float) -> float:
     return float(np.log2(2 / (error * np.sqrt(12)))) if error > 0 else float("inf")
 
 
+def calibrated_gain(read: Floats, target: Floats, axis: int | None = None) -> Floats:
+    """The gain that ``read`` is divided by for the least rms error, over all weights or an axis.
+
+    The sum of read squared, by that of read times target; 1 where that is not positive.
+
+    >>> calibrated_gain(np.array([0.9, -1.8]), np.array([1.0, -2.0]))
+    array(0.9)
+    """
+    top, bottom = (read**2).sum(axis), np.asarray((read * target).sum(axis))
+    gain: Floats = np.divide(top, bottom, out=np.ones_like(bottom), where=bottom > 0)
+    return gain
+
+
 @dataclass(frozen=True)
 class Held:
     """How far weights are from what they should be.
@@ -140,7 +153,7 @@ def _errors(
         changed.append(shared_branches(branch, shared))
     for each in changed:
         read = weights(_through_wires(tile, each))
-        gain = float((read * part.weight).sum() / (part.weight**2).sum())
+        gain = calibrated_gain(read, part.weight)
         found += [rms(read - part.weight), rms(read / gain - part.weight)]
     return found
 
@@ -148,7 +161,6 @@ def _errors(
 def _through_wires(tile: ProgrammedTile, branch: Floats) -> Floats:
     """(W, B) siemens a cell with branches (W, B, K), wires included."""
     from xbar.circuit.crossbar import Crossbar
+    from xbar.compiler.tile import wires_of
 
-    own = tile.chip.hardware.tile
-    crossbar = Crossbar(branch.sum(axis=-1), word_wire=own.word_wire, bit_wire=own.bit_wire)
-    return crossbar.transfer.T
+    return Crossbar(branch.sum(axis=-1), **wires_of(tile.chip.hardware)).transfer.T

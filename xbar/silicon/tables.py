@@ -30,7 +30,7 @@ def verification_text(found: Verification) -> str:
     """One verification: what xbar predicted, and what the weights hold."""
     rows = [
         _judged("weights, by small signals", found.weight_error, found.tolerance),
-        _judged("currents, all inputs at once", found.current_error, found.current_tolerance),
+        _judged("currents, all inputs at once", *_currents(found)),
     ]
     w, b = found.cells
     title = (
@@ -52,7 +52,12 @@ def _held(found: Verification, of: Gain) -> list[str]:
     gains = found.gain(of)
     low, high = f"{gains.min():.4f}", f"{gains.max():.4f}"
     shown = low if low == high else f"{low} to {high}"
-    return [shown, f"{found.rms(of):.1e}", f"{found.bits(of):.1f}"]
+    return [shown, f"{found.rms(of):.1e}" if found.judges(of) else "", bits_text(found, of)]
+
+
+def bits_text(found: Verification, of: Gain = "none") -> str:
+    """Bits of the weights read back; "-" where the calibrated gains alone make them right."""
+    return f"{found.bits(of):.1f}" if found.judges(of) else "-"
 
 
 def sweep_text(found: VerificationSweep) -> str:
@@ -61,10 +66,10 @@ def sweep_text(found: VerificationSweep) -> str:
         [
             condition_text(point.conditions),
             f"{point.weight_error:.1e}",
-            f"{point.current_error:.1e}",
+            f"{point.current_error:.1e}" if len(point.current) else "none compared",
             "pass" if point.passed else "FAIL",
             f"{point.gain()[0]:.4f}",
-            *(f"{point.bits(of):.1f}" for _, of in _CALIBRATED),
+            *(bits_text(point, of) for _, of in _CALIBRATED),
         ]
         for point in found.points
     ]
@@ -78,5 +83,12 @@ def sweep_text(found: VerificationSweep) -> str:
     return table(title, [*head, "bits", "one gain", "by column"], rows)
 
 
-def _judged(name: str, error: float, allowed: float) -> list[str]:
+def _currents(found: Verification) -> tuple[float | None, float]:
+    """Error of the currents, None where none were compared, and what is allowed."""
+    return found.current_error if len(found.current) else None, found.current_tolerance
+
+
+def _judged(name: str, error: float | None, allowed: float) -> list[str]:
+    if error is None:
+        return [name, "none compared", f"{allowed:g}", ""]
     return [name, f"{error:.1e}", f"{allowed:g}", "pass" if error <= allowed else "FAIL"]

@@ -96,8 +96,7 @@ class TransistorTile(Outline):
             SpecError: the design has no process, or the tile or the cells are not allowed.
             ToolError: the process's models are not installed.
         """
-        index = as_indices([tile], "tile", len(program.tiles), "a number")[0]
-        chosen = program.tiles[index]
+        chosen = program.tile(int(as_indices([tile], "tile", None, "a number")[0]))
         if chosen.tuned is not None:
             raise SpecError("tiles must have switched resistors to be transistors, not tuned cells")
         branches = branches_of(chosen.chip.hardware, choice.pdk)

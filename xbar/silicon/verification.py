@@ -23,8 +23,9 @@ from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.parallel import Progress
+from xbar.silicon.bits import bits_of, calibrated_gain
 from xbar.silicon.branch import Conditions
-from xbar.silicon.tables import condition_text, sweep_text, verification_text
+from xbar.silicon.tables import bits_text, condition_text, sweep_text, verification_text
 from xbar.silicon.tester import read
 from xbar.silicon.tile import Choice, TransistorTile
 from xbar.simulation.verify import activations, real_voltages
@@ -37,6 +38,8 @@ TOLERANCE = 2e-5
 """Error of a weight that passes; that of a branch's law is a tenth of it."""
 CURRENT_TOLERANCE = 5e-4
 """Error of a current that passes: c2 and c3 are by resistor, though each branch has its own."""
+UNDRIVEN = "no input drives a word line of this tile, so no currents were compared"
+"""Note of a verification by weights alone."""
 VECTORS = 4
 """Input vectors that drive a tile at once, with all its word lines."""
 
@@ -84,7 +87,7 @@ class Verification(Card):
 
     @property
     def current_error(self) -> float:
-        """Largest difference of a bit line's current, relative to the largest current."""
+        """Largest difference of a bit line's current, relative to the largest; 0 without inputs."""
         if not self.current.size:
             return 0.0
         scale = float(np.abs(self.predicted_current).max()) or 1.0
@@ -99,16 +102,22 @@ class Verification(Card):
     def gain(self, of: Gain = "chip") -> Floats:
         """(C,) gains of the outputs, which the weights read back are divided by.
 
-        Calibrated for the least rms error that is left: sum of read squared, by that of read times
-        target. 1 where that is not positive.
+        Calibrated for the least rms error that is left, see ``calibrated_gain``.
 
         Args:
             of: "chip" for one gain of all, "columns" for one of each output, "none" for 1.
         """
         axis = 0 if of == "columns" else None
-        top, bottom = (self.read**2).sum(axis), (self.read * self.target).sum(axis)
-        found = np.divide(top, bottom, out=np.ones_like(bottom), where=bottom > 0)
+        found = calibrated_gain(self.read, self.target, axis)
         return np.broadcast_to(1.0 if of == "none" else found, self.target.shape[1:]).copy()
+
+    def judges(self, gain: Gain) -> bool:
+        """Whether weights tell more than the gains that are calibrated with them.
+
+        One gain makes a single weight right, whatever it is.
+        """
+        gains = {"none": 0, "chip": 1, "columns": self.target.shape[1]}[gain]
+        return bool(self.target.size > gains)
 
     def rms(self, gain: Gain = "none") -> float:
         """Rms error of the weights read back, relative to the largest, after a calibrated gain."""
@@ -117,8 +126,7 @@ class Verification(Card):
 
     def bits(self, gain: Gain = "none") -> float:
         """Bits of a uniform quantiser of ``rms``: log2(2 / (rms sqrt 12))."""
-        rms = self.rms(gain)
-        return float(np.log2(2 / (rms * np.sqrt(12)))) if rms > 0 else float("inf")
+        return bits_of(self.rms(gain))
 
     def __str__(self) -> str:
         return verification_text(self)
@@ -129,7 +137,7 @@ class Verification(Card):
             ("condition", condition_text(self.conditions)),
             ("transistors", f"{self.cells[0]} x {self.cells[1]} cells"),
             ("prediction", f"off by {self.weight_error:.1e}, currents by {self.current_error:.1e}"),
-            ("weights", f"{self.bits():.1f} bits, {self.bits('chip'):.1f} with one gain"),
+            ("weights", f"{bits_text(self)} bits, {bits_text(self, 'chip')} with one gain"),
             ("passed", f"{self.passed}, within {self.tolerance:g} and {self.current_tolerance:g}"),
         ]
 
@@ -145,7 +153,7 @@ class Verification(Card):
             "supply": at.supply,
             "cells": list(self.cells),
             "weight_error": self.weight_error,
-            "current_error": self.current_error,
+            "current_error": self.current_error if len(self.current) else None,
             "tolerance": self.tolerance,
             "current_tolerance": self.current_tolerance,
             "passed": self.passed,
@@ -159,9 +167,11 @@ class Verification(Card):
         }
 
     def _calibrated(self, of: Gain) -> dict[str, Any]:
-        bits = self.bits(of)
-        shown = bits if np.isfinite(bits) else None
-        return {"rms": self.rms(of), "bits": shown, "gain": self.gain(of).tolist()}
+        bits, rms = self.bits(of), self.rms(of)
+        shown = {"rms": rms, "bits": bits if np.isfinite(bits) else None}
+        if not self.judges(of):
+            shown = dict.fromkeys(shown)
+        return {**shown, "gain": self.gain(of).tolist()}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -321,7 +331,7 @@ def compare(
         current=current,
         tolerance=allowed[0],
         current_tolerance=allowed[1],
-        notes=sample.notes + made.notes,
+        notes=sample.notes + made.notes + (() if len(voltage) else (UNDRIVEN,)),
     )
 
 

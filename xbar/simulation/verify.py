@@ -222,9 +222,6 @@ def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTil
     if tiles is None:
         first = {name: tile for tile in program.tiles[::-1] for name in tile.layers()}
         return list(dict.fromkeys(first[name] for name in program.weights if name in first))
-    for index in as_indices(tiles, "tiles", None, "numbers").tolist():
-        if not 0 <= index < len(program.tiles):
-            raise SpecError(f"tile must be from 0 to {len(program.tiles) - 1}, not {index}")
     if not len(tiles):
         raise SpecError("there must be at least one tile to verify")
-    return [program.tiles[index] for index in tiles]
+    return [program.tile(index) for index in as_indices(tiles, "tiles", None, "numbers").tolist()]

@@ -61,7 +61,6 @@ def run(
     writes. Exit code 1 if a check that was asked for did not hold.
     """
     import xbar
-    from xbar.errors import SpecError
     from xbar.files import refuse_existing
     from xbar.silicon.layout.layout import Layout
 
@@ -70,8 +69,7 @@ def run(
         if path is not None:
             refuse_existing(path, force=force)
     loaded = xbar.Program.load(program)
-    if not 0 <= tile < len(loaded.tiles):
-        raise SpecError(f"--tile must be from 0 to {len(loaded.tiles) - 1}, not {tile}")
+    loaded.tile(tile)  # all are the same array, but there must be one
     layout = Layout.of(loaded.hardware, memory=memory, pdk=pdk)
     layout.write(output, force=force)
     _warn_of_other_wires(layout, loaded.hardware)
