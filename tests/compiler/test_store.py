@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.compiler.store import check_store
 from xbar.errors import FileError
 
 WEIGHTS = {
@@ -149,3 +150,5 @@ def test_what_is_no_program_is_a_file_error(tmp_path):
     ]:
         with pytest.raises(FileError, match=message):
             xbar.Program.load(tmp_path / name)
+        with pytest.raises(FileError, match=message):
+            check_store(tmp_path / name)
