@@ -1,7 +1,8 @@
-"""`xbar compile --device`: the same program, or one line and exit code 3."""
+"""`--device` of compile and simulate: the same result, or one line and exit code 3."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ resistors = 6
 [tile]
 word_lines = 16
 bit_lines = 16
+word_wire = 2.0
+bit_wire = 2.0
 """
 
 
@@ -42,3 +45,31 @@ def test_a_missing_card_is_one_line_and_exit_code_3(
     assert "device 'cuda' needs an NVIDIA card: there is none" in said
     assert said.count("\n") == 1
     assert not (tmp_path / "p.xbar").exists()
+
+
+@pytest.fixture
+def reading(call: Any, command: list[Any], trained: Any, tmp_path: Path) -> list[Any]:
+    """A command that simulates a program."""
+    assert call(*command, "-o", tmp_path / "p.xbar")[0] == 0
+    found = ["simulate", tmp_path / "p.xbar", "--data", trained.data]
+    return [*found, "--readout", "nodal", "--json"]
+
+
+def test_a_simulation_finds_the_same_on_a_card(
+    plain_card: PlainCard, call: Any, reading: list[Any]
+) -> None:
+    there, here = (json.loads(call(*reading, "--device", device)[1]) for device in ("cuda", "cpu"))
+    assert "differences" in plain_card.launches
+    assert there["accuracy"] == here["accuracy"]
+    for a, b in zip(there["layers"], here["layers"], strict=True):
+        assert a["snr_db"] == pytest.approx(b["snr_db"], abs=1e-8)
+
+
+def test_a_simulation_without_a_card_ends_with_exit_code_3(
+    call: Any, reading: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xbar.device.choice.first_card", lambda: (None, "there is none"))
+    code, out, said = call(*reading, "--device", "cuda")
+    assert (code, out) == (3, "")
+    assert "device 'cuda' needs an NVIDIA card: there is none" in said
+    assert said.count("\n") == 1
