@@ -27,6 +27,7 @@ import xbar
 from xbar.files import write_text
 from xbar.hardware.silicon import Drawn
 from xbar.silicon.array import Array
+from xbar.silicon.bits import bits_of
 from xbar.silicon.branch import Branches, Conditions
 from xbar.silicon.cell import Cell
 from xbar.silicon.checks.wires import Wires
@@ -76,7 +77,7 @@ class Found:
     @property
     def bits(self) -> float:
         """Bits of a uniform quantiser of this error."""
-        return float(np.log2(2 / (self.rms * np.sqrt(12))))
+        return bits_of(self.rms)
 
 
 def typical(branches: Branches) -> xbar.Bank:

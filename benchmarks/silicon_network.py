@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from silicon import PAGE, write
 from wires import Task, lenet
 
 import xbar
 from xbar.compiler.program import Program
-from xbar.files import write_bytes, write_text
+from xbar.files import write_bytes
 from xbar.silicon.bits import bits_of
 from xbar.silicon.cell import Cell
 from xbar.silicon.process import Process
@@ -35,7 +34,6 @@ from xbar.tables import table
 if TYPE_CHECKING:
     from xbar.effects.readout import MatrixReadout
 
-PAGE = Path(__file__).parent.parent / "docs" / "silicon.md"
 LINES = 64
 DESIGN = (8, "3.435u", 1.05)
 """Resistors, first length and ratio of ``xbar silicon design sky130 --bits 12``."""
@@ -148,17 +146,6 @@ def transistor_table(found: list[Verification]) -> str:
     return table("wire-aware, transistors in ngspice, driven with activations", head, lines)
 
 
-def write(name: str, text: str) -> None:
-    """Replace a table in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table {name}")
-    write_text(
-        PAGE, mark.sub(lambda m: f"{m[1]}```\n{text.rstrip()}\n```\n{m[2]}", page), force=True
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chips", type=int, default=5)
@@ -177,7 +164,7 @@ def main() -> None:
     told = transistor_table(sampled)
     print(told)
     if not given.print:
-        write("silicon_network", f"{text}\n{told}")
+        write("silicon_network", f"```\n{text}\n{told.rstrip()}\n```")
         picture = draw_bits([row for row, _ in found])
         write_bytes(PAGE.parent / "figures" / "silicon_bits.svg", picture, force=True)
 

@@ -1,4 +1,4 @@
-"""Pictures of drawn cells in docs/: python examples/figures/silicon_masks.py [folder].
+"""Pictures of drawn cells in docs/figures/: python examples/figures/silicon_masks.py [folder].
 
 The second one shows the latches of the PDK's own standard cells, so that PDK must be there.
 """
@@ -23,4 +23,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs"))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/figures"))

@@ -94,8 +94,10 @@ def test_the_spread_of_a_branch_is_that_of_chips_drawn_from_its_bank(model):
 
 def test_a_process_without_mismatch_of_its_resistor_says_so(gf180mcu):
     cell = Cell(gf180mcu, resistors=1, length="20u")
+    steps = []
     with pytest.warns(XbarWarning, match="hold no mismatch of its resistor.* give .* by sigma"):
-        model = cell.characterise(Plan(sample=Sample(copies=10)))
+        model = cell.characterise(Plan(sample=Sample(copies=10)), lambda *step: steps.append(step))
+    assert steps == [(n, len(steps)) for n in range(1, len(steps) + 1)]
     np.testing.assert_array_equal(model.sigma_resistor, 0)
     assert any("no mismatch" in note for note in model.notes)
 
@@ -126,7 +128,11 @@ def test_plans_out_of_range_are_refused(cell, plan, told):
 @pytest.mark.sky130
 def test_the_deviations_of_sky130_are_those_that_its_models_draw(sky130):
     cell = Cell(replace(sky130, skewed=("ss",)), resistors=2, length="4u", ratio=2.0)
-    model = cell.characterise(Plan(sample=Sample(copies=300, seed=1)))
+    steps = []
+    model = cell.characterise(
+        Plan(sample=Sample(copies=300, seed=1)), lambda *step: steps.append(step)
+    )
+    assert steps == [(n, len(steps)) for n in range(1, len(steps) + 1)]
     # whole branches with the models' own mismatch, drawn anew with another seed
     which = np.repeat([0, 1], 300)
     copies = Copies(which, np.zeros(600), np.zeros(600), np.ones(600, dtype=bool))

@@ -17,18 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.silicon.prediction import shared_branches
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
     from xbar.hardware.spec import Hardware
 
-Floats: TypeAlias = NDArray[np.float64]
 SHARED = "contacts shared as drawn"
 """Name of the condition that branches have contacts in common."""
 ENOUGH = 2000

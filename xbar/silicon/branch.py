@@ -23,11 +23,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import EngineError
 from xbar.silicon.ngspice import simulate
 from xbar.silicon.process import Process, SwitchDevice
 
-Floats: TypeAlias = NDArray[np.float64]
 Side: TypeAlias = Literal["bit", "word"]
 Kind: TypeAlias = Literal["nmos", "transmission"]
 

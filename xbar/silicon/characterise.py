@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import SpecError, warn
 from xbar.silicon.branch import (
     Branches,
@@ -23,7 +23,6 @@ from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
 from xbar.silicon.parts import branch_parts
 
-Floats: TypeAlias = NDArray[np.float64]
 Report: TypeAlias = Callable[[int, int], None]
 TEMPERATURES = np.linspace(-40.0, 125.0, 4)
 """Celsius of the temperature coefficients, equidistant; with that of the characterisation."""
@@ -99,7 +98,7 @@ class _Characterisation:
         self.at = Conditions(process.typical, celsius, supply)
         self.count = len(branches.length)
         self._report, self._done = report, 0
-        self._total = 5 + len(process.skewed) + len(SUPPLIES)
+        self._total = 5 + len(process.skewed) + len(SUPPLIES) + self._draws_resistors
         self.notes: list[str] = []
 
     def run(self) -> BranchModel:
@@ -150,6 +149,11 @@ class _Characterisation:
                 f"sigma; at {self.supply:g} V the switches hardly conduct, or they are too narrow"
             )
         return replace(model, fit_error=error)
+
+    @property
+    def _draws_resistors(self) -> bool:
+        """Whether the resistors' spread is that of a sample."""
+        return self.plan.sigma is None and self.branches.process.resistor.mismatch
 
     @property
     def supply(self) -> float:

@@ -10,15 +10,12 @@ is higher. Its current over the voltage is I = G v (1 + c2 v + c3 v²).
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import SolverError
-
-Floats: TypeAlias = NDArray[np.float64]
-
 
 _ROUNDS = 4
 """Fits of the area law, each weighted by the one before."""

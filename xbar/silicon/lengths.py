@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.errors import SpecError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from xbar.silicon.model import BranchModel
     from xbar.silicon.process import Process
 
-Floats: TypeAlias = NDArray[np.float64]
 LONGEST = 32e-6
 """Metres of the longest resistor that a design looks at."""
 _SAMPLED = 5

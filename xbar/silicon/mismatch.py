@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.silicon.branch import Branches, Conditions, Nodes
 from xbar.silicon.ngspice import simulate
 
-Floats: TypeAlias = NDArray[np.float64]
 SMALL = 5e-3
 """Volts across a switch alone: about what is left for it in a branch."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.silicon.branch import Branches, Conditions, Copies, sweep
 
-Floats: TypeAlias = NDArray[np.float64]
 _STEP = 0.03
 """Relative deviation of the resistor, from which its own resistance is found."""
 

@@ -114,7 +114,7 @@ def _corners(panel: Any, model: BranchModel) -> None:
     panel.set_yticks(range(len(names)), names)
     panel.invert_yaxis()
     panel.set(
-        xlabel="change of G (%), a bar for each branch, the shortest first",
+        xlabel="change of G (%), a bar for each branch, the first one above",
         title=f"{model.process}: what moves a whole chip",
     )
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from xbar.circuit.engines.answer import last_line
 from xbar.errors import EngineError, SpecError, shown
 from xbar.files import check_regular
-from xbar.silicon.checks.klayout import call, failure, last_line, run, run_anyhow
+from xbar.silicon.checks.klayout import call, failure, run, run_anyhow
 from xbar.tables import Card, Facts, count, table
 
 RULES = {

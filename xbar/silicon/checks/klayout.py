@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from xbar.circuit.engines.answer import last_line
 from xbar.errors import EngineError
 from xbar.silicon.external import find_program, run_program
 
@@ -102,10 +103,4 @@ def _reason(log: str) -> str:
     """The line of a log that tells why klayout failed."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     told = [line for line in lines if "error" in line.lower()]
-    return (told or lines or ["it printed nothing"])[0][:300]
-
-
-def last_line(log: str) -> str:
-    """The last non-empty line of a log."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it printed nothing"
+    return told[0] if told else lines[0] if lines else last_line(log)
