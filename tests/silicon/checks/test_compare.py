@@ -7,7 +7,7 @@ from masks import GEOMETRY, add, relabel, remove, write_edited
 
 from xbar.errors import FileError
 from xbar.silicon.checks.circuit import read_netlist
-from xbar.silicon.checks.compare import compare_files, compare_masks
+from xbar.silicon.checks.compare import compare, compare_files, compare_masks
 from xbar.silicon.checks.rules import check_files, rule_data
 from xbar.silicon.layout import BankGeometry, Layout
 
@@ -209,6 +209,35 @@ def test_more_cells_than_the_netlist_has_differ(klayout, tmp_path):
     assert comparison.differing["extra"] == 2 * 2 * 3
     assert comparison.differing["extra label"] == 1 + 6
     assert comparison.matched == comparison.devices == 12
+
+
+RING = """
+.subckt tile g1 g2 g3 VSS
+M1 x g1 y VSS sky130_fd_pr__nfet_01v8 L=0.15U W=1U
+M2 y g2 z VSS sky130_fd_pr__nfet_01v8 L=0.15U W=1U
+M3 z g3 x VSS sky130_fd_pr__nfet_01v8 L=0.15U W=1U
+.ends
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "ok"),
+    [
+        ("", "", True),
+        ("M2 y g2 z", "M2 z g2 y", True),
+        ("M3 z g3 x", "M3 q g3 x", False),
+        ("M2 y g2 z", "M2 y g2 x", False),
+    ],
+)
+def test_nets_that_no_pin_names_are_followed_around_a_ring(line, other, ok):
+    wanted, drawn = (
+        read_netlist(text, "tile", rule_data("sky130")["models"])
+        for text in (RING, RING.replace(line, other))
+    )
+    drawn.labels = [(pin, "li", 0.0, 0.0) for pin in sorted(drawn.pins)]
+    comparison = compare(drawn, wanted)
+    assert comparison.ok == ok, comparison.table()
+    assert comparison.matched == 3
 
 
 @pytest.mark.parametrize(

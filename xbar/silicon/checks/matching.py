@@ -91,6 +91,8 @@ class Matching:
         while True:
             if self._step(self._signature_drawn, self._signature_wanted):
                 continue
+            if self._settle():
+                continue
             if self._step(self._wider_drawn(), self._wider_wanted()):
                 continue
             if self._pair_alike(whole=True) or self._pair_alike(whole=False):
@@ -245,6 +247,18 @@ class Matching:
                 self._pair(ours[0], theirs[0])
                 return True
         return False
+
+    def _settle(self) -> bool:
+        """Take the last unknown nets of matched devices for the same.
+
+        Left unknown, they would look alike in masks and netlist wherever they lead.
+        """
+        before = self._classes
+        for d, w in self.pairs.items():
+            a, b = self._unknown(d, w)
+            if len(a) == len(b) == 1:
+                self._same_net(a[0], b[0])
+        return self._classes > before
 
     def _orient(self) -> bool:
         """Choose between the two ways in which a matched device's unknown nets can be the same."""
