@@ -99,3 +99,23 @@ def test_a_tile_is_measured_compiled_and_verified(call, refused, gf180mcu, tmp_p
     other = xbar.Chip.from_measurement(noisy, hardware, behind_wires="line")
     error = (other.on(0) / measured.on(0) - 1).std()
     assert 0.005 < error < 0.02
+
+
+@pytest.mark.parametrize(
+    ("lines", "arguments", "told"),
+    [
+        (2, ("--temperature", "-300"), "temperature must be from -100 to 200 C, not -300"),
+        (2, ("--temperature", "nan"), "temperature must be a finite number, not nan"),
+        (2, ("--noise", "5"), "noise is a fraction of each value and must be at most 0.2, not 5"),
+        (2, ("--noise", "nan"), "noise must be a finite number from 0, not nan"),
+        (2, ("--noise-seed", "1"), "--noise-seed has no effect without --noise"),
+        (64, (), "at most 3,072 branches, which ngspice can hold, not 64 x 64 cells of 3"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_anything_runs(
+    refused, gf180mcu, tmp_path, lines, arguments, told
+):
+    chip, table = tmp_path / "chip.toml", tmp_path / "measured.csv"
+    chip.write_text(to_toml(design(gf180mcu, lines, lines)))
+    assert told in refused("silicon", "measure", chip, "-o", table, *arguments)
+    assert not table.exists()

@@ -36,6 +36,8 @@ from xbar.silicon.ngspice import simulate
 from xbar.silicon.process import Process
 from xbar.tables import Outline
 
+MOST_BRANCHES = 3072
+"""Branches of transistors in one deck; ngspice takes about 0.8 MB for each of sky130."""
 Masks = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
@@ -84,10 +86,17 @@ class Array(Outline):
             pdk: folder of the process's models; see ``Process.find``.
 
         Raises:
-            SpecError: the design does not say what its bank is drawn as.
+            SpecError: the design does not say what its bank is drawn as, or its tile has too many
+                branches.
             ToolError: the process's models are not installed.
         """
         word_lines, bit_lines = hardware.cells
+        if word_lines * bit_lines * hardware.bank.resistors > MOST_BRANCHES:
+            raise SpecError(
+                f"a tile must have at most {MOST_BRANCHES:,} branches, which ngspice can hold, not "
+                f"{word_lines} x {bit_lines} cells of {hardware.bank.resistors}; take a design of "
+                "fewer lines"
+            )
         return cls(
             branches_of(hardware, pdk),
             wires_of(hardware),

@@ -23,8 +23,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
-from xbar.errors import EngineError
+from xbar.arrays import Floats, one_number
+from xbar.errors import EngineError, SpecError
 from xbar.silicon.ngspice import simulate
 from xbar.silicon.process import Process, SwitchDevice
 
@@ -63,12 +63,20 @@ class Conditions:
         temperature: celsius.
         supply: volts at the gate of a closed switch; None for the switch's own.
         seed: seed of the deviations that the models draw for each device; None for none.
+
+    Raises:
+        SpecError: the temperature is not from -100 to 200 C.
     """
 
     corner: str | None = None
     temperature: float = 27.0
     supply: float | None = None
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        celsius = one_number(self.temperature, "temperature")
+        if not -100 <= celsius <= 200:
+            raise SpecError(f"temperature must be from -100 to 200 C, not {celsius:g}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xbar.arrays import Floats, one_number
+from xbar.errors import SpecError
 from xbar.files import write_bytes, write_text
 from xbar.hardware.draw import check_seed
 from xbar.hardware.spec import Hardware
@@ -21,6 +22,8 @@ from xbar.tables import Outline
 
 READ_VOLTS = 0.1
 """Amplitude of a read, at which a characterisation takes the conductance of a branch, too."""
+
+_MOST_NOISE = 0.2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,9 +43,9 @@ class Measured(Outline):
         """The same measured with normal errors of ``on``, relative to each value.
 
         Raises:
-            SpecError: ``relative`` is negative, or the seed is no seed.
+            SpecError: ``relative`` is not from 0 to 0.2, or the seed is no seed.
         """
-        sigma = one_number(relative, "relative", 0)
+        sigma = check_noise(relative)
         rng = np.random.Generator(np.random.Philox(check_seed(seed)))
         return replace(self, on=self.on * (1 + sigma * rng.standard_normal(self.on.shape)))
 
@@ -67,6 +70,20 @@ class Measured(Outline):
         write_text(path, "\n".join([*lines, ""]), force=force)
 
 
+def check_noise(relative: float) -> float:
+    """The error of a measurement, relative to each value.
+
+    Raises:
+        SpecError: it is not from 0 to 0.2; beyond, conductances would be negative.
+    """
+    sigma = one_number(relative, "noise", 0)
+    if sigma > _MOST_NOISE:
+        raise SpecError(
+            f"noise is a fraction of each value and must be at most {_MOST_NOISE:g}, not {sigma:g}"
+        )
+    return sigma
+
+
 def measure_design(
     hardware: Hardware,
     mismatch: int | None,
@@ -82,7 +99,8 @@ def measure_design(
         pdk: folder of the process's models; see ``Process.find``.
 
     Raises:
-        SpecError: the design does not say what its bank is drawn as.
+        SpecError: the design does not say what its bank is drawn as, or its tile has too many
+            branches.
         ToolError: ngspice or the models are not installed.
         EngineError: ngspice gave no usable answer.
     """

@@ -22,7 +22,7 @@ from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import spread_out
 from xbar.hardware.fabricate import Deviations
-from xbar.silicon.array import Array, branches_of
+from xbar.silicon.array import MOST_BRANCHES, Array, branches_of
 from xbar.silicon.branch import Branches, Conditions
 from xbar.silicon.layout.geometry import BankGeometry
 from xbar.silicon.layout.layout import Layout
@@ -32,8 +32,6 @@ from xbar.silicon.sample import SampledCells, sample_cells
 from xbar.silicon.typical import typical_bank
 from xbar.tables import Outline
 
-MOST_BRANCHES = 3072
-"""Branches of transistors in one deck; ngspice takes about 0.8 MB for each of sky130."""
 _SIGMAS = 4.0
 """Deviations of the threshold up to which the law of a switch is fitted, over their sigma."""
 
@@ -134,16 +132,13 @@ class TransistorTile(Outline):
         process, nominal = self.branches.process, self.branches.switch.supply
         corner = process.typical if corner is None else corner
         one_of(corner, f"corner of {process.name}", sorted(process.corners))
-        celsius = one_number(temperature, "temperature")
-        if not -100 <= celsius <= 200:
-            raise SpecError(f"temperature must be from -100 to 200 C, not {celsius:g}")
         volts = nominal if supply is None else one_number(supply, "supply")
         if not 0.5 * nominal <= volts <= 1.2 * nominal:
             raise SpecError(
                 f"supply must be from {0.5 * nominal:g} to {1.2 * nominal:g} V, half to 1.2 times "
                 f"that of the switch {self.branches.switch.name}, not {volts:g}"
             )
-        return Conditions(corner, celsius, volts, self.mismatch)
+        return Conditions(corner, temperature, volts, self.mismatch)
 
     def usual_conditions(self) -> Iterator[tuple[str, float, float]]:
         """(corner, temperature, supply): the design's, then others with one of them changed."""

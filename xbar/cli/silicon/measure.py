@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xbar.cli.output import Force, Json, show
+from xbar.cli.output import Force, Json, refuse_unused, show
 from xbar.cli.silicon.processes import Pdk
 
 
@@ -20,7 +20,7 @@ def run(
     noise: Annotated[
         float, typer.Option(help="error of the measurement, a fraction of each value")
     ] = 0.0,
-    noise_seed: Annotated[int, typer.Option(help="seed of that error")] = 0,
+    noise_seed: Annotated[int | None, typer.Option(help="seed of that error [default: 0]")] = None,
     corner: Annotated[str | None, typer.Option(help="corner of the process [default: tt]")] = None,
     temperature: Annotated[float, typer.Option(help="degrees Celsius")] = 27.0,
     pdk: Pdk = None,
@@ -33,14 +33,17 @@ def run(
     from xbar.files import refuse_existing
     from xbar.hardware.spec import Hardware
     from xbar.silicon.branch import Conditions
-    from xbar.silicon.tester import measure_design
+    from xbar.silicon.tester import check_noise, measure_design
     from xbar.units import format_quantity
 
     refuse_existing(output, force=force)
+    check_noise(noise)
+    if not noise:
+        refuse_unused("--noise", {"--noise-seed": noise_seed is not None})
     design = Hardware.load(hardware)
     found = measure_design(design, mismatch, Conditions(corner, temperature), pdk)
     if noise:
-        found = found.with_noise(noise, noise_seed)
+        found = found.with_noise(noise, noise_seed or 0)
     found.save(output, force=force)
     spread = found.on.std(axis=(0, 1)) / found.on.mean(axis=(0, 1))
     lines, columns, resistors = found.on.shape
