@@ -99,6 +99,22 @@ def test_a_violation_tells_rule_place_measured_and_allowed_in_one_line(klayout, 
     assert report.to_json()["broken"] == {"li.1": 1}
 
 
+def test_an_edge_off_x_and_y_is_told_with_its_angle(klayout, tmp_path):
+    import gdstk
+
+    path = write_boxes(tmp_path / "slanted.gds", [("li", (9000, 0, 9500, 500))])
+    library = gdstk.read_gds(path)
+    # 2 up in 4: 26.565 degrees
+    library.cells[0].add(gdstk.Polygon([(0, 0), (4, 0), (4, 2)], *LAYERS["li"]))
+    library.write_gds(path)
+    line = str(next(v for v in check_rules(path).violations if v.rule.name == "x.2"))
+    angle = f"{math.degrees(math.atan2(2, 4)):.5g}"
+    assert line == (
+        f"x.2 at (2.000, 1.000) um: angle of edges of li to x or y is {angle} degrees, "
+        "allowed: none"
+    )
+
+
 def test_a_process_without_rules_and_a_file_that_is_none_are_refused(klayout, tmp_path):
     with pytest.raises(SpecError, match="own rules must be of sky130, not of 'gf180mcu'"):
         check_rules(tmp_path / "x.gds", "gf180mcu")

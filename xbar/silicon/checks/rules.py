@@ -36,12 +36,12 @@ _WORDS = {
     "count": "{by} in each {of}",
     "some": "{by} in each {of}",
     "grid": "corners of {of} off the grid",
-    "right angle": "angles of {of}",
+    "right angle": "angle of edges of {of} to x or y",
 }
 _UNITS = {"inside": "um2", "overlap": "um2", "area": "um2", "hole": "um2", "right angle": "degrees"}
 _COUNTS = ("count", "some")
 _EXACT = ("square", "exact width", "exact length", "count")
-_NONE = ("inside", "overlap", "grid")
+_NONE = ("inside", "overlap", "grid", "right angle")
 _IN_CELLS = ("wires", "grids")
 """Families that standard cells keep as well; in others they have exceptions of their own."""
 

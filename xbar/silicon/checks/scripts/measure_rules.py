@@ -251,8 +251,13 @@ def grid(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
 
 
 def right_angle(m: Masks, f: Found, a: Any, _: Any, least: float) -> None:
-    """Edges along x or y only."""
-    f.polygons(a.non_rectilinear(), lambda p: 45.0)
+    """Edges along x or y only; measured is the largest angle of an edge to the nearer of both."""
+
+    def off(edge: Any) -> float:
+        angle = math.degrees(math.atan2(abs(edge.dy()), abs(edge.dx())))
+        return min(angle, 90.0 - angle)
+
+    f.polygons(a.non_rectilinear(), lambda polygon: max(off(e) for e in polygon.each_edge()))
 
 
 MEASURES = {
