@@ -10,9 +10,11 @@ from masks import GEOMETRY, LAYERS, add, relabel, remove, write_edited
 
 from xbar.silicon.checks.compare import compare_files
 from xbar.silicon.checks.deck import for_decks
-from xbar.silicon.checks.rules import check_files
+from xbar.silicon.checks.rules import check_files, rule_data
 from xbar.silicon.layout import Layout
 from xbar.silicon.layout.memory import plan_memory
+from xbar.silicon.layout.netlist import SQUARE
+from xbar.silicon.process import Process
 
 pytestmark = pytest.mark.sky130
 PLAN = plan_memory(GEOMETRY)
@@ -107,3 +109,11 @@ def test_layers_of_the_drawing_have_the_numbers_that_are_checked():
     for name, numbers in GEOMETRY.rules.layers.items():
         if name in LAYERS:
             assert list(numbers) == LAYERS[name], name
+
+
+def test_ohms_of_the_drawing_are_those_of_extraction_comparison_and_netlists():
+    data, process = rule_data("sky130"), Process.named("sky130")
+    assert GEOMETRY.rules.sheet.items() <= data["wires"]["sheet"].items()
+    assert process.resistor.sheet == data["devices"]["resistance"] == SQUARE
+    assert process.grid == pytest.approx(1e-9 * GEOMETRY.rules.grid, rel=1e-12)
+    assert data["grid"] == GEOMETRY.rules.grid / 1000
