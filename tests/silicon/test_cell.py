@@ -79,10 +79,13 @@ def test_contacts_inside_a_branch_are_those_drawn_unless_they_are_given():
 
 
 def test_a_design_says_what_is_drawn_where_netlists_can_be_made_of_it():
-    model = SimpleNamespace(bank=lambda: xbar.Bank(resistors=2))
+    bank = xbar.Bank(resistors=2)
+    model = SimpleNamespace(bank=lambda: bank, temperature=85.0, supply=3.3)
     hardware = Cell("sky130", 2, ("4u", "5u"), switch="3v3").hardware(8, 4, (0.4, 0.7), model)
     assert hardware.silicon.lengths == (4e-6, 5e-6)
     assert hardware.silicon.switch == "3v3"
+    # what is not the process's own condition is told
+    assert (hardware.silicon.temperature, hardware.silicon.supply) == (85.0, None)
     assert (hardware.tile.word_wire, hardware.tile.bit_wire) == (0.4, 0.7)
     other = Cell("sky130", 2, ("4u", "5u"), kind="transmission")
     assert other.hardware(8, 4, (0.4, 0.7), model).silicon is None

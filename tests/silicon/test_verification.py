@@ -9,6 +9,7 @@ from silicon_designs import design
 
 import xbar
 from xbar.errors import FileError, SpecError, ToolError
+from xbar.hardware.toml import to_toml
 from xbar.silicon.branch import Conditions
 from xbar.silicon.verification import Verification, VerificationSweep, sweep, verify
 
@@ -52,6 +53,21 @@ def test_another_condition_is_predicted_from_its_typical_branch(
     moved = np.abs(found.read - found.target).max() / found.largest
     assert moved > 1e-3  # the condition matters
     assert found.rms("chip") < found.rms()
+
+
+def test_a_design_for_another_condition_is_nominal_there_and_not_at_27_degrees(gf180mcu, tmp_path):
+    from xbar.silicon import Cell, Plan, Sample
+
+    cell = Cell(gf180mcu, resistors=2, length="20u", ratio=1.2, series=100.0)
+    plan = Plan(temperature=85.0, supply=3.0, sigma=0.02, sample=Sample(copies=20))
+    made = cell.hardware(1, 2, (4.0, 3.0), cell.characterise(plan))
+    (tmp_path / "hot.toml").write_text(to_toml(made), encoding="utf-8")
+    hardware = xbar.Hardware.load(tmp_path / "hot.toml")
+    made = xbar.compile({"fc": [[0.7]]}, xbar.Chip.sample(hardware, 0), wire_aware=True)
+    there, cold = verify(made, 0, (1, 2), "tt", 85.0, 3.0), verify(made, 0, (1, 2))
+    assert there.weight_error < 5e-6
+    assert cold.weight_error < 5e-6
+    assert (cold.read / there.read).item() < 0.99  # gf180mcu's resistors conduct more when hot
 
 
 def test_faults_reference_columns_and_lines_with_two_ends_are_predicted(gf180mcu):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from xbar.errors import SpecError
-from xbar.hardware.base import Spec
+from xbar.hardware.base import Spec, Volts
 from xbar.units import parse_quantity
 
 
@@ -29,6 +29,8 @@ class Drawn(Spec):
         lengths: (K,) lengths of the resistors.
         switch_width: width of the switches: one, or K values.
         switch: name of the process's switch, such as "1v8" or "3v3"; None for its default.
+        temperature: celsius at which the bank's figures hold; None for the process's own.
+        supply: volts at closed switches' gates likewise; None for the switch's own.
 
     >>> Drawn(process="sky130", lengths=["4u", "4.4u"], switch_width="1u").lengths
     (4e-06, 4.4e-06)
@@ -38,6 +40,8 @@ class Drawn(Spec):
     lengths: Annotated[tuple[float, ...], BeforeValidator(_metres)] = Field(min_length=1)
     switch_width: Metres
     switch: str | None = None
+    temperature: float | None = None
+    supply: Volts | None = None
 
     @model_validator(mode="after")
     def _sizes_are_positive(self) -> Self:

@@ -184,10 +184,10 @@ class Cell:
         word, bit = wires or (self.wires.word_wire, self.wires.bit_wire)
         tile = Tile(word_lines=word_lines, bit_lines=bit_lines, word_wire=word, bit_wire=bit)
         name = f"{self._bare.process.name}, {self.resistors} resistors a cell"
-        bank = (model or self.characterise()).bank()
-        return Hardware(name=name, bank=bank, tile=tile, silicon=self._drawn())
+        model = model or self.characterise()
+        return Hardware(name=name, bank=model.bank(), tile=tile, silicon=self._drawn(model))
 
-    def _drawn(self) -> Drawn | None:
+    def _drawn(self, model: BranchModel) -> Drawn | None:
         """What later netlists and masks are made from; they know NMOS beside the bit line only."""
         from xbar.hardware.silicon import Drawn
 
@@ -199,6 +199,8 @@ class Cell:
             lengths=self.lengths,
             switch_width=self.switch_widths,
             switch=branches.switch.name,
+            temperature=_unlike(model.temperature, branches.process.temperature),
+            supply=_unlike(model.supply, branches.switch.supply),
         )
 
     def layout(self, word_lines: int, bit_lines: int) -> Layout:
@@ -252,6 +254,10 @@ class Cell:
         if not np.all((values >= 0) & (values < 1e6)):
             raise SpecError(f"series must be ohms from 0 to 1e6, not {shown(self.series)}")
         return np.array(np.broadcast_to(values, self.resistors))
+
+
+def _unlike(value: float, usual: float) -> float | None:
+    return None if value == usual else value
 
 
 def _rounded(values: list[float], process: Process, what: str, least: float) -> NDArray[np.float64]:

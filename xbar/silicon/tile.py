@@ -140,10 +140,18 @@ class TransistorTile(Outline):
             )
         return Conditions(corner, temperature, volts, self.mismatch)
 
+    @property
+    def nominal(self) -> tuple[str, float, float]:
+        """Corner, temperature and supply at which the figures of the design's bank hold."""
+        process, drawn = self.branches.process, self.tile.chip.hardware.silicon
+        assert drawn is not None  # else there were no branches
+        celsius = process.temperature if drawn.temperature is None else drawn.temperature
+        supply = self.branches.switch.supply if drawn.supply is None else drawn.supply
+        return process.typical, celsius, supply
+
     def usual_conditions(self) -> Iterator[tuple[str, float, float]]:
         """(corner, temperature, supply): the design's, then others with one of them changed."""
-        process, volts = self.branches.process, self.branches.switch.supply
-        at, celsius = process.typical, process.temperature
+        process, (at, celsius, volts) = self.branches.process, self.nominal
         yield at, celsius, volts
         yield from ((corner, celsius, volts) for corner in process.skewed)
         yield from ((at, other, volts) for other in (-40.0, 85.0))
@@ -151,9 +159,7 @@ class TransistorTile(Outline):
 
     def is_nominal(self, conditions: Conditions) -> bool:
         """Whether a condition is that of the design."""
-        process = self.branches.process
-        typical = process.typical, process.temperature, self.branches.switch.supply
-        return (conditions.corner, conditions.temperature, conditions.supply) == typical
+        return (conditions.corner, conditions.temperature, conditions.supply) == self.nominal
 
     def prediction(self, conditions: Conditions) -> Prediction:
         """What xbar says under a condition."""
