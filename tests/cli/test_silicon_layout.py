@@ -51,8 +51,24 @@ def test_nothing_is_written_where_something_is_wrong(refused, program, tmp_path)
     assert "exists already" in refused(*arguments, "--picture", existing)
     assert "tile must be from 0 to" in refused(*arguments, "--tile", 7)
     assert "does not exist" in refused("silicon", "layout", tmp_path / "none", "-o", masks)
+    assert "Is a directory" in refused(*arguments, "--check", tmp_path)
+    assert "can't be read" in refused(*arguments, "--lvs", tmp_path / "none.lvs")
+    twice = masks.parent / "." / masks.name
+    assert "is named for two files" in refused(*arguments, "--netlist", twice, "--force")
+    assert "is named for two" in refused(*arguments[:-1], existing, "--check", existing, "--force")
+    assert "--pdk has no effect without --memory" in refused(*arguments, "--pdk", tmp_path)
     assert existing.read_text() == "mine"
     assert not masks.exists()
+
+
+def test_without_klayout_nothing_is_drawn_that_is_to_be_checked(
+    call, program, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", "")
+    code, _, err = call("silicon", "layout", program, "-o", tmp_path / "tile.gds", "--rules")
+    assert code == 3
+    assert "klayout is not on PATH" in err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_memory_without_the_pdk_is_a_missing_tool(call, program, tmp_path):

@@ -107,6 +107,12 @@ def test_a_folder_without_models_is_not_replaced_by_others(tree, tmp_path, monke
         Process.find("sky130", tmp_path / "nowhere")
 
 
+def test_a_root_of_an_unknown_user_is_a_root_without_models(tree, tmp_path, monkeypatch):
+    root = tree("root", "sky130A/libs.tech/ngspice").parents[2]
+    monkeypatch.setenv("PDK_ROOT", f"~nobody_of_that_name/pdk:{root}")
+    assert Process.find("sky130").models.origin == "PDK_ROOT"
+
+
 def test_models_of_which_a_file_is_missing_are_told(tree, tmp_path):
     tree("root", "gf180mcuD/libs.tech/ngspice", "sm141064.ngspice")
     with pytest.raises(ToolError, match=r"libs.tech/ngspice: the models .* lack design.ngspice"):

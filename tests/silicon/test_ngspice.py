@@ -148,6 +148,12 @@ def test_a_program_that_is_no_program_is_told(tmp_path):
         run_program([str(tmp_path / "text")], tmp_path, 5.0, "")
 
 
+def test_a_program_that_a_signal_ends_is_told(tmp_path):
+    code = "import os; os.kill(os.getpid(), 9)"
+    with pytest.raises(EngineError, match=r"^eater was ended by SIGKILL.*memory; ask for less$"):
+        run_program([sys.executable, "-c", code], tmp_path, 30.0, "ask for less", "eater")
+
+
 def test_models_that_need_osdi_say_which_ngspice_has_it(ngspice, tmp_path, monkeypatch):
     # a stand-in that answers as ngspice 39 of Debian 12 does
     process = Process.named("gf180mcu")

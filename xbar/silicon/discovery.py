@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,7 +101,10 @@ def roots(place: Place, pdk: str | Path | None) -> Iterator[tuple[str, Path]]:
         return
     for text in os.environ.get(ROOT, "").split(os.pathsep):
         if text:
-            yield ROOT, Path(text).expanduser()
+            path = Path(text)
+            with suppress(RuntimeError):  # an unknown user's home
+                path = path.expanduser()
+            yield ROOT, path
     for root in _package_folders(place.package):
         yield f"package {place.package}", root
 

@@ -19,7 +19,7 @@ class Ended:
     """A program that has ended.
 
     Attributes:
-        code: its exit code; negative if a signal ended it.
+        code: its exit code.
         log: what it printed.
     """
 
@@ -53,12 +53,12 @@ def run_program(
         command: the program and its arguments.
         folder: folder to run it in.
         timeout: time limit in seconds.
-        smaller: what to do if it is exceeded, for the message.
+        smaller: what to do if it needs more time or memory, for the message.
         name: name of the program in messages; that of its file by default.
         environment: its variables; those of this process by default.
 
     Raises:
-        EngineError: it can't be started, or did not end in time.
+        EngineError: it can't be started, did not end in time, or was ended by a signal.
     """
     name = name or Path(command[0]).name
     guard = shutil.which("setpriv")  # ends the program even where we are killed ourselves
@@ -89,4 +89,7 @@ def run_program(
     text = log.decode("utf-8", errors="replace")
     if process.returncode in (126, 127) and text.startswith("setpriv:"):
         raise EngineError(f"{name} can't be started: {text.strip().rpartition(': ')[2]}")
+    if process.returncode < 0:
+        ended_by = signal.Signals(-process.returncode).name
+        raise EngineError(f"{name} was ended by {ended_by}, perhaps for its memory; {smaller}")
     return Ended(process.returncode, text)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xbar.errors import EngineError, ToolError
-from xbar.silicon.checks.klayout import find_klayout, run
+from xbar.silicon.checks.klayout import call, find_klayout, run
 
 
 def test_a_missing_program_is_told_in_one_line_with_exit_code_3(monkeypatch, tmp_path):
@@ -55,3 +55,15 @@ def test_a_script_out_of_time_ends_with_what_it_has_started(klayout, tmp_path):
         time.sleep(0.05)
     assert not _alive(child)
     assert child != os.getpid()
+
+
+def test_an_answer_that_is_cut_short_is_told(tmp_path, monkeypatch):
+    program = tmp_path / "klayout"
+    program.write_text(
+        '#!/bin/sh\nfor word in "$@"; do case $word in '
+        'answer=*) printf "{" > "${word#answer=}";; esac; done\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(EngineError, match=r"klayout's answer to measure_rules.py can't be read"):
+        call("measure_rules.py", {})

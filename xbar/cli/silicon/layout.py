@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xbar.cli.output import Force, Json, ProgramPath, show
+from xbar.cli.output import Force, Json, ProgramPath, refuse_unused, show
 from xbar.cli.silicon.processes import Pdk
 
 if TYPE_CHECKING:
@@ -61,13 +61,16 @@ def run(
     writes. Exit code 1 if a check that was asked for did not hold.
     """
     import xbar
-    from xbar.files import refuse_existing
+    from xbar.silicon.checks.klayout import find_klayout
     from xbar.silicon.layout.layout import Layout
 
     files = {"masks": output, "netlist": netlist, "picture": picture, "wires": wires}
-    for path in files.values():
-        if path is not None:
-            refuse_existing(path, force=force)
+    decks = [deck for deck in (check, lvs) if deck is not None]
+    _check_paths([path for path in files.values() if path is not None], decks, force)
+    if compare or rules or decks:
+        find_klayout()
+    if not memory:
+        refuse_unused("--memory", {"--pdk": pdk is not None})
     loaded = xbar.Program.load(program)
     loaded.tile(tile)  # all are the same array, but there must be one
     layout = Layout.of(loaded.hardware, memory=memory, pdk=pdk)
@@ -108,6 +111,21 @@ def _warn_of_other_wires(layout: Layout, design: Hardware) -> None:
             f"the program's design {meant[0]:.3g} and {meant[1]:.3g}: write the design of the "
             "masks by --wires and compile for it"
         )
+
+
+def _check_paths(written: list[Path], decks: list[Path], force: bool) -> None:
+    """Check what is to be written and read, before anything is."""
+    from xbar.errors import SpecError
+    from xbar.files import check_regular, refuse_existing
+
+    for path in written:
+        refuse_existing(path, force=force)
+    for deck in decks:
+        check_regular(deck)
+    names = [path.resolve() for path in [*written, *decks]]
+    for name, path in zip(names, written, strict=False):
+        if names.count(name) > 1:
+            raise SpecError(f"{path}: is named for two files; give each one of its own")
 
 
 def _rule_deck(layout: Layout, masks: Path, deck: Path) -> Any:

@@ -39,7 +39,7 @@ def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
 
     Raises:
         ToolError: klayout is not on PATH.
-        EngineError: klayout failed, timed out or wrote no answer.
+        EngineError: klayout failed, timed out or wrote no answer that can be read.
     """
     with tempfile.TemporaryDirectory(prefix="xbar-klayout-") as folder:
         private = Path(folder)
@@ -48,7 +48,10 @@ def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
         log = run(_SCRIPTS / script, {"job": str(asked), "answer": str(answer)}, private, timeout)
         if not answer.is_file():
             raise EngineError(f"klayout wrote no answer to {script}: {last_line(log)}")
-        return json.loads(answer.read_text(encoding="utf-8"))
+        try:
+            return json.loads(answer.read_bytes())
+        except ValueError as error:  # a full disk cuts it short
+            raise EngineError(f"klayout's answer to {script} can't be read: {error}") from error
 
 
 def run(script: Path, values: Mapping[str, str], folder: Path, timeout: float = 600.0) -> str:
