@@ -1,6 +1,7 @@
 """``xbar doctor`` tells what is here and what is not, and ends with 1 only if xbar can't work."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -39,13 +40,29 @@ def test_every_package_that_xbar_installs_with_is_looked_for():
     assert [entry.split(">")[0] for entry in sorted(needed)] == sorted(doctor.NEEDED)
 
 
+def test_every_extra_that_users_install_is_looked_for():
+    text = Path(__file__).parents[2].joinpath("pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    for entry in extras["silicon"]:
+        assert entry.split(">")[0] in doctor.OPTIONAL
+
+
+def test_klayouts_version_is_told(klayout):
+    found = doctor.tool("klayout").found
+    assert found is not None
+    assert re.fullmatch(r"KLayout \d+\.\d+.*", found), klayout
+
+
 def test_tools_that_are_not_on_the_path_are_missing_with_how_to_get_them(run, tmp_path):
     result = run("doctor", "--json", PATH=str(tmp_path))
     assert result.returncode == 0
     found = json.loads(result.stdout)["found"]
     assert found["ngspice"] is None
     assert found["iverilog"] is None
-    assert "sudo apt-get install ngspice" in run("doctor", PATH=str(tmp_path)).stdout
+    assert found["klayout"] is None
+    said = run("doctor", PATH=str(tmp_path)).stdout
+    assert "sudo apt-get install ngspice" in said
+    assert "sudo apt-get install klayout" in said
 
 
 def test_a_tool_that_does_not_run_is_missing(monkeypatch, tmp_path):

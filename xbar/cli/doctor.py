@@ -22,6 +22,7 @@ OPTIONAL = {
     "onnx": "networks as ONNX: pip install 'xbar[onnx]'",
     "matplotlib": "the HTML report and other pictures: pip install 'xbar[plot]'",
     "distributed": "compiling on a Dask cluster: pip install 'xbar[dask]'",
+    "gdstk": "silicon design and layout: pip install 'xbar[silicon]'",
     "nvidia-cuda-nvrtc": "device cuda, with an NVIDIA card: pip install 'xbar[gpu]'",
     "PySpice": "verify --engine pyspice: pip install 'xbar[spice]'",
     "scikit-learn": "the demo's digits: pip install 'xbar[examples]'",
@@ -29,6 +30,7 @@ OPTIONAL = {
 }
 TOOLS = {
     "ngspice": (["--version"], "verify: sudo apt-get install ngspice"),
+    "klayout": (["-v"], "checking masks of silicon layout: sudo apt-get install klayout"),
     "iverilog": (["-V"], "reading back configuration words: sudo apt-get install iverilog"),
 }
 VARIABLES = (
