@@ -33,6 +33,9 @@ def test_processes_are_listed_with_what_to_install_where_models_are_missing(
     rows = {row["name"]: row for row in json.loads(out)["processes"]}
     assert rows["sky130"]["models"] == str(tmp_path)
     assert rows["sky130"]["found by"] == "--pdk"
+    # however long the path: it can be copied
+    _, out, _ = call("silicon", "processes", "--pdk", tmp_path)
+    assert f"sky130: models in {tmp_path} (--pdk)" in out.splitlines()
 
 
 def test_errors_of_the_group_are_one_line(refused, tmp_path):

@@ -24,9 +24,11 @@ def run(pdk: Pdk = None, as_json: Json = False) -> None:
     from xbar.tables import table
 
     rows = [_row(Process.named(name), pdk) for name in Process.names()]
-    shown = [[r["name"], r["title"], ", ".join(r["switches"]), _where(r)] for r in rows]
-    head = ["process", "is", "switches", "models"]
-    show(as_json, {"processes": rows}, table("processes", head, shown))
+    shown = [[r["name"], r["title"], ", ".join(r["switches"])] for r in rows]
+    # below the table, whose columns would break a path
+    models = "\n".join(f"{row['name']}: {_where(row)}" for row in rows)
+    text = table("processes", ["process", "is", "switches"], shown)
+    show(as_json, {"processes": rows}, f"{text}\n{models}")
 
 
 def _row(process: Process, pdk: Path | None) -> dict[str, Any]:
@@ -49,4 +51,6 @@ def _row(process: Process, pdk: Path | None) -> dict[str, Any]:
 
 
 def _where(row: dict[str, Any]) -> str:
-    return row.get("missing") or f"{row['models']} ({row['found by']})"
+    if row["models"] is None:
+        return str(row["missing"])
+    return f"models in {row['models']} ({row['found by']})"
