@@ -53,8 +53,8 @@ def describe(layout: Layout) -> str:
     array = said["array"]
     rows += [
         ("array with its guard ring", f"{_um(array['width'])} x {_um(array['height'])} um"),
-        ("word line from cell to cell", f"{said['word_wire']:.4g} ohm"),
-        ("bit line from cell to cell", f"{said['bit_wire']:.4g} ohm"),
+        ("word line from cell to cell", f"{said['word_wire']:.4g} ohm, by squares"),
+        ("bit line from cell to cell", f"{said['bit_wire']:.4g} ohm, by squares"),
         *(
             (f"{CONDUCTORS[layer]} covers", f"{100 * share:.0f} %")
             for layer, share in said["density"].items()
