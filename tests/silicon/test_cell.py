@@ -37,7 +37,7 @@ def test_lengths_on_the_grid_need_no_note():
         ({"length": "4 ohm"}, "must be in m, not '4 ohm'"),
         ({"length": ["4u", "5u"]}, "length must be one or 8, one a resistor, not 2"),
         ({"ratio": 0.0}, "ratio must be from 0.5 to 2, not 0.0"),
-        ({"ratio": float("nan")}, "ratio must be from 0.5 to 2, not nan"),
+        ({"ratio": float("nan")}, "ratio must be a finite number, not nan"),
         ({"switch_width": "0.3u"}, r"switch_width\[0\] must be from 420 nm"),
         ({"switch_width": ("1u", "1u")}, "switch_width must be one or 8"),
         ({"switch": "5v0"}, "switch of sky130 must be one of 1v8, 3v3"),
@@ -46,12 +46,27 @@ def test_lengths_on_the_grid_need_no_note():
         ({"series": (1.0, 2.0)}, "series must be one or 8"),
         ({"series": -1.0}, "series must be ohms from 0"),
         ({"process": "tsmc65"}, "process must be one of"),
+        ({"resistors": "8"}, "resistors must be a whole number, not '8'"),
+        ({"resistors": None}, "resistors must be a whole number, not None"),
+        ({"ratio": "x"}, "ratio must be a finite number, not 'x'"),
+        ({"ratio": [1.1]}, "ratio must be a finite number"),
+        ({"length": None}, "length must be a length such as '4u' or a list, not None"),
+        ({"switch_width": 1j}, "switch_width must be a length such as '4u' or a list, not 1j"),
+        ({"series": "two"}, "series must hold real numbers"),
+        ({"series": 1j}, "series must hold real numbers"),
+        ({"series": 10**400}, "series must hold real numbers"),
     ],
 )
 def test_what_the_process_cannot_hold_is_refused_in_one_line(values, told):
     with pytest.raises(SpecError, match=told) as caught:
         Cell(**{"process": "sky130", **values})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("lines", ["4", None, 2.5, [1], np.ones(2)])
+def test_an_array_of_no_number_of_lines_is_refused(lines):
+    with pytest.raises(SpecError, match="bit_lines must be a whole number"):
+        Cell("sky130", 2).layout(2, lines)
 
 
 def test_the_masks_have_the_sizes_of_the_cell():

@@ -183,6 +183,23 @@ def test_a_design_without_a_process_is_refused():
         verify(made)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"lengths": (20e-6, 22e-6, 1e-8)}, "silicon.lengths must be at least .* gf180mcu makes"),
+        ({"switch_width": 1e-8}, "silicon.switch_width must be at least .* not 10 nm"),
+    ],
+)
+def test_a_design_that_the_process_cannot_make_is_refused(gf180mcu, sizes, told):
+    whole = design(gf180mcu, 2, 2)
+    drawn = whole.silicon.model_copy(update=sizes)
+    made = xbar.compile(
+        {"fc": np.ones((1, 2))}, xbar.Chip.sample(whole.model_copy(update={"silicon": drawn}), 0)
+    )
+    with pytest.raises(SpecError, match=told):
+        verify(made, cells=(2, 2))
+
+
 def test_a_deck_that_no_machine_holds_is_refused(gf180mcu):
     hardware = design(gf180mcu, 64, 64)
     made = xbar.compile({"fc": np.ones((32, 64))}, xbar.Chip.sample(hardware, 0))

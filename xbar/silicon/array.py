@@ -35,6 +35,7 @@ from xbar.silicon.branch import Branches, Conditions, Nodes
 from xbar.silicon.ngspice import simulate
 from xbar.silicon.process import Process
 from xbar.tables import Outline
+from xbar.units import format_quantity
 
 MOST_BRANCHES = 3072
 """Branches of transistors in one deck; ngspice takes about 0.8 MB for each of sky130."""
@@ -235,7 +236,7 @@ def branches_of(hardware: Hardware, pdk: str | Path | None) -> Branches:
     """The branches of a design, in its process.
 
     Raises:
-        SpecError: the design does not say what its bank is drawn as.
+        SpecError: the design does not say what its bank is drawn as, or the process can't make it.
         ToolError: the process's models are not installed.
     """
     drawn, bank = hardware.silicon, hardware.bank
@@ -251,9 +252,17 @@ def branches_of(hardware: Hardware, pdk: str | Path | None) -> Branches:
             "silicon design or characterise"
         )
     process = Process.find(drawn.process, pdk)
+    switch = process.switch(drawn.switch)
+    least = {"lengths": process.resistor.least_length, "switch_width": switch.least_width}
+    for key, values in (("lengths", drawn.lengths), ("switch_width", drawn.switch_widths)):
+        if min(values) < (1 - 1e-9) * least[key]:
+            raise SpecError(
+                f"silicon.{key} must be at least {format_quantity(least[key], 'm')}, the least "
+                f"that {process.name} makes, not {format_quantity(min(values), 'm', 4)}"
+            )
     return Branches(
         process,
-        process.switch(drawn.switch),
+        switch,
         np.array(drawn.lengths),
         np.array(drawn.switch_widths),
         spread_out(bank.series, bank.resistors),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import one_of
+from xbar.arrays import one_integer, one_number, one_of, real
 from xbar.errors import SpecError, shown
 from xbar.silicon.branch import Branches, Kind, Side
 from xbar.silicon.process import Process
@@ -71,7 +72,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         process = self.process if isinstance(self.process, Process) else Process.named(self.process)
-        if not 1 <= self.resistors <= MOST:
+        if not 1 <= one_integer(self.resistors, "resistors") <= MOST:
             raise SpecError(f"a cell must have 1 to {MOST} resistors, not {self.resistors}")
         device = process.switch(self.switch)
         asked = self._asked_lengths()
@@ -227,17 +228,19 @@ class Cell:
         return Layout(geometry, word_lines, bit_lines)
 
     def _asked_lengths(self) -> list[float]:
-        if isinstance(self.length, (str, float, int)):
+        if isinstance(self.length, (str, Real)):
             first = parse_quantity(self.length, "m")
-            if not 0.5 <= self.ratio <= 2:
+            if not 0.5 <= one_number(self.ratio, "ratio") <= 2:
                 raise SpecError(f"ratio must be from 0.5 to 2, not {shown(self.ratio)}")
             return [first * float(self.ratio) ** k for k in range(self.resistors)]
         return self._each(self.length, "length")
 
     def _each(self, value: Length | Sequence[Length], what: str) -> list[float]:
         """K lengths in metres from one or K of them."""
-        if isinstance(value, (str, float, int)):
+        if isinstance(value, (str, Real)):
             return [parse_quantity(value, "m")] * self.resistors
+        if not isinstance(value, (Sequence, np.ndarray)):
+            raise SpecError(f"{what} must be a length such as '4u' or a list, not {shown(value)}")
         if len(value) != self.resistors:
             raise SpecError(
                 f"{what} must be one or {self.resistors}, one a resistor, not {len(value)}"
@@ -246,7 +249,8 @@ class Cell:
 
     def _given_series(self) -> NDArray[np.float64]:
         """(K,) ohms, 0 where those of the drawing are wanted."""
-        values = np.asarray(0.0 if self.series is None else self.series, dtype=np.float64)
+        given = real(0.0 if self.series is None else self.series, "series")
+        values = np.asarray(given, dtype=np.float64)
         if values.shape not in ((), (self.resistors,)):
             raise SpecError(
                 f"series must be one or {self.resistors}, one a resistor, not {values.size}"

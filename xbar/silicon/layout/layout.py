@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xbar.arrays import one_integer
 from xbar.errors import SpecError
 from xbar.files import write_text
 from xbar.silicon.layout.array import EDGE, Frame, draw_array
@@ -78,7 +79,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         for key in ("word_lines", "bit_lines"):
-            if not 1 <= getattr(self, key) <= MOST_LINES:
+            if not 1 <= one_integer(getattr(self, key), key) <= MOST_LINES:
                 raise SpecError(f"{key} must be 1 to {MOST_LINES}, not {getattr(self, key)}")
         if not self.name.replace("_", "").isalnum() or not self.name.isascii():
             raise SpecError(f"a layout's name must be of [A-Za-z0-9_], not {self.name!r}")
