@@ -118,4 +118,6 @@ def test_what_cannot_be_measured_is_refused_before_anything_runs(
     chip, table = tmp_path / "chip.toml", tmp_path / "measured.csv"
     chip.write_text(to_toml(design(gf180mcu, lines, lines)))
     assert told in refused("silicon", "measure", chip, "-o", table, *arguments)
+    chip.write_text(to_toml(xbar.Hardware()))
+    assert "must say its process" in refused("silicon", "measure", chip, "-o", table)
     assert not table.exists()

@@ -1,5 +1,6 @@
 """ngspice with a process's models: answers, seeds, and one line for each failure."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -139,6 +140,35 @@ def _runs(process):
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_what_a_program_has_started_and_its_folder(tmp_path, number):
+    inner = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid)); child.wait()"
+    )
+    code = (
+        "import sys, tempfile; from pathlib import Path\n"
+        "from xbar.silicon.external import run_program\n"
+        f"with tempfile.TemporaryDirectory(dir={str(tmp_path)!r}) as folder:\n"
+        f"    run_program([sys.executable, '-c', {inner!r}], Path(folder), 60, '')"
+    )
+    outer = subprocess.Popen([sys.executable, "-c", code])
+    for _ in range(500):
+        if (tmp_path / "child").exists() and (tmp_path / "child").read_text():
+            break
+        time.sleep(0.02)
+    outer.send_signal(number)
+    assert outer.wait(30) == 128 + number
+    child = int((tmp_path / "child").read_text())
+    for _ in range(200):
+        if not _runs(child):
+            break
+        time.sleep(0.02)
+    assert not _runs(child)
+    assert [path.name for path in tmp_path.iterdir()] == ["child"]
 
 
 def test_a_program_that_is_no_program_is_told(tmp_path):

@@ -91,7 +91,7 @@ class Array(Outline):
                 branches.
             ToolError: the process's models are not installed.
         """
-        word_lines, bit_lines = hardware.cells
+        branches, (word_lines, bit_lines) = branches_of(hardware, pdk), hardware.cells
         if word_lines * bit_lines * hardware.bank.resistors > MOST_BRANCHES:
             raise SpecError(
                 f"a tile must have at most {MOST_BRANCHES:,} branches, which ngspice can hold, not "
@@ -99,7 +99,7 @@ class Array(Outline):
                 "fewer lines"
             )
         return cls(
-            branches_of(hardware, pdk),
+            branches,
             wires_of(hardware),
             np.arange(word_lines, dtype=np.int64),
             np.arange(bit_lines, dtype=np.int64),

@@ -6,8 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,25 @@ def find_program(name: str, install: str) -> str:
     if path is None:
         raise ToolError(f"{name} is not on PATH; install it: {install}")
     return path
+
+
+@contextmanager
+def _leaving_by_exit() -> Iterator[None]:
+    """Let signals that end this process raise SystemExit, so that programs and folders go too."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # others may not set handlers
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(each) == signal.SIG_DFL:
+                before[each] = signal.signal(each, leave)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def run_program(
@@ -77,7 +97,8 @@ def run_program(
     except OSError as error:
         raise EngineError(f"{name} can't be started: {error.strerror}") from error
     try:
-        log, _ = process.communicate(timeout=timeout)
+        with _leaving_by_exit():
+            log, _ = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{name} did not end within {timeout:g} s; {smaller}") from error
     finally:
