@@ -327,7 +327,7 @@ def test_a_sweep_is_one_verification_a_condition(program):
 
 @pytest.mark.sky130
 def test_sky130_holds_what_xbar_says(sky130):
-    hardware = design(sky130, 2, 4, word_wire=0.379, bit_wire=0.685)
+    hardware = design(sky130, 2, 4, word_wire=0.437, bit_wire=0.685)
     made = xbar.compile({"fc": WEIGHTS[:, :2]}, xbar.Chip.sample(hardware, 1), wire_aware=True)
     found = verify(made, 0, (2, 4))
     assert found.weight_error < 2e-6
@@ -340,7 +340,7 @@ def test_sky130_holds_what_xbar_says(sky130):
 def test_sky130_measured_with_noise_is_compiled_to_many_bits(sky130, tmp_path):
     from xbar.silicon.tester import measure_design
 
-    hardware = design(sky130, 2, 4, word_wire=0.379, bit_wire=0.685)
+    hardware = design(sky130, 2, 4, word_wire=0.437, bit_wire=0.685)
     exact = measure_design(hardware, mismatch=3)
     bits = []
     for name, found in (("exact", exact), ("noisy", exact.with_noise(1e-3, seed=0))):
@@ -358,22 +358,28 @@ def test_sky130_measured_with_noise_is_compiled_to_many_bits(sky130, tmp_path):
 
 
 @pytest.mark.sky130
-def test_contacts_that_branches_share_as_drawn_are_in_netlist_and_prediction(sky130):
+def test_contacts_that_branches_share_are_in_netlist_and_prediction(sky130, monkeypatch):
+    from xbar.silicon import tile
     from xbar.silicon.layout.geometry import BankGeometry
     from xbar.silicon.layout.layout import Layout
 
-    hardware = design(sky130, 2, 4, word_wire=0.379, bit_wire=0.685)
-    drawn = hardware.silicon
-    lengths = tuple(round(1e9 * each) for each in drawn.lengths)
+    hardware = design(sky130, 2, 4, word_wire=0.437, bit_wire=0.685)
+    lengths = tuple(round(1e9 * each) for each in hardware.silicon.lengths)
     wires = Layout(BankGeometry(lengths, 1000), 2, 4).wires()
     made = xbar.compile({"fc": WEIGHTS[:, :2]}, wires.on(hardware), seed=1, wire_aware=True)
+    planned = made.matrices("nodal")["fc"][:2, :2].T
+
+    # as drawn, each switch has a source of its own
     found = verify(made, 0, (2, 4))
     assert found.weight_error < 2e-6
-    planned = made.matrices("nodal")["fc"][:2, :2].T
+    assert np.abs(found.predicted - planned).max() / found.largest < 1e-9
+    assert "share" not in str(found)
+
+    # a drawing where two switches have one source, whose contacts take 60 ohm
+    pairs = np.where(np.arange(len(lengths)) < len(lengths) // 2 * 2, 60.0, 0.0)
+    monkeypatch.setattr(tile, "shared_ohms", lambda branches: pairs)
+    found = verify(made, 0, (2, 4))
+    assert found.weight_error < 2e-6
     told = np.abs(found.predicted - planned).max() / found.largest
-    if wires.shared.any():
-        assert told > 10 * found.weight_error
-        assert "two branches share up to" in str(found)
-    else:
-        assert told < 1e-9
-        assert "share" not in str(found)
+    assert told > 10 * found.weight_error
+    assert "two branches share up to 60 ohm" in str(found)

@@ -235,7 +235,9 @@ class _Designer:
                 report=lambda done, total: self.tell("characterise the bank", done, total)
             )
             law = replace(law, series=model.series)
-            shifts, shared = _shifts(model), cell.wires.shared
+            shifts = _shifts(model)
+            if cell.wires.shared.any():
+                shared = cell.wires.shared
         error = float(np.abs(law.conductance / model.conductance - 1).max())
         hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)

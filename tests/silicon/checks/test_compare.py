@@ -16,9 +16,8 @@ LAYOUT = Layout(GEOMETRY, word_lines=2, bit_lines=2)
 W, H = GEOMETRY.width, GEOMETRY.height
 FOOT, TOP = GEOMETRY.foot, GEOMETRY.top
 HEAD = 2160
-MIDDLE, SIDE = GEOMETRY.pair(0)
-RIGHT = MIDDLE + 415
-"""Middle of the second resistor."""
+RIGHT = GEOMETRY.resistor(1)
+"""Middle of the second resistor and its gate."""
 
 # name: edits, kinds of differences of the comparison (none: the same circuit), rules that break
 FAULTS = {
@@ -29,7 +28,7 @@ FAULTS = {
         set(),
     ),
     "two drains joined": (
-        [add("bank", "li", MIDDLE - 500, FOOT - 300, MIDDLE + 500, FOOT - 100)],
+        [add("bank", "li", GEOMETRY.resistor(0), FOOT - 300, RIGHT, FOOT - 100)],
         {"net"},
         set(),
     ),
@@ -39,7 +38,7 @@ FAULTS = {
         {"x.10"},
     ),
     "a wider switch": (
-        [add("bank", "diff", MIDDLE - 610, 2330, MIDDLE + 610, 2380)],
+        [add("bank", "diff", RIGHT - 340, 2330, RIGHT + 340, 2380)],
         {"value"},
         {"poly.8"},
     ),
@@ -82,11 +81,11 @@ FAULTS = {
     ),
     "no mask of high resistance": ([remove("bank", "urpm")], {"missing"}, {"rpm.3"}),
     "a transistor too many": (
-        [add("bank", "poly", 100, 1300, 1600, 1450)],
+        [add("bank", "poly", 50, 1300, 1800, 1450)],
         {"extra"},
         {"poly.2", "licon.17"},
     ),
-    "thin interconnect": ([add("bank", "li", 745, 2340, 1080, 2400)], None, {"li.1"}),
+    "thin interconnect": ([add("bank", "li", 605, 2340, 1295, 2400)], None, {"li.1"}),
     "off the grid": ([add("bank", "met2", 3, 3, 303, 303)], set(), {"x.1b"}),
     "thin metal": ([add("tile", "met1", -1500, -500, 500, -400)], set(), {"m1.1"}),
     "vias too near": (

@@ -25,12 +25,12 @@ def counts(geometry):
 def test_eight_branches_have_the_shapes_counted_by_hand():
     found = counts(GEOMETRIES[0])
     assert found["poly_res"] == 8
-    assert found["diff"] == 4  # a pair shares a source
+    assert found["diff"] == 8  # each switch for itself
     assert found["poly"] == 8 * 3  # a gate, its pad, a resistor
-    # contacts: 8 taps; by pair 3 of the source and 6 of the drains, 2 gates, 4 slots
-    assert found["licon"] == 8 + 4 * (3 + 6 + 2 + 4)
+    # contacts: 8 taps; by branch 3 of the source and 3 of the drain, a gate, 2 slots
+    assert found["licon"] == 8 + 8 * (3 + 3 + 1 + 2)
     # to metal 1: 8 taps, 2 a source, 6 on the upper head of each resistor
-    assert found["mcon"] == 8 + 4 * 2 + 8 * 6
+    assert found["mcon"] == 8 + 8 * 2 + 8 * 6
     assert found["via"] == 8 * 3
     assert found["met2"] == 1
 
@@ -73,6 +73,31 @@ def test_every_body_is_as_long_as_designed_and_every_gate_as_wide(geometry):
         if min(a.x1, b.x1) > max(a.x0, b.x0) and min(a.y1, b.y1) > max(a.y0, b.y0)
     ]
     assert sorted(gates) == sorted(geometry.switches)
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=IDS)
+def test_each_gate_has_a_diffusion_of_its_own_with_contacts_on_both_sides(geometry):
+    drawing = draw_bank(geometry)
+    fields = drawing.boxes["diff"]
+    assert len(fields) == geometry.resistors
+    for a, b in itertools.combinations(fields, 2):
+        assert max(b.x0 - a.x1, a.x0 - b.x1) >= 270  # difftap.3
+    for field in fields:
+        (gate,) = (
+            box for box in drawing.boxes["poly"]
+            if box.x0 > field.x0 and box.x1 < field.x1 and box.y0 < field.y0 and box.y1 > field.y1
+        )  # fmt: skip
+        for layer in ("licon", "mcon"):
+            inside = [
+                box for box in drawing.boxes[layer]
+                if box.x0 > field.x0 and box.x1 < field.x1
+                and box.y0 > field.y0 and box.y1 < field.y1
+            ]  # fmt: skip
+            drains = [box for box in inside if box.x1 < gate.x0]
+            sources = [box for box in inside if box.x0 > gate.x1]
+            assert len(drains) + len(sources) == len(inside)
+            assert sources
+            assert len(drains) == (len(sources) if layer == "licon" else 0)
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=IDS)

@@ -13,18 +13,19 @@ EIGHT = (4000, 4400, 4840, 5320, 5860, 6440, 7090, 7790)
 
 
 def test_a_cell_of_eight_branches_has_the_area_worked_out_by_hand():
-    # along x: 8 x (0.35 wide + 0.48 apart). Along y: 1.33 below the switch, 1 um of it, 0.15 of
-    # gate, 0.48 to the resistors, two heads of 2.16, the longest body, 0.29 above
+    # along x, 8 switches: drain and source with contacts of 0.17, 0.04 inside the diffusion, 0.055
+    # from a gate of 0.15, and 0.27 to the next switch. Along y: 1.33 below the switch, 1 um of
+    # it, 0.15 of gate, 0.48 to the resistors, two heads of 2.16, the longest body, 0.29 above
     geometry = BankGeometry(lengths=EIGHT)
     height = 1.33 + 1.0 + 0.15 + 0.48 + 2 * 2.16 + 7.79 + 0.29
-    assert geometry.width / 1000 == pytest.approx(8 * (0.35 + 0.48))
+    assert geometry.width / 1000 == pytest.approx(8 * (2 * (0.04 + 0.17 + 0.055) + 0.15 + 0.27))
     assert geometry.height / 1000 == pytest.approx(height)
-    assert geometry.area * 1e12 == pytest.approx(6.64 * height)
+    assert geometry.area * 1e12 == pytest.approx(7.6 * height)
 
 
 def test_the_wires_are_sheet_resistance_times_squares():
     geometry = BankGeometry(lengths=EIGHT)
-    assert geometry.word_wire == pytest.approx(0.125 * 6.64 / 2.16)
+    assert geometry.word_wire == pytest.approx(0.125 * 7.6 / 2.16)
     assert geometry.bit_wire == pytest.approx(0.125 * 15.36 / 2.8)
 
 
@@ -34,6 +35,12 @@ def test_the_bit_line_of_a_narrow_cell_leaves_space_to_the_next():
     assert right - left == geometry.bit_width
     assert geometry.width - geometry.bit_width >= 140  # m2.2
     assert left == geometry.width - right
+
+
+@pytest.mark.parametrize("resistors", [1, 2, 5])
+def test_an_odd_branch_takes_no_more_than_an_even_one(resistors):
+    geometry = BankGeometry(lengths=(1000,) * resistors)
+    assert geometry.width == 950 * resistors
 
 
 @pytest.mark.parametrize("resistors", [1, 2, 3, 7, 16])

@@ -27,15 +27,15 @@ def of(resistors, switch=1000):
 def test_a_cell_with_eight_latches_has_the_area_worked_out_by_hand():
     # eight rows of 2.72 below the bank of 15.36, with 0.32 below them and 0.58 above
     layout = Layout(EIGHT, word_lines=2, bit_lines=2, memory=True)
-    assert layout.cell_area * 1e12 == pytest.approx(6.64 * (0.32 + 8 * 2.72 + 0.58 + 15.36))
+    assert layout.cell_area * 1e12 == pytest.approx(7.6 * (0.32 + 8 * 2.72 + 0.58 + 15.36))
     bare = Layout(EIGHT, word_lines=2, bit_lines=2)
-    assert bare.cell_area * 1e12 == pytest.approx(6.64 * 15.36)
+    assert bare.cell_area * 1e12 == pytest.approx(7.6 * 15.36)
 
 
 def test_the_bit_line_above_a_memory_is_metal_3_over_55_per_cent_of_the_cell():
     layout = Layout(EIGHT, word_lines=2, bit_lines=2, memory=True)
-    assert layout.bit_wire == pytest.approx(0.047 * 38.02 / 3.65)
-    assert layout.word_wire == pytest.approx(0.125 * 6.64 / 2.16)
+    assert layout.bit_wire == pytest.approx(0.047 * 38.02 / 4.18)
+    assert layout.word_wire == pytest.approx(0.125 * 7.6 / 2.16)
 
 
 @pytest.mark.parametrize("resistors", COUNTS)

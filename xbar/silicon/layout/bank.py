@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xbar.silicon.layout.geometry import HEAD, LOW, PITCH, BankGeometry
+from xbar.silicon.layout.geometry import END, HEAD, LOW, PITCH, SIDE, BankGeometry
 from xbar.silicon.layout.shapes import Drawing
 
 
@@ -32,9 +32,8 @@ def draw_bank(
     else:
         for x in stacks:
             _stack(d, geometry, x)
-    for first in range(0, geometry.resistors, 2):
-        _switches(d, geometry, first)
     for branch in range(geometry.resistors):
+        _switch(d, geometry, branch)
         _resistor(d, geometry, branch)
     return d
 
@@ -65,7 +64,7 @@ def _lines(d: Drawing, geometry: BankGeometry) -> None:
     """Word line, and the strap that joins the switches' sources."""
     w, (low, high) = geometry.width, strap(geometry)
     d.box("met1", 0, geometry.word_line[0], w, geometry.word_line[1])
-    d.box("met1", 150, low, w - 150, high)
+    d.box("met1", 140, low, w - 140, high)  # m1.3b
 
 
 def _bit_line(d: Drawing, geometry: BankGeometry) -> None:
@@ -91,40 +90,25 @@ def strap(geometry: BankGeometry) -> tuple[int, int]:
     return LOW + 10, LOW - 10 + max(geometry.switches)
 
 
-def _switches(d: Drawing, geometry: BankGeometry, first: int) -> None:
-    """Two switches, mirrored about x, which share a source; or one alone."""
-    x, _ = geometry.pair(first)
-    widths = geometry.switches[first : first + 2]
-    alone = len(widths) == 1
-    if len(set(widths)) == 1 and not alone:
-        d.box("diff", x - 610, LOW, x + 610, LOW + widths[0])
-    else:
-        d.box("diff", x - 610, LOW, x + (125 if alone else 55), LOW + widths[0])
-    if len(set(widths)) == 2:  # poly.7: the wider one's source goes 250 beyond its gate
-        d.box("diff", x - 55, LOW, x + 610, LOW + widths[1])
-    d.box("npc", x - 455, 780, x + (-85 if alone else 455), 1150)
-    rules, least = geometry.rules, LOW + min(widths)
-    d.column("licon", x, (LOW + 60, least - 60), rules["contact"], rules["contact_space"])
-    d.column("mcon", x, (LOW + 60, least - 60), rules["contact"], rules["mcon_space"])
-    d.box("li", x - 85, LOW - 20, x + 85, least + 20)
-    for branch in range(first, first + len(widths)):
-        _switch(d, geometry, branch)
-
-
 def _switch(d: Drawing, geometry: BankGeometry, branch: int) -> None:
-    """Gate and drain of one switch, and the interconnect up to its resistor."""
-    x, side = geometry.pair(branch)
+    """One switch: gate, source up to the strap, drain up to its resistor."""
     high, rules = LOW + geometry.switches[branch], geometry.rules
     gate, y = geometry.gate(branch)
+    drain, source = gate - SIDE, gate + SIDE
+    size, space = rules["contact"], rules["contact_space"]
+    d.box("diff", drain - END, LOW, source + END, high)
     d.box("poly", gate - 75, 1130, gate + 75, high + 150)  # poly.8: 130 beyond the diffusion
     d.box("poly", gate - 135, 800, gate + 135, 1130)
-    d.square("licon", gate, y, rules["contact"])
+    d.box("npc", gate - 185, 780, gate + 185, 1150)  # licon.15: 100 around the contact
+    d.square("licon", gate, y, size)
     d.box("li", gate - 85, y - 175, gate + 85, y + 175)
-    contacts = (LOW + 60, high - 60)
-    d.column("licon", x + 485 * side, contacts, rules["contact"], rules["contact_space"])
-    drain, head = sorted((400 * side, 570 * side)), sorted((320 * side, 570 * side))
-    d.box("li", x + drain[0], LOW - 20, x + drain[1], geometry.foot)
-    d.box("li", x + head[0], geometry.foot - 400, x + head[1], geometry.foot)
+    for x in (drain, source):
+        d.column("licon", x, (LOW + 60, high - 60), size, space)  # licon.5c
+    d.column("mcon", source, (LOW + 70, high - 70), size, rules["mcon_space"])  # m1.5
+    d.box("li", source - 85, LOW - 20, source + 85, high + 20)
+    d.box("li", drain - 85, LOW - 20, drain + 85, geometry.foot)
+    right = geometry.resistor(branch) + rules["slot_width"] // 2
+    d.box("li", drain - 85, geometry.foot - 400, right, geometry.foot + rules["slot_enclosure"])
 
 
 def _resistor(d: Drawing, geometry: BankGeometry, branch: int) -> None:

@@ -1,15 +1,17 @@
 """The measures of a bank's cell: where its resistors, switches and wires lie.
 
-    y   word line, metal 1 ═══════════╦═══════════╦══   over the upper heads of the resistors
-    │                                 R           R     poly, 2 kohm/sq, each of its own length
-    │                                 │           │     local interconnect
-    │        bit strap, metal 1 ══╗ drain─gate─source─gate─drain   two switches share a source
-    │                             ║        gate pads    local interconnect, one a switch
-    └   VSS, metal 1 over taps    ╚═ bit line, metal 2, all the way up
+    y   word line, metal 1 ══════╦══════════════════╦═════════   over the upper heads of resistors
+    │                            R                  R            poly, 2 kohm/sq, of own lengths
+    │                        ┌───┘              ┌───┘            local interconnect
+    │                      drain─gate─source  drain─gate─source  each switch by itself
+    │        strap, metal 1 ═════ │ ═════╩══════════ │ ═════╩═   up to the bit line, metal 2
+    │                          gate pad           gate pad       local interconnect
+    └   VSS, metal 1 over taps
 
-The branches stand side by side in pairs; of an odd number the last stands alone. The switch lies
-next to the bit line, whose voltage the sense amplifier holds: next to the word line its overdrive
-would move with the input.
+The branches stand side by side, all alike. Each switch has a source of its own: contacts to a
+common one would carry the currents of two branches, which then conduct less together than alone.
+The switch lies next to the bit line, whose voltage the sense amplifier holds: next to the word line
+its overdrive would move with the input.
 """
 
 from __future__ import annotations
@@ -19,12 +21,14 @@ from dataclasses import dataclass
 from xbar.errors import SpecError, shown
 from xbar.silicon.layout.rules import Rules, drawing_rules
 
-PITCH = 830
-"""Of the branches: a resistor and poly.9."""
+PITCH = 950
+"""Of the branches: a switch and difftap.3."""
+SIDE = 215
+"""From a gate's middle to that of the contacts beside it: half of each, licon.11."""
+END = 125
+"""From there to the end of the diffusion: half a contact, licon.5a."""
 HEAD = 2160
 """Of a resistor's end: its slot contact and its enclosure, twice."""
-LONE = 300
-"""What a branch without partner takes more: its source, and the end of the strap over it."""
 LOW = 1330
 """Lower edge of the switches."""
 ABOVE = 290
@@ -40,7 +44,7 @@ class BankGeometry:
     """The measures of one cell of K branches; all lengths are whole nanometres.
 
     Attributes:
-        lengths: (K,) nanometres of each resistor between its contacts; K may be odd.
+        lengths: (K,) nanometres of each resistor between its contacts; of any K.
         switch: nanometres of the switches' width: one, or K values.
         process: process that it is drawn in.
         least_width: nanometres that the cell takes at least along the word line, for what stands
@@ -52,7 +56,7 @@ class BankGeometry:
 
     >>> geometry = BankGeometry(lengths=(4000, 4400, 4840, 5320, 5860, 6440, 7090, 7790))
     >>> geometry.width, geometry.height
-    (6640, 15360)
+    (7600, 15360)
     """
 
     lengths: tuple[int, ...]
@@ -96,8 +100,7 @@ class BankGeometry:
     @property
     def width(self) -> int:
         """From one cell to the next along the word line."""
-        own = PITCH * self.resistors + (LONE if self.resistors % 2 else 0)
-        return max(own, self.least_width)
+        return max(PITCH * self.resistors, self.least_width)
 
     @property
     def foot(self) -> int:
@@ -134,19 +137,13 @@ class BankGeometry:
         """From where to where the word line lies along y."""
         return self.top - HEAD, self.top
 
-    def pair(self, branch: int) -> tuple[int, int]:
-        """Middle of a branch's pair along x, and the side on which it lies: -1 or 1."""
-        return PITCH * (branch // 2 * 2 + 1), 1 if branch % 2 else -1
-
     def gate(self, branch: int) -> tuple[int, int]:
         """Middle of the local interconnect over a gate's contact (x, y)."""
-        middle, side = self.pair(branch)
-        return middle + 270 * side, 965
+        return self.resistor(branch), 965
 
     def resistor(self, branch: int) -> int:
-        """Middle of a resistor along x."""
-        middle, side = self.pair(branch)
-        return middle + 415 * side
+        """Middle of a resistor along x, and of its switch's gate."""
+        return PITCH * branch + PITCH // 2
 
     @property
     def word_wire(self) -> float:
