@@ -31,8 +31,8 @@ def test_masks_netlist_and_picture_are_written_and_told(call, program, tmp_path)
     assert code == 0
     said = json.loads(out)
     assert (said["word_lines"], said["bit_lines"], said["resistors"]) == (3, 2, 2)
-    # two branches of 0.83 um beside each other
-    assert said["cell"]["width"] == pytest.approx(1.66e-6)
+    # two branches of 0.95 um beside each other
+    assert said["cell"]["width"] == pytest.approx(1.9e-6)
     top = next(c for c in gdstk.read_gds(files["gds"]).cells if c.name == "tile")
     assert len(top.get_polygons(layer=66, datatype=13)) == 3 * 2 * 2
     assert files["cir"].read_text().count("sky130_fd_pr__res_xhigh_po") == 2
