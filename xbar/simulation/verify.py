@@ -222,6 +222,7 @@ def _choose(program: Program, tiles: Sequence[int] | None) -> list[ProgrammedTil
     if tiles is None:
         first = {name: tile for tile in program.tiles[::-1] for name in tile.layers()}
         return list(dict.fromkeys(first[name] for name in program.weights if name in first))
-    if not len(tiles):
+    chosen = as_indices(tiles, "tiles", None, "numbers").tolist()
+    if not chosen:
         raise SpecError("there must be at least one tile to verify")
-    return [program.tile(index) for index in as_indices(tiles, "tiles", None, "numbers").tolist()]
+    return [program.tile(index) for index in chosen]
