@@ -119,7 +119,7 @@ def test_data_that_do_not_fit_are_refused(refused, work, tmp_path):
         (("verify", "OUT", "--tiles", "a"), "--tiles must be"),
         (("verify", "OUT", "--engine", "abacus"), "abacus"),
         (("verify", "OUT", "--detail", "atom"), "--detail must be"),
-        (("netlist", "OUT", "--tile", 99), "--tile must be"),
+        (("netlist", "OUT", "--tile", 99), "tile must be from 0 to"),
         (("netlist", "OUT", "--tile", 0, "--dialect", "latin"), "latin"),
         (("solve", "--bank", "10k,x", "--target", "1u"), "not 'x'"),
         (("solve", "--bank", "10k,0", "--target", "1u"), "above 0 ohm"),

@@ -57,7 +57,7 @@ def test_the_share_that_metal_covers_is_that_worked_out_by_hand():
     # metal 1: word line, VSS, the strap over switches of 1 um, and what leads up to the word line
     # from heads that end below it
     ups = [4840 - length for length in BANK.lengths]
-    areas = [width * 2160, width * 390, (width - 300) * 980, *(290 * up for up in ups)]
+    areas = [width * 2160, width * 390, (width - 280) * 980, *(290 * up for up in ups)]
     assert found["met1"] == pytest.approx(sum(areas) / (width * height))
 
 

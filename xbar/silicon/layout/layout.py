@@ -65,7 +65,7 @@ class Layout:
     >>> from xbar.silicon.layout import BankGeometry, Layout
     >>> layout = Layout(BankGeometry(lengths=(4000, 4400, 4840, 5320)), word_lines=16, bit_lines=8)
     >>> layout.width, layout.height
-    (30560, 210240)
+    (34400, 210240)
     """
 
     geometry: BankGeometry
