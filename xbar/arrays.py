@@ -30,6 +30,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Name = TypeVar("Name", bound=str)
 
 # A value and its reciprocal must both be ordinary floats, with room for their sums.
 SMALLEST, LARGEST = 1e-100, 1e100
@@ -121,8 +122,8 @@ def one_integer(value: object, name: str, least: int = 0, most: int | None = Non
     return number
 
 
-def one_of(value: object, name: str, known: Iterable[str]) -> str:
-    """One of some names.
+def one_of(value: object, name: str, known: Iterable[Name]) -> Name:
+    """One of some names, with their type.
 
     Raises:
         SpecError: it is none of them.
@@ -134,7 +135,7 @@ def one_of(value: object, name: str, known: Iterable[str]) -> str:
     names = list(known)
     if not isinstance(value, str) or value not in names:
         raise SpecError(f"{name} must be one of {', '.join(names)}, not {shown(value)}")
-    return value
+    return next(each for each in names if each == value)
 
 
 def as_floats(values: ArrayLike, name: str) -> Floats:

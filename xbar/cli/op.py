@@ -28,19 +28,18 @@ def run(
 ) -> None:
     """Solve a SPICE deck's operating point: every voltage and current."""
     import xbar
+    from xbar.arrays import one_of
     from xbar.circuit.deck.circuit import FLOATING
-    from xbar.errors import SpecError
     from xbar.files import refuse_existing, write_text
 
-    if floating not in FLOATING:
-        raise SpecError(f"--floating must be one of {', '.join(FLOATING)}, not {floating!r}")
+    if_floating = one_of(floating, "--floating", FLOATING)
     if csv is not None:
         refuse_existing(csv, force=force)
     with progress("operating point") as report:
         report(0, 3)
         circuit = xbar.read_spice(deck, dialect=dialect)
         report(1, 3)
-        point = circuit.solve(floating)  # type: ignore[arg-type] # checked above
+        point = circuit.solve(if_floating)
         report(2, 3)
         if csv is not None:
             write_text(csv, "".join(_lines_of_csv(point)), force=force)

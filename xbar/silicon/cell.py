@@ -89,8 +89,8 @@ class Cell:
             lengths,
             widths,
             self._given_series(),
-            one_of(self.kind, "kind", ("nmos", "transmission")),  # type: ignore[arg-type] # checked
-            one_of(self.side, "side", ("bit", "word")),  # type: ignore[arg-type] # checked
+            one_of(self.kind, "kind", ("nmos", "transmission")),
+            one_of(self.side, "side", ("bit", "word")),
         )
         object.__setattr__(self, "process", process)
         object.__setattr__(self, "_bare", branches)

@@ -12,22 +12,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, one_of
 from xbar.circuit.deck.controlled import solve_controlled
 from xbar.circuit.deck.flat import FlatElement
 from xbar.circuit.deck.nodal import Elements, parts, solve, supplied_parts
 from xbar.circuit.deck.point import OperatingPoint, Values
 from xbar.circuit.groups import Groups, Integers, group_nodes, join_nodes
 from xbar.circuit.network import ResistorNetwork
-from xbar.errors import CircuitError, SpecError, warn
+from xbar.errors import CircuitError, warn
 from xbar.tables import Outline, quoted
 
-FLOATING = ("warn", "report", "refuse")
+Floating: TypeAlias = Literal["warn", "report", "refuse"]
+FLOATING: tuple[Floating, ...] = ("warn", "report", "refuse")
 _FLOATS = "no voltage for {}: nothing connects it to node 0; join it to it by a resistor"
 _UNDETERMINED = (
     "no current for {}: ideal sources and shorts in a loop, so only the sum of their currents is "
@@ -49,7 +50,7 @@ class Circuit(Outline):
     notes: tuple[str, ...] = ()
     hint: str = ""
 
-    def solve(self, floating: Literal["warn", "report", "refuse"] = "warn") -> OperatingPoint:
+    def solve(self, floating: Floating = "warn") -> OperatingPoint:
         """The operating point.
 
         Nodes that nothing connects to ground have no voltage, and ideal elements in a loop no
@@ -67,8 +68,7 @@ class Circuit(Outline):
             SolverError: the resistances span too wide a range for double precision.
             SpecError: ``floating`` is none of the three.
         """
-        if floating not in FLOATING:
-            raise SpecError(f"floating must be one of {', '.join(FLOATING)}, not {floating!r}")
+        one_of(floating, "floating", FLOATING)
         e = self._arrays
         groups = group_nodes(e.first, e.second, self._ideal, e.value, len(self.nodes))
         part = parts(self._linked, groups)

@@ -67,6 +67,7 @@ def run(
     Conductance, bend, deviations, leakage, corners, temperature and supply of each branch, written
     as the bank of a hardware design.
     """
+    from xbar.arrays import one_of
     from xbar.cli.silicon.pictures import check_pictures, write_pictures
     from xbar.files import refuse_existing
     from xbar.silicon.cell import Cell
@@ -84,8 +85,8 @@ def run(
         ratio,
         _one_or_more(switch_width, "m"),
         switch,
-        kind,  # type: ignore[arg-type] # checked by the cell
-        side,  # type: ignore[arg-type] # likewise
+        one_of(kind, "--kind", ("nmos", "transmission")),
+        one_of(side, "--side", ("bit", "word")),
         None if series is None else _one_or_more(series, "ohm"),
     )
     plan = _plan(temperature, supply, sigma, samples, seed)
