@@ -74,9 +74,7 @@ def copied(into: Path) -> Path:
 def pytest(tests: Iterable[str], *options: str) -> str:
     """The command that runs tests up to the first failure."""
     python = os.environ["XBAR_PYTHON"]
-    return shlex.join(
-        [python, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *options, *tests]
-    )
+    return shlex.join([python, "-m", "pytest", "-x", "-q", *options, *tests])
 
 
 def enter(trees: multiprocessing.Queue[Path], python: str, tests: tuple[str, ...]) -> None:
