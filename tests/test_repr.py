@@ -171,7 +171,7 @@ def test_a_network_and_a_ticket_and_its_certificate_say_what_they_are():
     graph = xbar.model.from_module(module, (40,))
     assert "2 layers" in repr(graph)
     assert re.search(r"input +\(N, 40\)", repr(graph))
-    assert repr(graph.layers[0]).startswith("Layer(name='0', kind='linear', matrix=<1 x 12 x 40")
+    assert repr(graph.layers[0]).startswith("Layer(name='0', kind='linear', shape=(1, 12, 40)")
     ticket = xbar.pruning.approximate(module, epsilon=0.1, seed=2)
     assert repr(ticket).startswith("Approximation\n  method")
     assert "seed 2" in repr(ticket)

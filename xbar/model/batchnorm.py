@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from xbar.model.graph import Argument, Graph, Node, Ref, references, replace_references
 from xbar.model.naming import fresh
 from xbar.model.operations import has_effect
+from xbar.model.stored import joined, picked
 
 NORMS: Mapping[str, int] = MappingProxyType(
     {  # position of epsilon among the arguments
@@ -132,11 +133,8 @@ def _rewrite(
     new_weight = old * scale.reshape(-1, *[1] * (old.ndim - 1))
     new_bias = shift if bias is None else shift + scale * graph.constants[bias]
     bias = bias or fresh(weight.removesuffix("weight") + "bias", graph.constants)
-    constants = {
-        **graph.constants,
-        weight: new_weight.astype(old.dtype),
-        bias: new_bias.astype(old.dtype),
-    }
+    new = {weight: new_weight.astype(old.dtype), bias: new_bias.astype(old.dtype)}
+    constants = joined(graph.constants, new)
     added: list[Node] = []
     if bias_ref is None:
         name = fresh(f"{layer.name}_bias", nodes)
@@ -184,5 +182,5 @@ def drop_unused(graph: Graph) -> Graph:
             needed.update(references(node))
     nodes = tuple(reversed(kept))
     names = {str(node.args[0]) for node in nodes if node.op == "constant"}
-    constants = {name: value for name, value in graph.constants.items() if name in names}
+    constants = picked(graph.constants, [name for name in graph.constants if name in names])
     return replace(graph, nodes=nodes, constants=constants)

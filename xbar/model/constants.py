@@ -24,6 +24,7 @@ from xbar.model.lower import LOWERINGS, find_products, lower
 from xbar.model.naming import fresh, name_values, part_name, plain_name
 from xbar.model.product import Product, through_views
 from xbar.model.rewrite import part_constants
+from xbar.model.stored import joined, renamed
 from xbar.model.unroll import CELLS, GATES
 
 Array: TypeAlias = NDArray[Any]
@@ -155,7 +156,7 @@ def _replaced(graph: Graph, known: Constants, arrays: Mapping[str, Array], done:
             nodes.append(Node(node.name, "constant", (marks[node.name],), shape=shape))
         elif node.name not in done and not _holds(node, known):
             nodes.append(node)
-    held = {**graph.constants, **{marks[name]: array for name, array in arrays.items()}}
+    held = joined(graph.constants, {marks[name]: array for name, array in arrays.items()})
     graph = drop_unused(replace(graph, nodes=tuple(nodes), constants=held))
     used = [name for name in arrays if marks[name] in graph.constants]
     names = name_values(
@@ -195,8 +196,7 @@ def _renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
         else node
         for node in graph.nodes
     ]
-    constants = {names.get(name, name): array for name, array in graph.constants.items()}
-    return replace(graph, nodes=tuple(nodes), constants=constants)
+    return replace(graph, nodes=tuple(nodes), constants=renamed(graph.constants, names))
 
 
 def _holds(node: Node, known: Constants) -> bool:
@@ -209,7 +209,8 @@ def cut_constants(graph: Graph) -> Graph:
 
     The slices of ``attention.in_proj_weight`` are ``attention.in_proj.0_weight`` and so on.
     """
-    constants = dict(graph.constants)
+    cuts: dict[str, Array] = {}
+    taken = {*graph.constants}
     of: dict[str, str] = {}  # nodes that are constants
     parts: dict[str, list[Array]] = {}  # nodes that are lists of slices of constants
     source: dict[str, str] = {}
@@ -218,7 +219,8 @@ def cut_constants(graph: Graph) -> Graph:
         first = node.args[0].name if node.args and isinstance(node.args[0], Ref) else ""
         made = None
         if node.op in _CUTS and first in of and not node.kwargs:
-            cut = _CUTS[node.op](constants[of[first]], node.args[1:])
+            held = cuts if of[first] in cuts else graph.constants
+            cut = _CUTS[node.op](held[of[first]], node.args[1:])
             if cut is not None:
                 parts[node.name], source[node.name] = cut, of[first]
         elif (
@@ -227,15 +229,17 @@ def cut_constants(graph: Graph) -> Graph:
             and node.args[1] in range(len(parts[first]))
         ):
             index = int(str(node.args[1]))
-            made = fresh(part_name(source[first], index), constants, "'")
-            constants[made] = parts[first][index]
+            made = fresh(part_name(source[first], index), taken, "'")
+            taken.add(made)
+            cuts[made] = parts[first][index]
         if node.op == "constant":
             of[node.name] = str(node.args[0])
         elif made:
             of[node.name] = made
             node = replace(node, op="constant", args=(made,))
         nodes.append(node)
-    return replace(graph, nodes=tuple(nodes), constants=constants) if parts else graph
+    whole = joined(graph.constants, cuts)
+    return replace(graph, nodes=tuple(nodes), constants=whole) if parts else graph
 
 
 def _chunk(array: Array, arguments: Sequence[Argument]) -> list[Array] | None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Node, Ref
 from xbar.model.product import Lowering, Nodes, Product, Weight, bind, find_weight, no_weight
+from xbar.model.stored import shape_of
 
 Array: TypeAlias = NDArray[Any]
 Labels: TypeAlias = tuple[str, ...]
@@ -125,8 +126,8 @@ def contract(
 ) -> Product | str:
     """The product of activations and a constant with labelled axes, or why there is none."""
     weight, labels = w
-    array = constants[weight.constant].transpose(weight.axes)
-    found = Contraction.read(x[1], labels, out, array.shape)
+    shape = shape_of(constants, weight.constant)
+    found = Contraction.read(x[1], labels, out, tuple(shape[axis] for axis in weight.axes))
     if isinstance(found, str):
         return found
     axes = tuple(weight.axes[i] for i in found.order(labels))

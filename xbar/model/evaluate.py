@@ -23,6 +23,7 @@ from xbar.model.graph import Argument, Node, Ref, references
 from xbar.model.inplace import may_share, mutates
 from xbar.model.operations import UNWRITTEN
 from xbar.model.pytorch import require_torch
+from xbar.model.stored import outline, size_of
 from xbar.model.work import combinations, work_of
 
 Array: TypeAlias = NDArray[Any]
@@ -193,7 +194,7 @@ class _Evaluation:
 
         self.constants, self.nodes, self.only_sizes = constants, nodes, only_sizes
         self.last = {name: node.name for node in nodes for name in references(node)}
-        given = sum(array.size for array in constants.arrays.values())
+        given = sum(size_of(constants.arrays, name) for name in constants.arrays)
         self.most = max(MOST, GROWTH * given)
         self.work = max(MOST_WORK, WORK * given)
         self.kept = self.alive = 0
@@ -255,10 +256,12 @@ class _Evaluation:
         if why is not None:
             return why
         if node.op == "constant":
-            array = self.constants.arrays[str(node.args[0])]
-            self.fakes[node.name] = self.probe.constant(array)
-            self.values[node.name] = torch.from_numpy(array)
-            self.alive -= array.size  # held anyway
+            arrays, name = self.constants.arrays, str(node.args[0])
+            self.fakes[node.name] = self.probe.constant(outline(arrays, name))
+            known = self.only_sizes
+            value = self.fakes[node.name] if known else torch.from_numpy(arrays[name])
+            self.values[node.name] = value
+            self.alive -= size_of(arrays, name)  # held anyway
             return None
         if node.name in self.constants.changed and self.constants.unsettled is not None:
             return self.constants.unsettled

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import check_finite, real
 from xbar.errors import ModelError, SpecError
 from xbar.model.operations import check_operation
+from xbar.model.stored import size_of
 from xbar.tables import Card, Facts, Outline, count, few
 
 Multiply: TypeAlias = Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
@@ -96,16 +97,28 @@ class Layer(Outline):
     Attributes:
         name: dotted path of the module, such as "features.0".
         kind: "linear", "conv1d", "conv2d", "conv3d" or the same "_transposed".
-        matrix: matrix W of y = W @ x, (G, outputs, inputs). G is 1 except for grouped convolution.
+        shape: shape (G, outputs, inputs) of its matrix; G is 1 except for grouped convolution.
         positions: matrix-vector products per network input; None if that varies.
         nodes: names of the nodes that multiply by it.
+        source: its matrix, or the function that reads it from a file.
     """
 
     name: str
     kind: str
-    matrix: NDArray[np.float64]
+    shape: tuple[int, int, int]
     positions: int | None
     nodes: tuple[str, ...]
+    source: NDArray[np.float64] | Callable[[], NDArray[np.float64]]
+
+    @property
+    def matrix(self) -> NDArray[np.float64]:
+        """Matrix W of y = W @ x, (G, outputs, inputs); read at each access if it lies in a file.
+
+        Raises:
+            ModelError: it lies in a file and has a number that is not finite.
+            FileError: that file is gone, or changed since the network was read.
+        """
+        return self.source() if callable(self.source) else self.source
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,7 +127,8 @@ class Graph(Card):
 
     Attributes:
         nodes: nodes in execution order.
-        constants: parameters, buffers and constant tensors by name.
+        constants: parameters, buffers and constant tensors by name, in memory or read from their
+            files at each access (``stored.StoredArrays``).
         inputs: network inputs.
         output: the node whose value is returned; its first axis is the batch.
         batch: fixed batch size of the export; None for any.
@@ -162,7 +176,7 @@ class Graph(Card):
 
     def _facts(self) -> Facts:
         names = [layer.name for layer in self.layers]
-        numbers = sum(array.size for array in self.constants.values())
+        numbers = sum(size_of(self.constants, name) for name in self.constants)
         return [
             ("input", _show(self.inputs[0].shape)),
             (count(len(names), "layer"), few(names)),

@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError, SpecError
 from xbar.model.graph import Argument, Graph, Multiply, Node, Ref, Tag, references
 from xbar.model.lower import find_products
-from xbar.model.operations import NUMERIC, UNWRITTEN, check_operation
+from xbar.model.operations import NUMERIC, UNWRITTEN, check_operation, has_effect
 from xbar.model.product import Product
+from xbar.model.stored import is_stored
 
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 256
 """Batch size."""
+_SMALL = 1 << 16
+"""Numbers of a constant in a file that is kept once it was read."""
 _UNFOLDED = 1 << 24
 """Maximum number of elements of an unfolded slice of a batch: 128 MiB."""
 # what PyTorch operations raise for invalid arguments; anything else is a bug in xbar
@@ -45,19 +48,24 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
 
 @dataclass
 class _Runner:
-    """A prepared graph: operations resolved, constants as tensors, last uses known."""
+    """A prepared graph: operations resolved, what is needed and last uses known.
+
+    Constants are read when they are first used. Large ones that lie in files are not kept, and the
+    weights of products that are delegated are not read at all.
+    """
 
     graph: Graph
     multiply: Multiply | None
     products: Mapping[str, Product] = field(init=False)
     matrices: Mapping[str, tuple[str, tuple[int, ...]]] = field(init=False)
     calls: Mapping[str, Callable[..., Any]] = field(init=False)
-    constants: Mapping[str, torch.Tensor] = field(init=False)
+    needed: tuple[Node, ...] = field(init=False)
+    kept: dict[str, torch.Tensor] = field(init=False)
     last: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.matrices = {
-            node: (layer.name, layer.matrix.shape)
+            node: (layer.name, layer.shape)
             for layer in (self.graph.layers if self.multiply else ())
             for node in layer.nodes
         }
@@ -68,11 +76,39 @@ class _Runner:
             for node in self.graph.nodes
             if node.op not in ("input", "constant")
         }
+        self.needed = self._needed()
+        self.kept = {}
+        self.last = {name: node.name for node in self.needed for name in self._used(node)}
+
+    def _used(self, node: Node) -> set[str]:
+        """The values that a node takes: of a delegated product not the weight."""
+        product = self.products.get(node.name)
+        if product is None:
+            return {*references(node)}
+        given = (product.value, product.bias)
+        return {each.name for each in given if isinstance(each, Ref)}
+
+    def _needed(self) -> tuple[Node, ...]:
+        """The nodes to run, in order."""
+        needed = {self.graph.output.name}
+        kept = []
+        for node in reversed(self.graph.nodes):
+            if node.name in needed or has_effect(node.op):
+                kept.append(node)
+                needed |= self._used(node)
+        return tuple(reversed(kept))
+
+    def constant(self, name: str) -> torch.Tensor:
+        """A constant by name."""
+        if name in self.kept:
+            return self.kept[name]
+        array = self.graph.constants[name]
+        stored = is_stored(self.graph.constants, name)
         # a copy, so that in-place operations can't modify the graph's weights
-        self.constants = {
-            name: torch.from_numpy(np.array(value)) for name, value in self.graph.constants.items()
-        }
-        self.last = {name: node.name for node in self.graph.nodes for name in references(node)}
+        tensor = torch.from_numpy(array if stored else np.array(array))
+        if not stored or array.size <= _SMALL:
+            self.kept[name] = tensor
+        return tensor
 
     def run(self, inputs: Array, whole: bool) -> Array:
         """Outputs for one slice of the batch; a fixed batch is padded by repetition.
@@ -82,12 +118,13 @@ class _Runner:
         count = len(inputs)
         if self.graph.batch is not None and count < self.graph.batch:
             inputs = np.concatenate([inputs, inputs[-1:].repeat(self.graph.batch - count, axis=0)])
-        values: dict[str, Any] = {}
-        for node in self.graph.nodes:
-            values[node.name] = self._value(node, values, inputs)
-            for name in {*references(node)}:
+        values = _Values(self)
+        for node in self.needed:
+            if node.op != "constant":
+                values[node.name] = self._value(node, values, inputs)
+            for name in self._used(node):
                 if self.last[name] == node.name and name != self.graph.output.name:
-                    del values[name]
+                    values.pop(name, None)
         output = values[self.graph.output.name]
         if whole and _has_more_rows(output, len(inputs)) and self.graph.batch is None:
             return np.asarray(output.numpy(force=True))
@@ -103,8 +140,6 @@ class _Runner:
     def _value(self, node: Node, values: Mapping[str, Any], inputs: Array) -> Any:
         if node.op == "input":
             return torch.from_numpy(np.array(inputs))
-        if node.op == "constant":
-            return self.constants[str(node.args[0])]
         if node.name in self.products:
             return self._product(node, values)
         args = [torch_argument(each, values) for each in node.args]
@@ -153,6 +188,21 @@ class _Runner:
         if out.shape != want:
             raise SpecError(f"{layer}: multiply must return {want}, not {out.shape}")
         return product.fold(out, array.shape)
+
+
+class _Values(dict[str, Any]):
+    """Values by node; a constant is read when it is first asked for."""
+
+    def __init__(self, runner: _Runner) -> None:
+        super().__init__()
+        self._runner = runner
+        nodes = runner.needed
+        self._names = {n.name: str(n.args[0]) for n in nodes if n.op == "constant"}
+
+    def __missing__(self, name: str) -> torch.Tensor:
+        self[name] = self._runner.constant(self._names[name])
+        tensor: torch.Tensor = self[name]
+        return tensor
 
 
 def _has_more_rows(output: Any, count: int) -> bool:

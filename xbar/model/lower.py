@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -33,6 +34,7 @@ from xbar.model.product import (
     find_weight,
     no_weight,
 )
+from xbar.model.stored import is_stored, outline, shape_of
 from xbar.model.unfold import Window
 
 Array: TypeAlias = NDArray[Any]
@@ -62,7 +64,8 @@ def find_layers(graph: Graph) -> tuple[Layer, ...]:
     """The graph's layers; products that share a weight are one layer.
 
     Raises:
-        ModelError: a layer has a non-finite weight or bias.
+        ModelError: a layer has a non-finite weight or bias; one whose weight stays in its file is
+            checked when it is read.
     """
     nodes = {node.name: node for node in graph.nodes}
     shared: dict[tuple[str, Weight], list[str]] = {}
@@ -72,21 +75,41 @@ def find_layers(graph: Graph) -> tuple[Layer, ...]:
     names = _layer_names([weight.constant for _, weight in shared])
     layers = []
     for layer, ((kind, weight), users) in zip(names, shared.items(), strict=True):
-        array = graph.constants[weight.constant]
-        _check_finite(layer, "weight", array)
+        first = products[users[0]]
         for user in users:
             _check_bias(layer, products[user].bias, nodes, graph)
-        matrix = products[users[0]].matrix(array.transpose(weight.axes))
+        outlined = outline(graph.constants, weight.constant).transpose(weight.axes)
+        groups, outputs, inputs = first.matrix(outlined).shape
+        read = _StoredMatrix(graph, users[0], layer)
         layers.append(
             Layer(
                 name=layer,
                 kind=kind,
-                matrix=np.ascontiguousarray(matrix, dtype=np.float64),
+                shape=(groups, outputs, inputs),
                 positions=_positions(graph, [(nodes[user], products[user]) for user in users]),
                 nodes=tuple(users),
+                source=read if is_stored(graph.constants, weight.constant) else read(),
             )
         )
     return tuple(layers)
+
+
+@dataclass(frozen=True, eq=False)
+class _StoredMatrix:
+    """The matrix of a layer whose weight lies in a file: read, and checked, at each call."""
+
+    graph: Graph
+    node: str
+    layer: str
+
+    def __call__(self) -> NDArray[np.float64]:
+        nodes = {node.name: node for node in self.graph.nodes}
+        product = lower(nodes[self.node], nodes, self.graph.constants)
+        assert isinstance(product, Product)
+        array = self.graph.constants[product.weight.constant]
+        _check_finite(self.layer, "weight", array)
+        matrix = product.matrix(array.transpose(product.weight.axes))
+        return np.ascontiguousarray(matrix, dtype=np.float64)
 
 
 def _layer_names(constants: Sequence[str]) -> list[str]:
@@ -281,7 +304,8 @@ def _convolve_transposed(
 
 
 def _view_shape(weight: Weight, constants: Mapping[str, Array]) -> tuple[int, ...]:
-    return constants[weight.constant].transpose(weight.axes).shape
+    shape = shape_of(constants, weight.constant)
+    return tuple(shape[axis] for axis in weight.axes)
 
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(

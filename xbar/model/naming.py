@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Container, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
+
+from xbar.model.stored import dtype_of, shape_of, size_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -91,7 +94,7 @@ def name_values(
     of: dict[str, dict[object, tuple[list[str], bool]]] = {}
     for value, array in values.items():
         source = parameter(sources[value], array, constants)
-        part = source is not None and array.size < constants[source].size
+        part = source is not None and array.size < size_of(constants, source)
         same = (str(array.dtype), array.shape, sha256(array.tobytes()).digest())
         known = of.setdefault(value if source is None else plain_name(source), {})
         known.setdefault(same, ([], part))[0].append(value)
@@ -117,17 +120,14 @@ def parameter(sources: Sequence[str], value: Array, constants: Mapping[str, Arra
     numbers = [
         name
         for name in sources
-        if constants[name].dtype.kind in "fiu" and not _index(constants[name])
+        if (dtype := dtype_of(constants, name)).kind in "fiu" and dtype != "int64"
     ]
     if not numbers:
         return None
 
     def fit(name: str) -> tuple[bool, bool, int]:
-        array = constants[name]
-        return array.shape == value.shape, array.size == value.size, array.size
+        shape = shape_of(constants, name)
+        size = math.prod(shape)
+        return shape == value.shape, size == value.size, size
 
     return max(numbers, key=fit)
-
-
-def _index(array: Array) -> bool:
-    return array.dtype == "int64"

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Node, Ref
+from xbar.model.stored import dtype_of, shape_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -79,9 +80,9 @@ def find_weight(argument: Argument, nodes: Nodes, constants: Mapping[str, Array]
     if node is None or node.op != "constant":
         return None
     constant = str(node.args[0])
-    array = constants[constant]
-    axes = order(array.ndim)
-    return Weight(constant, axes) if array.dtype.kind == "f" and axes is not None else None
+    axes = order(len(shape_of(constants, constant)))
+    floats = dtype_of(constants, constant).kind == "f"
+    return Weight(constant, axes) if floats and axes is not None else None
 
 
 def through_views(
@@ -157,9 +158,9 @@ def no_weight(factors: Mapping[str, Argument], nodes: Nodes, constants: Mapping[
         source = through_views(factor, nodes)[0]
         node = nodes[source] if source else None
         if node is not None and node.op == "constant":
-            array = constants[str(node.args[0])]
-            if array.dtype.kind != "f":
-                return f"its {what}, {node.args[0]}, has numbers of type {array.dtype}"
+            dtype = dtype_of(constants, str(node.args[0]))
+            if dtype.kind != "f":
+                return f"its {what}, {node.args[0]}, has numbers of type {dtype}"
     if len(factors) > 1:
         return TWO_ACTIVATIONS
     ((what, factor),) = factors.items()

@@ -16,6 +16,7 @@ import numpy as np
 
 from xbar.errors import FileError
 from xbar.model.graph import Argument, Graph, Input, Node, Ref, Tag
+from xbar.model.stored import StoredArrays, dtype_of, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -52,8 +53,11 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
         ],
         "output": graph.output.name,
         "constants": {
-            name: {"dtype": str(value.dtype), "shape": list(value.shape)}
-            for name, value in sorted(graph.constants.items())
+            name: {
+                "dtype": str(dtype_of(graph.constants, name)),
+                "shape": list(shape_of(graph.constants, name)),
+            }
+            for name in sorted(graph.constants)
         },
         "nodes": [_node_to_json(node) for node in graph.nodes],
         "notes": list(graph.notes),
@@ -119,19 +123,23 @@ def _pair(value: Any) -> tuple[str, str]:
 
 def _constants(
     listed: Mapping[str, Any], constants: Mapping[str, ArrayLike]
-) -> dict[str, NDArray[Any]]:
-    arrays: dict[str, NDArray[Any]] = {}
+) -> Mapping[str, NDArray[Any]]:
+    missing = next((name for name in listed if name not in constants), None)
+    if missing is not None:
+        raise FileError(f"graph record: the constant {missing!r} is missing")
+    arrays: Mapping[str, NDArray[Any]]
+    if isinstance(constants, StoredArrays):
+        arrays = constants.picked(listed)
+    else:
+        arrays = {name: np.asarray(constants[name]) for name in listed}
     for name, entry in listed.items():
-        if name not in constants:
-            raise FileError(f"graph record: the constant {name!r} is missing")
-        array = np.asarray(constants[name])
         want = (_dtype(entry), _shape(_get(entry, "shape", list)))
-        if (str(array.dtype), array.shape) != want:
+        got = (str(dtype_of(arrays, name)), shape_of(arrays, name))
+        if got != want:
             raise FileError(
                 f"graph record: the constant {name!r} must be {want[0]} {want[1]}, "
-                f"not {array.dtype} {array.shape}"
+                f"not {got[0]} {got[1]}"
             )
-        arrays[name] = array
     return arrays
 
 

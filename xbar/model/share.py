@@ -7,6 +7,7 @@ counted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from xbar.model.digital import find_digital
 from xbar.model.evaluate import Constants
 from xbar.model.graph import Graph, Node, references
 from xbar.model.lower import find_layers, find_products
+from xbar.model.stored import dtype_of, shape_of, size_of
 from xbar.tables import count
 
 MOST_SILENT = 0.1
@@ -112,7 +114,7 @@ def weigh(graph: Graph) -> Share:
         if layer.name in left_out:
             constant = products[layer.nodes[0]].weight.constant
             reason = left_out[layer.name]
-            digital.append(DigitalWeights(layer.name, (constant,), layer.matrix.size, reason))
+            digital.append(DigitalWeights(layer.name, (constant,), math.prod(layer.shape), reason))
     tables: dict[str, None] = {}
     for node in nodes.values():
         name = node.op.split(".")[1] if "." in node.op else ""
@@ -123,13 +125,13 @@ def weigh(graph: Graph) -> Share:
             tables |= dict.fromkeys(found)
         elif found and (node.name in reasons or name in _ONE_BY_ONE):
             reason = reasons.get(node.name, f"{name} takes them one by one, not as a matrix")
-            size = sum(graph.constants[each].size for each in found)
+            size = sum(size_of(graph.constants, each) for each in found)
             digital.append(DigitalWeights(node.name, tuple(found), size, reason))
             used.update(found)
     return Share(
-        on_tiles=sum(layer.matrix.size for layer in layers if layer.name not in left_out),
+        on_tiles=sum(math.prod(layer.shape) for layer in layers if layer.name not in left_out),
         digital=tuple(sorted(digital, key=lambda each: -each.weights)),
-        tables=sum(graph.constants[name].size for name in tables if name not in used),
+        tables=sum(size_of(graph.constants, name) for name in tables if name not in used),
     )
 
 
@@ -145,7 +147,8 @@ def _matrices(node: Node, known: Constants) -> list[str]:
     found: dict[str, None] = {}
     for name in references(node):
         for constant in known.sources(name) if name in known else ():
-            array = known.arrays[constant]
-            if array.ndim > 1 and (array.dtype.kind == "f" or array.dtype.itemsize == 1):
+            dtype = dtype_of(known.arrays, constant)
+            axes = len(shape_of(known.arrays, constant))
+            if axes > 1 and (dtype.kind == "f" or dtype.itemsize == 1):
                 found[constant] = None
     return list(found)

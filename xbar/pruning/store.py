@@ -110,16 +110,16 @@ def load_switches(path: str | Path, graph: Graph, chip: Chip) -> StoredTicket:
         mask, scale = masks.get(layer.name), scales.get(layer.name)
         if mask is None or scale is None:
             raise SpecError(f"{path}: it has no switches for the network's layer {layer.name}")
-        if mask.dtype != np.bool_ or mask.shape != layer.matrix.shape:
+        if mask.dtype != np.bool_ or mask.shape != layer.shape:
             raise SpecError(
-                f"{path}: {layer.name}: the switches must be bool of shape {layer.matrix.shape} "
+                f"{path}: {layer.name}: the switches must be bool of shape {layer.shape} "
                 f"like the layer, not {mask.dtype} of shape {mask.shape}"
             )
         own = scale.dtype == np.float64 and scale.shape == mask.shape[:2]
         if not own or not (np.isfinite(scale) & (scale > 0)).all():
             raise SpecError(f"{path}: {layer.name}: its units must be positive, one an output")
     _check_network(path, graph, arrays.get("network"))
-    shapes = {layer.name: layer.matrix.shape for layer in graph.layers}
+    shapes = {layer.name: layer.shape for layer in graph.layers}
     if arrays["chip"].tobytes() != _fingerprint(chip, shapes):
         raise SpecError(
             f"{path}: the switches are those of another chip; give the design, seed or measurement "
@@ -145,7 +145,7 @@ def _network(graph: Graph) -> bytes:
     """sha256 of the layers' names and matrices."""
     digest = hashlib.sha256()
     for layer in sorted(graph.layers, key=lambda layer: layer.name):
-        digest.update(f"{layer.name} {layer.matrix.shape}".encode())
+        digest.update(f"{layer.name} {layer.shape}".encode())
         digest.update(np.ascontiguousarray(layer.matrix, dtype=np.float64).tobytes())
     return digest.digest()
 

@@ -191,7 +191,7 @@ def layer_shapes(graph: Graph, names: list[str]) -> dict[str, tuple[int, int, in
                 f"{layer.name}: every layer must be linear or a convolution to take its weights "
                 f"from a chip, but this {layer.kind} is neither"
             )
-        groups, outputs, inputs = layer.matrix.shape
+        groups, outputs, inputs = layer.shape
         shapes[layer.name] = (groups, outputs, inputs)
     missing = sorted(set(names) - set(shapes))
     if missing:
