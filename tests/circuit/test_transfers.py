@@ -47,14 +47,6 @@ def test_large_joins_take_the_cards_memory(plain_card: PlainCard) -> None:
     assert "joins_global" in plain_card.launches
 
 
-def test_the_cpu_gives_the_bits_of_each_crossbar() -> None:
-    for ohms in (1.0, 0.0):
-        cells, _ = cells_and_ohms("mild", (3, 9, 20))
-        found = transfers(cells, word_wire=ohms, bit_wire=ohms)
-        each = [Crossbar(one, ohms, ohms).transfer for one in cells]
-        assert np.array_equal(found, each)
-
-
 def test_it_is_what_kirchhoff_says(plain_card: PlainCard) -> None:
     cells, ohms = cells_and_ohms("harsh", (1, 20, 12))
     given = wires(ohms, 20, 12)
@@ -107,7 +99,7 @@ def test_tiles_that_lose_digits_are_solved_again_on_the_cpu(
     given = {"word_wire": word_wire, "bit_wire": bit_wire}
     with pytest.warns(XbarWarning, match="of 3 lost too many digits on the card"):
         found = transfers(cells, **given, device="cuda")
-    assert np.array_equal(found[1], Crossbar(cells[1], **given).transfer)
+    assert np.array_equal(found[1], transfers(cells[1:2], **given)[0])
     for one, own in zip(found, cells, strict=True):
         exact = Crossbar(own, **given).transfer
         assert np.abs(one - exact).max() < CLOSE * exact.max()

@@ -6,6 +6,7 @@ Shapes: T crossbars of W word lines and B bit lines. Units: SI.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,9 @@ from xbar.circuit.crossbar import CELL_ADVICE, CELL_AXES, Crossbar
 from xbar.device import DeviceMemoryError, find
 from xbar.errors import SpecError, warn
 from xbar.parallel import cpus, in_threads
+
+if TYPE_CHECKING:
+    from xbar.circuit.solvers.grid import Grid
 
 
 def transfers(
@@ -28,7 +32,9 @@ def transfers(
 ) -> Floats:
     """Bit-line currents per volt on each word line, (T, B, W) siemens, of many crossbars.
 
-    The ``transfer`` of a ``Crossbar`` of each.
+    The ``transfer`` of a ``Crossbar`` of each, up to rounding: of up to 256 lines several are
+    solved side by side, each in a SIMD lane of its own. Their bits depend neither on each other nor
+    on the number of threads.
 
     Args:
         conductance: (T, W, B) siemens of each crossbar's cells.
@@ -71,17 +77,27 @@ def _on_cpu(wires: Crossbar, cells: Floats, result: Floats, left: Bools) -> None
     """Write the matrices of the flagged crossbars (T,)."""
     from xbar.circuit.solvers.floating import only_connected
     from xbar.circuit.solvers.grid import as_grid
+    from xbar.circuit.solvers.lockstep import obstacle, solve_batch
+
+    grid, threads = as_grid(wires), cpus()
+    again = left if obstacle(grid) else solve_batch(grid, cells, result, left, threads)
+    if again.any():
+        _one_by_one(grid, cells, result, again, threads)
+    for tile in np.flatnonzero(left):
+        result[tile] = only_connected(wires, result[tile])
+
+
+def _one_by_one(grid: Grid, cells: Floats, result: Floats, left: Bools, threads: int) -> None:
+    """The same, each crossbar by itself."""
     from xbar.circuit.solvers.memory import check_memory
     from xbar.circuit.solvers.merge_tree import BYTES_PER_CELL, transfer_matrix
     from xbar.circuit.solvers.threads import one_blas_thread
 
-    threads, size = cpus(), float(wires.conductance.size)
-    check_memory(threads * BYTES_PER_CELL * size, wires.conductance.shape)
-    grid = as_grid(wires)
+    check_memory(threads * BYTES_PER_CELL * float(grid.cells.size), grid.cells.shape)
 
     def solve(tile: int) -> None:
         one = replace(grid, cells=np.ascontiguousarray(cells[tile]))
-        result[tile] = only_connected(wires, transfer_matrix(one))
+        result[tile] = transfer_matrix(one)
 
     with one_blas_thread():
         in_threads(solve, np.flatnonzero(left).tolist(), threads)

@@ -62,7 +62,7 @@ def _variants() -> None:
 
 
 def _arrays() -> None:
-    """Crossbars with wires: products, node voltages, changed cells with the same wires."""
+    """Crossbars with wires: products, node voltages, changed cells, several in lock-step."""
     import numpy as np
 
     import xbar
@@ -76,6 +76,7 @@ def _arrays() -> None:
         crossbar.read(np.ones((2, 48)))
         crossbar.solve(np.ones((1, 48)))
         crossbar.update([0], [0], [2e-6]).transfer.sum()
+    xbar.circuit.transfers(conductance[None], word_wire=1.0, bit_wire=1.0)
 
 
 def _networks() -> None:

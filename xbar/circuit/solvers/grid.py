@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 FAR = 1e150
+IDEAL = 1e-100
+"""Ohms of an ideal wire where a solver needs siemens: what they change is not seen in float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,3 +67,8 @@ def as_grid(crossbar: Crossbar) -> Grid:
     bit[-1] += load
     cells = np.ascontiguousarray(crossbar.conductance[down, across])
     return Grid(cells, word, bit, right, top, down, across)
+
+
+def siemens(ohms: Floats) -> Floats:
+    """Conductances of segments; of ideal ones so large that they are as good as ideal."""
+    return np.asarray(1.0 / np.maximum(ohms, IDEAL))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
@@ -134,3 +135,10 @@ def turn(source: Floats, at: int, step: int, goal: Floats, to: int, stride: int)
     store(goal, to + 5 * stride, a5)
     store(goal, to + 6 * stride, a6)
     store(goal, to + 7 * stride, a7)
+
+
+def aligned(size: int) -> Floats:
+    """Scratch of so many doubles, not set, in which every LANES of them are one line of cache."""
+    whole = np.empty(size + LANES)
+    start = -whole.ctypes.data % (8 * LANES) // 8
+    return whole[start : start + size]
