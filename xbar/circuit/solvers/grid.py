@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FAR = 1e150
 IDEAL = 1e-100
-"""Ohms of an ideal wire where a solver needs siemens: what they change is not seen in float64."""
+"""Ohms of an ideal wire where a solver needs some: what they change is not seen in float64 ..."""
+LARGEST = 1e60
+"""... up to so many siemens of any other resistor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,6 @@ def as_grid(crossbar: Crossbar) -> Grid:
     return Grid(cells, word, bit, right, top, down, across)
 
 
-def siemens(ohms: Floats) -> Floats:
-    """Conductances of segments; of ideal ones so large that they are as good as ideal."""
-    return np.asarray(1.0 / np.maximum(ohms, IDEAL))
+def as_wires(ohms: Floats) -> Floats:
+    """Resistances of segments, with IDEAL ones that are as good as 0 ohm."""
+    return np.maximum(ohms, IDEAL)

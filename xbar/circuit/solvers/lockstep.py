@@ -19,14 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbar.arrays import Bools, Floats
-from xbar.circuit.solvers.grid import Grid, siemens
+from xbar.circuit.solvers.grid import LARGEST, Grid, as_wires
 from xbar.circuit.solvers.lanes import LANES, aligned
 from xbar.circuit.solvers.lockstep_kernels import solve_tree
 from xbar.circuit.solvers.lockstep_plan import Plan, make_plan
 from xbar.circuit.solvers.memory import check_memory
 from xbar.parallel import in_threads
 
-LARGEST = 1e60  # siemens of a cell or a wire that is not ideal, far below those of ideal ones
 _MOST_LINES = 256  # a thread then works with 110 MB
 
 
@@ -103,7 +102,7 @@ class _Array:
         if grid.top is not None:
             bit[0, :columns] = grid.top
         plan = make_plan(*word.shape, right=right, top=top)
-        return cls(own, siemens(word), siemens(bit), plan)
+        return cls(own, 1 / as_wires(word), 1 / as_wires(bit), plan)
 
     def solve(self, cells: Floats) -> Floats:
         """Transfer matrices (T, B, W) of up to LANES sets of cells (T, W, B)."""

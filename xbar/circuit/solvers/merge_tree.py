@@ -25,7 +25,7 @@ from scipy.linalg.lapack import dpotrf
 
 from xbar.arrays import Floats, Ints, frozen
 from xbar.circuit.solvers.cache import PatchCache
-from xbar.circuit.solvers.grid import Grid, as_grid
+from xbar.circuit.solvers.grid import LARGEST, Grid, as_grid, as_wires
 from xbar.circuit.solvers.joining import Equations, Patch, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
 from xbar.circuit.solvers.patches import pool_size, reduce_patches
@@ -154,13 +154,14 @@ def _leaves(grid: Grid, cache: PatchCache | None) -> NDArray[np.object_]:
     leaves = np.empty((len(rows) - 1, len(cuts) - 1), dtype=object)
     ideal = (grid.word == 0) | (grid.bit == 0)
     some_ideal = bool(ideal.any())
+    wires = grid.cells, as_wires(grid.word), as_wires(grid.bit)
     groups: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for i, j in np.ndindex(leaves.shape):
         part = slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])
         known = cache.leaf(part, grid) if cache else None
         if known is not None:
             leaves[i, j] = known
-        elif some_ideal and ideal[part].any():
+        elif some_ideal and ideal[part].any() and _extreme(grid, part):
             leaves[i, j] = patch = _by_itself(grid, *part)
             if cache:
                 cache.keep(part, grid, patch)
@@ -171,13 +172,33 @@ def _leaves(grid: Grid, cache: PatchCache | None) -> NDArray[np.object_]:
         origin = np.array([(rows[i], cuts[j]) for i, j in members])
         patches = np.empty((len(members), 2 * (h + w), 2 * (h + w)))
         pool = np.empty(pool_size(h, w))
-        reduce_patches((grid.cells, grid.word, grid.bit), (h, w), origin, pool, patches)
+        reduce_patches(wires, (h, w), origin, pool, patches)
         for (i, j), siemens in zip(members, patches, strict=True):
+            part = slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])
             patch = siemens, *_ports(grid, rows[i] == 0, cuts[j + 1] == columns, h, w)
+            if some_ideal and len(patch[1]) < 2 * (h + w) and ideal[part].any():
+                patch = _without_open_ends(patch)
             leaves[i, j] = patch
             if cache:
-                cache.keep((slice(rows[i], rows[i + 1]), slice(cuts[j], cuts[j + 1])), grid, patch)
+                cache.keep(part, grid, patch)
     return leaves
+
+
+def _extreme(grid: Grid, part: tuple[slice, slice]) -> bool:
+    """Whether a patch conducts next to what ideal wires are taken to conduct."""
+    wires = np.concatenate([grid.word[part], grid.bit[part]])
+    least = wires.min(initial=1.0, where=wires > 0)
+    return bool(least < 1 / LARGEST or grid.cells[part].max() > LARGEST)
+
+
+def _without_open_ends(patch: Patch) -> Patch:
+    """A patch with its lines' open ends eliminated.
+
+    Later, next to a node that an ideal wire joins them to, they would make a pivot cancel.
+    """
+    equations = reduce(patch)
+    star_mesh(equations[0], equations[1])
+    return _remainder(equations, last=False)
 
 
 def _ports(grid: Grid, at_top: bool, at_right: bool, h: int, w: int) -> tuple[Ints, Ints]:
