@@ -41,6 +41,24 @@ def test_ideal_wires_anywhere_give_the_direct_solution(word, bit):
         assert_same(Crossbar(cells, word_wire, bit_wire, source, 2.0))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_ideal_segments_scattered_among_others_give_the_direct_solution(seed):
+    rng = np.random.default_rng(seed)
+    lines, columns = rng.integers(20, 80, 2)
+    cells = 10 ** rng.uniform(-8, -3, (lines, columns)) * (rng.random((lines, columns)) > 0.3)
+    word, bit = rng.uniform(1.0, 9.0, (lines, columns + 1)), rng.uniform(1.0, 9.0, cells.shape)
+    word[rng.random(word.shape) < 0.8] = 0
+    bit[rng.random(bit.shape) < 0.3] = 0
+    assert_same(Crossbar(cells, word, bit, rng.uniform(0, 9, lines), 0.0, "both"), 1e-12)
+
+
+def test_ideal_wires_beside_cells_of_next_to_no_ohms_are_ideal():
+    """Two cells in series with 1 ohm each: the one of 1e80 S takes nothing off the other's line."""
+    cells = np.array([[1e80, 0.0], [0.0, 1e-3]])
+    found = Crossbar(cells, 0.0, 0.0, source=1.0, load=0.0).transfer
+    np.testing.assert_allclose(found, [[1.0, 0.0], [0.0, 1e-3 / (1 + 1e-3)]], rtol=1e-15)
+
+
 def test_high_contrast_loses_no_accuracy():
     cells = np.where(np.random.default_rng(2).random((64, 64)) < 0.5, 1e-9, 1e-3)
     assert_same(Crossbar(cells, 20.0, 20.0), 1e-12)
