@@ -54,6 +54,13 @@ def run(
         ),
     ] = False,
     precision: Annotated[str, typer.Option(help="float64, or float32 (faster)")] = "float64",
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="limit of the layers' matrices in memory, such as 4G; they then lie on disk, in "
+            "the user's folder for caches, where the next run finds them"
+        ),
+    ] = None,
     budget: WithBudget = False,
     cost: WithCost = False,
     metric: Annotated[
@@ -104,6 +111,7 @@ def run(
             seed=seed,
             progress=report,
             device=device,
+            memory=memory,
             **words,
         )
     result = replace(result, notes=dataset.notes + result.notes)

@@ -17,6 +17,7 @@ from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.plan import Plan
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.effects.namespace import Precision
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
@@ -185,11 +186,19 @@ class Program(Card):
         readout: Readout = "ideal",
         seed: int = 0,
         device: str = "cpu",
+        precision: Precision = "float64",
+        memory: int | str | None = None,
     ) -> dict[str, Floats]: ...
 
     @overload
     def run(
-        self, inputs: ArrayLike, readout: Readout = "ideal", seed: int = 0, device: str = "cpu"
+        self,
+        inputs: ArrayLike,
+        readout: Readout = "ideal",
+        seed: int = 0,
+        device: str = "cpu",
+        precision: Precision = "float64",
+        memory: int | str | None = None,
     ) -> Floats: ...
 
     def run(
@@ -198,6 +207,8 @@ class Program(Card):
         readout: Readout = "ideal",
         seed: int = 0,
         device: str = "cpu",
+        precision: Precision = "float64",
+        memory: int | str | None = None,
     ) -> Floats | dict[str, Floats]:
         """The network's outputs (N, ...) through this chip for inputs (N, ...).
 
@@ -212,18 +223,28 @@ class Program(Card):
                 each input, which is slow.
             seed: seed of the read noise.
             device: as in ``reader``.
+            precision: as in ``reader``.
+            memory: as in ``reader``.
 
         Raises:
             SpecError: the inputs do not fit the network, or the design lacks what the read-out
                 needs.
             ToolError: "cuda" without a card.
         """
-        return self.reader(readout, seed, device)(inputs)
+        return self.reader(readout, seed, device, precision, memory)(inputs)
 
-    def reader(self, readout: Readout = "ideal", seed: int = 0, device: str = "cpu") -> Reader:
+    def reader(
+        self,
+        readout: Readout = "ideal",
+        seed: int = 0,
+        device: str = "cpu",
+        precision: Precision = "float64",
+        memory: int | str | None = None,
+    ) -> Reader:
         """The program prepared for many runs; call it with inputs, like ``run``.
 
-        Results for the tiles, such as their solutions with wires, are cached.
+        What is read of a layer, such as its matrix with wires, is made once and shared by all
+        readers of the program.
 
         Args:
             readout: as in ``run``.
@@ -232,10 +253,17 @@ class Program(Card):
                 tiles conduct, through their wires too: pairs of sound resistors without leakage
                 and read noise. The rest is made on the CPU, with a warning for "cuda", and so are
                 the products. Results agree within 1e-10.
+            precision: of the analog products, "float64" or "float32", which takes half the time and
+                memory. The products' outputs then agree within 1e-5 of the largest.
+            memory: limit of the layers' matrices in memory, in bytes or as text such as "4G". They
+                then lie on disk, in ``xbar/layers`` of the user's folder for caches, where the next
+                run of the same program, chip and read-out finds them; and if all together are
+                larger, a layer's leave the memory after each product. None: in memory only.
 
         Raises:
-            SpecError: unknown read-out or device, the design lacks what the read-out needs, or the
-                seed is negative.
+            SpecError: unknown read-out, device or precision, the design lacks what the read-out
+                needs, or the seed or the limit is negative.
+            FileError: the matrices can't be kept on disk, as on one that is full.
             ToolError: "cuda" without a card.
 
         >>> from xbar import Hardware, compile
@@ -246,7 +274,7 @@ class Program(Card):
         """
         from xbar.simulation.run import Reader
 
-        return Reader(self, readout, seed, device)
+        return Reader(self, readout, seed, device, precision, memory)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the program atomically as a directory (zarr v3 arrays and a manifest).

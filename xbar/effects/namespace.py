@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from xbar.effects.converters import ROUNDING, ClipCount
+
+Precision: TypeAlias = Literal["float64", "float32"]
+"""Precision of floats."""
 
 Array: TypeAlias = Any
 """An array of the namespace in use."""

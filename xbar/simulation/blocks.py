@@ -12,13 +12,20 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.effects.readout import MatrixReadout
+from xbar.simulation.cells import TileCells
 
 
 @dataclass(frozen=True, eq=False)
 class BlockCells:
-    """The cells of one block of a programmed tile; see ``xbar.effects.effect.Cells``."""
+    """The cells of one block of a programmed tile; see ``xbar.effects.effect.Cells``.
 
-    tile: ProgrammedTile
+    Attributes:
+        tile: the tile, or its cells where they are solved already.
+        number: index of the block on it.
+    """
+
+    tile: ProgrammedTile | TileCells
     number: int
 
     @property
@@ -46,6 +53,10 @@ class BlockCells:
         total, block = self.tile.mapping.total, self._placed.block
         own, read = (total(self.tile.cells(kind), block) for kind in ("ideal", "nodal"))
         return np.divide(read, own, out=np.ones_like(own), where=own > 0)
+
+    def noise_parts(self, readout: MatrixReadout) -> tuple[Floats, Floats | None]:
+        """Sums of squares of its resistors, siemens²; see ``ProgrammedTile.noise_parts``."""
+        return self.tile.noise_parts(readout)[self.number]
 
     @property
     def wire_aware(self) -> bool:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
+from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout
 from xbar.effects.wires import Wires
 from xbar.simulation.data import Data, Outputs, Progress
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts, Precision
+from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.result import Budget, BudgetPart
 
 Names = frozenset[str]
@@ -51,6 +52,7 @@ class Accountant:
         precision: precision of the products.
         progress: counter of batches.
         names: names of the effects in the budget; None for all.
+        memory: limit of the layers' matrices in memory, in bytes; None for none.
     """
 
     program: Program
@@ -62,6 +64,7 @@ class Accountant:
     precision: Precision
     progress: Progress
     names: Collection[str] | None = None
+    memory: int | None = None
     _known: dict[Names, tuple[float | None, float]] = field(default_factory=dict)
     _flat: Program | None = None
 
@@ -87,6 +90,7 @@ class Accountant:
                 effects,
                 self.ranges,
                 self.precision,
+                memory=self.memory,
             )
             outputs = self.data.run(self.program, products, self.progress)
             self._known[effects] = outputs.score, outputs.error(self.exact)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from xbar.arrays import Floats, Ints
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.namespace import NUMPY
 from xbar.effects.ranges import Key, full_scales, reach
+from xbar.simulation.blocks import BlockCells
+from xbar.simulation.cells import SolvedTiles
 from xbar.tables import Outline
 
 
@@ -37,22 +38,34 @@ def columns_of(program: Program, layer: str) -> dict[Key, Ints]:
     return {(tile.index, n): placed.block.columns for tile, n, placed in program.blocks_of(layer)}
 
 
-def adc_ranges(program: Program, layer: str, ranges: Ranges | None) -> dict[Key, Floats]:
-    """By block of a layer, (C,) amperes at which each column's ADC clips."""
+def adc_ranges(
+    program: Program,
+    layer: str,
+    ranges: Ranges | None,
+    reaches: Mapping[Key, Floats] | None = None,
+) -> dict[Key, Floats]:
+    """By block of a layer, (C,) amperes at which each column's ADC clips.
+
+    Args:
+        program: the program.
+        layer: name of the layer.
+        ranges: ranges from data; those of the design, or of the cells, where it has none.
+        reaches: expected peak currents (C,) by block, if they are known already.
+    """
     adc = program.chip.hardware.adc
     assert adc is not None
     columns = columns_of(program, layer)
     if ranges is not None and ranges.currents:
         return {key: ranges.currents[key] for key in columns}
-    reaches: dict[Key, Floats] = {}
-    if adc.range is None:
-        blocks = program.blocks_of(layer)
-        reaches = {(tile.index, n): _reach(tile, n) for tile, n, _ in blocks}
+    if adc.range is not None:
+        return full_scales({}, columns, adc)
+    if reaches is None:
+        solved = SolvedTiles().each(program, layer, wires=False, power=False)
+        reaches = {(cells.tile.index, n): reach_of(BlockCells(cells, n)) for cells, n in solved}
     return full_scales(reaches, columns, adc)
 
 
-def _reach(tile: ProgrammedTile, number: int) -> Floats:
-    block = tile.blocks[number].block
-    difference = tile.mapping.difference(tile.cells("ideal"), block)
-    found: Floats = reach(difference, tile.chip.hardware.read_voltage, NUMPY)
+def reach_of(cells: BlockCells) -> Floats:
+    """(C,) expected peak currents of a block's columns in amperes, see ``reach``."""
+    found: Floats = reach(cells.achieved, cells.tile.chip.hardware.read_voltage, NUMPY)
     return found

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,16 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import Dac
-from xbar.effects.namespace import NUMPY, Arrays
+from xbar.effects.namespace import NUMPY, Arrays, Precision
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
 from xbar.simulation.on_device import CardCells
+from xbar.simulation.prepared import Prepared, Wanted
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.stage import stages, whole
 
 Reals = NDArray[np.floating[Any]]
 Real = TypeVar("Real", bound=np.floating[Any])
-Precision: TypeAlias = Literal["float64", "float32"]
 
 
 class Watch(Protocol):
@@ -59,6 +59,8 @@ class AnalogProducts:
         precision: precision of the products; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
         device: the device that ``on_device.settled`` says.
+        memory: bytes that the layers' arrays may take in memory, while they lie on disk; None for
+            all of them, in memory only.
         clips: counter of ADC conversions by layer.
         dac_clips: counter of DAC conversions by layer.
     """
@@ -71,21 +73,30 @@ class AnalogProducts:
     precision: Precision = "float64"
     watch: Watch | None = None
     device: str = "cpu"
+    memory: int | None = None
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     _readings: dict[str, Reading] = field(default_factory=dict)
     _draws: dict[str, Draw] = field(default_factory=dict)
 
-    def __call__(self, layer: str, x: Floats) -> Floats:
-        """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The products' own type: inputs of it are not converted."""
+        return np.dtype(self.precision)
+
+    def __call__(self, layer: str, x: NDArray[Real]) -> NDArray[Real]:
+        """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs), of the inputs' type."""
         watch = None
         if self.watch is not None:
-            self.watch.inputs(layer, x)
+            self.watch.inputs(layer, x.astype(np.float64, copy=False))
             watch = partial(self.watch.currents, layer)
         values: Reals = x.astype(self.precision, copy=False)
         clips = {Adc.name: self.clips[layer], Dac.name: self.dac_clips[layer]}
-        y = self.reading(layer).product(values, self.draw(layer), clips, watch)
-        return np.asarray(y, dtype=np.float64)
+        y: Reals = self.reading(layer).product(values, self.draw(layer), clips, watch)
+        if self.by_layer:
+            del self._readings[layer]
+            self._prepared.release(self._wanted, layer)
+        return y.astype(x.dtype, copy=False)
 
     @cached_property
     def chain(self) -> Chain:
@@ -100,12 +111,15 @@ class AnalogProducts:
         """A layer, prepared for reads and cached."""
         if layer not in self._readings:
             program, xp = self.program, Arrays(self.precision)
-            groups, outputs, _ = program.weights[layer].shape
-            found: Stages = (
-                stages(program, layer, self.chain, self.ranges, xp, self._card)
-                if self._by_tile
-                else whole(program, layer, self.chain, xp, self._card)
-            )
+            weights = program.weights[layer]
+            groups, outputs, _ = weights.shape
+            found: Stages
+            arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
+            if self._by_tile:
+                made = stages(program, layer, self.chain, self.ranges, arrays)
+                found = [stage.on(xp) for stage in made]
+            else:
+                found = whole(weights, arrays).on(xp)
             inputs = {} if self.ranges is None else self.ranges.inputs
             self._readings[layer] = Reading(
                 self.chain, (groups, outputs), found, inputs.get(layer), xp
@@ -115,6 +129,26 @@ class AnalogProducts:
     @cached_property
     def _card(self) -> CardCells | None:
         return CardCells.of(self.program, self.chain, self.device)
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return Prepared.of(self.program)
+
+    @cached_property
+    def _wanted(self) -> Wanted:
+        on_disk = self.memory is not None
+        return Wanted.of(
+            self.chain, self.precision, self.device, by_tile=self._by_tile, on_disk=on_disk
+        )
+
+    @cached_property
+    def by_layer(self) -> bool:
+        """Whether a layer's arrays leave the memory after each product: all would not fit."""
+        if self.memory is None:
+            return False
+        numbers = sum(each.size for each in self.program.weights.values())
+        kinds = 1 + ("variance" in self.chain.changed)
+        return numbers * kinds * self.dtype.itemsize > self.memory
 
     @property
     def _by_tile(self) -> bool:

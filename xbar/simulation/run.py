@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias, overload
+from typing import TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, check_finite, check_shape
+from xbar.arrays import Floats, as_floats, check_finite, check_shape, one_of
 from xbar.compiler.program import Program
 from xbar.device import find
 from xbar.effects.chain import Chain
+from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
+from xbar.simulation.memory import memory_limit
 from xbar.simulation.on_device import settled
 from xbar.simulation.readout import AnalogProducts
 
@@ -37,15 +39,21 @@ class Reader:
         seed: seed of the read noise.
         device: "cpu", "cuda" or "auto": where the tiles' conductances are made, see
             ``Program.reader``.
+        precision: "float64" or "float32", of the analog products.
+        memory: limit of the layers' matrices in memory, such as "4G"; None for none.
     """
 
     program: Program = field(repr=False)
     readout: Readout = "ideal"
     seed: int = 0
     device: str = "cpu"
+    precision: Precision = "float64"
+    memory: int | str | None = None
 
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
+        one_of(self.precision, "precision", get_args(Precision))
+        memory_limit(self.memory)
         find(self.device)  # a missing card is told before any work
         if not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
             raise SpecError(f"seed must be a non-negative integer, not {self.seed!r}")
@@ -73,7 +81,14 @@ class Reader:
     def _products(self) -> AnalogProducts:
         chain = Chain.of(self.program.hardware, self.readout)
         device = settled(self.program, chain, self.device)
-        return AnalogProducts(self.program, self.readout, self.seed, device=device)
+        return AnalogProducts(
+            self.program,
+            self.readout,
+            self.seed,
+            precision=self.precision,
+            device=device,
+            memory=memory_limit(self.memory),
+        )
 
 
 def run_matrices(

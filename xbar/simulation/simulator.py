@@ -23,6 +23,7 @@ from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.effect import changes
+from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
@@ -31,10 +32,11 @@ from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import BATCH, Data, Outputs, Progress
+from xbar.simulation.memory import memory_limit
 from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.on_device import settled
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts, Precision, product
+from xbar.simulation.readout import AnalogProducts, product
 from xbar.simulation.result import LayerResult, Result
 from xbar.statistics import mean_interval, wilson_interval
 
@@ -64,6 +66,7 @@ def simulate(
     seed: int = 0,
     progress: parallel.Progress | None = None,
     device: str = "cpu",
+    memory: int | str | None = None,
 ) -> Result:
     """Run data through a programmed chip and report the accuracy after analog execution.
 
@@ -94,9 +97,11 @@ def simulate(
         progress: called with the batches done and their total.
         device: "cpu", "cuda" or "auto": where the conductances of each chip's tiles are made, as in
             ``Program.reader``. Calibration and budget are computed on the CPU.
+        memory: limit of the layers' matrices in memory, as in ``Program.reader``.
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
+        FileError: the matrices can't be kept on disk, as on one that is full.
         ToolError: "cuda" without a card.
     """
     check_readout(program.hardware, readout)
@@ -110,7 +115,8 @@ def simulate(
         what = metric
     data = Data.of(program, inputs, labels, measured)
     method = None if calibrate is None else _calibration(calibrate)
-    run = _Run(program, data, readout, precision, seed, device)
+    limit = memory_limit(memory)
+    run = _Run(program, data, readout, precision, seed, device, limit)
     if method is not None:
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
@@ -187,6 +193,7 @@ class _Run:
     precision: Precision
     seed: int
     device: str = "cpu"
+    memory: int | None = None
     calibration: Calibration | None = None
     calibration_data: Data | None = None
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
@@ -246,6 +253,7 @@ class _Run:
             ranges=ranges,
             precision=precision,
             device=self.device,
+            memory=self.memory,
         )
 
     def _read(
@@ -262,7 +270,10 @@ class _Run:
             return None
         data = self.calibration_data
         return calibrate(
-            instance, lambda products: data.run(instance, products), self.calibration, self.readout
+            instance,
+            lambda products: data.run(instance, replace(products, memory=self.memory)),
+            self.calibration,
+            self.readout,
         )
 
     def _interval(self, accuracies: tuple[float, ...]) -> tuple[float, float] | None:
@@ -284,7 +295,15 @@ class _Run:
         double, single = (
             some.run(
                 self.program,
-                AnalogProducts(self.program, self.readout, 0, quiet, ranges, precision),
+                AnalogProducts(
+                    self.program,
+                    self.readout,
+                    0,
+                    quiet,
+                    ranges,
+                    precision,
+                    memory=self.memory,
+                ),
             ).values
             for precision in precisions
         )
@@ -302,6 +321,7 @@ class _Run:
             self.precision,
             self.progress,
             self.names,
+            self.memory,
         )
 
 

@@ -1,30 +1,44 @@
 """Stages of a program's layers, prepared for reads.
 
+What is prepared of a layer is a set of arrays by name, which may as well come from a file; the
+rest of a stage follows from its blocks.
+
 Shapes: R inputs, C columns of all blocks of a stage.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
-from xbar.effects.namespace import Arrays
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
 from xbar.effects.stage import Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.blocks import BlockCells
+from xbar.simulation.cells import SolvedTiles
 from xbar.simulation.on_device import CardCells
-from xbar.simulation.ranges import Ranges, adc_ranges
+from xbar.simulation.ranges import Ranges, adc_ranges, reach_of
+
+Reals: TypeAlias = NDArray[np.floating[Any]]
+Named: TypeAlias = Mapping[str, Reals]
+"""Arrays of a layer by name, of which each member describes its own."""
+
+MATRIX = "matrix"
+
+COLUMNS = 256
+"""Columns of a stage, so that the currents of its vectors fit in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,85 +46,267 @@ class StageBlock:
     """One block of a stage.
 
     Attributes:
-        tile: tile of the block.
-        number: index of the block on the tile.
+        program: program of the tile.
+        key: index of the tile, and of the block on it.
+        placed: the block on its tile.
         columns: slice of the stage's columns.
         wires: whether wires are included.
     """
 
-    tile: ProgrammedTile
-    number: int
+    program: Program
+    key: Key
+    placed: ProgrammedBlock
     columns: slice
     wires: bool
 
     @property
-    def block(self) -> Block:
-        """Its weights and lines."""
-        return self.tile.blocks[self.number].block
+    def tile(self) -> ProgrammedTile:
+        """Tile of the block."""
+        return self.program.tiles[self.key[0]]
 
     @property
-    def key(self) -> Key:
-        """Index of the tile, and of the block on it."""
-        return self.tile.index, self.number
+    def block(self) -> Block:
+        """Its weights and lines."""
+        return self.placed.block
 
     def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
-        tile, crossbar = self.tile, self.tile.crossbar()
+        tile = self.tile
+        crossbar = tile.crossbar()
         if not self.wires:
             crossbar = Crossbar(crossbar.conductance)
-        lines = solve(crossbar, tile.law(), tile.voltage(voltage, self.number))
+        lines = solve(crossbar, tile.law(), tile.voltage(voltage, self.key[1]))
         return tile.mapping.currents(tile.columns(lines), self.block)
 
 
-def conductances(
-    program: Program, layer: str, chain: Chain, card: CardCells | None
-) -> Iterator[tuple[ProgrammedTile, int, Floats]]:
-    """A layer's blocks: (tile, index of the block on it, signed siemens (R, C) as read)."""
-    if card is not None:
-        yield from card.each(layer, chain)
-        return
-    for tile, number, _ in program.blocks_of(layer):
-        yield tile, number, chain.conductance(BlockCells(tile, number))
+@dataclass(frozen=True, eq=False)
+class LayerCells:
+    """What a chain of effects reads of the cells of one layer.
+
+    Attributes:
+        program: program that is read.
+        layer: name of the layer.
+        chain: active effects.
+        precision: precision of the arrays that grow with the layer.
+        solved: source of the tiles' cells.
+        card: source of conductances instead, if a card makes them.
+    """
+
+    program: Program
+    layer: str
+    chain: Chain
+    precision: str
+    solved: SolvedTiles = field(default_factory=SolvedTiles)
+    card: CardCells | None = None
+
+    def whole(self) -> dict[str, Reals]:
+        """The layer as one matrix (G, outputs, inputs): "matrix", and variances by effect.
+
+        In the weights' units; "matrix" is left out if no effect changes the weights.
+        """
+        shape = self.program.weights[self.layer].shape
+        found: dict[str, Reals] = {}
+        if "conductance" in self.chain.changed:
+            found[MATRIX] = np.zeros(shape, self.precision)
+        for _, placed, read, cells in self._blocks(not found):
+            if read is not None:
+                placed.block.add(found[MATRIX], read / placed.scale)
+            for name, each in self._variances(cells).items():
+                total = found.setdefault(name, np.zeros(shape, self.precision))
+                placed.block.add(total, each / placed.scale**2)
+        return found
+
+    def stacked(self, piles: Sequence[Sequence[Key]]) -> dict[str, Reals]:
+        """The arrays of stages, named by their number: "0 conductance" and so on.
+
+        Args:
+            piles: blocks of each stage.
+
+        Returns:
+            (R, C) "conductance" in siemens; (R, C) "own NAME" and (R, S) "shared NAME", siemens² of
+            the effect NAME; (C,) "reach" in amperes, for an ADC whose range its cells define.
+        """
+        places = {key: (n, i) for n, pile in enumerate(piles) for i, key in enumerate(pile)}
+        parts: dict[str, dict[int, Reals]] = {}
+        references: set[tuple[int, int, bytes]] = set()
+        for key, placed, read, cells in self._blocks():
+            stage, i = places[key]
+            own: dict[str, Reals] = {} if read is None else {"conductance": read}
+            lines = stage, key[0], placed.block.word_lines.tobytes()
+            if cells is not None:
+                own |= self._parts(cells, shared=lines not in references)
+            references.add(lines)
+            for name, each in own.items():
+                kept = each if each.ndim < 2 else each.astype(self.precision, copy=False)
+                parts.setdefault(f"{stage} {name}", {})[i] = kept
+        return {
+            name: np.concatenate([each[i] for i in sorted(each)], axis=-1)
+            for name, each in parts.items()
+        }
+
+    def _parts(self, cells: BlockCells, *, shared: bool) -> dict[str, Reals]:
+        """A block's arrays besides its conductances, with or without reference cells."""
+        found: dict[str, Reals] = {}
+        if self._needs_reach:
+            found["reach"] = reach_of(cells)
+        if "variance" in self.chain.changed:
+            own, common = cells.noise_parts(wired(self.chain))
+            found |= {f"own {name}": each for name, each in self.chain.variances(own).items()}
+            if common is not None and shared:
+                each = self.chain.variances(common[:, None])
+                found |= {f"shared {name}": value for name, value in each.items()}
+        return found
+
+    @property
+    def _needs_reach(self) -> bool:
+        adc = self.program.hardware.adc
+        return Adc.name in self.chain.names and adc is not None and adc.range is None
+
+    def _variances(self, cells: BlockCells | None) -> Named:
+        """By effect, variances (R, C) of a block's weights, siemens²."""
+        if cells is None or "variance" not in self.chain.changed:
+            return {}
+        own, shared = cells.noise_parts(wired(self.chain))
+        found: Named = self.chain.variances(own if shared is None else own + shared[:, None])
+        return found
+
+    def _blocks(
+        self, quiet: bool = False
+    ) -> Iterator[tuple[Key, ProgrammedBlock, Floats | None, BlockCells | None]]:
+        """By block: key, the block, signed siemens (R, C) as read, and its cells.
+
+        No siemens if ``quiet``; no cells if a card makes the siemens and nothing else is needed.
+        """
+        chain, layer = self.chain, self.layer
+        power, wires = "variance" in chain.changed, Wires.name in chain.names
+        if self.card is not None:
+            here = self.solved.each(self.program, layer, wires=False, power=False)
+            for tile, number, found in self.card.each(layer, chain):
+                cells = None
+                if self._needs_reach:
+                    cells = BlockCells(next(here)[0], number)
+                yield (tile.index, number), tile.blocks[number], found, cells
+            return
+        for solved, number in self.solved.each(self.program, layer, wires=wires, power=power):
+            cells = BlockCells(solved, number)
+            read = None if quiet else chain.conductance(cells)
+            yield (solved.tile.index, number), solved.tile.blocks[number], read, cells
+
+
+def piles_of(program: Program, layer: str, chain: Chain) -> list[list[Key]]:
+    """The blocks of each stage of a layer, by key.
+
+    Stages of many columns are cut, unless they draw noise: the numbers of one stage are drawn
+    together.
+    """
+    keys, blocks = [], []
+    for tile, number, placed in program.blocks_of(layer):
+        keys.append((tile.index, number))
+        blocks.append(placed.block)
+    found = []
+    for pile in piles(blocks):
+        columns, start = 0, 0
+        for i, place in enumerate(pile):
+            columns += blocks[place].shape[1]
+            if columns > COLUMNS and i > start and "variance" not in chain.changed:
+                found.append([keys[each] for each in pile[start:i]])
+                columns, start = blocks[place].shape[1], i
+        found.append([keys[each] for each in pile[start:]])
+    return found
 
 
 def stages(
-    program: Program,
-    layer: str,
-    chain: Chain,
-    ranges: Ranges | None,
-    xp: Arrays,
-    card: CardCells | None = None,
+    program: Program, layer: str, chain: Chain, ranges: Ranges | None, arrays: Named
 ) -> list[Stage]:
-    """A layer's blocks, stacked by common inputs; what they conduct may come from a card."""
+    """A layer's blocks, stacked by common inputs, from the arrays of ``LayerCells.stacked``."""
+    piles = piles_of(program, layer, chain)
+    blocks = {(tile.index, number): placed for tile, number, placed in program.blocks_of(layer)}
     full_scale = None
     if Adc.name in chain.names:
-        full_scale = adc_ranges(program, layer, ranges)
-    placed = list(conductances(program, layer, chain, card))
-    blocks = [tile.blocks[number].block for tile, number, _ in placed]
-    return [
-        _stage([placed[place] for place in pile], chain, full_scale).on(xp)
-        for pile in piles(blocks)
-    ]
+        full_scale = adc_ranges(program, layer, ranges, _reaches(piles, blocks, arrays))
+    made = []
+    for number, pile in enumerate(piles):
+        own = {
+            name.partition(" ")[2]: each
+            for name, each in arrays.items()
+            if name.startswith(f"{number} ")
+        }
+        made.append(_stage(_placed(program, pile, blocks, chain), own, full_scale))
+    return made
 
 
-def whole(
-    program: Program, layer: str, chain: Chain, xp: Arrays, card: CardCells | None = None
-) -> Whole:
-    """A layer as one matrix, with the variance of its weights; it may come from a card."""
-    weights = program.weights[layer]
-    matrix = np.zeros_like(weights) if "conductance" in chain.changed else weights
-    variance: dict[str, Floats] = {}
-    if "conductance" in chain.changed:
-        for tile, number, found in conductances(program, layer, chain, card):
-            placed = tile.blocks[number]
-            placed.block.add(matrix, found / placed.scale)
-    if "variance" in chain.changed:
-        for tile, number, placed in program.blocks_of(layer):
-            power = tile.noise_power(_wired(chain))[number]
-            for name, each in chain.variances(power).items():
-                total = variance.setdefault(name, np.zeros_like(weights))
-                placed.block.add(total, each / placed.scale**2)
-    return Whole(matrix, variance).on(xp)
+def _reaches(
+    piles: Sequence[Sequence[Key]], blocks: Mapping[Key, ProgrammedBlock], arrays: Named
+) -> dict[Key, Floats] | None:
+    """By block, (C,) expected peak currents; None if they are not among the arrays."""
+    if "0 reach" not in arrays:
+        return None
+    found: dict[Key, Floats] = {}
+    for number, pile in enumerate(piles):
+        ends = np.cumsum([blocks[key].block.shape[1] for key in pile])
+        found |= dict(zip(pile, np.split(arrays[f"{number} reach"], ends[:-1]), strict=True))
+    return found
+
+
+def _placed(
+    program: Program, pile: Sequence[Key], blocks: Mapping[Key, ProgrammedBlock], chain: Chain
+) -> tuple[StageBlock, ...]:
+    ends = np.cumsum([blocks[key].block.shape[1] for key in pile])
+    wires = Wires.name in chain.names
+    return tuple(
+        StageBlock(
+            program, key, blocks[key], slice(int(end) - blocks[key].block.shape[1], int(end)), wires
+        )
+        for key, end in zip(pile, ends, strict=True)
+    )
+
+
+def _stage(
+    placed: tuple[StageBlock, ...], arrays: Named, full_scale: Mapping[Key, Floats] | None
+) -> Stage:
+    reach = None
+    if full_scale is not None:
+        reach = np.concatenate([full_scale[each.key] for each in placed])
+    return Stage(
+        placed[0].block.group,
+        as_slice(placed[0].block.inputs),
+        as_slice(np.concatenate([each.block.outputs for each in placed])),
+        arrays["conductance"],
+        _variance(placed, arrays),
+        np.concatenate([each.placed.scale for each in placed]),
+        reach,
+        placed,
+    )
+
+
+def _variance(blocks: Sequence[StageBlock], arrays: Named) -> dict[str, Variance]:
+    """``Stage.variance``: blocks on the same word lines of a tile share its reference cells."""
+    found: dict[tuple[int, bytes], int] = {}
+    columns: list[int] = []
+    for each in blocks:
+        lines = each.key[0], each.block.word_lines.tobytes()
+        columns += [found.setdefault(lines, len(found))] * each.block.shape[1]
+    column = np.array(columns, dtype=np.int64)
+    result = {}
+    for name in arrays:
+        kind, _, effect = name.partition(" ")
+        if kind == "own":
+            shared = arrays.get(f"shared {effect}")
+            result[effect] = (
+                Variance(arrays[name]) if shared is None else Variance(arrays[name], shared, column)
+            )
+    return result
+
+
+def wired(chain: Chain) -> MatrixReadout:
+    """The linear read-out that tells how a chain's cells are read."""
+    return "nodal" if Wires.name in chain.names else "ideal"
+
+
+def whole(weights: Floats, arrays: Named) -> Whole:
+    """A layer as one matrix, with the variance of its weights, from ``LayerCells.whole``."""
+    variance = {name: each for name, each in arrays.items() if name != MATRIX}
+    return Whole(arrays.get(MATRIX, weights), variance)
 
 
 def piles(blocks: Sequence[Block]) -> list[list[int]]:
@@ -130,54 +326,6 @@ def piles(blocks: Sequence[Block]) -> list[list[int]]:
         pile.append(place)
         outputs |= mine
     return [pile for pile, _ in found.values()]
-
-
-def _stage(
-    members: list[tuple[ProgrammedTile, int, Floats]],
-    chain: Chain,
-    full_scale: dict[Key, Floats] | None,
-) -> Stage:
-    ends = np.cumsum([tile.blocks[number].block.shape[1] for tile, number, _ in members])
-    wires = Wires.name in chain.names
-    placed = tuple(
-        StageBlock(tile, n, slice(int(end) - tile.blocks[n].block.shape[1], int(end)), wires)
-        for (tile, n, _), end in zip(members, ends, strict=True)
-    )
-    conductance = [found for _, _, found in members]
-    reach = None
-    if full_scale is not None:
-        reach = np.concatenate([full_scale[each.key] for each in placed])
-    return Stage(
-        placed[0].block.group,
-        as_slice(placed[0].block.inputs),
-        as_slice(np.concatenate([each.block.outputs for each in placed])),
-        np.ascontiguousarray(np.concatenate(conductance, axis=1)),
-        _variance(placed, chain) if "variance" in chain.changed else {},
-        np.concatenate([each.tile.blocks[each.number].scale for each in placed]),
-        reach,
-        placed,
-    )
-
-
-def _variance(blocks: Sequence[StageBlock], chain: Chain) -> dict[str, Variance]:
-    """``Stage.variance``: blocks on the same word lines of a tile share its reference cells."""
-    powers = [each.tile.noise_parts(_wired(chain))[each.number] for each in blocks]
-    own = chain.variances(np.concatenate([power for power, _ in powers], axis=1))
-    found: dict[tuple[int, bytes], tuple[int, Floats]] = {}
-    columns: list[int] = []
-    for each, (_, power) in zip(blocks, powers, strict=True):
-        if power is None:
-            return {name: Variance(value) for name, value in own.items()}
-        key = each.tile.index, each.block.word_lines.tobytes()
-        number, _ = found.setdefault(key, (len(found), power))
-        columns += [number] * each.block.shape[1]
-    shared = chain.variances(np.stack([power for _, power in found.values()], axis=1))
-    column = np.array(columns, dtype=np.int64)
-    return {name: Variance(own[name], shared[name], column) for name in own}
-
-
-def _wired(chain: Chain) -> MatrixReadout:
-    return "nodal" if Wires.name in chain.names else "ideal"
 
 
 def as_slice(indices: Indices) -> Indices | slice:

@@ -26,6 +26,7 @@ from xbar.compiler.program import Program
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
 from xbar.effects.effect import ExactCells
+from xbar.effects.namespace import Precision
 from xbar.effects.ranges import Key, full_scales, reach
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Variance
@@ -33,7 +34,7 @@ from xbar.effects.torch_namespace import TorchArrays
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts, Precision
+from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.stage import as_slice, piles
 from xbar.training.chip_weights import Shapes, placement_of, powers_of
 
