@@ -60,6 +60,22 @@ def test_weights_multiplied_one_by_one_are_counted_and_named():
     assert "one by one" in found.reason
 
 
+def test_of_an_attention_the_keys_are_weights_and_the_mask_is_not():
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.keys = nn.Parameter(torch.randn(1, 1, 8, 4))
+            self.values = nn.Parameter(torch.randn(1, 1, 8, 4))
+            self.register_buffer("mask", torch.ones(8, 8).tril().log())
+
+        def forward(self, x):
+            keys, values = (each.expand(len(x), 1, 8, 4) for each in (self.keys, self.values))
+            return nn.functional.scaled_dot_product_attention(x, keys, values, attn_mask=self.mask)
+
+    (found,) = weigh(from_module(Attention(), (1, 8, 4))).digital
+    assert (set(found.constants), found.weights) == ({"keys", "values"}, 64)
+
+
 def test_a_layer_that_the_user_keeps_digital_is_counted_as_chosen():
     module = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
     share = weigh(from_module(module, (4,)).select(skip=["0"]))

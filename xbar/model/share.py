@@ -8,7 +8,7 @@ counted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xbar.errors import warn
@@ -143,8 +143,10 @@ def warn_of_digital(graph: Graph) -> None:
 
 
 def _matrices(node: Node, known: Constants) -> list[str]:
-    """Constants of two or more axes that a node takes, directly or computed from."""
+    """Constants of two or more axes that a node multiplies, directly or computed from."""
     found: dict[str, None] = {}
+    if "scaled_dot_product" in node.op:  # queries, keys and values; a mask is only added
+        node = replace(node, args=node.args[:3], kwargs={})
     for name in references(node):
         for constant in known.sources(name) if name in known else ():
             dtype = dtype_of(known.arrays, constant)
