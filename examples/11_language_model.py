@@ -14,6 +14,7 @@ import math
 import sysconfig
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,11 @@ class Size:
     batch: int
     steps: int
     rate: float
+
+    def rate_at(self, step: int) -> float:
+        """The rate of learning: it rises for a twentieth of the steps, and falls as a cosine."""
+        fall = 0.51 + 0.49 * math.cos(math.pi * step / self.steps)
+        return self.rate * min(1.0, (step + 1) / (0.05 * self.steps)) * fall
 
 
 SMALL = Size(layers=2, width=64, heads=2, context=64, batch=16, steps=200, rate=4e-3)
@@ -107,11 +113,20 @@ class Decoder(nn.Module):
         return cast(Tensor, self.head(self.norm(self.blocks(self.embed(tokens)))))
 
 
+def gradients(model: Decoder, tokens: Tensor, bfloat16: bool) -> tuple[Tensor, ...]:
+    """The mean loss of windows (N, T + 1) of bytes, and its gradient by each parameter."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+        logits = model(tokens[:, :-1])
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    return loss.detach(), *torch.autograd.grad(loss, list(model.parameters()))
+
+
 def trained(
     size: Size, text: NDArray[np.uint8], file: Path | None = None, *, bfloat16: bool = False
 ) -> Decoder:
-    """The model, trained with a one-cycle rate; it goes on from a file that it left there."""
+    """The model, trained; if it is kept in a file, training goes on from what is there."""
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # each half of a batch has a thread of its own
     model = Decoder(size)
     optimiser = torch.optim.AdamW(model.parameters(), lr=size.rate, betas=(0.9, 0.95), fused=True)
     done = 0
@@ -120,32 +135,36 @@ def trained(
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         done = saved["steps"]
-    lengths = np.arange(size.context + 1)
-    for step in range(done, size.steps):
-        starts = np.random.default_rng(step).integers(len(text) - size.context, size=size.batch)
-        tokens = torch.from_numpy(text[starts[:, None] + lengths].astype(np.int64))
-        warm = min(1.0, (step + 1) / (0.05 * size.steps))
-        for group in optimiser.param_groups:
-            group["lr"] = size.rate * warm * (0.51 + 0.49 * math.cos(math.pi * step / size.steps))
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            logits = model(tokens[:, :-1])
-            loss = nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        if file is not None and ((step + 1) % 50 == 0 or step + 1 == size.steps):
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            torch.save({**state, "steps": step + 1}, file.with_suffix(".new"))
-            file.with_suffix(".new").replace(file)
-            print(f"step {step + 1}: {math.exp(loss.item()):.2f} in the batch", flush=True)
+    with ThreadPoolExecutor(2) as pool:
+        for step in range(done, size.steps):
+            starts = np.random.default_rng(step).integers(len(text) - size.context, size=size.batch)
+            tokens = torch.from_numpy(at(text, starts, size.context + 1))
+            halves = pool.map(lambda part: gradients(model, part, bfloat16), tokens.chunk(2))
+            loss, *found = ((a + b) / 2 for a, b in zip(*halves, strict=True))
+            for parameter, gradient in zip(model.parameters(), found, strict=True):
+                parameter.grad = gradient
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for group in optimiser.param_groups:
+                group["lr"] = size.rate_at(step)
+            optimiser.step()
+            if file is not None and ((step + 1) % 50 == 0 or step + 1 == size.steps):
+                state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+                torch.save({**state, "steps": step + 1}, file.with_suffix(".new"))
+                file.with_suffix(".new").replace(file)
+                print(f"step {step + 1}: {math.exp(loss.item()):.2f} in the batch", flush=True)
     return model.eval()
+
+
+def at(text: NDArray[np.uint8], starts: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Bytes (N, length) from each start on."""
+    found: NDArray[np.int64] = text[starts[:, None] + np.arange(length)].astype(np.int64)
+    return found
 
 
 def windows(text: NDArray[np.uint8], context: int, count: int) -> NDArray[np.int64]:
     """So many windows of bytes (N, context) in equal steps through the text."""
     starts = np.linspace(0, len(text) - context, count).astype(np.int64)
-    return text[starts[:, None] + np.arange(context)].astype(np.int64)
+    return at(text, starts, context)
 
 
 def losses(logits: NDArray[Any], tokens: NDArray[np.int64]) -> NDArray[np.float64]:
