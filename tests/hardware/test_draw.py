@@ -29,14 +29,17 @@ def test_uniform_numbers_pass_a_kolmogorov_smirnov_test_and_stay_inside():
 
 def test_the_extremes_of_the_generator_stay_inside_the_open_interval():
     raw = np.array([0, 2**64 - 1], dtype=np.uint64)
-    u = draw.from_bits(raw)
+    u = np.empty(2)
+    draw_kernel.uniform(raw, u)
     assert 0 < u[0] < u[1] < 1
 
 
 def test_the_compiled_formulas_give_the_bits_of_the_plain_ones():
     raw = np.random.Philox(3).random_raw(200_000)
     plain = ((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-    np.testing.assert_array_equal(draw.from_bits(raw), plain)
+    compiled = np.empty_like(plain)
+    draw_kernel.uniform(raw, compiled)
+    np.testing.assert_array_equal(compiled, plain)
     u = np.concatenate([plain, 2.0 ** -np.arange(1.0, 54), 1 - 2.0 ** -np.arange(2.0, 54)])
     normal, factor = np.empty_like(u), np.empty_like(u)
     draw_kernel.normal(u, normal)
@@ -88,3 +91,24 @@ def test_the_numbers_are_these_to_the_last_bit_on_every_machine():
         "0x1.e8779f3ed3de5p-1",
         "0x1.34c0eff8a17b0p+0",
     ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 4099])
+def test_the_compiled_generator_has_the_bits_of_numpys(count):
+    for seed, stream, tile in [(7, 0, 3), (2**64 - 1, 2, 2**63 - 1), (0, 1, 0)]:
+        key, counter = [seed, stream], [0, tile, 0, 0]
+        bits = np.random.Philox(
+            key=np.array(key, dtype=np.uint64), counter=np.array(counter, dtype=np.uint64)
+        )
+        whole = bits.random_raw(count) >> np.uint64(12)
+        expected = (whole.astype(np.float64) + 0.5) * 2.0**-52
+        np.testing.assert_array_equal(draw.uniform(seed, stream, tile, (count,)), expected)
+
+
+def test_resistors_drawn_at_once_have_the_bits_of_the_plain_formulas():
+    nominal, sigma = np.array([1e-5, 2e-5, 3e-6]), np.array([0.3, 0.0, 1.4])
+    u = draw.uniform(4, 0, 1, (2000, 3))
+    found = np.empty(u.size)
+    draw_kernel.lognormal(u.reshape(-1), nominal, sigma, found)
+    expected = nominal * draw.exp(sigma * draw.normal(u))
+    np.testing.assert_array_equal(found.reshape(u.shape), expected)

@@ -10,6 +10,7 @@ Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self, SupportsIndex
@@ -140,6 +141,14 @@ class Chip(Card):
             return _one(self.measurement.on, tile)
         return fabricate.conductance(self.hardware.bank, *self._uniform(tile))
 
+    def on_each(self, tiles: Sequence[int]) -> Floats:
+        """(T, W, B, K) conductances of several tiles' resistors, switched in: ``on`` of each."""
+        for tile in tiles:
+            self._check(tile)
+        if self.measurement is not None:
+            return np.stack([_one(self.measurement.on, tile) for tile in tiles])
+        return fabricate.conductance(self.hardware.bank, *self._uniform_each(tiles))
+
     def deviations(self, tile: int) -> Deviations:
         """The deviations of a tile's devices, from which ``on`` follows by the bank's law.
 
@@ -163,11 +172,16 @@ class Chip(Card):
 
     def _uniform(self, tile: int) -> tuple[Floats, Floats | None]:
         """(W, B, K) numbers from U(0, 1) for the resistors, and for the thresholds if they vary."""
+        u, v = self._uniform_each([tile])
+        return u[0], None if v is None else v[0]
+
+    def _uniform_each(self, tiles: Sequence[int]) -> tuple[Floats, Floats | None]:
+        """(T, W, B, K) the same of several tiles."""
         assert self.seed is not None
-        u = draw.uniform(self.seed, CONDUCTANCE, tile, self._shape)
+        u = draw.uniform_each(self.seed, CONDUCTANCE, tiles, self._shape)
         if not fabricate.thresholds_vary(self.hardware.bank):
             return u, None
-        return u, draw.uniform(self.seed, _THRESHOLD, tile, self._shape)
+        return u, draw.uniform_each(self.seed, _THRESHOLD, tiles, self._shape)
 
     def off(self, tile: int) -> Floats:
         """(W, B, K) conductances of a tile's resistors, switched out: the leakage."""

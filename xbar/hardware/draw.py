@@ -9,10 +9,10 @@ rounding; a library's ``exp`` or ``log`` differs in the last bit between machine
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import SupportsIndex
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
@@ -36,18 +36,17 @@ def check_seed(seed: SupportsIndex) -> int:
 
 def uniform(seed: int, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:
     """Numbers from U(0, 1), excluding 0 and 1, as a function of the arguments only."""
-    key = np.array([seed, stream], dtype=np.uint64)
-    bits = np.random.Philox(key=key, counter=np.array([0, tile, 0, 0], dtype=np.uint64))
-    return from_bits(bits.random_raw(int(np.prod(shape)))).reshape(shape)
+    return uniform_each(seed, stream, [tile], shape)[0]
 
 
-def from_bits(raw: NDArray[np.uint64]) -> Floats:
-    """Numbers from U(0, 1) from 64 random bits each: midpoints of 2^52 equal intervals."""
+def uniform_each(seed: int, stream: int, tiles: Sequence[int], shape: tuple[int, ...]) -> Floats:
+    """(T, *shape): ``uniform`` of each of T tiles."""
     from xbar.hardware import draw_kernel
 
-    number = np.empty(len(raw))
-    draw_kernel.uniform(raw, number)
-    return number
+    number = np.empty((len(tiles), int(np.prod(shape))))
+    for own, tile in zip(number, tiles, strict=True):
+        draw_kernel.philox(np.uint64(seed), np.uint64(stream), np.uint64(tile), own)
+    return number.reshape(len(tiles), *shape)
 
 
 def normal(u: Floats) -> Floats:

@@ -8,7 +8,12 @@ Shapes: L numbers.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
@@ -21,15 +26,63 @@ _MIDDLE_TOP, _MIDDLE_BOTTOM = (np.array(row) for row in MIDDLE)
 _TAIL_TOP, _TAIL_BOTTOM = (np.array(row) for row in TAIL)
 _INVERSE_LN2 = 1.0 / (LN2_HIGH + LN2_LOW)
 _SQRT_HALF = float(np.sqrt(0.5))
+_MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
+_WEYL = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B))
 _FRACTION = (1 << 52) - 1  # the bits of a double's fraction
 _HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
+
+
+@intrinsic
+def _upper_product(typing: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of a product of unsigned integers."""
+    del typing, a, b
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del context, signature
+        wide, narrow = ir.IntType(128), ir.IntType(64)
+        product = builder.mul(*(builder.zext(each, wide) for each in arguments))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
+
+    return types.uint64(types.uint64, types.uint64), emit
+
+
+@jit
+def philox(seed: np.uint64, stream: np.uint64, tile: np.uint64, out: Floats) -> None:
+    """Numbers (L,) from U(0, 1): Philox-4x64-10 under the key (seed, stream).
+
+    Block b of four numbers is that of the counter (b + 1, tile, 0, 0). J. K. Salmon et al.,
+    "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+    """
+    left = len(out)
+    for block in range((left + 3) // 4):
+        c0, c1, c2, c3 = np.uint64(block + 1), tile, np.uint64(0), np.uint64(0)
+        k0, k1 = seed, stream
+        for _ in range(10):
+            high_0, low_0 = _upper_product(_MULTIPLIERS[0], c0), _MULTIPLIERS[0] * c0
+            high_1, low_1 = _upper_product(_MULTIPLIERS[1], c2), _MULTIPLIERS[1] * c2
+            c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
+            k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
+        at = 4 * block
+        out[at] = _uniform(c0)
+        if at + 1 < left:
+            out[at + 1] = _uniform(c1)
+        if at + 2 < left:
+            out[at + 2] = _uniform(c2)
+        if at + 3 < left:
+            out[at + 3] = _uniform(c3)
+
+
+@jit
+def _uniform(raw: np.uint64) -> float:
+    """The midpoint of one of 2^52 equal intervals of (0, 1)."""
+    return (np.float64(np.int64(raw >> np.uint64(12))) + 0.5) * 2.0**-52
 
 
 @jit
 def uniform(raw: NDArray[np.uint64], out: Floats) -> None:
     """Numbers (L,) from U(0, 1) from 64 random bits each (L,)."""
     for i in range(len(raw)):
-        out[i] = (np.float64(np.int64(raw[i] >> np.uint64(12))) + 0.5) * 2.0**-52
+        out[i] = _uniform(raw[i])
 
 
 @jit
@@ -122,6 +175,33 @@ def exp_scaled(z: Floats, sigma: float, out: Floats) -> None:
                 series[i] = series[i] * rest[i] / c + 1.0
         for i in range(n):
             result[i] = series[i] * power[i]
+
+
+@jit
+def lognormal(u: Floats, nominal: Floats, sigma: Floats, out: Floats) -> None:
+    """Conductances (L,) of resistors with a lognormal spread, siemens; ``out`` may be ``u``.
+
+    Args:
+        u: (L,) numbers in (0, 1), for K resistors in turn.
+        nominal: (K,) siemens.
+        sigma: (K,) standard deviations of the logarithm.
+        out: (L,) result.
+    """
+    k = len(nominal)
+    turns = max(_BLOCK // k, 1)
+    most = turns * k
+    scale, spread, z = np.empty(most), np.empty(most), np.empty(most)
+    for i in range(most):
+        scale[i], spread[i] = nominal[i % k], sigma[i % k]
+    for start in range(0, len(u), most):
+        n = min(most, len(u) - start)
+        result = out[start : start + n]
+        normal(u[start : start + n], z[:n])
+        for i in range(n):
+            z[i] = spread[i] * z[i]
+        exp_scaled(z[:n], 1.0, result)
+        for i in range(n):
+            result[i] = scale[i] * result[i]
 
 
 @jit

@@ -55,6 +55,8 @@ def conductance(bank: Bank, u: Floats, v: Floats | None = None) -> Floats:
         resistance = np.broadcast_to(nominal, u.shape)
     elif bank.spread == "resistance":
         resistance = nominal * _factor(bank, u)
+    elif plain and bank.spread == "lognormal":
+        return _lognormal(bank, u)
     elif plain:
         result: Floats = (1.0 / nominal) * _factor(bank, u)
         return result
@@ -88,6 +90,16 @@ def _branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
         ron, slope, bend, _ = (spread_out(each, k) for _, each in bank.switch)
     draw_kernel.branches(ohms, threshold, np.stack([series, ron, slope, bend]), found)
     return found.reshape(resistance.shape)
+
+
+def _lognormal(bank: Bank, u: Floats) -> Floats:
+    """``conductance`` of resistors alone with this spread, compiled: the most frequent one."""
+    from xbar.hardware import draw_kernel
+
+    found, sigma = np.empty(u.size), np.array(spread_out(bank.sigma, bank.resistors))
+    plain = np.ascontiguousarray(u).reshape(-1)
+    draw_kernel.lognormal(plain, 1.0 / bank.ohms, sigma, found)
+    return found.reshape(u.shape)
 
 
 def _factor(bank: Bank, u: Floats) -> Floats:
