@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from xbar.arrays import one_integer
 from xbar.circuit.solvers.threads import one_blas_thread
+from xbar.compiler import on_cpu
 from xbar.compiler.batch_job import run_batches, takes
 from xbar.compiler.job import Jobs, TileResult, run_job
 from xbar.compiler.passes.base import TileJob
@@ -82,35 +84,51 @@ def run_jobs(jobs: Jobs, todo: Sequence[int], crew: Crew) -> Iterator[TileResult
     with one_blas_thread():
         if takes(jobs, crew.device):
             yield from run_batches(jobs, todo, crew.device, workers)
-        elif workers > 1 and len(todo) >= workers:
-            yield from _in_threads(jobs, todo, workers)
-        elif workers > 1:
+        elif workers > 1 and len(todo) < workers:
             yield from (run_job(jobs[index]) for index in todo)
         else:
-            yield from (_alone(jobs[index]) for index in todo)
-
-
-def _alone(job: TileJob) -> TileResult:
-    with one_thread():
-        return run_job(job)
+            yield from _in_threads(jobs, todo, workers)
 
 
 def _in_threads(jobs: Jobs, todo: Sequence[int], workers: int) -> Iterator[TileResult]:
-    remaining, pending = iter(todo), set[Future[TileResult]]()
+    """Run jobs in batches, each in one thread."""
+    size = min(_together(jobs[todo[0]]), -(-len(todo) // workers)) if len(todo) else 1
+    batches = (
+        [jobs[index] for index in todo[start : start + size]] for start in range(0, len(todo), size)
+    )
+    work = partial(_run_together, on_cpu.Workspace())
+    if workers == 1:
+        for batch in batches:
+            yield from work(batch)
+        return
+    pending = set[Future[list[TileResult]]]()
     pool = ThreadPoolExecutor(workers)
     try:
         while True:
-            for index in remaining:
-                pending.add(pool.submit(_alone, jobs[index]))
+            for batch in batches:
+                pending.add(pool.submit(work, batch))
                 if len(pending) >= AHEAD * workers:
                     break
             if not pending:
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                yield future.result()
+                yield from future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _together(job: TileJob) -> int:
+    """Number of jobs of a batch."""
+    return on_cpu.tiles_of_a_batch(job) if on_cpu.ordinary(job) else 1
+
+
+def _run_together(workspace: on_cpu.Workspace, jobs: Sequence[TileJob]) -> list[TileResult]:
+    """Run jobs of one chip in this thread."""
+    with one_thread():
+        if on_cpu.ordinary(jobs[0]):
+            return on_cpu.run_batch(jobs, workspace)
+        return [run_job(job) for job in jobs]
 
 
 def run_batch(chip: Chip, jobs: Sequence[TileJob]) -> list[TileResult]:
@@ -118,7 +136,10 @@ def run_batch(chip: Chip, jobs: Sequence[TileJob]) -> list[TileResult]:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1, user_api="blas")  # not restored: another batch may run concurrently
-    return [_alone(replace(job, chip=chip)) for job in jobs]
+    whole = [replace(job, chip=chip) for job in jobs]
+    size, workspace = _together(whole[0]), on_cpu.Workspace()
+    parts = (whole[start : start + size] for start in range(0, len(whole), size))
+    return [result for part in parts for result in _run_together(workspace, part)]
 
 
 def _carry(chip: Chip) -> Chip:

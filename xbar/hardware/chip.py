@@ -141,13 +141,23 @@ class Chip(Card):
             return _one(self.measurement.on, tile)
         return fabricate.conductance(self.hardware.bank, *self._uniform(tile))
 
-    def on_each(self, tiles: Sequence[int]) -> Floats:
-        """(T, W, B, K) conductances of several tiles' resistors, switched in: ``on`` of each."""
+    def on_each(self, tiles: Sequence[int], out: Floats | None = None) -> Floats:
+        """(T, W, B, K) conductances of several tiles' resistors, switched in: ``on`` of each.
+
+        Written to ``out`` if it is given, which saves most of the memory.
+        """
         for tile in tiles:
             self._check(tile)
+        result = np.empty((len(tiles), *self._shape)) if out is None else out
         if self.measurement is not None:
-            return np.stack([_one(self.measurement.on, tile) for tile in tiles])
-        return fabricate.conductance(self.hardware.bank, *self._uniform_each(tiles))
+            for own, tile in zip(result, tiles, strict=True):
+                own[:] = _one(self.measurement.on, tile)
+            return result
+        u, v = self._uniform_each(tiles, result)
+        found = fabricate.conductance(self.hardware.bank, u, v, result)
+        if found is not result:
+            result[:] = found
+        return result
 
     def deviations(self, tile: int) -> Deviations:
         """The deviations of a tile's devices, from which ``on`` follows by the bank's law.
@@ -175,10 +185,12 @@ class Chip(Card):
         u, v = self._uniform_each([tile])
         return u[0], None if v is None else v[0]
 
-    def _uniform_each(self, tiles: Sequence[int]) -> tuple[Floats, Floats | None]:
-        """(T, W, B, K) the same of several tiles."""
+    def _uniform_each(
+        self, tiles: Sequence[int], out: Floats | None = None
+    ) -> tuple[Floats, Floats | None]:
+        """(T, W, B, K) the same of several tiles, those of resistors in ``out`` if it is given."""
         assert self.seed is not None
-        u = draw.uniform_each(self.seed, CONDUCTANCE, tiles, self._shape)
+        u = draw.uniform_each(self.seed, CONDUCTANCE, tiles, self._shape, out)
         if not fabricate.thresholds_vary(self.hardware.bank):
             return u, None
         return u, draw.uniform_each(self.seed, _THRESHOLD, tiles, self._shape)

@@ -36,17 +36,24 @@ def check_seed(seed: SupportsIndex) -> int:
 
 def uniform(seed: int, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:
     """Numbers from U(0, 1), excluding 0 and 1, as a function of the arguments only."""
-    return uniform_each(seed, stream, [tile], shape)[0]
+    one: Floats = uniform_each(seed, stream, [tile], shape)[0]
+    return one
 
 
-def uniform_each(seed: int, stream: int, tiles: Sequence[int], shape: tuple[int, ...]) -> Floats:
-    """(T, *shape): ``uniform`` of each of T tiles."""
+def uniform_each(
+    seed: int,
+    stream: int,
+    tiles: Sequence[int],
+    shape: tuple[int, ...],
+    out: Floats | None = None,
+) -> Floats:
+    """(T, *shape): ``uniform`` of each of T tiles, in ``out`` if it is given."""
     from xbar.hardware import draw_kernel
 
-    number = np.empty((len(tiles), int(np.prod(shape))))
-    for own, tile in zip(number, tiles, strict=True):
+    number = np.empty((len(tiles), *shape)) if out is None else out
+    for own, tile in zip(number.reshape(len(tiles), -1), tiles, strict=True):
         draw_kernel.philox(np.uint64(seed), np.uint64(stream), np.uint64(tile), own)
-    return number.reshape(len(tiles), *shape)
+    return number
 
 
 def normal(u: Floats) -> Floats:

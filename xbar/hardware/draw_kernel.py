@@ -8,6 +8,7 @@ Shapes: L numbers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,8 @@ _FRACTION = (1 << 52) - 1  # the bits of a double's fraction
 _HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
 
 
-@intrinsic
-def _upper_product(typing: Any, a: Any, b: Any) -> Any:
-    """The upper 64 bits of a product of unsigned integers."""
+def _multiply(typing: Any, a: Any, b: Any) -> Any:
+    """The upper 64 bits of a product of unsigned integers, as LLVM's instructions."""
     del typing, a, b
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -44,6 +44,9 @@ def _upper_product(typing: Any, a: Any, b: Any) -> Any:
         return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
 
     return types.uint64(types.uint64, types.uint64), emit
+
+
+_upper_product: Callable[[np.uint64, np.uint64], np.uint64] = intrinsic(_multiply)
 
 
 @jit

@@ -39,13 +39,16 @@ def thresholds_vary(bank: Bank) -> bool:
     return bank.switch is not None and bool(np.any(bank.switch.sigma))
 
 
-def conductance(bank: Bank, u: Floats, v: Floats | None = None) -> Floats:
+def conductance(
+    bank: Bank, u: Floats, v: Floats | None = None, out: Floats | None = None
+) -> Floats:
     """Fabricated conductances (..., K) of branches, in siemens.
 
     Args:
         bank: design.
         u: (..., K) numbers in (0, 1) for the resistors.
         v: the same for the thresholds; None for thresholds without deviation.
+        out: (..., K) contiguous array that may be used for the result; ``u`` is one.
     """
     nominal = bank.ohms
     plain = bank.series == 0 and bank.switch is None
@@ -56,7 +59,7 @@ def conductance(bank: Bank, u: Floats, v: Floats | None = None) -> Floats:
     elif bank.spread == "resistance":
         resistance = nominal * _factor(bank, u)
     elif plain and bank.spread == "lognormal":
-        return _lognormal(bank, u)
+        return _lognormal(bank, u, np.empty(u.shape) if out is None else out)
     elif plain:
         result: Floats = (1.0 / nominal) * _factor(bank, u)
         return result
@@ -92,14 +95,14 @@ def _branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
     return found.reshape(resistance.shape)
 
 
-def _lognormal(bank: Bank, u: Floats) -> Floats:
+def _lognormal(bank: Bank, u: Floats, out: Floats) -> Floats:
     """``conductance`` of resistors alone with this spread, compiled: the most frequent one."""
     from xbar.hardware import draw_kernel
 
-    found, sigma = np.empty(u.size), np.array(spread_out(bank.sigma, bank.resistors))
+    sigma = np.array(spread_out(bank.sigma, bank.resistors))
     plain = np.ascontiguousarray(u).reshape(-1)
-    draw_kernel.lognormal(plain, 1.0 / bank.ohms, sigma, found)
-    return found.reshape(u.shape)
+    draw_kernel.lognormal(plain, 1.0 / bank.ohms, sigma, out.reshape(-1))
+    return out
 
 
 def _factor(bank: Bank, u: Floats) -> Floats:

@@ -155,14 +155,48 @@ def _solve_block(
     scratch: _Scratch,
 ) -> None:
     """Solve one slice of the batch, in place."""
+    bank, row = _banks_used(batch, part)
+    _choose((bank, row, writeable(batch.target[part])), mask, achieved, scratch)
+
+
+def closest_subsets(
+    bank: NDArray[np.float64],
+    row: NDArray[np.int64],
+    target: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+) -> None:
+    """The closest subsets of many problems, in this thread and without any check.
+
+    Masks and sums are those of `solve_subset`.
+
+    Args:
+        bank: (R, K) finite elements, 2 <= K <= 32, writeable.
+        row: (M,) bank of each target.
+        target: (M,) finite.
+        mask: (M, K) output.
+        achieved: (M,) output: sum of the chosen elements, in the bank's order.
+    """
+    scratch = _Scratch(mask.shape[1], 1)
+    for part in _blocks(*mask.shape):
+        problems = bank, row[part], target[part]
+        _choose(problems, mask[part], achieved[part], scratch)
+
+
+def _choose(
+    problems: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]],
+    mask: NDArray[np.bool_],
+    achieved: NDArray[np.float64],
+    scratch: _Scratch,
+) -> None:
+    """Solve banks (R, K), the bank of each target (M,) and targets (M,), in place."""
     from xbar.subset.kernels import lockstep, merge, scale
 
-    bank, row = _banks_used(batch, part)
-    target = writeable(batch.target[part])
+    bank, row, target = problems
     if len(row) >= _FEW:
         with scratch.borrowed() as work:
             if scratch.narrow and len(row) > 2 * _FEW:
-                _solve_narrow((bank, row, target), mask, achieved, scratch, work)
+                _solve_narrow(problems, mask, achieved, scratch, work)
             else:
                 lockstep.closest_subsets(bank, row, target, mask, achieved, work)
         return
