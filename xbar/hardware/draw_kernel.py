@@ -8,7 +8,6 @@ Shapes: L numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ def _multiply(typing: Any, a: Any, b: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), emit
 
 
-_upper_product: Callable[[np.uint64, np.uint64], np.uint64] = intrinsic(_multiply)
+_upper_product: Any = intrinsic(_multiply)
 
 
 @jit

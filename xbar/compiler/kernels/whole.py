@@ -333,7 +333,7 @@ def added_up(values: Floats) -> float:
     for i in range(8, done, 8):
         a, b, c, d = a + values[i], b + values[i + 1], c + values[i + 2], d + values[i + 3]
         e, f, g, h = e + values[i + 4], f + values[i + 5], g + values[i + 6], h + values[i + 7]
-    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    eight: float = ((a + b) + (c + d)) + ((e + f) + (g + h))
     for i in range(done, count):
-        total += values[i]
-    return total
+        eight += values[i]
+    return eight
