@@ -15,7 +15,6 @@ import xbar
 from xbar import folders
 from xbar.compiler import crew
 from xbar.compiler import journal as journal_module
-from xbar.compiler.job import run_job
 from xbar.errors import FileError
 
 WEIGHTS = {"fc": np.random.default_rng(0).standard_normal((64, 400))}
@@ -35,6 +34,17 @@ def content(folder):
 
 def compiled(output, **options):
     return xbar.compile(WEIGHTS, HARDWARE, seed=3, output=output, workers=1, **options)
+
+
+def watch_jobs(monkeypatch, solved):
+    """Add the tiles of every batch that is run to a list."""
+    together = crew._run_together
+
+    def seen(workspace, jobs):
+        solved.extend(job.index for job in jobs)
+        return together(workspace, jobs)
+
+    monkeypatch.setattr(crew, "_run_together", seen)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +107,7 @@ def test_what_was_done_is_not_done_again(tmp_path, expected, monkeypatch):
         compiled(output, progress=stop)
     assert not output.exists()
     steps, solved = [], []
-    monkeypatch.setattr(crew, "run_job", lambda job: solved.append(job.index) or run_job(job))
+    watch_jobs(monkeypatch, solved)
     compiled(output, progress=lambda *step: steps.append(step))
     assert content(output) == expected
     assert steps == [(i + 1, TILES) for i in range(TILES)]
@@ -177,7 +187,7 @@ def test_the_results_of_another_version_are_not_taken_and_this_is_told(
     with pytest.raises(FileError, match=r"unfinished run of xbar 0\.0\.9, whose results xbar"):
         compiled(output)
     solved = []
-    monkeypatch.setattr(crew, "run_job", lambda job: solved.append(job.index) or run_job(job))
+    watch_jobs(monkeypatch, solved)
     compiled(output, force=True)
     assert len(solved) == TILES
     assert content(output) == expected
