@@ -22,6 +22,7 @@ from xbar.arrays import Bools, Floats
 from xbar.circuit.solvers.grid import LARGEST, Grid, as_wires
 from xbar.circuit.solvers.lanes import LANES, aligned
 from xbar.circuit.solvers.lockstep_kernels import solve_tree
+from xbar.circuit.solvers.lockstep_leaf import Array
 from xbar.circuit.solvers.lockstep_plan import Plan, make_plan
 from xbar.circuit.solvers.memory import check_memory
 from xbar.parallel import in_threads
@@ -62,11 +63,13 @@ def solve_batch(grid: Grid, cells: Floats, result: Floats, wanted: Bools, thread
     threads = min(threads, len(starts))
     check_memory(threads * 8.0 * LANES * array.plan.pool, grid.cells.shape)
     failed = np.zeros(len(cells), np.bool_)
+    pools = [aligned(array.plan.pool * LANES) for _ in range(threads)]
 
     def solve(start: int) -> None:
         part = tiles[start : start + LANES]
-        some = cells[part]
-        result[part] = found = array.solve(some)
+        some, pool = cells[part], pools.pop()
+        result[part] = found = array.solve(some, pool)
+        pools.append(pool)
         failed[part] = ~np.isfinite(found).all(axis=(1, 2)) | (some.max(axis=(1, 2)) > LARGEST)
 
     in_threads(solve, starts, threads)
@@ -104,16 +107,15 @@ class _Array:
         plan = make_plan(*word.shape, right=right, top=top)
         return cls(own, 1 / as_wires(word), 1 / as_wires(bit), plan)
 
-    def solve(self, cells: Floats) -> Floats:
-        """Transfer matrices (T, B, W) of up to LANES sets of cells (T, W, B)."""
+    def solve(self, cells: Floats, pool: Floats) -> Floats:
+        """Transfer matrices (T, B, W) of up to LANES sets of cells (T, W, B), with scratch."""
         (lines, columns), (high, wide), plan = self.own, self.word.shape, self.plan
         whole = aligned(high * wide * LANES)
         whole[:] = 0.0
         own = whole.reshape(high, wide, LANES)[high - lines :, :columns]
         own[..., : len(cells)] = cells.transpose(1, 2, 0)
         own[..., len(cells) :] = cells[-1][..., None]
-        pool = aligned(plan.pool * LANES)
-        solve_tree(plan.tree, (self.word, self.bit), whole, pool, plan.drivers)
+        solve_tree(plan.tree, Array(self.word, self.bit, whole), pool, plan.drivers)
         found = pool[: plan.amplifiers * plan.drivers * LANES]
         found = found.reshape(plan.amplifiers, plan.drivers, LANES)
         total = np.zeros((columns, lines, LANES))

@@ -48,14 +48,14 @@ class Kind(NamedTuple):
         ports: number of ports.
         stride: vectors of a row of conductances between them.
         size: vectors of all rows.
-        rows: rows of the nodes shared by its children, in whole fours if there are four or more.
+        rows: rows of the nodes shared by its children, in whole fours.
         columns: columns of those rows: of the shared nodes, and of what remains, in whole fours.
         shared: shared nodes.
-        first: kind of its left or upper child; -1 of a single cell.
+        first: kind of its left or upper child; -1 of a leaf.
         second: kind of the other child.
         map: where its part of `lockstep_kernels.Tree.maps` begins.
-        open: of a single cell, 1 if its word line ends open at the right, 2 if its bit line ends
-            open above it, 3 for both.
+        open: of a leaf, 1 if its word lines end open at the right, 2 if its bit lines end open at
+            the top, 3 for both.
         high: height in cells.
         wide: width in cells.
         stacked: whether the second child is below the first.
@@ -90,46 +90,6 @@ def _put(pool: Floats, at: int, one: Lanes, two: Lanes, three: Lanes, four: Lane
     store(pool, at + LANES, two)
     store(pool, at + 2 * LANES, three)
     store(pool, at + 3 * LANES, four)
-
-
-@jit
-def eliminate_few(own: Ints, pool: Floats, work: int) -> None:
-    """Scale and complete the rows of fewer than four shared nodes."""
-    rows = own[ROWS]
-    for p in range(rows):
-        degree = splat(_TINY)
-        for j in range(p + 1, own[COLUMNS]):
-            degree = add(degree, load(pool, _entry(work, rows, p, j)))
-        scale = divide(splat(1.0), square_root(degree))
-        for j in range(p + 1, own[COLUMNS]):
-            k = _entry(work, rows, p, j)
-            store(pool, k, multiply(scale, load(pool, k)))
-        for i in range(p + 1, rows):
-            factor = load(pool, _entry(work, rows, p, i))
-            for j in range(i + 1, own[COLUMNS]):
-                k = _entry(work, rows, i, j)
-                value = multiply_add(factor, load(pool, _entry(work, rows, p, j)), load(pool, k))
-                store(pool, k, value)
-
-
-@jit
-def multiply_few(own: Ints, pool: Floats, spots: tuple[int, int, int, int]) -> None:
-    """Add the products of fewer than four rows to the result."""
-    rows = own[ROWS]
-    for i in range(own[PORTS] - 1):
-        for p in range(rows):
-            factor = load(pool, _entry(spots[3], rows, p, rows + i))
-            to = (spots[0] + i * own[STRIDE]) * LANES
-            for j in range(i + 1, own[PORTS]):
-                k = to + j * LANES
-                value = load(pool, _entry(spots[3], rows, p, rows + j))
-                store(pool, k, multiply_add(factor, value, load(pool, k)))
-
-
-@jit
-def _entry(work: int, rows: int, p: int, j: int) -> int:
-    """Index of entry (p, j) of the shared nodes' rows."""
-    return (work + (j // FOUR * rows + p) * FOUR + j % FOUR) * LANES
 
 
 @jit
@@ -233,7 +193,9 @@ def multiply_all(own: Ints, pool: Floats, spots: tuple[int, int, int, int]) -> N
 
 
 @jit
-def between(own: Ints, pool: Floats, spots: tuple[int, int, int, int], drivers: int) -> None:
+def multiply_between(
+    own: Ints, pool: Floats, spots: tuple[int, int, int, int], drivers: int
+) -> None:
     """Add the products between the drivers and the other ports to the result."""
     rows, (at, _, _, work) = own[ROWS], spots
     many = own[COLUMNS] - rows

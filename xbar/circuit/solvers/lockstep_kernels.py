@@ -11,25 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xbar.circuit.solvers.lanes import (
-    LANES,
-    Floats,
-    Ints,
-    add,
-    divide,
-    jit,
-    load,
-    multiply,
-    splat,
-    store,
-)
+from xbar.circuit.solvers.lanes import LANES, Floats, Ints, add, jit, load, splat, store
 from xbar.circuit.solvers.lockstep_elimination import (
     COLUMNS,
     FIRST,
     FOUR,
     HIGH,
     MAP,
-    OPEN,
     PORTS,
     ROWS,
     SECOND,
@@ -38,12 +26,11 @@ from xbar.circuit.solvers.lockstep_elimination import (
     STACKED,
     STRIDE,
     WIDE,
-    between,
     eliminate,
-    eliminate_few,
     multiply_all,
-    multiply_few,
+    multiply_between,
 )
+from xbar.circuit.solvers.lockstep_leaf import Array, make_leaf
 
 OTHER = 1 << 32  # added to the number of a port of the second child
 
@@ -63,15 +50,12 @@ class Tree(NamedTuple):
 
 
 @jit
-def solve_tree(
-    tree: Tree, wires: tuple[Floats, Floats], cells: Floats, pool: Floats, drivers: int
-) -> None:
+def solve_tree(tree: Tree, array: Array, pool: Floats, drivers: int) -> None:
     """Solve LANES crossbars.
 
     Args:
         tree: blocks; the last kind is the whole array.
-        wires: (W, B) siemens of the segments to the left of each cell, and below it.
-        cells: (W B LANES,) siemens, crossbars interleaved.
+        array: the crossbars.
         pool: scratch of `Plan.pool` vectors.
         drivers: number of the array's ports that are drivers, the first ones, in whole fours. The
             result begins the pool: rows of amplifiers, columns of drivers.
@@ -85,7 +69,7 @@ def solve_tree(
         kind, row, column, at = task[0], task[1], task[2], task[3]
         own = kinds[kind]
         if own[FIRST] < 0:
-            _cell(own, wires, cells, (row, column), pool, at)
+            make_leaf(own, array, (row, column), pool, at)
             depth -= 1
             continue
         first = at + own[SIZE]
@@ -106,39 +90,6 @@ def solve_tree(
 
 
 @jit
-def _cell(
-    own: Ints,
-    wires: tuple[Floats, Floats],
-    cells: Floats,
-    place: tuple[int, int],
-    pool: Floats,
-    at: int,
-) -> None:
-    """Block of one cell: ports left, right, top, bottom, of which the open ones are eliminated."""
-    row, column = place
-    word, bit = splat(wires[0][row, column]), splat(wires[1][row, column])
-    cell = load(cells, (row * wires[0].shape[1] + column) * LANES)
-    zero, step, last = splat(0.0), own[STRIDE], own[PORTS] - 1
-    for i in range(last):
-        for j in range(i + 1, last + 1):
-            store(pool, (at + i * step + j) * LANES, zero)
-    right_open, top_open = own[OPEN] & 1, own[OPEN] & 2
-    if right_open and top_open:
-        half = divide(multiply(word, cell), add(word, cell))
-        store(pool, (at + 1) * LANES, divide(multiply(half, bit), add(half, bit)))
-    elif right_open:  # left, top, bottom
-        store(pool, (at + 1) * LANES, divide(multiply(word, cell), add(word, cell)))
-        store(pool, (at + step + 2) * LANES, bit)
-    elif top_open:  # left, right, bottom
-        store(pool, (at + 1) * LANES, word)
-        store(pool, (at + step + 2) * LANES, divide(multiply(cell, bit), add(cell, bit)))
-    else:
-        store(pool, (at + 1) * LANES, word)
-        store(pool, (at + step + 2) * LANES, cell)
-        store(pool, (at + 2 * step + 3) * LANES, bit)
-
-
-@jit
 def _join(
     tree: Tree, kind: int, pool: Floats, spots: tuple[int, int, int, int], drivers: int
 ) -> None:
@@ -156,19 +107,13 @@ def _join(
     steps = tree.kinds[own[FIRST]][STRIDE], tree.kinds[own[SECOND]][STRIDE]
     maps = tree.maps[own[MAP] :]
     _gather(own, maps, steps, pool, spots)
-    if own[ROWS] < FOUR:
-        eliminate_few(own, pool, spots[3])
-    else:
-        eliminate(own, pool, spots[3])
+    eliminate(own, pool, spots[3])
     stay = maps[2 * own[SHARED] :]
     if drivers:
-        _keep(own, stay, steps, pool, spots, drivers)
-        between(own, pool, spots, drivers)
-        return
-    _keep(own, stay, steps, pool, spots, 0)
-    if own[ROWS] < FOUR:
-        multiply_few(own, pool, spots)
+        _keep_between(own, stay, steps, pool, spots, drivers)
+        multiply_between(own, pool, spots, drivers)
     else:
+        _keep(own, stay, steps, pool, spots)
         multiply_all(own, pool, spots)
 
 
@@ -185,28 +130,29 @@ def _gather(
     stay = maps[2 * shared :]
     zero = splat(0.0)
     _, first, second, work = spots
-    for tile in range(0, own[COLUMNS], FOUR):
-        to = (work + tile * rows) * LANES
-        for p in range(rows):
-            a, b = (maps[p], maps[shared + p]) if p < shared else (0, 0)
-            for j in range(tile, tile + FOUR):
-                value = zero
-                if p < shared and p < j < shared:
-                    c = maps[j]
-                    value = load(pool, (first + min(a, c) * steps[0] + max(a, c)) * LANES)
-                    c = maps[shared + j]
-                    c = second + min(b, c) * steps[1] + max(b, c)
-                    value = add(value, load(pool, c * LANES))
-                elif p < shared and j >= rows and stay[j - rows] >= 0:
-                    c = stay[j - rows]
-                    if c < OTHER:
-                        c = first + min(a, c) * steps[0] + max(a, c)
-                    else:
-                        c -= OTHER
-                        c = second + min(b, c) * steps[1] + max(b, c)
-                    value = load(pool, c * LANES)
-                store(pool, to, value)
-                to += LANES
+    for j in range(own[COLUMNS]):
+        to = (work + j // FOUR * FOUR * rows + j % FOUR) * LANES
+        c = stay[j - rows] if j >= rows else -1
+        done = 0
+        if j < shared:
+            b, d = maps[j], maps[shared + j]
+            for p in range(j):
+                a, c = maps[p], maps[shared + p]
+                one = load(pool, (first + min(a, b) * steps[0] + max(a, b)) * LANES)
+                two = load(pool, (second + min(c, d) * steps[1] + max(c, d)) * LANES)
+                store(pool, to + p * FOUR * LANES, add(one, two))
+            done = rows  # below the diagonal nothing is used
+        elif c >= 0:
+            child, step, names = first, steps[0], maps
+            if c >= OTHER:
+                child, step, names, c = second, steps[1], maps[shared:], c - OTHER
+            for p in range(shared):
+                a = names[p]
+                value = load(pool, (child + min(a, c) * step + max(a, c)) * LANES)
+                store(pool, to + p * FOUR * LANES, value)
+            done = shared
+        for p in range(done, rows):
+            store(pool, to + p * FOUR * LANES, zero)
 
 
 @jit
@@ -216,24 +162,42 @@ def _keep(
     steps: tuple[int, int],
     pool: Floats,
     spots: tuple[int, int, int, int],
+) -> None:
+    """What each child conducts between its remaining nodes; those of the first come first."""
+    at, first, second, _ = spots
+    many, count, mine = own[COLUMNS] - own[ROWS], own[PORTS], 0
+    while mine < count and stay[mine] < OTHER:
+        mine += 1
+    zero = splat(0.0)
+    for i in range(count):
+        to, end = at + i * own[STRIDE], mine if i < mine else count
+        source = first + stay[i] * steps[0]
+        if i >= mine:
+            source = second + (stay[i] - OTHER) * steps[1] - OTHER
+        for j in range(i + 1, end):
+            store(pool, (to + j) * LANES, load(pool, (source + stay[j]) * LANES))
+        for j in range(end, many):
+            store(pool, (to + j) * LANES, zero)
+
+
+@jit
+def _keep_between(
+    own: Ints,
+    stay: Ints,
+    steps: tuple[int, int],
+    pool: Floats,
+    spots: tuple[int, int, int, int],
     drivers: int,
 ) -> None:
-    """What the children conduct between remaining nodes; with drivers, to them from the others."""
+    """What each child conducts between its drivers and its other remaining nodes."""
     at, first, second, _ = spots
-    many = own[COLUMNS] - own[ROWS]
-    zero = splat(0.0)
-    for i in range(drivers, many):
-        a = stay[i]
-        begin, end = (0, drivers) if drivers else (i // FOUR * FOUR, many)
-        to = at + ((i - drivers) * drivers if drivers else i * own[STRIDE] + begin)
-        for j in range(begin, end):
-            c = stay[j]
-            value = zero
-            if a >= 0 and c >= 0 and (a < OTHER) == (c < OTHER):
-                if c < OTHER:
-                    c = first + min(a, c) * steps[0] + max(a, c)
-                else:
-                    c = second + (min(a, c) - OTHER) * steps[1] + max(a, c) - OTHER
-                value = load(pool, c * LANES)
-            store(pool, to * LANES, value)
-            to += 1
+    for i in range(drivers, own[COLUMNS] - own[ROWS]):
+        for j in range(drivers):
+            a, b = stay[i], stay[j]
+            value = splat(0.0)
+            if min(a, b) >= 0 and (a < OTHER) == (b < OTHER):
+                child, step = first, steps[0]
+                if a >= OTHER:
+                    child, step, a, b = second, steps[1], a - OTHER, b - OTHER
+                value = load(pool, (child + min(a, b) * step + max(a, b)) * LANES)
+            store(pool, (at + (i - drivers) * drivers + j) * LANES, value)

@@ -1,7 +1,7 @@
 """Which blocks of cells are joined when, for crossbars in lock-step: numbers only.
 
-A block is cut across its longer side, down to single cells. Blocks of the same shape that touch the
-same open ends of lines are joined alike, so a tree has a few kinds of blocks.
+A block is cut across its longer side, down to leaves of up to 4 x 4 cells. Blocks of the same shape
+that touch the same open ends of lines are joined alike, so a tree has a few kinds of blocks.
 """
 
 from __future__ import annotations
@@ -88,19 +88,21 @@ class _Making:
     def add(self, shape: _Shape, order: list[Port | None] | None = None) -> tuple[int, int]:
         """A shape's kind and vectors of scratch; with an order of ports, of the whole array."""
         if order is not None or shape not in self.known:
-            single = shape.high * shape.wide == 1
-            self.known[shape] = self._cell(shape) if single else self._block(shape, order)
+            leaf = order is None and max(shape.high, shape.wide) <= FOUR
+            self.known[shape] = self._leaf(shape) if leaf else self._block(shape, order)
         return self.known[shape]
 
-    def _cell(self, shape: _Shape) -> tuple[int, int]:
-        ports: list[Port] = [("left", 0)]
-        ports += [] if shape.right_open else [("right", 0)]
-        ports += [] if shape.top_open else [("top", 0)]
-        self.ports.append([*ports, ("bottom", 0)])
-        count, ends = len(ports) + 1, shape.right_open + 2 * shape.top_open
-        size = count * (count + 1)
-        self.kinds.append(Kind(count, count + 1, size, 0, 0, 0, -1, -1, 0, ends, 1, 1, 0))
-        return len(self.kinds) - 1, size
+    def _leaf(self, shape: _Shape) -> tuple[int, int]:
+        high, wide, right_open, top_open = shape
+        ports: list[Port] = [("bottom", j) for j in range(wide)]
+        ports += [] if top_open else [("top", j) for j in range(wide)]
+        sides = ("left",) if right_open else ("left", "right")
+        ports += [(side, i) for i in range(high) for side in sides]
+        self.ports.append(ports)
+        count = len(ports)
+        numbers = count, count, count**2, 0, 0, 0, -1, -1, 0, right_open + 2 * top_open
+        self.kinds.append(Kind(*numbers, high, wide, 0))
+        return len(self.kinds) - 1, count**2 + count
 
     def _block(self, shape: _Shape, order: list[Port | None] | None) -> tuple[int, int]:
         stacked = shape.high > shape.wide
@@ -112,7 +114,7 @@ class _Making:
         second = _names(self.ports[two], sides[1], (cut, 0) if stacked else (0, cut))
         shared = shape.wide if stacked else shape.high
         ports = order or [port for port in (*first, *second) if port[0] != "shared"]
-        rows = shared if shared < FOUR and order is None else shared + -shared % FOUR
+        rows = shared + -shared % FOUR
         columns = rows + len(ports)
         columns += -columns % FOUR
         begin, many = len(self.maps), columns - rows
