@@ -94,9 +94,16 @@ def test_the_bits_depend_neither_on_neighbours_nor_on_threads() -> None:
     for count in (1, 7, 9):
         assert np.array_equal(found[-count:], transfers(cells[-count:], **given))
     assert np.array_equal(found[::-1], transfers(cells[::-1], **given))
-    cells[3] = 1e300  # overflows in its lane, and in the scratch that others use after it
-    changed = transfers(cells, **given)
-    assert np.array_equal(np.delete(found, 3, axis=0), np.delete(changed, 3, axis=0))
+
+
+def test_a_lane_that_leaves_the_range_of_numbers_is_told_and_spoils_no_other() -> None:
+    """Neither those beside it nor those that use its scratch afterwards."""
+    cells, grid = siemens((12, 20, 17), 8), as_grid(Crossbar(np.zeros((20, 17)), 2.0, 1.0))
+    sound, spoilt, wanted = *np.empty((2, 12, 17, 20)), np.ones(12, np.bool_)
+    assert not lockstep.solve_batch(grid, cells, sound, wanted, 1).any()
+    cells[3] = np.inf
+    assert np.flatnonzero(lockstep.solve_batch(grid, cells, spoilt, wanted, 1)).tolist() == [3]
+    assert np.array_equal(np.delete(sound, 3, axis=0), np.delete(spoilt, 3, axis=0))
 
 
 @pytest.mark.parametrize(
