@@ -353,12 +353,12 @@ READERS: Mapping[str, Reader] = {
     "state": Reader(_states, _network(), ("c__builtin__\neval\n", "R.", "weight", "storage")),
     "safetensors": Reader(_safetensors, _network(), ("F32", "shape", "data_offsets", "BF16")),
     "program": Reader(
-        _programs, _read_program, ("zstd", "bytes", "null"), _resealed("manifest.json")
+        _programs, _read_program, ("null", "weights/0.npy", "<f8"), _resealed("manifest.json")
     ),
     "configuration": Reader(
         _configurations, _read_configuration, ("@000", "//", ","), _resealed("configuration.json")
     ),
     "ticket": Reader(_ticket.seeds, _ticket.read, ("|O", "<f8", "switches/0")),
-    "journal": Reader(_journals, _resume, ("digest", "version", "|O", "from")),
+    "journal": Reader(_journals, _resume, ("digest", "version", "|O", "manifest")),
     "units": Reader(_units, _read_units, ("k", "M", "ohm", "S", "%", "e", "µ", "Ω", "²", "/", " ")),
 }

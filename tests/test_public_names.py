@@ -55,7 +55,7 @@ def test_packages_are_attributes_without_an_import_of_their_own(name):
 
 
 def test_import_loads_nothing_heavy():
-    heavy = "numpy scipy numba torch zarr ortools pydantic rich typer".split()
+    heavy = "numpy scipy numba torch ortools pydantic rich typer".split()
     assert run(f"import sys, xbar; print([n for n in {heavy} if n in sys.modules])") == "[]\n"
 
 

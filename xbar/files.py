@@ -7,13 +7,18 @@ A file is written under a temporary name next to its destination and renamed whe
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xbar.errors import FileError, printable
 
+_BUFFER = 1 << 20
 _NAME = 100
 """Characters of a file's name in that of its temporary file."""
 
@@ -129,6 +134,45 @@ def read_regular(path: Path, missing: str = "", most: int | None = None) -> byte
     Raises:
         FileError: it can't be read, is larger, or is a link, folder, pipe, socket or device.
     """
+    with open_regular(path, missing, most) as file:
+        return file.read()
+
+
+def file_sha256(path: Path, start: int = 0, count: int | None = None) -> str:
+    """sha256 of a regular file, or of some bytes of it; it is not read as a whole.
+
+    Args:
+        path: path of the file; a link at its end is not followed.
+        start: the first byte.
+        count: number of bytes; None for all that follow.
+
+    Raises:
+        FileError: it can't be read, ends before, or is no regular file.
+    """
+    digest, left = hashlib.sha256(), count
+    buffer = memoryview(bytearray(_BUFFER))
+    with open_regular(path) as file:
+        file.seek(start)
+        while left is None or left > 0:
+            size = file.readinto(buffer if left is None else buffer[: min(left, _BUFFER)])
+            if not size:
+                break
+            digest.update(buffer[:size])
+            left = None if left is None else left - size
+    if left:
+        raise FileError(f"{printable(str(path))}: is cut short, by {left:,} bytes")
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_regular(
+    path: Path, missing: str = "", most: int | None = None
+) -> Iterator[io.BufferedReader]:
+    """Open a regular file to read; as ``read_regular``.
+
+    Raises:
+        FileError: as there, also while the block reads it.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as file:
@@ -139,7 +183,7 @@ def read_regular(path: Path, missing: str = "", most: int | None = None) -> byte
                 raise FileError(
                     f"{printable(str(path))}: must have at most {most:,} bytes, not {size:,}"
                 )
-            return file.read()
+            yield file
     except FileNotFoundError as error:
         message = f"{printable(str(path))}: can't be read ({error.strerror})"
         raise FileError(missing or message) from error

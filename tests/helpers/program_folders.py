@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.compiler import store
+from xbar.compiler.pieces import npz_bytes
 from xbar.compiler.sealed import seal
 from xbar.errors import FileError
 
@@ -41,10 +43,40 @@ def reseal(folder, **changes):
 
 
 def refused(folder, match=None):
-    """A program is refused in one line; returns it."""
+    """A program is refused in one line, whole when it is loaded or late when it is used."""
+    whole = store.WHOLE
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(FileError, match=match) as error:
             xbar.Program.load(folder)
+        try:
+            store.WHOLE = -1
+            with pytest.raises(FileError, match=match) as late:
+                used(xbar.Program.load(folder))
+        finally:
+            store.WHOLE = whole
     assert "\n" not in str(error.value)
+    assert "\n" not in str(late.value)
     return str(error.value)
+
+
+def used(program):
+    """Every part of a program, used once."""
+    for tile in program.tiles:
+        repr(tile)
+    for name in program.weights:
+        assert np.isfinite(program.weights[name]).all()
+    return program.matrices()
+
+
+def archive_of(folder, name):
+    with np.load(folder / name) as archive:
+        return dict(archive)
+
+
+def store_archive(folder, name, **changes):
+    """Change arrays of an archive, None to leave one out; all checksums are made right."""
+    arrays = {**archive_of(folder, name), **changes}
+    arrays = {key: array for key, array in arrays.items() if array is not None}
+    (folder / name).write_bytes(npz_bytes(arrays))
+    reseal(folder)

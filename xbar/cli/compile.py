@@ -130,6 +130,10 @@ def run(
         str,
         typer.Option(help="cpu, cuda (an NVIDIA card) or auto (a card if one works); same bytes"),
     ] = "cpu",
+    embed: Annotated[
+        bool,
+        typer.Option("--embed", help="write weights into the program that the model's files have"),
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -179,6 +183,7 @@ def run(
             options=options,
             output=output,
             force=force,
+            embed=embed,
             workers=workers,
             scheduler=scheduler,
             device=device,

@@ -15,7 +15,7 @@ import typer
 from xbar.cli.output import Json, progress, show
 
 NEEDED = """
-    attrs numcodecs numpy scipy numba networkx ortools pydantic typer rich zarr threadpoolctl
+    attrs numpy scipy numba networkx ortools pydantic typer rich threadpoolctl
 """.split()
 OPTIONAL = {
     "torch": "networks from PyTorch: pip install 'xbar[torch]'",

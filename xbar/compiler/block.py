@@ -52,7 +52,7 @@ class Block:
         A view without memory of its own if inputs and outputs are consecutive.
         """
         whole = matrix[self.group]
-        rows, columns = _neighbours(self.inputs), _neighbours(self.outputs)
+        rows, columns = neighbours(self.inputs), neighbours(self.outputs)
         if rows is None or columns is None:
             return np.asarray(whole[self.outputs[:, None], self.inputs].T, dtype=np.float64)
         return np.asarray(whole[columns, rows].T, dtype=np.float64)
@@ -64,14 +64,14 @@ class Block:
     @property
     def place(self) -> tuple[slice, slice] | tuple[Indices, Indices]:
         """Index of its weights in a tile's (W, columns): slices if they are consecutive."""
-        rows, columns = _neighbours(self.word_lines), _neighbours(self.columns)
+        rows, columns = neighbours(self.word_lines), neighbours(self.columns)
         if rows is None or columns is None:
             return self.word_lines[:, None], self.columns
         return rows, columns
 
     def add(self, matrix: NDArray[Any], values: Floats) -> None:
         """Add values (R, C) to its weights of a layer's matrix (G, outputs, inputs)."""
-        rows, columns = _neighbours(self.inputs), _neighbours(self.outputs)
+        rows, columns = neighbours(self.inputs), neighbours(self.outputs)
         if rows is None or columns is None:
             matrix[self.group][self.outputs[:, None], self.inputs] += values.T
         else:
@@ -104,7 +104,7 @@ def span(first: int, end: int) -> Indices:
     return np.arange(first, end, dtype=np.int64)
 
 
-def _neighbours(indices: Indices) -> slice | None:
+def neighbours(indices: Indices) -> slice | None:
     """The indices as a slice if they are consecutive, else None."""
     first = int(indices[0])
     if np.array_equal(indices, span(first, first + len(indices))):
@@ -114,7 +114,7 @@ def _neighbours(indices: Indices) -> slice | None:
 
 def _pack(indices: Indices) -> Any:
     """{"from": a, "to": b} for consecutive indices, else the list."""
-    run = _neighbours(indices)
+    run = neighbours(indices)
     return indices.tolist() if run is None else {"from": run.start, "to": run.stop}
 
 

@@ -78,6 +78,7 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     options: Options | None = None,
     output: str | Path | None = None,
     force: bool = False,
+    embed: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
     device: str = "cpu",
@@ -99,6 +100,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
             ``Program.save``. An interrupted run resumes if started again with the same arguments,
             and ends with the same bytes.
         force: replace ``output`` if it exists, and discard an unfinished run of another job.
+        embed: write the weights into ``output`` also where the model's own files have them as they
+            are; without it such a program needs these files.
         workers: number of threads; one per CPU by default.
         scheduler: address of a Dask cluster to use instead of threads, such as
             "tcp://127.0.0.1:8786".
@@ -144,13 +147,14 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     jobs = _planned(source, chip, options, input_shape)
     if output is None:
         return _assembled(jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
-    with Journal.open(Path(output), jobs, force=force) as journal:
-        finished = journal.results()
-        todo = [index for index in range(len(jobs)) if index not in finished]
-        results = chain(finished.values(), map(journal.add, run_jobs(jobs, todo, crew)))
-        program = _assembled(jobs, results, progress)
-        journal.save(program, force=force)
-    return program
+    with Journal.open(Path(output), jobs, force=force, embed=embed) as journal:
+        done = journal.resume()
+        todo = [index for index in range(len(jobs)) if index not in done]
+        made = map(journal.add, run_jobs(jobs, todo, crew))
+        for number, _ in enumerate(chain(done, made), 1):
+            if progress is not None:
+                progress(number, len(jobs))
+        return journal.finish(force=force)
 
 
 def reprogram(

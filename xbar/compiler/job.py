@@ -109,7 +109,7 @@ class TileResult:
     def tile(self, plan: Plan) -> ProgrammedTile:
         """The tile, with the plan's chip and its weights of the plan's matrices."""
         blocks = tuple(
-            ProgrammedBlock(block, scale, block.of(plan.weights[block.layer]))
+            ProgrammedBlock(block, scale, plan.weights)
             for block, scale in zip(self.blocks, self.scales, strict=True)
         )
         return ProgrammedTile(

@@ -1,14 +1,18 @@
-"""Journal of a compilation's results on disk, so that an interrupted run can resume.
+"""A compilation's program while it is written, so that an interrupted run can resume.
 
     .out.xbar.unfinished/     next to the output, removed when the program is complete
       lock                    held by the active run; released when it ends, for whatever reason
-      job.json                digest of everything that the program depends on, xbar's version
-      <n>.npz                 results of some tiles, written atomically
-      .*.tmp/                 the program while it is written, or the one that it replaced
+      job.json                digest of everything that the program depends on, xbar's version, and
+                              the checksum of the manifest, once there is one
+      .out.xbar.program.tmp/  the program: pieces, each written once, atomically; then the rest
+      <n>.npz                 results of tiles whose piece lacks others, of runs with slow tiles
+      .*.tmp/, .*.tmp.old/    a program that was replaced, while it is deleted
 
-Results are written about once per second. A run of the same job and version reads them and does
-the rest; the program is then identical to the last byte, because each tile's result is a function
-of its job. A folder of this name that is a link, or holds anything else, is left alone.
+When the last piece is there, the rest is written and the folder takes the output's name; nothing is
+copied. A run of the same job and version takes the pieces of the last run, each checked against its
+job, and does the rest; the program is then identical to the last byte, because each tile's result
+is a function of its job. A folder of this name that is a link, or holds anything else, is left
+alone.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import io
 import json
 import os
 import re
@@ -25,61 +28,67 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
 from xbar.compiler.block import Block
-from xbar.compiler.consistency import check_result, read_block, read_errors, read_reached
 from xbar.compiler.job import Jobs, TileResult
+from xbar.compiler.pieces import NAMES, Piece, read_npz_bytes, tiles_per_piece
 from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
-from xbar.compiler.store import DAMAGE, FORMAT, PROGRAM, save_program
+from xbar.compiler.store import DAMAGE, load_tiles
+from xbar.compiler.writer import FORMAT, PROGRAM, Writer, piece_name
 from xbar.errors import FileError, printable
 from xbar.files import read_regular, refuse_inside, write_bytes
-from xbar.folders import recover, refuse_directory
-from xbar.npz import read_npz
+from xbar.folders import new_mode, recover, refuse_directory, take_place
 from xbar.version import __version__
 
 SECONDS = 1.0
-"""Interval between writes: the most work lost when a run is killed, besides a write in progress."""
-
-MOST = 256
-"""Maximum number of results per file."""
+"""The longest that a result waits for its piece to be complete before it is written by itself."""
 
 _PROGRAM = r"\..+\.tmp(\.old)?"
-_PARTIAL = r"\.[0-9a-z]+\.partial"  # zarr's own files while they are written
-_ARRAY = rf"zarr(\.json|{_PARTIAL})|c(/[0-9]+)*({_PARTIAL})?"
-_OWN = re.compile(
-    rf"lock|(\.)?(job\.json|[0-9]+\.npz)(?(1)\.\w+)"
-    rf"|{_PROGRAM}/(manifest\.json|zarr(\.json|{_PARTIAL})|[a-z]+/([a-z0-9]+/)?({_ARRAY}))"
-)
+_TEMPORARY = r"\..+\.[0-9a-f]{16}"
+_FILES = rf"manifest\.json|[a-z]+\.npz|[a-z]+/[a-z0-9]+\.np[yz]|([a-z]+/)?{_TEMPORARY}"
+_ZARR = r"zarr\.json|[a-z]+/zarr\.json|[a-z]+/[a-z0-9]+/(zarr\.json|c(/[0-9]+)*)"  # to format 5
+_OWN = re.compile(rf"lock|(\.)?(job\.json|[0-9]+\.npz)(?(1)\.\w+)|{_PROGRAM}/({_FILES}|{_ZARR})")
 _FOLDER = re.compile(rf"{_PROGRAM}(/[a-z]+(/[a-z0-9]+(/c(/[0-9]+)*)?)?)?")
 """Files and folders in a journal, by their paths within it."""
 
 
 @dataclass(eq=False)
 class Journal:
-    """A folder of results, locked by one run.
+    """A program that is being compiled, locked by one run.
 
     Attributes:
         folder: path of the folder.
         output: path of the program.
-        jobs: the jobs whose results it holds.
+        jobs: the jobs whose results it takes.
+        writer: the program as it is written.
     """
 
     folder: Path
     output: Path
     jobs: Jobs
-    _waiting: list[TileResult] = field(default_factory=list)
-    _since: float = field(default_factory=time.monotonic)
+    writer: Writer
+    _waiting: dict[int, dict[int, TileResult]] = field(default_factory=dict)
+    _unwritten: dict[int, float] = field(default_factory=dict)
+    _alone: dict[Path, set[int]] = field(default_factory=dict)
 
     @classmethod
     @contextmanager
-    def open(cls, output: Path, jobs: Jobs, *, force: bool) -> Iterator[Journal]:
+    def open(
+        cls, output: Path, jobs: Jobs, *, force: bool, embed: bool = False
+    ) -> Iterator[Journal]:
         """Start or resume the journal of a job; results are kept if the block fails.
+
+        Args:
+            output: path of the program.
+            jobs: its jobs.
+            force: replace an existing program, and discard the journal of another job.
+            embed: write also the weights that could be referred to.
 
         Raises:
             FileError: the output exists and ``force`` is not set, another run holds the lock, the
@@ -98,7 +107,9 @@ class Journal:
                 _hold(lock, output)
                 recover(output, PROGRAM, folder)
                 refuse_directory(output, PROGRAM, force=force)
-                journal = cls(folder, output, jobs)
+                inner = folder / f".{output.name}.program.tmp"
+                writer = Writer.of(inner, output, jobs.plan, embed=embed)
+                journal = cls(folder, output, jobs, writer)
                 journal._begin(force=force)
                 try:
                     yield journal
@@ -108,80 +119,176 @@ class Journal:
         except OSError as error:
             raise FileError(f"{output}: can't be written ({error.strerror or error})") from error
 
-    def results(self) -> dict[int, TileResult]:
-        """Results of earlier runs by tile; damaged files count as not done."""
-        found = {}
-        for file in sorted(self.folder.glob("*.npz")):
-            try:
-                results = _unpack(file, self.jobs)
-            except DAMAGE:
-                file.unlink()
-                continue
-            found.update({result.index: result for result in results})
-        return found
+    def resume(self) -> set[int]:
+        """The tiles that earlier runs have done; damaged files count as not done."""
+        done: set[int] = set()
+        for number in range(-(-len(self.jobs) // self._size)):
+            path = self.writer.folder / piece_name(number)
+            if path.exists():
+                done.update(self._take(number, path))
+        for path in sorted(self.folder.glob("*.npz")):
+            results = [each for each in self._read_alone(path) if each.index not in done]
+            self._alone[path] = {result.index for result in results}
+            done |= self._alone[path]
+            for result in results:
+                self._gather(result)
+        self._forget([])
+        return done
 
-    def add(self, result: TileResult) -> TileResult:
-        """Add a result, to be written within about a second."""
-        self._waiting.append(result)
-        if len(self._waiting) >= MOST or time.monotonic() - self._since >= SECONDS:
+    def add(self, result: TileResult) -> None:
+        """Add a result; its piece is written when it is complete."""
+        self._unwritten[result.index] = time.monotonic()
+        self._gather(result)
+        oldest = next(iter(self._unwritten.values()), None)
+        if oldest is not None and time.monotonic() - oldest >= SECONDS:
             self.flush()
-        return result
 
     def flush(self) -> None:
-        """Write pending results."""
-        if self._waiting:
-            name = f"{min(result.index for result in self._waiting)}.npz"
-            write_bytes(self.folder / name, _pack(self._waiting), force=True)
-        self._waiting, self._since = [], time.monotonic()
+        """Write results whose pieces lack others."""
+        if not self._unwritten:
+            return
+        indices = sorted(self._unwritten)
+        results = [self._waiting[index // self._size][index] for index in indices]
+        numbers = np.array(indices, dtype=np.uint64)
+        path = self.folder / f"{indices[0]}.npz"
+        write_bytes(path, Piece.of(results, self.jobs.plan).to_bytes(index=numbers), force=True)
+        self._alone[path] = set(indices)
+        self._unwritten.clear()
 
-    def save(self, program: Program, *, force: bool) -> None:
-        """Write the program to its destination and end the journal.
+    def finish(self, *, force: bool) -> Program:
+        """Write the rest, move the program to its destination and end the journal.
 
         Raises:
             FileError: it can't be written.
         """
-        self.flush()
-        save_program(program, self.output, force=force, within=self.folder)
-        self._clear()
+        job = self.folder / "job.json"
+        text = self.writer.finish()
+        content = {**(_read_job(job) or {}), "manifest": hashlib.sha256(text).hexdigest()}
+        write_bytes(job, json.dumps(content).encode(), force=True)
+        self.writer.seal(text)
+        take_place(self.writer.folder, self.output, PROGRAM, force=force)
         for name in ("job.json", "lock"):
             (self.folder / name).unlink()
         with contextlib.suppress(OSError):  # somebody put something there: it stays
             self.folder.rmdir()
+        return Program(self.jobs.plan, load_tiles(self.output, self.jobs.plan))
 
-    def _clear(self) -> None:
-        """Delete the results."""
-        for old in self.folder.glob("*.npz"):
-            old.unlink()
+    @property
+    def _size(self) -> int:
+        return tiles_per_piece(self.jobs.plan)
 
-    def _sweep(self) -> None:
+    def _range(self, number: int) -> range:
+        """The tiles of a piece."""
+        return range(number * self._size, min((number + 1) * self._size, len(self.jobs)))
+
+    def _gather(self, result: TileResult) -> None:
+        number = result.index // self._size
+        piece = self._waiting.setdefault(number, {})
+        piece[result.index] = result
+        tiles = self._range(number)
+        if len(piece) == len(tiles):
+            self.writer.write(Piece.of([piece[index] for index in tiles], self.jobs.plan))
+            del self._waiting[number]
+            self._forget(tiles)
+
+    def _forget(self, tiles: Iterable[int]) -> None:
+        """Delete the results of tiles whose piece is written."""
+        for index in tiles:
+            self._unwritten.pop(index, None)
+        for path, indices in [*self._alone.items()]:
+            indices.difference_update(tiles)
+            if not indices:
+                path.unlink(missing_ok=True)
+                del self._alone[path]
+
+    def _take(self, number: int, path: Path) -> range:
+        """The tiles of a piece that was written; none if it is damaged."""
+        tiles = self._range(number)
+        try:
+            content = read_regular(path)
+            arrays = read_npz_bytes(content, NAMES, path.name)
+            piece = Piece.read(arrays, tiles.start, len(tiles), self.jobs.plan)
+            for index in tiles:
+                self._check_weights(index, piece.table.blocks(index - tiles.start, self._layers))
+        except DAMAGE:
+            path.unlink()
+            return range(0)
+        self.writer.take(piece, hashlib.sha256(content).hexdigest())
+        return tiles
+
+    def _read_alone(self, path: Path) -> list[TileResult]:
+        """The results of a file of ``flush``; none if it is damaged."""
+        try:
+            arrays = read_npz_bytes(read_regular(path), {*NAMES, "index"}, path.name)
+            index = arrays.pop("index")
+            if index.dtype != np.uint64 or index.ndim != 1 or not len(index):
+                raise FileError(f"{path.name}: index must be numbers of tiles")
+            if int(index.max()) >= len(self.jobs) or len(np.unique(index)) != len(index):
+                raise FileError(f"{path.name}: index must be numbers of tiles, each once")
+            results = Piece.read(arrays, 0, len(index), self.jobs.plan).results(self.jobs.plan)
+            results = [
+                replace(result, index=int(each))
+                for each, result in zip(index, results, strict=True)
+            ]
+            for result in results:
+                self._check_weights(result.index, result.blocks)
+        except DAMAGE:
+            path.unlink()
+            return []
+        return results
+
+    def _check_weights(self, index: int, blocks: Iterable[Block]) -> None:
+        if _weights(blocks) != _weights(self.jobs.blocks[index]):
+            raise FileError(f"it holds other weights than tile {index}")
+
+    @property
+    def _layers(self) -> list[str]:
+        return [*self.jobs.plan.weights]
+
+    def _sweep(self, *, all_: bool) -> None:
         """Delete what killed runs left unfinished; ``_check_own`` has seen it all."""
         for stale in self.folder.glob(".*"):
+            if not all_ and stale == self.writer.folder:
+                continue
             if stale.is_dir() and not stale.is_symlink():
                 shutil.rmtree(stale, ignore_errors=True)
             else:
                 stale.unlink()
 
     def _begin(self, *, force: bool) -> None:
-        job = self.folder / "job.json"
-        self._sweep()
-        digest, found = _digest(self.jobs), _read_job(job)
-        if found == {"version": __version__, "digest": digest}:
-            return
-        if found is not None and not force:
-            version = found.get("version", "another version")
-            unfinished = f"{self.output}: there is an unfinished run of"
-            if version != __version__:
-                raise FileError(
-                    f"{unfinished} xbar {version}, whose results xbar {__version__} does not take; "
-                    "resume it with that version, or discard it with --force"
-                )
-            raise FileError(
-                f"{unfinished} a different job for this output; resume it with its own arguments, "
-                "or discard it with --force"
-            )
-        self._clear()
-        content = {"version": __version__, "digest": digest}
+        job, inner = self.folder / "job.json", self.writer.folder
+        content = {"version": __version__, "digest": _digest(self.jobs, self.writer)}
+        found = _read_job(job)
+        manifest = None if found is None else found.pop("manifest", None)
+        same = found == content
+        if found is not None and not same and not force:
+            self._refuse(found)
+        index = inner / PROGRAM.name
+        if same and os.path.lexists(index):
+            same = hashlib.sha256(read_regular(index)).hexdigest() == manifest
+            index.unlink()  # of a program that was to take its place, or else of the old one
+        self._sweep(all_=not same)
+        if not same:
+            for old in self.folder.glob("*.npz"):
+                old.unlink()
         write_bytes(job, json.dumps(content).encode(), force=True)
+        inner.mkdir(exist_ok=True)
+        inner.chmod(new_mode())
+        for stale in inner.rglob(".*"):  # files that were being written
+            stale.unlink()
+
+    def _refuse(self, found: dict[str, Any]) -> None:
+        version = found.get("version", "another version")
+        unfinished = f"{self.output}: there is an unfinished run of"
+        if version != __version__:
+            raise FileError(
+                f"{unfinished} xbar {version}, whose results xbar {__version__} does not take; "
+                "resume it with that version, or discard it with --force"
+            )
+        raise FileError(
+            f"{unfinished} a different job for this output; resume it with its own arguments, "
+            "or discard it with --force"
+        )
 
 
 def _check_own(folder: Path, output: Path) -> None:
@@ -232,7 +339,7 @@ def _hold(lock: IO[str], output: Path) -> None:
         ) from None
 
 
-def _digest(jobs: Jobs) -> str:
+def _digest(jobs: Jobs, writer: Writer) -> str:
     """Digest of everything that the program's bytes depend on."""
     plan, total = jobs.plan, hashlib.sha256()
     chip = plan.chip
@@ -241,13 +348,13 @@ def _digest(jobs: Jobs) -> str:
         "hardware": chip.hardware.model_dump(mode="json"),
         "seed": chip.seed,
         "options": plan.options.model_dump(mode="json"),
-        "placement": [[block.to_json() for block in blocks] for blocks in jobs.blocks],
+        "placement": None if plan.placement is None else plan.placement.to_json(),
         "graph": None if plan.graph is None else plan.graph.to_json(),
+        "arrays": [[name, *each] for name, each in writer.known.items()],
+        "embed": writer.embed,
     }
     total.update(json.dumps(content, sort_keys=True).encode())
-    arrays: list[Any] = list(plan.weights.values())
-    if plan.graph is not None:
-        arrays += plan.graph.constants.values()
+    arrays: list[Any] = []
     if chip.measurement is not None:
         arrays += [chip.measurement.on, chip.measurement.off, chip.measurement.stuck]
     if jobs.kept is not None:
@@ -257,48 +364,6 @@ def _digest(jobs: Jobs) -> str:
         total.update(f"{array.dtype}{array.shape}".encode())
         total.update(np.ascontiguousarray(array).data)
     return total.hexdigest()
-
-
-def _pack(results: list[TileResult]) -> bytes:
-    records = [
-        {
-            "index": result.index,
-            "blocks": [block.to_json() for block in result.blocks],
-            "reached": [asdict(reached) for reached in result.reached],
-            "wire_errors": list(result.wire_errors),
-        }
-        for result in results
-    ]
-    stream = io.BytesIO()
-    np.savez(
-        stream,
-        said=np.frombuffer(json.dumps(records).encode(), dtype=np.uint8),
-        packed=np.stack([result.packed for result in results]),
-        scale=np.concatenate([scale for result in results for scale in result.scales]),
-    )
-    return stream.getvalue()
-
-
-def _unpack(file: Path, jobs: Jobs) -> list[TileResult]:
-    """The results of a file, each checked against its job."""
-    content = read_npz(file)
-    records = read_json(content["said"].tobytes())
-    packed, scale = content["packed"], content["scale"]
-    results, used = [], 0
-    for entry, bits in zip(records, packed, strict=True):
-        index = entry["index"]
-        blocks = tuple(read_block(record, jobs.plan) for record in entry["blocks"])
-        if index not in range(len(jobs)) or _weights(blocks) != _weights(jobs.blocks[index]):
-            raise FileError(f"{file}: it holds other weights than tile {index}")
-        scales = []
-        for block in blocks:
-            scales.append(scale[used : used + block.shape[1]])
-            used += block.shape[1]
-        reached = tuple(read_reached(record) for record in entry["reached"])
-        errors = read_errors(entry["wire_errors"])
-        results.append(TileResult(index, blocks, tuple(scales), bits, reached, errors))
-        check_result(results[-1], jobs.plan)
-    return results
 
 
 def _weights(blocks: Iterable[Block]) -> list[tuple[str, int, list[int], list[int]]]:

@@ -36,6 +36,12 @@ class Plan(Outline):
     decided: bool = False
 
     @property
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """Shape (G, outputs, inputs) of each layer's matrix, in order; no weight is read."""
+        known = getattr(self.weights, "shape", None)  # of a mapping whose matrices are read late
+        return {name: known(name) if known else self.weights[name].shape for name in self.weights}
+
+    @property
     def hardware(self) -> Hardware:
         """The design of the chip."""
         return self.chip.hardware

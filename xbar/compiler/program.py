@@ -37,11 +37,12 @@ class Program(Card):
 
     Attributes:
         plan: network, chip and options; its attributes are available on the program too.
-        tiles: programmed tiles by index.
+        tiles: programmed tiles by index. Those of a large program on disk are made when they are
+            asked for, and only some stay in memory: work on them in turn, and keep none.
     """
 
     plan: Plan
-    tiles: tuple[ProgrammedTile, ...]
+    tiles: Sequence[ProgrammedTile]
 
     @property
     def chip(self) -> Chip:
@@ -127,20 +128,22 @@ class Program(Card):
 
     def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
         """The tiles with blocks of a layer."""
-        return tuple(dict.fromkeys(tile for tile, _ in self._places.get(layer, ())))
+        indices = dict.fromkeys(index for index, _ in self._places.get(layer, ()))
+        return tuple(self.tiles[index] for index in indices)
 
     def blocks_of(self, layer: str) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
         """A layer's blocks: (tile, index of the block on it, block)."""
-        for tile, number in self._places.get(layer, ()):
+        for index, number in self._places.get(layer, ()):
+            tile = self.tiles[index]
             yield tile, number, tile.blocks[number]
 
     @cached_property
-    def _places(self) -> dict[str, list[tuple[ProgrammedTile, int]]]:
-        """By layer, tile and index on it of each block."""
-        found: dict[str, list[tuple[ProgrammedTile, int]]] = {}
-        for tile in self.tiles:
+    def _places(self) -> dict[str, list[tuple[int, int]]]:
+        """By layer, position of the tile and index on it of each block."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for index, tile in enumerate(self.tiles):
             for number, placed in enumerate(tile.blocks):
-                found.setdefault(placed.block.layer, []).append((tile, number))
+                found.setdefault(placed.block.layer, []).append((index, number))
         return found
 
     # `input` is the word for a matrix's column, and the name in the public API
@@ -276,15 +279,21 @@ class Program(Card):
 
         return Reader(self, readout, seed, device, precision, memory)
 
-    def save(self, path: str | Path, *, force: bool = False) -> None:
-        """Write the program atomically as a directory (zarr v3 arrays and a manifest).
+    def save(self, path: str | Path, *, force: bool = False, embed: bool = False) -> None:
+        """Write the program atomically as a directory (numpy's files and a manifest).
+
+        Args:
+            path: path of the folder.
+            force: replace an existing program.
+            embed: write the weights also where the model's own files have them as they are;
+                without it the program needs these files.
 
         Raises:
             FileError: the path exists and ``force`` is not set, or can't be written.
         """
         from xbar.compiler.store import save_program
 
-        save_program(self, Path(path), force=force)
+        save_program(self, Path(path), force=force, embed=embed)
 
     def write_configuration(
         self,
@@ -317,7 +326,12 @@ class Program(Card):
 
     @classmethod
     def load(cls, path: str | Path) -> Program:
-        """Read a program written by ``save``, comparing every file's checksum.
+        """Read a program written by ``save`` or by ``compile`` with an output.
+
+        The manifest and the index of blocks are checked at once. Of programs over 8 MB, switches
+        and weights are read and compared with their checksums when they are first used, and raise
+        a FileError then if they were changed; the folder must stay where it is.
+        ``xbar verify --store`` checks everything.
 
         Raises:
             FileError: it is not a program, is incomplete, or a file was changed.

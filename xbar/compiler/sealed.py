@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from xbar.errors import FileError, printable
-from xbar.files import mode_of, read_regular
+from xbar.files import file_sha256, mode_of, read_regular
 from xbar.folders import LARGEST_INDEX, Marker, list_folder
+from xbar.parallel import cpus, in_threads
 
 _BLANK = "0" * 64
 _CHECKSUM = re.compile(rb'\n "checksum": "([0-9a-f]{64})"')
@@ -109,20 +110,30 @@ class SealedFolder:
         for name in sorted(self.sizes.keys() ^ listed.keys()):
             shown = printable(name)
             yield f"{shown} {'is missing' if name in listed else 'does not belong to it'}"
-        for name in listed if contents else ():
-            try:
-                if name in self.sizes:
-                    self.read(name)
-            except FileError as error:
-                yield str(error).removeprefix(f"{self.path}: ")
+        there = [name for name in listed if contents and name in self.sizes]
+        told: dict[str, str] = {}
 
-    def read(self, name: str) -> bytes:
+        def look(name: str) -> None:
+            try:
+                if file_sha256(self.path / name) != listed[name]:
+                    told[name] = f"{printable(name)} was changed after it was written"
+            except FileError as error:
+                told[name] = str(error).removeprefix(f"{self.path}: ")
+
+        in_threads(look, there, cpus())
+        yield from (told[name] for name in there if name in told)
+
+    def read(self, name: str, most: int | None = None) -> bytes:
         """A file's content, which has the checksum of the index.
 
+        Args:
+            name: name of the file.
+            most: bytes that it may have.
+
         Raises:
-            FileError: it can't be read or was changed.
+            FileError: it can't be read, is larger, or was changed.
         """
-        content = read_regular(self.path / name)
+        content = read_regular(self.path / name, "", most)
         if hashlib.sha256(content).hexdigest() != self.content["files"][name]:
             raise FileError(f"{self.path}: {printable(name)} was changed after it was written")
         return content

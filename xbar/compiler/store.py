@@ -1,67 +1,72 @@
-"""A program on disk: a directory of zarr v3 arrays and a manifest, written last.
+"""A program on disk: a directory of numpy's files and a manifest, written last.
 
     out.xbar/
-      manifest.json         kind, design, blocks, network, each file's sha256 and its own
-      tiles/mask            (T, W, B, ceil(K / 8)) uint8, switch states as bits, first lowest
-      tiles/scale           siemens per unit weight of every column, in block order
-      constants/<n>         the network's arrays, or matrices/<n> for bare matrices
-      chip/on, off, stuck   measured chip only; a sampled one is given by its seed
+      manifest.json         kind, design, options, network, each file's sha256 and its own
+      index.npz             the blocks of all tiles, see ``block_table.py``
+      tiles/<n>.npz         switches as bits, scales, blocks and residuals of the n-th piece: about
+                            a megabyte of consecutive tiles, see ``pieces.py``
+      weights/<n>.npy       the network's arrays, unless they stay in the model's own files, which
+                            the manifest then refers to, see ``array_files.py``
+      chip/on, off, stuck   .npy; measured chip only: a sampled one is given by its seed
 
-The directory is written under a temporary name next to its destination and renamed when complete.
-The same program gives the same bytes. zarr writes the arrays; ``chunks.py`` reads them, as data,
-and ``consistency.py`` checks that the parts fit together.
+A tile takes K bits a cell and 8 bytes a column, and each weight is stored once. The same program
+gives the same bytes. ``writer.py`` writes a program piece by piece, ``journal.py`` while it is
+compiled.
+
+Reading is lazy. First the manifest and the index are compared with their checksums and with each
+other, so that every weight has one place; a piece or an array is read, and compared with its
+checksum and with the index, when it is first used. Programs of up to ``WHOLE`` bytes are read whole
+at once. Nothing in a file selects code.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
+from xbar.compiler.array_files import CheckedArray, npy_array, read_records
+from xbar.compiler.block_table import COLUMNS, ROWS, BlockTable, check_places
 from xbar.compiler.checks import check_chip_size, check_hardware, check_matrices, check_options
-from xbar.compiler.chunks import check_memory, read_arrays, read_layout
-from xbar.compiler.consistency import (
-    check_keys,
-    check_result,
-    check_weights_placed,
-    read_block,
-    read_errors,
-    read_placement,
-    read_reached,
-)
+from xbar.compiler.consistency import check_keys, read_placement
 from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
+from xbar.compiler.pieces import NAMES, Piece, read_npz_bytes, tiles_per_piece
 from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
-from xbar.compiler.sealed import SealedFolder, changed_files, seal
+from xbar.compiler.sealed import SealedFolder, changed_files
+from xbar.compiler.stored_tiles import Pieces, StoredTiles
 from xbar.compiler.tile import ProgrammedTile
+from xbar.compiler.weights import LateMatrices
+from xbar.compiler.writer import FORMAT, INDEX, MEASURED, PROGRAM, Writer, piece_name
 from xbar.errors import FileError, XbarError, printable
 from xbar.files import mode_of
-from xbar.folders import LARGEST_INDEX, Marker, list_folder, new_directory
+from xbar.folders import new_directory
 from xbar.hardware.chip import Chip
 from xbar.hardware.measurement import check_measurement
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.model.stored import StoredArrays
 
-if TYPE_CHECKING:
-    import zarr
-
-FORMAT = 5
-PROGRAM = Marker("manifest.json", "xbar program")
 WRITER = "xbar compile"
-CHUNK_CELLS = 2**20
+WHOLE = 1 << 23
+"""Bytes of files up to which a program is read whole when it is loaded."""
 
 _KEYS = frozenset(
-    str.split("checksum decided files format hardware kind network options placement seed tiles")
+    str.split(
+        "checksum decided files format hardware kind measured network options placement seed tiles"
+    )
 )
-_MEASURED = ("on", "off", "stuck")
+_CELL, _ENTRY = 256, 1 << 16
+"""Bytes that an archive may have for each cell of its tiles, and so many more."""
 
 # what damaged content raises below: mostly undocumented, observed in tests
 DAMAGE = (
@@ -70,43 +75,15 @@ DAMAGE = (
 )  # fmt: skip
 
 
-def save_program(program: Program, path: Path, *, force: bool, within: Path | None = None) -> None:
-    """See ``Program.save``; ``within`` is the folder for the temporary directory."""
-    with new_directory(path, PROGRAM, force=force, within=within) as folder:
-        import zarr
-
-        root = zarr.open_group(store=folder, mode="w", zarr_format=3)
-        manifest = {
-            "format": FORMAT,
-            "kind": PROGRAM.kind,
-            "hardware": program.hardware.model_dump(mode="json"),
-            "seed": program.chip.seed,
-            "options": program.options.model_dump(mode="json"),
-            "placement": None if program.placement is None else program.placement.to_json(),
-            "decided": program.decided,
-            "tiles": [_tile_to_json(tile) for tile in program.tiles],
-            "network": _write_network(root, program),
-        }
-        if program.tiles:
-            _write_tiles(root.create_group("tiles"), program)
-        _write_measurement(root, program.chip)
-        sizes = list_folder(folder)
-        manifest["files"] = {name: _sha256(folder / name) for name in sorted(sizes)}
-        text = seal(manifest)
-        _check_readable(folder, sizes, len(text))
-        if len(text) > LARGEST_INDEX:
-            raise FileError(f"its {PROGRAM.name} would have {len(text):,} bytes, which is too many")
-        with (folder / PROGRAM.name).open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _check_readable(folder: Path, sizes: Mapping[str, int], manifest: int) -> None:
-    """Check what ``load_program`` will ask for: see ``chunks.check_memory``."""
-    names = [name for name in sizes if name.endswith("/zarr.json") and name.count("/") == 2]
-    layouts = [read_layout((folder / name).read_bytes(), name) for name in names]
-    check_memory(layouts, sum(sizes.values()) + manifest)
+def save_program(program: Program, path: Path, *, force: bool, embed: bool = False) -> None:
+    """See ``Program.save``."""
+    with new_directory(path, PROGRAM, force=force) as folder:
+        writer = Writer.of(folder, path, program.plan, embed=embed)
+        size = tiles_per_piece(program.plan)
+        for first in range(0, len(program.tiles), size):
+            tiles = program.tiles[first : first + size]
+            writer.write(Piece.of([TileResult.of(tile) for tile in tiles], program.plan))
+        writer.seal(writer.finish())
 
 
 def load_program(path: Path) -> Program:
@@ -114,7 +91,19 @@ def load_program(path: Path) -> Program:
     folder = SealedFolder.open(path, PROGRAM, FORMAT, WRITER)
     for fault in folder.faults(contents=False):
         raise FileError(f"{path}: {fault}; compile it again")
-    return _read(folder)
+    with _damage(path):
+        return _Reader(folder).program()
+
+
+def load_tiles(path: Path, plan: Plan) -> Sequence[ProgrammedTile]:
+    """The tiles of a program that was written for a plan.
+
+    Raises:
+        FileError: the folder is no program, or another one's.
+    """
+    folder = SealedFolder.open(path, PROGRAM, FORMAT, WRITER)
+    with _damage(path):
+        return _Reader(folder, plan).program().tiles
 
 
 def check_store(path: Path) -> tuple[int, list[str]]:
@@ -129,7 +118,8 @@ def check_store(path: Path) -> tuple[int, list[str]]:
         folder = SealedFolder.open(path, PROGRAM, FORMAT, WRITER)
         faults = list(folder.faults())
         if not faults:
-            _read(folder)
+            with _damage(path):
+                _Reader(folder).check()
     except FileError as error:
         told = [str(error).removeprefix(f"{path}: ")]
         return _count(path), told + list(changed_files(path, PROGRAM))
@@ -141,148 +131,169 @@ def _count(path: Path) -> int:
     return sum(len(files) for _, _, files in os.walk(path)) - 1
 
 
-def _read(folder: SealedFolder) -> Program:
-    manifest, path = folder.content, folder.path
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """One line for whatever damaged content raises."""
     try:
-        check_keys(manifest, _KEYS, PROGRAM.name)
-        arrays = read_arrays(folder.read, folder.sizes, _array_names(manifest), folder.index_bytes)
-        hardware = Hardware(**manifest["hardware"])
-        return _assemble(manifest, arrays, _chip(hardware, manifest["seed"], arrays))
+        yield
     except DAMAGE as error:
-        what = printable(str(error) or type(error).__name__)[:300].removeprefix(f"{path}: ")
+        if isinstance(error, FileError) and str(error).startswith(f"{path}: "):
+            raise
+        what = printable(str(error) or type(error).__name__)[:300]
         raise FileError(f"{path}: is not a program that this xbar can read ({what})") from error
 
 
-def _array_names(manifest: Mapping[str, Any]) -> list[str]:
-    """The arrays that a manifest asks for."""
-    network = manifest["network"]
-    check_keys(network, ("graph", "names"), "network")
-    names = network["names"]
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise FileError("network: names must be a list of names")
-    if not names or len(set(names)) != len(names):
-        raise FileError("network: names must be those of arrays, each once")
-    group = "matrices" if network["graph"] is None else "constants"
-    found = [f"{group}/{number}" for number in range(len(names))]
-    if manifest["tiles"]:
-        found += ["tiles/mask", "tiles/scale"]
-    if manifest["seed"] is None:
-        found += [f"chip/{name}" for name in _MEASURED]
-    return found
+class _Reader:
+    """A program folder whose manifest and index are checked."""
 
+    def __init__(self, folder: SealedFolder, plan: Plan | None = None) -> None:
+        self.folder, manifest = folder, folder.content
+        self.guard = partial(_damage, folder.path)
+        check_keys(manifest, _KEYS, PROGRAM.name)
+        self.count, self.pieces = self._tiles(manifest["tiles"])
+        self.arrays = self._arrays(manifest["network"])
+        self._check_files()
+        outer = sum(array.size for array in self.arrays.values())
+        self.late = outer + sum(folder.sizes.values()) > WHOLE
+        plan = plan or self._plan(self._chip(manifest))
+        if manifest["tiles"]["piece"] != (size := tiles_per_piece(plan)):
+            raise FileError(f"tiles: a piece must have {size} tiles")
+        check_chip_size(plan.chip, self.count)
+        self.table = self._table(plan)
+        check_places(self.table, plan)
+        weights = int((self.table.rows[:, ROWS] * self.table.rows[:, COLUMNS]).sum())
+        counts = (self.count, len(self.table.rows), weights)
+        self.plan = replace(plan, placement=read_placement(manifest["placement"], counts))
 
-def _assemble(
-    manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], chip: Chip
-) -> Program:
-    plan = _plan(manifest, arrays, chip)
-    results = _results(manifest["tiles"], arrays, plan)
-    check_weights_placed(plan.weights, results)
-    plan = replace(plan, placement=read_placement(manifest["placement"], results))
-    return Program(plan, tuple(result.tile(plan) for result in results))
+    def program(self) -> Program:
+        """The program; its tiles are made when they are asked for, unless it is small."""
+        if self.late:
+            pieces = Pieces(self.plan, self.count, self.piece)
+            return Program(self.plan, StoredTiles(pieces, range(self.count)))
+        results = (each for n in range(self.pieces) for each in self.piece(n).results(self.plan))
+        return Program(self.plan, tuple(result.tile(self.plan) for result in results))
 
+    def check(self) -> None:
+        """Check also what ``program`` leaves to its first use."""
+        for number in range(self.pieces):
+            self.piece(number)
+        for array in self.arrays.values():
+            array.check()
+        for name in self.plan.weights:
+            self.plan.weights[name]
 
-def _plan(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], chip: Chip) -> Plan:
-    network, graph = manifest["network"], None
-    names = enumerate(network["names"])
-    if network["graph"] is None:
-        weights = {name: arrays[f"matrices/{number}"] for number, name in names}
-        if any(weight.ndim != 3 for weight in weights.values()):
-            raise FileError("matrices must have the axes group, output and input")
-    else:
-        constants = {name: arrays[f"constants/{number}"] for number, name in names}
-        graph = Graph.from_json(network["graph"], constants)
-        if len(graph.constants) != len(constants):
-            raise FileError("network: its graph does not list every constant")
-        weights = {layer.name: np.asarray(layer.matrix) for layer in graph.layers}
-    if type(manifest["decided"]) is not bool:
-        raise FileError("decided must be true or false")
-    options = Options(**manifest["options"])
-    plan = Plan(chip, graph, check_matrices(weights), options, None, manifest["decided"])
-    check_hardware(chip.hardware, plan.mapping)
-    check_options(chip.hardware, options, ticket=plan.decided)
-    return plan
+    def piece(self, number: int) -> Piece:
+        """A piece, checked.
 
+        Raises:
+            FileError: it was changed, or contradicts the plan or the index.
+        """
+        name, size = piece_name(number), tiles_per_piece(self.plan)
+        with _damage(self.folder.path):
+            first = number * size
+            tiles = slice(first, min(first + size, self.count))
+            arrays = self._archive(name, tiles.stop - first, NAMES)
+            piece = Piece.read(arrays, first, tiles.stop - first, self.plan)
+            if not piece.table.same(self.table.part(tiles)):
+                raise FileError(f"{name} has other blocks than {INDEX}")
+            return piece
 
-def _results(tiles: Any, arrays: Mapping[str, NDArray[Any]], plan: Plan) -> list[TileResult]:
-    """The stored data of each tile, checked."""
-    if not isinstance(tiles, list):
-        raise FileError("tiles must be a list")
-    check_chip_size(plan.chip, len(tiles))
-    if not tiles:
-        return []
-    mask, scale, used = arrays["tiles/mask"], arrays["tiles/scale"], 0
-    if len(mask) != len(tiles):
-        raise FileError(f"tiles/mask has {len(mask)} tiles, not {len(tiles)}")
-    if scale.ndim != 1:
-        raise FileError("tiles/scale must have one axis")
-    results = []
-    for index, entry in enumerate(tiles):
-        check_keys(entry, ("blocks", "wire_errors"), "a tile")
-        blocks, reached, scales = [], [], []
-        for record in entry["blocks"]:
-            check_keys(record, ("block", "reached"), "a tile's block")
-            blocks.append(read_block(record["block"], plan))
-            reached.append(read_reached(record["reached"]))
-            end = used + blocks[-1].shape[1]
-            scales.append(scale[used:end])
-            used = end
-        errors = read_errors(entry["wire_errors"])
-        results.append(
-            TileResult(index, tuple(blocks), tuple(scales), mask[index], tuple(reached), errors)
+    def _archive(self, name: str, tiles: int, names: Collection[str]) -> dict[str, NDArray[Any]]:
+        word_lines, bit_lines = Hardware(**self.folder.content["hardware"]).cells
+        resistors = self.folder.content["hardware"]["bank"]["resistors"]
+        most = _ENTRY + tiles * word_lines * bit_lines * (_CELL + resistors)
+        return read_npz_bytes(self.folder.read(name, most), names, name)
+
+    def _tiles(self, record: Any) -> tuple[int, int]:
+        """The number of tiles, and of pieces."""
+        check_keys(record, ("count", "piece"), "tiles")
+        count, piece = record["count"], record["piece"]
+        if type(count) is not int or type(piece) is not int or count < 0 or piece < 1:
+            raise FileError("tiles: count and piece must be whole numbers")
+        pieces = -(-count // piece)
+        if pieces > len(self.folder.sizes):
+            raise FileError(f"{piece_name(len(self.folder.sizes))} is missing")
+        return count, pieces
+
+    def _arrays(self, network: Any) -> dict[str, CheckedArray]:
+        check_keys(network, ("graph", "names", "arrays"), "network")
+        names = network["names"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FileError("network: names must be a list of names")
+        if not names or len(set(names)) != len(names):
+            raise FileError("network: names must be those of arrays, each once")
+        return read_records(
+            self.folder.path, names, network["arrays"], self.folder.content["files"]
         )
-        check_result(results[-1], plan)
-    if used != len(scale):
-        raise FileError(f"tiles/scale must have {used} scales, one an output, not {len(scale)}")
-    return results
 
+    def _check_files(self) -> None:
+        """Check that every file is a part of the program, and every part is there."""
+        inner = {array.path for array in self.arrays.values() if not array.start}
+        expected = {path.relative_to(self.folder.path).as_posix() for path in inner}
+        expected |= {piece_name(number) for number in range(self.pieces)}
+        expected |= {INDEX} if self.count else set()
+        if self.folder.content["seed"] is None:
+            expected |= {f"chip/{name}.npy" for name in MEASURED}
+        for name in sorted(self.folder.sizes.keys() ^ expected):
+            state = "is missing" if name in expected else "belongs to nothing of the program"
+            raise FileError(f"{printable(name)} {state}")
 
-def _chip(hardware: Hardware, seed: int | None, arrays: Mapping[str, NDArray[Any]]) -> Chip:
-    if seed is not None:
-        return Chip.sample(hardware, seed)
-    shape = (*hardware.cells, hardware.bank.resistors)
-    measured = {name: arrays[f"chip/{name}"] for name in _MEASURED}
-    return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratios))
+    def _chip(self, manifest: Mapping[str, Any]) -> Chip:
+        hardware, tiles = Hardware(**manifest["hardware"]), manifest["measured"]
+        if manifest["seed"] is not None:
+            if tiles is not None:
+                raise FileError("measured must be null for a chip with a seed")
+            return Chip.sample(hardware, manifest["seed"])
+        if type(tiles) is not int or not 0 <= tiles < 2**32:
+            raise FileError("measured must be the number of measured tiles")
+        shape = (*hardware.cells, hardware.bank.resistors)
+        measured = {
+            name: npy_array(
+                self.folder.path,
+                f"chip/{name}.npy",
+                "int8" if name == "stuck" else "float64",
+                (tiles, *shape),
+                manifest["files"][f"chip/{name}.npy"],
+            ).read()
+            for name in MEASURED
+        }
+        return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratios))
 
+    def _plan(self, chip: Chip) -> Plan:
+        manifest, graph = self.folder.content, None
+        record = manifest["network"]["graph"]
+        if record is None:
+            weights = self._matrices()
+        else:
+            late = StoredArrays(self.arrays)
+            graph = Graph.from_json(record, late if self.late else dict(late))
+            if len(graph.constants) != len(self.arrays):
+                raise FileError("network: its graph does not list every constant")
+            weights = LateMatrices.of_graph(graph, self.guard)
+            if not self.late:
+                weights = check_matrices(dict(weights))
+        if type(manifest["decided"]) is not bool:
+            raise FileError("decided must be true or false")
+        options = Options(**manifest["options"])
+        plan = Plan(chip, graph, weights, options, None, manifest["decided"])
+        check_hardware(chip.hardware, plan.mapping)
+        check_options(chip.hardware, options, ticket=plan.decided)
+        return plan
 
-def _write_network(root: zarr.Group, program: Program) -> dict[str, Any]:
-    arrays: Mapping[str, NDArray[Any]]
-    if program.graph is None:
-        group, arrays, graph = root.create_group("matrices"), program.weights, None
-    else:
-        group, arrays = root.create_group("constants"), program.graph.constants
-        graph = program.graph.to_json()
-    for number, array in enumerate(arrays.values()):
-        plain = np.ascontiguousarray(array).reshape(np.shape(array))  # it makes () to (1,)
-        group.create_array(str(number), data=plain)
-    return {"graph": graph, "names": list(arrays)}
+    def _matrices(self) -> Mapping[str, Floats]:
+        if any(len(array.shape) != 3 for array in self.arrays.values()):
+            raise FileError("matrices must have the axes group, output and input")
+        if not self.late:
+            return check_matrices({name: array.read() for name, array in self.arrays.items()})
+        return LateMatrices(
+            {name: (a.shape, a.read) for name, a in self.arrays.items()}, self.guard
+        )
 
-
-def _write_tiles(group: zarr.Group, program: Program) -> None:
-    packed = np.stack([tile.packed for tile in program.tiles])
-    scale = np.concatenate([placed.scale for tile in program.tiles for placed in tile.blocks])
-    count, word_lines, bit_lines, _ = packed.shape
-    together = max(1, CHUNK_CELLS // (word_lines * bit_lines))
-    group.create_array("mask", data=packed, chunks=(min(together, count), *packed.shape[1:]))
-    group.create_array("scale", data=scale)
-
-
-def _write_measurement(root: zarr.Group, chip: Chip) -> None:
-    if chip.measurement is None:
-        return
-    group = root.create_group("chip")
-    for name in _MEASURED:
-        array = getattr(chip.measurement, name)
-        group.create_array(name, data=array, chunks=(1, *array.shape[1:]))
-
-
-def _tile_to_json(tile: ProgrammedTile) -> dict[str, Any]:
-    blocks = [
-        {"block": placed.block.to_json(), "reached": vars(reached)}
-        for placed, reached in zip(tile.blocks, tile.reached, strict=True)
-    ]
-    return {"blocks": blocks, "wire_errors": list(tile.wire_errors)}
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    def _table(self, plan: Plan) -> BlockTable:
+        if not self.count:
+            return BlockTable.of([], {})
+        arrays = self._archive(INDEX, self.count, ("counts", "rows", "listed"))
+        table = BlockTable.read(arrays, plan)
+        if len(table) != self.count:
+            raise FileError(f"{INDEX} must have {self.count} tiles, not {len(table)}")
+        return table

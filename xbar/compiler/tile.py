@@ -9,7 +9,7 @@ Units: siemens, and siemens per unit weight for scales.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, TypeAlias, TypedDict
@@ -58,12 +58,20 @@ class ProgrammedBlock(Outline):
     Attributes:
         block: inputs and outputs, and their lines.
         scale: siemens per unit weight of each column (C,).
-        weight: target weights (R, C).
+        source: target weights (R, C), or the layers' matrices (G, outputs, inputs) by name, which
+            may be read only when they are asked for.
     """
 
     block: Block
     scale: Floats
-    weight: Floats
+    source: Floats | Mapping[str, Floats]
+
+    @property
+    def weight(self) -> Floats:
+        """Target weights (R, C)."""
+        if isinstance(self.source, Mapping):
+            return self.block.of(self.source[self.block.layer])
+        return self.source
 
     @property
     def target(self) -> Floats:

@@ -1,0 +1,101 @@
+"""The tiles of a program on disk, made from its pieces when they are asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from threading import RLock
+from typing import Any, TypeVar, overload
+
+from xbar.compiler.pieces import Piece, tiles_per_piece
+from xbar.compiler.plan import Plan
+from xbar.compiler.tile import ProgrammedTile
+
+PIECES = 8
+"""Pieces that stay in memory."""
+CELLS = 1 << 22
+"""Cells of tiles that stay in memory, with what they have computed: 256 tiles of 128 x 128."""
+
+_Value = TypeVar("_Value")
+
+
+class _Recent(OrderedDict[int, _Value]):
+    """The values used last."""
+
+    def get_or_make(self, key: int, make: Callable[[int], _Value], most: int) -> _Value:
+        if key not in self:
+            self[key] = make(key)
+            while len(self) > most:
+                self.popitem(last=False)
+        self.move_to_end(key)
+        return self[key]
+
+
+class Pieces:
+    """A program's tiles by number, the ones used last kept in memory."""
+
+    def __init__(self, plan: Plan, count: int, read: Callable[[int], Piece]) -> None:
+        """Take what reads a piece, and checks it.
+
+        Args:
+            plan: network, chip and options.
+            count: number of tiles.
+            read: gives a piece by its number.
+        """
+        self.plan, self.count, self.read = plan, count, read
+        self._restart()
+
+    def _restart(self) -> None:
+        word_lines, bit_lines = self.plan.hardware.cells
+        self._most = max(1, CELLS // (word_lines * bit_lines))
+        self._pieces, self._tiles = _Recent[Piece](), _Recent[ProgrammedTile]()
+        self._lock = RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"plan": self.plan, "count": self.count, "read": self.read}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._restart()
+
+    def tile(self, index: int) -> ProgrammedTile:
+        """A tile.
+
+        Raises:
+            FileError: its piece was changed, or does not fit the program.
+        """
+        with self._lock:
+            return self._tiles.get_or_make(index, self._make, self._most)
+
+    def _make(self, index: int) -> ProgrammedTile:
+        piece = self._pieces.get_or_make(index // tiles_per_piece(self.plan), self.read, PIECES)
+        return piece.results(self.plan, [index])[0].tile(self.plan)
+
+
+class StoredTiles(Sequence[ProgrammedTile]):
+    """Tiles of a program on disk; a slice of them is one, too, and reads nothing."""
+
+    def __init__(self, pieces: Pieces, indices: range) -> None:
+        """Take the program's tiles with these indices."""
+        self._source, self._indices = pieces, indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> ProgrammedTile: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> StoredTiles: ...
+
+    def __getitem__(self, index: int | slice) -> ProgrammedTile | StoredTiles:
+        found = self._indices[index]
+        if isinstance(found, range):
+            return StoredTiles(self._source, found)
+        return self._source.tile(found)
+
+    def __iter__(self) -> Iterator[ProgrammedTile]:
+        return map(self._source.tile, self._indices)
+
+    def __repr__(self) -> str:
+        return f"StoredTiles({len(self)} tiles)"

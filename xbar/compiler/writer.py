@@ -1,0 +1,132 @@
+"""Writing a program: pieces as they are done, then the rest, the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from xbar.compiler.array_files import Content, contents, write_arrays, write_npy
+from xbar.compiler.block_table import BlockTable
+from xbar.compiler.pieces import Piece, npz_bytes, tiles_per_piece
+from xbar.compiler.plan import Plan
+from xbar.compiler.sealed import seal
+from xbar.errors import FileError
+from xbar.files import write_bytes
+from xbar.folders import LARGEST_INDEX, Marker
+
+FORMAT = 6
+PROGRAM = Marker("manifest.json", "xbar program")
+INDEX = "index.npz"
+MEASURED = ("on", "off", "stuck")
+
+
+def piece_name(number: int) -> str:
+    """The file of a piece."""
+    return f"tiles/{number}.npz"
+
+
+def arrays_of(plan: Plan) -> Mapping[str, NDArray[Any]]:
+    """The network's arrays as a program stores them: a graph's constants, or bare matrices."""
+    return plan.weights if plan.graph is None else plan.graph.constants
+
+
+@dataclass(eq=False)
+class Writer:
+    """A program that is being written.
+
+    Attributes:
+        folder: where its files are written.
+        home: where it will be.
+        plan: network, chip and options.
+        known: what the network's arrays hold.
+        embed: write also the weights that could be referred to.
+    """
+
+    folder: Path
+    home: Path
+    plan: Plan
+    known: Mapping[str, Content]
+    embed: bool
+    _tables: dict[int, BlockTable] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, home: Path, plan: Plan, *, embed: bool) -> Writer:
+        """A writer of a plan's program."""
+        return cls(folder, home, plan, contents(arrays_of(plan), embed=embed), embed)
+
+    def write(self, piece: Piece) -> None:
+        """Write a piece, atomically."""
+        number, content = piece.first // tiles_per_piece(self.plan), piece.to_bytes()
+        path = self.folder / piece_name(number)
+        path.parent.mkdir(exist_ok=True)
+        write_bytes(path, content, force=True)
+        self.take(piece, hashlib.sha256(content).hexdigest())
+
+    def take(self, piece: Piece, sha256: str) -> None:
+        """Take a piece that is written already."""
+        number = piece.first // tiles_per_piece(self.plan)
+        self._tables[number] = piece.table
+        self._digests[piece_name(number)] = sha256
+
+    def finish(self) -> bytes:
+        """Write all but the pieces and the manifest; returns the manifest.
+
+        Raises:
+            FileError: a file can't be written.
+        """
+        plan, digests = self.plan, dict(self._digests)
+        records, written = write_arrays(
+            self.folder, self.home, arrays_of(plan), self.known, embed=self.embed
+        )
+        digests |= written
+        tables = [self._tables[number] for number in range(len(self._tables))]
+        count = sum(len(table) for table in tables)
+        if count:
+            index = npz_bytes(BlockTable.joined(tables).to_arrays())
+            write_bytes(self.folder / INDEX, index, force=True)
+            digests[INDEX] = hashlib.sha256(index).hexdigest()
+        if plan.chip.measurement is not None:
+            for name in MEASURED:
+                file = f"chip/{name}.npy"
+                digests[file] = write_npy(self.folder / file, getattr(plan.chip.measurement, name))
+        return self._manifest(records, count, digests)
+
+    def seal(self, manifest: bytes) -> None:
+        """Write the manifest, which makes the folder a program."""
+        with (self.folder / PROGRAM.name).open("wb") as file:
+            file.write(manifest)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _manifest(
+        self, records: list[dict[str, Any]], count: int, digests: Mapping[str, str]
+    ) -> bytes:
+        plan = self.plan
+        manifest = {
+            "format": FORMAT,
+            "kind": PROGRAM.kind,
+            "hardware": plan.hardware.model_dump(mode="json"),
+            "seed": plan.chip.seed,
+            "measured": plan.chip.tiles,
+            "options": plan.options.model_dump(mode="json"),
+            "placement": None if plan.placement is None else plan.placement.to_json(),
+            "decided": plan.decided,
+            "tiles": {"count": count, "piece": tiles_per_piece(plan)},
+            "network": {
+                "graph": None if plan.graph is None else plan.graph.to_json(),
+                "names": list(self.known),
+                "arrays": records,
+            },
+            "files": digests,
+        }
+        text = seal(manifest)
+        if len(text) > LARGEST_INDEX:
+            raise FileError(f"its {PROGRAM.name} would have {len(text):,} bytes, which is too many")
+        return text
