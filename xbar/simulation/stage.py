@@ -37,7 +37,7 @@ Named: TypeAlias = Mapping[str, Reals]
 
 MATRIX = "matrix"
 
-COLUMNS = 256
+COLUMNS = 4096
 """Columns of a stage, so that the currents of its vectors fit in the processor's cache."""
 
 
