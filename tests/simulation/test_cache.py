@@ -16,9 +16,11 @@ import pytest
 
 import xbar
 from xbar.effects.chain import Chain
-from xbar.simulation import cache, prepared, stage
+from xbar.model.work import activations
+from xbar.simulation import cache, prepared, run, stage
 from xbar.simulation.cache import LayerCache
 from xbar.simulation.memory import memory_limit
+from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.stage import LayerCells
 
 RNG = np.random.default_rng(3)
@@ -85,6 +87,65 @@ def test_layers_that_do_not_fit_leave_the_memory_after_each_product(solved: list
     for _ in range(3):
         equal(reader(INPUTS), wanted)
     assert solved == ["w", "v"] * 2
+
+
+def network() -> xbar.Program:
+    import torch
+
+    torch.manual_seed(0)
+    layers = torch.nn.Linear(20, 13), torch.nn.ReLU(), torch.nn.Linear(13, 4)
+    design = xbar.Hardware(
+        bank=xbar.Bank(resistors=3),
+        tile=xbar.Tile(word_lines=12, bit_lines=9, word_wire=3.0, bit_wire=2.0),
+    )
+    module = torch.nn.Sequential(*layers).eval()
+    return xbar.compile(module, design, seed=1, input_shape=(20,))
+
+
+def test_a_layer_comes_from_disk_once_for_as_many_inputs_as_have_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    real = AnalogProducts.__call__
+
+    def counted(self: AnalogProducts, layer: str, x: Any) -> Any:
+        calls.append(layer)
+        return real(self, layer, x)
+
+    monkeypatch.setattr(AnalogProducts, "__call__", counted)
+    x = RNG.standard_normal((700, 20)).astype(np.float32)
+    labels = RNG.integers(0, 4, 700)
+    wanted = xbar.simulate(network(), x, labels, readout="nodal")
+    assert calls == ["0", "2"] * 3
+    calls.clear()
+    # 312 weights of 8 bytes do not fit; the values of two batches of 256 do, those of three do not
+    monkeypatch.setattr(run, "activations", lambda graph: 3)
+    steps: list[tuple[int, int]] = []
+    found = xbar.simulate(
+        network(),
+        x,
+        labels,
+        readout="nodal",
+        memory=1700,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    assert calls == ["0", "0", "2", "2", "0", "2"]
+    assert found.accuracy == wanted.accuracy
+    assert [layer.snr_db for layer in found.layers] == pytest.approx(
+        [layer.snr_db for layer in wanted.layers], rel=1e-9
+    )
+    assert steps[-1] == (6, 6)
+    calls.clear()
+    outputs = network().run(x, "nodal", memory=1700)
+    assert calls == ["0", "0", "2", "2", "0", "2"]
+    np.testing.assert_array_equal(outputs, network().run(x, "nodal"))
+
+
+def test_values_needed_together_are_those_of_the_largest_step() -> None:
+    graph = network().graph
+    assert graph is not None
+    # the first layer's input of 20 numbers and its output of 13, 8 bytes each
+    assert activations(graph) == 8 * (20 + 13)
 
 
 def test_a_damaged_file_is_made_again(home: Path, solved: list[str]) -> None:
@@ -158,8 +219,8 @@ def test_a_killed_run_leaves_no_layer_and_the_next_one_works(home: Path, tmp_pat
         "p = xbar.Program.load(sys.argv[1])\n"
         "p.run({'w': np.ones((1, 21))}, 'nodal', memory='1G')\n"
     )
-    run = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "p.xbar")], check=False)
-    assert run.returncode == -9
+    ended = subprocess.run([sys.executable, "-c", killed, str(tmp_path / "p.xbar")], check=False)
+    assert ended.returncode == -9
     assert [path.name[0] for path in home.iterdir()] == ["."]
     equal(program().run(INPUTS, "nodal", memory="1G"), wanted)
 

@@ -261,7 +261,8 @@ class Program(Card):
             memory: limit of the layers' matrices in memory, in bytes or as text such as "4G". They
                 then lie on disk, in ``xbar/layers`` of the user's folder for caches, where the next
                 run of the same program, chip and read-out finds them; and if all together are
-                larger, a layer's leave the memory after each product. None: in memory only.
+                larger, a layer's leave the memory before the next one is read, which as many
+                inputs pass together as have room. None: in memory only.
 
         Raises:
             SpecError: unknown read-out, device or precision, the design lacks what the read-out

@@ -226,7 +226,9 @@ class Graph(Card):
             inputs: inputs (N, ...), as described by ``self.inputs[0]``.
             multiply: replacement of each layer's digital product, called as
                 ``multiply(layer, x)`` with x (N', G, inputs); returns (N', G, outputs). It may be
-                called several times per layer, with slices of the batch. None: all digital.
+                called several times per layer, with slices of the batch. None: all digital. If it
+                has a ``dtype``, x has that type instead of float64; if its ``by_layer`` is true,
+                all slices pass a layer before the next one is called.
 
         Raises:
             SpecError: the inputs don't fit, or ``multiply`` returned another shape.

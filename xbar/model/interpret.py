@@ -6,7 +6,7 @@ layers can be delegated to another multiplier (a chip). Values are freed after t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -40,10 +40,12 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
     """See :meth:`Graph.run`; the inputs are already validated."""
     runner = _Runner(graph, multiply)
     size = graph.batch or CHUNK
+    parts = [inputs[i : i + size] for i in range(0, len(inputs), size)]
+    whole = len(parts) == 1
     with torch.no_grad():
-        whole = len(inputs) <= size
-        parts = [runner.run(inputs[i : i + size], whole) for i in range(0, len(inputs), size)]
-    return np.concatenate(parts)
+        if getattr(multiply, "by_layer", False):
+            return np.concatenate(runner.run(parts, whole))
+        return np.concatenate([runner.run([part], whole)[0] for part in parts])
 
 
 @dataclass
@@ -98,6 +100,11 @@ class _Runner:
                 needed |= self._used(node)
         return tuple(reversed(kept))
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the delegated products: their multiplier's own, else float64."""
+        return np.dtype(getattr(self.multiply, "dtype", np.float64))
+
     def constant(self, name: str) -> torch.Tensor:
         """A constant by name."""
         if name in self.kept:
@@ -110,22 +117,35 @@ class _Runner:
             self.kept[name] = tensor
         return tensor
 
-    def run(self, inputs: Array, whole: bool) -> Array:
-        """Outputs for one slice of the batch; a fixed batch is padded by repetition.
+    def run(self, parts: Sequence[Array], whole: bool) -> list[Array]:
+        """Outputs for slices of the batch, all of which pass a node before any the next one.
 
-        A network that adds rows to its batch can only run on the whole of it.
+        A fixed batch is padded by repetition. A network that adds rows to its batch can only run on
+        the whole of it.
         """
-        count = len(inputs)
-        if self.graph.batch is not None and count < self.graph.batch:
-            inputs = np.concatenate([inputs, inputs[-1:].repeat(self.graph.batch - count, axis=0)])
-        values = _Values(self)
+        padded = [self._padded(part) for part in parts]
+        values = [_Values(self) for _ in parts]
         for node in self.needed:
-            if node.op != "constant":
-                values[node.name] = self._value(node, values, inputs)
-            for name in self._used(node):
-                if self.last[name] == node.name and name != self.graph.output.name:
-                    values.pop(name, None)
-        output = values[self.graph.output.name]
+            done = [
+                name
+                for name in self._used(node)
+                if self.last[name] == node.name and name != self.graph.output.name
+            ]
+            for inputs, known in zip(padded, values, strict=True):
+                if node.op != "constant":
+                    known[node.name] = self._value(node, known, inputs)
+                for name in done:
+                    known.pop(name, None)
+        return [
+            self._output(known[self.graph.output.name], inputs, len(part), whole)
+            for known, inputs, part in zip(values, padded, parts, strict=True)
+        ]
+
+    def _padded(self, inputs: Array) -> Array:
+        missing = (self.graph.batch or 0) - len(inputs)
+        return inputs if missing <= 0 else np.concatenate([inputs, inputs[-1:].repeat(missing, 0)])
+
+    def _output(self, output: Any, inputs: Array, count: int, whole: bool) -> Array:
         if whole and _has_more_rows(output, len(inputs)) and self.graph.batch is None:
             return np.asarray(output.numpy(force=True))
         if not isinstance(output, torch.Tensor) or output.shape[:1] != (len(inputs),):
@@ -169,21 +189,19 @@ class _Runner:
             out = _add_bias(out, values[product.bias.name], product.bias_axis, layer)
         return torch.from_numpy(np.ascontiguousarray(out)).to(x.dtype)
 
-    def _piece(
-        self, product: Product, layer: str, shape: tuple[int, ...], array: Array
-    ) -> NDArray[np.float64]:
+    def _piece(self, product: Product, layer: str, shape: tuple[int, ...], array: Array) -> Array:
         assert self.multiply is not None
         if not len(array):  # as an expert whom no token chose
             return product.fold(np.zeros((0, *shape[:2])), array.shape)
         try:
-            rows = np.ascontiguousarray(product.unfold(array), dtype=np.float64)
+            rows = np.ascontiguousarray(product.unfold(array), dtype=self.dtype)
         except (ValueError, IndexError, MemoryError) as error:
             raise ModelError(f"{layer}: inputs {array.shape} do not fit: {error}") from None
         if rows.shape[1:] != (shape[0], shape[2]):
             raise ModelError(
                 f"{layer}: it multiplies (products, {shape[0]}, {shape[2]}), not {rows.shape}"
             )
-        out = np.asarray(self.multiply(layer, rows), dtype=np.float64)
+        out = np.asarray(self.multiply(layer, rows), dtype=self.dtype)
         want = (len(rows), shape[0], shape[1])
         if out.shape != want:
             raise SpecError(f"{layer}: multiply must return {want}, not {out.shape}")

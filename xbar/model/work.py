@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from xbar.model.graph import Node
+from xbar.model.graph import Graph, Node, references
 
 _ONE_BY_ONE = 16
 """Time for a number of an operation without sums, relative to a term of a product of matrices."""
+_UNKNOWN = 1024
+"""Numbers of a size that is not fixed."""
 _PRODUCTS = frozenset(
     str.split(
         "matmul mm bmm addmm baddbmm addbmm einsum tensordot linear mv addmv inner outer ger kron "
@@ -64,3 +66,24 @@ def combinations(node: Node, shapes: Sequence[Sequence[int]]) -> int:
                 sizes[label] = max(size, sizes.get(label, 1))
         return math.prod(sizes.values())
     return math.prod(math.prod(shape) for shape in shapes)
+
+
+def activations(graph: Graph) -> int:
+    """Bytes of a network's values that are needed at the same time for one input, at least 1.
+
+    Roughly: 8 for each number, 1024 numbers for a size that is not fixed.
+    """
+    used: dict[str, str] = {}
+    for node in graph.nodes:
+        used |= dict.fromkeys(references(node), node.name)
+    alive: dict[str, int] = {}
+    most = 1
+    for node in graph.nodes:
+        if node.op != "constant":
+            shape = node.shape or ()
+            alive[node.name] = 8 * math.prod(_UNKNOWN if size is None else size for size in shape)
+        most = max(most, sum(alive.values()))
+        for name in references(node):
+            if used[name] == node.name and name != graph.output.name:
+                alive.pop(name, None)
+    return -(-most // (graph.batch or 1))

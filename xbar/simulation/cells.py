@@ -163,6 +163,13 @@ class SolvedTiles:
                 yield found[tile.index], number
 
 
+def shape_of(program: Program, layer: str) -> tuple[int, int, int]:
+    """(G, outputs, inputs) of a layer's matrix, which is not read for it."""
+    late = getattr(program.weights, "shape", None)  # of a mapping whose matrices are read late
+    groups, outputs, inputs = late(layer) if late else program.weights[layer].shape
+    return groups, outputs, inputs
+
+
 def solve(
     hardware: Hardware, tiles: Sequence[ProgrammedTile], *, wires: bool, power: bool
 ) -> list[TileCells]:

@@ -17,10 +17,7 @@ from xbar.simulation.accuracy import check_classes, class_numbers, class_scores,
 from xbar.simulation.fit import fit_inputs, threshold_note, threshold_of
 from xbar.simulation.metric import Metric, measure
 from xbar.simulation.readout import product
-from xbar.simulation.run import Multiply, run_matrices
-
-BATCH = 256
-"""Inputs per batch, which bounds the memory."""
+from xbar.simulation.run import BATCH, Multiply, run_matrices, together
 
 
 @dataclass
@@ -31,9 +28,9 @@ class Progress:
     total: int
     done: int = 0
 
-    def step(self) -> None:
-        """Count one batch."""
-        self.done += 1
+    def step(self, batches: int = 1) -> None:
+        """Count batches."""
+        self.done += batches
         if self.report is not None:
             self.report(self.done, self.total)
 
@@ -134,14 +131,14 @@ class Data:
             return Outputs(np.concatenate([y.reshape(1, -1) for y in each], axis=1), None)
         collected: list[NDArray[Any]] = []
         right = 0
-        for batch in self.batches:
+        for batch in together(program.graph, self.batches, multiply):
             outputs = np.asarray(program.graph.run(self.inputs[batch], multiply))
             if self.labels is not None and self.metric is None:
                 if not collected:  # refuse a bad label before running all inputs
                     check_classes(outputs, self.labels, self.threshold)
                 right += correct(outputs, self.labels[batch], self.threshold)
             collected.append(outputs)
-            count.step()
+            count.step(-(-(batch.stop - batch.start) // BATCH))
         values = np.concatenate(collected)
         if self.metric is not None:
             return Outputs(values, measure(self.metric, values, self.labels))

@@ -18,7 +18,7 @@ from xbar.effects.chain import Chain
 from xbar.effects.effect import Effect, changes
 from xbar.effects.selection import Selection
 from xbar.simulation.cache import LayerCache, Mapped, raw
-from xbar.simulation.cells import KEPT, SolvedTiles
+from xbar.simulation.cells import KEPT, SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.stage import LayerCells, Named, piles_of
 
@@ -127,7 +127,7 @@ def key_of(cells: LayerCells, wanted: Wanted) -> str:
     names: Sequence[str] = [each.name for each in wanted.effects]
     digest = hashlib.sha256()
     what = (version.__version__, names, wanted.by_tile, wanted.reach, wanted.precision)
-    shape = program.weights[cells.layer].shape
+    shape = shape_of(program, cells.layer)
     digest.update(repr((*what, wanted.device, shape, chip.seed, program.options.mapping)).encode())
     digest.update(chip.hardware.model_dump_json().encode())
     if any(not type(each).__module__.startswith("xbar.effects.") for each in wanted.effects):

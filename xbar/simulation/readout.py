@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from math import prod
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ from xbar.effects.dac import Dac
 from xbar.effects.namespace import NUMPY, Arrays, Precision
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
+from xbar.simulation.cells import shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.prepared import Prepared, Wanted
 from xbar.simulation.ranges import Ranges
@@ -90,12 +92,11 @@ class AnalogProducts:
         if self.watch is not None:
             self.watch.inputs(layer, x.astype(np.float64, copy=False))
             watch = partial(self.watch.currents, layer)
+        if self.by_layer:
+            self._release(layer)
         values: Reals = x.astype(self.precision, copy=False)
         clips = {Adc.name: self.clips[layer], Dac.name: self.dac_clips[layer]}
         y: Reals = self.reading(layer).product(values, self.draw(layer), clips, watch)
-        if self.by_layer:
-            del self._readings[layer]
-            self._prepared.release(self._wanted, layer)
         return y.astype(x.dtype, copy=False)
 
     @cached_property
@@ -111,15 +112,14 @@ class AnalogProducts:
         """A layer, prepared for reads and cached."""
         if layer not in self._readings:
             program, xp = self.program, Arrays(self.precision)
-            weights = program.weights[layer]
-            groups, outputs, _ = weights.shape
+            groups, outputs, _ = shape_of(program, layer)
             found: Stages
             arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
             if self._by_tile:
                 made = stages(program, layer, self.chain, self.ranges, arrays)
                 found = [stage.on(xp) for stage in made]
             else:
-                found = whole(weights, arrays).on(xp)
+                found = whole(program, layer, arrays).on(xp)
             inputs = {} if self.ranges is None else self.ranges.inputs
             self._readings[layer] = Reading(
                 self.chain, (groups, outputs), found, inputs.get(layer), xp
@@ -146,9 +146,15 @@ class AnalogProducts:
         """Whether a layer's arrays leave the memory after each product: all would not fit."""
         if self.memory is None:
             return False
-        numbers = sum(each.size for each in self.program.weights.values())
+        numbers = sum(prod(shape_of(self.program, name)) for name in self.program.weights)
         kinds = 1 + ("variance" in self.chain.changed)
         return numbers * kinds * self.dtype.itemsize > self.memory
+
+    def _release(self, layer: str) -> None:
+        """Give back the memory of all layers but one."""
+        for other in [name for name in self._readings if name != layer]:
+            del self._readings[other]
+            self._prepared.release(self._wanted, other)
 
     @property
     def _by_tile(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias, get_args, overload
@@ -10,18 +10,24 @@ from typing import TypeAlias, get_args, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats, check_finite, check_shape, one_of
+from xbar.arrays import Floats, as_floats, check_finite, check_shape, one_of, real
 from xbar.compiler.program import Program
 from xbar.device import find
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout, check_readout
 from xbar.errors import SpecError
+from xbar.model.graph import Graph
+from xbar.model.work import activations
+from xbar.simulation.cells import shape_of
 from xbar.simulation.memory import memory_limit
 from xbar.simulation.on_device import settled
 from xbar.simulation.readout import AnalogProducts
 
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
+
+BATCH = 256
+"""Inputs per batch, which bounds the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +81,12 @@ class Reader:
             return run_matrices(self.program, inputs, self._products)
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
-        return np.asarray(graph.run(inputs, self._products), dtype=np.float64)
+        products = self._products
+        if not products.by_layer:
+            return np.asarray(graph.run(inputs, products), dtype=np.float64)
+        x = real(inputs, "inputs")
+        every = together(graph, [slice(0, len(np.atleast_1d(x)))], products)
+        return np.concatenate([graph.run(x[part], products) for part in every], dtype=np.float64)
 
     @cached_property
     def _products(self) -> AnalogProducts:
@@ -89,6 +100,20 @@ class Reader:
             device=device,
             memory=memory_limit(self.memory),
         )
+
+
+def together(graph: Graph, batches: Sequence[slice], multiply: Multiply | None) -> Sequence[slice]:
+    """Batches that pass the network together.
+
+    One by one; if a layer leaves the memory after each product, as many as have room there, so
+    that it returns once for all of them.
+    """
+    if not getattr(multiply, "by_layer", False) or not batches:
+        return batches
+    room = int(getattr(multiply, "memory", 0) // activations(graph))
+    size = max(room // BATCH, 1) * BATCH
+    stop = batches[-1].stop
+    return [slice(i, min(i + size, stop)) for i in range(0, stop, size)]
 
 
 def run_matrices(
@@ -113,7 +138,7 @@ def run_matrices(
 
 
 def _run_matrix(program: Program, name: str, inputs: ArrayLike, multiply: Multiply) -> Floats:
-    groups, outputs, rows = program.weights[name].shape
+    groups, outputs, rows = shape_of(program, name)
     x = as_floats(inputs, f"{name}: inputs")
     shape = ("N", rows) if groups == 1 else ("N", groups, rows)
     check_shape(x, f"{name}: inputs", shape)

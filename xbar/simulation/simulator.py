@@ -8,14 +8,14 @@ chip may be read several times with different noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev, variance
 from typing import Any, cast, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbar import parallel
 from xbar.arrays import Floats, one_integer, one_of
@@ -31,13 +31,14 @@ from xbar.simulation.budget import Accountant, sets_of_effects
 from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
-from xbar.simulation.data import BATCH, Data, Outputs, Progress
+from xbar.simulation.data import Data, Outputs, Progress
 from xbar.simulation.memory import memory_limit
 from xbar.simulation.metric import Metric, load_metric, metric_name
 from xbar.simulation.on_device import settled
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import AnalogProducts, product
+from xbar.simulation.readout import AnalogProducts, Real, product
 from xbar.simulation.result import LayerResult, Result
+from xbar.simulation.run import BATCH
 from xbar.statistics import mean_interval, wilson_interval
 
 __all__ = ["LayerResult", "Result", "simulate"]
@@ -139,18 +140,9 @@ class _Tally:
     clipped: dict[str, list[float]] = field(default_factory=dict)
     dac_clipped: dict[str, list[float]] = field(default_factory=dict)
 
-    def around(self, products: AnalogProducts) -> Callable[[str, Floats], Floats]:
+    def around(self, products: AnalogProducts) -> _Tallied:
         """The same products, with their powers recorded."""
-
-        def multiply(layer: str, x: Floats) -> Floats:
-            y = products(layer, x)
-            exact = product(x, self.weights[layer])
-            self.signal[layer] = self.signal.get(layer, 0.0) + _power(exact)
-            exact -= y
-            self.error[layer] = self.error.get(layer, 0.0) + _power(exact)
-            return y
-
-        return multiply
+        return _Tallied(self, products)
 
     def clips(self, products: AnalogProducts) -> None:
         """Add the clipped shares of one pass."""
@@ -173,7 +165,38 @@ class _Tally:
         )
 
 
-def _power(values: Floats) -> float:
+@dataclass(frozen=True, eq=False)
+class _Tallied:
+    """Products with their powers recorded: the ``multiply`` of ``Graph.run``."""
+
+    tally: _Tally
+    products: AnalogProducts
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The products' own type."""
+        return self.products.dtype
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether all inputs should pass a layer before the next one."""
+        return self.products.by_layer
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the products' layers may take."""
+        return self.products.memory
+
+    def __call__(self, layer: str, x: NDArray[Real]) -> NDArray[Real]:
+        y, tally = self.products(layer, x), self.tally
+        exact = product(x, tally.weights[layer].astype(x.dtype, copy=False))
+        tally.signal[layer] = tally.signal.get(layer, 0.0) + _power(exact)
+        exact -= y
+        tally.error[layer] = tally.error.get(layer, 0.0) + _power(exact)
+        return y
+
+
+def _power(values: NDArray[Any]) -> float:
     flat = values.ravel()
     return float(flat @ flat)
 

@@ -27,7 +27,7 @@ from xbar.effects.readout import MatrixReadout
 from xbar.effects.stage import Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.blocks import BlockCells
-from xbar.simulation.cells import SolvedTiles
+from xbar.simulation.cells import SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.ranges import Ranges, adc_ranges, reach_of
 
@@ -104,7 +104,7 @@ class LayerCells:
 
         In the weights' units; "matrix" is left out if no effect changes the weights.
         """
-        shape = self.program.weights[self.layer].shape
+        shape = shape_of(self.program, self.layer)
         found: dict[str, Reals] = {}
         if "conductance" in self.chain.changed:
             found[MATRIX] = np.zeros(shape, self.precision)
@@ -303,10 +303,11 @@ def wired(chain: Chain) -> MatrixReadout:
     return "nodal" if Wires.name in chain.names else "ideal"
 
 
-def whole(weights: Floats, arrays: Named) -> Whole:
+def whole(program: Program, layer: str, arrays: Named) -> Whole:
     """A layer as one matrix, with the variance of its weights, from ``LayerCells.whole``."""
     variance = {name: each for name, each in arrays.items() if name != MATRIX}
-    return Whole(arrays.get(MATRIX, weights), variance)
+    matrix = arrays[MATRIX] if MATRIX in arrays else program.weights[layer]
+    return Whole(matrix, variance)
 
 
 def piles(blocks: Sequence[Block]) -> list[list[int]]:
