@@ -16,7 +16,12 @@ from xbar.hardware.toml import to_toml
 OHMS = (30e3, 40e3, 55e3)
 SIGMA = (0.05, 0.03, 0.02)
 SWITCH = Switch(
-    resistance=(2e3, 2.1e3, 1.9e3), slope=-1.4, bend=(0.1, 0.2, -0.3), sigma=(0.01, 0.012, 0.008)
+    resistance=(2e3, 2.1e3, 1.9e3),
+    slope=-1.4,
+    bend=(0.1, 0.2, -0.3),
+    cubic=(-0.4, 0.0, 5.0),
+    load=(2e-3, -0.05, 0.0),
+    sigma=(0.01, 0.012, 0.008),
 )
 PDK = Bank(
     resistors=3,
@@ -37,12 +42,17 @@ def sampled(bank, seed=4, tile=LARGE):
 def by_hand(resistor, threshold):
     """The branch's conductance, resistor by resistor, as circuit theory has it."""
     found = np.empty_like(resistor)
-    for k, (ohms, series, ron, bend) in enumerate(
-        zip(OHMS, (180.0, 190.0, 200.0), (2e3, 2.1e3, 1.9e3), (0.1, 0.2, -0.3), strict=True)
-    ):
+    for k, ohms in enumerate(OHMS):
+        series, ron, bend, cubic, load = (
+            (180.0, 2e3, 0.1, -0.4, 2e-3),
+            (190.0, 2.1e3, 0.2, 0.0, -0.05),
+            (200.0, 1.9e3, -0.3, 5.0, 0.0),
+        )[k]
         dvt = threshold[..., k]
-        closed = (1 - 1.4 * dvt + bend * dvt**2) / ron
-        found[..., k] = 1 / (ohms * (1 + resistor[..., k]) + series + 1 / closed)
+        closed = ron / (1 - 1.4 * dvt + bend * dvt**2 + cubic * dvt**3)
+        rest = ohms * (1 + resistor[..., k]) + series
+        share, nominal = closed / (closed + rest), ron / (ron + ohms + series)
+        found[..., k] = 1 / (rest + closed + load * closed * (share - nominal) / nominal)
     return found
 
 
@@ -196,6 +206,11 @@ def test_a_measured_chip_has_no_drawn_deviations(tmp_path):
             {"switch": {"resistance": 1e3, "slope": -2, "bend": 1.0, "sigma": 0.3}},
             r"not 0; check",
         ),
+        (
+            {"switch": {"resistance": 1e3, "cubic": -80.0, "sigma": 0.05}},
+            r"slope, bend and cubic .* up to 5 sigma, 0\.25 V, not -0\.25",
+        ),
+        ({"switch": {"resistance": 1e3, "load": 2}}, r"load must be from -0\.5 to 0\.5, not 2"),
         ({"nonlinearity": {"c2": (0.1, 0.2)}}, r"nonlinearity\.c2 must list 3 values"),
         ({"nonlinearity": {"c3": 1e200}}, r"nonlinearity\.c3 must be at most 1e\+100 either way"),
         ({"switch": {"resistance": 1e3, "slope": -1e200}}, r"slope must be at most 1e\+100 either"),

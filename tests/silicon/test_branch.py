@@ -121,8 +121,9 @@ def test_the_elements_of_a_branch_are_those_that_a_netlist_needs(gf180mcu):
     ]
     word = branches(gf180mcu, side="word", kind="transmission")
     assert word.lines(0, "7", Nodes("w", "b", "g", "i"), 0.02) == [
-        "Er7 e7 b m7 e7 0.02",
-        "Xr7 m7 e7 0 ppolyf_u_1k r_width=1u r_length=20u",
+        "Vr7 m7 e7 0",
+        "Fr7 b m7 Vr7 0.0196078431373",
+        "Xr7 e7 b 0 ppolyf_u_1k r_width=1u r_length=20u",
         "Xn7 w g m7 0 nfet_03v3 w=1u l=0.28u",
         "Xp7 w i m7 vdd pfet_03v3 w=2u l=0.28u",
     ]

@@ -34,6 +34,8 @@ def branches(length: NDArray[np.float64]) -> BranchModel:
         switch_resistance=1220 * flat,
         switch_slope=-1.32 * flat,
         switch_bend=-0.7 * flat,
+        switch_cubic=-0.2 * flat,
+        switch_load=7e-3 / um,
         sigma_resistor=0.075 / np.sqrt(um),
         sigma_threshold=0.027 * flat,
         c2=-0.019 / um**2,

@@ -7,12 +7,13 @@ from xbar.errors import SolverError
 from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
 
 
-@pytest.mark.parametrize(("slope", "bend"), [(-1.3, -0.7), (-0.24, 0.0), (2.0, 1.0)])
-def test_the_law_of_a_switch_is_found_again(slope, bend):
+@pytest.mark.parametrize("law", [(-1.3, -0.7, -0.2), (-0.24, 0.0, 0.0), (2.0, 1.0, 3.0)])
+def test_the_law_of_a_switch_is_found_again(law):
+    slope, bend, cubic = law
     shift = np.linspace(-0.08, 0.08, 7)
-    ohms = 1200 / (1 + slope * shift + bend * shift**2)
+    ohms = 1200 / (1 + slope * shift + bend * shift**2 + cubic * shift**3)
     law = fit_switch(shift, ohms)
-    assert law == pytest.approx((1200, slope, bend), rel=1e-9, abs=1e-9)
+    assert law == pytest.approx((1200, slope, bend, cubic), rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(1 / law.conductance(shift), ohms, rtol=1e-12)
 
 
@@ -25,9 +26,10 @@ def test_a_switch_of_another_law_keeps_its_resistance_without_deviation():
     assert law.bend == pytest.approx(1.5**2 / 2, rel=0.05)
 
 
+@pytest.mark.parametrize("cubic", [0.0, -0.3, 4.0])
 @pytest.mark.parametrize("bend", [-0.7, 0.0, 1e-9, 0.7])
-def test_the_threshold_of_a_resistance_is_the_inverse_of_the_law(bend):
-    law = SwitchLaw(1200.0, -1.3, bend)
+def test_the_threshold_of_a_resistance_is_the_inverse_of_the_law(bend, cubic):
+    law = SwitchLaw(1200.0, -1.3, bend, cubic)
     shift = np.linspace(-0.1, 0.1, 11)
     np.testing.assert_allclose(law.threshold(1 / law.conductance(shift)), shift, atol=1e-14)
 

@@ -39,7 +39,7 @@ from xbar.hardware.base import (
     values_of,
 )
 from xbar.hardware.nonlinearity import Nonlinearity
-from xbar.hardware.switch import Switch
+from xbar.hardware.switch import Switch, loaded
 from xbar.units import format_quantity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
@@ -114,7 +114,7 @@ class Bank(Spec):
         return self
 
     def _check_conductances(self) -> None:
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             nominal = self.nominal_conductance
         wrong = nominal[~((nominal >= SMALLEST) & (nominal <= LARGEST))]
         if len(wrong):
@@ -169,8 +169,23 @@ class Bank(Spec):
         total = ohms + spread_out(self.series, self.resistors)
         if self.switch is not None:
             dvt = np.zeros(self.resistors) if threshold is None else threshold
-            total = total + self.switch.ohms(dvt, self.resistors)
+            closed, load = self.switch.ohms(dvt, self.resistors), self.switch.load
+            if np.any(load):
+                each = spread_out(load, self.resistors)
+                closed = loaded(closed, total, each, self.switch_shares)
+            total = total + closed
         return 1.0 / total
+
+    @property
+    def switch_shares(self) -> NDArray[np.float64]:
+        """(K,) part of each nominal branch's resistance that is its switch's; 0 without switch."""
+        if self.switch is None:
+            return np.zeros(self.resistors)
+        closed = self.switch.ohms(np.zeros(self.resistors), self.resistors)
+        shares: NDArray[np.float64] = closed / (
+            self.ohms + spread_out(self.series, self.resistors) + closed
+        )
+        return shares
 
     @property
     def sigmas(self) -> NDArray[np.float64]:
@@ -189,11 +204,15 @@ class Bank(Spec):
         Of a resistor alone it is sigma; in series with others, its part of the resistance times
         sigma, and the switch's part times slope times the threshold's sigma.
         """
-        whole = self.nominal_conductance
-        result = self.sigmas * self.ohms * whole
+        result = self.sigmas * self.ohms * self.nominal_conductance
         if self.switch is not None:
-            ron, slope, _, sigma = (spread_out(each, self.resistors) for _, each in self.switch)
-            result = np.hypot(result, ron * whole * slope * sigma)
+            switch, share = self.switch, self.switch_shares
+            values = (switch.slope, switch.sigma, switch.load)
+            slope, sigma, load = (spread_out(each, self.resistors) for each in values)
+            # a deviation of either moves the switch's share, and so its load
+            result = np.hypot(
+                result * (1.0 - load * share), share * slope * sigma * (1.0 + load * (1.0 - share))
+            )
         return result
 
     def of_size(self, resistors: int) -> Self:

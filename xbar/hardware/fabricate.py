@@ -87,11 +87,11 @@ def _branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
     ohms = np.ascontiguousarray(resistance).reshape(-1, k)
     threshold = np.zeros(ohms.shape) if v is None else _threshold(bank, v).reshape(-1, k)
     series, found = spread_out(bank.series, k), np.empty(ohms.shape)
-    if bank.switch is None:
-        ron, slope, bend = np.zeros((3, k))
-    else:
-        ron, slope, bend, _ = (spread_out(each, k) for _, each in bank.switch)
-    draw_kernel.branches(ohms, threshold, np.stack([series, ron, slope, bend]), found)
+    rows = np.zeros((6, k))
+    if bank.switch is not None:
+        rows[0], rows[1:4] = spread_out(bank.switch.resistance, k), bank.switch.law(k)
+        rows[4], rows[5] = spread_out(bank.switch.load, k), bank.switch_shares
+    draw_kernel.branches(ohms, threshold, np.concatenate([series[None], rows]), found)
     return found.reshape(resistance.shape)
 
 

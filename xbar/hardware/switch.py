@@ -5,7 +5,12 @@
 A transistor in its triode region conducts in proportion to its overdrive, so its conductance, not
 its resistance, is nearly a straight line over the threshold's deviation:
 
-    1 / Ron(dvt) = (1 + slope dvt + bend dvt²) / resistance
+    1 / Ron(dvt) = (1 + slope dvt + bend dvt² + cubic dvt³) / resistance
+
+Its resistance also depends a little on its own voltage, and so on what its resistor leaves for it:
+with a share s = Ron / (R + series + Ron) of the branch, s' of a nominal one, it is
+
+    Ron (1 + load (s / s' - 1))
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from xbar.hardware.base import (
 SWITCH_FLOOR = 0.01
 """Least conductance of a switch, relative to its nominal one."""
 
+_MOST_LOAD = 0.5
 _REACH = 5.0
 """Deviations of the threshold, over their standard deviation, up to which the law must hold."""
 
@@ -43,6 +49,10 @@ class Switch(Spec):
         slope: relative change of its conductance per volt of threshold deviation, in 1/V, one or K;
             negative for a transistor.
         bend: the same per volt squared, in 1/V².
+        cubic: the same per volt cubed, in 1/V³.
+        load: relative change of its resistance where it takes twice its nominal share of the
+            branch's voltage, at the voltage at which the branch's conductance is told; from -0.5
+            to 0.5.
         sigma: standard deviation of the threshold in volts, one or K; normal and independent.
 
     The law must hold up to 5 sigma; beyond, a switch conducts at least a hundredth of its nominal
@@ -55,6 +65,8 @@ class Switch(Spec):
     resistance: OhmsEach
     slope: QuantityEach = 0.0
     bend: QuantityEach = 0.0
+    cubic: QuantityEach = 0.0
+    load: QuantityEach = 0.0
     sigma: VoltsEach = 0.0
 
     @model_validator(mode="after")
@@ -68,15 +80,18 @@ class Switch(Spec):
         count = self.listed
         lengths = {len(each) for _, each in self if isinstance(each, tuple)}
         if len(lengths) > 1 or 0 in lengths:
+            raise SpecError(f"{_listing(self)} must list as many values, not {sorted(lengths)}")
+        if max(abs(each) for each in values_of(self.load)) > _MOST_LOAD:
             raise SpecError(
-                f"resistance, slope, bend and sigma must list as many values, not {sorted(lengths)}"
+                f"load must be from {-_MOST_LOAD:g} to {_MOST_LOAD:g}, not {self.load}: it is a "
+                "small correction"
             )
-        _, slope, bend, sigma = (spread_out(each, count) for _, each in self)
-        lowest = _lowest(slope, bend, _REACH * sigma)
+        sigma = spread_out(self.sigma, count)
+        lowest = _lowest(self.law(count), _REACH * sigma)
         if not lowest.min() >= SWITCH_FLOOR:
             k = int(np.argmin(lowest))
             raise SpecError(
-                f"slope and bend must leave a closed switch a conductance of at least "
+                f"slope, bend and cubic must leave a closed switch a conductance of at least "
                 f"{SWITCH_FLOOR:g} of its own up to {_REACH:g} sigma, {_REACH * sigma[k]:g} V, "
                 f"not {lowest[k]:.3g}; check slope and sigma of resistor {k}"
             )
@@ -89,15 +104,42 @@ class Switch(Spec):
 
     def ohms(self, threshold: Floats, resistors: int) -> Floats:
         """(..., K) on-resistances in ohms for deviations (..., K) of the threshold in volts."""
-        ohms, slope, bend, _ = (spread_out(each, resistors) for _, each in self)
-        factor = 1.0 + threshold * (slope + threshold * bend)
-        result: Floats = ohms / np.maximum(factor, SWITCH_FLOOR)
+        slope, bend, cubic = self.law(resistors)
+        factor = 1.0 + threshold * (slope + threshold * (bend + threshold * cubic))
+        result: Floats = spread_out(self.resistance, resistors) / np.maximum(factor, SWITCH_FLOOR)
         return result
 
+    def law(self, resistors: int) -> Floats:
+        """(3, K) ``slope``, ``bend`` and ``cubic`` of each switch."""
+        each = (self.slope, self.bend, self.cubic)
+        return np.stack([spread_out(one, resistors) for one in each])
 
-def _lowest(slope: Floats, bend: Floats, reach: Floats) -> Floats:
-    """(K,) lowest 1 + slope v + bend v² for |v| up to ``reach``."""
-    least: Floats = 1.0 - np.abs(slope) * reach + bend * reach**2
-    inside = np.abs(slope) < 2.0 * bend * reach  # then it is lowest at -slope / (2 bend)
-    turn = np.divide(-slope, 2.0 * bend, out=np.zeros_like(slope), where=inside)
-    return np.where(inside, 1.0 + 0.5 * slope * turn, least)
+
+def loaded(ohms: Floats, rest: Floats, load: Floats, share: Floats) -> Floats:
+    """(..., K) ohms of switches with the share of their branch that they have.
+
+    Args:
+        ohms: (..., K) of the switches at the nominal share.
+        rest: (..., K) of what is in series with them.
+        load: (K,) of the switches.
+        share: (K,) nominal shares, Ron / (R + series + Ron).
+    """
+    result: Floats = ohms * (1.0 + load * (ohms / (rest + ohms) / share - 1.0))
+    return result
+
+
+def _listing(switch: Switch) -> str:
+    """Its keys that are lists: "resistance, slope and sigma"."""
+    names = [name for name, each in switch if isinstance(each, tuple)]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def _lowest(law: Floats, reach: Floats) -> Floats:
+    """(K,) lowest 1 + slope v + bend v² + cubic v³ for |v| up to ``reach``."""
+    found = []
+    for (slope, bend, cubic), far in zip(law.T, reach, strict=True):
+        turns = np.roots([3.0 * cubic, 2.0 * bend, slope])
+        inside = turns.real[(np.abs(turns.imag) < 1e-12) & (np.abs(turns.real) < far)]
+        at = np.concatenate([[-far, far], inside])
+        found.append((1.0 + at * (slope + at * (bend + at * cubic))).min())
+    return np.array(found)

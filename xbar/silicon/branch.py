@@ -114,14 +114,16 @@ class Branches:
             name: distinguishes the elements and inner nodes of this copy.
             nodes: what it is connected to. A deviation of the threshold is written as a lower
                 voltage at the gate.
-            deviation: relative deviation of the resistor, as a source in series with it that
-                adds this part of its drop.
+            deviation: relative deviation of the resistor, as a source beside it that takes this
+                part of its current off. The resistor itself keeps its voltages, by which it bends.
         """
         start, end = (nodes.word, f"m{name}") if self.side == "bit" else (f"m{name}", nodes.bit)
         lines = []
         if deviation:
-            lines.append(f"Er{name} e{name} {end} {start} e{name} {deviation:.12g}")
-            end = f"e{name}"
+            less = deviation / (1 + deviation)
+            lines.append(f"Vr{name} {start} e{name} 0")
+            lines.append(f"Fr{name} {end} {start} Vr{name} {less:.12g}")
+            start = f"e{name}"
         lines.append(self.process.resistor.line(f"r{name}", start, end, float(self.length[k])))
         drain, source = f"m{name}", nodes.bit
         if self.side == "word":

@@ -18,10 +18,10 @@ from xbar.silicon.branch import (
     sweep,
     sweep_temperatures,
 )
-from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
+from xbar.silicon.fit import fit_bend, fit_matching, fit_temperature
 from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
-from xbar.silicon.parts import branch_parts
+from xbar.silicon.parts import Parts, branch_parts
 
 Report: TypeAlias = Callable[[int, int], None]
 TEMPERATURES = np.linspace(-40.0, 125.0, 4)
@@ -105,18 +105,20 @@ class _Characterisation:
         branches, plan = self.branches, self.plan
         typical = self._sweep(self._on_and_off(), self.at, 0.3, 30)
         closed = typical.slope(plan.test)[: self.count]
-        resistance, laws, threshold = self._parts()
-        sigma = self._sigma_resistor(resistance)
+        parts, threshold = self._parts()
+        sigma = self._sigma_resistor(parts.resistance)
         bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
         tempco, leaks, tempco_error = self._temperatures(typical)
         model = BranchModel(
             process=branches.process.name,
             length=branches.length,
-            resistance=resistance,
+            resistance=parts.resistance,
             series=branches.series,
-            switch_resistance=np.array([law.resistance for law in laws]),
-            switch_slope=np.array([law.slope for law in laws]),
-            switch_bend=np.array([law.bend for law in laws]),
+            switch_resistance=parts.switch[0],
+            switch_slope=parts.switch[1],
+            switch_bend=parts.switch[2],
+            switch_cubic=parts.switch[3],
+            switch_load=parts.load,
             sigma_resistor=sigma,
             sigma_threshold=threshold,
             c2=np.array([bend[0] for bend in bends]),
@@ -216,18 +218,20 @@ class _Characterisation:
         sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
         return fit_matching(self.branches.length, resistance, sigma)
 
-    def _parts(self) -> tuple[Floats, list[SwitchLaw], Floats]:
-        """(K,) ohms of the resistors, the switches' laws, (K,) volts, sigma of their thresholds."""
+    def _parts(self) -> tuple[Parts, Floats]:
+        """The branches taken apart, and (K,) volts, sigma of the switches' thresholds."""
         branches, volts = self.branches, self.plan.test
         drawn = sample_switches(branches, self.plan.sample, self.at)
         self._step()
         reach = np.full(self.count, _REACH)
         for _ in range(_ROUNDS):
             shifts = reach[:, None] * _SHIFTS
-            resistance, ohms = branch_parts(branches, self.at, volts, shifts)
-            laws = [fit_switch(shifts[k], ohms[k]) for k in range(self.count)]
+            parts = branch_parts(branches, self.at, volts, shifts)
             sigma = np.array(
-                [law.threshold(drawn[k] * law.resistance).std(ddof=1) for k, law in enumerate(laws)]
+                [
+                    law.threshold(drawn[k] * law.resistance).std(ddof=1)
+                    for k, law in enumerate(parts.laws)
+                ]
             )
             # what the devices do matters, not what thresholds far from theirs would
             wanted = np.clip(_SIGMAS * sigma, *_REACHES)
@@ -235,7 +239,7 @@ class _Characterisation:
                 break
             reach = wanted
         self._step()
-        return resistance, laws, sigma
+        return parts, sigma
 
     def _fit_error(self, model: BranchModel) -> float:
         """Worst relative error of the law at random deviations, clipped to three sigma."""

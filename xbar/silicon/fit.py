@@ -2,10 +2,12 @@
 
 The conductance of a closed branch is
 
-    G = 1 / (R (1 + dr) + series + Ron(dvt)),   1 / Ron(dvt) = (1 + slope dvt + bend dvt²) / Ron,
+    G = 1 / (R (1 + dr) + series + Ron(dvt) (1 + load (s / s' - 1))),
+    1 / Ron(dvt) = (1 + slope dvt + bend dvt² + cubic dvt³) / Ron,
 
-with dr the relative deviation of its resistor and dvt the volts by which its switch's threshold
-is higher. Its current over the voltage is I = G v (1 + c2 v + c3 v²).
+with dr the relative deviation of its resistor, dvt the volts by which its switch's threshold is
+higher, and s the share Ron(dvt) / (R (1 + dr) + series + Ron(dvt)), which is s' without deviations.
+Its current over the voltage is I = G v (1 + c2 v + c3 v²).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import numpy as np
 from xbar.arrays import Floats
 from xbar.errors import SolverError
 
+_STEPS = 5
+"""Newton steps from the quadratic law's threshold to the cubic one's."""
 _ROUNDS = 4
 """Fits of the area law, each weighted by the one before."""
 
@@ -28,16 +32,21 @@ class SwitchLaw(NamedTuple):
         resistance: ohms without deviation.
         slope: 1/V.
         bend: 1/V².
+        cubic: 1/V³.
     """
 
     resistance: float
     slope: float
     bend: float
+    cubic: float = 0.0
 
     def conductance(self, threshold: Floats) -> Floats:
         """Siemens at deviations in volts."""
-        law = 1 + self.slope * threshold + self.bend * threshold**2
-        return np.asarray(law / self.resistance)
+        return np.asarray(self._factor(threshold) / self.resistance)
+
+    def _factor(self, threshold: Floats) -> Floats:
+        law = self.slope + threshold * (self.bend + threshold * self.cubic)
+        return np.asarray(1 + threshold * law)
 
     def threshold(self, resistance: Floats) -> Floats:
         """The deviations in volts that give resistances in ohms: the inverse of the law.
@@ -53,7 +62,11 @@ class SwitchLaw(NamedTuple):
                 f"{resistance[np.argmin(root)]:g} ohm where {self.resistance:g} is typical"
             )
         # the branch through 0, written without a difference of nearly equal numbers
-        return np.asarray(2 * wanted / (self.slope + np.sign(self.slope) * np.sqrt(root)))
+        found = np.asarray(2 * wanted / (self.slope + np.sign(self.slope) * np.sqrt(root)))
+        for _ in range(_STEPS):
+            slope = self.slope + found * (2 * self.bend + found * 3 * self.cubic)
+            found = found - (self._factor(found) - 1 - wanted) / slope
+        return found
 
 
 def fit_switch(threshold: Floats, resistance: Floats) -> SwitchLaw:
@@ -67,11 +80,14 @@ def fit_switch(threshold: Floats, resistance: Floats) -> SwitchLaw:
         resistance: (D,) ohms.
     """
     typical = float(resistance[np.argmin(np.abs(threshold))])
-    matrix = np.stack([threshold, threshold**2], axis=1)
+    matrix = np.stack([threshold, threshold**2, threshold**3], axis=1)
     weight = resistance / typical  # makes the residual one of the relative conductance
+    matrix *= weight[:, None]
     wanted = (typical / resistance - 1) * weight
-    slope, bend = np.linalg.lstsq(matrix * weight[:, None], wanted, rcond=None)[0]
-    return SwitchLaw(typical, float(slope), float(bend))
+    # columns of like size, because powers of small voltages are small
+    scale = np.abs(matrix).max(axis=0)
+    slope, bend, cubic = np.linalg.lstsq(matrix / scale, wanted, rcond=None)[0] / scale
+    return SwitchLaw(typical, float(slope), float(bend), float(cubic))
 
 
 def fit_bend(voltage: Floats, current: Floats, slope: float) -> tuple[float, float, float]:

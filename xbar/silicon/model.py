@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.hardware.switch import loaded
 from xbar.tables import table
 from xbar.units import format_quantity
 
@@ -23,11 +24,13 @@ class BranchModel:
     Attributes:
         process: name of the process.
         length: (K,) metres of the resistors.
-        resistance: (K,) ohms of the resistors: what 1/G grows by with their deviations.
+        resistance: (K,) ohms of the resistors.
         series: (K,) ohms of contacts and wires inside the branches.
-        switch_resistance: (K,) ohms of the closed switches: the rest of 1/G.
+        switch_resistance: (K,) ohms of the closed switches.
         switch_slope: (K,) 1/V; change of a switch's conductance with its threshold.
         switch_bend: (K,) 1/V².
+        switch_cubic: (K,) 1/V³.
+        switch_load: (K,) relative change of a switch's resistance where its share doubles.
         sigma_resistor: (K,) relative standard deviation of the resistors.
         sigma_threshold: (K,) volts, standard deviation of the switches' thresholds.
         c2: (K,) 1/V, of I = G v (1 + c2 v + c3 v²).
@@ -59,6 +62,8 @@ class BranchModel:
     switch_resistance: Floats
     switch_slope: Floats
     switch_bend: Floats
+    switch_cubic: Floats
+    switch_load: Floats
     sigma_resistor: Floats
     sigma_threshold: Floats
     c2: Floats
@@ -88,21 +93,27 @@ class BranchModel:
 
     def deviated(self, resistor: Floats, threshold: Floats) -> Floats:
         """(..., K) siemens at deviations (..., K): relative of resistors, volts of thresholds."""
-        law = 1 + self.switch_slope * threshold + self.switch_bend * threshold**2
-        return 1 / (self.resistance * (1 + resistor) + self.series + self.switch_resistance / law)
+        law = self.switch_bend + self.switch_cubic * threshold
+        closed = self.switch_resistance / (1 + threshold * (self.switch_slope + threshold * law))
+        rest = self.resistance * (1 + resistor) + self.series
+        share = self.switch_resistance * self.conductance
+        return 1 / (rest + loaded(closed, rest, self.switch_load, share))
 
     @property
     def sigma(self) -> Floats:
         """(K,) relative standard deviation of G, to first order in the deviations."""
+        share = self.switch_resistance * self.conductance
+        # a deviation of either moves the switch's share, and so its load
         switch = self.switch_resistance * self.switch_slope * self.sigma_threshold
-        resistor = self.resistance * self.sigma_resistor
+        switch = switch * (1 + self.switch_load * (1 - share))
+        resistor = self.resistance * self.sigma_resistor * (1 - self.switch_load * share)
         return np.hypot(resistor, switch) * self.conductance
 
     @property
-    def on_off_ratio(self) -> float:
-        """The least ratio of a closed to an open branch; inf if nothing leaks."""
-        leak = float(np.max(self.off / self.conductance))
-        return 1 / leak if leak else float("inf")
+    def on_off_ratio(self) -> Floats:
+        """(K,) ratio of each branch's conductances, closed and open; inf if it does not leak."""
+        closed, none = self.conductance, np.full_like(self.off, np.inf)
+        return np.divide(closed, self.off, out=none, where=self.off > 0)
 
     def bank(self) -> Bank:
         """The bank as a part of a design, from which chips are drawn."""
@@ -120,9 +131,11 @@ class BranchModel:
                 resistance=_listed(self.switch_resistance),
                 slope=_listed(self.switch_slope),
                 bend=_listed(self.switch_bend),
+                cubic=_listed(self.switch_cubic),
+                load=_listed(self.switch_load),
                 sigma=_listed(self.sigma_threshold),
             ),
-            on_off_ratio=self.on_off_ratio,
+            on_off_ratio=_listed(self.on_off_ratio),
             nonlinearity=Nonlinearity(c2=_listed(self.c2), c3=_listed(self.c3), within=self.within),
         )
 

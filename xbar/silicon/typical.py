@@ -15,7 +15,7 @@ from xbar.hardware.bank import Bank
 from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.switch import Switch
 from xbar.silicon.branch import Branches, Conditions, Copies, sweep
-from xbar.silicon.fit import fit_bend, fit_switch
+from xbar.silicon.fit import fit_bend
 from xbar.silicon.parts import branch_parts
 from xbar.silicon.tester import READ_VOLTS
 
@@ -44,8 +44,8 @@ def typical_bank(
     """
     count, at = len(branches.length), replace(conditions, seed=None)
     shifts = np.maximum(threshold, _LEAST)[:, None] * np.linspace(-1, 1, _POINTS)
-    resistance, ohms = branch_parts(branches, at, READ_VOLTS, shifts)
-    laws = [fit_switch(shifts[k], ohms[k]) for k in range(count)]
+    parts = branch_parts(branches, at, READ_VOLTS, shifts)
+    ohms, slope, bend, cubic = (tuple(each) for each in parts.switch.tolist())
     # a sweep over whole steps of the read voltage, so that it has a point there
     step = READ_VOLTS / _STEPS
     steps = max(round(limit / step), _STEPS)
@@ -54,13 +54,15 @@ def typical_bank(
     bends = [fit_bend(found.voltage, found.current[k], siemens[k]) for k in range(count)]
     return Bank(
         resistors=count,
-        nominal=tuple(resistance.tolist()),
+        nominal=tuple(parts.resistance.tolist()),
         spread="none",
         series=tuple(branches.series.tolist()),
         switch=Switch(
-            resistance=tuple(law.resistance for law in laws),
-            slope=tuple(law.slope for law in laws),
-            bend=tuple(law.bend for law in laws),
+            resistance=ohms,
+            slope=slope,
+            bend=bend,
+            cubic=cubic,
+            load=tuple(parts.load.tolist()),
         ),
         nonlinearity=Nonlinearity(
             c2=tuple(bend[0] for bend in bends), c3=tuple(bend[1] for bend in bends)
