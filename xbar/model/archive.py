@@ -13,7 +13,7 @@ PyTorch 2.6 and 2.7 write the same graph in a different container: ``serialized_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -28,6 +28,7 @@ from xbar.model.ports import Ports
 from xbar.model.saved import read_saved_file, tensor_of
 from xbar.model.scan import Archive, scan_export
 from xbar.model.source import Source
+from xbar.model.stored import StoredArrays, joined, picked
 from xbar.model.tensors import strided
 
 Array: TypeAlias = NDArray[Any]
@@ -47,12 +48,15 @@ def is_export(names: tuple[str, ...]) -> bool:
     )
 
 
-def read_archive(archive: Archive, source: Source | None = None) -> Graph:
+def read_archive(
+    archive: Archive, source: Source | None = None, given: StoredArrays | None = None
+) -> Graph:
     """Read the graph of a ``torch.export`` archive.
 
     Args:
         archive: the archive.
         source: the caller's options; None for none.
+        given: arrays by name that stand for the archive's own weights, which are not read.
 
     Raises:
         UntrustedFileError: the archive contains code.
@@ -63,11 +67,11 @@ def read_archive(archive: Archive, source: Source | None = None) -> Graph:
     try:
         if _OLD in archive:
             program = archive.read_json(_OLD)
-            tensors = _old_tensors(archive)
+            tensors: Mapping[str, Array] = _old_tensors(archive)
         else:
             name = _model_name(archive)
             program = archive.read_json(f"models/{name}.json")
-            tensors = _tensors(archive, name)
+            tensors = _tensors(archive, name, given or {})
         major = program["schema_version"]["major"]
         if major != SCHEMA:
             raise ModelError(
@@ -75,6 +79,8 @@ def read_archive(archive: Archive, source: Source | None = None) -> Graph:
                 "export the model again with a PyTorch between 2.6 and the newest tested"
             )
         ports = Ports(program["graph_module"], source or Source(archive.where))
+        if given is not None:
+            tensors = joined(given, tensors)
         return _Reader(program["graph_module"], tensors, ports).graph()
     except ModelError as error:
         if archive.where in str(error):
@@ -95,8 +101,8 @@ def _model_name(archive: Archive) -> str:
     return names[0]
 
 
-def _tensors(archive: Archive, model: str) -> dict[str, Array]:
-    """Weights and constants by dotted name; tied weights share one array."""
+def _tensors(archive: Archive, model: str, without: Container[str]) -> dict[str, Array]:
+    """Weights and constants by dotted name, without some; tied weights share one array."""
     tensors: dict[str, Array] = {}
     for folder, what in (("weights", "weights"), ("constants", "constants")):
         whole = f"data/{folder}/{model}.pt"
@@ -106,6 +112,8 @@ def _tensors(archive: Archive, model: str) -> dict[str, Array]:
         config = archive.read_json(f"data/{folder}/{model}_{what}_config.json")["config"]
         same: dict[str, Array] = {}
         for name, entry in config.items():
+            if name in without:
+                continue
             meta = entry["tensor_meta"]
             layout = [meta[part] for part in ("sizes", "strides", "storage_offset")]
             key = f"{entry['path_name']} {layout}"
@@ -172,14 +180,13 @@ class _Reader:
         nodes = self._inputs(signature["input_specs"])
         made = [each for node in found for each in self._node(node)]
         nodes += write_out_experts(made, self.ports.shape)
-        constants = {
-            str(n.args[0]): self.tensors[str(n.args[0])] for n in nodes if n.op == "constant"
-        }
+        named = dict.fromkeys(str(n.args[0]) for n in nodes if n.op == "constant")
+        constants = picked(self.tensors, named)
         nodes, taken, batch = self.ports.place(nodes, output)
         moved, told = self.ports.batch_first(output, batch)
         return Graph(
             nodes=(*(self._with_shape(node) for node in nodes), *moved),
-            constants=constants | self.ports.constants,
+            constants=joined(constants, self.ports.constants),
             inputs=(taken,),
             output=Ref(moved[-1].name) if moved else output,
             batch=batch,
@@ -188,7 +195,7 @@ class _Reader:
 
     def _inputs(self, specs: JSON) -> list[Node]:
         nodes: list[Node] = []
-        first: dict[int, str] = {}
+        first: dict[object, str] = {}
         where = self.ports.source.where
         for spec in specs:
             ((kind, entry),) = spec.items()
@@ -200,11 +207,17 @@ class _Reader:
                 nodes.append(Node(entry["arg"]["as_tensor"]["name"], "input"))
             elif kind in ("parameter", "buffer", "tensor_constant"):
                 constant = entry[f"{kind}_name"]
-                constant = first.setdefault(id(self.tensors[constant]), constant)  # tied weights
+                constant = first.setdefault(self._place(constant), constant)  # tied weights
                 nodes.append(Node(entry["arg"]["name"], "constant", (constant,)))
             elif kind != "constant_input":
                 raise ModelError(f"{where}: the model takes a {kind}; export it with tensors only")
         return nodes
+
+    def _place(self, name: str) -> object:
+        """What tells a tensor from others: where it is, in a file or in memory."""
+        if isinstance(self.tensors, StoredArrays) and (found := self.tensors.reference(name)):
+            return found
+        return id(self.tensors[name])
 
     def _with_shape(self, node: Node) -> Node:
         shape = self.ports.shape(node.name)

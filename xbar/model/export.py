@@ -64,7 +64,7 @@ def _export(
     buffer = io.BytesIO()
     try:
         module.eval()
-        with _quiet():
+        with quiet():
             program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
             torch.export.save(program, buffer)
     except KeyboardInterrupt:
@@ -102,7 +102,7 @@ def _call_with(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Suppress PyTorch's warnings about its own internals during an export."""
     with warnings.catch_warnings():
         # an LSTM assigns its list of weights, a hook the weight that it computes
@@ -124,7 +124,7 @@ def unpickle(file: IO[bytes], where: str) -> Any:
         FileError: it can't be loaded.
     """
     try:
-        with _quiet(), current_directory():
+        with quiet(), current_directory():
             return torch.load(file, map_location="cpu", weights_only=False)
     except (*LOAD_ERRORS, ImportError) as error:
         raise FileError(f"{where}: the pickled object can't be loaded: {summary(error)}") from None

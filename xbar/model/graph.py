@@ -83,11 +83,13 @@ class Input:
         name: name of its node.
         shape: shape, None for a size that is not fixed; the first axis is the batch, always None.
         dtype: numpy name of the type, such as "float32".
+        most: largest size that an axis which is not fixed may have, the batch aside; None for any.
     """
 
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    most: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -253,6 +255,12 @@ class Graph(Card):
             raise SpecError(
                 f"the network takes inputs {_show(want.shape)} (N is any number from 1), "
                 f"not {_show(x.shape)}"
+            )
+        longest = max(x.shape[1:], default=0)
+        if want.most is not None and None in want.shape[1:] and longest > want.most:
+            raise SpecError(
+                f"the network takes at most {want.most} of what it was made for, such as tokens, "
+                f"not {longest}"
             )
         dtype = np.dtype(want.dtype)
         if x.dtype.kind == "f" and dtype.kind != "f":

@@ -9,6 +9,7 @@ The format is detected from the content, never from the file name:
     pickled module          refused unless ``trust_pickle``: unpickling runs code from the file
     TorchScript             source interpreted symbolically, for feed-forward networks
     ONNX                    nodes converted to ATen operations
+    folder with config.json the class of the installed package transformers, and safetensors
     others                  refused, with instructions for exporting the model
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ from xbar.model.archive import is_export, read_archive
 from xbar.model.batchnorm import drop_unused, fold_batch_norms
 from xbar.model.constants import evaluate_constants
 from xbar.model.draws import refuse_draws
+from xbar.model.folder import is_model_folder, read_folder
 from xbar.model.graph import Graph
 from xbar.model.onnx.convert import read_onnx
 from xbar.model.onnx.file import is_onnx
@@ -62,8 +65,11 @@ def read_model(
 
     Args:
         path: a torch.export archive, TorchScript, ONNX, a state dict or a checkpoint with one
-            written by ``torch.save``, safetensors, or the .index.json of either's parts.
-        input_shape: shape of one input, without the batch axis. Required with ``arch``, for
+            written by ``torch.save``, safetensors, or the .index.json of either's parts; or a
+            folder of the package ``transformers``, with a config.json and safetensors files, whose
+            weights stay there and are read when they are used.
+        input_shape: shape of one input, without the batch axis; of a folder's network the number
+            of tokens, any if it is left out. Required with ``arch``, for
             TorchScript, for a pickled module and for ONNX with dynamic sizes; otherwise checked
             against the file.
         arch: "module:callable" that builds the module for a state dict. It is imported from the
@@ -86,12 +92,16 @@ def read_model(
         ModelError: the network can't be read, exported or lowered.
         SpecError: ``input_shape``, ``input_dtype``, ``arch`` or ``activation`` is missing or does
             not fit.
-        ToolError: PyTorch is needed and not installed.
+        ToolError: PyTorch, or transformers, is needed and not installed.
     """
     where = Path(path).name
     wanted = Wanted(output, check_bind(bind))
     shape, dtype = check_shape(input_shape), check_dtype(input_dtype)
     source = Source(where, shape, arch, activation, trust_pickle, wanted, dtype)
+    if is_model_folder(Path(path)):
+        folder = Path(path).resolve()
+        source = replace(source, where=folder.name)
+        return source.check_fits(_finish(read_folder(folder, source), source))
     data = _read_bytes(Path(path))
     if data.startswith(b"PK"):
         graph = _read_zip(data, source)

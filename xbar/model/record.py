@@ -49,7 +49,9 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
         "format": FORMAT,
         "batch": graph.batch,
         "inputs": [
-            {"name": i.name, "shape": list(i.shape), "dtype": i.dtype} for i in graph.inputs
+            {"name": i.name, "shape": list(i.shape), "dtype": i.dtype}
+            | ({} if i.most is None else {"most": i.most})
+            for i in graph.inputs
         ],
         "output": graph.output.name,
         "constants": {
@@ -98,7 +100,7 @@ def graph_from_json(record: Mapping[str, Any], constants: Mapping[str, ArrayLike
         nodes=tuple(_node(item) for item in _get(record, "nodes", list)),
         constants=_constants(_get(record, "constants", dict), constants),
         inputs=tuple(
-            Input(_get(i, "name", str), _shape(_get(i, "shape", list)), _dtype(i))
+            Input(_get(i, "name", str), _shape(_get(i, "shape", list)), _dtype(i), _most(i))
             for i in _get(record, "inputs", list)
         ),
         output=Ref(_get(record, "output", str)),
@@ -184,6 +186,13 @@ def _dtype(item: Any) -> str:
     if name not in TAGS["dtype"]:
         raise FileError(f"graph record: {name[:60]!r} is not a numeric type")
     return name
+
+
+def _most(item: Any) -> int | None:
+    most = item.get("most")
+    if most is not None and (type(most) is not int or most < 1):
+        raise FileError(f"graph record: {str(most)[:60]!r} must be a positive number or null")
+    return most
 
 
 def _shape(value: Any) -> tuple[int | None, ...]:

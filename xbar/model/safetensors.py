@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -21,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, printable
+from xbar.files import check_regular
+from xbar.model.stored import Stored
 from xbar.model.tensors import item_type, widened
 
 Array: TypeAlias = NDArray[Any]
@@ -55,6 +59,19 @@ class Contents:
     metadata: Mapping[str, str]
 
 
+@dataclass(frozen=True, eq=False)
+class Located:
+    """Where the tensors of a safetensors file are.
+
+    Attributes:
+        tensors: place of each tensor by name.
+        metadata: as of ``Contents``.
+    """
+
+    tensors: Mapping[str, Stored]
+    metadata: Mapping[str, str]
+
+
 def is_safetensors(data: bytes) -> bool:
     """Whether a file looks like safetensors: an eight-byte length followed by a JSON object."""
     return data[8:9] == b"{"
@@ -72,31 +89,71 @@ def read_safetensors(data: bytes, where: str) -> Contents:
     >>> read_safetensors(data, "model.safetensors").tensors
     {'w': array([1., 2.], dtype=float32)}
     """
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > min(len(data) - 8, MOST_HEADER):
-        raise FileError(
-            f"{where}: the header claims {length} bytes, but the file has {len(data)}; "
-            "it is damaged or cut short"
-        )
+    length = _length(data[:8], len(data), where)
     entries, metadata = _header(data[8 : 8 + length], where)
     body = memoryview(data)[8 + length :]
-    spans = {name: _span(name, entry, where) for name, entry in entries.items()}
-    end = 0
-    for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
-        if begin != end or stop > len(body):
-            raise FileError(
-                f"{where}: {printable(name[:80])} is at bytes {begin} to {stop}, which overlaps "
-                "another tensor, leaves a gap, or is outside the file"
-            )
-        end = stop
-    if end != len(body):
-        raise FileError(f"{where}: {len(body) - end} bytes belong to no tensor")
+    spans = _spans(entries, len(body), where)
     tensors = {
         name: _tensor(body[slice(*spans[name])], entry, f"{where}: {printable(name[:80])}")
         for name, entry in entries.items()
     }
     dtypes = {name: DTYPES[entry["dtype"]] for name, entry in entries.items()}
     return Contents(tensors, dtypes, metadata)
+
+
+def locate_safetensors(path: Path) -> Located:
+    """Find the tensors of a safetensors file; only its header is read.
+
+    Raises:
+        FileError: the file can't be read, is damaged, or its header does not match it.
+        ModelError: a tensor has a type without numpy equivalent.
+    """
+    where = path.name
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())
+            length = _length(file.read(8), found.st_size, where)
+            text = file.read(length)
+    except OSError as error:
+        raise FileError(f"{where}: can't be read ({error.strerror})") from error
+    entries, metadata = _header(text, where)
+    spans = _spans(entries, found.st_size - 8 - length, where)
+    tensors = {}
+    for name, entry in entries.items():
+        held = DTYPES[entry["dtype"]]
+        dtype = str(widened(np.empty(0, item_type(held)), held).dtype)
+        begin, shape = 8 + length + spans[name][0], tuple(entry["shape"])
+        stamp = (found.st_size, found.st_mtime_ns)
+        tensors[name] = Stored(path.absolute(), begin, shape, held, dtype, stamp)
+    return Located(tensors, metadata)
+
+
+def _length(start: bytes, size: int, where: str) -> int:
+    """Length of the header from the file's first bytes."""
+    length = int.from_bytes(start, "little")
+    if size < 8 or length > min(size - 8, MOST_HEADER):
+        raise FileError(
+            f"{where}: the header claims {length} bytes, but the file has {size}; "
+            "it is damaged or cut short"
+        )
+    return length
+
+
+def _spans(entries: Mapping[str, Any], size: int, where: str) -> dict[str, tuple[int, int]]:
+    """Byte range of each tensor after the header, where they fill ``size`` bytes exactly."""
+    spans = {name: _span(name, entry, where) for name, entry in entries.items()}
+    end = 0
+    for name, (begin, stop) in sorted(spans.items(), key=lambda item: item[1]):
+        if begin != end or stop > size:
+            raise FileError(
+                f"{where}: {printable(name[:80])} is at bytes {begin} to {stop}, which overlaps "
+                "another tensor, leaves a gap, or is outside the file"
+            )
+        end = stop
+    if end != size:
+        raise FileError(f"{where}: {size - end} bytes belong to no tensor")
+    return spans
 
 
 def _header(text: bytes, where: str) -> tuple[dict[str, Any], dict[str, str]]:

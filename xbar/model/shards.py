@@ -17,7 +17,7 @@ from xbar.errors import FileError
 from xbar.files import read_file
 from xbar.model.checkpoint import Entry
 from xbar.model.graph import Graph
-from xbar.model.safetensors import is_safetensors
+from xbar.model.safetensors import Located, is_safetensors, locate_safetensors
 from xbar.model.source import Source
 from xbar.model.state import read_entries, safetensors_entries, saved_entries
 from xbar.tables import few
@@ -42,30 +42,58 @@ def read_shards(data: bytes, path: Path, source: Source) -> Graph:
         FileError: the index or a file is damaged or missing, or they don't fit each other.
         UntrustedFileError: the index names a file elsewhere, or a file holds pickled objects.
     """
-    listed = _weight_map(data, source.where)
-    files = {file: path.parent / file for file in sorted(set(listed.values()))}
-    missing = [file for file, each in files.items() if not each.is_file()]
-    if missing:
-        raise FileError(
-            f"{source.where}: {few(missing)} must be beside it, "
-            f"{len(missing)} of its {len(files)} files"
-        )
+    listed, files = _listed(data, path, source.where)
     entries: list[Entry] = []
     notes: list[str] = []
     for file, each in files.items():
         found, told = _entries(each)
-        held = {entry.path for entry in found}
-        named = {name for name, where in listed.items() if where == file}
         # a tensor that its writer left out as equal to another need not be listed
-        odd = (named - held) | {e.path for e in found if e.path not in named and not e.equal}
-        if odd:
-            raise FileError(
-                f"{source.where}: {file} must hold the tensors that the index lists; "
-                f"{few(sorted(odd))} stands in one of them only"
-            )
+        own, equal = ({e.path for e in found if e.equal is kind} for kind in (False, True))
+        _check_held(file, listed, own, equal, source.where)
         entries += found
         notes += told
     return read_entries(entries, source, ordered=False, notes=tuple(notes))
+
+
+def locate_shards(path: Path) -> dict[str, Located]:
+    """Where the tensors of the safetensors files are that an index names, by file.
+
+    Raises:
+        FileError: the index or a file is damaged, cut short or missing, or they don't fit.
+        ModelError: a tensor has a type without numpy equivalent.
+    """
+    listed, files = _listed(read_file(path), path, path.name)
+    found = {}
+    for file, each in files.items():
+        found[file] = locate_safetensors(each)
+        own = {*found[file].tensors}
+        _check_held(file, listed, own, {*found[file].metadata} - own, path.name)
+    return found
+
+
+def _listed(data: bytes, path: Path, where: str) -> tuple[Mapping[str, str], dict[str, Path]]:
+    """The file of each tensor by an index, and each file's path, where they all are there."""
+    listed = _weight_map(data, where)
+    files = {file: path.parent / file for file in sorted(set(listed.values()))}
+    missing = [file for file, each in files.items() if not each.is_file()]
+    if missing:
+        raise FileError(
+            f"{where}: {few(missing)} must be beside it, {len(missing)} of its {len(files)} files"
+        )
+    return listed, files
+
+
+def _check_held(
+    file: str, listed: Mapping[str, str], own: set[str], equal: set[str], where: str
+) -> None:
+    """Check that a file holds what the index lists, or says that it is equal to that."""
+    named = {name for name, each in listed.items() if each == file}
+    odd = (named - own - equal) | (own - named)
+    if odd:
+        raise FileError(
+            f"{where}: {file} must hold the tensors that the index lists; "
+            f"{few(sorted(odd))} stands in one of them only"
+        )
 
 
 def _entries(path: Path) -> tuple[list[Entry], tuple[str, ...]]:
