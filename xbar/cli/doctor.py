@@ -19,6 +19,7 @@ NEEDED = """
 """.split()
 OPTIONAL = {
     "torch": "networks from PyTorch: pip install 'xbar[torch]'",
+    "transformers": "language models in folders: pip install 'xbar[transformers]'",
     "onnx": "networks as ONNX: pip install 'xbar[onnx]'",
     "matplotlib": "the HTML report and other pictures: pip install 'xbar[plot]'",
     "distributed": "compiling on a Dask cluster: pip install 'xbar[dask]'",

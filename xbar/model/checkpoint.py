@@ -187,9 +187,8 @@ def _hits(wanted: Wanted, table: Mapping[str, Any], prefix: str) -> int:
 
 def _shortened(wanted: Wanted) -> Iterator[Wanted]:
     """The module's names without each leading part that all its tensors have."""
-    parts = next(iter(wanted[0]), "").split(".") if wanted else []
-    for i in range(1, len(parts)):
-        lead = ".".join(parts[:i]) + "."
+    names = [name.split(".") for name in wanted[0]] if wanted else []
+    for lead in (".".join(parts[:i]) + "." for parts in names for i in range(1, len(parts))):
         cut = [{n[len(lead) :]: own for n, own in e.items() if n.startswith(lead)} for e in wanted]
         if all(cut):
             yield cut

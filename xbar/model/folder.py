@@ -145,6 +145,7 @@ def _match(
     items: dict[str, Stored | Array] = dict(blank.buffers)
     for names, shape in blank.parameters.items():
         given = [chosen.entries[name].path for name in sorted(names) if name in chosen.entries]
+        given += [name for name in sorted(names) if name in places and name not in given]
         first = places[given[0]]
         if first.shape != shape:
             raise ModelError(
