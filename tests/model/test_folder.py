@@ -50,7 +50,8 @@ def saved(tmp_path_factory):
             module = FAMILIES[name]().to(torch.bfloat16).eval()
             folder = tmp_path_factory.mktemp("models") / name
             module.save_pretrained(folder, max_shard_size="20KB")
-            made[name] = module.float(), folder
+            again = type(module).from_pretrained(folder, dtype=torch.float32)
+            made[name] = again.eval(), folder
         return made[name]
 
     return of
