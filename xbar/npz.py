@@ -125,8 +125,12 @@ def npz_shapes(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         return {name: _read_header(archive, info) for name, info in _members(archive).items()}
 
 
-def read_npy(path: Path) -> NDArray[Any]:
+def read_npy(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     """The array in an .npy file; nothing in it is unpickled.
+
+    Args:
+        path: the file.
+        mapped: whether whole numbers with one axis may be mapped, and read when they are used.
 
     Raises:
         FileError: it can't be read, is not an .npy file, or is damaged.
@@ -137,7 +141,10 @@ def read_npy(path: Path) -> NDArray[Any]:
             raise FileError(f"{path}: must be an .npy file, one array, not an archive of several")
         file.seek(0)
         shape, dtype = _header(file)
-        _check_size(shape, dtype, path.stat().st_size - file.tell())
+        start = file.tell()
+        _check_size(shape, dtype, path.stat().st_size - start)
+        if mapped and len(shape) == 1 and dtype.kind in "iu" and shape[0]:
+            return np.memmap(path, dtype, mode="r", offset=start, shape=shape)
         file.seek(0)
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
         return array

@@ -88,12 +88,16 @@ def measurement_notes(chip: Chip) -> list[str]:
     return [f"measured chip: {note}" for note in notes]
 
 
-def read_data(path: Path, program: Program) -> Dataset:
+def read_data(path: Path, program: Program, dtype: str | None = None) -> Dataset:
     """The data set for a program's network, whose input tells a table's labels from its inputs."""
     from xbar.simulation.dataset import read_dataset
+    from xbar.simulation.tokens import vocabulary
 
     graph = program.graph
-    return read_dataset(path, None if graph is None else graph.inputs[0].shape[1:])
+    if graph is None:
+        return read_dataset(path, dtype=dtype)
+    shape, tokens = graph.inputs[0].shape[1:], vocabulary(graph)
+    return read_dataset(path, shape, tokens=tokens, dtype=dtype)
 
 
 def refuse_unused(needed: str, given: Mapping[str, bool]) -> None:

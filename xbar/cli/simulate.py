@@ -25,7 +25,7 @@ from xbar.cli.output import (
 def run(
     program: ProgramPath,
     data: Annotated[
-        Path, typer.Option(help="inputs and, for accuracy, labels: .npz, .npy or .csv")
+        Path, typer.Option(help="inputs and, for accuracy, labels: .npz, .npy, .csv or .bin")
     ],
     readout: Annotated[
         str,
@@ -65,7 +65,23 @@ def run(
     cost: WithCost = False,
     metric: Annotated[
         str | None,
-        typer.Option(help="module:callable(outputs, labels) instead of accuracy; runs your code"),
+        typer.Option(
+            help="instead of accuracy: perplexity, top-5 (any number), agreement or kl with the "
+            "digital network; or module:callable(outputs, labels), which runs your code"
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(help="tokens of a window of a stream; default: the network's own, or 256"),
+    ] = None,
+    stride: Annotated[
+        int | None, typer.Option(help="tokens from one window to the next; default: a window")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="use so many tokens of the stream; default: all")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="tokens of a .bin file: uint16 or uint32")
     ] = None,
     seed: NoiseSeed = 0,
     device: Annotated[
@@ -90,7 +106,7 @@ def run(
     if calibrate != "percentile":
         refuse_unused("--calibrate percentile", {"--percentile": percentile is not None})
     loaded = xbar.Program.load(program)
-    dataset = read_data(data, loaded)
+    dataset = read_data(data, loaded, dtype)
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {"readout": readout, "precision": precision}
     method: Any = calibrate
@@ -108,6 +124,9 @@ def run(
             budget=budget,
             cost=cost,
             metric=metric,
+            window=window,
+            stride=stride,
+            tokens=tokens,
             seed=seed,
             progress=report,
             device=device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,20 @@ from xbar import parallel
 from xbar.arrays import check_finite, real
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
+from xbar.model.graph import Graph
 from xbar.simulation.accuracy import check_classes, class_numbers, class_scores, correct
 from xbar.simulation.fit import fit_inputs, threshold_note, threshold_of
+from xbar.simulation.language import TokenMetric
 from xbar.simulation.metric import Metric, measure
+from xbar.simulation.places import batch_labels, place_labels
 from xbar.simulation.readout import product
 from xbar.simulation.run import BATCH, Multiply, run_matrices, together
+from xbar.simulation.tokens import Windows, check_tokens, is_stream
+
+MOST_TOGETHER = 1 << 23
+"""Outputs per batch, which does so for logits by token."""
+MOST_KEPT = 1 << 26
+"""Outputs of a pass that are kept: 512 MiB."""
 
 
 @dataclass
@@ -40,15 +50,27 @@ class Outputs:
     """Result of one pass through the data.
 
     Attributes:
-        values: outputs (N, ...) of a network; those of bare matrices in one row.
+        values: outputs (N, ...) of a network; those of bare matrices in one row; none of them where
+            they are too many to be kept.
         score: accuracy or metric; None without labels and metric.
+        interval: 95 % interval of a built-in metric over the inputs; None for others.
     """
 
     values: NDArray[np.float64]
     score: float | None
+    interval: tuple[float, float] | None = None
 
     def error(self, exact: Outputs) -> float:
-        """Root mean square difference from exact outputs, relative to their root mean square."""
+        """Root mean square difference from exact outputs, relative to their root mean square.
+
+        Raises:
+            SpecError: they are too many to be kept.
+        """
+        if not (len(self.values) and len(exact.values)):
+            raise SpecError(
+                "an error budget compares all outputs, which are too many here to be kept; give "
+                "fewer tokens or inputs"
+            )
         power = float((exact.values**2).sum())
         missed = float(((self.values - exact.values) ** 2).sum())
         return float(np.sqrt(missed / power)) if power > 0 else float(np.sqrt(missed))
@@ -60,10 +82,13 @@ class Data:
 
     Attributes:
         inputs: inputs (N, ...); {layer: (N, inputs)} or one (N, inputs) for bare matrices.
-        labels: class numbers (N,), or labels of the metric; None if unknown.
+        labels: class numbers (N,), or labels of the metric; None if unknown. A built-in metric's
+            are of each place, (N, T) or (N,), negative where it is not scored.
         size: number N of inputs, of all bare matrices together.
         batches: slices of inputs that run together; one for bare matrices.
         metric: metric used instead of accuracy.
+        kept: whether a pass keeps its outputs.
+        seen: of windows of a stream, the first places (N,) that are in the window before.
         threshold: output above which a network of one output answers 1; None if unknown.
         notes: what was assumed of the data, one sentence each.
     """
@@ -72,9 +97,11 @@ class Data:
     labels: NDArray[Any] | None
     size: int
     batches: tuple[slice, ...]
-    metric: Metric | None = None
+    metric: Metric | TokenMetric | None = None
     threshold: float | None = None
     notes: tuple[str, ...] = ()
+    kept: bool = True
+    seen: NDArray[np.int64] | None = None
 
     @classmethod
     def of(
@@ -82,28 +109,56 @@ class Data:
         program: Program,
         inputs: ArrayLike | Mapping[str, ArrayLike],
         labels: ArrayLike | None,
-        metric: Metric | None = None,
+        metric: Metric | TokenMetric | None = None,
+        windows: Windows | None = None,
     ) -> Data:
         """Check data, and fit them to the network.
+
+        Args:
+            program: program that they are for.
+            inputs: see ``xbar.simulate``.
+            labels: see ``xbar.simulate``.
+            metric: metric instead of accuracy.
+            windows: how a stream of tokens is cut.
 
         Raises:
             SpecError: there is no input, or labels or metric do not fit it.
         """
+        windows = windows or Windows()
         if program.graph is None:
             if labels is not None or metric is not None:
                 raise SpecError("labels and metric need a network; bare matrices have no classes")
+            windows.refuse()
             return cls(inputs, None, _vectors(inputs), (slice(0, 1),))
         if isinstance(inputs, Mapping):
             raise SpecError("a network's inputs must be one array (N, …), not a mapping")
         array = real(inputs, "inputs")
         if array.ndim < 1 or len(array) == 0:
             raise SpecError("inputs must hold at least one input")
+        graph, seen = program.graph, None
+        told: tuple[str, ...] = ()
+        if is_stream(array, graph):
+            array, seen, told = windows.cut(array, graph)
+        else:
+            windows.refuse()
         check_finite(array, "inputs")
-        array, notes = fit_inputs(program.graph, array)
-        batches = tuple(slice(i, i + BATCH) for i in range(0, len(array), BATCH))
-        numbers, more = _labels(labels, len(array), metric)
-        threshold = threshold_of(program.graph)
-        return cls(array, numbers, len(array), batches, metric, threshold, notes + more)
+        array, notes = fit_inputs(graph, array)
+        check_tokens(array, graph, seen)
+        each = _numbers(graph, array)
+        step = max(1, min(BATCH, MOST_TOGETHER // each))
+        batches = tuple(slice(i, i + step) for i in range(0, len(array), step))
+        if isinstance(metric, TokenMetric):
+            numbers, more = place_labels(graph, array, labels, metric, seen), tuple[str, ...]()
+        else:
+            numbers, more = _labels(labels, len(array), metric)
+        threshold, notes = threshold_of(graph), told + notes + more
+        kept = len(array) * each <= MOST_KEPT or callable(metric)
+        return cls(array, numbers, len(array), batches, metric, threshold, notes, kept, seen)
+
+    @property
+    def step(self) -> int:
+        """Inputs of a batch."""
+        return self.batches[0].stop - self.batches[0].start
 
     def first(self, program: Program, count: int) -> Data:
         """The first ``count`` inputs, without labels."""
@@ -115,7 +170,7 @@ class Data:
     def assumed(self, outputs: NDArray[Any]) -> tuple[str, ...]:
         """``notes``, and what is assumed to score these outputs."""
         one = self.labels is not None and self.metric is None and self.threshold is not None
-        if not one or class_scores(outputs).shape[1] > 1:
+        if not one or not len(outputs) or class_scores(outputs).shape[1] > 1:
             return self.notes
         return (*self.notes, threshold_note(self.threshold or 0.0))
 
@@ -129,6 +184,8 @@ class Data:
             count.step()
             each = found.values() if isinstance(found, dict) else [found]
             return Outputs(np.concatenate([y.reshape(1, -1) for y in each], axis=1), None)
+        if isinstance(self.metric, TokenMetric):
+            return self._measured(program.graph, multiply, self.metric, count)
         collected: list[NDArray[Any]] = []
         right = 0
         for batch in together(program.graph, self.batches, multiply):
@@ -137,12 +194,44 @@ class Data:
                 if not collected:  # refuse a bad label before running all inputs
                     check_classes(outputs, self.labels, self.threshold)
                 right += correct(outputs, self.labels[batch], self.threshold)
-            collected.append(outputs)
-            count.step(-(-(batch.stop - batch.start) // BATCH))
+            collected.append(outputs if self.kept else outputs[:0])
+            count.step(-(-(batch.stop - batch.start) // self.step))
         values = np.concatenate(collected)
         if self.metric is not None:
             return Outputs(values, measure(self.metric, values, self.labels))
         return Outputs(values, None if self.labels is None else right / self.size)
+
+    def _measured(
+        self, graph: Graph, multiply: Multiply | None, metric: TokenMetric, count: Progress
+    ) -> Outputs:
+        """One pass whose outputs are measured batch by batch."""
+        collected: list[NDArray[Any]] = []
+        sums, places = (np.zeros(self.size) for _ in range(2))
+        for batch in together(graph, self.batches, multiply):
+            inputs = self.inputs[batch]
+            outputs = np.asarray(graph.run(inputs, multiply))
+            digital = outputs
+            if metric.digital and multiply is not None:
+                digital = np.asarray(graph.run(inputs))
+            labels = batch_labels(outputs, self.labels, self.seen, batch)
+            scored = labels >= 0
+            values = metric.measure(outputs[scored], digital[scored], labels[scored])
+            rows = np.nonzero(scored)[0]
+            sums[batch] = np.bincount(rows, values, len(outputs))
+            places[batch] = np.bincount(rows, minlength=len(outputs))
+            collected.append(outputs if self.kept else outputs[:0])
+            count.step(-(-(batch.stop - batch.start) // self.step))
+        score, interval = metric.total(sums, places)
+        if not np.isfinite(score):
+            raise SpecError(f"metric {metric.name}: the outputs give {score}, not a finite number")
+        return Outputs(np.concatenate(collected), score, interval)
+
+
+def _numbers(graph: Graph, inputs: NDArray[Any]) -> int:
+    """Outputs of one input, as far as its shape tells."""
+    shape = next(n.shape for n in graph.nodes if n.name == graph.output.name) or ()
+    length = inputs.shape[1] if inputs.ndim > 1 else 1
+    return max(1, math.prod(length if size is None else size for size in shape[1:]))
 
 
 def _vectors(inputs: Any) -> int:

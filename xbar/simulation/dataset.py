@@ -2,6 +2,7 @@
 
     .npz         inputs and labels, or x and y, images and targets, x_test and y_test, ...
     .npy         inputs alone
+    .bin         tokens as bare 16- or 32-bit whole numbers, see ``read_dataset``
     .csv, .txt   numbers, one input a line, with a column of labels, see ``labelled_table``
 
 What was assumed is said in notes.
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import FileError, printable
-from xbar.files import read_file
+from xbar.errors import FileError, SpecError, printable, warn
+from xbar.files import check_regular, read_file
 from xbar.npz import array_format, npz_shapes, read_npy, read_npz
 from xbar.simulation.labelled_table import LABELS, read_labelled
 from xbar.tables import Outline, few
@@ -28,6 +30,9 @@ _INPUTS = (
     "inputs input x images image data features samples "
     "input_ids tokens pixel_values input_values input_features"
 ).split()
+BARE = ("uint16", "uint32")
+"""Types of tokens in files without a header."""
+_LOOKED_AT = 1 << 16
 _SPLITS = ("", "test", "eval", "val", "valid", "validation", "train")
 
 
@@ -46,22 +51,40 @@ class Dataset(Outline):
     notes: tuple[str, ...] = ()
 
 
-def read_dataset(path: str | Path, shape: Sequence[int | None] | None = None) -> Dataset:
-    """The data set in a file: .npz, .npy or a table of text.
+def read_dataset(
+    path: str | Path,
+    shape: Sequence[int | None] | None = None,
+    *,
+    tokens: int | None = None,
+    dtype: str | None = None,
+) -> Dataset:
+    """The data set in a file: .npz, .npy, .bin or a table of text.
+
+    A stream of tokens (.bin, or .npy with one axis of whole numbers) is mapped into memory: only
+    what is used of it is read.
 
     Args:
         path: the file.
         shape: shape of one input of the network, which tells a table's labels from its inputs.
+        tokens: number of tokens that the network knows; None if it takes none.
+        dtype: type of the tokens of a .bin file, "uint16" or "uint32", little-endian. None:
+            uint16, or uint32 if the network knows more tokens than those have.
 
     Raises:
         FileError: the file can't be read, or has no inputs.
+        SpecError: a type is given for another kind of file.
     """
     path = Path(path)
     form = array_format(path)
-    if form == "npz":
+    bare = not form and path.suffix.lower() == ".bin"
+    if dtype is not None and (not bare or dtype not in BARE):
+        raise SpecError(f"a type of tokens, {' or '.join(BARE)}, is for .bin files, not {dtype!r}")
+    if bare:
+        data = _from_bare(path, dtype, tokens)
+    elif form == "npz":
         data = _from_archive(path)
     elif form == "npy":
-        data = Dataset(read_npy(path), None)
+        data = Dataset(read_npy(path, mapped=True), None)
     else:
         try:
             inputs, labels, notes = read_labelled(decode(read_file(path), "cp1252"), shape)
@@ -71,6 +94,33 @@ def read_dataset(path: str | Path, shape: Sequence[int | None] | None = None) ->
     if data.inputs.ndim < 1 or len(data.inputs) == 0:
         raise FileError(f"{path}: 'inputs' must hold at least one input")
     return data
+
+
+def _from_bare(path: Path, dtype: str | None, tokens: int | None) -> Dataset:
+    """The tokens in a file of bare numbers."""
+    check_regular(path)
+    notes = []
+    if dtype is None:
+        dtype = BARE[1] if tokens is not None and tokens > 1 << 16 else BARE[0]
+        notes.append(f"the tokens are {dtype}, little-endian; --dtype says otherwise")
+    kind = np.dtype(dtype).newbyteorder("<")
+    size = path.stat().st_size
+    if size == 0 or size % kind.itemsize:
+        raise FileError(
+            f"{path}: must be a whole number of tokens of {kind.itemsize} bytes ({dtype}), not "
+            f"{size} bytes"
+        )
+    try:
+        stream = np.memmap(path, kind, mode="r")
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: can't be read ({error})") from error
+    start = stream[:_LOOKED_AT]
+    if kind.itemsize == 2 and len(start) > 7 and not start[1::2].any() and start.any():
+        warn(
+            f"{path}: every second token is 0, as where numbers of 32 bits are read as ones of 16; "
+            "give --dtype uint32 if they are"
+        )
+    return Dataset(stream, None, tuple(notes))
 
 
 def _from_archive(path: Path) -> Dataset:

@@ -111,7 +111,8 @@ def together(graph: Graph, batches: Sequence[slice], multiply: Multiply | None) 
     if not getattr(multiply, "by_layer", False) or not batches:
         return batches
     room = int(getattr(multiply, "memory", 0) // activations(graph))
-    size = max(room // BATCH, 1) * BATCH
+    step = batches[0].stop - batches[0].start
+    size = max(room // step, 1) * step
     stop = batches[-1].stop
     return [slice(i, min(i + size, stop)) for i in range(0, stop, size)]
 

@@ -32,13 +32,14 @@ from xbar.simulation.calibration import Calibration, Method, calibrate
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import Data, Outputs, Progress
+from xbar.simulation.language import TokenMetric, find_metric
 from xbar.simulation.memory import memory_limit
-from xbar.simulation.metric import Metric, load_metric, metric_name
+from xbar.simulation.metric import Metric
 from xbar.simulation.on_device import settled
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts, Real, product
 from xbar.simulation.result import LayerResult, Result
-from xbar.simulation.run import BATCH
+from xbar.simulation.tokens import Windows
 from xbar.statistics import mean_interval, wilson_interval
 
 __all__ = ["LayerResult", "Result", "simulate"]
@@ -64,6 +65,9 @@ def simulate(
     budget: bool | Collection[str] = False,
     cost: bool = False,
     metric: Metric | str | None = None,
+    window: int | None = None,
+    stride: int | None = None,
+    tokens: int | None = None,
     seed: int = 0,
     progress: parallel.Progress | None = None,
     device: str = "cpu",
@@ -92,8 +96,16 @@ def simulate(
             ``xbar.simulation.budget``.
         cost: whether to report devices, area, energy and time per input, see
             ``xbar.simulation.cost``.
-        metric: metric instead of accuracy: a function (outputs, labels) -> number, or its name as
-            "module:callable", which is imported: the user's own code runs.
+        metric: metric instead of accuracy. "perplexity", "top-5" (any number), "agreement" with the
+            digital network or "kl" from it, by token or by input, see
+            ``xbar.simulation.language``: without labels a token's label is the next one; labels
+            (N, T) are those of the same places, negative where none is scored. Or a function
+            (outputs, labels) -> number, or its name as "module:callable", which is imported: the
+            user's own code runs.
+        window: tokens of a window, where the inputs are one stream of tokens (one axis of whole
+            numbers); the network's own number or 256 by default, see ``xbar.simulation.tokens``.
+        stride: tokens from one window to the next; a whole window by default.
+        tokens: number of tokens of the stream that are used, from the first; all by default.
         seed: seed of the other chips and of all read noise.
         progress: called with the batches done and their total.
         device: "cpu", "cuda" or "auto": where the conductances of each chip's tiles are made, as in
@@ -110,11 +122,8 @@ def simulate(
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         one_integer(value, name, 1, MOST_TRIALS)
     one_of(precision, "precision", get_args(Precision))
-    measured = load_metric(metric) if isinstance(metric, str) else metric
-    what = "accuracy" if measured is None else metric_name(measured)
-    if isinstance(metric, str):
-        what = metric
-    data = Data.of(program, inputs, labels, measured)
+    measured, what = find_metric(metric)
+    data = Data.of(program, inputs, labels, measured, Windows(window, stride, tokens))
     method = None if calibrate is None else _calibration(calibrate)
     limit = memory_limit(memory)
     run = _Run(program, data, readout, precision, seed, device, limit)
@@ -231,14 +240,16 @@ class _Run:
         self, trials: int, noise_trials: int, metric: str, *, budget: bool, scored: bool
     ) -> Result:
         tally = _Tally(self.program.weights)
-        exact = self.data.run(self.program, None, self.progress) if scored else None
+        exact = self._exact() if scored else None
         scores: list[list[float]] = []
+        interval = None
         for trial in range(trials):
             instance = _instance(self.program, trial, self.seed)
             ranges = self._ranges(instance)
             self.own = ranges if trial == 0 else self.own
             found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
             scores.append([each.score for each in found if each.score is not None])
+            interval = found[0].interval
         accuracies = tuple(mean(each) for each in scores) if scored else ()
         return Result(
             readout=self.readout,
@@ -246,7 +257,7 @@ class _Run:
             seed=self.seed,
             inputs=self.data.size,
             accuracy=mean(accuracies) if accuracies else None,
-            interval=self._interval(accuracies),
+            interval=self._interval(accuracies, interval),
             digital_accuracy=None if exact is None else exact.score,
             accuracies=accuracies,
             layers=tuple(
@@ -256,7 +267,10 @@ class _Run:
             ),
             metric=metric,
             noise_trials=noise_trials,
-            digital_interval=self._interval(() if exact is None else (exact.score or 0.0,)),
+            digital_interval=self._interval(
+                () if exact is None else (exact.score or 0.0,),
+                None if exact is None else exact.interval,
+            ),
             chip_deviation=stdev(accuracies) if len(accuracies) > 1 else None,
             noise_deviation=_noise_deviation(scores, noise_trials) if scored else None,
             calibration=None if self.calibration is None else self.calibration.method,
@@ -299,18 +313,32 @@ class _Run:
             self.readout,
         )
 
-    def _interval(self, accuracies: tuple[float, ...]) -> tuple[float, float] | None:
+    def _exact(self) -> Outputs:
+        """The digital network's pass; a metric that compares with it knows its value."""
+        metric = self.data.metric
+        if isinstance(metric, TokenMetric) and metric.digital:
+            for _ in self.data.batches:
+                self.progress.step()
+            return Outputs(np.empty(0), metric.perfect)
+        return self.data.run(self.program, None, self.progress)
+
+    def _interval(
+        self, accuracies: tuple[float, ...], of_inputs: tuple[float, float] | None
+    ) -> tuple[float, float] | None:
         if not accuracies:
             return None
-        share = self.data.metric is None
+        metric = self.data.metric
+        share = metric is None or (isinstance(metric, TokenMetric) and metric.share)
         if len(accuracies) > 1:
             return mean_interval(accuracies, share=share)
+        if metric is not None:
+            return of_inputs
         return wilson_interval(accuracies[0] * self.data.size, self.data.size) if share else None
 
     def _precision_error(self, ranges: Ranges | None) -> float | None:
         if self.precision == "float64":
             return None
-        some = self.data.first(self.program, BATCH)
+        some = self.data.first(self.program, self.data.step)
         precisions: tuple[Precision, ...] = ("float64", self.precision)
         acting = Chain.of(self.program.chip.hardware, self.readout).acting
         # draws of noise are not comparable
@@ -337,7 +365,7 @@ class _Run:
         return Accountant(
             self.program,
             self.data,
-            exact or self.data.run(self.program, None),
+            exact if exact and len(exact.values) else self.data.run(self.program, None),
             self.readout,
             _noise_seed(self.seed, 0, 0),
             ranges,

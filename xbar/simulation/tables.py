@@ -168,13 +168,17 @@ def verification_text(verification: Verification) -> str:
 
 def score(value: float | None, metric: str) -> str:
     """An accuracy as a percentage, another metric as a number."""
-    if value is None or metric == "accuracy":
+    if value is None or _is_share(metric):
         return percent(value)
     return f"{value:.5g}"
 
 
+def _is_share(metric: str) -> bool:
+    return metric in ("accuracy", "agreement") or metric.startswith("top-")
+
+
 def _range(interval: tuple[float, float], metric: str) -> str:
     low, high = interval
-    if metric == "accuracy":
+    if _is_share(metric):
         return f"{100 * low:.2f} to {100 * high:.2f} %"
     return f"{low:.5g} to {high:.5g}"
