@@ -62,7 +62,7 @@ def test_a_metric_is_imported_from_the_current_folder(program, data, tmp_path, m
 @pytest.mark.parametrize(
     ("metric", "message"),
     [
-        ("score", "metric must be module:callable, such as mytask:score, not 'score'"),
+        ("score", "metric must be perplexity, .* or module:callable, not 'score'"),
         ("no.such_module:x", "can't be imported: ModuleNotFoundError"),
         ("math:no_such", "can't be imported: AttributeError"),
         ("math:pi", "must be a function, not a float"),
