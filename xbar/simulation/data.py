@@ -158,7 +158,8 @@ class Data:
     @property
     def step(self) -> int:
         """Inputs of a batch."""
-        return self.batches[0].stop - self.batches[0].start
+        first = self.batches[0]
+        return int(first.stop) - int(first.start)
 
     def first(self, program: Program, count: int) -> Data:
         """The first ``count`` inputs, without labels."""
