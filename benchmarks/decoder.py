@@ -114,7 +114,7 @@ class Clock:
 
 def check(program: Program, name: str, matrix: xbar.arrays.Floats) -> None:
     """The first tile of a layer, solved on the CPU, is in the matrix that the card made."""
-    tile, number, placed = next(program.blocks_of(name))
+    tile, number, placed = next(iter(program.blocks_of(name)))
     own = tile.fresh().difference("nodal")[number] / placed.scale
     block = placed.block
     found = matrix[block.outputs[:, None], block.inputs].T

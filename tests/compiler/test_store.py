@@ -1,13 +1,21 @@
 """A program on disk is the program: same bytes from the same seed, or a refusal."""
 
+import gc
 import json
+import pickle
+import shutil
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import xbar
+from xbar.compiler import pieces, store, stored_tiles
 from xbar.compiler.store import check_store
 from xbar.errors import FileError
+from xbar.model.stored import Stored, StoredArrays
 
 WEIGHTS = {
     "a": np.random.default_rng(0).standard_normal((5, 9)),
@@ -156,3 +164,177 @@ def test_what_is_no_program_is_a_file_error(tmp_path):
             xbar.Program.load(tmp_path / name)
         with pytest.raises(FileError, match=message):
             check_store(tmp_path / name)
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """Every program is read when it is used, in pieces of three tiles, as large ones are."""
+    monkeypatch.setattr(store, "WHOLE", -1)
+    monkeypatch.setattr(pieces, "MOST_TILES", 3)
+    monkeypatch.setattr(stored_tiles, "PIECES", 1)
+
+
+@pytest.mark.usefixtures("late")
+def test_a_program_that_is_read_late_is_the_same_program(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.ReLU(), torch.nn.Linear(7, 5))
+    torch.manual_seed(0)
+    program = xbar.compile(module, HARDWARE, input_shape=(9,), seed=3)
+    program.save(tmp_path / "a")
+    assert len(contents(tmp_path / "a")) > 8
+    loaded = xbar.Program.load(tmp_path / "a")
+    assert len(loaded.tiles) == len(program.tiles) > 6
+    for name, matrix in program.matrices("nodal").items():
+        np.testing.assert_array_equal(loaded.matrices("nodal")[name], matrix)
+        np.testing.assert_array_equal(loaded.weights[name], program.weights[name])
+        assert [tile.index for tile in loaded.tiles_of(name)] == [
+            tile.index for tile in program.tiles_of(name)
+        ]
+        assert [(t.index, n, p.block) for t, n, p in loaded.blocks_of(name)] == [
+            (t.index, n, p.block) for t, n, p in program.blocks_of(name)
+        ]
+    assert [tile.index for tile in loaded.tiles[::-2]] == [
+        tile.index for tile in program.tiles[::-2]
+    ]
+    assert loaded.tiles[-1].wire_errors == program.tiles[-1].wire_errors
+    inputs = np.random.default_rng(0).standard_normal((4, 9))
+    np.testing.assert_array_equal(loaded.run(inputs, "nodal"), program.run(inputs, "nodal"))
+    again = pickle.loads(pickle.dumps(loaded))
+    np.testing.assert_array_equal(again.run(inputs, "nodal"), program.run(inputs, "nodal"))
+    loaded.save(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    with pytest.raises(IndexError):
+        loaded.tiles[len(loaded.tiles)]
+
+
+@pytest.mark.usefixtures("late")
+def test_a_piece_that_changes_after_loading_is_told_when_it_is_used(tmp_path, program):
+    program.save(tmp_path / "a")
+    loaded = xbar.Program.load(tmp_path / "a")
+    loaded.tiles[0]
+    for name in ("tiles/1.npz", "weights/0.npy"):
+        content = bytearray((tmp_path / "a" / name).read_bytes())
+        content[-1] ^= 1
+        (tmp_path / "a" / name).write_bytes(content)
+    with pytest.raises(FileError, match=r"a: tiles/1\.npz was changed after it was written"):
+        loaded.tiles[3]
+    with pytest.raises(FileError, match=r"a: weights/0\.npy was changed after the program was"):
+        loaded.weights["a"]
+    count, faults = check_store(tmp_path / "a")
+    assert count == len(contents(tmp_path / "a")) - 1
+    assert [fault.split()[0] for fault in faults] == ["tiles/1.npz", "weights/0.npy"]
+
+
+def test_arrays_that_are_equal_are_stored_once(tmp_path):
+    same = np.random.default_rng(3).standard_normal((4, 6))
+    other = same.copy()
+    other[0, 0] += 1
+    weights = {"a": same, "b": same.copy(), "c": other}
+    xbar.compile(weights, HARDWARE, seed=0).save(tmp_path / "a")
+    assert [name for name in contents(tmp_path / "a") if "weights/" in name] == [
+        "weights/0.npy",
+        "weights/1.npy",
+    ]
+    for name, matrix in xbar.Program.load(tmp_path / "a").weights.items():
+        np.testing.assert_array_equal(matrix[0], weights[name])
+
+
+@pytest.mark.parametrize(("lines", "resistors"), [(128, 6), (64, 8)])
+def test_a_program_takes_little_more_than_its_switches_and_its_weights(tmp_path, lines, resistors):
+    """By the design's numbers: K bits a cell, and eight bytes a weight of a bare matrix."""
+    design = xbar.Hardware(
+        bank=xbar.Bank(resistors=resistors), tile=xbar.Tile(word_lines=lines, bit_lines=lines)
+    )
+    weights = np.random.default_rng(0).standard_normal((lines * 4, lines * 8))
+    program = xbar.compile(weights, design, seed=0)
+    program.save(tmp_path / "a")
+    sizes = {name: len(content) for name, content in contents(tmp_path / "a").items()}
+    switches = len(program.tiles) * lines * lines * resistors / 8
+    assert len(program.tiles) == 64
+    held = sum(size for name, size in sizes.items() if not name.startswith(("man", "weights")))
+    assert held <= 1.1 * switches
+    assert sizes["weights/0.npy"] == weights.nbytes + 128
+
+
+def graph_of_file(tmp_path):
+    """A graph whose weights lie in a file of the model's."""
+    rng = np.random.default_rng(0)
+    flat = rng.standard_normal(9 * 7 + 7 * 9).astype(np.float32)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights.bin").write_bytes(b"header.." + flat.tobytes())
+    module = torch.nn.Sequential(
+        torch.nn.Linear(9, 7, bias=False), torch.nn.Linear(7, 9, bias=False)
+    )
+    graph = xbar.model.from_module(module, (9,))
+    path, arrays, offset = tmp_path / "model" / "weights.bin", {}, 8
+    for name, array in graph.constants.items():
+        arrays[name] = Stored(path, offset, array.shape, "float32", "float32")
+        offset += array.nbytes
+    return replace(graph, constants=StoredArrays(arrays))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_weights_that_lie_in_the_models_file_are_referred_to(tmp_path, whole, monkeypatch):
+    if not whole:
+        monkeypatch.setattr(store, "WHOLE", -1)
+    graph = graph_of_file(tmp_path)
+    kept = {name: array.copy() for name, array in graph.constants.items()}
+    (tmp_path / "out").mkdir()
+    program = xbar.compile(graph, HARDWARE, seed=0, output=tmp_path / "out" / "a.xbar")
+    assert not [name for name in contents(tmp_path / "out") if "weights/" in name]
+    loaded = xbar.Program.load(tmp_path / "out" / "a.xbar")
+    inputs = np.random.default_rng(1).standard_normal((3, 9))
+    np.testing.assert_array_equal(loaded.run(inputs), program.run(inputs))
+    for name, array in kept.items():
+        np.testing.assert_array_equal(loaded.graph.constants[name], array)
+    loaded.save(tmp_path / "whole.xbar", embed=True)
+    (tmp_path / "moved").mkdir()
+    shutil.move(tmp_path / "model", tmp_path / "moved" / "model")
+    shutil.move(tmp_path / "out", tmp_path / "moved" / "out")
+    moved = xbar.Program.load(tmp_path / "moved" / "out" / "a.xbar")
+    np.testing.assert_array_equal(moved.run(inputs), program.run(inputs))
+    shutil.move(tmp_path / "moved" / "model", tmp_path / "gone")
+    with pytest.raises(FileError, match=r"can't be read .*; put the model back there, or compile"):
+        xbar.Program.load(tmp_path / "moved" / "out" / "a.xbar").run(inputs)
+    alone = xbar.Program.load(tmp_path / "whole.xbar")
+    np.testing.assert_array_equal(alone.run(inputs), program.run(inputs))
+
+
+def test_a_models_file_that_changed_is_told_and_never_used(tmp_path):
+    graph = graph_of_file(tmp_path)
+    xbar.compile(graph, HARDWARE, seed=0, output=tmp_path / "a.xbar")
+    path = tmp_path / "model" / "weights.bin"
+    content = path.read_bytes()
+    for changed in (content[:-4] + b"abcd", content[:-4], b""):
+        path.write_bytes(changed)
+        with pytest.raises(FileError, match=r"weights\.bin, which .*put the model back") as told:
+            xbar.Program.load(tmp_path / "a.xbar")
+        assert "\n" not in str(told.value)
+        assert check_store(tmp_path / "a.xbar")[1] != []
+    path.write_bytes(b"HEADER.." + content[8:])  # what is no weight may change
+    assert check_store(tmp_path / "a.xbar")[1] == []
+
+
+@pytest.mark.usefixtures("late")
+def test_a_hundred_passes_do_not_grow_the_memory(tmp_path):
+    """Of a network with more tiles than stay in memory, through new and old readers."""
+    module = torch.nn.Sequential(torch.nn.Linear(36, 12), torch.nn.ReLU(), torch.nn.Linear(12, 6))
+    xbar.compile(module, HARDWARE, input_shape=(36,), seed=0).save(tmp_path / "a")
+    loaded = xbar.Program.load(tmp_path / "a")
+    assert len(loaded.tiles) > 10
+    inputs = np.random.default_rng(1).standard_normal((2, 36))
+    reader = loaded.reader("nodal")
+
+    def traced(passes):
+        for _ in range(passes):
+            reader(inputs)
+            loaded.run(inputs, "nodal")
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = traced(40)  # numpy keeps small arrays for a while
+        grown = traced(100) - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 100 * (36 * 12 * 8) // 4  # of each pass a quarter of the first matrix

@@ -67,7 +67,7 @@ class Jobs:
         return job(kept=switches, units=units)
 
     def _units(self, unit: float | Floats, block: Block) -> Floats:
-        every = np.broadcast_to(unit, self.plan.weights[block.layer].shape[:2])
+        every = np.broadcast_to(unit, self.plan.shapes[block.layer][:2])
         return np.array(every[block.group, block.outputs], dtype=np.float64)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.plan import Plan
+from xbar.compiler.stored_tiles import StoredTiles
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
@@ -29,6 +31,27 @@ from xbar.tables import Card, Facts, count, few, percent
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
     from xbar.simulation.run import Reader
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedBlocks:
+    """Blocks with their tiles; iterating makes (tile, index of the block on it, block).
+
+    Attributes:
+        tiles: the program's tiles.
+        places: position of the tile and index on it of each block.
+    """
+
+    tiles: Sequence[ProgrammedTile]
+    places: Sequence[tuple[int, int]]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
+        for index, number in self.places:
+            tile = self.tiles[index]
+            yield tile, number, tile.blocks[number]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +111,7 @@ class Program(Card):
         tile, name = self.chip.hardware.tile, self.chip.hardware.name
         used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
         size = f"{tile.word_lines} x {tile.bit_lines}"
-        weights = sum(weight.size for weight in self.weights.values())
+        weights = sum(map(math.prod, self.plan.shapes.values()))
         chosen = self.options.model_dump(exclude_defaults=True)
         return [
             (count(len(self.weights), "layer"), few([*self.weights])),
@@ -108,7 +131,7 @@ class Program(Card):
             SpecError: unknown read-out, or "nonlinear", which has no matrix.
         """
         check_matrix_readout(readout)
-        result = {name: np.zeros_like(weight) for name, weight in self.weights.items()}
+        result = {name: np.zeros(shape) for name, shape in self.plan.shapes.items()}
         for tile in self.tiles:
             for placed, difference in zip(tile.blocks, tile.difference(readout), strict=True):
                 placed.block.put(result[placed.block.layer], difference / placed.scale)
@@ -126,20 +149,22 @@ class Program(Card):
             raise SpecError(f"tile must be from 0 to {len(self.tiles) - 1}, not {index}")
         return self.tiles[index]
 
-    def tiles_of(self, layer: str) -> tuple[ProgrammedTile, ...]:
+    def tiles_of(self, layer: str) -> Sequence[ProgrammedTile]:
         """The tiles with blocks of a layer."""
-        indices = dict.fromkeys(index for index, _ in self._places.get(layer, ()))
+        indices = [*dict.fromkeys(index for index, _ in self._places.get(layer, ()))]
+        if isinstance(self.tiles, StoredTiles):
+            return self.tiles.some(indices)
         return tuple(self.tiles[index] for index in indices)
 
-    def blocks_of(self, layer: str) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
-        """A layer's blocks: (tile, index of the block on it, block)."""
-        for index, number in self._places.get(layer, ()):
-            tile = self.tiles[index]
-            yield tile, number, tile.blocks[number]
+    def blocks_of(self, layer: str) -> PlacedBlocks:
+        """A layer's blocks: (tile, index of the block on it, block), made one after another."""
+        return PlacedBlocks(self.tiles, self._places.get(layer, []))
 
     @cached_property
     def _places(self) -> dict[str, list[tuple[int, int]]]:
         """By layer, position of the tile and index on it of each block."""
+        if isinstance(self.tiles, StoredTiles):
+            return self.tiles.places()
         found: dict[str, list[tuple[int, int]]] = {}
         for index, tile in enumerate(self.tiles):
             for number, placed in enumerate(tile.blocks):

@@ -76,7 +76,7 @@ def devices_of(program: Program, layer: str, output: int, input: int, group: int
     for name, value, length in zip(
         ("group", "output", "input"),
         (group, output, input),
-        program.weights[layer].shape,
+        program.plan.shapes[layer],
         strict=True,
     ):
         number = operator.index(value)

@@ -168,7 +168,7 @@ class _Reader:
     def program(self) -> Program:
         """The program; its tiles are made when they are asked for, unless it is small."""
         if self.late:
-            pieces = Pieces(self.plan, self.count, self.piece)
+            pieces = Pieces(self.plan, self.table, self.piece)
             return Program(self.plan, StoredTiles(pieces, range(self.count)))
         results = (each for n in range(self.pieces) for each in self.piece(n).results(self.plan))
         return Program(self.plan, tuple(result.tile(self.plan) for result in results))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import RLock
 from typing import Any, TypeVar, overload
 
+from xbar.compiler.block_table import LAYER, BlockTable
 from xbar.compiler.pieces import Piece, tiles_per_piece
 from xbar.compiler.plan import Plan
 from xbar.compiler.tile import ProgrammedTile
@@ -34,15 +35,15 @@ class _Recent(OrderedDict[int, _Value]):
 class Pieces:
     """A program's tiles by number, the ones used last kept in memory."""
 
-    def __init__(self, plan: Plan, count: int, read: Callable[[int], Piece]) -> None:
+    def __init__(self, plan: Plan, table: BlockTable, read: Callable[[int], Piece]) -> None:
         """Take what reads a piece, and checks it.
 
         Args:
             plan: network, chip and options.
-            count: number of tiles.
+            table: blocks of all tiles.
             read: gives a piece by its number.
         """
-        self.plan, self.count, self.read = plan, count, read
+        self.plan, self.table, self.read = plan, table, read
         self._restart()
 
     def _restart(self) -> None:
@@ -52,7 +53,7 @@ class Pieces:
         self._lock = RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"plan": self.plan, "count": self.count, "read": self.read}
+        return {"plan": self.plan, "table": self.table, "read": self.read}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -75,7 +76,7 @@ class Pieces:
 class StoredTiles(Sequence[ProgrammedTile]):
     """Tiles of a program on disk; a slice of them is one, too, and reads nothing."""
 
-    def __init__(self, pieces: Pieces, indices: range) -> None:
+    def __init__(self, pieces: Pieces, indices: Sequence[int]) -> None:
         """Take the program's tiles with these indices."""
         self._source, self._indices = pieces, indices
 
@@ -89,10 +90,23 @@ class StoredTiles(Sequence[ProgrammedTile]):
     def __getitem__(self, index: slice) -> StoredTiles: ...
 
     def __getitem__(self, index: int | slice) -> ProgrammedTile | StoredTiles:
-        found = self._indices[index]
-        if isinstance(found, range):
-            return StoredTiles(self._source, found)
-        return self._source.tile(found)
+        if isinstance(index, slice):
+            return StoredTiles(self._source, self._indices[index])
+        return self._source.tile(self._indices[index])
+
+    def some(self, positions: Iterable[int]) -> StoredTiles:
+        """Those at some positions."""
+        return StoredTiles(self._source, [self._indices[each] for each in positions])
+
+    def places(self) -> dict[str, list[tuple[int, int]]]:
+        """By layer, position of the tile and index on it of each block; no tile is made."""
+        table, layers = self._source.table, [*self._source.plan.weights]
+        found: dict[str, list[tuple[int, int]]] = {}
+        for position, index in enumerate(self._indices):
+            rows = table.rows[table.ends[index] : table.ends[index + 1], LAYER]
+            for number, layer in enumerate(rows.tolist()):
+                found.setdefault(layers[layer], []).append((position, number))
+        return found
 
     def __iter__(self) -> Iterator[ProgrammedTile]:
         return map(self._source.tile, self._indices)

@@ -19,6 +19,7 @@ from xbar.compiler.sealed import seal
 from xbar.errors import FileError
 from xbar.files import write_bytes
 from xbar.folders import LARGEST_INDEX, Marker
+from xbar.model.stored import picked
 
 FORMAT = 6
 PROGRAM = Marker("manifest.json", "xbar program")
@@ -33,7 +34,9 @@ def piece_name(number: int) -> str:
 
 def arrays_of(plan: Plan) -> Mapping[str, NDArray[Any]]:
     """The network's arrays as a program stores them: a graph's constants, or bare matrices."""
-    return plan.weights if plan.graph is None else plan.graph.constants
+    if plan.graph is None:
+        return plan.weights
+    return picked(plan.graph.constants, sorted(plan.graph.constants))  # the order of its record
 
 
 @dataclass(eq=False)

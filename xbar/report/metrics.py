@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -50,10 +51,13 @@ class LayerMetrics:
 def layer_metrics(program: Program) -> list[LayerMetrics]:
     """One entry per layer, in the program's order."""
     result = []
-    for name, weight in program.weights.items():
-        blocks = list(program.blocks_of(name))
-        reached = [tile.reached[number] for tile, number, _ in blocks]
-        count = sum(placed.weight.size for _, _, placed in blocks)
+    for name, shape in program.plan.shapes.items():
+        found = [
+            (tile.reached[number], placed.block.shape)
+            for tile, number, placed in program.blocks_of(name)
+        ]
+        reached = [each for each, _ in found]
+        count = sum(rows * columns for _, (rows, columns) in found)
         largest = max((part.largest for part in reached), default=0.0)
         rms = float(np.sqrt(sum(part.power for part in reached) / max(count, 1)))
         bits = float(np.log2(2 * largest / (np.sqrt(12.0) * rms))) if rms > 0 < largest else None
@@ -62,7 +66,7 @@ def layer_metrics(program: Program) -> list[LayerMetrics]:
             LayerMetrics(
                 name,
                 len(tiles),
-                int(weight.size),
+                math.prod(shape),
                 max((part.worst for part in reached), default=0.0),
                 rms,
                 bits,

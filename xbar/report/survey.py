@@ -8,6 +8,7 @@ Shapes: W x B cells of a tile. Units: siemens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
@@ -120,7 +121,8 @@ class Survey:
     def used(self) -> float:
         """Fraction of the tiles' cells that hold weights."""
         program = self.program
-        weights = sum(placed.weight.size for tile in program.tiles for placed in tile.blocks)
+        shapes = (placed.block.shape for tile in program.tiles for placed in tile.blocks)
+        weights = sum(rows * columns for rows, columns in shapes)
         cells = weights * program.mapping.bit_lines_per_column
         word_lines, bit_lines = program.hardware.cells
         return cells / max(len(program.tiles) * word_lines * bit_lines, 1)
@@ -176,7 +178,7 @@ def survey(program: Program, progress: Progress | None = None) -> Survey:
         _layer(program, layer, len(chosen[layer.name]), edges[layer.name], counts[layer.name])
         for layer in metrics
     )
-    missed = unreachable(program, [program.tiles[index] for index in indices])
+    missed = unreachable(program, (program.tiles[index] for index in indices))
     worst = nlargest(LISTED, missed, key=lambda weight: abs(weight.achieved - weight.target))
     return Survey(program, layers, _wires(program, conducts), tuple(worst))
 
@@ -188,12 +190,15 @@ def _layer(
     edges: Floats,
     counts: NDArray[np.int64],
 ) -> LayerSurvey:
-    blocks = list(program.blocks_of(metrics.name))
+    shapes = [
+        (*placed.block.shape, tile.reached[number].switches)
+        for tile, number, placed in program.blocks_of(metrics.name)
+    ]
     return LayerSurvey(
         metrics,
-        program.weights[metrics.name].shape,
-        sum(placed.weight.size for _, _, placed in blocks) * program.resistors_per_weight,
-        sum(tile.reached[number].switches for tile, number, _ in blocks),
+        program.plan.shapes[metrics.name],
+        sum(rows * columns for rows, columns, _ in shapes) * program.resistors_per_weight,
+        sum(switches for _, _, switches in shapes),
         looked_at,
         edges,
         counts,
@@ -206,7 +211,7 @@ def _edges(worst: float) -> Floats:
     return np.linspace(-reach, reach, BINS + 1)
 
 
-def _sample(tiles: tuple[ProgrammedTile, ...]) -> set[int]:
+def _sample(tiles: Sequence[ProgrammedTile]) -> set[int]:
     """At most ``TILES_PER_LAYER`` tile indices, evenly spaced, including first and last."""
     places = np.linspace(0, len(tiles) - 1, min(len(tiles), TILES_PER_LAYER))
     return {tiles[int(place)].index for place in places}

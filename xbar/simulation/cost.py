@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.program import Program
+from xbar.compiler.program import PlacedBlocks, Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.dac import dac_steps, volts_per_unit
 from xbar.effects.namespace import NUMPY
@@ -223,13 +223,13 @@ def _tile_area(program: Program) -> dict[str, float]:
 def _layer(
     program: Program, name: str, volts: list[Reals], tile_area: float, notes: list[str]
 ) -> LayerCost:
-    hardware, blocks = program.chip.hardware, list(program.blocks_of(name))
+    hardware, blocks = program.chip.hardware, program.blocks_of(name)
     constants, steps = hardware.cost, hardware.steps
     products = _products(program, name, notes)
     rows = sum(placed.block.shape[0] for _, _, placed in blocks)
     columns = sum(placed.block.shape[1] for _, _, placed in blocks)
     readings = columns * steps * products
-    outputs = int(np.prod(program.weights[name].shape[:2])) * products
+    outputs = int(np.prod(program.plan.shapes[name][:2])) * products
     energy, solved = _read_energy(blocks, volts, constants.read_time)
     dac, adc = hardware.dac, hardware.adc
     adc_energy = dac_energy = add_energy = 0.0
@@ -262,7 +262,7 @@ def _layer(
     )
 
 
-def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tuple[float, int]:
+def _read_energy(blocks: PlacedBlocks, volts: list[Reals], read_time: float) -> tuple[float, int]:
     """Energy of one product with all its steps in joules, and number of blocks solved for it."""
     if not volts or not blocks:
         return 0.0, 0
@@ -270,7 +270,8 @@ def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tup
     ideal, solved = np.zeros(len(blocks)), 0.0
     for place, (tile, number, placed) in enumerate(blocks):
         for each in volts:
-            lines = tile.voltage(each[:, placed.block.group, placed.block.inputs], number)
+            inputs = each[:, placed.block.group, placed.block.inputs]
+            lines = tile.voltage(inputs.astype(np.float64, copy=False), number)
             crossbar = tile.crossbar()
             ideal[place] += float((lines**2 @ crossbar.conductance.sum(axis=1)).mean())
             if place in chosen:
@@ -280,7 +281,7 @@ def _read_energy(blocks: list[Any], volts: list[Reals], read_time: float) -> tup
     return whole * read_time, len(chosen)
 
 
-def _busy(blocks: list[Any]) -> dict[int, float]:
+def _busy(blocks: PlacedBlocks) -> dict[int, float]:
     """By tile, seconds for one product of a layer; its blocks are read in turn."""
     times: dict[int, float] = {}
     for tile, _, placed in blocks:
@@ -297,7 +298,7 @@ def _interval(program: Program) -> float:
     times: dict[int, float] = {}
     for name in program.weights:
         products = _products(program, name, [])
-        for tile, seconds in _busy(list(program.blocks_of(name))).items():
+        for tile, seconds in _busy(program.blocks_of(name)).items():
             times[tile] = times.get(tile, 0.0) + products * seconds
     return max(times.values(), default=0.0)
 
@@ -338,9 +339,9 @@ def _uniform(program: Program, seed: int) -> dict[str, list[Reals]]:
     """By layer, volts (N, G, inputs) of each step."""
     hardware = program.chip.hardware
     result: dict[str, list[Reals]] = {}
-    for number, (name, weight) in enumerate(program.weights.items()):
+    for number, (name, shape) in enumerate(program.plan.shapes.items()):
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
-        values = rng.uniform(-1.0, 1.0, (VECTORS, weight.shape[0], weight.shape[2]))
+        values = rng.uniform(-1.0, 1.0, (VECTORS, shape[0], shape[2]))
         values *= hardware.read_voltage
         result[name] = [step.copy() for _, step in dac_steps(hardware, values)]
     return result
