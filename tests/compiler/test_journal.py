@@ -12,7 +12,7 @@ import pytest
 
 import xbar
 from xbar import folders
-from xbar.compiler import crew
+from xbar.compiler import crew, pieces
 from xbar.compiler import journal as journal_module
 from xbar.errors import FileError
 
@@ -335,6 +335,46 @@ def test_a_full_disk_is_one_error_and_leaves_what_was_done(tmp_path, expected, s
     (small_disk / "ballast").unlink()
     compiled(output)
     assert content(output) == expected
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_every_tile_done(expected, small_disk, monkeypatch):
+    """There is place for the switches, and none for the weights."""
+    output = small_disk / "out.xbar"
+    os.truncate(small_disk / "ballast", 900 * 1024)
+    with pytest.raises(FileError, match=os.strerror(errno.ENOSPC)):
+        compiled(output)
+    (small_disk / "ballast").unlink()
+    solved = []
+    watch_jobs(monkeypatch, solved)
+    compiled(output)
+    assert solved == []
+    assert content(output) == expected
+
+
+def test_what_is_written_becomes_the_program_without_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "MOST_TILES", 8)
+    output = tmp_path / "out.xbar"
+    compiled(tmp_path / "whole.xbar")
+    journal = stopped(output, after=20)
+    written = {file.name: file.stat().st_ino for file in journal.glob(".*.tmp/tiles/*.npz")}
+    assert sorted(written) == ["0.npz", "1.npz"]  # of 8 tiles each, and 4 are left
+    assert [file.name for file in journal.glob("*.npz")] == ["16.npz"]
+    compiled(output)
+    assert {name: (output / "tiles" / name).stat().st_ino for name in written} == written
+    assert content(output) == content(tmp_path / "whole.xbar")
+
+
+def test_results_that_wait_for_their_piece_are_written_once_it_takes_long(tmp_path, monkeypatch):
+    """What a kill would lose is no older than ``SECONDS``; the file goes with the piece."""
+    monkeypatch.setattr(pieces, "MOST_TILES", 8)
+    monkeypatch.setattr(journal_module, "SECONDS", 0.0)
+    output, seen = tmp_path / "out.xbar", []
+
+    def look(done, total):
+        seen.append(len(list(tmp_path.glob(".out.xbar.unfinished/*.npz"))))
+
+    compiled(output, progress=look)
+    assert seen == [done % 8 for done in range(1, TILES)] + [0]
 
 
 @pytest.fixture
