@@ -12,7 +12,7 @@ import pytest
 
 import xbar
 from xbar import folders
-from xbar.compiler import crew, pieces
+from xbar.compiler import bundles, crew
 from xbar.compiler import journal as journal_module
 from xbar.errors import FileError
 
@@ -352,7 +352,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_every_tile_done(expected, small_d
 
 
 def test_what_is_written_becomes_the_program_without_a_copy(tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "MOST_TILES", 8)
+    monkeypatch.setattr(bundles, "MOST_TILES", 8)
     output = tmp_path / "out.xbar"
     compiled(tmp_path / "whole.xbar")
     journal = stopped(output, after=20)
@@ -364,9 +364,9 @@ def test_what_is_written_becomes_the_program_without_a_copy(tmp_path, monkeypatc
     assert content(output) == content(tmp_path / "whole.xbar")
 
 
-def test_results_that_wait_for_their_piece_are_written_once_it_takes_long(tmp_path, monkeypatch):
-    """What a kill would lose is no older than ``SECONDS``; the file goes with the piece."""
-    monkeypatch.setattr(pieces, "MOST_TILES", 8)
+def test_results_that_wait_for_their_bundle_are_written_once_it_takes_long(tmp_path, monkeypatch):
+    """What a kill would lose is no older than ``SECONDS``; the file goes with the bundle."""
+    monkeypatch.setattr(bundles, "MOST_TILES", 8)
     monkeypatch.setattr(journal_module, "SECONDS", 0.0)
     output, seen = tmp_path / "out.xbar", []
 

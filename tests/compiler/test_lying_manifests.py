@@ -81,7 +81,7 @@ def edited(folder, edit):
     [
         (lambda m: m["tiles"].update(count=5), "index.npz must have 5 tiles|blocks|is missing"),
         (lambda m: m["tiles"].update(count=10**12), "is missing"),
-        (lambda m: m["tiles"].update(piece=2), "belongs|is missing|a piece must have"),
+        (lambda m: m["tiles"].update(bundle=2), "belongs|is missing|a bundle must have"),
         (lambda m: m["tiles"].update(count=0), "belongs to nothing"),
         (lambda m: m["placement"].update(tiles=3), "not those placed"),
         (lambda m: m.update(seed=5), "belongs to nothing|measured must be null"),
@@ -240,9 +240,9 @@ def test_lists_of_indices_are_checked_like_ranges(folder):
         ({"more": np.zeros(1)}, "must not have an array 'more'"),
     ],
 )
-def test_arrays_of_a_piece_that_contradict_it_are_refused(folder, changes, message):
-    piece = archive_of(folder, "tiles/0.npz")
-    made = {n: change(piece[n]) if callable(change) else change for n, change in changes.items()}
+def test_arrays_of_a_bundle_that_contradict_it_are_refused(folder, changes, message):
+    bundle = archive_of(folder, "tiles/0.npz")
+    made = {n: change(bundle[n]) if callable(change) else change for n, change in changes.items()}
     store_archive(folder, "tiles/0.npz", **made)
     refused(folder, message)
 
@@ -256,7 +256,7 @@ def shared(tmp_path):
     return folder
 
 
-def test_blocks_of_a_piece_are_those_of_the_index(shared):
+def test_blocks_of_a_bundle_are_those_of_the_index(shared):
     rows = archive_of(shared, "tiles/0.npz")["rows"].copy()
     rows[1, 6] -= 1  # the word line before
     store_archive(shared, "tiles/0.npz", rows=rows)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import xbar
-from xbar.compiler import pieces, store, stored_tiles
+from xbar.compiler import bundles, store, stored_tiles
 from xbar.compiler.store import check_store
 from xbar.errors import FileError
 from xbar.model.stored import Stored, StoredArrays
@@ -70,12 +70,12 @@ def test_many_small_tiles_are_one_file_that_numpy_reads(tmp_path, program):
     program.save(tmp_path / "a")
     assert len(program.tiles) > 3
     assert [name for name in contents(tmp_path / "a") if "tiles/" in name] == ["tiles/0.npz"]
-    with np.load(tmp_path / "a" / "tiles" / "0.npz") as piece:
-        for row, tile in zip(piece["mask"], program.tiles, strict=True):
+    with np.load(tmp_path / "a" / "tiles" / "0.npz") as bundle:
+        for row, tile in zip(bundle["mask"], program.tiles, strict=True):
             bits = np.unpackbits(row, bitorder="little")[: tile.mask.size]
             np.testing.assert_array_equal(bits.reshape(tile.mask.shape), tile.mask)
         scales = [placed.scale for tile in program.tiles for placed in tile.blocks]
-        np.testing.assert_array_equal(piece["scale"], np.concatenate(scales))
+        np.testing.assert_array_equal(bundle["scale"], np.concatenate(scales))
 
 
 def test_saving_what_was_loaded_writes_the_same_bytes(tmp_path, program):
@@ -168,10 +168,10 @@ def test_what_is_no_program_is_a_file_error(tmp_path):
 
 @pytest.fixture
 def late(monkeypatch):
-    """Every program is read when it is used, in pieces of three tiles, as large ones are."""
+    """Every program is read when it is used, in bundles of three tiles, as large ones are."""
     monkeypatch.setattr(store, "WHOLE", -1)
-    monkeypatch.setattr(pieces, "MOST_TILES", 3)
-    monkeypatch.setattr(stored_tiles, "PIECES", 1)
+    monkeypatch.setattr(bundles, "MOST_TILES", 3)
+    monkeypatch.setattr(stored_tiles, "BUNDLES", 1)
 
 
 @pytest.mark.usefixtures("late")
@@ -207,7 +207,7 @@ def test_a_program_that_is_read_late_is_the_same_program(tmp_path):
 
 
 @pytest.mark.usefixtures("late")
-def test_a_piece_that_changes_after_loading_is_told_when_it_is_used(tmp_path, program):
+def test_a_bundle_that_changes_after_loading_is_told_when_it_is_used(tmp_path, program):
     program.save(tmp_path / "a")
     loaded = xbar.Program.load(tmp_path / "a")
     loaded.tiles[0]

@@ -9,7 +9,7 @@ import pytest
 
 import xbar
 from xbar.compiler import store
-from xbar.compiler.pieces import npz_bytes
+from xbar.compiler.bundles import npz_bytes
 from xbar.compiler.sealed import seal
 from xbar.errors import FileError
 

@@ -4,15 +4,15 @@
       lock                    held by the active run; released when it ends, for whatever reason
       job.json                digest of everything that the program depends on, xbar's version, and
                               the checksum of the manifest, once there is one
-      .out.xbar.program.tmp/  the program: pieces, each written once, atomically; then the rest
-      <n>.npz                 results of tiles whose piece lacks others, of runs with slow tiles
+      .out.xbar.program.tmp/  the program: bundles, each written once, atomically; then the rest
+      <n>.npz                 results of tiles whose bundle lacks others, of runs with slow tiles
       .*.tmp/, .*.tmp.old/    a program that was replaced, while it is deleted
 
-When the last piece is there, the rest is written and the folder takes the output's name; nothing is
-copied. A run of the same job and version takes the pieces of the last run, each checked against its
-job, and does the rest; the program is then identical to the last byte, because each tile's result
-is a function of its job. A folder of this name that is a link, or holds anything else, is left
-alone.
+When the last bundle is there, the rest is written and the folder takes the output's name; nothing
+is copied. A run of the same job and version takes the bundles of the last run, each checked against
+its job, and does the rest; the program is then identical to the last byte, because each tile's
+result is a function of its job. A folder of this name that is a link, or holds anything else, is
+left alone.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from typing import IO, Any
 import numpy as np
 
 from xbar.compiler.block import Block
+from xbar.compiler.bundles import NAMES, Bundle, read_npz_bytes, tiles_per_bundle
 from xbar.compiler.job import Jobs, TileResult
-from xbar.compiler.pieces import NAMES, Piece, read_npz_bytes, tiles_per_piece
 from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
 from xbar.compiler.store import DAMAGE, load_tiles
-from xbar.compiler.writer import FORMAT, PROGRAM, Writer, piece_name
+from xbar.compiler.writer import FORMAT, PROGRAM, Writer, bundle_name
 from xbar.errors import FileError, printable
 from xbar.files import read_regular, refuse_inside, write_bytes
 from xbar.folders import new_mode, recover, refuse_directory, take_place
 from xbar.version import __version__
 
 SECONDS = 1.0
-"""The longest that a result waits for its piece to be complete before it is written by itself."""
+"""The longest that a result waits for its bundle to be complete before it is written by itself."""
 
 _PROGRAM = r"\..+\.tmp(\.old)?"
 _TEMPORARY = r"\..+\.[0-9a-f]{16}"
@@ -123,7 +123,7 @@ class Journal:
         """The tiles that earlier runs have done; damaged files count as not done."""
         done: set[int] = set()
         for number in range(-(-len(self.jobs) // self._size)):
-            path = self.writer.folder / piece_name(number)
+            path = self.writer.folder / bundle_name(number)
             if path.exists():
                 done.update(self._take(number, path))
         for path in sorted(self.folder.glob("*.npz")):
@@ -136,7 +136,7 @@ class Journal:
         return done
 
     def add(self, result: TileResult) -> None:
-        """Add a result; its piece is written when it is complete."""
+        """Add a result; its bundle is written when it is complete."""
         self._unwritten[result.index] = time.monotonic()
         self._gather(result)
         oldest = next(iter(self._unwritten.values()), None)
@@ -144,14 +144,14 @@ class Journal:
             self.flush()
 
     def flush(self) -> None:
-        """Write results whose pieces lack others."""
+        """Write results whose bundles lack others."""
         if not self._unwritten:
             return
         indices = sorted(self._unwritten)
         results = [self._waiting[index // self._size][index] for index in indices]
         numbers = np.array(indices, dtype=np.uint64)
         path = self.folder / f"{indices[0]}.npz"
-        write_bytes(path, Piece.of(results, self.jobs.plan).to_bytes(index=numbers), force=True)
+        write_bytes(path, Bundle.of(results, self.jobs.plan).to_bytes(index=numbers), force=True)
         self._alone[path] = set(indices)
         self._unwritten.clear()
 
@@ -175,24 +175,24 @@ class Journal:
 
     @property
     def _size(self) -> int:
-        return tiles_per_piece(self.jobs.plan)
+        return tiles_per_bundle(self.jobs.plan)
 
     def _range(self, number: int) -> range:
-        """The tiles of a piece."""
+        """The tiles of a bundle."""
         return range(number * self._size, min((number + 1) * self._size, len(self.jobs)))
 
     def _gather(self, result: TileResult) -> None:
         number = result.index // self._size
-        piece = self._waiting.setdefault(number, {})
-        piece[result.index] = result
+        bundle = self._waiting.setdefault(number, {})
+        bundle[result.index] = result
         tiles = self._range(number)
-        if len(piece) == len(tiles):
-            self.writer.write(Piece.of([piece[index] for index in tiles], self.jobs.plan))
+        if len(bundle) == len(tiles):
+            self.writer.write(Bundle.of([bundle[index] for index in tiles], self.jobs.plan))
             del self._waiting[number]
             self._forget(tiles)
 
     def _forget(self, tiles: Iterable[int]) -> None:
-        """Delete the results of tiles whose piece is written."""
+        """Delete the results of tiles whose bundle is written."""
         for index in tiles:
             self._unwritten.pop(index, None)
         for path, indices in [*self._alone.items()]:
@@ -202,18 +202,18 @@ class Journal:
                 del self._alone[path]
 
     def _take(self, number: int, path: Path) -> range:
-        """The tiles of a piece that was written; none if it is damaged."""
+        """The tiles of a bundle that was written; none if it is damaged."""
         tiles = self._range(number)
         try:
             content = read_regular(path)
             arrays = read_npz_bytes(content, NAMES, path.name)
-            piece = Piece.read(arrays, tiles.start, len(tiles), self.jobs.plan)
+            bundle = Bundle.read(arrays, tiles.start, len(tiles), self.jobs.plan)
             for index in tiles:
-                self._check_weights(index, piece.table.blocks(index - tiles.start, self._layers))
+                self._check_weights(index, bundle.table.blocks(index - tiles.start, self._layers))
         except DAMAGE:
             path.unlink()
             return range(0)
-        self.writer.take(piece, hashlib.sha256(content).hexdigest())
+        self.writer.take(bundle, hashlib.sha256(content).hexdigest())
         return tiles
 
     def _read_alone(self, path: Path) -> list[TileResult]:
@@ -225,7 +225,7 @@ class Journal:
                 raise FileError(f"{path.name}: index must be numbers of tiles")
             if int(index.max()) >= len(self.jobs) or len(np.unique(index)) != len(index):
                 raise FileError(f"{path.name}: index must be numbers of tiles, each once")
-            results = Piece.read(arrays, 0, len(index), self.jobs.plan).results(self.jobs.plan)
+            results = Bundle.read(arrays, 0, len(index), self.jobs.plan).results(self.jobs.plan)
             results = [
                 replace(result, index=int(each))
                 for each, result in zip(index, results, strict=True)

@@ -3,18 +3,18 @@
     out.xbar/
       manifest.json         kind, design, options, network, each file's sha256 and its own
       index.npz             the blocks of all tiles, see ``block_table.py``
-      tiles/<n>.npz         switches as bits, scales, blocks and residuals of the n-th piece: about
-                            a megabyte of consecutive tiles, see ``pieces.py``
+      tiles/<n>.npz         switches as bits, scales, blocks and residuals of the n-th bundle: about
+                            a megabyte of consecutive tiles, see ``bundles.py``
       weights/<n>.npy       the network's arrays, unless they stay in the model's own files, which
                             the manifest then refers to, see ``array_files.py``
       chip/on, off, stuck   .npy; measured chip only: a sampled one is given by its seed
 
 A tile takes K bits a cell and 8 bytes a column, and each weight is stored once. The same program
-gives the same bytes. ``writer.py`` writes a program piece by piece, ``journal.py`` while it is
+gives the same bytes. ``writer.py`` writes a program bundle by bundle, ``journal.py`` while it is
 compiled.
 
 Reading is lazy. First the manifest and the index are compared with their checksums and with each
-other, so that every weight has one place; a piece or an array is read, and compared with its
+other, so that every weight has one place; a bundle or an array is read, and compared with its
 checksum and with the index, when it is first used. Programs of up to ``WHOLE`` bytes are read whole
 at once. Nothing in a file selects code.
 """
@@ -35,18 +35,18 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.compiler.array_files import CheckedArray, npy_array, read_records
 from xbar.compiler.block_table import COLUMNS, ROWS, BlockTable, check_places
+from xbar.compiler.bundles import NAMES, Bundle, read_npz_bytes, tiles_per_bundle
 from xbar.compiler.checks import check_chip_size, check_hardware, check_matrices, check_options
 from xbar.compiler.consistency import check_keys, read_placement
 from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
-from xbar.compiler.pieces import NAMES, Piece, read_npz_bytes, tiles_per_piece
 from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
 from xbar.compiler.sealed import SealedFolder, changed_files
-from xbar.compiler.stored_tiles import Pieces, StoredTiles
+from xbar.compiler.stored_tiles import Bundles, StoredTiles
 from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.weights import LateMatrices
-from xbar.compiler.writer import FORMAT, INDEX, MEASURED, PROGRAM, Writer, piece_name
+from xbar.compiler.writer import FORMAT, INDEX, MEASURED, PROGRAM, Writer, bundle_name
 from xbar.errors import FileError, XbarError, printable
 from xbar.files import mode_of
 from xbar.folders import new_directory
@@ -79,10 +79,10 @@ def save_program(program: Program, path: Path, *, force: bool, embed: bool = Fal
     """See ``Program.save``."""
     with new_directory(path, PROGRAM, force=force) as folder:
         writer = Writer.of(folder, path, program.plan, embed=embed)
-        size = tiles_per_piece(program.plan)
+        size = tiles_per_bundle(program.plan)
         for first in range(0, len(program.tiles), size):
             tiles = program.tiles[first : first + size]
-            writer.write(Piece.of([TileResult.of(tile) for tile in tiles], program.plan))
+            writer.write(Bundle.of([TileResult.of(tile) for tile in tiles], program.plan))
         writer.seal(writer.finish())
 
 
@@ -150,14 +150,14 @@ class _Reader:
         self.folder, manifest = folder, folder.content
         self.guard = partial(_damage, folder.path)
         check_keys(manifest, _KEYS, PROGRAM.name)
-        self.count, self.pieces = self._tiles(manifest["tiles"])
+        self.count, self.bundles = self._tiles(manifest["tiles"])
         self.arrays = self._arrays(manifest["network"])
         self._check_files()
         outer = sum(array.size for array in self.arrays.values())
         self.late = outer + sum(folder.sizes.values()) > WHOLE
         plan = plan or self._plan(self._chip(manifest))
-        if manifest["tiles"]["piece"] != (size := tiles_per_piece(plan)):
-            raise FileError(f"tiles: a piece must have {size} tiles")
+        if manifest["tiles"]["bundle"] != (size := tiles_per_bundle(plan)):
+            raise FileError(f"tiles: a bundle must have {size} tiles")
         check_chip_size(plan.chip, self.count)
         self.table = self._table(plan)
         check_places(self.table, plan)
@@ -168,35 +168,35 @@ class _Reader:
     def program(self) -> Program:
         """The program; its tiles are made when they are asked for, unless it is small."""
         if self.late:
-            pieces = Pieces(self.plan, self.table, self.piece)
-            return Program(self.plan, StoredTiles(pieces, range(self.count)))
-        results = (each for n in range(self.pieces) for each in self.piece(n).results(self.plan))
+            bundles = Bundles(self.plan, self.table, self.bundle)
+            return Program(self.plan, StoredTiles(bundles, range(self.count)))
+        results = (each for n in range(self.bundles) for each in self.bundle(n).results(self.plan))
         return Program(self.plan, tuple(result.tile(self.plan) for result in results))
 
     def check(self) -> None:
         """Check also what ``program`` leaves to its first use."""
-        for number in range(self.pieces):
-            self.piece(number)
+        for number in range(self.bundles):
+            self.bundle(number)
         for array in self.arrays.values():
             array.check()
         for name in self.plan.weights:
             self.plan.weights[name]
 
-    def piece(self, number: int) -> Piece:
-        """A piece, checked.
+    def bundle(self, number: int) -> Bundle:
+        """A bundle, checked.
 
         Raises:
             FileError: it was changed, or contradicts the plan or the index.
         """
-        name, size = piece_name(number), tiles_per_piece(self.plan)
+        name, size = bundle_name(number), tiles_per_bundle(self.plan)
         with _damage(self.folder.path):
             first = number * size
             tiles = slice(first, min(first + size, self.count))
             arrays = self._archive(name, tiles.stop - first, NAMES)
-            piece = Piece.read(arrays, first, tiles.stop - first, self.plan)
-            if not piece.table.same(self.table.part(tiles)):
+            bundle = Bundle.read(arrays, first, tiles.stop - first, self.plan)
+            if not bundle.table.same(self.table.part(tiles)):
                 raise FileError(f"{name} has other blocks than {INDEX}")
-            return piece
+            return bundle
 
     def _archive(self, name: str, tiles: int, names: Collection[str]) -> dict[str, NDArray[Any]]:
         word_lines, bit_lines = Hardware(**self.folder.content["hardware"]).cells
@@ -205,15 +205,15 @@ class _Reader:
         return read_npz_bytes(self.folder.read(name, most), names, name)
 
     def _tiles(self, record: Any) -> tuple[int, int]:
-        """The number of tiles, and of pieces."""
-        check_keys(record, ("count", "piece"), "tiles")
-        count, piece = record["count"], record["piece"]
-        if type(count) is not int or type(piece) is not int or count < 0 or piece < 1:
-            raise FileError("tiles: count and piece must be whole numbers")
-        pieces = -(-count // piece)
-        if pieces > len(self.folder.sizes):
-            raise FileError(f"{piece_name(len(self.folder.sizes))} is missing")
-        return count, pieces
+        """The number of tiles, and of bundles."""
+        check_keys(record, ("count", "bundle"), "tiles")
+        count, bundle = record["count"], record["bundle"]
+        if type(count) is not int or type(bundle) is not int or count < 0 or bundle < 1:
+            raise FileError("tiles: count and bundle must be whole numbers")
+        bundles = -(-count // bundle)
+        if bundles > len(self.folder.sizes):
+            raise FileError(f"{bundle_name(len(self.folder.sizes))} is missing")
+        return count, bundles
 
     def _arrays(self, network: Any) -> dict[str, CheckedArray]:
         check_keys(network, ("graph", "names", "arrays"), "network")
@@ -230,7 +230,7 @@ class _Reader:
         """Check that every file is a part of the program, and every part is there."""
         inner = {array.path for array in self.arrays.values() if not array.start}
         expected = {path.relative_to(self.folder.path).as_posix() for path in inner}
-        expected |= {piece_name(number) for number in range(self.pieces)}
+        expected |= {bundle_name(number) for number in range(self.bundles)}
         expected |= {INDEX} if self.count else set()
         if self.folder.content["seed"] is None:
             expected |= {f"chip/{name}.npy" for name in MEASURED}

@@ -1,4 +1,4 @@
-"""The tiles of a program on disk, made from its pieces when they are asked for."""
+"""The tiles of a program on disk, made from its bundles when they are asked for."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from threading import RLock
 from typing import Any, TypeVar, overload
 
 from xbar.compiler.block_table import LAYER, BlockTable
-from xbar.compiler.pieces import Piece, tiles_per_piece
+from xbar.compiler.bundles import Bundle, tiles_per_bundle
 from xbar.compiler.plan import Plan
 from xbar.compiler.tile import ProgrammedTile
 
-PIECES = 8
-"""Pieces that stay in memory."""
+BUNDLES = 8
+"""Bundles that stay in memory."""
 CELLS = 1 << 22
 """Cells of tiles that stay in memory, with what they have computed: 256 tiles of 128 x 128."""
 
@@ -32,16 +32,16 @@ class _Recent(OrderedDict[int, _Value]):
         return self[key]
 
 
-class Pieces:
+class Bundles:
     """A program's tiles by number, the ones used last kept in memory."""
 
-    def __init__(self, plan: Plan, table: BlockTable, read: Callable[[int], Piece]) -> None:
-        """Take what reads a piece, and checks it.
+    def __init__(self, plan: Plan, table: BlockTable, read: Callable[[int], Bundle]) -> None:
+        """Take what reads a bundle, and checks it.
 
         Args:
             plan: network, chip and options.
             table: blocks of all tiles.
-            read: gives a piece by its number.
+            read: gives a bundle by its number.
         """
         self.plan, self.table, self.read = plan, table, read
         self._restart()
@@ -49,7 +49,7 @@ class Pieces:
     def _restart(self) -> None:
         word_lines, bit_lines = self.plan.hardware.cells
         self._most = max(1, CELLS // (word_lines * bit_lines))
-        self._pieces, self._tiles = _Recent[Piece](), _Recent[ProgrammedTile]()
+        self._bundles, self._tiles = _Recent[Bundle](), _Recent[ProgrammedTile]()
         self._lock = RLock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,22 +63,22 @@ class Pieces:
         """A tile.
 
         Raises:
-            FileError: its piece was changed, or does not fit the program.
+            FileError: its bundle was changed, or does not fit the program.
         """
         with self._lock:
             return self._tiles.get_or_make(index, self._make, self._most)
 
     def _make(self, index: int) -> ProgrammedTile:
-        piece = self._pieces.get_or_make(index // tiles_per_piece(self.plan), self.read, PIECES)
-        return piece.results(self.plan, [index])[0].tile(self.plan)
+        bundle = self._bundles.get_or_make(index // tiles_per_bundle(self.plan), self.read, BUNDLES)
+        return bundle.results(self.plan, [index])[0].tile(self.plan)
 
 
 class StoredTiles(Sequence[ProgrammedTile]):
     """Tiles of a program on disk; a slice of them is one, too, and reads nothing."""
 
-    def __init__(self, pieces: Pieces, indices: Sequence[int]) -> None:
+    def __init__(self, bundles: Bundles, indices: Sequence[int]) -> None:
         """Take the program's tiles with these indices."""
-        self._source, self._indices = pieces, indices
+        self._source, self._indices = bundles, indices
 
     def __len__(self) -> int:
         return len(self._indices)

@@ -1,4 +1,4 @@
-"""Writing a program: pieces as they are done, then the rest, the manifest last."""
+"""Writing a program: bundles as they are done, then the rest, the manifest last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xbar.compiler.array_files import Content, contents, write_arrays, write_npy
 from xbar.compiler.block_table import BlockTable
-from xbar.compiler.pieces import Piece, npz_bytes, tiles_per_piece
+from xbar.compiler.bundles import Bundle, npz_bytes, tiles_per_bundle
 from xbar.compiler.plan import Plan
 from xbar.compiler.sealed import seal
 from xbar.errors import FileError
@@ -27,8 +27,8 @@ INDEX = "index.npz"
 MEASURED = ("on", "off", "stuck")
 
 
-def piece_name(number: int) -> str:
-    """The file of a piece."""
+def bundle_name(number: int) -> str:
+    """The file of a bundle."""
     return f"tiles/{number}.npz"
 
 
@@ -64,22 +64,22 @@ class Writer:
         """A writer of a plan's program."""
         return cls(folder, home, plan, contents(arrays_of(plan), embed=embed), embed)
 
-    def write(self, piece: Piece) -> None:
-        """Write a piece, atomically."""
-        number, content = piece.first // tiles_per_piece(self.plan), piece.to_bytes()
-        path = self.folder / piece_name(number)
+    def write(self, bundle: Bundle) -> None:
+        """Write a bundle, atomically."""
+        number, content = bundle.first // tiles_per_bundle(self.plan), bundle.to_bytes()
+        path = self.folder / bundle_name(number)
         path.parent.mkdir(exist_ok=True)
         write_bytes(path, content, force=True)
-        self.take(piece, hashlib.sha256(content).hexdigest())
+        self.take(bundle, hashlib.sha256(content).hexdigest())
 
-    def take(self, piece: Piece, sha256: str) -> None:
-        """Take a piece that is written already."""
-        number = piece.first // tiles_per_piece(self.plan)
-        self._tables[number] = piece.table
-        self._digests[piece_name(number)] = sha256
+    def take(self, bundle: Bundle, sha256: str) -> None:
+        """Take a bundle that is written already."""
+        number = bundle.first // tiles_per_bundle(self.plan)
+        self._tables[number] = bundle.table
+        self._digests[bundle_name(number)] = sha256
 
     def finish(self) -> bytes:
-        """Write all but the pieces and the manifest; returns the manifest.
+        """Write all but the bundles and the manifest; returns the manifest.
 
         Raises:
             FileError: a file can't be written.
@@ -121,7 +121,7 @@ class Writer:
             "options": plan.options.model_dump(mode="json"),
             "placement": None if plan.placement is None else plan.placement.to_json(),
             "decided": plan.decided,
-            "tiles": {"count": count, "piece": tiles_per_piece(plan)},
+            "tiles": {"count": count, "bundle": tiles_per_bundle(plan)},
             "network": {
                 "graph": None if plan.graph is None else plan.graph.to_json(),
                 "names": list(self.known),

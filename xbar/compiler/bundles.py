@@ -1,4 +1,4 @@
-"""Pieces of a program: the stored data of consecutive tiles, as an .npz archive.
+"""Bundles of a program: the stored data of consecutive tiles, as an .npz archive.
 
     mask      (T, ceil(W B K / 8)) uint8     switches as bits, see ``bits.py``
     counts, rows, listed                     blocks, see ``block_table.py``
@@ -8,9 +8,9 @@
     rounds    (T,)                           number of wire errors of each tile
     error     (E,) float64                   the wire errors
 
-Arrays are uncompressed, whole numbers in the smallest unsigned type. A compilation writes a piece
-as soon as its tiles are done, and the program keeps the file: nothing is written twice. A piece is
-untrusted when it is read: ``Piece.read`` checks it against the plan.
+Arrays are uncompressed, whole numbers in the smallest unsigned type. A compilation writes a bundle
+as soon as its tiles are done, and the program keeps the file: nothing is written twice. A bundle is
+untrusted when it is read: ``Bundle.read`` checks it against the plan.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from xbar.errors import FileError
 from xbar.npz import npz_arrays
 
 BITS = 1 << 23
-"""Switches of a piece: a megabyte."""
+"""Switches of a bundle: a megabyte."""
 MOST_TILES = 1024
-"""Maximum number of tiles of a piece."""
+"""Maximum number of tiles of a bundle."""
 
 NAMES = frozenset(str.split("mask counts rows listed scale residual tally rounds error"))
 _INT64 = np.dtype(np.int64)
 
 
-def tiles_per_piece(plan: Plan) -> int:
-    """Number of tiles of each piece but the last."""
+def tiles_per_bundle(plan: Plan) -> int:
+    """Number of tiles of each bundle but the last."""
     word_lines, bit_lines = plan.hardware.cells
     switches = word_lines * bit_lines * plan.hardware.bank.resistors
     return max(1, min(MOST_TILES, BITS // switches))
@@ -56,7 +56,7 @@ def layer_numbers(plan: Plan) -> dict[str, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class Bundle:
     """The stored data of T consecutive tiles.
 
     Attributes:
@@ -80,8 +80,8 @@ class Piece:
     error: Floats
 
     @classmethod
-    def of(cls, results: Sequence[TileResult], plan: Plan) -> Piece:
-        """The piece of the results of consecutive tiles."""
+    def of(cls, results: Sequence[TileResult], plan: Plan) -> Bundle:
+        """The bundle of the results of consecutive tiles."""
         reached = [each for result in results for each in result.reached]
         residual = [(each.worst, each.power, each.largest) for each in reached]
         tally = [(each.switches, each.clipped) for each in reached]
@@ -115,8 +115,8 @@ class Piece:
         return npz_bytes(arrays)
 
     @classmethod
-    def read(cls, arrays: Mapping[str, NDArray[Any]], first: int, count: int, plan: Plan) -> Piece:
-        """A piece of so many tiles from its arrays, checked against the plan.
+    def read(cls, arrays: Mapping[str, NDArray[Any]], first: int, count: int, plan: Plan) -> Bundle:
+        """A bundle of so many tiles from its arrays, checked against the plan.
 
         Raises:
             FileError: an array has another type or shape, an index is out of bounds, two blocks
@@ -141,9 +141,9 @@ class Piece:
             if array.shape != shape or dtype not in (None, array.dtype):
                 raise FileError(f"{name} must have shape {shape}, not {array.dtype} {array.shape}")
         mask, scale, residual = (arrays[name] for name in ("mask", "scale", "residual"))
-        piece = cls(first, table, mask, scale, residual, tally, rounds, arrays["error"])
-        piece._check(plan)
-        return piece
+        bundle = cls(first, table, mask, scale, residual, tally, rounds, arrays["error"])
+        bundle._check(plan)
+        return bundle
 
     def _check(self, plan: Plan) -> None:
         if not (np.isfinite(self.scale) & (self.scale > 0)).all():
