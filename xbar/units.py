@@ -38,6 +38,7 @@ _SPELLINGS = {
     "A": ("A", "amp", "amps", "ampere", "amperes"),
     "s": ("s", "sec", "second", "seconds"),
     "J": ("J", "joule", "joules"),
+    "eV": ("eV", "electronvolt", "electronvolts"),
     "m": ("m", "metre", "metres", "meter", "meters"),
     "m²": ("m²", "m2", "m^2"),
     "K": ("K", "kelvin"),
@@ -54,6 +55,7 @@ _KINDS = {
     "A": "a current",
     "s": "a time",
     "J": "an energy",
+    "eV": "an energy",
     "m": "a length",
     "m²": "an area",
     "K": "a temperature",
@@ -68,6 +70,18 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)", 
 _FORMAT = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 _LONGEST = 40
 """Characters of a prefix and unit."""
+ZERO_CELSIUS = 273.15
+"""Kelvin."""
+_YEAR = 31_557_600
+_DURATIONS = {
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 3600),
+    **dict.fromkeys(("d", "day", "days"), 86_400),
+    **dict.fromkeys(("w", "week", "weeks"), 604_800),
+    **dict.fromkeys(("y", "yr", "year", "years"), _YEAR),  # 365.25 days
+}
+_CELSIUS = ("C", "°C", "℃", "degC", "celsius", "Celsius")
+_NO_MINUTES = ("m", "M")  # minutes, months or a prefix: who can say?
 
 
 def parse_quantity(text: str | float, unit: str = "") -> float:
@@ -123,6 +137,58 @@ def measured_quantity(text: str | float, unit: str = "") -> tuple[float, str]:
     if number and not value:
         raise SpecError(f"a quantity must be 0 or above 1e-323 in size, not {shown(text)}")
     return value, suffix[1]
+
+
+def parse_time(text: str | float) -> float:
+    """Seconds of a time such as ``"30 d"``, ``"1 y"`` or ``"250 ns"``; a year has 365.25 days.
+
+    Raises:
+        SpecError: it is no time, or is negative.
+
+    >>> parse_time("1.5 h"), parse_time("1 d"), parse_time("20")
+    (5400.0, 86400.0, 20.0)
+    """
+    number, suffix = _parts(text)
+    if suffix in _NO_MINUTES:
+        raise SpecError(
+            f"a time must have a unit such as ms, s, min, h, d or y, not {shown(text)}: is it "
+            f"'{number} min'?"
+        )
+    seconds = _DURATIONS.get(suffix)
+    if seconds is None:
+        value = parse_quantity(text, "s")
+    else:
+        value = _finite(Decimal(number) * seconds, text)
+    if value < 0:
+        raise SpecError(f"a time must be at least 0 s, not {shown(text)}")
+    return value
+
+
+def parse_temperature(text: str | float) -> float:
+    """Kelvin of a temperature such as ``"85 C"``, ``"-40 °C"`` or ``"358 K"``; a number is kelvin.
+
+    Raises:
+        SpecError: it is no temperature above absolute zero, or a text without unit.
+
+    >>> parse_temperature("85 C"), parse_temperature("358 K")
+    (358.15, 358.0)
+    """
+    number, suffix = _parts(text)
+    if suffix in _CELSIUS:
+        value = _finite(Decimal(number) + Decimal(str(ZERO_CELSIUS)), text)
+    elif isinstance(text, str) and number and not suffix:
+        raise SpecError(f"a temperature must have its unit, not {shown(text)}: '{number} C'?")
+    else:
+        value = parse_quantity(text, "K")
+    if not value > 0:
+        raise SpecError(f"a temperature must be above absolute zero (-273.15 C), not {shown(text)}")
+    return value
+
+
+def _parts(text: object) -> tuple[str, str]:
+    """A quantity's number and what follows it; both empty if it is no text with a number."""
+    match = _NUMBER.fullmatch(plain_text(text).strip()) if isinstance(text, str) else None
+    return ("", "") if match is None else (match.group(1), match.group(2).strip())
 
 
 def parse_unit(text: str) -> tuple[int, str] | None:
@@ -193,3 +259,24 @@ def format_quantity(value: float, unit: str = "", digits: int = 3) -> str:
     power = min(max(3 * math.floor(math.log10(abs(rounded)) / 3), -15), 12)
     scaled = rounded / 10.0**power
     return f"{scaled:.{digits}g} {_FORMAT[power]}{unit}".strip()
+
+
+def format_time(seconds: float) -> str:
+    """A time in the largest unit that leaves at least 1.
+
+    >>> format_time(86_400.0), format_time(5400.0), format_time(2e-3)
+    ('1 d', '1.5 h', '2 ms')
+    """
+    for unit, length in (("y", _YEAR), ("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.4g} {unit}"
+    return format_quantity(seconds, "s")
+
+
+def format_temperature(kelvin: float) -> str:
+    """A temperature in celsius.
+
+    >>> format_temperature(358.15)
+    '85 °C'
+    """
+    return f"{round(kelvin - ZERO_CELSIUS, 6):.5g} °C"

@@ -44,7 +44,9 @@ def test_what_acts_is_what_the_design_has_and_the_readout_sees(hardware, readout
 
 
 def test_the_tuple_shows_itself_by_names():
-    shown = "(Dac(), Selection(), Wires(), Nonlinearity(), ReadNoise(), Adc())"
+    shown = (
+        "(Dac(), Selection(), Drift(), Temperature(), Wires(), Nonlinearity(), ReadNoise(), Adc())"
+    )
     assert repr(EFFECTS) == shown
 
 
@@ -72,7 +74,8 @@ def test_the_table_of_effects_is_the_tuple(table):
     [
         ("spice", None, "readout must be 'ideal', 'nodal' or 'nonlinear', not 'spice'"),
         ("nonlinear", None, r"needs effect 'nonlinearity'.*bank\.nonlinearity with sinh or odd"),
-        ("ideal", {"drift"}, "effect must be one of dac, selection, .*, adc, not 'drift'"),
+        ("ideal", {"creep"}, "effect must be one of dac, selection, .*, adc, not 'creep'"),
+        ("ideal", {"drift"}, r"effect 'drift' needs later\.time \(Chip\.at\) in the design"),
         ("ideal", {"wires"}, "effect 'wires' must be read with readout 'nodal' or 'nonlinear'"),
         ("nodal", {"wires"}, r"effect 'wires' needs tile\.word_wire, tile\.bit_wire, .*; set it"),
         ("ideal", {"adc"}, "effect 'adc' needs adc in the design, which has none; set it or"),
@@ -88,10 +91,10 @@ def test_what_can_not_act_is_told_in_one_line(readout, names, message):
         AnalogProducts(program, readout, 0, names)("fc", np.ones((1, 1, 3)))
 
 
-@pytest.mark.parametrize("budget", ["drift", ["selection", "drift"]])
+@pytest.mark.parametrize("budget", ["creep", ["selection", "creep"]])
 def test_a_budget_of_an_unknown_effect_is_refused(budget):
     program = xbar.compile(WEIGHTS, BARE, seed=0)
-    with pytest.raises(SpecError, match=r"effect must be one of dac, .*, not 'drift'"):
+    with pytest.raises(SpecError, match=r"effect must be one of dac, .*, not 'creep'"):
         xbar.simulate(program, np.ones((1, 3)), budget=budget)
 
 

@@ -130,7 +130,7 @@ def test_programming_for_wires_makes_up_for_it(monkeypatch):
 class Drift(Effect):
     """Cells that have lost a fifth of their conductance, and shake."""
 
-    name = "drift"
+    name = "creep"
 
     def conductance(self, conductance, cells):
         return 0.8 * conductance

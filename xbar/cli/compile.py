@@ -97,7 +97,7 @@ def run(
         float | None,
         typer.Option(
             help="write error of tunable cells: standard deviation relative to full scale; "
-            "default: 0.05"
+            "default: that of the design's device law, or 0.05"
         ),
     ] = None,
     cell_bits: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,6 +119,21 @@ def check_chip_size(chip: Chip, needed: int) -> None:
             f"the chip must have at least {needed} tiles for this network, but {chip.tiles} were "
             "measured; measure more, take larger tiles or a smaller network"
         )
+
+
+def check_same_shape(hardware: Hardware, chip: Chip, tiles: int) -> None:
+    """Check that a program for a design fits another chip as it is.
+
+    Raises:
+        SpecError: the chip's tiles or cells have another shape, or it has too few tiles.
+    """
+    for key in ("cells", "bank.resistors", "bank.layout", "tile.word_lines", "tile.bit_lines"):
+        old, new = (attrgetter(key)(each) for each in (hardware, chip.hardware))
+        if old != new:
+            raise SpecError(
+                f"chip must have the program's {key}, {old}, not {new}; compile the network for it"
+            )
+    check_chip_size(chip, tiles)
 
 
 def check_own_chip(own: Chip, chip: Chip, tiles: int) -> None:

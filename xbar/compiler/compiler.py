@@ -165,13 +165,19 @@ def reprogram(
 ) -> Program:
     """Program the same network onto another chip of the same design, with new subsets.
 
+    With ``options.aged`` they are chosen for ``chip.programmed``, and the program is on the chip.
+
     Args:
         program: program with the network, and with the blocks of each tile.
         chip: other chip.
         options: options of the compilation; those of ``program`` by default.
         progress: called with the tiles done and their total.
     """
-    plan = replace(program.plan, chip=chip, options=options or program.options)
+    options = options or program.options
+    if options.aged:
+        fresh = options.model_copy(update={"aged": False})
+        return reprogram(program, chip.programmed, fresh, progress).on(chip)
+    plan = replace(program.plan, chip=chip, options=options)
     blocks = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
     jobs = Jobs(plan, blocks, None)
     return _assembled(jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
@@ -184,6 +190,11 @@ def _planned(
     input_shape: Sequence[int] | None,
 ) -> Jobs:
     """The jobs of a compilation, checked and placed."""
+    if options.aged:
+        raise SpecError(
+            "options.aged must be left out of a compilation; compile the network for "
+            "chip.programmed, and take program.on(chip)"
+        )
     kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph) and not is_module(source):
         switches = source.switches()

@@ -121,6 +121,7 @@ class TileResult:
             self.reached,
             self.wire_errors,
             TunedCells.of(plan.options, plan.chip),
+            plan.options.aged,
         )
 
 

@@ -24,7 +24,8 @@ class Options(Spec):
             measurement; "write-verify", "bit-slice" or "residual", K tunable devices instead of
             the resistors (see ``tuned.py``).
         write_error: standard deviation of a written conductance of tunable devices, relative to the
-            device's full scale.
+            device's full scale; None for that of ``device.error`` at its target, and 0.05 on a
+            design without.
         cell_bits: bits per tunable device with "bit-slice".
         wire_aware: whether subsets are chosen for the weights with the tile's wires; takes several
             exact solutions of each tile, and banks of at most 16. With harsh wires few resistors
@@ -38,14 +39,17 @@ class Options(Spec):
             idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
             "always" or "never" (see ``passes/assign_lines.py``). With ``wire_aware`` they are
             exchanged for harsh wires too, except with "never".
+        aged: whether switches were chosen for ``chip.programmed``, and the chip has aged since:
+            ``Program.on`` sets it.
     """
 
     mapping: Literal["pair", "reference"] = "pair"
     scale_per: Literal["column", "tile", "layer"] = "column"
     programming: Literal["subset", "nominal", "write-verify", "bit-slice", "residual"] = "subset"
-    write_error: Fraction = Field(default=0.05, ge=0)
+    write_error: Fraction | None = Field(default=None, ge=0)
     cell_bits: int = Field(default=2, ge=1, le=8)
     wire_aware: bool = False
     compact: bool = True
     pack: Rule = "apart"
     swap_lines: Literal["faults", "always", "never"] = "faults"
+    aged: bool = False

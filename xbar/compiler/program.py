@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -304,6 +304,40 @@ class Program(Card):
         from xbar.simulation.run import Reader
 
         return Reader(self, readout, seed, device, precision, memory)
+
+    def on(self, chip: Chip) -> Program:
+        """The same switches on the same chip later, or on any other chip of the design's shape.
+
+        Simulation, netlist, verification and reports see that chip. On one of later (``Chip.at``)
+        tuned cells keep what was written on the chip as programmed, and move with it. To choose
+        again for it, compile the network for that chip.
+
+        Raises:
+            SpecError: the chip has other cells, lines or resistors, or too few tiles; or cells were
+                tuned on a chip of later.
+
+        >>> from xbar import Chip, Hardware, compile
+        >>> chip = Chip.sample(Hardware.from_catalog("pcm"), seed=1)
+        >>> program = compile({"fc": [[0.5, -1.0]]}, chip)
+        >>> program.on(chip.at(time="1 y")).run([[1.0, 0.0]]).round(1)
+        array([[0.3]])
+        """
+        from xbar.compiler.checks import check_same_shape
+        from xbar.compiler.stored_tiles import StoredTiles
+
+        check_same_shape(self.hardware, chip, len(self.tiles))
+        tuned = any(tile.tuned is not None for tile in self.tiles[:1])
+        if tuned and self.hardware.later is not None and not self.options.aged:
+            raise SpecError(
+                "cells that were tuned on a chip of later must stay there, as time counts from "
+                "programming; compile the network for chip.programmed"
+            )
+        aged = chip.hardware.later is not None
+        options = self.options.model_copy(update={"aged": aged})
+        plan = replace(self.plan, chip=chip, options=options)
+        if isinstance(self.tiles, StoredTiles):
+            return Program(plan, self.tiles.on(plan))
+        return Program(plan, tuple(tile.on(chip, aged=aged) for tile in self.tiles))
 
     def save(self, path: str | Path, *, force: bool = False, embed: bool = False) -> None:
         """Write the program atomically as a directory (numpy's files and a manifest).

@@ -80,6 +80,11 @@ class StoredTiles(Sequence[ProgrammedTile]):
         """Take the program's tiles with these indices."""
         self._source, self._indices = bundles, indices
 
+    def on(self, plan: Plan) -> StoredTiles:
+        """The same switches on the chip of another plan."""
+        source = self._source
+        return StoredTiles(Pieces(plan, source.count, source.read), self._indices)
+
     def __len__(self) -> int:
         return len(self._indices)
 

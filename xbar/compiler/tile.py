@@ -137,6 +137,7 @@ class ProgrammedTile(Card):
             wire-aware programming and after each round up to the best one. Empty if wires were
             ignored.
         tuned: model of tuned cells; None for switched resistors.
+        aged: whether switches were chosen, or cells tuned, on ``chip.programmed``.
     """
 
     index: int
@@ -147,6 +148,7 @@ class ProgrammedTile(Card):
     reached: tuple[Reached, ...] = ()
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
+    aged: bool = False
 
     def _facts(self) -> Facts:
         tile, switches = self.chip.hardware.tile, sum(each.switches for each in self.reached)
@@ -156,6 +158,10 @@ class ProgrammedTile(Card):
             ("switched in", f"{switches:,} of {math.prod(self.mask.shape):,} resistors"),
             ("chip", self.chip.origin),
         ]
+
+    def on(self, chip: Chip, *, aged: bool) -> ProgrammedTile:
+        """The same switches on another chip of the same design; arguments as the attributes."""
+        return replace(self, chip=chip, aged=aged)
 
     def fresh(self) -> ProgrammedTile:
         """A copy of the tile with empty caches.
@@ -180,7 +186,7 @@ class ProgrammedTile(Card):
         """
         if self.tuned is not None:
             targets = ((placed.block, placed.target) for placed in self.blocks)
-            return self.tuned.branch(self.chip, self.index, targets)[0]
+            return self.tuned.branch(self.chip, self.index, targets, aged=self.aged)[0]
         return self.chip.branch(self.index, self.mask)
 
     @cached_property
@@ -293,6 +299,16 @@ class ProgrammedTile(Card):
             for own, shared in self.noise_parts(readout)
         ]
 
+    def squares(self, branch: Floats) -> Floats:
+        """(W, B, K) siemens²: squares of the resistors' conductances, as their read noise counts.
+
+        On a chip whose read noise is not the same fraction of all of them (``Chip.relative_noise``)
+        each counts by its own.
+        """
+        relative = self.chip.relative_noise(branch)
+        squares: Floats = branch**2 if relative is None else (branch * relative) ** 2
+        return squares
+
     def noise_parts(self, readout: MatrixReadout) -> list[tuple[Floats, Floats | None]]:
         """By block, sums of the squares of the resistors' conductances, in siemens².
 
@@ -305,7 +321,7 @@ class ProgrammedTile(Card):
         takes part of the change back (docs/simulation.md, section 7, has figures).
         """
         branch = self.branch
-        power = to_array(branch**2, self._layout)
+        power = to_array(self.squares(branch), self._layout)
         if readout == "nodal":
             crossing = to_array(branch, self._layout)
             power = power * gain_of(crossing, self._crossbar.transfer.T) ** 2

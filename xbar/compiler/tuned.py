@@ -2,8 +2,8 @@
 
 Each of a cell's K devices can be written to a conductance between that of an open device and g, the
 largest nominal one of the design, with an error of standard deviation ``write_error`` times g at
-any value. A device with target 0 stays open, without error, so only one half of a differential pair
-is written.
+any value, or that of the design's device law at its target. A device with target 0 stays open,
+without error, so only one half of a differential pair is written.
 
     write-verify   all K devices have an equal share of the target: errors average out
     bit-slice      device k holds a digit of c bits with weight 2^(-c k): exact as long as the first
@@ -35,6 +35,7 @@ from xbar.compiler.mapping import DifferentialPair, Masks
 from xbar.compiler.options import Options
 from xbar.hardware import draw
 from xbar.hardware.chip import Chip
+from xbar.hardware.device_law import DeviceLaw
 from xbar.subset.scaling import ErrorCurve, Reach, reach_of
 
 SIGMAS = 6.0
@@ -45,6 +46,10 @@ WORD_BITS = 52
 
 _WRITING, _SAMPLING = 8, 9  # streams of the generator: see ``xbar.hardware.chip``
 _SAMPLES, _SIZES = 128, 256
+_TARGETS = 257  # at which the largest error of a law is sought
+
+WRITE_ERROR = 0.05
+"""Default error of writing, over full scale, of designs whose device law has none."""
 _PAIR = DifferentialPair()
 
 
@@ -54,11 +59,13 @@ class TunedCells:
 
     Attributes:
         method: "write-verify", "bit-slice" or "residual".
-        error: standard deviation of a written conductance over its full scale.
+        error: standard deviation of a written conductance over its full scale; with a ``law`` its
+            largest.
         bits: bits of a device's digit, for "bit-slice".
         devices: number K of devices per cell.
         full_scale: largest conductance of a device, siemens.
         open: conductance of an open device, siemens.
+        law: law whose error a written device has, by its target; None for ``error`` at any target.
     """
 
     method: str
@@ -67,6 +74,7 @@ class TunedCells:
     devices: int
     full_scale: float
     open: float
+    law: DeviceLaw | None = None
 
     @classmethod
     def of(cls, options: Options, chip: Chip) -> TunedCells | None:
@@ -77,13 +85,15 @@ class TunedCells:
         nominal = bank.nominal_conductance
         first = int(np.argmax(nominal))
         largest = float(nominal[first])
+        lowest = largest / float(bank.on_off_ratios[first])
+        law, error = chip.hardware.device, options.write_error
+        if error is not None or law is None or law.error is None:
+            law, error = None, WRITE_ERROR if error is None else error
+        else:
+            every = np.linspace(lowest, largest, _TARGETS)
+            error = float(law.errors(every).max()) / largest
         return cls(
-            options.programming,
-            options.write_error,
-            options.cell_bits,
-            bank.resistors,
-            largest,
-            largest / float(bank.on_off_ratios[first]),
+            options.programming, error, options.cell_bits, bank.resistors, largest, lowest, law
         )
 
     @property
@@ -114,9 +124,9 @@ class TunedCells:
         """
         u = draw.uniform(0, _SAMPLING, 0, (_SAMPLES, _SIZES, 2, self.devices + 1))
         size = self.reach * (np.arange(_SIZES) + u[:, :, 0, 0]) / _SIZES
-        error = draw.normal(u[..., 1:]) * (self.error * self.full_scale)
-        wanted = self._wanted(size, error, np.zeros(error.shape, dtype=np.int8))
-        own = self._stored(wanted, error) * self.counts
+        z = draw.normal(u[..., 1:])
+        wanted = self._wanted(size, z, np.zeros(z.shape, dtype=np.int8))
+        own = self._stored(wanted, z) * self.counts
         halves = own.sum(axis=-1)
         power = (halves[..., 0] - halves[..., 1] - size) ** 2
         power += read_noise**2 * (own**2).sum(axis=(-2, -1))
@@ -131,7 +141,12 @@ class TunedCells:
         return reach_of(np.broadcast_to(ends, (*shape, 2)), np.zeros(shape))
 
     def branch(
-        self, chip: Chip, tile: int, targets: Iterable[tuple[Block, Floats]]
+        self,
+        chip: Chip,
+        tile: int,
+        targets: Iterable[tuple[Block, Floats]],
+        *,
+        aged: bool = False,
     ) -> tuple[Floats, Masks]:
         """Weighted conductances of a tile's devices, and which are written.
 
@@ -142,13 +157,14 @@ class TunedCells:
             chip: chip, whose stuck resistors are stuck devices here.
             tile: index of the tile.
             targets: blocks and their targets (R, C) in siemens.
+            aged: whether devices were written on ``chip.programmed`` and have moved since.
 
         Returns:
             Conductances (W, B, K) in siemens, and the mask (W, B, K) of written devices.
         """
         stuck = chip.stuck(tile)
         u = draw.uniform(chip.seed or 0, _WRITING, tile, stuck.shape)
-        error = draw.normal(u) * (self.error * self.full_scale)
+        z = draw.normal(u)
         own = np.full(stuck.shape, self.open)
         written = np.zeros(stuck.shape, dtype=np.bool_)
         for block, target in targets:
@@ -156,24 +172,30 @@ class TunedCells:
             pairs = (*target.shape, 2, self.devices)
             wanted = self._wanted(
                 np.clip(target, -self.reach, self.reach),
-                error[place].reshape(pairs),
+                z[place].reshape(pairs),
                 stuck[place].reshape(pairs),
             )
             lines = (len(target), -1, self.devices)
-            own[place] = self._stored(wanted, error[place].reshape(pairs)).reshape(lines)
+            own[place] = self._stored(wanted, z[place].reshape(pairs)).reshape(lines)
             written[place] = (wanted > 0).reshape(lines)
+        if aged:
+            own = np.where(written, chip.devices(tile, own), own)
         own = np.where(stuck < 0, self.open, np.where(stuck > 0, self.full_scale, own))
         return own * self.counts, written & (stuck == 0)
 
-    def _stored(self, wanted: Floats, error: Floats) -> Floats:
+    def _stored(self, wanted: Floats, z: Floats) -> Floats:
         """Conductances after writing devices to ``wanted`` siemens above the open conductance."""
+        if self.law is None:
+            error = z * (self.error * self.full_scale)
+        else:
+            error = z * self.law.errors(self.open + wanted)
         stored = np.maximum(self.open + wanted + error, self.open)
         return np.where(wanted > 0, stored, self.open)
 
-    def _wanted(self, target: Floats, error: Floats, stuck: NDArray[np.int8]) -> Floats:
+    def _wanted(self, target: Floats, z: Floats, stuck: NDArray[np.int8]) -> Floats:
         """(R, C, 2, K) targets of the devices, siemens above the open conductance."""
         if self.method == "residual":
-            return self._corrections(target, error, stuck)
+            return self._corrections(target, z, stuck)
         halves = np.maximum(np.stack([target, -target], axis=-1), 0.0)
         if self.method == "write-verify":
             return np.repeat(halves[..., None] / self.devices, self.devices, axis=-1)
@@ -184,15 +206,15 @@ class TunedCells:
             wanted[..., k] = digit * self._step
         return wanted
 
-    def _corrections(self, target: Floats, error: Floats, stuck: NDArray[np.int8]) -> Floats:
-        wanted = np.zeros(error.shape)
+    def _corrections(self, target: Floats, z: Floats, stuck: NDArray[np.int8]) -> Floats:
+        wanted = np.zeros(z.shape)
         left, span = target, self.full_scale - self.open
         for k, count in enumerate(self.counts):
             if count == 0.0:
                 break
             share = np.clip(left / count, -span, span)
             wanted[..., k] = np.maximum(np.stack([share, -share], axis=-1), 0.0)
-            own = self._stored(wanted[..., k], error[..., k])
+            own = self._stored(wanted[..., k], z[..., k])
             own = np.where(stuck[..., k] < 0, self.open, own)
             own = np.where(stuck[..., k] > 0, self.full_scale, own)
             left = left - count * (own[..., 0] - own[..., 1])

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from xbar.effects.adc import Adc
 from xbar.effects.dac import Dac
+from xbar.effects.drift import Drift
 from xbar.effects.effect import Effect
 from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.read_noise import ReadNoise
 from xbar.effects.selection import Selection
+from xbar.effects.temperature import Temperature
 from xbar.effects.wires import Wires
 
 __all__ = ["EFFECTS", "Effect"]
@@ -20,6 +22,8 @@ __all__ = ["EFFECTS", "Effect"]
 EFFECTS: tuple[Effect, ...] = (
     Dac(),
     Selection(),
+    Drift(),
+    Temperature(),
     Wires(),
     Nonlinearity(),
     ReadNoise(),

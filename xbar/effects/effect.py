@@ -30,8 +30,16 @@ class Cells(Protocol):
         """Target siemens."""
 
     @property
+    def programmed(self) -> Array:
+        """Siemens of the chosen resistors when they were chosen: plus line minus minus line."""
+
+    @property
+    def aged(self) -> Array:
+        """The same after the time since then, at the temperature of then."""
+
+    @property
     def achieved(self) -> Array:
-        """Siemens of the chosen resistors: plus line minus minus line."""
+        """The same now: ``programmed`` itself where nothing changed since."""
 
     @property
     def wired(self) -> Array:
@@ -55,6 +63,16 @@ class ExactCells:
     """
 
     target: Array
+
+    @property
+    def programmed(self) -> Array:
+        """The target."""
+        return self.target
+
+    @property
+    def aged(self) -> Array:
+        """The target."""
+        return self.target
 
     @property
     def achieved(self) -> Array:

@@ -16,6 +16,6 @@ class Selection(Effect):
     name = "selection"
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
-        """The achieved conductances instead of the targets."""
+        """The conductances that were chosen instead of the targets."""
         del conductance
-        return cells.achieved
+        return cells.programmed

@@ -20,7 +20,7 @@ from pydantic import (
 
 from xbar.arrays import LARGEST
 from xbar.errors import SpecError, printable, shown
-from xbar.units import parse_quantity
+from xbar.units import parse_quantity, parse_temperature, parse_time
 
 
 def _reader(unit: str) -> Callable[[Any], Any]:
@@ -32,6 +32,16 @@ def _reader(unit: str) -> Callable[[Any], Any]:
         if isinstance(value, (Rational, np.number)):
             return _as_float(value)
         return value
+
+    return read
+
+
+def _text_reader(parse: Callable[[str], float]) -> Callable[[Any], Any]:
+    """Reader of a quantity whose texts have units of their own; numbers are in SI units."""
+    number = _reader("")
+
+    def read(value: Any) -> Any:
+        return parse(value) if isinstance(value, str) else number(value)
 
     return read
 
@@ -110,6 +120,18 @@ Seconds = Annotated[float, BeforeValidator(_reader("s")), _WRITTEN]
 
 Joules = Annotated[float, BeforeValidator(_reader("J")), _WRITTEN]
 """Joules, likewise."""
+
+Siemens = Annotated[float, BeforeValidator(_reader("S")), _WRITTEN]
+"""Siemens, likewise."""
+
+ElectronVolts = Annotated[float, BeforeValidator(_reader("eV")), _WRITTEN]
+"""Electronvolts, likewise."""
+
+Duration = Annotated[float, BeforeValidator(_text_reader(parse_time)), _WRITTEN]
+"""Seconds, in files optionally with a unit: 86400.0, "1 d" or "250 ns"."""
+
+Kelvin = Annotated[float, BeforeValidator(_text_reader(parse_temperature)), _WRITTEN]
+"""Kelvin, in files optionally with a unit: 358.15, "85 C" or "358 K"."""
 
 SquareMetres = Annotated[float, BeforeValidator(_reader("m²")), _WRITTEN]
 """Square metres, likewise: a prefix counts twice, as in "5 µm²"."""

@@ -17,7 +17,9 @@ from types import MappingProxyType
 
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
+from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.spec import Hardware
+from xbar.hardware.temperature import Temperature
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 
@@ -90,6 +92,7 @@ WIRES: Mapping[str, Wires] = MappingProxyType(
 )
 """Wire resistances by node."""
 
+_MOVES = "what its devices do later follows its law: Chip.at(time=...)"
 _OWN_SWITCH = "each device has a switch of its own (1T1R), and an open one conducts nothing"
 _LOWEST = "an open resistor is a device at the lowest conductance of the published range"
 _CHOICES = "8 devices a cell and ideal 64 x 64 tiles are a choice; wires: see --wires"
@@ -107,7 +110,7 @@ def find_technology(name: str) -> Technology:
 
 
 def with_wires(hardware: Hardware, wires: str) -> Hardware:
-    """Set the wire resistances of a design to those of a node.
+    """Set the wire resistances of a design to those of a node, and how they change with heat.
 
     Args:
         hardware: the design.
@@ -127,7 +130,8 @@ def with_wires(hardware: Hardware, wires: str) -> Hardware:
         )
     ohms = WIRES[node].transistor if cell == "1t1r" else WIRES[node].crosspoint
     tile = hardware.tile.model_copy(update={"word_wire": ohms, "bit_wire": ohms})
-    return hardware.model_copy(update={"tile": tile})
+    heat = (hardware.temperature or Temperature()).model_copy(update={"wires": "neurosim"})
+    return hardware.model_copy(update={"tile": tile, "temperature": heat})
 
 
 def _in_microsiemens(deviation: Callable[[float], float]) -> Error:
@@ -150,9 +154,13 @@ def _saturating(height: float, reach: float, nanoamperes: float) -> Error:
 
 
 def _programmed(
-    error: Error, full_scale: float, on_off_ratio: float = math.inf, read_noise: float = 0.0
+    error: Error,
+    full_scale: float,
+    on_off_ratio: float = math.inf,
+    read_noise: float = 0.0,
+    law: str = "",
 ) -> Hardware:
-    """Design with all devices programmed to ``full_scale`` microsiemens."""
+    """Design with all devices programmed to ``full_scale`` microsiemens; ``law`` by its name."""
     conductance = full_scale * MICRO
     return Hardware(
         bank=Bank(
@@ -163,6 +171,7 @@ def _programmed(
         ),
         tile=Tile(),
         variation=Variation(read_noise=read_noise),
+        device=DeviceLaw(law=law) if law else None,
     )
 
 
@@ -171,7 +180,7 @@ def _flicker(time: float, read_time: float) -> float:
     return math.sqrt(math.log((time + read_time) / (2.0 * read_time)))
 
 
-def _wan(name: str, when: str, coefficients: tuple[float, ...]) -> Technology:
+def _wan(name: str, when: str, coefficients: tuple[float, ...], law: str = "") -> Technology:
     error = _polynomial(coefficients, 40.0)
     terms = " ".join(f"{c:+g} x^{i}" for i, c in enumerate(coefficients))
     return Technology(
@@ -186,12 +195,12 @@ def _wan(name: str, when: str, coefficients: tuple[float, ...]) -> Technology:
             "its read noise is not published and not modelled",
             _CHOICES,
         ),
-        hardware=_programmed(error, 40.0),
+        hardware=_programmed(error, 40.0, law=law),
         error=error,
     )
 
 
-def _sonos(name: str, when: str, height: float, reach: float) -> Technology:
+def _sonos(name: str, when: str, height: float, reach: float, law: str = "") -> Technology:
     error = _saturating(height, reach, 100.0)
     return Technology(
         name=name,
@@ -205,7 +214,7 @@ def _sonos(name: str, when: str, height: float, reach: float) -> Technology:
         ),
         assumed=(
             "all devices are programmed to 1600 nA",
-            "the mean drift, which all share, is not modelled",
+            _MOVES if law else "the mean drift since programming is not modelled",
             _CHOICES,
         ),
         hardware=_programmed(
@@ -213,6 +222,7 @@ def _sonos(name: str, when: str, height: float, reach: float) -> Technology:
             16.0,
             on_off_ratio=1e7,
             read_noise=_saturating(12.58, 215.4, 100.0)(16e-6) / 16e-6,
+            law=law,
         ),
         error=error,
     )
@@ -233,7 +243,7 @@ def _cmo(name: str, tolerance: str, constant: float, slope: float) -> Technology
         assumed=(
             "all devices are programmed to 90 uS and read after 1 s",
             _LOWEST,
-            "relaxation is not modelled",
+            _MOVES,
             _CHOICES,
         ),
         hardware=_programmed(
@@ -241,6 +251,7 @@ def _cmo(name: str, tolerance: str, constant: float, slope: float) -> Technology
             90.0,
             on_off_ratio=90.0 / 8.0,
             read_noise=0.02773 * math.log10(90.0) * _flicker(1.0, 1e-6) / 90.0,
+            law=name,
         ),
         error=error,
     )
@@ -261,10 +272,10 @@ def _pcm() -> Technology:
         assumed=(
             _OWN_SWITCH,
             "all devices are programmed to 25 uS and read after 20 s",
-            "drift is not modelled",
+            _MOVES,
             _CHOICES,
         ),
-        hardware=_programmed(error, 25.0, read_noise=0.0088 * _flicker(20.0, 250e-9)),
+        hardware=_programmed(error, 25.0, read_noise=0.0088 * _flicker(20.0, 250e-9), law="pcm"),
         error=error,
     )
 
@@ -283,7 +294,7 @@ def _milo() -> Technology:
             "its read noise is not published there and not modelled",
             _CHOICES,
         ),
-        hardware=_programmed(error, 225.0, on_off_ratio=225.0 / 50.0),
+        hardware=_programmed(error, 225.0, on_off_ratio=225.0 / 50.0, law="rram-milo-2021"),
         error=error,
     )
 
@@ -325,10 +336,13 @@ def _untuned() -> tuple[Technology, ...]:
             assumed=(
                 "A_R is 3 % um, the middle of the range, and W L is 1 um^2",
                 "100 kohm is a choice",
-                "perfect switches; temperature is not modelled",
+                "perfect switches",
+                "p+: -200 ppm/C, the middle of the range, the same for all",
                 _CHOICES,
             ),
-            hardware=Hardware(bank=Bank(spread="normal", sigma=0.03)),
+            hardware=Hardware(
+                bank=Bank(spread="normal", sigma=0.03), temperature=Temperature(resistors=-2e-4)
+            ),
             recalled=True,
         ),
     )
@@ -341,10 +355,15 @@ TECHNOLOGIES: Mapping[str, Technology] = MappingProxyType(
         )
         for entry in (
             _pcm(),
-            _wan("rram-wan-2022", "1 s", (0.348, 16.030, -43.853, 45.393, -16.815)),
+            _wan(
+                "rram-wan-2022",
+                "1 s",
+                (0.348, 16.030, -43.853, 45.393, -16.815),
+                law="rram-wan-2022",
+            ),
             _wan("rram-wan-2022-1day", "1 day", (0.701, 22.086, -50.773, 47.095, -16.458)),
             _milo(),
-            _sonos("sonos-40nm", "just after", 19.887, 176.31),
+            _sonos("sonos-40nm", "just after", 19.887, 176.31, law="sonos-40nm"),
             _sonos("sonos-40nm-5days", "5 days after", 34.579, 207.34),
             _cmo("cmo-hfox-2%", "2 %", 0.0112185, 0.0112903),
             _cmo("cmo-hfox-0.2%", "0.2 %", 0.00081107, 0.00106879),

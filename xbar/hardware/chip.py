@@ -11,7 +11,7 @@ Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self, SupportsIndex
 
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
-from xbar.hardware import draw, fabricate
+from xbar.hardware import aging, draw, fabricate
 from xbar.hardware.behind_wires import Closed
 from xbar.hardware.fabricate import Deviations
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware
 from xbar.tables import Card, Facts, count
 
-# streams of the generator; never renumber: they define the chip
+# streams of the generator; never renumber: they define the chip (more in aging.py, tuned.py)
 CONDUCTANCE, _STUCK, _THRESHOLD = 0, 1, 2
 
 
@@ -111,6 +111,51 @@ class Chip(Card):
         """
         return cls(hardware, None, read_measurement(Path(path), hardware, unit, behind_wires))
 
+    def at(
+        self,
+        time: str | float | None = None,
+        temperature: str | float | None = None,
+        seed: SupportsIndex = 0,
+    ) -> Self:
+        """The same chip later, or at another temperature: the same resistors, aged.
+
+        Time counts from programming (or fabrication), also where this chip is one of later already:
+        it is not added. The chip has been at that temperature all the time; how much faster it
+        ages then is told by ``device.activation`` of the design. Its ``hardware`` has the wires,
+        switches, leakage and read noise of that time and temperature.
+
+        Args:
+            time: seconds since programming, or a text such as "30 d"; None for as programmed.
+            temperature: kelvin, or a text such as "85 C"; None for the design's reference.
+            seed: seed of what happens to the devices: another gives the same chip another life.
+
+        Raises:
+            SpecError: the design has no law for it (``device``, ``temperature``), or the time is
+                before the law's first or after its last, or the temperature outside the data.
+
+        >>> chip = Chip.sample(Hardware.from_catalog("pcm"), seed=0)
+        >>> later = chip.at(time="1 y")
+        >>> float((later.on(0) / chip.on(0)).mean().round(2))
+        0.5
+        """
+        from xbar.hardware.later import design_at
+
+        number = draw.check_seed(seed)
+        return replace(self, hardware=design_at(self.hardware, time, temperature, number))
+
+    @property
+    def programmed(self) -> Self:
+        """The chip as programmed, at the reference temperature; itself if it is that."""
+        later = self.hardware.later
+        return self if later is None else replace(self, hardware=later.design)
+
+    @property
+    def cooled(self) -> Self:
+        """The chip at this time with its devices as aged, but at the reference temperature."""
+        from xbar.hardware.later import cooled
+
+        return replace(self, hardware=cooled(self.hardware))
+
     def _facts(self) -> Facts:
         notes = () if self.measurement is None else self.measurement.notes
         assumed = [("assumed", note) for note in notes]
@@ -119,9 +164,10 @@ class Chip(Card):
     @property
     def origin(self) -> str:
         """Where its resistors come from, in a few words."""
+        now = "" if self.hardware.later is None else f", {self.hardware.later}"
         if self.tiles is not None:
-            return f"measured, {count(self.tiles, 'tile')}"
-        return f"sampled, seed {self.seed}"
+            return f"measured, {count(self.tiles, 'tile')}{now}"
+        return f"sampled, seed {self.seed}{now}"
 
     @property
     def may_have_faults(self) -> bool:
@@ -138,8 +184,42 @@ class Chip(Card):
         """(W, B, K) conductances of a tile's resistors, switched in."""
         self._check(tile)
         if self.measurement is not None:
-            return _one(self.measurement.on, tile)
-        return fabricate.conductance(self.hardware.bank, *self._uniform(tile))
+            on = _one(self.measurement.on, tile)
+            later = self.hardware.later
+            return on if later is None else aging.measured(later, tile, on)
+        if self.hardware.later is None:
+            return fabricate.conductance(self.hardware.bank, *self._uniform(tile))
+        bank, (u, v) = self.hardware.bank, self._uniform(tile)
+        now = self._aged(tile, u)
+        if bank.series == 0 and bank.switch is None:
+            return now
+        return fabricate.branches(bank, 1.0 / now, v)
+
+    def _aged(self, tile: int, u: Floats) -> Floats:
+        """(W, B, K) siemens now of the resistors alone of a sampled chip, by their numbers."""
+        later, bank = self.hardware.later, self.hardware.bank
+        assert later is not None
+        assert self.seed is not None
+        if bank.series == 0 and bank.switch is None:
+            fresh = fabricate.conductance(bank, u)
+        else:
+            fresh = 1.0 / fabricate.resistance(bank, u)
+        return aging.aged(later, self.seed, tile, fresh)
+
+    def devices(self, tile: int, conductance: Floats) -> Floats:
+        """(W, B, K) siemens now of devices of a tile that were programmed to (W, B, K) siemens."""
+        later = self.hardware.later
+        if later is None:
+            return conductance
+        return aging.aged(later, self.seed or 0, tile, conductance)
+
+    def relative_noise(self, conductance: Floats) -> Floats | None:
+        """Read noise of resistors of (...) siemens over the design's ``variation.read_noise``.
+
+        None where all have that of the design.
+        """
+        noise = self.hardware.variation.read_noise
+        return aging.relative_noise(self.hardware.later, conductance, noise)
 
     def on_each(self, tiles: Sequence[int], out: Floats | None = None) -> Floats:
         """(T, W, B, K) conductances of several tiles' resistors, switched in: ``on`` of each.
@@ -149,9 +229,9 @@ class Chip(Card):
         for tile in tiles:
             self._check(tile)
         result = np.empty((len(tiles), *self._shape)) if out is None else out
-        if self.measurement is not None:
+        if self.measurement is not None or self.hardware.later is not None:
             for own, tile in zip(result, tiles, strict=True):
-                own[:] = _one(self.measurement.on, tile)
+                own[:] = self.on(tile)
             return result
         u, v = self._uniform_each(tiles, result)
         found = fabricate.conductance(self.hardware.bank, u, v, result)
@@ -178,7 +258,11 @@ class Chip(Card):
                 "deviations must be those of a sampled chip: a measurement has each branch as a "
                 "whole; take chip.on(tile)"
             )
-        return fabricate.deviations(self.hardware.bank, *self._uniform(tile))
+        found = fabricate.deviations(self.hardware.bank, *self._uniform(tile))
+        if self.hardware.later is None:
+            return found
+        now = self._aged(tile, self._uniform(tile)[0])
+        return found._replace(resistor=1.0 / (now * self.hardware.bank.ohms) - 1.0)
 
     def _uniform(self, tile: int) -> tuple[Floats, Floats | None]:
         """(W, B, K) numbers from U(0, 1) for the resistors, and for the thresholds if they vary."""
@@ -199,7 +283,10 @@ class Chip(Card):
         """(W, B, K) conductances of a tile's resistors, switched out: the leakage."""
         if self.measurement is not None:
             self._check(tile)
-            return _one(self.measurement.off, tile)
+            off, later = _one(self.measurement.off, tile), self.hardware.later
+            if later is None:
+                return off
+            return aging.leakage(later, off, _one(self.measurement.on, tile), self.on(tile))
         return self.on(tile) / self.hardware.bank.on_off_ratios
 
     def resistors(self, tile: int, on: Floats | None = None) -> Resistors:

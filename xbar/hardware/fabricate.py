@@ -50,48 +50,54 @@ def conductance(
         v: the same for the thresholds; None for thresholds without deviation.
         out: (..., K) contiguous array that may be used for the result; ``u`` is one.
     """
-    nominal = bank.ohms
     plain = bank.series == 0 and bank.switch is None
-    if bank.spread == "none" or not np.any(bank.sigma):
-        if plain:
-            return np.broadcast_to(1.0 / nominal, u.shape).copy()
-        resistance = np.broadcast_to(nominal, u.shape)
-    elif bank.spread == "resistance":
-        resistance = nominal * _factor(bank, u)
-    elif plain and bank.spread == "lognormal":
+    if plain and _varies(bank) and bank.spread == "lognormal":
         return _lognormal(bank, u, np.empty(u.shape) if out is None else out)
-    elif plain:
-        result: Floats = (1.0 / nominal) * _factor(bank, u)
+    if plain and _varies(bank) and bank.spread != "resistance":
+        result: Floats = (1.0 / bank.ohms) * _factor(bank, u)
         return result
-    else:
-        resistance = nominal / _factor(bank, u)
-    return _branches(bank, resistance, v)
+    if plain:
+        return 1.0 / resistance(bank, u)
+    return branches(bank, resistance(bank, u), v)
+
+
+def resistance(bank: Bank, u: Floats) -> Floats:
+    """Fabricated resistances (..., K) in ohms, without contacts and switches."""
+    nominal = bank.ohms
+    if not _varies(bank):
+        return np.broadcast_to(nominal, u.shape)
+    if bank.spread == "resistance":
+        return nominal * _factor(bank, u)
+    return nominal / _factor(bank, u)
+
+
+def _varies(bank: Bank) -> bool:
+    return bank.spread != "none" and bool(np.any(bank.sigma))
 
 
 def deviations(bank: Bank, u: Floats, v: Floats | None = None) -> Deviations:
     """Deviations (..., K) of resistors and thresholds; arguments as of ``conductance``."""
-    if bank.spread == "none" or not np.any(bank.sigma):
+    if not _varies(bank):
         resistor = np.zeros(u.shape)
     else:
         factor = _factor(bank, u)
         resistor = (factor if bank.spread == "resistance" else 1.0 / factor) - 1.0
-    threshold = np.zeros(u.shape) if v is None else _threshold(bank, v)
-    return Deviations(resistor, threshold)
+    return Deviations(resistor, np.zeros(u.shape) if v is None else threshold(bank, v))
 
 
-def _branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
+def branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
     """Conductances (..., K) of branches with these resistors: ``Bank.conductance``, compiled."""
     from xbar.hardware import draw_kernel
 
     k = bank.resistors
     ohms = np.ascontiguousarray(resistance).reshape(-1, k)
-    threshold = np.zeros(ohms.shape) if v is None else _threshold(bank, v).reshape(-1, k)
+    dvt = np.zeros(ohms.shape) if v is None else threshold(bank, v).reshape(-1, k)
     series, found = spread_out(bank.series, k), np.empty(ohms.shape)
     rows = np.zeros((6, k))
     if bank.switch is not None:
         rows[0], rows[1:4] = spread_out(bank.switch.resistance, k), bank.switch.law(k)
         rows[4], rows[5] = spread_out(bank.switch.load, k), bank.switch_shares
-    draw_kernel.branches(ohms, threshold, np.concatenate([series[None], rows]), found)
+    draw_kernel.branches(ohms, dvt, np.concatenate([series[None], rows]), found)
     return found.reshape(resistance.shape)
 
 
@@ -123,7 +129,7 @@ def _factor(bank: Bank, u: Floats) -> Floats:
     return factor.reshape(u.shape)
 
 
-def _threshold(bank: Bank, v: Floats) -> Floats:
+def threshold(bank: Bank, v: Floats) -> Floats:
     """Deviations (..., K) of thresholds in volts."""
     assert bank.switch is not None  # else nobody draws them
     return spread_out(bank.switch.sigma, bank.resistors) * _normal(v)

@@ -69,6 +69,8 @@ def obstacle(chip: Chip) -> str:
     """Why a card does not draw a chip's resistors; empty if it does."""
     if chip.measurement is not None:
         return "the chip is measured"
+    if chip.hardware.later is not None:
+        return "the chip is one of later, whose devices have moved"
     bank = chip.hardware.bank
     if bank.spread not in _LAWS:
         return f"a card draws {', '.join(_LAWS)} spreads, not {bank.spread}"

@@ -16,16 +16,18 @@ from pydantic import Field, field_validator, model_validator
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_file
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Spec, join, values_of
+from xbar.hardware.base import Duration, Kelvin, Spec, join, values_of
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
+from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.silicon import Drawn
+from xbar.hardware.temperature import Temperature
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 from xbar.tables import Facts, card, html_card
 from xbar.textfiles import decode
-from xbar.units import format_quantity, parse_quantity
+from xbar.units import format_quantity, format_temperature, format_time, parse_quantity
 
 _LARGEST, _DOTS = 65_536, 4_000
 """Characters and points of a design."""
@@ -45,6 +47,10 @@ class Hardware(Spec):
         variation: read-to-read variation.
         cost: energy, time and area of its components.
         silicon: process and drawn sizes of the bank's devices; None if they are not known.
+        device: how far the resistors land from their targets and where they go with time; None for
+            resistors that stay.
+        temperature: how parts depend on temperature; None for parts that don't.
+        later: time and temperature at which these values hold (``Chip.at``); None as designed.
 
     >>> hardware = Hardware(bank=Bank(resistors=8, nominal=100e3), tile=Tile(word_lines=64))
     >>> hardware.model_copy(update={"dac": Converter(bits=8)}).dac.bits
@@ -59,6 +65,27 @@ class Hardware(Spec):
     variation: Variation = Field(default_factory=Variation)
     cost: Cost = Field(default_factory=Cost)
     silicon: Drawn | None = None
+    device: DeviceLaw | None = None
+    temperature: Temperature | None = None
+    later: Later | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_of_the_law(cls, given: Any) -> Any:
+        """The bank has its law's programming error where it states no spread of its own."""
+        law = given.get("device") if isinstance(given, Mapping) else None
+        if not law:
+            return given
+        try:
+            law = law if isinstance(law, DeviceLaw) else DeviceLaw(**law)
+        except (SpecError, TypeError):
+            return given  # its own field says why
+        bank = given.get("bank", {})
+        stated = bank.model_fields_set if isinstance(bank, Bank) else bank
+        if law.error is None or "sigma" in stated or "spread" in stated:
+            return given
+        bank = Bank(**(dict(bank) if isinstance(bank, Bank) else bank))
+        return {**given, "bank": law.programmed(bank)}
 
     @field_validator("adc", mode="before")
     @classmethod
@@ -98,6 +125,14 @@ class Hardware(Spec):
                     f"{getattr(self.tile, f'spare_{name}_lines')} of "
                     f"{getattr(self.tile, f'{name}_lines')}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _law_has_their_data(self) -> Self:
+        if self.device is not None:
+            self.device.check_data(1.0 / self.bank.ohms)
+        if self.temperature is not None and self.temperature.switches and self.bank.switch is None:
+            raise SpecError("temperature.switches needs bank.switch, whose on-resistance it scales")
         return self
 
     @model_validator(mode="after")
@@ -153,7 +188,9 @@ class Hardware(Spec):
             ("tile", f"{tile.word_lines} x {tile.bit_lines} lines{_wires(tile)}"),
             ("DAC", _converter(self.dac)),
             ("ADC", _converter(self.adc)),
-            ("read noise", f"{100 * noise:g} %" if noise else ""),
+            ("read noise", f"{100 * noise:.4g} %" if noise else ""),
+            ("device law", "" if self.device is None else self.device.law or "its own"),
+            ("now", "" if self.later is None else str(self.later)),
         ]
 
     @property
@@ -232,6 +269,31 @@ class Hardware(Spec):
             return cls(**content)
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
+
+
+class Later(Spec):
+    """Time and temperature of a chip.
+
+    Attributes:
+        time: seconds since programming; None for devices as programmed.
+        temperature: kelvin, all the time; None for the reference of the design.
+        seed: seed of what happens to the devices.
+        design: the design as programmed and at its reference temperature.
+    """
+
+    time: Duration | None = None
+    temperature: Kelvin | None = None
+    seed: int = 0
+    design: Hardware
+
+    def __str__(self) -> str:
+        parts = [] if self.time is None else [f"{format_time(self.time)} after programming"]
+        if self.temperature is not None:
+            parts.append(f"at {format_temperature(self.temperature)}")
+        return " ".join(parts)
+
+
+Hardware.model_rebuild()
 
 
 def _bank(bank: Bank) -> str:

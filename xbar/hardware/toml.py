@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xbar.hardware.base import Spec
+from xbar.hardware.device_law import DeviceLaw
 
 
 def to_toml(spec: Spec, remarks: Sequence[str] = ()) -> str:
@@ -25,9 +26,12 @@ def to_toml(spec: Spec, remarks: Sequence[str] = ()) -> str:
 
 
 def _table(spec: Spec, path: str) -> list[str]:
-    values = {key: value for key, value in dict(spec).items() if value is not None}
+    given = spec.own() if isinstance(spec, DeviceLaw) else dict(spec)
+    values = {key: value for key, value in given.items() if value is not None}
     lines = [
-        f"{key} = {_value(value)}" for key, value in values.items() if not isinstance(value, Spec)
+        f"{key} = {_value(value)}"
+        for key, value in values.items()
+        if not isinstance(value, Spec) and value != ()
     ]
     if path:
         lines = ["", f"[{path}]", *lines]
@@ -46,4 +50,8 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(_value(each) for each in value) + "]"
     if isinstance(value, str):
         return json.dumps(value)  # a JSON string is a TOML basic string
+    if isinstance(value, Spec):  # one in a list
+        fields = type(value).model_fields
+        told = [(key, one) for key, one in dict(value).items() if one != fields[key].default]
+        return "{" + ", ".join(f"{key} = {_value(one)}" for key, one in told) + "}"
     raise TypeError(f"a design has no value of type {type(value).__name__}")

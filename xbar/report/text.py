@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
+from xbar.compiler.tuned import TunedCells
 from xbar.errors import printable
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
@@ -63,8 +64,15 @@ def _programming(program: Program) -> str:
     if options.programming != "subset":
         words.append(f"programming: {options.programming}")
     if options.programming not in ("subset", "nominal"):
-        words.append(f"write error {percent(options.write_error)}")
+        words.append(_write_error(program))
     return "".join(f", {word}" for word in words)
+
+
+def _write_error(program: Program) -> str:
+    tuned = TunedCells.of(program.options, program.chip)
+    if tuned is not None and tuned.law is not None:
+        return "write error of the device law"
+    return f"write error {percent(None if tuned is None else tuned.error)}"
 
 
 def survey_text(found: Survey) -> str:

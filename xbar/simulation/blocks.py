@@ -38,9 +38,33 @@ class BlockCells:
         return self._placed.target
 
     @cached_property
+    def programmed(self) -> Floats:
+        """(R, C) siemens with ideal wires, of the chip that the switches were chosen for."""
+        if not self._whole.aged:
+            return self.achieved
+        return self._of(self._whole.on(self.tile.chip.programmed, aged=False))
+
+    @cached_property
+    def aged(self) -> Floats:
+        """(R, C) siemens with ideal wires now, at the temperature of then."""
+        later = self.tile.chip.hardware.later
+        if not self._whole.aged or later is None or later.temperature is None:
+            return self.achieved
+        if later.time is None:
+            return self.programmed
+        return self._of(self._whole.on(self.tile.chip.cooled, aged=True))
+
+    @cached_property
     def achieved(self) -> Floats:
-        """(R, C) siemens with ideal wires."""
-        return self.tile.mapping.difference(self.tile.cells("ideal"), self._placed.block)
+        """(R, C) siemens with ideal wires, now."""
+        return self._of(self.tile)
+
+    @property
+    def _whole(self) -> ProgrammedTile:
+        return self.tile.tile if isinstance(self.tile, TileCells) else self.tile
+
+    def _of(self, tile: ProgrammedTile | TileCells) -> Floats:
+        return tile.mapping.difference(tile.cells("ideal"), self._placed.block)
 
     @cached_property
     def wired(self) -> Floats:

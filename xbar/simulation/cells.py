@@ -194,7 +194,9 @@ def _draw(tile: ProgrammedTile, power: bool) -> TileCells:
     layout, branch = tile.chip.hardware.bank.layout, tile.branch
     conductance: Floats = branch.sum(axis=-1)
     crossing = conductance if layout == "cell" else to_array(branch, layout)
-    return TileCells(tile, conductance, crossing, to_array(branch**2, layout) if power else None)
+    return TileCells(
+        tile, conductance, crossing, to_array(tile.squares(branch), layout) if power else None
+    )
 
 
 def _transfers(hardware: Hardware, crossings: Sequence[Floats]) -> Iterable[Floats]:

@@ -1,0 +1,166 @@
+"""The conductances of a chip's resistors at another time and temperature.
+
+Each device has a number for where it goes with time and one for its temperature coefficient, from
+streams of their own; what they give is in ``device_law.py`` and ``temperature.py``.
+
+Shapes: W x B cells of a tile, K resistors per cell. Units: siemens, seconds, kelvin.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.hardware import draw
+from xbar.hardware.base import spread_out
+from xbar.hardware.curve import Curve, log
+from xbar.hardware.device_law import DeviceLaw, Retention
+from xbar.hardware.later import noise_of, own_time
+from xbar.hardware.spec import Later
+from xbar.hardware.temperature import factor_at
+
+# streams of the generator, beside those of ``chip.py`` and ``tuned.py``; never renumber
+_TIME, _TEMPERATURE = 16, 17
+
+FLOOR = 1e-6
+"""Least conductance of a device later, over that when it was programmed."""
+
+_REST = 0.1
+"""Least part of a measured branch that is its resistor."""
+
+
+def aged(later: Later, seed: int, tile: int, conductance: Floats) -> Floats:
+    """Conductances (W, B, K) later of devices programmed to (W, B, K) siemens; 0 stays 0."""
+    result, law = conductance, later.design.device
+    if later.time is not None and law is not None and law.first is not None:
+        result = _in_time(law, later, conductance, _normal(later, seed, _TIME, tile, conductance))
+    heat = later.design.temperature
+    if later.temperature is None or heat is None or not heat.moves_resistors:
+        return result
+    slope: Floats | float = heat.resistors
+    if heat.resistors_sigma:
+        slope = slope + heat.resistors_sigma * _normal(later, seed, _TEMPERATURE, tile, result)
+    warmer = later.temperature - heat.reference
+    factor = 1.0 + warmer * (slope + warmer * heat.bend)
+    return result / np.maximum(factor, FLOOR)
+
+
+def measured(later: Later, tile: int, on: Floats) -> Floats:
+    """Conductances (W, B, K) later of the branches of a measured chip that were (W, B, K).
+
+    A branch is known as a whole. Its resistor is what is left without its contacts and its switch
+    as they are by design, and at least a tenth of it.
+    """
+    bank = later.design.bank
+    contacts, switch = spread_out(bank.series, bank.resistors), np.zeros(bank.resistors)
+    if bank.switch is not None:
+        switch = bank.switch.ohms(switch, bank.resistors)
+    known = contacts + switch
+    if not known.any():
+        return aged(later, 0, tile, on)
+    alive = on > 0
+    whole = 1.0 / np.where(alive, on, 1.0)
+    resistor = np.maximum(whole - known, _REST * whole)
+    warm = 1.0
+    if later.temperature is not None and later.design.temperature is not None:
+        warm = factor_at(later.design.temperature.switches, later.temperature)
+    scale = (contacts + switch * warm) / np.where(known > 0, known, 1.0)
+    now = 1.0 / aged(later, 0, tile, 1.0 / resistor)
+    return np.where(alive, 1.0 / (now + (whole - resistor) * scale), 0.0)
+
+
+def leakage(later: Later, off: Floats, before: Floats, now: Floats) -> Floats:
+    """Conductances (W, B, K) later of the open branches of a measured chip.
+
+    They follow the closed ones, (W, B, K) siemens before and now, and the design's leakage.
+    """
+    ratio = np.divide(now, before, out=np.ones_like(now), where=before > 0)
+    heat = later.design.temperature
+    if later.temperature is not None and heat is not None:
+        ratio = ratio * factor_at(heat.leakage, later.temperature)
+    result: Floats = off * ratio
+    return result
+
+
+def relative_noise(later: Later | None, conductance: Floats, read_noise: float) -> Floats | None:
+    """(...) read noise of devices (...) over that of the design; None if all have the design's."""
+    law = None if later is None else later.design.device
+    if later is None or later.time is None or law is None or law.noise is None or not read_noise:
+        return None
+    sigma = noise_of(law, law.noise, conductance, later)
+    relative = np.divide(sigma, conductance, out=np.zeros_like(conductance), where=conductance > 0)
+    result: Floats = relative / read_noise
+    return result
+
+
+def _normal(later: Later, seed: int, stream: int, tile: int, like: Floats) -> Floats:
+    """Standard normal numbers (W, B, K) of a tile's devices, two from each number of a stream."""
+    from xbar.hardware import aging_kernel, draw_kernel
+
+    count = like.size + like.size % 2
+    whole = draw.uniform(seed, stream + (later.seed << 8), tile, (count // 2,))
+    aging_kernel.halves(whole, u := np.empty(count))
+    draw_kernel.normal(u, result := np.empty(count))
+    return result[: like.size].reshape(like.shape)
+
+
+def _in_time(law: DeviceLaw, later: Later, g: Floats, z: Floats) -> Floats:
+    from xbar.hardware import aging_kernel
+
+    state = g if law.within is None else np.clip(g, *law.within)
+    seconds = own_time(later)
+    flat, result = np.ascontiguousarray(g).reshape(-1), np.empty(g.size)
+    if law.drift is not None:
+        z *= law.drift.sigma.of(state)
+        z += law.drift.mean.of(state)
+        span = _log(seconds / law.drift.first)
+        aging_kernel.decay(flat, z.reshape(-1), span, _log(FLOOR), result)
+        return result.reshape(g.shape)
+    if law.retention is not None:
+        deviations = _retained(law.retention, seconds, state)
+    else:
+        assert law.relaxation is not None  # else there is no first time
+        span, (least, growth) = _log(seconds), law.relaxation.error
+        grown = max(least + growth * span, 0.0)
+        deviations = np.array([grown]), np.zeros(1), np.array([law.relaxation.shift * span])
+    sigma, first, shift = (np.broadcast_to(each, g.shape).reshape(-1) for each in deviations)
+    aging_kernel.move(flat, z.reshape(-1), sigma, first, shift, FLOOR, result)
+    return result.reshape(g.shape)
+
+
+def _retained(table: Retention, seconds: float, state: Floats) -> tuple[Floats, Floats, Floats]:
+    """Standard deviation now and at first, and mean change, of devices (...), in siemens."""
+    left, share = _place(table, seconds)
+    shift = np.zeros(1)
+    now = state
+    if table.shift:
+        shift = _between(table.shift, left, share, state)
+        now = np.maximum(state + shift, 0.0)
+    return _between(table.error, left, share, now), table.error[0].of(state), shift
+
+
+def _between(curves: tuple[Curve, ...], left: int, share: float, state: Floats) -> Floats:
+    """Values (...) of a table's curves between two times: of coefficients in between, if alike."""
+    before = curves[left]
+    if not share:
+        return before.of(state)
+    mixed = before.toward(curves[left + 1], share)
+    if mixed is not None:
+        return mixed.of(state)
+    return before.of(state) * (1.0 - share) + curves[left + 1].of(state) * share
+
+
+def _place(table: Retention, seconds: float) -> tuple[int, float]:
+    """The table before a time, and how far it is to the next one, from 0 to below 1."""
+    times = np.array(table.times)
+    left = int(np.searchsorted(times, seconds, side="right")) - 1
+    if left >= len(times) - 1:
+        return len(times) - 1, 0.0
+    before, after = times[left], times[left + 1]
+    if table.first == 0:
+        return left, float((seconds - before) / (after - before))
+    return left, _log(seconds / before) / _log(after / before)
+
+
+def _log(number: float) -> float:
+    return float(log(np.array([number]))[0])

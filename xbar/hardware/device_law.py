@@ -1,0 +1,268 @@
+"""The law of a device: how far it lands from its target, and where it goes with time and heat.
+
+Everything is a function of the conductance g that a device has when it is programmed (or made, if
+it is not programmed), of the time t since then, and of a standard normal number z of its own that
+does not change with time: a device moves along one path, and asking for it at other times, or in
+another order, does not change it.
+
+    drift        g (t / first)^-|nu|            nu = mean(g) + sigma(g) z
+    retention    g + shift(g, t) + z sqrt(error(g, t)² - error(g, first)²)      by tables
+    relaxation   g + shift ln(t / 1 s) + z (error[0] + error[1] ln(t / 1 s))
+
+The error at a retention table's first time is part of the programming error, hence the difference
+of squares: the whole deviation at each time has the published standard deviation.
+
+Units: seconds, siemens, kelvin, electronvolts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import BeforeValidator, Field, model_validator
+
+from xbar.arrays import Floats
+from xbar.errors import SpecError
+from xbar.hardware.bank import Bank
+from xbar.hardware.base import Duration, ElectronVolts, Siemens, Spec
+from xbar.hardware.curve import Curve
+from xbar.units import format_quantity
+
+_SLACK = 1e-9
+"""Relative difference from the ends of a law's data that rounding may make."""
+
+
+class Drift(Spec):
+    """Power law of time.
+
+    Attributes:
+        first: time of the first reading, up to which a device stays.
+        mean: mean exponent, by conductance.
+        sigma: standard deviation of the exponent between devices.
+    """
+
+    first: Duration = Field(gt=0)
+    mean: Curve
+    sigma: Curve
+
+
+def _curves(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Curves = Annotated[tuple[Curve, ...], BeforeValidator(_curves)]
+
+
+class Retention(Spec):
+    """Tables measured at some times.
+
+    Between two times values follow the logarithm of time; time itself if the first is 0.
+
+    Attributes:
+        times: times of the tables, rising; the first is that of programming.
+        error: standard deviation at each time by conductance, siemens.
+        shift: mean change since programming at each time, siemens; none if empty.
+    """
+
+    times: tuple[Duration, ...] = Field(min_length=2)
+    error: Curves
+    shift: Curves = ()
+
+    @model_validator(mode="after")
+    def _is_a_table(self) -> Self:
+        if any(b <= a for a, b in pairwise(self.times)):
+            raise SpecError(f"times must rise, not be {list(self.times)}")
+        for name, given in (("error", self.error), ("shift", self.shift)):
+            if len(given) != len(self.times) and (given or name == "error"):
+                raise SpecError(
+                    f"{name} must have {len(self.times)} curves, one a time, not {len(given)}"
+                )
+        return self
+
+    @property
+    def first(self) -> float:
+        """Seconds of the first table."""
+        return self.times[0]
+
+    @property
+    def last(self) -> float:
+        """Seconds of the last table."""
+        return self.times[-1]
+
+
+class Relaxation(Spec):
+    """Mean and spread that grow with the logarithm of time, for devices of any conductance.
+
+    Attributes:
+        first: earliest time of the data.
+        shift: mean change per factor e of time, siemens.
+        error: standard deviation of the change at 1 s, and its growth per factor e, siemens.
+    """
+
+    first: Duration = Field(gt=0)
+    shift: Siemens
+    error: tuple[Siemens, Siemens]
+
+
+class Flicker(Spec):
+    """Read noise of a device, by its conductance: relative or absolute.
+
+    Attributes:
+        relative: standard deviation over the conductance.
+        absolute: standard deviation in siemens.
+        reading: duration of a read t_r, for 1/f noise that grows with the time t since programming
+            as sqrt(ln((t + t_r) / (2 t_r))); None for noise that does not grow.
+    """
+
+    relative: Curve | None = None
+    absolute: Curve | None = None
+    reading: Duration | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _is_one_of_two(self) -> Self:
+        if (self.relative is None) == (self.absolute is None):
+            raise SpecError("must have either relative or absolute")
+        return self
+
+
+class DeviceLaw(Spec):
+    """How far devices land from their targets, and where they go.
+
+    Attributes:
+        law: name of a published law (``xbar.hardware.laws``), whose values are the default of all
+            others; "" for a law of one's own.
+        source: where the figures are from.
+        date: year of the source.
+        within: least and largest conductance of the data, siemens: beyond, a device follows the law
+            of the nearest one in the data. None for no limit.
+        error: standard deviation of programming by the target conductance, siemens; where the bank
+            states neither ``spread`` nor ``sigma`` its devices have this error at their nominals.
+        drift: power law of time.
+        retention: tables over time.
+        relaxation: logarithmic law of time.
+        noise: read noise by conductance and time.
+        activation: activation energy of what happens with time: at a temperature T it happens
+            exp(activation / k (1 / T0 - 1 / T)) times as fast as at the reference temperature T0;
+            None if it is not known.
+
+    >>> DeviceLaw(law="pcm").drift.first
+    20.0
+    """
+
+    law: str = ""
+    source: str = ""
+    date: str = ""
+    within: tuple[Siemens, Siemens] | None = None
+    error: Curve | None = None
+    drift: Drift | None = None
+    retention: Retention | None = None
+    relaxation: Relaxation | None = None
+    noise: Flicker | None = None
+    activation: ElectronVolts | None = Field(default=None, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published(cls, given: Any) -> Any:
+        name = given.get("law") if isinstance(given, dict) else None
+        if not isinstance(name, str) or not name:
+            return given
+        from xbar.hardware.laws import find_law
+
+        return {**find_law(name), **given}
+
+    @model_validator(mode="after")
+    def _changes_one_way(self) -> Self:
+        given = [n for n in ("drift", "retention", "relaxation") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise SpecError(f"must have one of {' and '.join(given)}; leave the others out")
+        if self.within is not None and not 0 <= self.within[0] < self.within[1]:
+            raise SpecError(
+                f"within must be two conductances, rising from 0, not {list(self.within)}"
+            )
+        return self
+
+    @property
+    def first(self) -> float | None:
+        """Earliest time of what changes with time, seconds; None if nothing does."""
+        changing = self.drift or self.retention or self.relaxation
+        return None if changing is None else changing.first
+
+    @property
+    def last(self) -> float:
+        """Latest time of the data, seconds; inf if there is no limit."""
+        return float("inf") if self.retention is None else self.retention.last
+
+    def own(self) -> dict[str, Any]:
+        """Its name, and the values that its published law does not have."""
+        published = dict(DeviceLaw(law=self.law)) if self.law else {}
+        values = dict(self).items()
+        return {key: each for key, each in values if key == "law" or each != published.get(key)}
+
+    def errors(self, target: Floats) -> Floats:
+        """(...) standard deviation of devices programmed to targets (...), both in siemens.
+
+        Raises:
+            SpecError: the law has none.
+        """
+        if self.error is None:
+            raise SpecError("device.error must be given for the error of programming")
+        found = self.error.of(target if self.within is None else target.clip(*self.within))
+        return np.broadcast_to(found, target.shape)
+
+    def programmed(self, bank: Bank) -> Bank:
+        """A bank whose resistors have the programming error of the law at their nominals.
+
+        Raises:
+            SpecError: the law has none.
+        """
+        target = 1.0 / bank.ohms
+        each = tuple((self.errors(target) / target).tolist())
+        sigma = each[0] if len(set(each)) == 1 else each
+        return bank.model_copy(update={"spread": "normal", "sigma": sigma})
+
+    def check_data(self, nominal: Floats) -> None:
+        """Check that a bank's nominal conductances (K,) are in the data, and what the law gives.
+
+        Raises:
+            SpecError: one is not, or a curve gives no number or a negative deviation there.
+        """
+        if self.within is not None:
+            low, high = self.within
+            wrong = nominal[(nominal < low * (1 - _SLACK)) | (nominal > high * (1 + _SLACK))]
+            if len(wrong):
+                raise SpecError(
+                    f"bank.nominal must be within the device law's data, "
+                    f"{format_quantity(low, 'S')} to {format_quantity(high, 'S')}, not "
+                    f"{format_quantity(wrong[0], 'S')}; take another nominal, or a law for it"
+                )
+            nominal = nominal.clip(low, high)
+        for name, curve, may_be_negative in self._curves():
+            with np.errstate(all="ignore"):
+                value = curve.of(nominal)
+            if not np.isfinite(value).all():
+                raise SpecError(f"device.{name} must be a number at bank.nominal, not {value[0]}")
+            if value.min() < 0 and not may_be_negative:
+                raise SpecError(
+                    f"device.{name} must be at least 0 at bank.nominal, a standard deviation, not "
+                    f"{value.min():.3g}"
+                )
+
+    def _curves(self) -> Iterator[tuple[str, Curve, bool]]:
+        """Its curves, their keys, and whether they may be negative."""
+        if self.error is not None:
+            yield "error", self.error, False
+        if self.drift is not None:
+            yield "drift.mean", self.drift.mean, True
+            yield "drift.sigma", self.drift.sigma, False
+        if self.retention is not None:
+            for number, curve in enumerate(self.retention.error):
+                yield f"retention.error.{number}", curve, False
+            for number, curve in enumerate(self.retention.shift):
+                yield f"retention.shift.{number}", curve, True
+        if self.noise is not None and self.noise.relative is not None:
+            yield "noise.relative", self.noise.relative, False
+        if self.noise is not None and self.noise.absolute is not None:
+            yield "noise.absolute", self.noise.absolute, False
