@@ -60,10 +60,12 @@ if TYPE_CHECKING:
     from xbar.hardware.chip import Chip as Chip
     from xbar.hardware.converter import Converter as Converter
     from xbar.hardware.cost import Cost as Cost
+    from xbar.hardware.device_law import DeviceLaw as DeviceLaw
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.switch import Switch as Switch
+    from xbar.hardware.temperature import Temperature as Temperature
     from xbar.hardware.tile import Tile as Tile
     from xbar.hardware.variation import Variation as Variation
     from xbar.model.graph import Graph as Graph
@@ -99,6 +101,7 @@ _HOME = {
     "Cost": "xbar.hardware.cost",
     "Crossbar": "xbar.circuit.crossbar",
     "Device": "xbar.compiler.provenance",
+    "DeviceLaw": "xbar.hardware.device_law",
     "EngineError": "xbar.errors",
     "FileError": "xbar.errors",
     "FlatElement": "xbar.circuit.deck.flat",
@@ -130,6 +133,7 @@ _HOME = {
     "SubsetSolution": "xbar.subset.problem",
     "Switch": "xbar.hardware.switch",
     "SwitchedBank": "xbar.circuit.switches",
+    "Temperature": "xbar.hardware.temperature",
     "Tile": "xbar.hardware.tile",
     "TileCheck": "xbar.simulation.verify",
     "ToolError": "xbar.errors",

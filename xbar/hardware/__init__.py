@@ -16,13 +16,21 @@ if TYPE_CHECKING:
     from xbar.hardware.chip import Resistors as Resistors
     from xbar.hardware.converter import Converter as Converter
     from xbar.hardware.cost import Cost as Cost
+    from xbar.hardware.curve import Curve as Curve
+    from xbar.hardware.device_law import DeviceLaw as DeviceLaw
+    from xbar.hardware.device_law import Drift as Drift
+    from xbar.hardware.device_law import Flicker as Flicker
+    from xbar.hardware.device_law import Relaxation as Relaxation
+    from xbar.hardware.device_law import Retention as Retention
     from xbar.hardware.fabricate import Deviations as Deviations
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.on_device import conductances as conductances
     from xbar.hardware.silicon import Drawn as Drawn
     from xbar.hardware.spec import Hardware as Hardware
+    from xbar.hardware.spec import Later as Later
     from xbar.hardware.switch import Switch as Switch
+    from xbar.hardware.temperature import Temperature as Temperature
     from xbar.hardware.tile import Tile as Tile
     from xbar.hardware.variation import Variation as Variation
 
@@ -31,13 +39,21 @@ _HOME = {
     "Chip": "xbar.hardware.chip",
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
+    "Curve": "xbar.hardware.curve",
     "Deviations": "xbar.hardware.fabricate",
+    "DeviceLaw": "xbar.hardware.device_law",
     "Drawn": "xbar.hardware.silicon",
+    "Drift": "xbar.hardware.device_law",
+    "Flicker": "xbar.hardware.device_law",
     "Hardware": "xbar.hardware.spec",
+    "Later": "xbar.hardware.spec",
     "Measurement": "xbar.hardware.measurement",
     "Nonlinearity": "xbar.hardware.nonlinearity",
+    "Relaxation": "xbar.hardware.device_law",
     "Resistors": "xbar.hardware.chip",
+    "Retention": "xbar.hardware.device_law",
     "Switch": "xbar.hardware.switch",
+    "Temperature": "xbar.hardware.temperature",
     "Tile": "xbar.hardware.tile",
     "Variation": "xbar.hardware.variation",
     "conductances": "xbar.hardware.on_device",
