@@ -83,7 +83,7 @@ class StoredTiles(Sequence[ProgrammedTile]):
     def on(self, plan: Plan) -> StoredTiles:
         """The same switches on the chip of another plan."""
         source = self._source
-        return StoredTiles(Pieces(plan, source.count, source.read), self._indices)
+        return StoredTiles(Pieces(plan, source.table, source.read), self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)
