@@ -82,8 +82,8 @@ class StoredTiles(Sequence[ProgrammedTile]):
 
     def on(self, plan: Plan) -> StoredTiles:
         """The same switches on the chip of another plan."""
-        source = self._source
-        return StoredTiles(Pieces(plan, source.table, source.read), self._indices)
+        source = type(self._source)(plan, self._source.table, self._source.read)
+        return StoredTiles(source, self._indices)
 
     def __len__(self) -> int:
         return len(self._indices)
