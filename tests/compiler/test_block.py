@@ -45,3 +45,13 @@ def test_neighbours_are_written_as_their_ends_and_others_one_by_one():
     assert again != block(NEIGHBOURS, BACKWARDS)
     assert hash(again) == hash(block(NEIGHBOURS, SCATTERED))
     assert again.shape == (3, 3)
+
+
+@pytest.mark.parametrize("word_lines", [NEIGHBOURS, SCATTERED, BACKWARDS])
+@pytest.mark.parametrize("columns", [NEIGHBOURS, SCATTERED, BACKWARDS])
+def test_its_cells_are_those_of_its_lines(word_lines, columns):
+    own = Block("fc", 1, np.arange(3), np.arange(3), np.array(word_lines), np.array(columns))
+    tile = np.random.default_rng(1).standard_normal((6, 7))
+    assert own.cells_of(tile).tolist() == [[tile[w, c] for c in columns] for w in word_lines]
+    view = word_lines == columns == NEIGHBOURS
+    assert np.shares_memory(own.cells_of(tile), tile) == view

@@ -108,3 +108,15 @@ def test_tiles_are_done_in_pieces_where_memory_is_short(
     plain_card.most, plain_card.claims_free = 1 << 30, None
     check_equal(*both(weights, {"resistors": 3}, (12, 10)))
     assert plain_card.launches.count("aims") == 4
+
+
+@pytest.mark.parametrize("resistors", [3, 10])
+def test_batches_fill_the_half_of_the_free_memory(plain_card: PlainCard, resistors: int) -> None:
+    design = xbar.Hardware(
+        bank=xbar.Bank(resistors=resistors), tile=xbar.Tile(word_lines=128, bit_lines=16)
+    )
+    plain_card.claims_free = 8 << 20
+    weights = {"w": np.random.default_rng(1).standard_normal((8, 128 * 64))}
+    xbar.compile(weights, design, seed=2, device="cuda")
+    assert plain_card.launches.count("closed") > 1
+    assert 0.9 * (4 << 20) < plain_card.peak <= 4 << 20

@@ -97,6 +97,13 @@ def test_the_read_noise_of_a_reader_goes_on_from_call_to_call():
     assert np.abs(p.run(X, seed=4) - p.run(X, seed=3)).max() > 0.01
 
 
+def test_seeds_are_0_unless_told():
+    p = program(**NOISY)
+    assert np.array_equal(p.run(X), p.run(X, seed=0))
+    assert np.array_equal(p.reader()(X), p.reader(seed=0)(X))
+    assert np.abs(p.run(X) - p.run(X, seed=1)).max() > 0.01
+
+
 def test_a_read_of_cells_with_a_cubic_law_is_their_sum():
     """I = g (V + c V³) of each cell: ideal wires, no solver."""
     c = 4.0

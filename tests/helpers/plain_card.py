@@ -30,6 +30,7 @@ class PlainCard(Card):
     Attributes:
         folder: where compiled texts are kept.
         held: bytes that are allocated.
+        peak: the most that was allocated at a time.
         most: bytes of its memory.
         launches: names of the kernels that were launched.
     """
@@ -40,7 +41,8 @@ class PlainCard(Card):
     shared = 227 * 1024
 
     def __init__(self, folder: Path, compiler: str, most: int = 1 << 32) -> None:
-        self.folder, self.compiler, self.most, self.held = folder, compiler, most, 0
+        self.folder, self.compiler, self.most = folder, compiler, most
+        self.held = self.peak = 0
         self.launches: list[str] = []
         self.claims_free: int | None = None
         self._arrays: dict[int, NDArray[np.uint8]] = {}
@@ -87,6 +89,7 @@ class PlainCard(Card):
         address = -(-array.ctypes.data // 16) * 16
         self._arrays[address] = array
         self.held += size
+        self.peak = max(self.peak, self.held)
         return Buffer(address, size)
 
     def release(self, buffer: Buffer) -> None:
