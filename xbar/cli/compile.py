@@ -23,7 +23,12 @@ from xbar.cli.output import (
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="model file, such as a torch.export archive")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="model file, such as a torch.export archive, or a folder with a config.json"
+        ),
+    ],
     hardware: Annotated[Path, typer.Option("--hardware", help="design (TOML file)")],
     output: Annotated[Path, typer.Option("--output", "-o", help="program to write")],
     seed: Annotated[
@@ -43,7 +48,8 @@ def run(
         ),
     ] = None,
     input_shape: Annotated[
-        str | None, typer.Option(help="shape of one input, such as 1,28,28")
+        str | None,
+        typer.Option(help="shape of one input, such as 1,28,28; of a folder's network its tokens"),
     ] = None,
     take: Annotated[
         str | None,
@@ -141,6 +147,7 @@ def run(
     import xbar
     from xbar.errors import printable
     from xbar.files import refuse_existing
+    from xbar.model.arithmetic import arithmetic
     from xbar.model.share import MOST_SILENT, weigh
     from xbar.pruning.store import load_switches
     from xbar.report.harsh import harsh_layers
@@ -174,7 +181,7 @@ def run(
         bind=read_bind(bind or ()),
         input_dtype=input_dtype,
     ).select(only or (), skip or ())
-    share = weigh(graph)
+    share, work = weigh(graph), arithmetic(graph)
     source = graph if switches is None else load_switches(switches, graph, chip)
     with progress("tiles") as report:
         program = xbar.compile(
@@ -206,10 +213,12 @@ def run(
         "unreachable": [one.to_json() for one in lost],
         "harsh_wires": [layer.to_json() for layer in harsh],
         "weights": share.to_json(),
+        "arithmetic": None if work is None else work.to_json(),
         "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
         "notes": notes,
     }
     remarks = [*map(str, harsh), *unreachable_lines(lost)]
+    remarks += [str(work)] if work is not None and work.digital else []
     remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
     remarks += [f"assumed: {note}" for note in notes]
     head = [f"{printable(str(share))}\n"] if share.ratio > MOST_SILENT else []

@@ -11,6 +11,8 @@ from typing import Any
 
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
+from xbar.model.arithmetic import arithmetic
+from xbar.model.graph import Graph
 from xbar.report.plots import gain_picture, residual_picture
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
 from xbar.report.text import placement_text
@@ -63,9 +65,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         survey: the program's survey.
         results: simulations of the program, one per read-out.
     """
-    program, graph = survey.program, survey.program.graph
-    digital = () if graph is None else graph.digital
-    notes = () if graph is None else graph.notes
+    program = survey.program
     parts = [
         f"<h1>{html_text(name)}</h1>",
         _summary(survey),
@@ -75,7 +75,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         _section("Residuals", _residuals(survey.layers)),
         _section("Wires", _wires(survey.wires)),
         _section("Out of reach", _unreachable(survey.unreachable)),
-        _section("What stays digital", _digital(digital, notes)),
+        _section("What stays digital", _digital(program.graph)),
         _section("Design and options", _design(program)),
         f"<footer>written by xbar {__version__}</footer>",
     ]
@@ -253,13 +253,17 @@ def _signal(layer: LayerResult) -> tuple[str, str]:
     return f"{layer.snr_db:.1f} dB", f"{layer.bits:.1f}"
 
 
-def _digital(digital: Iterable[tuple[str, str]], notes: Iterable[str]) -> str:
+def _digital(graph: Graph | None) -> str:
+    digital = () if graph is None else graph.digital
+    notes = () if graph is None else graph.notes
+    work = None if graph is None else arithmetic(graph)
     rows = [[name, reason] for name, reason in digital]
     parts = [
         html_table("", ["what", "why"], rows, "words")
         if rows
         else "<p>No layer with weights; all other operations run unchanged.</p>"
     ]
+    parts += [f"<p>{html_text(str(work))}.</p>"] if work is not None and work.digital else []
     parts += [f"<p>Assumed: {html_text(note)}</p>" for note in notes]
     return "\n".join(parts)
 

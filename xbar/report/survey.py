@@ -20,6 +20,7 @@ from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable, unreachable
 from xbar.compiler.tile import ProgrammedTile
+from xbar.model.arithmetic import arithmetic
 from xbar.model.share import weigh
 from xbar.parallel import Progress
 from xbar.report.metrics import LayerMetrics, layer_metrics
@@ -130,6 +131,7 @@ class Survey:
     def to_json(self) -> dict[str, Any]:
         """The fields as a dictionary for ``json``."""
         program, graph = self.program, self.program.graph
+        work = None if graph is None else arithmetic(graph)
         return {
             "hardware": program.hardware.model_dump(mode="json"),
             "seed": program.chip.seed,
@@ -142,6 +144,7 @@ class Survey:
             "layers": [layer.to_json() for layer in self.layers],
             "wires": None if self.wires is None else self.wires.to_json(),
             "unreachable": [weight.to_json() for weight in self.unreachable],
+            "arithmetic": None if work is None else work.to_json(),
             "digital": [
                 {"name": name, "reason": reason}
                 for name, reason in (() if graph is None else graph.digital)

@@ -9,6 +9,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
 from xbar.compiler.tuned import TunedCells
 from xbar.errors import printable
+from xbar.model.arithmetic import arithmetic
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
 from xbar.tables import count, percent, table
@@ -85,6 +86,8 @@ def survey_text(found: Survey) -> str:
             f"current to wires, the worst of {count(wires.solved, 'tile')} solved"
         )
     if program.graph is not None:
+        work = arithmetic(program.graph)
+        lines += [str(work)] if work is not None and work.digital else []
         lines += [f"stays digital: {name}: {reason}" for name, reason in program.graph.digital]
         lines += [f"assumed: {note}" for note in program.graph.notes]
     return "\n".join([lines[0], *map(printable, lines[1:])]) + "\n"

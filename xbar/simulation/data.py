@@ -14,6 +14,7 @@ from xbar import parallel
 from xbar.arrays import check_finite, real
 from xbar.compiler.program import Program
 from xbar.errors import SpecError
+from xbar.model.arithmetic import arithmetic
 from xbar.model.graph import Graph
 from xbar.simulation.accuracy import check_classes, class_numbers, class_scores, correct
 from xbar.simulation.fit import fit_inputs, threshold_note, threshold_of
@@ -154,6 +155,12 @@ class Data:
         threshold, notes = threshold_of(graph), told + notes + more
         kept = len(array) * each <= MOST_KEPT or callable(metric)
         return cls(array, numbers, len(array), batches, metric, threshold, notes, kept, seen)
+
+    def digital_work(self, graph: Graph) -> float | None:
+        """Share of the multiply-adds of one input that stay digital, where they can be counted."""
+        size = self.inputs.shape[-1]
+        found = arithmetic(graph, max(size, 1))
+        return None if found is None else found.ratio
 
     @property
     def step(self) -> int:

@@ -122,6 +122,8 @@ class Result:
         budget: error budget, if requested.
         cost: devices, area, energy and time per input, if requested.
         notes: what was assumed of the data, one sentence each.
+        digital_work: share of the multiply-adds of one input that are products which stay digital;
+            None where they can't be counted.
     """
 
     readout: str
@@ -144,6 +146,7 @@ class Result:
     budget: Budget | None = None
     cost: ProgramCost | None = None
     notes: tuple[str, ...] = ()
+    digital_work: float | None = None
 
     @property
     def score(self) -> float:

@@ -136,6 +136,8 @@ def simulate(
     scored = labels is not None or metric is not None
     run.progress = Progress(progress, len(data.batches) * (passes + scored))
     result = run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
+    if program.graph is not None:
+        result = replace(result, digital_work=data.digital_work(program.graph))
     return replace(result, cost=run.cost()) if cost else result
 
 

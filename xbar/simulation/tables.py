@@ -21,7 +21,8 @@ def result_text(result: Result) -> str:
         text += "\n" + budget_text(result.budget, result.metric)
     if result.cost is not None:
         text += "\n" + cost_text(result.cost)
-    return text + precision_text(result) + accuracy_text(result) + assumed_text(result)
+    told = precision_text(result) + accuracy_text(result) + work_text(result)
+    return text + told + assumed_text(result)
 
 
 def assumed_text(result: Result) -> str:
@@ -59,6 +60,13 @@ def precision_text(result: Result) -> str:
     if result.precision_error is None:
         return ""
     return f"\n{result.precision} products: output error {result.precision_error:.1e}\n"
+
+
+def work_text(result: Result) -> str:
+    """Share of the multiply-adds that stay digital; empty if none do."""
+    if not result.digital_work:
+        return ""
+    return f"{percent(result.digital_work)} of the multiply-adds are products that stay digital\n"
 
 
 def budget_text(budget: Budget, metric: str = "accuracy") -> str:
