@@ -76,6 +76,7 @@ def _arrays() -> None:
         crossbar.read(np.ones((2, 48)))
         crossbar.solve(np.ones((1, 48)))
         crossbar.update([0], [0], [2e-6]).transfer.sum()
+    xbar.Crossbar(np.full((48, 40), 1e-2), 100.0, 100.0).read(np.ones((1, 48)))  # harsh
     xbar.circuit.transfers(conductance[None], word_wire=1.0, bit_wire=1.0)
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, frozen
+from xbar.circuit.solvers.coarse import CoarseGrid
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.ladders import (
     Factor,
@@ -135,6 +136,10 @@ class LineGradientsSolver:
         factorise((work[0], work[1], right, top), factor, self._layout)
         work[:2] = 0.0
         return factor, work
+
+    @cached_property
+    def _coarse(self) -> CoarseGrid | None:
+        return CoarseGrid.of(self.grid, self._layout, self._rows)
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens.
@@ -246,7 +251,7 @@ class LineGradientsSolver:
         x[:] = 0.0
         solve_words(factor, layout, drive, x, source, word)
         _cell_current(factor[3], word, source, right)
-        steps, ratio = conjugate_gradients(factor, layout, work, self.tolerance, most)
+        steps, ratio = self._iterate(most)
         if not ratio <= self.tolerance:
             raise SolverError(
                 f"conjugate gradients must reduce the residual to {self.tolerance:g}, but stopped "
@@ -263,6 +268,18 @@ class LineGradientsSolver:
             current = self._both_ends(current, word_volts, bit_volts, inject)
         cut = (grid.rows, grid.columns)
         return word_volts[cut], bit_volts[cut], current[grid.columns], checked, steps
+
+    def _iterate(self, most: int) -> tuple[int, float]:
+        """Solve for the bit-line voltages; steps, and the residual's norm relative to the first."""
+        factor, work = self._prepared
+        if self._coarse is not None:
+            right = work[0].copy()
+            how = self._layout, work, self.tolerance, most
+            found = self._coarse.conjugate_gradients(factor, *how)
+            if found is not None:
+                return found
+            work[0] = right
+        return conjugate_gradients(factor, self._layout, work, self.tolerance, most)
 
     def _both_ends(self, lower: Floats, word: Floats, bit: Floats, inject: Floats | None) -> Floats:
         """Currents (B,) of both ends of each bit line."""
