@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines.ngspice import run
 from xbar.circuit.netlist import crossbar_netlist
 from xbar.circuit.nonlinear import (
+    BranchCell,
     PolynomialCell,
     SeriesCell,
     SinhCell,
@@ -157,3 +159,24 @@ def test_no_inputs_give_no_solutions():
 def test_laws_refuse_what_they_cannot_mean(make, message):
     with pytest.raises(SpecError, match=message):
         make()
+
+
+@pytest.mark.parametrize("volts", [0.5, -0.5])
+def test_a_cell_whose_bit_line_rises_conducts_as_the_whole_circuit_does(volts):
+    """One cell behind resistors, as one equation that scipy solves."""
+    source, load = 300.0, 500.0
+    c1, c2, c3, kink, rise = 1e-3, -2e-4, 3e-4, -4e-4, -8e-4
+    law = BranchCell(np.array([c1, c2, c3])[:, None, None], [[kink]], [[rise]])
+
+    def excess(current):
+        bit = load * current
+        v = volts - source * current - bit
+        return (c1 + rise * bit) * v + c2 * v**2 + c3 * v**3 + kink * v * abs(v) - current
+
+    current = brentq(excess, -1e-2, 1e-2, xtol=1e-16)
+    crossbar = Crossbar([[c1]], source=source, load=load)
+    found = solve_nonlinear(crossbar, law, [[volts]])
+    assert found.current[0, 0] == pytest.approx(current, rel=1e-10)
+    assert found.bit_voltage[0, 0, 0] == pytest.approx(load * current, rel=1e-10)
+    flat = solve_nonlinear(crossbar, BranchCell(law.coefficients, law.kink, [[0.0]]), [[volts]])
+    assert abs(flat.current[0, 0] / current - 1) > 0.01

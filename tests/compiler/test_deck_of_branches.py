@@ -27,6 +27,15 @@ BANK = {
 }
 LAWS = {
     "by resistor": {"c2": (-0.4, 0.3, 0.2), "c3": (0.5, -1.0, 1.5)},
+    "of a switch": {
+        "c2": (-0.4, 0.3, 0.2),
+        "c3": (0.5, -1.0, 1.5),
+        "kink": (-0.3, 0.4, 0.5),
+        "test": 0.1,
+        "rise": (-0.6, -0.5, 0.4),
+        "c2_slope": 2.5,
+    },
+    "kink alone": {"kink": -0.3},
     "c2 alone": {"c2": 0.3},
     "c3 alone": {"c3": -0.3},
     "odd": {"odd": (2.0, 3.0)},
@@ -44,12 +53,12 @@ def program(law, layout="cell"):
     return xbar.compile(WEIGHTS, hardware, seed=0)
 
 
-# a law that open switches follow too has no deck of banks, see below
+# a law that open switches follow too, or that of a switch, has no deck of banks, see below
 KNOWN = [
     (law, detail)
     for law in LAWS
     for detail in ("cell", "resistor", "bank")
-    if detail != "bank" or law not in ("odd", "sinh")
+    if detail != "bank" or law not in ("odd", "sinh", "of a switch", "kink alone")
 ]
 
 
@@ -106,7 +115,7 @@ def test_a_measured_chips_deck_has_the_nominal_switches(tmp_path, ngspice):
     assert xbar.verify(p, detail="bank").passed
 
 
-@pytest.mark.parametrize("law", ["odd", "sinh"])
+@pytest.mark.parametrize("law", ["odd", "sinh", "of a switch", "kink alone"])
 def test_a_law_that_open_switches_follow_has_no_deck_of_banks(law):
     tile = program(LAWS[law]).tiles[0]
     with pytest.raises(SpecError, match="detail must be 'cell' or 'resistor' for a law"):

@@ -223,6 +223,34 @@ def test_a_bank_that_does_not_fit_together_is_refused(change, message):
         PDK.model_copy(update=change)
 
 
+def test_a_bend_goes_with_the_part_of_the_branch_that_is_its_switch():
+    law = {
+        "c2": (-1e-3, 2e-3, 3e-3),
+        "c3": -1e-4,
+        "kink": -2e-3,
+        "test": 0.1,
+        "rise": -0.05,
+        "c2_slope": (2.5, 0.0, -1.0),
+    }
+    bank = PDK.model_copy(update={"nonlinearity": law})
+    chip = sampled(bank, tile=Tile())
+    deviations, on = chip.deviations(0), chip.on(0)
+    for k, (c2, slope) in enumerate([(-1e-3, 2.5), (2e-3, 0.0), (3e-3, -1.0)]):
+        dvt = deviations.threshold[..., k]
+        ohms = bank.switch.ohms(dvt[..., None], 3)[..., k]
+        nominal = bank.switch.resistance[k] * bank.nominal_conductance[k]
+        share = ohms * on[..., k] / nominal
+        found = bank.bends(on, deviations.threshold)[..., k]
+        np.testing.assert_allclose(found[0], c2 * share**2 * (1 + slope * dvt), rtol=1e-12)
+        np.testing.assert_allclose(found[1], -1e-4, rtol=1e-15)
+        np.testing.assert_allclose(found[2], -2e-3 * share**2, rtol=1e-12)
+        np.testing.assert_allclose(found[3], -0.05 * share, rtol=1e-12)
+    # without a slope they are those of every branch
+    del law["c2_slope"]
+    plain = PDK.model_copy(update={"nonlinearity": law}).bends(on)
+    assert np.ptp(plain, axis=(1, 2)).max() == 0
+
+
 @pytest.mark.parametrize(
     ("law", "message"),
     [
@@ -235,6 +263,12 @@ def test_a_bank_that_does_not_fit_together_is_refused(change, message):
         ({"c2": 0.1, "within": -1}, r"within must be greater than 0 V"),
         ({"sinh": 0.5, "within": 1}, r"within must be left out"),
         ({"sinh": 0.5, "c3": 0.1}, r"must have either"),
+        ({"sinh": 0.5, "test": 0.1}, r"test must be left out without c2 or c3"),
+        ({"odd": [0.1], "rise": 0.1}, r"rise must be left out without c2 or c3"),
+        ({"c2": 0.1, "test": -0.1}, r"test must be from 0 V, not -0\.1"),
+        ({"c2": 0.1, "c2_slope": 2}, r"c2_slope must be left out without switch"),
+        ({"kink": -3.0}, r"falls at -0\.2 V"),
+        ({"kink": (2.0, 20.0), "test": 0.1}, r"resistor 1 falls at 0 V"),
         ({"odd": [0.1], "c2": 0.1}, r"must have either"),
         ({"within": 0.3}, r"must have either"),
         ({"c2": [0.1, 0.2, 0.3]}, r"nonlinearity\.c2 must list 2 values"),

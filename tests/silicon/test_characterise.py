@@ -47,12 +47,36 @@ def test_the_law_holds_at_deviations_that_the_fit_has_not_seen(cell, model):
 
 def test_the_current_bends_as_c2_and_c3_say(cell, model):
     found = sweep(cell.branches, Copies.each(3), Conditions(), 0.19, 7)
-    v, siemens = found.voltage, model.conductance[:, None]
-    law = siemens * v * (1 + model.c2[:, None] * v + model.c3[:, None] * v**2)
+    v, siemens, test = found.voltage, model.conductance[:, None], model.test
+    c2, c3, kink = (each[:, None] for each in (model.c2, model.c3, model.kink))
+    law = siemens * v * (1 + c2 * v + c3 * (v**2 - test**2) + kink * (np.abs(v) - test))
+    np.testing.assert_allclose(model.bent(v), law, rtol=1e-13)
     error = np.abs(law - found.current).max(axis=1) / np.abs(found.current).max(axis=1)
     assert np.all(error < 1.1 * model.bend_error)
+    assert model.bend_error.max() < 2e-6
     straight = np.abs(siemens * v - found.current).max(axis=1) / np.abs(found.current).max(axis=1)
     assert np.all(error < 0.5 * straight)
+
+
+def test_a_branch_that_deviates_bends_as_its_bank_says(cell, model):
+    """And where the bit line rises, by the switch's share of the branch."""
+    rng = np.random.default_rng(4)
+    which, (dr, dvt) = np.arange(3), np.clip(rng.standard_normal((2, 3)), -2, 2)
+    resistor, threshold = 0.08 * dr, 4 * model.sigma_threshold * dvt
+    drawn = Copies(which, resistor, threshold, np.ones(3, dtype=bool))
+    bank, lift = model.bank(), 0.02
+    on = model.deviated(resistor, threshold)
+    c2, c3, kink, rise = (each[:, None] for each in bank.bends(on, threshold))
+    for risen in (0.0, lift):
+        found = sweep(replace(cell.branches, lift=risen), drawn, Conditions(), 0.2, 4)
+        v = found.voltage
+        odd = c3 * (v**2 - 0.01) + kink * (np.abs(v) - 0.1)
+        law = on[:, None] * v * (1 + c2 * v + odd + rise * risen)
+        largest = np.abs(found.current).max()
+        typical = on[:, None] * v * (1 + model.c2[:, None] * v + odd)
+        error = np.abs(law - found.current).max() / largest
+        assert error < (6e-6 if risen else 3e-6)
+        assert error < np.abs(typical - found.current).max() / largest / 3
 
 
 def test_corners_supplies_and_temperatures_are_those_of_ngspice(cell, model):

@@ -40,6 +40,9 @@ def branches(length: NDArray[np.float64]) -> BranchModel:
         sigma_threshold=0.027 * flat,
         c2=-0.019 / um**2,
         c3=-0.015 / um**2,
+        kink=-0.011 / um**2,
+        c2_slope=2.5 * flat,
+        rise=-0.24 / um,
         off=1e-16 * flat,
         offset=0 * flat,
         tempco=np.array([-4e-4 / um, 5e-7 / um]),
@@ -127,12 +130,16 @@ def test_shared_contacts_are_a_condition_that_costs_bits() -> None:
 
 def test_a_bend_common_to_all_branches_costs_its_part_of_each_product() -> None:
     model = branches(np.array([3e-6, 3.3e-6, 3.6e-6, 4e-6, 4.4e-6, 4.8e-6, 5.3e-6, 5.8e-6]))
-    bank = replace(model, c2=np.full(8, -2e-3), c3=np.full(8, 4e-3)).bank()
+    flat = np.ones(8)
+    law = {"c2": -2e-3 * flat, "c3": 4e-3 * flat, "kink": 3e-3 * flat, "c2_slope": 0 * flat}
+    bank = replace(model, sigma_resistor=1e-3 * flat, sigma_threshold=0 * flat, **law).bank()
     design = xbar.Hardware(bank=bank, tile=xbar.Tile(word_lines=LINES, bit_lines=LINES))
     held = measure_bits(design, 1, seed=5)
     weights = np.random.default_rng(5).standard_normal((LINES // 2, LINES))
     volts = np.random.default_rng(6).uniform(-0.2, 0.2, 200_000)
-    bent = -2e-3 * volts**2 + 4e-3 * volts**3
+    # the weights are right between +-0.1 V
+    odd = 4e-3 * (volts**2 - 0.1**2) + 3e-3 * (np.abs(volts) - 0.1)
+    bent = volts * (-2e-3 * volts + odd)
     share = np.sqrt(np.mean(bent**2) / np.mean(volts**2))
     right = share * np.sqrt(np.mean(weights**2)) / np.abs(weights).max()
     assert held.bend == pytest.approx(right, rel=0.01)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from xbar.errors import SolverError
-from xbar.silicon.fit import SwitchLaw, fit_bend, fit_matching, fit_switch, fit_temperature
+from xbar.silicon.fit import (
+    SwitchLaw,
+    fit_bend,
+    fit_c2_slope,
+    fit_matching,
+    fit_switch,
+    fit_temperature,
+)
 
 
 @pytest.mark.parametrize("law", [(-1.3, -0.7, -0.2), (-0.24, 0.0, 0.0), (2.0, 1.0, 3.0)])
@@ -39,24 +46,40 @@ def test_a_resistance_that_no_threshold_gives_is_refused():
         SwitchLaw(1000.0, -1.0, -0.5).threshold(np.array([900.0, 400.0]))
 
 
-def test_c2_and_c3_are_found_again_behind_an_offset():
+@pytest.mark.parametrize("kink", [0.0, -7e-4])
+def test_the_bend_is_found_again_behind_an_offset(kink):
     volts = np.linspace(-0.2, 0.2, 21)
-    amps = 3e-5 * volts * (1 - 1.2e-3 * volts - 6e-4 * volts**2) + 2e-14
-    c2, c3, error = fit_bend(volts, amps, 3e-5)
-    assert c2 == pytest.approx(-1.2e-3, rel=1e-6)
-    assert c3 == pytest.approx(-6e-4, rel=1e-4)
-    assert error < 1e-12
+    law = 1 - 1.2e-3 * volts - 6e-4 * volts**2 + kink * np.abs(volts)
+    amps = 3e-5 * volts * law + 2e-14
+    between = 3e-5 * (1 - 6e-4 * 0.1**2 + kink * 0.1)  # the slope of a chord from -0.1 to 0.1 V
+    found = fit_bend(volts, amps, between, 0.1)
+    assert found.c2 == pytest.approx(-1.2e-3, rel=1e-4)
+    assert found.c3 == pytest.approx(-6e-4, rel=1e-4)
+    assert found.kink == pytest.approx(kink, rel=1e-4, abs=1e-9)
+    assert found.error < 1e-8
+
+
+def test_a_c2_that_goes_with_the_threshold_has_its_slope_found_again():
+    shift = np.linspace(-0.08, 0.08, 9)
+    assert fit_c2_slope(shift, -2.0 * (1 + 2.5 * shift + 4 * shift**2)) == pytest.approx(2.5)
+    assert fit_c2_slope(shift, np.zeros(9)) == 0
 
 
 def test_the_error_of_the_bend_is_what_the_law_leaves_of_the_largest_current():
     volts = np.linspace(-0.2, 0.2, 21)
-    # a fifth power: the best cubic in its place leaves something, which is found by brute force
+    # a fifth power: the best law in its place leaves something, which is found by brute force
     amps = 1e-5 * volts * (1 + 0.5 * volts**4)
-    _, c3, error = fit_bend(volts, amps, 1e-5)
-    left = np.abs(0.5 * volts**5 - c3 * volts**3).max() / np.abs(amps / 1e-5).max()
-    assert error == pytest.approx(left, rel=1e-6)
-    tried = [np.sum((0.5 * volts**5 - c * volts**3) ** 2) for c in np.linspace(0, 0.02, 2001)]
-    assert c3 == pytest.approx(np.linspace(0, 0.02, 2001)[np.argmin(tried)], abs=1e-5)
+    found = fit_bend(volts, amps, 1e-5, 0.0)
+    law = found.c3 * volts**3 + found.kink * volts * np.abs(volts)
+    left = np.abs(0.5 * volts**5 - law).max() / np.abs(amps / 1e-5).max()
+    assert found.error == pytest.approx(left, rel=1e-6)
+    cubes, kinks = np.meshgrid(np.linspace(0, 0.1, 401), np.linspace(-0.02, 0.02, 401))
+    tried = np.zeros(cubes.shape)
+    for v in volts:
+        tried += (0.5 * v**5 - cubes * v**3 - kinks * v * abs(v)) ** 2
+    best = np.unravel_index(np.argmin(tried), tried.shape)
+    assert found.c3 == pytest.approx(cubes[best], abs=1e-3)
+    assert found.kink == pytest.approx(kinks[best], abs=3e-4)
 
 
 def test_temperature_coefficients_are_found_again():

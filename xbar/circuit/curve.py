@@ -30,6 +30,8 @@ class Curve(Outline):
         powers: (P, W, B, K) coefficients of v², v³, ... in A/V², A/V³ and so on, beside the
             conductance of v.
         sinh: voltage V0 of I = G V0 sinh(v / V0) instead, for all resistors; then P is 0.
+        beside: (3, W, B, K) what is added: siemens of v, coefficients of v |v| in A/V², and of v
+            times the voltage of the bit line in A/V².
 
     >>> import numpy as np
     >>> Curve(np.zeros((0, 1, 1, 1)), sinh=0.5).formula((0, 0, 0), 1e-3, "a", "b")
@@ -38,6 +40,7 @@ class Curve(Outline):
 
     powers: Floats = attrs.field(converter=_powers)
     sinh: float | None = None
+    beside: Floats | None = attrs.field(default=None, converter=attrs.converters.optional(_powers))
 
     def __attrs_post_init__(self) -> None:
         if self.sinh is not None and (not self.sinh > 0 or len(self.powers)):
@@ -51,6 +54,8 @@ class Curve(Outline):
         """
         if self.powers.shape[1:] != shape:
             raise SpecError(f"the curves must be of {shape} resistors, not {self.powers.shape[1:]}")
+        if self.beside is not None and self.beside.shape != (3, *shape):
+            raise SpecError(f"beside must be of shape {(3, *shape)}, not {self.beside.shape}")
 
     def formula(self, place: tuple[int, int, int], siemens: float, a: str, b: str) -> str | None:
         """The current from node a to node b of one resistor; None if it obeys Ohm's law."""
@@ -58,11 +63,18 @@ class Curve(Outline):
         if self.sinh is not None:
             return f"{number(siemens * self.sinh)}*sinh({volts}*{number(1 / self.sinh)})"
         terms = self.powers[(slice(None), *place)].tolist()
+        added = [0.0, 0.0, 0.0] if self.beside is None else self.beside[(slice(None), *place)]
+        linear, kink, rise = (float(each) for each in added)
         while terms and terms[-1] == 0:
             terms.pop()
-        if not terms:
+        if not terms and not (linear or kink or rise):
             return None
+        terms.insert(0, siemens + linear)
         text = f"({number(terms[-1])})"
-        for term in reversed([siemens, *terms[:-1]]):
+        for term in reversed(terms[:-1]):
             text = f"({number(term)}+{volts}*{text})"
+        if kink:
+            text = f"({text}+({number(kink)})*abs({volts}))"
+        if rise:
+            text = f"({text}+({number(rise)})*v({b}))"
         return f"{volts}*{text}"

@@ -211,7 +211,7 @@ def _bank_powers(bank: SwitchedBank, curve: Curve | None) -> Floats | None:
     if curve is None:
         return None
     curve.check(bank.on.shape)
-    if curve.sinh is not None or len(curve.powers) > 2:
+    if curve.sinh is not None or len(curve.powers) > 2 or curve.beside is not None:
         raise SpecError(
             "a bank with switches must have a curve of v² and v³; take single resistors"
         )

@@ -72,6 +72,35 @@ class PolynomialCell(Outline):
 
 
 @attrs.frozen(eq=False, slots=False, repr=False)
+class BranchCell(Outline):
+    """Current (c1 + rise u) v + c2 v² + … + kink v |v| of resistors with transistors as switches.
+
+    u is the voltage of the bit line: where it rises, its switches have less overdrive.
+
+    Attributes:
+        coefficients: (P, W, B) c1, c2, ... in amperes per volt, per volt squared and so on.
+        kink: (W, B) amperes per volt squared.
+        rise: (W, B) likewise.
+    """
+
+    coefficients: Floats = attrs.field(converter=_coefficients)
+    kink: Floats = attrs.field(converter=_siemens)
+    rise: Floats = attrs.field(converter=_siemens)
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, where no bit line has risen."""
+        size = np.abs(voltage)
+        total, slope = PolynomialCell(self.coefficients).current(voltage)
+        return total + self.kink * voltage * size, slope + 2 * self.kink * size
+
+    def risen(self, bit: Floats) -> BranchCell:
+        """The law where the bit lines are at ``bit`` (W, B) volts."""
+        terms = self.coefficients.copy()
+        terms[0] += self.rise * bit
+        return BranchCell(terms, self.kink, self.rise)
+
+
+@attrs.frozen(eq=False, slots=False, repr=False)
 class SinhCell(Outline):
     """Current G V0 sinh(v / V0), as in tunnelling through a barrier.
 
@@ -210,9 +239,9 @@ def _newton(
 ) -> tuple[Floats, Floats, Floats, Floats, float, int]:
     span = max(volts.max(), 0) - min(volts.min(), 0)  # upper bound on a cell's voltage, for any law
     drop = np.zeros(crossbar.conductance.shape)
-    residual, before = np.inf, np.inf
+    residual, before, here = np.inf, np.inf, law
     for step in range(1, _NEWTON_STEPS + 1):
-        current, slope = law.current(drop)
+        current, slope = here.current(drop)
         if not np.all(slope >= 0):
             i, j = np.argwhere(~(slope >= 0))[0]
             raise SolverError(
@@ -222,7 +251,9 @@ def _newton(
         linear = attrs.evolve(crossbar, conductance=slope)
         word, bit, across, out = _linear_step(linear, volts, current - slope * drop)
         reached = np.clip(across, -span, span)
-        true, _ = law.current(reached)
+        if isinstance(law, BranchCell):
+            here = law.risen(bit)
+        true, _ = here.current(reached)
         linearised = current + slope * (across - drop)
         largest = np.abs(true).max()
         residual = float(np.abs(true - linearised).max() / largest) if largest else 0.0

@@ -16,6 +16,7 @@ from xbar.circuit.netlist import Netlist, crossbar_netlist
 from xbar.circuit.switches import SwitchedBank
 from xbar.compiler.layout import to_array
 from xbar.compiler.tile import DeckReadout, Detail, ProgrammedTile
+from xbar.effects.nonlinearity import at_rest
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 
@@ -77,6 +78,11 @@ def _curve(tile: ProgrammedTile, detail: Detail) -> Curve:
                 "detail must be 'cell' or 'resistor' for a law of sinh or odd, which open switches "
                 "follow too; 'bank' is for c2 and c3"
             )
+        if not law.is_polynomial or law.c2_slope is not None:
+            raise SpecError(
+                "detail must be 'cell' or 'resistor' for a law with kink, rise, test or c2_slope; "
+                "'bank' is for c2 and c3"
+            )
         on = tile.chip.on(tile.index)
         powers = np.stack([each * on for each in law.terms(on.shape[-1])])
     else:
@@ -88,7 +94,11 @@ def _curve(tile: ProgrammedTile, detail: Detail) -> Curve:
         crossings = [_crossings(tile, each) for each in powers]
     at_one = tile.chip.hardware.bank.resistors if layout == "cell" and detail != "cell" else 1
     shape = (len(powers), *tile.crossbar().conductance.shape, at_one)
-    return Curve(np.array(crossings).reshape(shape), law.sinh)
+    found = np.array(crossings).reshape(shape)
+    if law.by_resistor and len(found) == 4:
+        beside = np.stack([at_rest(law, found), found[2], found[3]])
+        return Curve(found[:2], beside=beside)
+    return Curve(found, law.sinh)
 
 
 def _crossings(tile: ProgrammedTile, resistor: NDArray[Any]) -> NDArray[Any]:

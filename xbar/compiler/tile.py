@@ -220,7 +220,7 @@ class ProgrammedTile(Card):
         return cell_law(self.nonlinearity, self._crossbar.conductance, bends)
 
     def powers(self) -> Floats:
-        """(P, W, B, K) coefficients of v², v³, ... of each resistor's current, in A/V², A/V³ ...
+        """(P, W, B, K) coefficients of each resistor's current, in A/V², A/V³ ...; see ``powers``.
 
         By ``bank.nonlinearity``; none (P = 0) for its sinh law.
 
@@ -233,7 +233,20 @@ class ProgrammedTile(Card):
             if self.tuned is not None
             else self.chip.closed(self.index, self.mask)
         )
-        return powers(self.nonlinearity, branch, closed)
+        check_readout(self.chip.hardware, "nonlinear")
+        bank = self.chip.hardware.bank
+        if self.tuned is not None:  # devices without switches
+            law = self.nonlinearity.model_copy(update={"c2_slope": None})
+            bank = bank.model_copy(update={"nonlinearity": law})
+        return powers(bank, branch, closed, self._thresholds)
+
+    @property
+    def _thresholds(self) -> Floats | None:
+        """(W, B, K) volts, where the law needs them and the chip tells them."""
+        law = self.nonlinearity
+        if law.c2_slope is None or self.tuned is not None or self.chip.measurement is not None:
+            return None
+        return self.chip.deviations(self.index).threshold
 
     @property
     def nonlinearity(self) -> Nonlinearity:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.effects.effect import Effect, Read
 from xbar.effects.namespace import Array
+from xbar.hardware.bank import Bank
 from xbar.hardware.nonlinearity import Nonlinearity as Design
 from xbar.hardware.spec import Hardware
 
@@ -63,22 +64,29 @@ def line_currents(crossbar: Crossbar, law: CellLaw, voltage: Floats) -> Floats:
     ).reshape(len(voltage), shape[1])
 
 
-def powers(design: Design, branch: Floats, closed: NDArray[np.bool_]) -> Floats:
+def powers(
+    bank: Bank, branch: Floats, closed: NDArray[np.bool_], threshold: Floats | None = None
+) -> Floats:
     """(P, ..., K) coefficients of v², v³, ... of each resistor's current, beyond Ohm's law.
 
-    None (P = 0) for the sinh law. Open switches leak in proportion to the voltage, unless all cells
-    have one law.
+    None (P = 0) for the sinh law; of v², v³, v |v| and v times the bit line's voltage (P = 4) where
+    the law by resistor is no polynomial. Open switches leak in proportion to the voltage, unless
+    all cells have one law.
 
     Args:
-        design: the law.
+        bank: design of the bank, with a law.
         branch: (..., K) siemens of each resistor in its switch state.
         closed: (..., K) whether its switch is closed.
+        threshold: (..., K) volts, deviations of the switches' thresholds; None for none.
     """
+    design = bank.nonlinearity
+    assert design is not None  # whoever asks has one
     if design.sinh is not None:
         return np.zeros((0, *branch.shape))
     if design.by_resistor:
-        terms = design.terms(branch.shape[-1])
-        return np.stack([each * np.where(closed, branch, 0.0) for each in terms])
+        found = bank.bends(branch, threshold)[: 2 if design.is_polynomial else 4]
+        found *= np.where(closed, branch, 0.0)
+        return found
     relative = [each for coefficient in design.odd for each in (0.0, coefficient)]
     return np.array([each * branch for each in relative])
 
@@ -91,8 +99,22 @@ def cell_law(design: Design, conductance: Floats, bends: Floats) -> CellLaw:
         conductance: (W, B) siemens of each cell at 0 V.
         bends: (P, W, B) the sum of ``powers`` over its resistors.
     """
-    from xbar.circuit.nonlinear import PolynomialCell, SinhCell
+    from xbar.circuit.nonlinear import BranchCell, PolynomialCell, SinhCell
 
     if design.sinh is not None:
         return SinhCell(conductance, design.sinh)
+    if design.by_resistor and len(bends) == 4:
+        linear = conductance + at_rest(design, bends)
+        return BranchCell(np.stack([linear, bends[0], bends[1]]), bends[2], bends[3])
     return PolynomialCell(np.concatenate([conductance[None], bends]))
+
+
+def at_rest(design: Design, bends: Floats) -> Floats:
+    """(...) siemens by which the law's slope at 0 V differs from the told conductance.
+
+    Args:
+        design: the law, by resistor.
+        bends: (4, ...) of ``powers``, or sums of them.
+    """
+    test = design.test or 0.0
+    return np.asarray(-test * (test * bends[1] + bends[2]))

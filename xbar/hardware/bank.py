@@ -106,6 +106,8 @@ class Bank(Spec):
             if not ratio > 1:
                 raise SpecError(f"on_off_ratio must be greater than 1, not {ratio:g}")
         self._check_conductances()
+        if self.switch is None and self.nonlinearity and self.nonlinearity.c2_slope is not None:
+            raise SpecError("nonlinearity.c2_slope must be left out without switch, which it is of")
         if self.stuck_open + self.stuck_closed > 1:
             raise SpecError(
                 "stuck_open + stuck_closed must be at most 1, not "
@@ -175,6 +177,31 @@ class Bank(Spec):
                 closed = loaded(closed, total, each, self.switch_shares)
             total = total + closed
         return 1.0 / total
+
+    def bends(
+        self, conductance: NDArray[np.float64], threshold: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(4, ..., K) c2, c3, kink and rise of branches, by the law of ``nonlinearity``.
+
+        Args:
+            conductance: (..., K) siemens of the closed branches.
+            threshold: (..., K) deviations of the switches' thresholds in volts; None for none.
+        """
+        law = self.nonlinearity
+        assert law is not None  # whoever asks has one
+        shape, count = np.shape(conductance), self.resistors
+        terms = law.coefficients(count)
+        found = np.array(
+            np.broadcast_to(terms.reshape(4, *(1,) * (len(shape) - 1), count), (4, *shape))
+        )
+        if law.c2_slope is None or self.switch is None:
+            return found
+        dvt = np.zeros(count) if threshold is None else threshold
+        share = conductance * self.switch.ohms(dvt, count) / self.switch_shares
+        found[0] *= share**2 * (1.0 + spread_out(law.c2_slope, count) * dvt)
+        found[2] *= share**2
+        found[3] *= share
+        return found
 
     @property
     def switch_shares(self) -> NDArray[np.float64]:

@@ -47,6 +47,7 @@ _UNITS = {
     "bank.switch.resistance": "ohm",
     "bank.switch.sigma": "V",
     "bank.nonlinearity.sinh": "V",
+    "bank.nonlinearity.test": "V",
     "bank.nonlinearity.within": "V",
     "tile.word_wire": "ohm",
     "tile.bit_wire": "ohm",

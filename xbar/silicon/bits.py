@@ -4,8 +4,8 @@ Gaussian weights fill the tile; each is compiled for a sampled chip with the wir
 and what the array would do is compared with what was asked for. Two errors are told apart:
 
 - of the weights, at small voltages: what subset choice and wires leave;
-- of the bend, I = G v (1 + c2 v + c3 v²), for inputs uniform within the read voltage: the rms of
-  the current that is not in proportion to v, by the rms of v.
+- of the bend of the branches' current, for inputs uniform within the read voltage: the rms of the
+  current that is not in proportion to v, by the rms of v.
 
 Both are relative to the largest weight. An rms error e is that of a uniform quantiser of
 log2(2 / (e sqrt(12))) bits.
@@ -15,7 +15,7 @@ Shapes: W x B cells of K branches; R inputs and C outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ def measure_bits(
     """The errors of random weights on sampled chips of a design, rms over all of them.
 
     Args:
-        hardware: design; its bank may have a ``nonlinearity`` of c2 and c3.
+        hardware: design; its bank may have a ``nonlinearity`` by resistor.
         chips: number of chips; None for as many as hold 2,000 weights, at most 64.
         seed: seed of the first chip; weights have the same.
         shifts: relative changes (K,) of G after programming, by name of a condition.
@@ -144,9 +144,8 @@ def _errors(
     found = [rms(weights(_through_wires(tile, branch)) - part.weight), 0.0]
     law, volts = tile.chip.hardware.bank.nonlinearity, tile.chip.hardware.read_voltage
     if law is not None:
-        square, cube = (weights(each.sum(axis=-1)) for each in tile.powers()[:2])
-        # mean squares of v², v³ and v for v uniform within +-volts
-        found[1] = rms(np.sqrt(3 * (square**2 * volts**2 / 5 + cube**2 * volts**4 / 7)))
+        bent = [weights(each.sum(axis=-1)) for each in tile.powers()]
+        found[1] = rms(_bend(bent, law.test or 0.0, volts))
     changed = [branch * (1 + shift) for shift in shifts.values()]
     if shared is not None:
         changed.append(shared_branches(branch, shared))
@@ -155,6 +154,25 @@ def _errors(
         gain = calibrated_gain(read, part.weight)
         found += [rms(read - part.weight), rms(read / gain - part.weight)]
     return found
+
+
+def _bend(terms: Sequence[Floats], test: float, volts: float) -> Floats:
+    """Error of weights by their bend, rms over v uniform within +-volts, relative to that of v.
+
+    Args:
+        terms: weights of v², v³ and, perhaps, v |v|.
+        test: volts between which the weights of v are right.
+        volts: the largest voltage.
+    """
+    square, cube = terms[:2]
+    kink = terms[2] if len(terms) > 2 else np.zeros_like(square)
+    nodes, shares = np.polynomial.legendre.leggauss(4)  # exact up to v⁷
+    mean = np.zeros_like(square)
+    for v, share in zip(volts * (nodes + 1) / 2, shares / 2, strict=True):
+        odd = cube * (v**2 - test**2) + kink * (v - test)
+        # v² is even and the others are odd, so that their products have no mean
+        mean += share * v**2 * ((square * v) ** 2 + odd**2)
+    return np.asarray(np.sqrt(3 * mean) / volts)
 
 
 def _through_wires(tile: ProgrammedTile, branch: Floats) -> Floats:

@@ -91,6 +91,7 @@ class Branches:
         series: (K,) ohms of contacts and wires inside each branch.
         kind: "nmos" or "transmission".
         side: line that the switch lies beside.
+        lift: volts by which the lines at rest are higher than designed.
     """
 
     process: Process
@@ -100,11 +101,13 @@ class Branches:
     series: Floats
     kind: Kind = "nmos"
     side: Side = "bit"
+    lift: float = 0.0
 
     @property
     def common(self) -> float:
         """Volts of the lines at rest: half the supply for a transmission gate."""
-        return self.switch.common if self.kind == "nmos" else self.switch.supply / 2
+        usual = self.switch.common if self.kind == "nmos" else self.switch.supply / 2
+        return usual + self.lift
 
     def lines(self, k: int, name: str, nodes: Nodes, deviation: float = 0.0) -> list[str]:
         """The elements of branch k.

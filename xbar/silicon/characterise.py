@@ -21,7 +21,7 @@ from xbar.silicon.branch import (
 from xbar.silicon.fit import fit_bend, fit_matching, fit_temperature
 from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
-from xbar.silicon.parts import Parts, branch_parts
+from xbar.silicon.parts import Parts, branch_parts, rise_of_line
 
 Report: TypeAlias = Callable[[int, int], None]
 TEMPERATURES = np.linspace(-40.0, 125.0, 4)
@@ -98,7 +98,7 @@ class _Characterisation:
         self.at = Conditions(process.typical, celsius, supply)
         self.count = len(branches.length)
         self._report, self._done = report, 0
-        self._total = 5 + len(process.skewed) + len(SUPPLIES) + self._draws_resistors
+        self._total = 6 + len(process.skewed) + len(SUPPLIES) + self._draws_resistors
         self.notes: list[str] = []
 
     def run(self) -> BranchModel:
@@ -107,7 +107,12 @@ class _Characterisation:
         closed = typical.slope(plan.test)[: self.count]
         parts, threshold = self._parts()
         sigma = self._sigma_resistor(parts.resistance)
-        bends = [fit_bend(*_within(typical, k, plan.within), closed[k]) for k in range(self.count)]
+        bends = [
+            fit_bend(*_within(typical, k, plan.within), closed[k], plan.test)
+            for k in range(self.count)
+        ]
+        rise = rise_of_line(branches, self.at, plan.test)
+        self._step()
         tempco, leaks, tempco_error = self._temperatures(typical)
         model = BranchModel(
             process=branches.process.name,
@@ -121,8 +126,11 @@ class _Characterisation:
             switch_load=parts.load,
             sigma_resistor=sigma,
             sigma_threshold=threshold,
-            c2=np.array([bend[0] for bend in bends]),
-            c3=np.array([bend[1] for bend in bends]),
+            c2=np.array([bend.c2 for bend in bends]),
+            c3=np.array([bend.c3 for bend in bends]),
+            kink=np.array([bend.kink for bend in bends]),
+            c2_slope=parts.c2_slope,
+            rise=rise,
             off=np.abs(typical.slope(plan.within)[self.count :]),
             offset=typical.offset[: self.count],
             tempco=tempco,
@@ -134,7 +142,7 @@ class _Characterisation:
             },
             open=leaks,
             fit_error=0.0,
-            bend_error=np.array([bend[2] for bend in bends]),
+            bend_error=np.array([bend.error for bend in bends]),
             temperature=self.at.temperature,
             supply=self.supply,
             test=plan.test,

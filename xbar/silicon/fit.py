@@ -7,7 +7,8 @@ The conductance of a closed branch is
 
 with dr the relative deviation of its resistor, dvt the volts by which its switch's threshold is
 higher, and s the share Ron(dvt) / (R (1 + dr) + series + Ron(dvt)), which is s' without deviations.
-Its current over the voltage is I = G v (1 + c2 v + c3 v²).
+Its current over the voltage is I = G v (1 + c2 v + c3 (v² - test²) + kink (|v| - test)), G being
+the current's difference between +-test, by 2 test.
 """
 
 from __future__ import annotations
@@ -90,22 +91,55 @@ def fit_switch(threshold: Floats, resistance: Floats) -> SwitchLaw:
     return SwitchLaw(typical, float(slope), float(bend), float(cubic))
 
 
-def fit_bend(voltage: Floats, current: Floats, slope: float) -> tuple[float, float, float]:
-    """c2, c3 and the worst error, relative to the largest current, of I = G v (1 + c2 v + c3 v²).
+class Bend(NamedTuple):
+    """How a branch's current departs from Ohm's law.
+
+    Attributes:
+        c2: 1/V.
+        c3: 1/V².
+        kink: 1/V.
+        error: worst error of the current that is left, relative to the largest one.
+    """
+
+    c2: float
+    c3: float
+    kink: float
+    error: float
+
+
+def fit_bend(voltage: Floats, current: Floats, slope: float, test: float) -> Bend:
+    """The bend of a current, by least squares.
 
     Args:
         voltage: (V,) volts, 0 among them.
         current: (V,) amperes.
-        slope: G in siemens, which is kept.
+        slope: G in siemens, which is kept: the current's difference between +-test, by 2 test.
+        test: volts.
     """
     offset = current[np.argmin(np.abs(voltage))]
     bent = current - offset - slope * voltage
-    matrix = slope * np.stack([voltage**2, voltage**3], axis=1)
+    terms = [voltage, voltage**2 - test**2, np.abs(voltage) - test]
+    matrix = slope * voltage[:, None] * np.stack(terms, axis=1)
     # columns of like size, because powers of small voltages are small
     scale = np.abs(matrix).max(axis=0)
     found = np.linalg.lstsq(matrix / scale, bent, rcond=None)[0] / scale
     error = np.abs(matrix @ found - bent).max() / np.abs(current).max()
-    return float(found[0]), float(found[1]), float(error)
+    c2, c3, kink = found.tolist()
+    return Bend(c2, c3, kink, float(error))
+
+
+def fit_c2_slope(threshold: Floats, c2: Floats) -> float:
+    """Relative change of c2 per volt of a threshold's deviation, 1/V.
+
+    Args:
+        threshold: (D,) volts, 0 among them.
+        c2: (D,) 1/V, as of branches of which the switch takes one share.
+    """
+    typical = c2[np.argmin(np.abs(threshold))]
+    if typical == 0:
+        return 0.0
+    change = c2 / typical - 1
+    return float(threshold @ change / (threshold @ threshold))
 
 
 def fit_temperature(temperature: Floats, conductance: Floats, typical: float) -> Floats:

@@ -46,6 +46,9 @@ _POWERS = {
     "sigma_threshold": 0.0,
     "c2": -2.0,
     "c3": -2.0,
+    "kink": -2.0,
+    "c2_slope": 0.0,
+    "rise": -1.0,
     "off": 0.0,
 }
 """Powers of the length that the quantities of a branch go with, about."""
@@ -121,4 +124,4 @@ class LengthLaw:
 
 def _place(name: str, length: Floats) -> Floats:
     """Where a quantity of branches of some length lies on its spline; increasing."""
-    return np.log(length) if name in ("c2", "c3") else -1 / length
+    return np.log(length) if name in ("c2", "c3", "kink") else -1 / length

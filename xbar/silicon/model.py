@@ -33,8 +33,11 @@ class BranchModel:
         switch_load: (K,) relative change of a switch's resistance where its share doubles.
         sigma_resistor: (K,) relative standard deviation of the resistors.
         sigma_threshold: (K,) volts, standard deviation of the switches' thresholds.
-        c2: (K,) 1/V, of I = G v (1 + c2 v + c3 v²).
+        c2: (K,) 1/V, of I = G v (1 + c2 v + c3 (v² - test²) + kink (|v| - test)).
         c3: (K,) 1/V².
+        kink: (K,) 1/V.
+        c2_slope: (K,) 1/V, relative change of c2 with the switch's threshold.
+        rise: (K,) 1/V, relative change of G with the voltage of the bit line.
         off: (K,) siemens of the open branches.
         offset: (K,) amperes of the closed branches at 0 V.
         tempco: (2, K) linear and quadratic coefficient of G, 1/K and 1/K².
@@ -47,7 +50,7 @@ class BranchModel:
         temperature: celsius at which all but ``tempco`` and ``open`` hold.
         supply: volts at the gate of a closed switch.
         test: volts; G is the current's difference between +-test, by 2 test.
-        within: volts up to which c2 and c3 were fitted.
+        within: volts up to which c2, c3 and kink were fitted.
         samples: switches of each width, and resistors of each length at most, from which the
             deviations were found.
         voltage: (V,) volts of the currents below.
@@ -68,6 +71,9 @@ class BranchModel:
     sigma_threshold: Floats
     c2: Floats
     c3: Floats
+    kink: Floats
+    c2_slope: Floats
+    rise: Floats
     off: Floats
     offset: Floats
     tempco: Floats
@@ -90,6 +96,12 @@ class BranchModel:
     def conductance(self) -> Floats:
         """(K,) siemens of the typical closed branches."""
         return 1 / (self.resistance + self.series + self.switch_resistance)
+
+    def bent(self, volts: Floats) -> Floats:
+        """(K, V) amperes of the typical branches at volts (V,) between their lines."""
+        c2, c3, kink = (each[:, None] for each in (self.c2, self.c3, self.kink))
+        law = 1 + c2 * volts + c3 * (volts**2 - self.test**2) + kink * (np.abs(volts) - self.test)
+        return self.conductance[:, None] * volts * law
 
     def deviated(self, resistor: Floats, threshold: Floats) -> Floats:
         """(..., K) siemens at deviations (..., K): relative of resistors, volts of thresholds."""
@@ -136,7 +148,15 @@ class BranchModel:
                 sigma=_listed(self.sigma_threshold),
             ),
             on_off_ratio=_listed(self.on_off_ratio),
-            nonlinearity=Nonlinearity(c2=_listed(self.c2), c3=_listed(self.c3), within=self.within),
+            nonlinearity=Nonlinearity(
+                c2=_listed(self.c2),
+                c3=_listed(self.c3),
+                kink=_listed(self.kink),
+                test=self.test,
+                rise=_listed(self.rise),
+                c2_slope=_listed(self.c2_slope),
+                within=self.within,
+            ),
         )
 
     def table(self) -> str:
@@ -162,8 +182,10 @@ class BranchModel:
         return [
             f"at {self.temperature:g} C and {self.supply:g} V; G between +-{self.test:g} V",
             f"law off by {self.fit_error:.1e} of G at worst, at deviations of up to 3 sigma",
-            f"I = G v (1 + c2 v + c3 v^2): c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2",
+            f"I = G v (1 + c2 v + c3 (v^2 - t^2) + kink (|v| - t)), t = {self.test:g} V",
+            f"with c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2, kink {_span(self.kink)} /V",
             f"which is off by {self.bend_error.max():.1e} of the current at {self.within:g} V",
+            f"c2 by the threshold: {_span(self.c2_slope)} /V; G by the line: {_span(self.rise)} /V",
             *self._sampled(),
             *(f"corner {name}: G {_percent(each)}" for name, each in self.corners.items()),
             *(f"supply {volts:g} V: G {_percent(each)}" for volts, each in self.supplies.items()),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.silicon.branch import Branches, Conditions, Copies, sweep
-from xbar.silicon.fit import SwitchLaw, fit_switch
+from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, sweep
+from xbar.silicon.fit import SwitchLaw, fit_c2_slope, fit_switch
 
 _STEP = 0.03
 """Relative deviation of the resistor, by which the switch's share of the voltage is changed."""
+_LIFT = 0.01
+"""Volts by which the lines are moved."""
 _ROUNDS = 8
 """Steps in which the load of a switch is taken out of its resistance; each gains three digits."""
 
@@ -24,11 +26,13 @@ class Parts:
         resistance: (K,) ohms of the resistors.
         load: (K,) relative change of a switch's resistance where its share of the branch doubles.
         laws: (K,) the laws of the switches.
+        c2_slope: (K,) 1/V, relative change of a switch's part in c2 with its threshold.
     """
 
     resistance: Floats
     load: Floats
     laws: tuple[SwitchLaw, ...]
+    c2_slope: Floats
 
     @property
     def switch(self) -> Floats:
@@ -73,7 +77,40 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     rest = own + branches.series[:, None]
     unloaded = _unloaded(ohms[:, :-2] - rest, rest, load[:, None], share[:, None])
     laws = tuple(fit_switch(shifts[k], unloaded[k]) for k in range(count))
-    return Parts(own[:, 0], load, laws)
+    slopes = _c2_slopes(found, volts, shifts, closed_ohms / ohms)
+    return Parts(own[:, 0], load, laws, slopes)
+
+
+def rise_of_line(branches: Branches, at: Conditions, volts: float) -> Floats:
+    """(K,) relative change of G per volt by which both lines rise, 1/V.
+
+    Args:
+        branches: what they are.
+        at: corner, temperature and supply.
+        volts: G is the current's difference between +-volts, by 2 volts.
+
+    Raises:
+        ToolError: ngspice or the models are not installed.
+        EngineError: ngspice failed.
+        FileError: the models lack the corner.
+    """
+    plain = Conditions(at.corner, at.temperature, at.supply)
+    low, high = (
+        sweep(replace(branches, lift=lift), Copies.each(len(branches.length)), plain, volts, 1)
+        for lift in (-_LIFT, _LIFT)
+    )
+    below, above = low.slope(volts), high.slope(volts)
+    return (above - below) / (above + below) / _LIFT
+
+
+def _c2_slopes(found: Sweep, volts: float, shifts: Floats, share: Floats) -> Floats:
+    """(K,) 1/V, from branches (K, D) and two more, with these shares of their switches."""
+    shape = shifts.shape[0], -1
+    amps = (found.current - found.offset[:, None])[:, [0, -1]].sum(axis=1).reshape(shape)
+    # even powers of v: 2 G c2 v²
+    c2 = amps / (2 * volts**2 * found.slope(volts).reshape(shape)) / share**2
+    pairs = zip(shifts, c2[:, :-2], strict=True)
+    return np.array([fit_c2_slope(shift, each) for shift, each in pairs])
 
 
 def _unloaded(ohms: Floats, rest: Floats, load: Floats, share: Floats) -> Floats:

@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
-from xbar.circuit.nonlinear import PolynomialCell, solve_nonlinear
+from xbar.circuit.nonlinear import BranchCell, solve_nonlinear
 from xbar.compiler.tile import ProgrammedTile, wires_of
+from xbar.effects.nonlinearity import at_rest
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.fabricate import Deviations
+from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.silicon.sample import SampledCells
+from xbar.silicon.tester import READ_VOLTS
 from xbar.tables import Outline
 
 LEAST = 1e-10
@@ -85,7 +88,8 @@ class Prediction(Outline):
         sample: its sampled cells.
         closed: (W, B, K) branches that conduct, stuck ones included.
         on: (W, B, K) siemens of closed branches.
-        terms: (2, K) c2 in 1/V and c3 in 1/V² of the sampled branches.
+        law: the law of the branches' currents; None for Ohm's.
+        bends: (4, w, b, K) c2, c3, kink and rise of the sampled branches.
         shared: (K,) ohms that branches 2p and 2p + 1 have in common, as in ``Array``.
     """
 
@@ -93,7 +97,8 @@ class Prediction(Outline):
     sample: SampledCells
     closed: NDArray[np.bool_]
     on: Floats
-    terms: Floats
+    law: Nonlinearity | None
+    bends: Floats
     shared: Floats
 
     @cached_property
@@ -118,8 +123,19 @@ class Prediction(Outline):
         return np.ix_(self.sample.word_lines, self.sample.bit_lines)
 
     def transfer(self) -> Floats:
-        """(w, b) siemens: amperes of each sampled bit line a volt on each word line."""
-        return np.asarray(self.crossbar.transfer.T[self._place])
+        """(w, b) siemens: amperes of each sampled bit line a volt on each word line alone.
+
+        Read by ``READ_VOLTS`` up and down, as in ngspice. A branch behind wires has less than this,
+        and by its kink another conductance than between them: some 1e-7 of it.
+
+        Raises:
+            SolverError: the currents did not converge.
+        """
+        lines = self.sample.word_lines
+        drive = np.zeros((2, len(lines), len(self.cells)))
+        drive[:, np.arange(len(lines)), lines] = [[READ_VOLTS], [-READ_VOLTS]]
+        up, down = np.split(self.currents(drive.reshape(-1, len(self.cells))), 2)
+        return np.asarray((up - down) / (2 * READ_VOLTS))
 
     def currents(self, voltage: Floats) -> Floats:
         """(N, b) amperes of the sampled bit lines for volts (N, W).
@@ -130,12 +146,15 @@ class Prediction(Outline):
             SolverError: the currents did not converge.
         """
         crossbar = self.crossbar
-        bent = np.zeros((3, *crossbar.conductance.shape))
+        if self.law is None:
+            return np.asarray(crossbar.read(voltage)[:, self.sample.bit_lines])
+        bent = np.zeros((5, *crossbar.conductance.shape))
         bent[0] = crossbar.conductance
-        for power, term in enumerate(self.terms, start=1):
-            part = (self.branch * term).sum(axis=-1)
-            bent[power][self._place] = part[self._place]
-        law = PolynomialCell(bent)
+        part = (self.bends * self.branch[self._place]).sum(axis=-1)
+        bent[0][self._place] += at_rest(self.law, part)
+        for each, found in zip(bent[1:], part, strict=True):
+            each[self._place] = found
+        law = BranchCell(bent[:3], bent[3], bent[4])
         if not crossbar.ideal:
             current = solve_nonlinear(crossbar, law, voltage).current
         else:

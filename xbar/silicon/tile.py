@@ -168,10 +168,12 @@ class TransistorTile(Outline):
         if not self.is_nominal(conditions):
             bank = self._typical(conditions)
             on = np.where(on > 0, conductance(bank, self.deviations), 0.0)
-        curve = bank.nonlinearity
-        terms = np.zeros((2, bank.resistors)) if curve is None else curve.terms(bank.resistors)
+        place = np.ix_(self.sample.word_lines, self.sample.bit_lines)
+        curve, bends = bank.nonlinearity, np.zeros(0)
+        if curve is not None:
+            bends = bank.bends(on[place], self.deviations.threshold[place])
         closed = tile.chip.closed(tile.index, tile.mask) & (on > 0)
-        return Prediction(tile, self.sample, closed, on, terms, self.shared)
+        return Prediction(tile, self.sample, closed, on, curve, bends, self.shared)
 
     def _typical(self, conditions: Conditions) -> Bank:
         hardware = self.tile.chip.hardware

@@ -1,6 +1,6 @@
 """The typical branches of a bank under one condition, as a bank without spread.
 
-A short characterisation: two decks, for the laws alone. ``Cell.characterise`` finds deviations,
+A short characterisation: four decks, for the laws alone. ``Cell.characterise`` finds deviations,
 corners and temperatures too.
 """
 
@@ -16,7 +16,7 @@ from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.switch import Switch
 from xbar.silicon.branch import Branches, Conditions, Copies, sweep
 from xbar.silicon.fit import fit_bend
-from xbar.silicon.parts import branch_parts
+from xbar.silicon.parts import branch_parts, rise_of_line
 from xbar.silicon.tester import READ_VOLTS
 
 _POINTS = 9
@@ -51,7 +51,9 @@ def typical_bank(
     steps = max(round(limit / step), _STEPS)
     found = sweep(branches, Copies.each(count), at, steps * step, steps)
     siemens = found.slope(READ_VOLTS)
-    bends = [fit_bend(found.voltage, found.current[k], siemens[k]) for k in range(count)]
+    bends = [
+        fit_bend(found.voltage, found.current[k], siemens[k], READ_VOLTS) for k in range(count)
+    ]
     return Bank(
         resistors=count,
         nominal=tuple(parts.resistance.tolist()),
@@ -65,6 +67,11 @@ def typical_bank(
             load=tuple(parts.load.tolist()),
         ),
         nonlinearity=Nonlinearity(
-            c2=tuple(bend[0] for bend in bends), c3=tuple(bend[1] for bend in bends)
+            c2=tuple(bend.c2 for bend in bends),
+            c3=tuple(bend.c3 for bend in bends),
+            kink=tuple(bend.kink for bend in bends),
+            test=READ_VOLTS,
+            rise=tuple(rise_of_line(branches, at, READ_VOLTS).tolist()),
+            c2_slope=tuple(parts.c2_slope.tolist()),
         ),
     )

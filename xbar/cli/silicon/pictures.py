@@ -56,20 +56,19 @@ def write_pictures(model: BranchModel, folder: Path, *, force: bool) -> None:
 
 
 def _bend(panel: Any, model: BranchModel) -> None:
-    """Each branch's distance from a straight line, and what c2 and c3 leave of it."""
+    """Each branch's distance from a straight line, and that of the law."""
     volts = model.voltage
-    most = abs(model.current).max(axis=1)
+    most, laws = abs(model.current).max(axis=1), model.bent(volts)
     shades = _shades(len(model.length))
     for k, amps in enumerate(model.current):
         straight = model.conductance[k] * volts
-        law = straight * (1 + model.c2[k] * volts + model.c3[k] * volts**2)
         panel.plot(volts, (amps - straight) / most[k], color=shades[k])
-        panel.plot(volts, (law - straight) / most[k], ":", color=shades[k])
+        panel.plot(volts, (laws[k] - straight) / most[k], ":", color=shades[k])
     panel.axvspan(-model.within, model.within, color="0.93", zorder=0)
     panel.set(
         xlabel="volts of the word line above the bit line",
         ylabel="distance from G v, part of the largest current",
-        title=f"{model.process}: bend (dotted: c2 and c3, fitted in the shaded range)",
+        title=f"{model.process}: bend (dotted: c2, c3 and kink, fitted in the shaded range)",
     )
     panel.title.set_fontsize(9)
 
