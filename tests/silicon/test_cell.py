@@ -80,6 +80,15 @@ def test_the_masks_have_the_sizes_of_the_cell():
         assert not Cell("sky130", **other).is_drawn
     with pytest.raises(SpecError, match="masks can be drawn for sky130"):
         Cell("gf180mcu", length="20u").layout(4, 2)
+    assert not Cell("gf180mcu", length="20u").is_drawn
+
+
+def test_sizes_that_the_drawing_cannot_hold_are_told_and_not_taken_without_contacts():
+    cell = Cell("sky130", 2, "900u", ratio=1.0)
+    assert cell.is_drawn
+    with pytest.raises(SpecError, match=r"lengths\[0\] must be 500 to 200000 nm in sky130"):
+        _ = cell.branches
+    assert Cell("sky130", 2, "900u", ratio=1.0, series=0.0).branches.series.tolist() == [0, 0]
 
 
 def test_contacts_inside_a_branch_are_those_drawn_unless_they_are_given():

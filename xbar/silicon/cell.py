@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xbar.arrays import one_integer, one_number, one_of, real
 from xbar.errors import SpecError, shown
 from xbar.silicon.branch import Branches, Kind, Side
+from xbar.silicon.layout.rules import DRAWN
 from xbar.silicon.process import Process
 from xbar.units import format_quantity, parse_quantity
 
@@ -111,7 +112,8 @@ class Cell:
         """The branches that ngspice simulates, with their contacts and wires.
 
         Raises:
-            ToolError: ``series`` is that of the drawing, and gdstk is not installed.
+            SpecError: ``series`` is that of the drawing, which can't hold these sizes.
+            ToolError: likewise, and gdstk is not installed.
         """
         if self.series is not None or not self.is_drawn:
             return self._bare
@@ -119,12 +121,16 @@ class Cell:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether there is a drawing of such a cell."""
-        try:
-            self.layout(1, 1)
-        except SpecError:
-            return False
-        return True
+        """Whether there is a drawing of such cells, of whatever sizes."""
+        branches = self._bare
+        return branches.process.name in DRAWN and self._is_drawn_kind
+
+    @property
+    def _is_drawn_kind(self) -> bool:
+        """Whether the switches are of the kind that is drawn."""
+        branches = self._bare
+        nmos = (branches.kind, branches.side) == ("nmos", "bit")
+        return nmos and branches.switch is branches.process.switch()
 
     @cached_property
     def wires(self) -> Wires:
@@ -215,7 +221,7 @@ class Cell:
 
         branches = self._bare
         first = branches.process.switch()
-        if (branches.kind, branches.side) != ("nmos", "bit") or branches.switch is not first:
+        if not self._is_drawn_kind:
             raise SpecError(
                 f"masks can be drawn of NMOS switches {first.name} beside the bit line, not of "
                 f"{branches.kind} {branches.switch.name} beside the {branches.side} line"

@@ -32,6 +32,8 @@ from xbar.silicon.sample import SampledCells, sample_cells
 from xbar.silicon.typical import typical_bank
 from xbar.tables import Outline
 
+MOST_SUPPLY = 1.2
+"""The highest supply that is simulated, over a switch's own."""
 _SIGMAS = 4.0
 """Deviations of the threshold up to which the law of a switch is fitted, over their sigma."""
 
@@ -133,10 +135,11 @@ class TransistorTile(Outline):
         corner = process.typical if corner is None else corner
         one_of(corner, f"corner of {process.name}", sorted(process.corners))
         volts = nominal if supply is None else one_number(supply, "supply")
-        if not 0.5 * nominal <= volts <= 1.2 * nominal:
+        if not 0.5 * nominal <= volts <= MOST_SUPPLY * nominal:
             raise SpecError(
-                f"supply must be from {0.5 * nominal:g} to {1.2 * nominal:g} V, half to 1.2 times "
-                f"that of the switch {self.branches.switch.name}, not {volts:g}"
+                f"supply must be from {0.5 * nominal:g} to {MOST_SUPPLY * nominal:g} V, half to "
+                f"{MOST_SUPPLY:g} times that of the switch {self.branches.switch.name}, "
+                f"not {volts:g}"
             )
         return Conditions(corner, temperature, volts, self.mismatch)
 
@@ -155,7 +158,10 @@ class TransistorTile(Outline):
         yield at, celsius, volts
         yield from ((corner, celsius, volts) for corner in process.skewed)
         yield from ((at, other, volts) for other in (-40.0, 85.0))
-        yield from ((at, celsius, round(part * volts, 9)) for part in (0.9, 1.1))
+        nominal = self.branches.switch.supply
+        supplies = (round(part * volts, 9) for part in (0.9, 1.1))
+        within = (min(max(each, 0.5 * nominal), MOST_SUPPLY * nominal) for each in supplies)
+        yield from ((at, celsius, each) for each in within if each != volts)
 
     def is_nominal(self, conditions: Conditions) -> bool:
         """Whether a condition is that of the design."""

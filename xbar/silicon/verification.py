@@ -36,8 +36,8 @@ Gain: TypeAlias = Literal["none", "chip", "columns"]
 
 TOLERANCE = 2e-5
 """Error of a weight that passes; that of a branch's law is a tenth of it."""
-CURRENT_TOLERANCE = 5e-4
-"""Error of a current that passes: c2 and c3 are by resistor, though each branch has its own."""
+CURRENT_TOLERANCE = 2e-5
+"""Error of a current that passes; ten times what chips drawn from the model are off by."""
 UNDRIVEN = "no input drives a word line of this tile, so no currents were compared"
 """Note of a verification by weights alone."""
 VECTORS = 4

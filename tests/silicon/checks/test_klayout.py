@@ -55,13 +55,33 @@ def test_a_script_out_of_time_ends_with_what_it_has_started(tmp_path, monkeypatc
     assert child != os.getpid()
 
 
-def test_an_answer_that_is_cut_short_is_told(tmp_path, monkeypatch):
+def answering(tmp_path, monkeypatch, text):
+    """Put a program in klayout's place that writes a text as its answer."""
     program = tmp_path / "klayout"
     program.write_text(
         '#!/bin/sh\nfor word in "$@"; do case $word in '
-        'answer=*) printf "{" > "${word#answer=}";; esac; done\n'
+        f"answer=*) printf '%s' '{text}' > \"${{word#answer=}}\";; esac; done\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_an_answer_that_is_cut_short_is_told(tmp_path, monkeypatch):
+    answering(tmp_path, monkeypatch, "{")
     with pytest.raises(EngineError, match=r"klayout's answer to measure_rules.py can't be read"):
-        call("measure_rules.py", {})
+        call("measure_rules.py", {}, list)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "null", "[{}]", "[[]]", '[{"devices": 1}]'])
+def test_an_answer_of_another_form_is_told(tmp_path, monkeypatch, text):
+    from xbar.silicon.cell import Cell
+    from xbar.silicon.checks.compare import compare_masks
+    from xbar.silicon.checks.rules import check_rules
+
+    masks = tmp_path / "tile.gds"
+    masks.write_bytes(b"")
+    answering(tmp_path, monkeypatch, text)
+    with pytest.raises(EngineError, match=r"answer to measure_rules.py can't be read: \S"):
+        check_rules(masks)
+    with pytest.raises(EngineError, match=r"answer to extract_nets.py can't be read: \S"):
+        compare_masks(masks, Cell("sky130", 1, "4u").layout(1, 2).netlist())

@@ -147,8 +147,11 @@ def compare_files(
         "layers": data["layers"],
         **data["devices"],
     }
-    answers = call("extract_nets.py", job, timeout)
-    return [compare(drawn_circuit(answer), wanted) for answer in answers]
+
+    def circuits(answers: Any) -> list[Circuit]:
+        return [drawn_circuit(answers[n]) for n in range(len(paths))]
+
+    return [compare(each, wanted) for each in call("extract_nets.py", job, circuits, timeout)]
 
 
 def _last(netlist: str) -> str:

@@ -209,12 +209,16 @@ def run_netlist_deck(
         code, log = run_anyhow(Path(deck).absolute(), told, Path(folder), timeout)
         if not report.is_file():  # some decks end with an error where the netlists differ
             raise failure(Path(deck), log) if code else _no_report(deck, log)
-        found = call("read_comparison.py", {"report": str(report), "most": MOST}, timeout)
-    if not found["circuits"]:
+        job = {"report": str(report), "most": MOST}
+
+        def comparison(found: Any) -> DeckComparison:
+            counts = found["circuits"], found["differing"]
+            return DeckComparison(Path(deck).name, *counts, tuple(found["differences"]))
+
+        found = call("read_comparison.py", job, comparison, timeout)
+    if not found.circuits:
         raise EngineError(f"{Path(deck).name} compared no circuit: {last_line(log)}")
-    return DeckComparison(
-        Path(deck).name, found["circuits"], found["differing"], tuple(found["differences"])
-    )
+    return found
 
 
 def for_decks(netlist: str) -> str:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from xbar.circuit.engines.answer import last_line
 from xbar.errors import EngineError
 from xbar.silicon.external import find_program, run_program
 
+T = TypeVar("T")
+_UNLIKE = (ValueError, LookupError, TypeError, AttributeError)
+"""What is raised where an answer is not of the form that a script writes."""
 _SCRIPTS = Path(__file__).parent / "scripts"
 
 
@@ -29,12 +32,15 @@ def find_klayout() -> str:
     return find_program("klayout", "sudo apt-get install klayout")
 
 
-def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
+def call(
+    script: str, job: Mapping[str, Any], make: Callable[[Any], T], timeout: float = 600.0
+) -> T:
     """What one of our own scripts answers to a job; both are values that JSON can hold.
 
     Args:
         script: name of a file in ``scripts/``.
         job: its input.
+        make: makes what is wanted of the answer.
         timeout: time limit in seconds.
 
     Raises:
@@ -49,9 +55,10 @@ def call(script: str, job: Mapping[str, Any], timeout: float = 600.0) -> Any:
         if not answer.is_file():
             raise EngineError(f"klayout wrote no answer to {script}: {last_line(log)}")
         try:
-            return json.loads(answer.read_bytes())
-        except ValueError as error:  # a full disk cuts it short
-            raise EngineError(f"klayout's answer to {script} can't be read: {error}") from error
+            return make(json.loads(answer.read_bytes()))
+        except _UNLIKE as error:  # a full disk cuts it short
+            why = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else error
+            raise EngineError(f"klayout's answer to {script} can't be read: {why}") from error
 
 
 def run(script: Path, values: Mapping[str, str], folder: Path, timeout: float = 600.0) -> str:

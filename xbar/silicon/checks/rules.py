@@ -242,7 +242,11 @@ def check_files(
         "standard": data["standard"],
         "rules": [(r.name, r.what, r.of, r.by, r.least, r.in_cells) for r in rules],
     }
-    return [_report(rules, answer) for answer in call("measure_rules.py", job, timeout)]
+
+    def reports(answers: Any) -> list[RuleReport]:
+        return [_report(rules, answers[n]) for n in range(len(paths))]
+
+    return call("measure_rules.py", job, reports, timeout)
 
 
 def _report(rules: tuple[Rule, ...], answer: list[Any]) -> RuleReport:
