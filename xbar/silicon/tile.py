@@ -131,17 +131,23 @@ class TransistorTile(Outline):
         Raises:
             SpecError: the corner is unknown, or a value is out of range.
         """
-        process, nominal = self.branches.process, self.branches.switch.supply
+        process, switch = self.branches.process, self.branches.switch
         corner = process.typical if corner is None else corner
         one_of(corner, f"corner of {process.name}", sorted(process.corners))
-        volts = nominal if supply is None else one_number(supply, "supply")
-        if not 0.5 * nominal <= volts <= MOST_SUPPLY * nominal:
+        volts = switch.supply if supply is None else one_number(supply, "supply")
+        low, high = self._supplies
+        if not low <= volts <= high:
             raise SpecError(
-                f"supply must be from {0.5 * nominal:g} to {MOST_SUPPLY * nominal:g} V, half to "
-                f"{MOST_SUPPLY:g} times that of the switch {self.branches.switch.name}, "
-                f"not {volts:g}"
+                f"supply must be from {low:g} to {high:g} V, half to {MOST_SUPPLY:g} times that "
+                f"of the switch {switch.name}, not {volts:g}"
             )
         return Conditions(corner, temperature, volts, self.mismatch)
+
+    @property
+    def _supplies(self) -> tuple[float, float]:
+        """Least and highest supply that are simulated, volts."""
+        usual = self.branches.switch.supply
+        return round(0.5 * usual, 9), round(MOST_SUPPLY * usual, 9)
 
     @property
     def nominal(self) -> tuple[str, float, float]:
@@ -158,10 +164,9 @@ class TransistorTile(Outline):
         yield at, celsius, volts
         yield from ((corner, celsius, volts) for corner in process.skewed)
         yield from ((at, other, volts) for other in (-40.0, 85.0))
-        nominal = self.branches.switch.supply
-        supplies = (round(part * volts, 9) for part in (0.9, 1.1))
-        within = (min(max(each, 0.5 * nominal), MOST_SUPPLY * nominal) for each in supplies)
-        yield from ((at, celsius, each) for each in within if each != volts)
+        low, high = self._supplies
+        supplies = (min(max(round(part * volts, 9), low), high) for part in (0.9, 1.1))
+        yield from ((at, celsius, each) for each in supplies if each != volts)
 
     def is_nominal(self, conditions: Conditions) -> bool:
         """Whether a condition is that of the design."""
