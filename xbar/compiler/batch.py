@@ -140,6 +140,19 @@ class Batch:
         whole.find_places(self.table, self.lines, across, self.cells[0] * across, found)
         return found
 
+    def of_block(self, number: int) -> Floats:
+        """(R, C) weights of a block."""
+        _, first, rows, columns, _, _ = self.table[number].tolist()
+        return self.weight[first : first + rows * columns].reshape(rows, columns)
+
+    def targets(self, scale: Floats) -> Floats:
+        """(M,) siemens of all weights at scales (S,)."""
+        target = np.empty_like(self.weight)
+        for number, (_, first, rows, columns, _, at) in enumerate(self.table.tolist()):
+            own = self.of_block(number) * scale[at : at + columns]
+            target[first : first + rows * columns] = own.reshape(-1)
+        return target
+
     def results(self, made: Switched) -> Iterator[TileResult]:
         """The results of the tiles."""
         from xbar.compiler.kernels import whole

@@ -8,7 +8,6 @@ that ``run_job`` gives, one tile after another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import accumulate, pairwise
 
@@ -19,9 +18,7 @@ from xbar.compiler import on_device
 from xbar.compiler.job import Jobs, TileResult
 from xbar.compiler.passes import choose_subsets, measure_resistors
 from xbar.compiler.passes.base import Pass, TileJob, TileState
-from xbar.compiler.passes.record_reached import reached_of
 from xbar.compiler.pipeline import PASSES, in_order
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.device import Card, DeviceMemoryError, find
 from xbar.effects.expected import expected_error
 from xbar.errors import warn
@@ -34,8 +31,6 @@ BATCH_RESISTORS = 1 << 25
 
 WHOLE_RESISTORS = 1 << 28
 """Resistors of a batch whose banks never leave the card."""
-
-_RECORDERS = 4  # threads for records of whole tiles: a tenth of a millisecond each, mostly Python
 
 
 def obstacle(job: TileJob) -> str:
@@ -84,32 +79,18 @@ def run_batches(jobs: Jobs, todo: Sequence[int], device: str, threads: int) -> I
         batch = [jobs[index] for index in todo[start : start + size]]
         if card is not None and whole and all(map(on_device.fits, batch)):
             try:
-                yield from run_whole(card, batch, threads)
+                yield from run_whole(card, batch)
                 continue
             except DeviceMemoryError:
                 whole = False  # pieces of a tile may fit
         yield from run_batch(batch, device, threads)
 
 
-def run_whole(card: Card, batch: Sequence[TileJob], threads: int) -> list[TileResult]:
+def run_whole(card: Card, batch: Sequence[TileJob]) -> list[TileResult]:
     """Run a batch of jobs of an ordinary chip on the card, from weights to masks."""
-    made = on_device.program(card, batch)
-    done: dict[int, TileResult] = {}
-
-    def one(number: int) -> None:
-        job, found = batch[number], made[number]
-        blocks = tuple(map(ProgrammedBlock, job.blocks, found.scales, job.weights))
-        tile = ProgrammedTile(job.index, blocks, found.packed, job.chip, job.mapping)
-        reached = map(partial(reached_of, tile), blocks, found.achieved, found.clipped)
-        done[number] = TileResult.of(replace(tile, reached=tuple(reached)))
-
-    def some(numbers: range) -> None:
-        for number in numbers:
-            one(number)
-
-    few = min(threads, _RECORDERS)
-    in_threads(some, [range(start, len(batch), few) for start in range(few)], few)
-    return [done[number] for number in range(len(batch))]
+    return [
+        result for tiles, made in on_device.program(card, batch) for result in tiles.results(made)
+    ]
 
 
 def run_batch(batch: Sequence[TileJob], device: str, threads: int) -> list[TileResult]:

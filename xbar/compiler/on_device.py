@@ -8,81 +8,40 @@ Shapes: T tiles of W x B cells with K resistors, which are B / 2 columns of weig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, Ints
-from xbar.compiler.mapping import DifferentialPair
-from xbar.compiler.passes import (
-    choose_subsets,
-    close_switches,
-    form_banks,
-    measure_resistors,
-    record_reached,
-    set_scales,
-)
+from xbar.compiler import batch
+from xbar.compiler.batch import Batch, Switched
+from xbar.compiler.passes import set_scales
 from xbar.compiler.passes.base import TileJob
-from xbar.compiler.pipeline import PASSES, in_order
 from xbar.device import Buffer, Card, Memory, Source, in_batches
-from xbar.effects.expected import expected_error
 from xbar.hardware import on_device as drawing
 from xbar.subset import on_device as choosing
 
 SOURCE = Source(Path(__file__).parent / "cuda" / "batch.cu", fuse=False)
 
-_STEPS = (
-    measure_resistors.PASS,
-    form_banks.PASS,
-    set_scales.PASS,
-    choose_subsets.PASS,
-    close_switches.PASS,
-    record_reached.PASS,
-)
 _THREADS = 256
 _BLOCKS_EACH = 32  # blocks for each multiprocessor, which take places in turn
 _MOST_TILES = 1 << 15
 
 
-@dataclass(frozen=True, eq=False)
-class Programmed:
-    """What a card made of one tile.
-
-    Attributes:
-        packed: closed switches (W, B, ceil(K / 8)) as bits.
-        scales: siemens per unit weight (C,) by block.
-        achieved: siemens (R, C) by block.
-        clipped: number of targets outside their bank's range, by block.
-    """
-
-    packed: NDArray[np.uint8]
-    scales: tuple[Floats, ...]
-    achieved: tuple[Floats, ...]
-    clipped: tuple[int, ...]
-
-
 def ordinary(job: TileJob) -> bool:
-    """Whether a card programs a chip's tiles as a whole, with the passes of ``_STEPS``.
+    """Whether a card programs a chip's tiles as a whole.
 
-    Pairs of sound resistors without leakage, whose scales are set by column, read as programmed.
+    Pairs of sound resistors without leakage, whose scales are set by column.
     """
-    hardware, options = job.chip.hardware, job.options
-    bank, error = hardware.bank, expected_error(hardware)
+    bank = job.chip.hardware.bank
     return (
-        not drawing.obstacle(job.chip)
-        and not job.chip.may_have_faults
+        batch.ordinary(job)
+        and not drawing.obstacle(job.chip)
         and bool(np.isinf(bank.on_off_ratios).all())
         and (bank.spread != "uniform" or bool((np.sqrt(3.0) * bank.sigmas < 1.0).all()))
-        and isinstance(job.mapping, DifferentialPair)
-        and hardware.cells[1] % 2 == 0
-        and (error.gain, error.noise) == (1.0, 0.0)
-        and (options.programming, options.scale_per) == ("subset", "column")
-        and not job.units
-        and in_order(PASSES, job) == _STEPS
+        and job.options.scale_per == "column"
     )
 
 
@@ -91,79 +50,76 @@ def fits(job: TileJob) -> bool:
     return all((np.diff(block.word_lines) == 1).all() for block in job.blocks)
 
 
-def program(card: Card, batch: Sequence[TileJob]) -> list[Programmed]:
-    """Program tiles of an ordinary chip that ``fits``.
+def program(card: Card, jobs: Sequence[TileJob]) -> list[tuple[Batch, Switched]]:
+    """Program tiles of an ordinary chip that ``fits``, in batches that fit in the card's memory.
 
     Raises:
         DeviceMemoryError: the card's memory does not hold one tile.
     """
-    hardware = batch[0].chip.hardware
+    hardware = jobs[0].chip.hardware
     places, k = hardware.cells[0] * hardware.cells[1] // 2, hardware.bank.resistors
-    made: dict[int, Programmed] = {}
+    made: list[tuple[Batch, Switched]] = []
 
     def work(part: slice) -> None:
-        for at, one in enumerate(_program(card, batch[part]), start=part.start):
-            made[at] = one
+        tiles = Batch.of(jobs[part])
+        made.append((tiles, _program(card, tiles)))
 
     each = places * (8 * 2 * k + 8 + 32 + 8 + 4 + 8 + 4 + 8 + 2 * k)
-    in_batches(card, len(batch), each, work, _MOST_TILES)
-    return [made[at] for at in range(len(batch))]
+    in_batches(card, len(jobs), each, work, _MOST_TILES)
+    return made
 
 
-def _program(card: Card, batch: Sequence[TileJob]) -> Iterator[Programmed]:
-    hardware = batch[0].chip.hardware
-    (lines, bits), k = hardware.cells, hardware.bank.resistors
-    columns = bits // 2
-    weight = np.full((len(batch), lines, columns), np.nan)
-    for own, job in zip(weight, batch, strict=True):
-        for block, values in zip(job.blocks, job.weights, strict=True):
-            own[block.place] = values
-    column, largest = _columns(batch, lines * columns, columns)
+def _program(card: Card, tiles: Batch) -> Switched:
+    (lines, bits), k, count = tiles.cells, tiles.resistors, len(tiles.jobs)
+    weight = np.full((count, lines, bits // 2), np.nan)
+    weight.reshape(-1)[tiles.place] = tiles.weight
+    column, block, largest = _columns(tiles)
     scale, missed = np.empty(len(column)), np.empty(len(column), np.int32)
-    achieved = np.empty((len(batch), lines, columns))
-    packed = np.empty((len(batch), lines, bits, -(-k // 8)), np.uint8)
+    achieved = np.empty((count, lines, bits // 2))
+    packed = np.empty((count, lines, bits, -(-k // 8)), np.uint8)
     with card.memory() as memory:
-        bank = memory.empty((len(batch), lines, bits, k), np.float64)
-        _draw(memory, batch, bank)
+        bank = memory.empty((count, lines, bits, k), np.float64)
+        _draw(memory, tiles, bank)
         on_card = _Batch(memory, weight, memory.holding(weight), bank, 2 * k)
-        aims = on_card.aim(batch[0], column, largest)
+        aims = on_card.aim(tiles.jobs[0], column, largest)
         out = on_card.close(aims[2], achieved, packed)
         card.read(aims[0], scale)
         card.read(aims[1], missed)
         card.read(out[0], achieved)
         card.read(out[1], packed)
-    ends = [0, *accumulate(len(block.columns) for job in batch for block in job.blocks)]
-    parts = iter([slice(*pair) for pair in pairwise(ends)])
-    for t, job in enumerate(batch):
-        own_parts = [next(parts) for _ in job.blocks]
-        yield Programmed(
-            packed[t].copy(),
-            tuple(scale[part].copy() for part in own_parts),
-            tuple(block.cells_of(achieved[t]) for block in job.blocks),
-            tuple(int(missed[part].sum()) for part in own_parts),
-        )
+    return Switched(
+        packed,
+        scale,
+        tiles.targets(scale),
+        achieved.reshape(-1)[tiles.place],
+        np.bincount(block, missed, len(tiles.table)).astype(np.int64),
+    )
 
 
-def _columns(batch: Sequence[TileJob], size: int, across: int) -> tuple[Ints, Floats]:
-    """First place and rows of each column of each block, and the weight that its search begins at.
+def _columns(tiles: Batch) -> tuple[Ints, Ints, Floats]:
+    """First place and rows (S, 2) of each column, its block, and the weight that begins its search.
 
     As in ``xbar.subset.scaling.best_scales``.
     """
-    column, largest = [], []
-    for t, job in enumerate(batch):
-        for block, weight in zip(job.blocks, job.weights, strict=True):
-            first = t * size + int(block.word_lines[0]) * across + block.columns
-            column.append(np.stack([first, np.full_like(first, len(block.word_lines))], axis=1))
-            magnitude = np.abs(weight).max(axis=0)
-            least = magnitude.max() if magnitude.any() else 1.0
-            largest.append(np.where(magnitude > 0, magnitude, least))
-    return np.concatenate(column), np.concatenate(largest)
+    from xbar.compiler.kernels.whole import COLUMNS, FIRST, ROWS, SCALE
+
+    table = tiles.table
+    block = np.repeat(np.arange(len(table)), table[:, COLUMNS])
+    within = np.arange(len(block)) - np.repeat(table[:, SCALE], table[:, COLUMNS])
+    first = tiles.place[table[block, FIRST] + within]
+    largest = np.concatenate([_largest(tiles.of_block(number)) for number in range(len(table))])
+    return np.stack([first, table[block, ROWS]], axis=1), block, largest
 
 
-def _draw(memory: Memory, batch: Sequence[TileJob], bank: Buffer) -> None:
+def _largest(weight: Floats) -> Floats:
+    magnitude = np.abs(weight).max(axis=0)
+    least = magnitude.max() if magnitude.any() else 1.0
+    return np.where(magnitude > 0, magnitude, least)
+
+
+def _draw(memory: Memory, tiles: Batch, bank: Buffer) -> None:
     """Start drawing the banks of tiles, those of consecutive ones together."""
-    indices = [job.index for job in batch]
-    drawing.draw_listed(memory, batch[0].chip, indices, bank, pairs=True)
+    drawing.draw_listed(memory, tiles.jobs[0].chip, tiles.indices, bank, pairs=True)
 
 
 class _Batch:
