@@ -38,7 +38,8 @@ def export(model: Path, layers: int) -> None:
         def __init__(self) -> None:
             super().__init__()
             torch.manual_seed(0)
-            self.net = GPT2LMHeadModel(GPT2Config(n_layer=layers, attn_implementation="eager"))
+            given: dict[str, Any] = {"n_layer": layers, "attn_implementation": "eager"}
+            self.net = GPT2LMHeadModel(GPT2Config(**given))
 
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
             logits: torch.Tensor = self.net(input_ids=tokens, use_cache=False).logits

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xbar
+from xbar.compiler import compaction
 from xbar.compiler.compaction import compact, grid, parts
 
 
@@ -177,3 +178,24 @@ def test_a_network_of_zeros_is_a_program_without_tiles(tmp_path):
     loaded = xbar.Program.load(tmp_path / "a.xbar")
     np.testing.assert_array_equal(loaded.run(np.ones((2, 4))), np.zeros((2, 3)))
     np.testing.assert_array_equal(loaded.matrices("nodal")["fc"], np.zeros((3, 4)))
+
+
+def test_a_few_zeros_are_placed_as_the_search_places_them(monkeypatch):
+    rng = np.random.default_rng(3)
+    known, skipped = compaction._hardly_any_zeros, 0
+    for number in range(600):
+        outputs, inputs = (int(n) for n in rng.integers(1, 40, 2))
+        size = int(rng.integers(1, 14)), int(rng.integers(1, 14))
+        cut = "even" if number % 2 else "full"
+        support = np.ones((outputs, inputs), dtype=bool)
+        zeros = int(rng.integers(1, max(3, outputs * inputs // 16)))
+        support[rng.integers(0, outputs, zeros), rng.integers(0, inputs, zeros)] = False
+        skipped += known(support, size, cut)
+        found = compaction.compact(support, size, cut)
+        with monkeypatch.context() as patched:
+            patched.setattr(compaction, "_hardly_any_zeros", lambda *_: False)
+            searched = compaction.compact(support, size, cut)
+        assert [(r.tolist(), c.tolist()) for r, c in found] == [
+            (r.tolist(), c.tolist()) for r, c in searched
+        ]
+    assert skipped > 100

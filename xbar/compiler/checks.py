@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,8 @@ from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.subset.variants.pair import MAX_ELEMENTS
 
+_Number = TypeVar("_Number", bound=np.floating[Any])
+
 
 def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
     """Check matrices (outputs, inputs) or (G, outputs, inputs); returns them with a group axis.
@@ -23,28 +26,54 @@ def check_matrices(matrices: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.fl
     Raises:
         SpecError: there is none, or one has another shape or a value that is not finite.
     """
+    check_some(matrices)
+    return {
+        name: check_matrix(name, as_floats(matrix, f"{name}: weights"))
+        for name, matrix in matrices.items()
+    }
+
+
+def check_some(matrices: Mapping[str, ArrayLike]) -> None:
+    """Check that there are matrices, and their names; they are not read.
+
+    Raises:
+        SpecError: there is none, or a name is not text.
+    """
     if not matrices:
         raise SpecError("there must be at least one matrix to compile; the network has none")
-    return {name: _check_matrix(name, matrix) for name, matrix in matrices.items()}
+    for name in matrices:
+        if not isinstance(name, str) or not name:
+            raise SpecError(f"a layer's name must be text, not {name!r}")
 
 
-def _check_matrix(name: object, matrix: ArrayLike) -> NDArray[np.float64]:
-    if not isinstance(name, str) or not name:
-        raise SpecError(f"a layer's name must be text, not {name!r}")
-    values = as_floats(matrix, f"{name}: weights")
-    if values.ndim not in (2, 3) or 0 in values.shape:
+def check_shape_of(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Check a matrix's shape; returns it with a group axis.
+
+    Raises:
+        SpecError: it has not two or three axes, or one of length 0.
+    """
+    if len(shape) not in (2, 3) or 0 in shape:
         raise SpecError(
-            f"{name}: a matrix must have shape (outputs, inputs), none of them 0, not "
-            f"{values.shape}"
+            f"{name}: a matrix must have shape (outputs, inputs), none of them 0, not {shape}"
         )
+    return shape if len(shape) == 3 else (1, *shape)
+
+
+def check_matrix(name: str, values: NDArray[_Number]) -> NDArray[_Number]:
+    """Check one matrix of floating-point numbers; returns it with a group axis, not copied.
+
+    Raises:
+        SpecError: it has another shape, or a value that is not finite or too large or small.
+    """
+    shape = check_shape_of(name, values.shape)
     axes = ("group", "output", "input")[-values.ndim :]
     check_finite(values, f"{name}: weights", axes=axes)
-    largest = np.abs(values).max()
+    largest = max(float(np.max(values)), -float(np.min(values)))
     if largest > 0 and not 1e-200 < largest < 1e200:
         raise SpecError(
             f"{name}: the largest weight must be between 1e-200 and 1e200, not {largest:g}"
         )
-    return values if values.ndim == 3 else values[None]
+    return values.reshape(shape)
 
 
 def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:

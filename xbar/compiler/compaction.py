@@ -34,6 +34,8 @@ Size: TypeAlias = tuple[int, int]
 SEARCH_LIMIT = 2 * 10**9
 """Limit on the work of gathering the outputs of one matrix, in flags added up."""
 
+_FEW = 16  # a matrix with fewer zeros than this part is looked at before anything is searched
+
 
 def grid(shape: tuple[int, int], size: Size, cut: Cut = "even") -> list[Piece]:
     """Cut a whole matrix (outputs, inputs) into pieces of at most ``size``, in order."""
@@ -53,6 +55,9 @@ def compact(support: Support, size: Size, cut: Cut = "even") -> list[Piece]:
         size: rows and columns of a tile.
         cut: way of cutting strips.
     """
+    if _hardly_any_zeros(support, size, cut):
+        whole = grid(support.shape[::-1], size[::-1], cut)
+        return [(rows, columns) for columns, rows in whole]  # strip by strip
     outputs, inputs = np.flatnonzero(support.any(axis=1)), np.flatnonzero(support.any(axis=0))
     if not len(outputs):
         return []
@@ -62,6 +67,31 @@ def compact(support: Support, size: Size, cut: Cut = "even") -> list[Piece]:
     else:
         pieces = min(_candidates(kept, size, cut), key=_cost)
     return [(inputs[rows], outputs[columns]) for rows, columns in pieces]
+
+
+def _hardly_any_zeros(support: Support, size: Size, cut: Cut) -> bool:
+    """Whether the zeros are too few for any candidate to gain by them.
+
+    A block leaves out an output, or an input, whose weights in it are all zero, which none has if
+    each has fewer zeros than the smallest block has inputs, or outputs. The number of tiles then
+    is that of the grid, unless a strip could take fewer inputs by a whole tile.
+    """
+    zeros = support.size - np.count_nonzero(support)
+    if zeros == 0 or zeros >= support.size // _FEW:
+        return False
+    output, input_ = np.nonzero(~support)
+    for length, most, other, across, at in (
+        (support.shape[1], size[0], support.shape[0], size[1], output),
+        (support.shape[0], size[1], support.shape[1], size[0], input_),
+    ):
+        of_one = int(np.bincount(at).max())
+        if of_one >= min(end - first for first, end in parts(length, most, cut)):
+            return False
+        tall, strips = -(-length // most), -(-other // across)
+        whole = strips * tall
+        if -(-(length - of_one) // most) < tall or whole / other * other > whole:  # as in _gather
+            return False
+    return True
 
 
 def parts(length: int, most: int, cut: Cut = "even") -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ class Jobs:
 
     def __getitem__(self, index: int) -> TileJob:
         plan, blocks = self.plan, self.blocks[index]
-        weights = tuple(block.of(plan.weights[block.layer]) for block in blocks)
+        weights = tuple(block.of(plan.raw(block.layer)) for block in blocks)
         job = partial(TileJob, index, blocks, weights, plan.chip, plan.options)
         if self.kept is None:
             scales = tuple(self._scales[block.layer] for block in blocks) if self._scales else ()
@@ -67,8 +67,12 @@ class Jobs:
         return job(kept=switches, units=units)
 
     def _units(self, unit: float | Floats, block: Block) -> Floats:
-        every = np.broadcast_to(unit, self.plan.shapes[block.layer][:2])
+        every = np.broadcast_to(unit, self._shapes[block.layer][:2])
         return np.array(every[block.group, block.outputs], dtype=np.float64)
+
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, int, int]]:
+        return self.plan.shapes
 
     @cached_property
     def _expected(self) -> Expected:

@@ -10,6 +10,7 @@ word lines and the sensed end of the bit lines.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -23,6 +24,7 @@ from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.compiler.packing.pack import Packed, pack
 from xbar.compiler.packing.rules import area_bound
+from xbar.compiler.weights import raw_of, shapes_of
 from xbar.hardware.spec import Hardware
 
 Tiles: TypeAlias = tuple[tuple[Block, ...], ...]
@@ -94,7 +96,7 @@ def place(
     assert best is not None
     pieces, packed = best
     tiles = _tiles(pieces, packed, hardware, mapping)
-    total = sum(matrix.size for matrix in matrices.values())
+    total = sum(math.prod(shape) for shape in shapes_of(matrices).values())
     return Placement(tiles, _report(_shapes(pieces), packed, size, total))
 
 
@@ -113,7 +115,8 @@ def usable(hardware: Hardware, mapping: SignedMapping) -> tuple[int, int]:
 def _pieces(
     matrices: Matrices, size: tuple[int, int], without_zeros: bool, cut_: Cut
 ) -> Iterator[_Piece]:
-    for layer, matrix in matrices.items():
+    for layer in matrices:
+        matrix = raw_of(matrices, layer)
         plain = grid(matrix.shape[1:], size, cut_)
         for group, values in enumerate(matrix):
             zeros = without_zeros and not values.all()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.mapping import SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
+from xbar.compiler.weights import raw_of, shapes_of
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -38,8 +42,11 @@ class Plan(Outline):
     @property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
         """Shape (G, outputs, inputs) of each layer's matrix, in order; no weight is read."""
-        known = getattr(self.weights, "shape", None)  # of a mapping whose matrices are read late
-        return {name: known(name) if known else self.weights[name].shape for name in self.weights}
+        return shapes_of(self.weights)
+
+    def raw(self, layer: str) -> NDArray[Any]:
+        """A layer's target weights (G, outputs, inputs) in the type in which they are held."""
+        return raw_of(self.weights, layer)
 
     @property
     def hardware(self) -> Hardware:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, as_floats
-from xbar.compiler.checks import check_matrices
+from xbar.arrays import Floats, as_floats, real
+from xbar.compiler.checks import check_some
+from xbar.compiler.weights import LateMatrices
 from xbar.errors import SpecError
 from xbar.model.graph import Graph
 
@@ -27,8 +28,10 @@ BARE = "matrix"
 
 def read_source(
     source: Network, input_shape: Sequence[int] | None = None
-) -> tuple[dict[str, Floats], Graph | None]:
-    """Read the matrices (G, outputs, inputs) by layer, and the network if there is one.
+) -> tuple[LateMatrices, Graph | None]:
+    """The matrices (G, outputs, inputs) by layer, and the network if there is one.
+
+    Each matrix is checked when it is first read.
 
     Args:
         source: graph; matrices (outputs, inputs) or (G, outputs, inputs) by layer name; one bare
@@ -49,15 +52,27 @@ def read_source(
             f"{type(source).__name__} has a shape of its own"
         )
     if isinstance(source, Graph):
-        return check_matrices({layer.name: layer.matrix for layer in source.layers}), source
+        check_some({layer.name: () for layer in source.layers})
+        return LateMatrices.of_graph(source), source
     if isinstance(source, Mapping):
-        return check_matrices({name: _array(matrix) for name, matrix in source.items()}), None
+        return _by_name(source), None
     if isinstance(source, (str, bytes, Path)) or not _is_array(source):
         raise SpecError(
             "what is compiled must be a Graph, a torch module, or a matrix or matrices by name, "
             f"not {type(source).__name__}; xbar.read_model reads a file"
         )
-    return check_matrices({BARE: _bare(_array(source))}), None
+    return _by_name({BARE: _bare(_array(source))}), None
+
+
+def _by_name(source: Mapping[str, ArrayLike]) -> LateMatrices:
+    """Matrices by name: copies, which keep single precision."""
+    check_some(source)
+    arrays = {}
+    for name, matrix in source.items():
+        values = real(_array(matrix), f"{name}: weights")
+        kind = values.dtype if values.dtype.kind == "f" and values.itemsize < 8 else np.float64
+        arrays[name] = np.array(values, dtype=kind, order="C")
+    return LateMatrices.of_arrays(arrays)
 
 
 def is_module(source: object) -> TypeGuard[torch.nn.Module]:
@@ -68,7 +83,7 @@ def is_module(source: object) -> TypeGuard[torch.nn.Module]:
 
 def _read_module(
     module: torch.nn.Module, input_shape: Sequence[int] | None
-) -> tuple[dict[str, Floats], Graph | None]:
+) -> tuple[LateMatrices, Graph | None]:
     from xbar.model.read import from_module
 
     if input_shape is None:

@@ -102,7 +102,7 @@ class Layer(Outline):
         shape: shape (G, outputs, inputs) of its matrix; G is 1 except for grouped convolution.
         positions: matrix-vector products per network input; None if that varies.
         nodes: names of the nodes that multiply by it.
-        source: its matrix, or the function that reads it from a file.
+        source: its matrix in the constant's own type, or the function that reads it from a file.
     """
 
     name: str
@@ -110,11 +110,16 @@ class Layer(Outline):
     shape: tuple[int, int, int]
     positions: int | None
     nodes: tuple[str, ...]
-    source: NDArray[np.float64] | Callable[[], NDArray[np.float64]]
+    source: NDArray[Any] | Callable[[], NDArray[Any]]
 
     @property
     def matrix(self) -> NDArray[np.float64]:
-        """Matrix W of y = W @ x, (G, outputs, inputs); read at each access if it lies in a file.
+        """Matrix W of y = W @ x, (G, outputs, inputs), in float64; see ``raw``."""
+        return np.ascontiguousarray(self.raw, dtype=np.float64)
+
+    @property
+    def raw(self) -> NDArray[Any]:
+        """The matrix in the type of its constant; read at each access if it lies in a file.
 
         Raises:
             ModelError: it lies in a file and has a number that is not finite.

@@ -96,20 +96,22 @@ def find_layers(graph: Graph) -> tuple[Layer, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _StoredMatrix:
-    """The matrix of a layer whose weight lies in a file: read, and checked, at each call."""
+    """The matrix of a layer: read, and checked, at each call.
+
+    In the constant's own type, a view where its axes allow it.
+    """
 
     graph: Graph
     node: str
     layer: str
 
-    def __call__(self) -> NDArray[np.float64]:
+    def __call__(self) -> Array:
         nodes = {node.name: node for node in self.graph.nodes}
         product = lower(nodes[self.node], nodes, self.graph.constants)
         assert isinstance(product, Product)
         array = self.graph.constants[product.weight.constant]
         _check_finite(self.layer, "weight", array)
-        matrix = product.matrix(array.transpose(product.weight.axes))
-        return np.ascontiguousarray(matrix, dtype=np.float64)
+        return product.matrix(array.transpose(product.weight.axes))
 
 
 def _layer_names(constants: Sequence[str]) -> list[str]:
