@@ -49,6 +49,7 @@ class Size:
 
 
 SMALL = Size(layers=2, width=64, heads=2, context=64, batch=16, steps=200, rate=4e-3)
+MIDDLE = Size(layers=4, width=160, heads=5, context=128, batch=8, steps=1200, rate=3e-3)
 FULL = Size(layers=6, width=384, heads=6, context=256, batch=4, steps=1200, rate=1.5e-3)
 
 
