@@ -27,9 +27,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from xbar.simulation.language import METRICS
 
 import xbar
 from xbar.compiler.program import Program
+from xbar.effects.adc import Adc
+from xbar.effects.chain import Chain
 from xbar.effects.readout import MatrixReadout
 from xbar.files import write_text
 from xbar.model.graph import Graph
@@ -80,28 +83,47 @@ class Model:
         """The network as data, for windows of its context."""
         return xbar.model.from_module(self.module, (self.size.context,))
 
-    def losses(self, products: AnalogProducts | None = None) -> list[float]:
+    def losses(self, products: Converted | None = None) -> list[float]:
         """Nats a byte of each window, with these products or digital."""
-        logits = np.asarray(self.graph.run(self.tokens, products))
-        found: NDArray[np.float64] = self.example.losses(logits, self.tokens)
-        return [float(each) for each in found]
+        logits = np.asarray(self.graph.run(self.tokens, products))[:, :-1]
+        places = logits.reshape(-1, logits.shape[2])
+        found = METRICS["perplexity"].measure(places, places, self.tokens[:, 1:].ravel())
+        return [float(each) for each in found.reshape(len(logits), -1).mean(axis=1)]
 
 
-def design(wire: float) -> xbar.Hardware:
-    """Pairs of six resistors a cell, 30 % spread, without converters."""
+def design(wire: float, bits: int = 10) -> xbar.Hardware:
+    """Pairs of six resistors a cell, 30 % spread, an ADC a column."""
     return xbar.Hardware(
         bank=xbar.Bank(resistors=RESISTORS, nominal=RESISTORS / FULL_SCALE),
         tile=xbar.Tile(word_lines=LINES, bit_lines=LINES, word_wire=wire, bit_wire=wire),
+        adc=xbar.Converter(bits=bits),
     )
 
 
-def converted(program: Program, bits: int | None) -> Program:
-    """The same switches and chip, read by ADCs; what its tiles conduct is not solved again."""
-    if bits is None:
-        return program
-    hardware = program.hardware.model_copy(update={"adc": xbar.Converter(bits=bits)})
-    plan = replace(program.plan, chip=replace(program.chip, hardware=hardware))
-    return Program(plan, program.tiles)
+@dataclass(frozen=True)
+class Converted:
+    """Products of a program's tiles, read by other ADCs: they are solved once for all."""
+
+    products: AnalogProducts
+    chain: Chain
+
+    @classmethod
+    def of(cls, products: AnalogProducts, wire: float, bits: int | None) -> Converted:
+        """With ADCs of so many bits, or with none."""
+        chain = Chain.of(design(wire, bits or 10), products.readout)
+        names = chain.names if bits else chain.names - {Adc.name}
+        return cls(products, Chain.of(chain.hardware, products.readout, names))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The products' own type."""
+        return self.products.dtype
+
+    def __call__(self, layer: str, x: NDArray[Any]) -> NDArray[Any]:
+        """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""
+        reading = replace(self.products.reading(layer), chain=self.chain)
+        y = reading.product(x.astype(self.dtype, copy=False), self.products.draw(layer))
+        return np.asarray(y, dtype=x.dtype)
 
 
 @dataclass
@@ -140,12 +162,10 @@ class Bench:
             self.last = key
         program = self.program
         compiled = time.process_time()
-        losses = {}
-        for bits in BITS:
-            products = AnalogProducts(
-                converted(program, bits), way.readout, seed=0, precision="float32"
-            )
-            losses[str(bits)] = self.model.losses(products)
+        products = AnalogProducts(program, way.readout, seed=0, precision="float32")
+        losses = {
+            str(bits): self.model.losses(Converted.of(products, way.wire, bits)) for bits in BITS
+        }
         spent = {"compile": compiled - start, "reads": time.process_time() - compiled}
         errors = [tile.wire_errors for tile in program.tiles if tile.wire_errors]
         ends = [[each[0] for each in errors], [each[-1] for each in errors]]
