@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xbar.simulation.language import METRICS
 
 import xbar
 from xbar.compiler.program import Program
@@ -36,7 +35,9 @@ from xbar.effects.chain import Chain
 from xbar.effects.readout import MatrixReadout
 from xbar.files import write_text
 from xbar.model.graph import Graph
+from xbar.simulation.language import METRICS
 from xbar.simulation.readout import AnalogProducts
+from xbar.statistics import mean_interval
 
 ROOT = Path(__file__).parents[1]
 BUILD, PAGE = ROOT / "build" / "language", ROOT / "docs" / "results.md"
@@ -196,39 +197,46 @@ def weights_off(rows: Sequence[dict[str, Any]], end: int) -> str:
     return f"{100 * float(np.sqrt(np.mean(np.square(errors)))):.2f} %" if errors else ""
 
 
+def lost(digital: Sequence[float], rows: Sequence[dict[str, Any]]) -> str:
+    """Nats a byte more than digital, with their 95 % interval over windows of text."""
+    each = np.mean([row["losses"]["None"] for row in rows], axis=0) - digital
+    low, high = mean_interval(each.tolist(), share=False)
+    return f"{each.mean():z.4f} ± {(high - low) / 2:.4f}"
+
+
 def table(digital: Sequence[float], rows: dict[str, list[dict[str, Any]]]) -> str:
     """The page's table."""
-    head = ["", "weights off", "no ADC", *(f"{bits} bits" for bits in BITS[1:])]
+    head = ["", "weights off", "nats lost", "no ADC", *(f"{bits} bits" for bits in BITS[1:])]
     lines = [head, ["--"] * len(head)]
-    lines.append(["digital", "", f"{np.exp(np.mean(digital)):.3f}", *[""] * len(BITS[1:])])
+    lines.append(["digital", "", "", f"{np.exp(np.mean(digital)):.3f}", *[""] * len(BITS[1:])])
     aware = {way.wire: rows[way.name] for way in WAYS if way.aware}
     for way in WAYS:
         off = "" if way.readout == "ideal" else weights_off(aware[way.wire], -way.aware)
         cells = [cell([row["losses"][str(bits)] for row in rows[way.name]]) for bits in BITS]
-        lines.append([way.name, off, *cells])
+        lines.append([way.name, off, lost(digital, rows[way.name]), *cells])
     return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 
 def told(bench: Bench, digital: Sequence[float], chips: int) -> str:
     """What the table is of, in one paragraph."""
     model, losses = bench.model, np.array(digital)
-    interval = 1.96 * losses.std(ddof=1) / np.sqrt(len(losses))
+    low, high = mean_interval(losses.tolist(), share=False)
     weights = sum(layer.matrix.size for layer in model.graph.layers)
     tiles = next(iter(bench.rows.values()))["tiles"]
     count = model.tokens.shape[0] * (model.tokens.shape[1] - 1)
     return (
         f"{weights:,} weights on {tiles:,} tiles of {LINES} x {LINES}; {chips} chips. The digital "
-        f"perplexity of {count:,} held-out bytes is known to {100 * interval:.0f} % (95 %); all "
+        f"perplexity of {count:,} held-out bytes is known to {50 * (high - low):.0f} % (95 %); all "
         f"rows are of the same bytes. Python {sys.version.split()[0]}'s library.\n"
     )
 
 
-def write(text: str) -> None:
-    """Replace the table in the page."""
+def write(text: str, size: str) -> None:
+    """Replace the table of a size in the page."""
     page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(r"(<!-- table: language -->\n).*?(<!-- end -->)", re.DOTALL)
+    mark = re.compile(rf"(<!-- table: language {size} -->\n).*?(<!-- end -->)", re.DOTALL)
     if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table")
+        raise SystemExit(f"{PAGE} has no mark for the table of {size}")
     write_text(PAGE, mark.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), force=True)
 
 
@@ -250,7 +258,7 @@ def main() -> None:
     text = f"{told(bench, digital, given.chips)}\n{table(digital, rows)}"
     print(text)
     if not given.print:
-        write(text)
+        write(text, given.size)
 
 
 if __name__ == "__main__":
