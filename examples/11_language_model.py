@@ -196,7 +196,7 @@ def main() -> None:
     model = trained(size, learnt, given.full, bfloat16=given.bfloat16)
     tokens = windows(held, size.context, 16)
     shares = (np.bincount(learnt, minlength=BYTES) + 1.0) / (len(learnt) + BYTES)
-    logits = model(torch.from_numpy(tokens[:, :-1])).detach().transpose(1, 2)
+    logits = model(torch.from_numpy(tokens)).detach()[:, :-1].transpose(1, 2)
     loss = nn.functional.cross_entropy(logits, torch.from_numpy(tokens[:, 1:])).item()
     found = {"by frequencies of bytes": math.exp(-np.log(shares)[tokens[:, 1:]].mean())}
     found["digital"] = math.exp(loss)
