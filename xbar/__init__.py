@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from xbar.simulation.calibration import Calibration as Calibration
     from xbar.simulation.cost import LayerCost as LayerCost
     from xbar.simulation.cost import ProgramCost as ProgramCost
+    from xbar.simulation.life import Life as Life
+    from xbar.simulation.life import LifePoint as LifePoint
     from xbar.simulation.result import Budget as Budget
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
@@ -110,6 +112,8 @@ _HOME = {
     "Layer": "xbar.model.graph",
     "LayerCost": "xbar.simulation.cost",
     "LayerResult": "xbar.simulation.result",
+    "Life": "xbar.simulation.life",
+    "LifePoint": "xbar.simulation.life",
     "Measurement": "xbar.hardware.measurement",
     "ModelError": "xbar.errors",
     "Netlist": "xbar.circuit.netlist",

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from xbar.cli.output import (
+    Force,
     Json,
     NoiseSeed,
     ProgramPath,
@@ -83,6 +84,25 @@ def run(
     dtype: Annotated[
         str | None, typer.Option(help="tokens of a .bin file: uint16 or uint32")
     ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(help='times since programming: "1 s,1 h,1 d,1 y", by the device law'),
+    ] = None,
+    temperature: Annotated[
+        str | None, typer.Option(help='temperatures: "85 C" or "-40 C,25 C,125 C"')
+    ] = None,
+    compensate: Annotated[
+        str,
+        typer.Option(
+            help="digital corrections from known inputs: gain (one factor a layer), columns "
+            "(factor and offset an output) or none"
+        ),
+    ] = "none",
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="picture of accuracy over time or temperature: .png, .svg or .pdf"),
+    ] = None,
+    force: Force = False,
     seed: NoiseSeed = 0,
     device: Annotated[
         str,
@@ -97,7 +117,11 @@ def run(
     The digital accuracy on the same data is reported beside it.
     """
     import xbar
+    from xbar.cli.life_plot import draw_life
+    from xbar.cli.size_plot import check_plot
+    from xbar.files import write_bytes
     from xbar.simulation.calibration import PERCENTILE, Calibration
+    from xbar.simulation.life import Life
     from xbar.simulation.simulator import CALIBRATION
 
     if calibrate is None:
@@ -105,10 +129,20 @@ def run(
         refuse_unused("--calibrate", given)
     if calibrate != "percentile":
         refuse_unused("--calibrate percentile", {"--percentile": percentile is not None})
+    if time is None and temperature is None:
+        refuse_unused("--time or --temperature", {"--plot": plot is not None})
+    if plot is None:
+        refuse_unused("--plot", {"--force": force})
+    else:
+        check_plot(plot, force=force)
     loaded = xbar.Program.load(program)
     dataset = read_data(data, loaded, dtype)
     # validated by the library, whose errors list the allowed values
-    words: dict[str, Any] = {"readout": readout, "precision": precision}
+    words: dict[str, Any] = {
+        "readout": readout,
+        "precision": precision,
+        "compensate": compensate,
+    }
     method: Any = calibrate
     kept = PERCENTILE if percentile is None else percentile
     ranges = None if method is None else Calibration(method, kept, own_scale)
@@ -131,7 +165,16 @@ def run(
             progress=report,
             device=device,
             memory=memory,
+            time=_listed(time),
+            temperature=_listed(temperature),
             **words,
         )
     result = replace(result, notes=dataset.notes + result.notes)
-    show(as_json, result.to_json(), str(result))
+    if plot is not None and isinstance(result, Life):
+        write_bytes(plot, draw_life(result, plot.suffix[1:]), force=force)
+    show(as_json, result.to_json(), str(result) + (f"\ndrawn to {plot}" if plot else ""))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    """Times or temperatures, separated by commas."""
+    return None if text is None else [each.strip() for each in text.split(",")]

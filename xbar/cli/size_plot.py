@@ -53,9 +53,14 @@ def draw_sizes(sizes: dict[Figure, Sizing], content: dict[str, Any], form: str) 
             _panel(panel, name, size)
         panels[0].set_ylabel("bits")
         picture.suptitle(f"{content['law']}, seed {content['seed']}", fontsize=10)
-        file = BytesIO()
-        dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-        picture.savefig(file, format=form, dpi=150, metadata=dates.get(form))
+        return picture_bytes(picture, form)
+
+
+def picture_bytes(picture: Any, form: str) -> bytes:
+    """Contents of the image file of a figure, without dates."""
+    file = BytesIO()
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    picture.savefig(file, format=form, dpi=150, metadata=dates.get(form))
     return file.getvalue()
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from xbar.simulation.cost import ProgramCost as ProgramCost
     from xbar.simulation.dataset import Dataset as Dataset
     from xbar.simulation.dataset import read_dataset as read_dataset
+    from xbar.simulation.life import Life as Life
+    from xbar.simulation.life import LifePoint as LifePoint
     from xbar.simulation.result import Budget as Budget
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
@@ -32,6 +34,8 @@ _HOME = {
     "Dataset": "xbar.simulation.dataset",
     "LayerCost": "xbar.simulation.cost",
     "LayerResult": "xbar.simulation.result",
+    "Life": "xbar.simulation.life",
+    "LifePoint": "xbar.simulation.life",
     "ProgramCost": "xbar.simulation.cost",
     "Reader": "xbar.simulation.run",
     "Result": "xbar.simulation.result",

@@ -8,7 +8,7 @@ chip may be read several times with different noise.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import sqrt
 from statistics import mean, stdev, variance
@@ -29,10 +29,12 @@ from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.simulation.budget import Accountant, sets_of_effects
 from xbar.simulation.calibration import Calibration, Method, calibrate
+from xbar.simulation.compensation import INPUTS, Compensated, Compensation, Known
 from xbar.simulation.cost import ProgramCost
 from xbar.simulation.cost import cost as program_cost
 from xbar.simulation.data import Data, Outputs, Progress
 from xbar.simulation.language import TokenMetric, find_metric
+from xbar.simulation.life import Life, LifePoint, Quantities, When, check_conditions, conditions
 from xbar.simulation.memory import memory_limit
 from xbar.simulation.metric import Metric
 from xbar.simulation.on_device import settled
@@ -72,6 +74,9 @@ def simulate(
     progress: parallel.Progress | None = None,
     device: str = "cpu",
     memory: int | str | None = None,
+    time: Quantities | None = None,
+    temperature: Quantities | None = None,
+    compensate: Compensation = "none",
 ) -> Result:
     """Run data through a programmed chip and report the accuracy after analog execution.
 
@@ -111,6 +116,13 @@ def simulate(
         device: "cpu", "cuda" or "auto": where the conductances of each chip's tiles are made, as in
             ``Program.reader``. Calibration and budget are computed on the CPU.
         memory: limit of the layers' matrices in memory, as in ``Program.reader``.
+        time: times since programming, such as "1 y" or ["1 h", "1 d"]: the chips are then those
+            of later (``Chip.at``), with the same switches and the ranges calibrated when they were
+            programmed. The result is a ``Life``, with one result for each time and temperature.
+        temperature: temperatures likewise, such as "85 C" or ["-40 C", "85 C"].
+        compensate: digital corrections of each layer's outputs from known inputs, the first ones
+            of the calibration data: "gain", one factor a layer; "columns", factor and offset an
+            output; "none".
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
@@ -131,11 +143,24 @@ def simulate(
         run.calibration = method
         run.calibration_data = _calibration_data(program, data, calibration)
     run.names = _names(budget)
+    whens = conditions(time, temperature)
+    check_conditions(program.chip, whens if whens != [(None, None)] else [])
+    run.when = whens[0]
     passes = trials * noise_trials
-    passes += len(sets_of_effects(program, readout, run.names)) if budget else 0
+    passes += len(sets_of_effects(run.now(program), readout, run.names)) if budget else 0
     scored = labels is not None or metric is not None
-    run.progress = Progress(progress, len(data.batches) * (passes + scored))
-    result = run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
+    if one_of(compensate, "compensate", get_args(Compensation)) != "none":
+        run.compensate = compensate
+        run.known = Known.of(program, _known_data(program, data, calibration))
+    run.progress = Progress(progress, len(data.batches) * (passes * len(whens) + scored))
+
+    def found() -> Result:
+        return run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
+
+    if time is None and temperature is None:
+        result = found()
+    else:
+        result = Life.of(run.points(whens, found), compensate)
     if program.graph is not None:
         result = replace(result, digital_work=data.digital_work(program.graph))
     return replace(result, cost=run.cost()) if cost else result
@@ -151,7 +176,7 @@ class _Tally:
     clipped: dict[str, list[float]] = field(default_factory=dict)
     dac_clipped: dict[str, list[float]] = field(default_factory=dict)
 
-    def around(self, products: AnalogProducts) -> _Tallied:
+    def around(self, products: AnalogProducts | Compensated) -> _Tallied:
         """The same products, with their powers recorded."""
         return _Tallied(self, products)
 
@@ -181,7 +206,7 @@ class _Tallied:
     """Products with their powers recorded: the ``multiply`` of ``Graph.run``."""
 
     tally: _Tally
-    products: AnalogProducts
+    products: AnalogProducts | Compensated
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -219,6 +244,11 @@ class _Run:
     Attributes:
         own: ranges of the program's own chip, once calibrated.
         names: names of the effects in the error budget; None for all.
+        compensate: digital corrections of layers, from their ``known`` inputs.
+        known: these inputs; None without corrections.
+        when: time and temperature of the chips; of None for those of the program.
+        digital: the digital network's pass, once it is made.
+        bases: programs of each chip as programmed, kept for the next time.
     """
 
     program: Program
@@ -233,6 +263,23 @@ class _Run:
     progress: Progress = field(default_factory=lambda: Progress(None, 0))
     own: Ranges | None = None
     names: Collection[str] | None = None
+    compensate: Compensation = "none"
+    known: Known | None = None
+    when: When = (None, None)
+    digital: Outputs | None = None
+    bases: dict[int, Program] = field(default_factory=dict)
+
+    def points(self, whens: Sequence[When], found: Callable[[], Result]) -> list[LifePoint]:
+        """The results at some times and temperatures."""
+        points = []
+        for when in whens:
+            self.when = when
+            points.append(LifePoint(*when, found()))
+        return points
+
+    def now(self, base: Program) -> Program:
+        """A program at the time and temperature of this run."""
+        return base if self.when == (None, None) else base.on(base.chip.at(*self.when))
 
     def cost(self) -> ProgramCost:
         """Cost per input on the program's own chip, with its ranges."""
@@ -246,8 +293,10 @@ class _Run:
         scores: list[list[float]] = []
         interval = None
         for trial in range(trials):
-            instance = _instance(self.program, trial, self.seed)
-            ranges = self._ranges(instance)
+            base = self.bases.get(trial) or _instance(self.program, trial, self.seed)
+            if self.when != (None, None):
+                self.bases[trial] = base  # for the next time
+            ranges, instance = self._ranges(base), self.now(base)
             self.own = ranges if trial == 0 else self.own
             found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
             scores.append([each.score for each in found if each.score is not None])
@@ -300,7 +349,10 @@ class _Run:
     ) -> Outputs:
         seed = _noise_seed(self.seed, trial, noise)
         products = self._products(instance, ranges, seed, self.precision)
-        outputs = self.data.run(instance, tally.around(products), self.progress)
+        corrected: AnalogProducts | Compensated = products
+        if self.known is not None:
+            corrected = Compensated(products, self.known, self.compensate)
+        outputs = self.data.run(instance, tally.around(corrected), self.progress)
         tally.clips(products)
         return outputs
 
@@ -317,6 +369,11 @@ class _Run:
 
     def _exact(self) -> Outputs:
         """The digital network's pass; a metric that compares with it knows its value."""
+        if self.digital is None:
+            self.digital = self._digital_pass()
+        return self.digital
+
+    def _digital_pass(self) -> Outputs:
         metric = self.data.metric
         if isinstance(metric, TokenMetric) and metric.digital:
             for _ in self.data.batches:
@@ -365,7 +422,7 @@ class _Run:
 
     def _accountant(self, ranges: Ranges | None, exact: Outputs | None) -> Accountant:
         return Accountant(
-            self.program,
+            self.now(self.program),
             self.data,
             exact if exact and len(exact.values) else self.data.run(self.program, None),
             self.readout,
@@ -396,6 +453,13 @@ def _calibration_data(program: Program, data: Data, given: Any) -> Data:
             raise SpecError(f"calibration must be at least 1 input, not {given}")
         return data.first(program, int(given))
     return Data.of(program, given, None)
+
+
+def _known_data(program: Program, data: Data, given: Any) -> Data:
+    """Data whose layers' inputs are known: some of the calibration data."""
+    if isinstance(given, (int, np.integer)):
+        return _calibration_data(program, data, min(int(given), INPUTS))
+    return _calibration_data(program, data, given).first(program, INPUTS)
 
 
 def _noise_deviation(scores: list[list[float]], noise_trials: int) -> float | None:

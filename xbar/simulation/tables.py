@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from xbar.errors import printable
 from xbar.tables import Table, count, percent, table
-from xbar.units import format_quantity
+from xbar.units import format_quantity, format_temperature, format_time
 
 if TYPE_CHECKING:
     from xbar.simulation.cost import ProgramCost
+    from xbar.simulation.life import Life
     from xbar.simulation.result import Budget, Result
     from xbar.simulation.verify import Verification
 
@@ -23,6 +24,52 @@ def result_text(result: Result) -> str:
         text += "\n" + cost_text(result.cost)
     told = precision_text(result) + accuracy_text(result) + work_text(result)
     return text + told + assumed_text(result)
+
+
+def life_text(life: Life) -> str:
+    """Results over time and temperature: accuracy, its interval, and the least exact layer."""
+    text = table(*life_table(life))
+    for point in life.points:
+        if point.result.budget is not None:
+            text += f"\n{_when(point.time, point.temperature)}: "
+            text += budget_text(point.result.budget, point.result.metric)
+    if life.cost is not None:
+        text += "\n" + cost_text(life.cost)
+    return text + assumed_text(life)
+
+
+def life_table(life: Life) -> Table:
+    """Results over time and temperature as a table, one row each."""
+    metric = life.metric
+    rows = []
+    for point in life.points:
+        result = point.result
+        worst = min(result.layers, key=lambda layer: layer.snr_db)
+        rows.append(
+            [
+                "-" if point.time is None else format_time(point.time),
+                "-" if point.temperature is None else format_temperature(point.temperature),
+                score(result.accuracy, metric),
+                "" if result.interval is None else _range(result.interval, metric),
+                f"{worst.snr_db:.1f} dB",
+                worst.name,
+            ]
+        )
+    chips, inputs = count(life.trials, "chip"), count(life.inputs, "input")
+    title = f"{life.readout} read-out, {chips}, {inputs}"
+    if life.digital_accuracy is not None:
+        title += f"; digital {metric} {score(life.digital_accuracy, metric)}"
+    if life.compensate != "none":
+        title += f"; compensated by {life.compensate}"
+    head = ["time", "temperature", metric, "95 % interval", "least signal/error", "layer"]
+    if life.accuracy is None:
+        head, rows = head[:2] + head[4:], [row[:2] + row[4:] for row in rows]
+    return title, head, rows
+
+
+def _when(time: float | None, temperature: float | None) -> str:
+    parts = [] if time is None else [format_time(time)]
+    return ", ".join(parts + ([] if temperature is None else [format_temperature(temperature)]))
 
 
 def assumed_text(result: Result) -> str:

@@ -1,0 +1,94 @@
+"""``xbar simulate --time`` and ``--temperature``: a table, a picture, one line for bad input."""
+
+import json
+
+import pytest
+
+import xbar
+from xbar.simulation.dataset import read_dataset
+
+CHIP = """
+[bank]
+resistors = 5
+nominal = "50k"
+[tile]
+word_lines = 32
+bit_lines = 32
+[device]
+law = "pcm"
+activation = "0.5 eV"
+[temperature]
+resistors = "-0.05 %"
+"""
+
+
+@pytest.fixture(scope="module")
+def work(call, tmp_path_factory, trained):
+    folder = tmp_path_factory.mktemp("life")
+    (folder / "chip.toml").write_text(CHIP)
+    code, _, _ = call(
+        *("compile", trained.path, "--hardware", folder / "chip.toml"),
+        *("-o", folder / "out.xbar"),
+    )
+    assert code == 0
+    return folder
+
+
+def test_accuracy_over_time_is_printed_and_drawn(call, work, trained):
+    arguments = ("simulate", work / "out.xbar", "--data", trained.data, "--time", "20 s, 1 h,1 y")
+    code, out, _ = call(*arguments, "--trials", 2, "--plot", work / "life.svg")
+    assert code == 0
+    rows = [line for line in out.splitlines() if line.strip().startswith(("20 s", "1 h", "1 y"))]
+    assert len(rows) == 3
+    assert all(" to " in row for row in rows)  # intervals over the chips
+    drawn = (work / "life.svg").read_bytes()
+    assert drawn.startswith(b"<?xml")
+    code, _, _ = call(*arguments, "--trials", 2, "--plot", work / "life.svg", "--force")
+    assert code == 0
+    assert (work / "life.svg").read_bytes() == drawn  # reproducible to the byte
+
+
+def test_what_is_printed_is_what_the_library_finds(call, work, trained):
+    code, out, _ = call(
+        *("simulate", work / "out.xbar", "--data", trained.data, "--time", "1 d"),
+        *("--temperature", "-40 C,85 C", "--compensate", "gain", "--json"),
+    )
+    assert code == 0
+    data, program = read_dataset(trained.data), xbar.Program.load(work / "out.xbar")
+    found = xbar.simulate(
+        program, data.inputs, data.labels,
+        time="1 d", temperature=["-40 C", "85 C"], compensate="gain",
+    )  # fmt: skip
+    points = json.loads(out)["points"]
+    assert [point["temperature"] for point in points] == pytest.approx([233.15, 358.15])
+    for told, point in zip(points, found.points, strict=True):
+        assert told["accuracy"] == point.result.accuracy
+        assert told["layers"][0]["snr_db"] == point.result.layers[0].snr_db
+
+
+def test_temperatures_alone_are_drawn_over_temperature(call, work, trained):
+    code, _, _ = call(
+        *("simulate", work / "out.xbar", "--data", trained.data),
+        *("--temperature", "85 C,-40 C", "--plot", work / "warm.png"),
+    )
+    assert code == 0
+    assert (work / "warm.png").read_bytes().startswith(b"\x89PNG")
+
+
+WRONG = [
+    (("--time", "1 s"), "time must be at least 20 s after programming"),
+    (("--time", "1 h,,1 d"), "a quantity must be a number"),
+    (("--time", "5 m"), "is it '5 min'"),
+    (("--temperature", "85"), "must have its unit"),
+    (("--temperature", "-280 C"), "above absolute zero"),
+    (("--temperature", "200 C"), "temperature must be from -55"),
+    (("--compensate", "all"), "compensate must be one of none, gain, columns, not 'all'"),
+    (("--plot", "a.png"), "--plot has no effect without --time or --temperature"),
+    (("--time", "1 h", "--plot", "a.gif"), "a picture must end in .png"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG)
+def test_bad_times_and_temperatures_are_one_line(refused, work, trained, arguments, message):
+    line = refused("simulate", work / "out.xbar", "--data", trained.data, *arguments)
+    assert message in line

@@ -1,0 +1,141 @@
+"""Compensation: digital corrections of a layer's outputs, from known inputs.
+
+    gain      y / a          one factor a layer
+    columns   (y - b) / a    a factor and an offset an output, as of a column's converter
+
+The known inputs are those that the layer has in the digital network for some of the data, so their
+exact products are known too. The reading of them is regressed on the exact products, which have no
+noise, and so the factors are not biased by that of the reading.
+
+Shapes: N vectors, G groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats
+from xbar.compiler.program import Program
+from xbar.simulation.data import Data
+from xbar.simulation.readout import AnalogProducts, Real, product
+
+Compensation: TypeAlias = Literal["none", "gain", "columns"]
+
+INPUTS = 64
+"""Default number of the data's inputs whose layers' inputs are known."""
+VECTORS = 1024
+"""Largest number of known vectors of a layer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Known inputs of layers.
+
+    Attributes:
+        inputs: (N, G, inputs) by layer.
+    """
+
+    inputs: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, program: Program, data: Data) -> Known:
+        """The inputs that layers have in the digital network for these data."""
+        seen: dict[str, Floats] = {}
+
+        def multiply(layer: str, x: Floats) -> Floats:
+            kept = seen.get(layer)
+            room = VECTORS - (0 if kept is None else len(kept))
+            some = x[:: max(1, -(-len(x) // max(room, 1)))][:room]
+            if room > 0:
+                seen[layer] = some.copy() if kept is None else np.concatenate([kept, some])
+            return product(x, program.weights[layer])
+
+        data.run(program, multiply)
+        return cls(seen)
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """Correction of one layer's outputs.
+
+    Attributes:
+        slope: reading over exact product: one number, or (G, outputs).
+        offset: reading of a product of 0, likewise.
+    """
+
+    slope: Floats
+    offset: Floats
+
+    @classmethod
+    def fit(cls, reading: Floats, exact: Floats, method: Compensation) -> Correction:
+        """The correction of readings (N, G, outputs) of exact products (N, G, outputs)."""
+        if method == "gain":
+            slope = _ratio((reading * exact).sum(), (exact * exact).sum())
+            return cls(slope, np.zeros(()))
+        middle, mean = exact.mean(axis=0), reading.mean(axis=0)
+        spread = exact - middle
+        slope = _ratio((spread * (reading - mean)).sum(axis=0), (spread * spread).sum(axis=0))
+        return cls(slope, mean - slope * middle)
+
+    def apply(self, y: NDArray[Real]) -> NDArray[Real]:
+        """Outputs (N, G, outputs), corrected."""
+        corrected = (y - self.offset) / self.slope
+        return corrected.astype(y.dtype, copy=False)
+
+
+def _ratio(top: Any, bottom: Any) -> Floats:
+    """Top / bottom, and 1 where it is not a positive number: such a column can't be corrected."""
+    top, bottom = np.asarray(top), np.asarray(bottom)
+    ratio = np.divide(top, bottom, out=np.ones(top.shape), where=bottom > 0)
+    return np.where(ratio > 0, ratio, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Compensated:
+    """Products with corrected outputs: the ``multiply`` of ``Graph.run``.
+
+    Attributes:
+        products: products to correct.
+        known: known inputs of layers.
+        method: "gain" or "columns".
+    """
+
+    products: AnalogProducts
+    known: Known
+    method: Compensation
+    _found: dict[str, Correction] = field(default_factory=dict)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The products' own type."""
+        return self.products.dtype
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether all inputs should pass a layer before the next one."""
+        return self.products.by_layer
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the products' layers may take."""
+        return self.products.memory
+
+    def __call__(self, layer: str, x: NDArray[Real]) -> NDArray[Real]:
+        """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""
+        return self.correction(layer).apply(self.products(layer, x))
+
+    def correction(self, layer: str) -> Correction:
+        """A layer's correction, from a reading of its known inputs at the first call."""
+        if layer not in self._found:
+            x = self.known.inputs[layer]
+            exact = product(x, self.products.program.weights[layer])
+            reading = self.products(layer, x.astype(self.products.dtype, copy=False))
+            for counts in (self.products.clips, self.products.dac_clips):
+                counts.pop(layer, None)  # the data's own conversions are told
+            self._found[layer] = Correction.fit(np.asarray(reading, float), exact, self.method)
+        return self._found[layer]

@@ -1,0 +1,106 @@
+"""A simulation at several times and temperatures: the same chips, aged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from typing import Any, TypeAlias
+
+from xbar.errors import SpecError, shown
+from xbar.hardware.chip import Chip
+from xbar.simulation.result import Result
+from xbar.simulation.tables import life_text
+from xbar.units import parse_temperature, parse_time
+
+Quantities: TypeAlias = str | float | Sequence[str | float]
+When: TypeAlias = tuple[float | None, float | None]
+"""Seconds since programming, and kelvin."""
+
+
+@dataclass(frozen=True)
+class LifePoint:
+    """One time and temperature.
+
+    Attributes:
+        time: seconds since programming; None for devices as programmed.
+        temperature: kelvin; None for the design's reference.
+        result: what was simulated there.
+    """
+
+    time: float | None
+    temperature: float | None
+    result: Result
+
+
+@dataclass(frozen=True, repr=False)
+class Life(Result):
+    """Results at several times and temperatures; as a ``Result`` it is the first of them.
+
+    Attributes:
+        points: results by time, and by temperature at each time.
+        compensate: digital corrections of each layer.
+    """
+
+    points: tuple[LifePoint, ...] = ()
+    compensate: str = "none"
+
+    @classmethod
+    def of(cls, points: Sequence[LifePoint], compensate: str) -> Life:
+        """The results of some points, at least one."""
+        first = points[0].result
+        values = {each.name: getattr(first, each.name) for each in fields(Result)}
+        return cls(**values, points=tuple(points), compensate=compensate)
+
+    def __str__(self) -> str:
+        return life_text(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        told = [
+            {
+                "time": point.time,
+                "temperature": point.temperature,
+                **point.result.to_json(),
+            }
+            for point in self.points
+        ]
+        return {"compensate": self.compensate, "points": told}
+
+
+def check_conditions(chip: Chip, whens: Sequence[When]) -> None:
+    """Check that a chip has all these times and temperatures, before any work.
+
+    Raises:
+        SpecError: its design lacks what they need, or they are outside its data.
+    """
+    for when in whens:
+        chip.at(*when)
+
+
+def conditions(time: Quantities | None, temperature: Quantities | None) -> list[When]:
+    """Times in seconds, each with all temperatures in kelvin.
+
+    Raises:
+        SpecError: one is no time or temperature, or a list is empty.
+
+    >>> conditions(["1 h", "1 d"], "85 C")
+    [(3600.0, 358.15), (86400.0, 358.15)]
+    """
+    times = [None if each is None else parse_time(each) for each in _listed(time, "time")]
+    warm = [
+        None if each is None else parse_temperature(each)
+        for each in _listed(temperature, "temperature")
+    ]
+    return list(product(times, warm))
+
+
+def _listed(given: Quantities | None, name: str) -> Sequence[str | float | None]:
+    if given is None:
+        return [None]
+    if isinstance(given, (str, int, float)):
+        return [given]
+    listed = list(given)
+    if not listed:
+        raise SpecError(f"{name} must be at least one, not {shown(given)}")
+    return listed
