@@ -256,3 +256,30 @@ def test_without_the_package_it_is_told_what_to_install(copy, monkeypatch):
     monkeypatch.setattr("xbar.model.folder.find_spec", lambda _: None)
     with pytest.raises(ToolError, match=r"pip install 'xbar\[transformers\]'"):
         read_model(copy)
+
+
+def test_a_compiled_folder_has_its_weights_in_the_shards_unless_they_are_embedded(
+    graph, saved, tmp_path
+):
+    """Tied heads and bfloat16 too: both programs are the same network, and one stands alone."""
+    hardware = xbar.Hardware(tile=xbar.Tile(word_lines=48, bit_lines=128))
+    tokens, found = TOKENS[:1], []
+    for embed in (False, True):
+        output = tmp_path / f"{embed}.xbar"
+        xbar.compile(graph("llama"), hardware, seed=0, output=output, embed=embed)
+        record = json.loads((output / "manifest.json").read_text())["network"]
+        outside = {
+            name: entry
+            for name, entry in zip(record["names"], record["arrays"], strict=True)
+            if "offset" in entry
+        }
+        large = [entry for entry in record["arrays"] if np.prod(entry["shape"]) > 512]
+        assert all(("offset" in entry) is not embed for entry in large)
+        for entry in outside.values():
+            shard = (output / entry["file"]).resolve()
+            assert (shard.parent, entry["held"]) == (saved("llama")[1].resolve(), "bfloat16")
+        program = xbar.Program.load(output)
+        for name, array in graph("llama").constants.items():
+            np.testing.assert_array_equal(program.graph.constants[name], array)
+        found.append(program.run(tokens))
+    np.testing.assert_array_equal(found[0], found[1])
