@@ -208,6 +208,12 @@ def _network(shape: tuple[int, ...] | None = None) -> Callable[[Path, str], obje
     return read
 
 
+def _located(folder: Path, name: str) -> object:
+    from xbar.model.safetensors import locate_safetensors
+
+    return [each.read() for each in locate_safetensors(folder / name).tensors.values()]
+
+
 def _activation(name: str) -> str | None:
     return "relu" if name.endswith((".pth", ".safetensors")) else None
 
@@ -352,6 +358,7 @@ READERS: Mapping[str, Reader] = {
     "pt": Reader(_scripts, _network((6,)), ("torch.relu", "return", "def forward", "self", "for ")),
     "state": Reader(_states, _network(), ("c__builtin__\neval\n", "R.", "weight", "storage")),
     "safetensors": Reader(_safetensors, _network(), ("F32", "shape", "data_offsets", "BF16")),
+    "located safetensors": Reader(_safetensors, _located, ("F32", "shape", "data_offsets", "BF16")),
     "program": Reader(
         _programs, _read_program, ("null", "weights/0.npy", "<f8"), _resealed("manifest.json")
     ),

@@ -8,7 +8,7 @@ Random bfloat16 weights of the Llama shape are written as sharded safetensors wi
 of ``transformers``, one shard at a time. ``xbar compile`` runs in a process of its own, and its
 seconds and its largest resident memory are printed. Then the same compilation is killed by SIGKILL
 when half of its output is there, and started again; every file must have the same bytes.
-``--once`` leaves that out. Pairs of 6 + 6 resistors a weight, tiles of 128 x 128.
+``--once`` leaves that out. Pairs of 6 + 6 resistors a weight (``--resistors``), tiles of 128 x 128.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Codes = NDArray[np.uint16]
 XBAR = (sys.executable, "-c", "from xbar.cli.main import main; main()")
 CHIP = """name = "benchmark"
 [bank]
-resistors = 6
+resistors = {resistors}
 [tile]
 word_lines = 128
 bit_lines = 128
@@ -93,7 +93,9 @@ def write_model(folder: Path, size: Size, shard_bytes: int) -> int:
         file = f"model-{number + 1:05}-of-{len(shards):05}.safetensors"
         _write_shard(folder / file, {name: shapes[name] for name in names}, number)
         files |= dict.fromkeys(names, file)
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+    total = {"total_size": sum(2 * int(np.prod(shape)) for shape in shapes.values())}
+    index = {"metadata": total, "weight_map": files}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     config = {
         "model_type": "llama", "architectures": ["LlamaForCausalLM"], "dtype": "bfloat16",
         "max_position_embeddings": 2048, "tie_word_embeddings": False, **asdict(size),
@@ -104,7 +106,8 @@ def write_model(folder: Path, size: Size, shard_bytes: int) -> int:
 
 def _write_shard(path: Path, shapes: dict[str, tuple[int, ...]], seed: int) -> None:
     """One safetensors file, a tensor at a time."""
-    header, end = {}, 0
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
     for name, shape in shapes.items():
         begin, end = end, end + 2 * int(np.prod(shape))
         entry = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
@@ -192,6 +195,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=2048, help="a multiple of 64")
     parser.add_argument("--words", type=int, default=32000, help="size of the vocabulary")
     parser.add_argument("--shard", type=float, default=0.5, help="GB of a shard")
+    parser.add_argument("--resistors", type=int, default=6, help="of a cell; a weight has two")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--once", action="store_true", help="without the run that is killed")
     parser.add_argument("--simulate", type=int, default=0, metavar="TOKENS")
@@ -222,7 +226,7 @@ def measure(folder: Path, size: Size, given: argparse.Namespace) -> None:
         write_model(model, size, int(given.shard * 1e9))
     weights = sum(int(np.prod(s)) for s in size.shapes().values() if len(s) == 2)
     tables = size.vocab_size * size.hidden_size
-    chip.write_text(CHIP)
+    chip.write_text(CHIP.format(resistors=given.resistors))
     print(f"{weights - tables:,} weights on tiles, {tables:,} in a table, {_bytes(model):,} bytes")
     words = ("compile", str(model), "--hardware", str(chip), "--workers", str(given.workers))
     whole = folder / "whole" / "llama.xbar"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,7 +198,9 @@ def test_code_in_the_folder_is_not_run(copy, graph):
         ({"hidden_size": 64}, r"has shape .* but config.json gives"),
         ({"num_hidden_layers": 3}, r"layers.2.* which the folder's files don't hold"),
         ({"num_hidden_layers": 1}, r"layers.1.* which config.json has no layer for"),
-        ({"num_hidden_layers": 10**9}, "has 1000000000 layers"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, but"),
+        ({"max_position_embeddings": 10**12}, "max_position_embeddings must be at most"),
+        ({"num_labels": 10**10}, "num_labels must be at most"),
         ({"vocab_size": 65}, r"shape \(64, 32\) in the file, but config.json gives \(65, 32\)"),
         ({"num_attention_heads": 5}, "transformers|shape"),
         ({"hidden_size": -4}, "transformers"),
@@ -283,3 +287,44 @@ def test_a_compiled_folder_has_its_weights_in_the_shards_unless_they_are_embedde
             np.testing.assert_array_equal(program.graph.constants[name], array)
         found.append(program.run(tokens))
     np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    """The benchmark that writes such folders, of any size."""
+    path = Path(__file__).parents[2] / "benchmarks" / "llama.py"
+    spec = importlib.util.spec_from_file_location("llama_benchmark", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_compilation_that_ends_early_resumes_to_the_same_bytes(benchmark, tmp_path):
+    size = benchmark.Size(128, 352, 2, 2, 1, 64)
+    (tmp_path / "llama").mkdir()
+    count = benchmark.write_model(tmp_path / "llama", size, 100_000)
+    assert len(list((tmp_path / "llama").glob("*.safetensors"))) > 5
+    module = transformers.LlamaForCausalLM.from_pretrained(tmp_path / "llama", dtype="float32")
+    assert sum(p.numel() for p in module.parameters() if p.ndim == 2) == count
+    found = read_model(tmp_path / "llama")
+    near(found.run(TOKENS), logits(module.eval(), TOKENS))
+    hardware = xbar.Hardware(
+        bank=xbar.Bank(resistors=2), tile=xbar.Tile(word_lines=32, bit_lines=32)
+    )
+    whole, parts = tmp_path / "a" / "out.xbar", tmp_path / "b" / "out.xbar"
+    for path in (whole, parts):
+        path.parent.mkdir()
+    xbar.compile(found, hardware, output=whole)
+
+    def stop(done, total):
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        xbar.compile(found, hardware, output=parts, progress=stop)
+    assert not parts.exists()
+    xbar.compile(read_model(tmp_path / "llama"), hardware, output=parts)
+    assert benchmark.same_files(whole, parts)
+    # the weights stay in the shards, which the program names
+    assert benchmark._bytes(whole) < 2 * count

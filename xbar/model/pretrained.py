@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ _TASKS = (
     "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "MODEL_MAPPING",
 )  # fmt: skip
 """Where a class is looked for if a configuration names none."""
+_LAYERS = re.compile(r"layer(?!_?(?:norm|drop))|experts|num_blocks")
+"""Entries that count parts with tensors of their own."""
+_FEW = 256
+_ROWS = re.compile(r"positions?($|_)|position_embeddings|num_labels|n_ctx|type_vocab")
+"""Entries that count what a module computes itself."""
+_MOST_ROWS = 1 << 24
 EXAMPLE = 16
 """Tokens of the example with which a network is exported for any number of tokens."""
 
@@ -80,9 +87,9 @@ def build_blank(record: Mapping[str, JSON], tensors: int, where: str) -> Blank:
             f"{where}: model_type must be one that transformers {transformers.__version__} has, "
             f"such as 'llama', not {str(kind)[:60]!r}; code in the folder is never run"
         )
+    _check_sizes(record, tensors, where)
     with _told(f"{where}: transformers does not take it as a {kind} configuration"):
         config: Any = known[kind].from_dict(_plain(record))
-    _check_layers(config, tensors, where)
     chosen = _class_of(record, config, where)
     with _told(f"{where}: transformers can't build {chosen.__name__} with it"):
         module = _without_memory(chosen, config)
@@ -146,13 +153,22 @@ def _plain(record: JSON) -> JSON:
     return [_plain(each) for each in record] if isinstance(record, list) else record
 
 
-def _check_layers(config: Any, tensors: int, where: str) -> None:
-    layers = getattr(config, "num_hidden_layers", None)
-    if type(layers) is int and layers > tensors:
-        raise ModelError(
-            f"{where}: it has {layers} layers, but the folder's files hold {tensors} tensors; "
-            "configuration and weights must be of one network"
-        )
+def _check_sizes(record: JSON, tensors: int, where: str) -> None:
+    """Refuse numbers for which the module alone would fill the memory, at any depth."""
+    if isinstance(record, list):
+        for each in record:
+            _check_sizes(each, tensors, where)
+    if not isinstance(record, dict):
+        return
+    for key, value in record.items():
+        if type(value) is int and _LAYERS.search(key) and value > max(tensors, _FEW):
+            raise ModelError(
+                f"{where}: {key} is {value}, but the folder's files hold {tensors} tensors; "
+                "configuration and weights must be of one network"
+            )
+        if type(value) is int and _ROWS.search(key) and value > _MOST_ROWS:
+            raise ModelError(f"{where}: {key} must be at most {_MOST_ROWS}, not {value}")
+        _check_sizes(value, tensors, where)
 
 
 def _class_of(record: Mapping[str, JSON], config: Any, where: str) -> Any:
