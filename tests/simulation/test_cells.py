@@ -9,7 +9,7 @@ import pytest
 
 import xbar
 from xbar.simulation import cells, stage
-from xbar.simulation.cells import SolvedTiles
+from xbar.simulation.cells import SolvedTiles, solve
 
 RNG = np.random.default_rng(11)
 WEIGHTS = {"w": RNG.standard_normal((9, 21)), "v": RNG.laplace(size=(3, 30))}
@@ -45,6 +45,14 @@ def test_a_layer_is_read_with_the_matrix_of_its_tiles(
     for name, matrix in made.matrices(readout).items():
         exact = INPUTS[name] @ matrix.T
         np.testing.assert_allclose(found[name], exact, rtol=0, atol=1e-12 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize("resistors", [1, 7, 8, 9, 24])
+def test_sound_resistors_are_added_up_in_numpys_order(resistors: int) -> None:
+    made = program({"resistors": resistors}, {}, {"programming": "nominal"})
+    for found in solve(made.hardware, list(made.tiles), wires=False, power=False):
+        np.testing.assert_array_equal(found.conductance, found.tile.branch.sum(axis=-1))
+        assert found.conductance.any()
 
 
 @pytest.mark.parametrize("readout", ["ideal", "nodal"])

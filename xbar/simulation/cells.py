@@ -27,7 +27,7 @@ from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, gain_of, wires_o
 from xbar.effects.readout import MatrixReadout
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
-from xbar.parallel import cpus, in_threads
+from xbar.parallel import cpus, in_threads, writeable
 
 KEPT = 1 << 28
 """Bytes up to which the solutions of all of a program's tiles are kept."""
@@ -191,12 +191,28 @@ def solve(
 
 
 def _draw(tile: ProgrammedTile, power: bool) -> TileCells:
+    bank = tile.chip.hardware.bank
+    leaks = tile.tuned or tile.chip.may_have_faults or np.isfinite(bank.on_off_ratios).any()
+    if bank.layout == "cell" and not (power or leaks):
+        return _sound(tile)
     layout, branch = tile.chip.hardware.bank.layout, tile.branch
     conductance: Floats = branch.sum(axis=-1)
     crossing = conductance if layout == "cell" else to_array(branch, layout)
     return TileCells(
         tile, conductance, crossing, to_array(tile.squares(branch), layout) if power else None
     )
+
+
+def _sound(tile: ProgrammedTile) -> TileCells:
+    """The cells of a tile without faults and leakage, each with its resistors at one crossing."""
+    from xbar.compiler.kernels.conduct import conduct
+
+    on = tile.chip.on(tile.index)
+    flat = on.reshape(-1, on.shape[-1])
+    packed = writeable(np.ascontiguousarray(tile.packed).reshape(len(flat), -1))
+    cells = np.empty(on.shape[:-1])
+    conduct(flat, packed, cells.reshape(-1))
+    return TileCells(tile, cells, cells)
 
 
 def _transfers(hardware: Hardware, crossings: Sequence[Floats]) -> Iterable[Floats]:
