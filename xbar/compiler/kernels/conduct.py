@@ -25,6 +25,5 @@ def conduct(on: Floats, packed: NDArray[np.uint8], out: Floats) -> None:
     each = np.empty(resistors)
     for i in range(cells):
         for k in range(resistors):
-            closed = (packed[i, k >> 3] >> (k & 7)) & 1
-            each[k] = on[i, k] if closed else 0.0
+            each[k] = on[i, k] * np.float64((packed[i, k >> 3] >> (k & 7)) & 1)
         out[i] = added_up(each)
