@@ -85,7 +85,8 @@ class Reader:
         if not products.by_layer:
             return np.asarray(graph.run(inputs, products), dtype=np.float64)
         x = real(inputs, "inputs")
-        every = together(graph, [slice(0, len(np.atleast_1d(x)))], products)
+        starts = range(0, len(np.atleast_1d(x)), BATCH)
+        every = together(graph, [slice(i, i + BATCH) for i in starts], products)
         return np.concatenate([graph.run(x[part], products) for part in every], dtype=np.float64)
 
     @cached_property
