@@ -20,7 +20,7 @@ SWITCH = Switch(
     slope=-1.4,
     bend=(0.1, 0.2, -0.3),
     cubic=(-0.4, 0.0, 5.0),
-    load=(2e-3, -0.05, 0.0),
+    share_slope=(2e-3, -0.05, 0.0),
     sigma=(0.01, 0.012, 0.008),
 )
 PDK = Bank(
@@ -210,7 +210,10 @@ def test_a_measured_chip_has_no_drawn_deviations(tmp_path):
             {"switch": {"resistance": 1e3, "cubic": -80.0, "sigma": 0.05}},
             r"slope, bend and cubic .* up to 5 sigma, 0\.25 V, not -0\.25",
         ),
-        ({"switch": {"resistance": 1e3, "load": 2}}, r"load must be from -0\.5 to 0\.5, not 2"),
+        (
+            {"switch": {"resistance": 1e3, "share_slope": 2}},
+            r"share_slope must be from -0\.5 to 0\.5, not 2",
+        ),
         ({"nonlinearity": {"c2": (0.1, 0.2)}}, r"nonlinearity\.c2 must list 3 values"),
         ({"nonlinearity": {"c3": 1e200}}, r"nonlinearity\.c3 must be at most 1e\+100 either way"),
         ({"switch": {"resistance": 1e3, "slope": -1e200}}, r"slope must be at most 1e\+100 either"),

@@ -35,7 +35,7 @@ def branches(length: NDArray[np.float64]) -> BranchModel:
         switch_slope=-1.32 * flat,
         switch_bend=-0.7 * flat,
         switch_cubic=-0.2 * flat,
-        switch_load=7e-3 / um,
+        switch_share_slope=7e-3 / um,
         sigma_resistor=0.075 / np.sqrt(um),
         sigma_threshold=0.027 * flat,
         c2=-0.019 / um**2,

@@ -39,7 +39,7 @@ from xbar.hardware.base import (
     values_of,
 )
 from xbar.hardware.nonlinearity import Nonlinearity
-from xbar.hardware.switch import Switch, loaded
+from xbar.hardware.switch import Switch, at_share
 from xbar.units import format_quantity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
@@ -171,10 +171,10 @@ class Bank(Spec):
         total = ohms + spread_out(self.series, self.resistors)
         if self.switch is not None:
             dvt = np.zeros(self.resistors) if threshold is None else threshold
-            closed, load = self.switch.ohms(dvt, self.resistors), self.switch.load
-            if np.any(load):
-                each = spread_out(load, self.resistors)
-                closed = loaded(closed, total, each, self.switch_shares)
+            closed, change = self.switch.ohms(dvt, self.resistors), self.switch.share_slope
+            if np.any(change):
+                each = spread_out(change, self.resistors)
+                closed = at_share(closed, total, each, self.switch_shares)
             total = total + closed
         return 1.0 / total
 
@@ -234,11 +234,12 @@ class Bank(Spec):
         result = self.sigmas * self.ohms * self.nominal_conductance
         if self.switch is not None:
             switch, share = self.switch, self.switch_shares
-            values = (switch.slope, switch.sigma, switch.load)
-            slope, sigma, load = (spread_out(each, self.resistors) for each in values)
-            # a deviation of either moves the switch's share, and so its load
+            values = (switch.slope, switch.sigma, switch.share_slope)
+            slope, sigma, change = (spread_out(each, self.resistors) for each in values)
+            # a deviation of either moves the switch's share
             result = np.hypot(
-                result * (1.0 - load * share), share * slope * sigma * (1.0 + load * (1.0 - share))
+                result * (1.0 - change * share),
+                share * slope * sigma * (1.0 + change * (1.0 - share)),
             )
         return result
 

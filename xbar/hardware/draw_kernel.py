@@ -213,17 +213,17 @@ def branches(ohms: Floats, threshold: Floats, law: Floats, out: Floats) -> None:
     Args:
         ohms: (L, K) resistances in ohms.
         threshold: (L, K) deviations of the switches' thresholds in volts.
-        law: (7, K) ohms in series, ohms of the switch, its slope, bend, cubic and load, and its
-            share of the nominal branch.
+        law: (7, K) ohms in series, ohms of the switch, its slope, bend, cubic and
+            share_slope, and its share of the nominal branch.
         out: (L, K) result.
     """
     series, ron, slope, bend, cubic = law[0], law[1], law[2], law[3], law[4]
-    load, share = law[5], law[6]
+    change, share = law[5], law[6]
     for i in range(len(ohms)):
         for k in range(ohms.shape[1]):
             shift = threshold[i, k]
             factor = 1.0 + shift * (slope[k] + shift * (bend[k] + shift * cubic[k]))
             switch, rest = ron[k] / max(factor, SWITCH_FLOOR), ohms[i, k] + series[k]
-            if load[k] != 0.0:
-                switch *= 1.0 + load[k] * (switch / (rest + switch) / share[k] - 1.0)
+            if change[k] != 0.0:
+                switch *= 1.0 + change[k] * (switch / (rest + switch) / share[k] - 1.0)
             out[i, k] = 1.0 / (rest + switch)

@@ -96,7 +96,7 @@ def branches(bank: Bank, resistance: Floats, v: Floats | None) -> Floats:
     rows = np.zeros((6, k))
     if bank.switch is not None:
         rows[0], rows[1:4] = spread_out(bank.switch.resistance, k), bank.switch.law(k)
-        rows[4], rows[5] = spread_out(bank.switch.load, k), bank.switch_shares
+        rows[4], rows[5] = spread_out(bank.switch.share_slope, k), bank.switch_shares
     draw_kernel.branches(ohms, dvt, np.concatenate([series[None], rows]), found)
     return found.reshape(resistance.shape)
 

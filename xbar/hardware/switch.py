@@ -10,7 +10,7 @@ its resistance, is nearly a straight line over the threshold's deviation:
 Its resistance also depends a little on its own voltage, and so on what its resistor leaves for it:
 with a share s = Ron / (R + series + Ron) of the branch, s' of a nominal one, it is
 
-    Ron (1 + load (s / s' - 1))
+    Ron (1 + share_slope (s / s' - 1))
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from xbar.hardware.base import (
 SWITCH_FLOOR = 0.01
 """Least conductance of a switch, relative to its nominal one."""
 
-_MOST_LOAD = 0.5
+_MOST_SHARE_SLOPE = 0.5
 _REACH = 5.0
 """Deviations of the threshold, over their standard deviation, up to which the law must hold."""
 
@@ -50,7 +50,7 @@ class Switch(Spec):
             negative for a transistor.
         bend: the same per volt squared, in 1/V².
         cubic: the same per volt cubed, in 1/V³.
-        load: relative change of its resistance where it takes twice its nominal share of the
+        share_slope: relative change of its resistance where it takes twice its nominal share of the
             branch's voltage, at the voltage at which the branch's conductance is told; from -0.5
             to 0.5.
         sigma: standard deviation of the threshold in volts, one or K; normal and independent.
@@ -66,7 +66,7 @@ class Switch(Spec):
     slope: QuantityEach = 0.0
     bend: QuantityEach = 0.0
     cubic: QuantityEach = 0.0
-    load: QuantityEach = 0.0
+    share_slope: QuantityEach = 0.0
     sigma: VoltsEach = 0.0
 
     @model_validator(mode="after")
@@ -81,10 +81,10 @@ class Switch(Spec):
         lengths = {len(each) for _, each in self if isinstance(each, tuple)}
         if len(lengths) > 1 or 0 in lengths:
             raise SpecError(f"{_listing(self)} must list as many values, not {sorted(lengths)}")
-        if max(abs(each) for each in values_of(self.load)) > _MOST_LOAD:
+        if max(abs(each) for each in values_of(self.share_slope)) > _MOST_SHARE_SLOPE:
             raise SpecError(
-                f"load must be from {-_MOST_LOAD:g} to {_MOST_LOAD:g}, not {self.load}: it is a "
-                "small correction"
+                f"share_slope must be from {-_MOST_SHARE_SLOPE:g} to {_MOST_SHARE_SLOPE:g}, "
+                f"not {self.share_slope}: it is a small correction"
             )
         sigma = spread_out(self.sigma, count)
         lowest = _lowest(self.law(count), _REACH * sigma)
@@ -115,16 +115,16 @@ class Switch(Spec):
         return np.stack([spread_out(one, resistors) for one in each])
 
 
-def loaded(ohms: Floats, rest: Floats, load: Floats, share: Floats) -> Floats:
+def at_share(ohms: Floats, rest: Floats, slope: Floats, share: Floats) -> Floats:
     """(..., K) ohms of switches with the share of their branch that they have.
 
     Args:
         ohms: (..., K) of the switches at the nominal share.
         rest: (..., K) of what is in series with them.
-        load: (K,) of the switches.
+        slope: (K,) their ``share_slope``.
         share: (K,) nominal shares, Ron / (R + series + Ron).
     """
-    result: Floats = ohms * (1.0 + load * (ohms / (rest + ohms) / share - 1.0))
+    result: Floats = ohms * (1.0 + slope * (ohms / (rest + ohms) / share - 1.0))
     return result
 
 

@@ -123,7 +123,7 @@ class _Characterisation:
             switch_slope=parts.switch[1],
             switch_bend=parts.switch[2],
             switch_cubic=parts.switch[3],
-            switch_load=parts.load,
+            switch_share_slope=parts.share_slope,
             sigma_resistor=sigma,
             sigma_threshold=threshold,
             c2=np.array([bend.c2 for bend in bends]),
@@ -269,10 +269,10 @@ def _within(found: Sweep, k: int, volts: float) -> tuple[Floats, Floats]:
 
 
 def _check(plan: Plan, supply: float, branches: Branches) -> None:
-    most = branches.switch.supply
-    if not 0 < supply <= 1.2 * most:
+    most = round(1.2 * branches.switch.supply, 9)
+    if not 0 < supply <= most:
         raise SpecError(
-            f"supply must be above 0 and at most {1.2 * most:g} V, 1.2 times that of the switch "
+            f"supply must be above 0 and at most {most:g} V, 1.2 times that of the switch "
             f"{branches.switch.name}, not {supply:g}"
         )
     if not 0.001 <= plan.test <= plan.within <= 0.3:

@@ -2,7 +2,7 @@
 
 The conductance of a closed branch is
 
-    G = 1 / (R (1 + dr) + series + Ron(dvt) (1 + load (s / s' - 1))),
+    G = 1 / (R (1 + dr) + series + Ron(dvt) (1 + share_slope (s / s' - 1))),
     1 / Ron(dvt) = (1 + slope dvt + bend dvt² + cubic dvt³) / Ron,
 
 with dr the relative deviation of its resistor, dvt the volts by which its switch's threshold is

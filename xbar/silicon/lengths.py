@@ -41,7 +41,7 @@ _POWERS = {
     "switch_slope": 0.0,
     "switch_bend": 0.0,
     "switch_cubic": 0.0,
-    "switch_load": -1.0,
+    "switch_share_slope": -1.0,
     "sigma_resistor": -0.5,
     "sigma_threshold": 0.0,
     "c2": -2.0,

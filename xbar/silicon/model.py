@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.hardware.switch import loaded
+from xbar.hardware.switch import at_share
 from xbar.tables import table
 from xbar.units import format_quantity
 
@@ -30,7 +30,7 @@ class BranchModel:
         switch_slope: (K,) 1/V; change of a switch's conductance with its threshold.
         switch_bend: (K,) 1/V².
         switch_cubic: (K,) 1/V³.
-        switch_load: (K,) relative change of a switch's resistance where its share doubles.
+        switch_share_slope: (K,) relative change of a switch's resistance where its share doubles.
         sigma_resistor: (K,) relative standard deviation of the resistors.
         sigma_threshold: (K,) volts, standard deviation of the switches' thresholds.
         c2: (K,) 1/V, of I = G v (1 + c2 v + c3 (v² - test²) + kink (|v| - test)).
@@ -66,7 +66,7 @@ class BranchModel:
     switch_slope: Floats
     switch_bend: Floats
     switch_cubic: Floats
-    switch_load: Floats
+    switch_share_slope: Floats
     sigma_resistor: Floats
     sigma_threshold: Floats
     c2: Floats
@@ -109,16 +109,16 @@ class BranchModel:
         closed = self.switch_resistance / (1 + threshold * (self.switch_slope + threshold * law))
         rest = self.resistance * (1 + resistor) + self.series
         share = self.switch_resistance * self.conductance
-        return 1 / (rest + loaded(closed, rest, self.switch_load, share))
+        return 1 / (rest + at_share(closed, rest, self.switch_share_slope, share))
 
     @property
     def sigma(self) -> Floats:
         """(K,) relative standard deviation of G, to first order in the deviations."""
         share = self.switch_resistance * self.conductance
-        # a deviation of either moves the switch's share, and so its load
+        # a deviation of either moves the switch's share
         switch = self.switch_resistance * self.switch_slope * self.sigma_threshold
-        switch = switch * (1 + self.switch_load * (1 - share))
-        resistor = self.resistance * self.sigma_resistor * (1 - self.switch_load * share)
+        switch = switch * (1 + self.switch_share_slope * (1 - share))
+        resistor = self.resistance * self.sigma_resistor * (1 - self.switch_share_slope * share)
         return np.hypot(resistor, switch) * self.conductance
 
     @property
@@ -144,7 +144,7 @@ class BranchModel:
                 slope=_listed(self.switch_slope),
                 bend=_listed(self.switch_bend),
                 cubic=_listed(self.switch_cubic),
-                load=_listed(self.switch_load),
+                share_slope=_listed(self.switch_share_slope),
                 sigma=_listed(self.sigma_threshold),
             ),
             on_off_ratio=_listed(self.on_off_ratio),

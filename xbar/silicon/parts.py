@@ -15,7 +15,7 @@ _STEP = 0.03
 _LIFT = 0.01
 """Volts by which the lines are moved."""
 _ROUNDS = 8
-"""Steps in which the load of a switch is taken out of its resistance; each gains three digits."""
+"""Steps from the resistance of a switch to that at its nominal share; each gains three digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +24,14 @@ class Parts:
 
     Attributes:
         resistance: (K,) ohms of the resistors.
-        load: (K,) relative change of a switch's resistance where its share of the branch doubles.
+        share_slope: (K,) relative change of a switch's resistance where its share of the branch
+            doubles.
         laws: (K,) the laws of the switches.
         c2_slope: (K,) 1/V, relative change of a switch's part in c2 with its threshold.
     """
 
     resistance: Floats
-    load: Floats
+    share_slope: Floats
     laws: tuple[SwitchLaw, ...]
     c2_slope: Floats
 
@@ -44,7 +45,7 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     """The parts of branches, for which their law is exact to first order in both deviations.
 
     How much 1/G grows with the resistor's deviation is less than its resistance, because a switch
-    with less of the voltage has less resistance: that is the switch's load.
+    with less of the voltage has less resistance: its ``share_slope``.
 
     Args:
         branches: what they are.
@@ -73,12 +74,12 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     own = np.take_along_axis(ohms, typical, axis=1) - branches.series[:, None] - nominal
     growth = (ohms[:, -2] - ohms[:, -1]) / (2 * _STEP)
     share = (nominal / (own + branches.series[:, None] + nominal))[:, 0]
-    load = (1 - growth / own[:, 0]) / share
+    change = (1 - growth / own[:, 0]) / share
     rest = own + branches.series[:, None]
-    unloaded = _unloaded(ohms[:, :-2] - rest, rest, load[:, None], share[:, None])
-    laws = tuple(fit_switch(shifts[k], unloaded[k]) for k in range(count))
+    nominal_ohms = _at_nominal_share(ohms[:, :-2] - rest, rest, change[:, None], share[:, None])
+    laws = tuple(fit_switch(shifts[k], nominal_ohms[k]) for k in range(count))
     slopes = _c2_slopes(found, volts, shifts, closed_ohms / ohms)
-    return Parts(own[:, 0], load, laws, slopes)
+    return Parts(own[:, 0], change, laws, slopes)
 
 
 def rise_of_line(branches: Branches, at: Conditions, volts: float) -> Floats:
@@ -113,9 +114,9 @@ def _c2_slopes(found: Sweep, volts: float, shifts: Floats, share: Floats) -> Flo
     return np.array([fit_c2_slope(shift, each) for shift, each in pairs])
 
 
-def _unloaded(ohms: Floats, rest: Floats, load: Floats, share: Floats) -> Floats:
+def _at_nominal_share(ohms: Floats, rest: Floats, change: Floats, share: Floats) -> Floats:
     """(K, D) ohms of switches at their nominal share, from those at the share that they have."""
     found = ohms
     for _ in range(_ROUNDS):
-        found = ohms / (1 + load * (found / (rest + found) / share - 1))
+        found = ohms / (1 + change * (found / (rest + found) / share - 1))
     return found

@@ -64,7 +64,7 @@ def typical_bank(
             slope=slope,
             bend=bend,
             cubic=cubic,
-            load=tuple(parts.load.tolist()),
+            share_slope=tuple(parts.share_slope.tolist()),
         ),
         nonlinearity=Nonlinearity(
             c2=tuple(bend.c2 for bend in bends),
