@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -36,6 +37,24 @@ def test_a_picture_shows_every_resistor_where_the_masks_have_it(tmp_path):
     texts = {text.text for text in root.iter(f"{SVG}text")}
     assert {"w_0", "w_1", "b_0", "VSS", "g_1_0_2", "5 µm"} <= texts
     assert "2 x 1 cells of 3 branches, sky130" in texts
+
+
+@pytest.mark.parametrize("cells", [(1, 1), (3, 12)])
+def test_the_names_of_gates_do_not_overlap(tmp_path, cells):
+    layout = Layout(BANK, word_lines=cells[0], bit_lines=cells[1])
+    layout.picture(tmp_path / "tile.svg", cells=cells)
+    root = ElementTree.fromstring((tmp_path / "tile.svg").read_text())
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for text in root.iter(f"{SVG}text"):
+        if (text.text or "").startswith("g_"):
+            # digits are 0.6 of their height wide
+            half = 0.3 * float(text.get("font-size")) * len(text.text)
+            rows.setdefault(text.get("y"), []).append((float(text.get("x")), half))
+    assert [len(row) for row in rows.values()] == [3 * cells[1]] * cells[0]
+    for row in rows.values():
+        row.sort()
+        for (left, one), (right, other) in itertools.pairwise(row):
+            assert left + one < right - other
 
 
 def test_a_picture_is_replaced_only_on_request(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from xbar.silicon.layout.gds import tool
@@ -38,6 +39,10 @@ INKS = (
     Ink("via2", "", "#222222", 0.8),
 )
 """From below; a layer without words shares the entry of the one before."""
+_CLOSE = ("g_", "d_")
+"""How the names of pins begin that stand beside each other, one a branch."""
+_WIDTH = 0.65
+"""Of a letter, over its height: at most, on average."""
 LEGEND = 9.0
 """Micrometres to the right of the drawing that its legend takes."""
 
@@ -101,13 +106,18 @@ def _layer(polygons: Sequence[gdstk.Polygon], ink: Ink) -> str:
 
 
 def _names(cell: gdstk.Cell, size: float) -> list[str]:
-    """The names of the cell's own pins; those of gates are smaller."""
+    """The names of the cell's own pins; those of gates are smaller, and never overlap."""
     found = []
+    close = [label for label in cell.labels if label.text.startswith(_CLOSE)]
+    places = sorted({round(label.origin[0], 3) for label in close})
+    gap = min((right - left for left, right in pairwise(places)), default=size)
+    widest = max((len(label.text) for label in close), default=1)
+    small = min(0.35 * size, gap / (_WIDTH * widest))
     for label in cell.labels:
         x, y = label.origin
-        small = 0.35 if label.text.startswith(("g_", "d_")) else 0.7
+        high = small if label.text.startswith(_CLOSE) else 0.7 * size
         found.append(
-            f'<text x="{_n(x)}" y="{_n(-y)}" font-size="{_n(small * size)}" text-anchor="middle" '
+            f'<text x="{_n(x)}" y="{_n(-y)}" font-size="{_n(high)}" text-anchor="middle" '
             f'dominant-baseline="middle">{escape(label.text)}</text>'
         )
     return found
