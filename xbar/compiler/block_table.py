@@ -151,10 +151,6 @@ class BlockTable:
             for number in range(int(self.ends[tile]), int(self.ends[tile + 1]))
         )
 
-    def tiles(self) -> Indices:
-        """(N,) the tile of each block."""
-        return np.repeat(np.arange(len(self.counts)), self.counts)
-
     def _check(self, plan: Plan) -> None:
         """Check every index; see ``read``."""
         names, shapes = [*plan.weights], plan.shapes

@@ -323,7 +323,6 @@ class Program(Card):
         array([[0.3]])
         """
         from xbar.compiler.checks import check_same_shape
-        from xbar.compiler.stored_tiles import StoredTiles
 
         check_same_shape(self.hardware, chip, len(self.tiles))
         tuned = any(tile.tuned is not None for tile in self.tiles[:1])
