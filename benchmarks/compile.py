@@ -6,8 +6,8 @@
 A ResNet-50-sized network: layers with the shapes of its convolutions and its classifier, random
 weights, ideal wires, 128 x 128 tiles. Each run is a separate process, for its peak memory. The
 CPU seconds of the subset solver alone on as many problems of the same size, in the same run, show
-the overhead of the rest of the compiler. Growth is the slope of log time against log weights over three sizes. Last,
-wire-aware programming of 784-128-10.
+the overhead of the rest of the compiler. Growth is the slope of log time against log weights over
+three sizes. Last, wire-aware programming of 784-128-10.
 """
 
 from __future__ import annotations

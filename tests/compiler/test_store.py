@@ -338,3 +338,24 @@ def test_a_hundred_passes_do_not_grow_the_memory(tmp_path):
     finally:
         tracemalloc.stop()
     assert grown < 100 * (36 * 12 * 8) // 4  # of each pass a quarter of the first matrix
+
+
+def test_single_precision_is_stored_as_it_is(tmp_path):
+    single = np.random.default_rng(0).standard_normal((30, 40), dtype=np.float32)
+    for name, matrix in (("single", single), ("double", single.astype(np.float64))):
+        xbar.compile({"w": matrix}, xbar.Hardware(), seed=1, output=tmp_path / name)
+    sizes = [
+        (tmp_path / name / "weights" / "0.npy").stat().st_size for name in ("single", "double")
+    ]
+    assert sizes[1] - sizes[0] == 4 * single.size
+    loaded = [xbar.Program.load(tmp_path / name) for name in ("single", "double")]
+    for program in loaded:
+        assert program.weights["w"].dtype == np.float64
+        np.testing.assert_array_equal(program.weights["w"][0], single)
+    np.testing.assert_array_equal(*(program.matrices()["w"] for program in loaded))
+    loaded[0].save(tmp_path / "again")
+    for file in (tmp_path / "single").rglob("*.np[yz]"):
+        assert (
+            file.read_bytes()
+            == (tmp_path / "again" / file.relative_to(tmp_path / "single")).read_bytes()
+        )

@@ -70,7 +70,8 @@ def _by_name(source: Mapping[str, ArrayLike]) -> LateMatrices:
     arrays = {}
     for name, matrix in source.items():
         values = real(_array(matrix), f"{name}: weights")
-        kind = values.dtype if values.dtype.kind == "f" and values.itemsize < 8 else np.float64
+        short = values.dtype.kind == "f" and values.itemsize < 8
+        kind = values.dtype.newbyteorder("=") if short else np.dtype(np.float64)
         arrays[name] = np.array(values, dtype=kind, order="C")
     return LateMatrices.of_arrays(arrays)
 

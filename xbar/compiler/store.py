@@ -284,7 +284,9 @@ class _Reader:
         if any(len(array.shape) != 3 for array in self.arrays.values()):
             raise FileError("matrices must have the axes group, output and input")
         if not self.late:
-            return check_matrices({name: array.read() for name, array in self.arrays.items()})
+            arrays = {name: array.read() for name, array in self.arrays.items()}
+            check_matrices(arrays)
+            return LateMatrices.of_arrays(arrays)
         return LateMatrices(
             {name: (a.shape, a.read) for name, a in self.arrays.items()}, self.guard
         )

@@ -35,6 +35,27 @@ def shapes_of(matrices: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, int,
     return {name: known(name) if known else matrices[name].shape for name in matrices}
 
 
+def as_held(matrices: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """Matrices by layer in the types in which they are held, see ``raw_of``."""
+    return _Held(matrices) if hasattr(matrices, "raw") else matrices
+
+
+class _Held(Mapping[str, NDArray[Any]]):
+    """Matrices that are read late, each in its own type."""
+
+    def __init__(self, matrices: Mapping[str, NDArray[Any]]) -> None:
+        self._matrices = matrices
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return raw_of(self._matrices, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._matrices)
+
+    def __len__(self) -> int:
+        return len(self._matrices)
+
+
 class LateMatrices(Mapping[str, Floats]):
     """Matrices (G, outputs, inputs) by layer in float64; the ones used last stay in memory.
 

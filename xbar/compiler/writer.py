@@ -16,6 +16,7 @@ from xbar.compiler.block_table import BlockTable
 from xbar.compiler.bundles import Bundle, npz_bytes, tiles_per_bundle
 from xbar.compiler.plan import Plan
 from xbar.compiler.sealed import seal
+from xbar.compiler.weights import as_held
 from xbar.errors import FileError
 from xbar.files import write_bytes
 from xbar.folders import LARGEST_INDEX, Marker
@@ -35,7 +36,7 @@ def bundle_name(number: int) -> str:
 def arrays_of(plan: Plan) -> Mapping[str, NDArray[Any]]:
     """The network's arrays as a program stores them: a graph's constants, or bare matrices."""
     if plan.graph is None:
-        return plan.weights
+        return as_held(plan.weights)
     return picked(plan.graph.constants, sorted(plan.graph.constants))  # the order of its record
 
 
