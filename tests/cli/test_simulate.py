@@ -160,3 +160,19 @@ def test_a_table_with_a_column_of_labels_is_data_and_what_was_assumed_is_told(
     ]
     _, out, _ = call("simulate", work / "out.xbar", "--data", tmp_path / "a.csv")
     assert "assumed: the column label holds the labels" in out
+
+
+def test_a_limit_of_memory_leaves_the_answer_and_keeps_files(
+    call, refused, work, trained, tmp_path, monkeypatch
+):
+    asked = ("simulate", work / "out.xbar", "--data", trained.data, "--readout", "nodal", "--json")
+    code, out, _ = call(*asked)
+    assert code == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for _ in range(2):
+        assert call(*asked, "--memory", "4G")[:2] == (0, out)
+    assert len(list((tmp_path / "xbar" / "layers").iterdir())) == len(json.loads(out)["layers"])
+    assert "memory must be" in refused(*asked, "--memory", "little")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "set XDG_CACHE_HOME" in refused(*asked, "--memory", "4G")

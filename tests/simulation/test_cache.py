@@ -182,6 +182,17 @@ def test_another_chip_readout_or_precision_has_files_of_its_own(
     assert all((found[name] != first[name]).all() for name in first)
 
 
+def test_a_chip_has_files_of_its_own_for_each_time(solved: list[str]) -> None:
+    now = program(device={"law": "pcm"})
+    later = now.on(now.chip.at(time="1 d"))
+    latest = now.on(now.chip.at(time="1 y"))
+    found = [each.run(INPUTS, "nodal", memory="1G") for each in (now, later, latest)]
+    assert solved == ["w", "v"] * 3
+    for y, each in zip(found, (now, later, latest), strict=True):
+        equal(y, replace(each).run(INPUTS, "nodal"))
+    assert all((found[1][name] != found[2][name]).all() for name in INPUTS)
+
+
 def test_other_switches_have_files_of_their_own(solved: list[str]) -> None:
     made = program()
     made.run(INPUTS, "nodal", memory="1G")

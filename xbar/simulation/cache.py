@@ -54,7 +54,9 @@ class Mapped:
 
     def release(self) -> None:
         """Give the memory back; the next use reads the file again."""
-        self._memory.madvise(mmap.MADV_DONTNEED)
+        advice = getattr(mmap, "MADV_DONTNEED", None)  # not on every system
+        if advice is not None:
+            self._memory.madvise(advice)
 
     @classmethod
     def open(cls, path: Path) -> Mapped | None:
