@@ -99,6 +99,32 @@ def test_what_is_delegated_is_not_read(graph, tmp_path):
         stored.run(x)
 
 
+def test_of_a_large_table_only_the_rows_that_are_looked_up_are_read(tmp_path):
+    torch.manual_seed(0)
+    table = torch.nn.Embedding(3000, 40)
+    module = torch.nn.Sequential(table, torch.nn.Linear(40, 3))
+    graph = xbar.model.from_module(module, (5,), input_dtype="int64")
+    stored, x = in_files(graph, tmp_path), np.array([[0, 7, 2999, 7, 1], [2, 2, 2, 2, 1500]])
+    np.testing.assert_array_equal(stored.run(x), graph.run(x))
+    (name,) = (n for n in stored.constants if stored.constants.shape(n) == (3000, 40))
+    path = stored.constants.reference(name)[0]
+    numbers = np.fromfile(path, np.float32).reshape(3000, 40)
+    others = np.delete(np.arange(3000), x)
+    numbers[others] = np.nan
+    path.write_bytes(numbers.tobytes())
+    np.testing.assert_array_equal(stored.run(x), graph.run(x))
+    with pytest.raises(ModelError, match="index out of range"):
+        stored.run(np.full((1, 5), 3000))
+
+
+@pytest.mark.parametrize("held", ["float32", "bfloat16"])
+def test_rows_are_those_of_the_whole_array(tmp_path, held):
+    written(tmp_path / "w", NUMBERS, held)
+    stored = Stored(tmp_path / "w", 7, (6, 5), held, "float32")
+    for index in ([3], [[5, 0], [2, 2]]):
+        np.testing.assert_array_equal(stored.rows(np.array(index)), stored.read()[np.array(index)])
+
+
 def test_a_graph_with_its_record_and_its_copy_still_reads_its_files(graph, tmp_path):
     stored = in_files(graph, tmp_path)
     again = Graph.from_json(stored.to_json(), stored.constants)

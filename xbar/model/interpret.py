@@ -6,6 +6,7 @@ layers can be delegated to another multiplier (a chip). Values are freed after t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -19,12 +20,13 @@ from xbar.model.graph import Argument, Graph, Multiply, Node, Ref, Tag, referenc
 from xbar.model.lower import find_products
 from xbar.model.operations import NUMERIC, UNWRITTEN, check_operation, has_effect
 from xbar.model.product import Product
-from xbar.model.stored import is_stored
+from xbar.model.stored import StoredArrays, is_stored
 
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 256
 """Batch size."""
+_LOOK_UP = "aten.embedding.default"
 _SMALL = 1 << 16
 """Numbers of a constant in a file that is kept once it was read."""
 _UNFOLDED = 1 << 24
@@ -62,6 +64,7 @@ class _Runner:
     matrices: Mapping[str, tuple[str, tuple[int, ...]]] = field(init=False)
     calls: Mapping[str, Callable[..., Any]] = field(init=False)
     needed: tuple[Node, ...] = field(init=False)
+    named: Mapping[str, str] = field(init=False)
     kept: dict[str, torch.Tensor] = field(init=False)
     last: Mapping[str, str] = field(init=False)
 
@@ -79,6 +82,7 @@ class _Runner:
             if node.op not in ("input", "constant")
         }
         self.needed = self._needed()
+        self.named = {n.name: str(n.args[0]) for n in self.needed if n.op == "constant"}
         self.kept = {}
         self.last = {name: node.name for node in self.needed for name in self._used(node)}
 
@@ -162,6 +166,8 @@ class _Runner:
             return torch.from_numpy(np.array(inputs))
         if node.name in self.products:
             return self._product(node, values)
+        if node.op == _LOOK_UP and (rows := self._looked_up(node, values)) is not None:
+            return rows
         args = [torch_argument(each, values) for each in node.args]
         kwargs = {name: torch_argument(each, values) for name, each in node.kwargs.items()}
         try:
@@ -171,6 +177,23 @@ class _Runner:
                 f"{node.name}: {node.op} failed: {first_line(error)}; if it works for another "
                 f"number of inputs, the file was traced for that number: export it for any"
             ) from None
+
+    def _looked_up(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor | None:
+        """Rows of a large table that lies in a file; None for other tables."""
+        table, index = node.args[:2]
+        if not isinstance(table, Ref) or not isinstance(index, Ref) or table.name in values:
+            return None
+        name, constants = self.named.get(table.name), self.graph.constants
+        if name is None or name in self.kept or not isinstance(constants, StoredArrays):
+            return None
+        place = values[index.name]
+        shape = constants.shape(name)
+        large = is_stored(constants, name) and len(shape) == 2 and math.prod(shape) > _SMALL
+        if not large or place.dtype not in (torch.int64, torch.int32) or not place.numel():
+            return None
+        if int(place.min()) < 0 or int(place.max()) >= shape[0]:
+            return None  # PyTorch says what is wrong
+        return torch.from_numpy(constants.rows(name, place.numpy(force=True)))
 
     def _product(self, node: Node, values: Mapping[str, Any]) -> torch.Tensor:
         product, (layer, shape) = self.products[node.name], self.matrices[node.name]
@@ -214,11 +237,9 @@ class _Values(dict[str, Any]):
     def __init__(self, runner: _Runner) -> None:
         super().__init__()
         self._runner = runner
-        nodes = runner.needed
-        self._names = {n.name: str(n.args[0]) for n in nodes if n.op == "constant"}
 
     def __missing__(self, name: str) -> torch.Tensor:
-        self[name] = self._runner.constant(self._names[name])
+        self[name] = self._runner.constant(self._runner.named[name])
         tensor: torch.Tensor = self[name]
         return tensor
 

@@ -77,6 +77,23 @@ class Stored:
             raise FileError(f"{self._where}: can't be read ({error.strerror})") from error
         return array.reshape(self.shape)
 
+    def rows(self, index: NDArray[np.integer]) -> Array:
+        """Some rows of the array, (*index.shape, ...); nothing else is read.
+
+        Args:
+            index: numbers of rows, in range.
+
+        Raises:
+            FileError: as of ``read``.
+        """
+        try:
+            self._check(self.path.stat())
+            table = np.memmap(self.path, item_type(self.held), "r", self.offset, self.shape)
+            raw = np.asarray(table[index])
+        except OSError as error:
+            raise FileError(f"{self._where}: can't be read ({error.strerror})") from error
+        return widened(raw, self.held).astype(self.dtype, copy=False)
+
     @property
     def _where(self) -> str:
         return printable(str(self.path))
@@ -131,6 +148,11 @@ class StoredArrays(Mapping[str, Array]):
         if not isinstance(item, Stored):
             return None
         return item.path, item.offset, item.size, item.held
+
+    def rows(self, name: str, index: NDArray[np.integer]) -> Array:
+        """Some rows of an array; see ``Stored.rows``."""
+        item = self._items[name]
+        return item.rows(index) if isinstance(item, Stored) else item[index]
 
     def picked(self, names: Iterable[str]) -> StoredArrays:
         """Some of them, in this order."""

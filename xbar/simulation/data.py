@@ -25,8 +25,10 @@ from xbar.simulation.readout import product
 from xbar.simulation.run import BATCH, Multiply, run_matrices, together
 from xbar.simulation.tokens import Windows, check_tokens, is_stream
 
-MOST_TOGETHER = 1 << 23
+MOST_TOGETHER = 1 << 25
 """Outputs per batch, which does so for logits by token."""
+_MEASURED = 1 << 21
+"""Outputs that are measured at a time."""
 MOST_KEPT = 1 << 26
 """Outputs of a pass that are kept: 512 MiB."""
 
@@ -223,8 +225,8 @@ class Data:
                 digital = np.asarray(graph.run(inputs))
             labels = batch_labels(outputs, self.labels, self.seen, batch)
             scored = labels >= 0
-            values = metric.measure(outputs[scored], digital[scored], labels[scored])
-            rows = np.nonzero(scored)[0]
+            rows, *place = np.nonzero(scored)
+            values = _by_place(metric, outputs, digital, labels, (rows, *place))
             sums[batch] = np.bincount(rows, values, len(outputs))
             places[batch] = np.bincount(rows, minlength=len(outputs))
             collected.append(outputs if self.kept else outputs[:0])
@@ -233,6 +235,22 @@ class Data:
         if not np.isfinite(score):
             raise SpecError(f"metric {metric.name}: the outputs give {score}, not a finite number")
         return Outputs(np.concatenate(collected), score, interval)
+
+
+def _by_place(
+    metric: TokenMetric,
+    outputs: NDArray[Any],
+    digital: NDArray[Any],
+    labels: NDArray[np.int64],
+    places: tuple[NDArray[np.intp], ...],
+) -> NDArray[np.float64]:
+    """The metric's number at each of these places of a batch."""
+    step = max(1, _MEASURED // outputs.shape[-1])
+    values = np.empty(len(places[0]))
+    for start in range(0, len(values), step):
+        some = tuple(axis[start : start + step] for axis in places)
+        values[start : start + step] = metric.measure(outputs[some], digital[some], labels[some])
+    return values
 
 
 def _numbers(graph: Graph, inputs: NDArray[Any]) -> int:
