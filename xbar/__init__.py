@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from xbar.compiler.options import Options as Options
     from xbar.compiler.placement import PlacementReport as PlacementReport
     from xbar.compiler.plan import Plan as Plan
+    from xbar.compiler.program import PlacedBlocks as PlacedBlocks
     from xbar.compiler.program import Program as Program
     from xbar.compiler.provenance import Device as Device
     from xbar.compiler.provenance import Unreachable as Unreachable
@@ -121,6 +122,7 @@ _HOME = {
     "OperatingPoint": "xbar.circuit.deck.point",
     "Options": "xbar.compiler.options",
     "Plan": "xbar.compiler.plan",
+    "PlacedBlocks": "xbar.compiler.program",
     "PlacementReport": "xbar.compiler.placement",
     "Program": "xbar.compiler.program",
     "ProgramCost": "xbar.simulation.cost",
