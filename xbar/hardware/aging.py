@@ -8,6 +8,8 @@ Shapes: W x B cells of a tile, K resistors per cell. Units: siemens, seconds, ke
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from xbar.arrays import Floats
@@ -105,17 +107,19 @@ def _normal(later: Later, seed: int, stream: int, tile: int, like: Floats) -> Fl
 
 
 def _in_time(law: DeviceLaw, later: Later, g: Floats, z: Floats) -> Floats:
+    """Conductances (...) of devices of some numbers (...), which are overwritten."""
     from xbar.hardware import aging_kernel
 
     state = g if law.within is None else np.clip(g, *law.within)
     seconds = own_time(later)
-    flat, result = np.ascontiguousarray(g).reshape(-1), np.empty(g.size)
+    flat = np.ascontiguousarray(g).reshape(-1)
     if law.drift is not None:
         z *= law.drift.sigma.of(state)
         z += law.drift.mean.of(state)
-        span = _log(seconds / law.drift.first)
-        aging_kernel.decay(flat, z.reshape(-1), span, _log(FLOOR), result)
+        result = z.reshape(-1)  # in place: each block is read before it is written
+        aging_kernel.decay(flat, result, _log(seconds / law.drift.first), _log(FLOOR), result)
         return result.reshape(g.shape)
+    result = np.empty(g.size)
     if law.retention is not None:
         deviations = _retained(law.retention, seconds, state)
     else:
@@ -162,5 +166,6 @@ def _place(table: Retention, seconds: float) -> tuple[int, float]:
     return left, _log(seconds / before) / _log(after / before)
 
 
+@lru_cache(maxsize=64)
 def _log(number: float) -> float:
     return float(log(np.array([number]))[0])

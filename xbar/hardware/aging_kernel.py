@@ -95,7 +95,7 @@ def decay(g: Floats, exponent: Floats, span: float, least: float, out: Floats) -
         exponent: (L,) exponents of the power law, of which the absolute values count.
         span: logarithm of the time over the law's first.
         least: logarithm of the least result over ``g``, above -700.
-        out: (L,) result.
+        out: (L,) result; may be ``exponent``.
     """
     rest, series, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     bits = power.view(np.int64)

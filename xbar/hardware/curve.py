@@ -8,6 +8,7 @@ machine.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise, zip_longest
 from typing import Self
 
@@ -20,6 +21,9 @@ from xbar.hardware.base import Quantity, Siemens, Spec
 
 _SMALLEST = 1e-7
 """Least x of a logarithm or a power, and most of a power its inverse."""
+
+_CLEARLY = 1e-9
+"""How far beyond its limit a value must be for none to be computed exactly."""
 
 _STEEPEST = 40
 """Largest exponent of a power."""
@@ -75,8 +79,9 @@ class Curve(Spec):
 
     def of(self, conductance: Floats) -> Floats:
         """Values (...) at conductances (...) in siemens."""
-        if self._flat(conductance):
-            conductance = conductance.reshape(-1)[:1].reshape((1,) * conductance.ndim)
+        constant = self._constant(conductance)
+        if constant is not None:
+            return np.full((1,) * conductance.ndim, constant)
         return self._clipped(self._form(conductance / self.per))
 
     def toward(self, other: Curve, share: float) -> Curve | None:
@@ -98,17 +103,26 @@ class Curve(Spec):
             return self.model_copy(update={"saturating": between})
         return None
 
-    def _flat(self, conductance: Floats) -> bool:
-        """Whether all values are one: a rising or falling form that is beyond its limit."""
-        if conductance.size < 2:
-            return False
+    def _constant(self, conductance: Floats) -> float | None:
+        """The one value at all these conductances, where that is plain; None if it is not.
+
+        So it is where a rising or falling form is beyond its limit, clearly, at both ends.
+        """
         if len(self.polynomial) == 1:
-            return True
-        if self.logarithm is None and self.power is None:
-            return False
-        ends = np.array([conductance.min(), conductance.max()]) / self.per
-        first, last = self._clipped(self._form(ends))
-        return bool(first == last)
+            return float(self._clipped(np.array(self.polynomial))[0])
+        form, limits = self.logarithm or self.power, (self.low, self.high)
+        if form is None or limits == (None, None) or not conductance.size:
+            return None
+        ends = float(conductance.min()), float(conductance.max())
+        x = [min(max(end / self.per, _SMALLEST), 1.0 / _SMALLEST) for end in ends]
+        slope, other = form
+        values = [
+            slope * math.log(each) + other if self.logarithm else slope * each**other for each in x
+        ]
+        for limit, sign in zip(limits, (-1.0, 1.0), strict=True):
+            if limit is not None and min(sign * (value - limit) for value in values) > _CLEARLY:
+                return limit * self.scale
+        return None
 
     def _clipped(self, value: Floats) -> Floats:
         if self.low is not None or self.high is not None:
