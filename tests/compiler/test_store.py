@@ -359,3 +359,30 @@ def test_single_precision_is_stored_as_it_is(tmp_path):
             file.read_bytes()
             == (tmp_path / "again" / file.relative_to(tmp_path / "single")).read_bytes()
         )
+
+
+@pytest.mark.usefixtures("late")
+def test_a_program_that_was_loaded_by_a_relative_path_is_read_from_any_folder(
+    tmp_path, program, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    program.save("a")
+    loaded = xbar.Program.load("a")
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "b")
+    for name, matrix in program.matrices().items():
+        np.testing.assert_array_equal(loaded.matrices()[name], matrix)
+        np.testing.assert_array_equal(loaded.weights[name], program.weights[name])
+
+
+def test_a_reference_is_the_same_through_links_to_folders(tmp_path):
+    graph = graph_of_file(tmp_path)
+    deep = tmp_path / "deep" / "deeper"
+    deep.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(deep)
+    program = xbar.compile(graph, HARDWARE, seed=0, output=tmp_path / "link" / "a.xbar")
+    (tmp_path / "b.xbar").symlink_to(deep / "a.xbar")
+    for path in (tmp_path / "link" / "a.xbar", deep / "a.xbar", tmp_path / "b.xbar"):
+        loaded = xbar.Program.load(path)
+        for name, matrix in program.matrices().items():
+            np.testing.assert_array_equal(loaded.matrices()[name], matrix)

@@ -176,7 +176,10 @@ def write_arrays(
         record: dict[str, Any] = {"dtype": dtype, "shape": list(shape)}
         source = None if embed else outside(arrays, name)
         if source is not None:
-            record["file"] = os.path.relpath(source.path, home.absolute())
+            place = (
+                home.absolute().parent.resolve() / home.name
+            )  # without links, as when it is read
+            record["file"] = os.path.relpath(source.path, place)
             record |= {"offset": source.offset, "held": source.held, "sha256": content[2]}
         else:
             if content not in files:
@@ -227,7 +230,7 @@ def npy_array(
     Raises:
         FileError: the file has another header or size.
     """
-    header, path = npy_header(dtype, shape), folder / name
+    header, path = npy_header(dtype, shape), folder.absolute() / name
     with open_regular(path) as file:
         size, found = os.fstat(file.fileno()).st_size, file.read(len(header))
     told = (f"{folder}: {name}", "")
@@ -275,7 +278,7 @@ def _read_record(folder: Path, record: Any, files: Mapping[str, str]) -> Checked
         raise FileError("an array's offset and held must be those of numbers in a file")
     if not isinstance(digest, str) or not _HEXADECIMAL.fullmatch(digest) or "\0" in file:
         raise FileError("an array's sha256 must have 64 hexadecimal digits")
-    path = Path(os.path.normpath(folder.absolute() / file))
+    path = Path(os.path.normpath(folder.resolve() / file))
     told = (f"{folder}: its weights lie in {printable(str(path))}, which", _ELSEWHERE)
     return CheckedArray(path, offset, tuple(shape), held, dtype, None, digest, offset, told)
 

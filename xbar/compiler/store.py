@@ -168,6 +168,8 @@ class _Reader:
     def program(self) -> Program:
         """The program; its tiles are made when they are asked for, unless it is small."""
         if self.late:
+            # whatever the process's folder will be when they are read
+            self.folder = replace(self.folder, path=self.folder.path.absolute())
             bundles = Bundles(self.plan, self.table, self.bundle)
             return Program(self.plan, StoredTiles(bundles, range(self.count)))
         results = (each for n in range(self.bundles) for each in self.bundle(n).results(self.plan))
@@ -229,7 +231,8 @@ class _Reader:
     def _check_files(self) -> None:
         """Check that every file is a part of the program, and every part is there."""
         inner = {array.path for array in self.arrays.values() if not array.start}
-        expected = {path.relative_to(self.folder.path).as_posix() for path in inner}
+        place = self.folder.path.absolute()
+        expected = {path.relative_to(place).as_posix() for path in inner}
         expected |= {bundle_name(number) for number in range(self.bundles)}
         expected |= {INDEX} if self.count else set()
         if self.folder.content["seed"] is None:
