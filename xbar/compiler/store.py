@@ -284,8 +284,9 @@ class _Reader:
         return plan
 
     def _matrices(self) -> Mapping[str, Floats]:
-        if any(len(array.shape) != 3 for array in self.arrays.values()):
-            raise FileError("matrices must have the axes group, output and input")
+        shapes = {name: array.shape for name, array in self.arrays.items()}
+        if any(not name or len(each) != 3 or 0 in each for name, each in shapes.items()):
+            raise FileError("matrices must have names, and the axes group, output and input")
         if not self.late:
             arrays = {name: array.read() for name, array in self.arrays.items()}
             check_matrices(arrays)
