@@ -177,6 +177,11 @@ def test_a_number_of_tokens_beyond_the_positions_is_refused(saved, graph):
         read_model(saved("gpt2")[1], (30,))
 
 
+def test_inputs_beside_the_tokens_are_refused(saved):
+    with pytest.raises(SpecError, match=r"attention_mask'? can't be bound; write a torch.export"):
+        read_model(saved("bert")[1], bind={"attention_mask": 1})
+
+
 def test_code_in_the_folder_is_not_run(copy, graph):
     (copy / "evil.py").write_text("raise SystemExit('it ran')")
     hub = {"auto_map": {"AutoModelForCausalLM": "evil.Model"}, "attn_implementation": "me/kernel"}

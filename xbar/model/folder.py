@@ -59,6 +59,11 @@ def read_folder(path: Path, source: Source) -> Graph:
         ToolError: PyTorch or transformers is not installed.
     """
     source.refuse_state_options("a folder with its configuration")
+    if source.wanted.bind:
+        raise SpecError(
+            f"{source.where}: of a folder's network the tokens are the only input, and "
+            f"{few([*source.wanted.bind])} can't be bound; write a torch.export archive with it"
+        )
     record = _config(path / CONFIG)
     located = _locate(path)
     tensors = {name: each for found in located for name, each in found.tensors.items()}
@@ -83,7 +88,7 @@ def read_folder(path: Path, source: Source) -> Graph:
             f"{source.where}: {blank.name} takes up to {blank.most} tokens, not {tokens}"
         )
     arrays, notes = _match(blank, located, source.where)
-    data = export_tokens(blank, tokens, source.wanted.bind, source.where)
+    data = export_tokens(blank, tokens, source.where)
     graph = read_archive(Archive(data, blank.name), source, arrays)
     if record.get("auto_map"):
         own = f"{blank.name} is the installed package's class"

@@ -7,7 +7,6 @@ itself, such as the frequencies of rotary positions, is computed.
 
 from __future__ import annotations
 
-import inspect
 import io
 import logging
 import re
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
@@ -112,34 +110,24 @@ def build_blank(record: Mapping[str, JSON], tensors: int, where: str) -> Blank:
     )
 
 
-def export_tokens(
-    blank: Blank, tokens: int | None, bind: Mapping[str, NDArray[Any]], where: str
-) -> bytes:
+def export_tokens(blank: Blank, tokens: int | None, where: str) -> bytes:
     """The archive of a module that takes tokens (N, T), for any N.
 
     Args:
         blank: the module.
         tokens: number T of tokens; None for any, as far as the module allows it.
-        bind: examples of further inputs by name.
         where: name of the folder for messages.
 
     Raises:
-        SpecError: an input of another name is bound.
         ModelError: PyTorch can't export it.
     """
-    taken = [*inspect.signature(blank.module.forward).parameters]
-    unknown = next((name for name in bind if name not in taken or name == "input_ids"), None)
-    if unknown is not None:
-        raise SpecError(f"{where}: {blank.name} has no input {unknown[:60]!r} to bind")
     count = tokens or min(EXAMPLE, blank.most or EXAMPLE)
     sizes = {0: torch.export.Dim.AUTO} | ({} if tokens else {1: torch.export.Dim.AUTO})
-    given = {name: torch.from_numpy(np.array(value)) for name, value in bind.items()}
-    shapes = {"input_ids": sizes, **dict.fromkeys(given)}
     buffer = io.BytesIO()
     with _told(f"{where}: PyTorch can't export {blank.name}"), quiet(), torch.no_grad(), _silent():
-        example = {"input_ids": torch.zeros((2, count), dtype=torch.int64), **given}
+        example = {"input_ids": torch.zeros((2, count), dtype=torch.int64)}
         program = torch.export.export(
-            blank.module, (), example, dynamic_shapes=shapes, strict=False
+            blank.module, (), example, dynamic_shapes={"input_ids": sizes}, strict=False
         )
         torch.export.save(program, buffer)
     return buffer.getvalue()
