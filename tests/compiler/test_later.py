@@ -167,3 +167,34 @@ def test_switches_chosen_for_a_chip_of_later_have_no_drift():
     parts = {part.part: part for part in found.parts}
     assert parts["drift"].error_alone < 1e-15
     assert parts["drift"].error_without == found.error < 0.02
+
+
+# aihwkit 1.1.0, PCMLikeNoiseModel(g_max=25): std over mean of 4,000,000 reads with one exponent
+READS = [(2.0, "1 d", 0.23114), (20.0, "1 d", 0.05174), (20.0, "1 y", 0.05738)]
+
+
+@pytest.mark.parametrize(("microsiemens", "time", "published"), READS)
+@pytest.mark.parametrize("programming", ["subset", "write-verify"])
+def test_drifted_devices_keep_the_relative_read_noise_of_aihwkit(
+    microsiemens, time, published, programming
+):
+    """A device's noise goes with its conductance of now, and by that when it was programmed."""
+    design = Hardware(
+        bank={"resistors": 2, "nominal": 1e6 / microsiemens, "spread": "none"},
+        tile=Tile(word_lines=16, bit_lines=16),
+        device={"law": "pcm", "error": {"polynomial": [0.0]}},
+    )
+    weights = {"fc": np.sign(WEIGHTS["fc"])}  # every device at full scale, or open
+    options = Options(programming=programming)
+    program = xbar.compile(weights, Chip.sample(design, 3), options=options)
+    later = program.on(program.chip.at(time=time))
+    tile = later.tiles[0]
+    power = (tile.branch**2).sum(axis=-1)
+    noise = later.chip.hardware.variation.read_noise**2 * tile.noise_power("ideal")[0]
+    block = tile.blocks[0].block
+    pairs = power[np.asarray(block.word_lines)[:, None], DifferentialPair().lines(block)]
+    relative = np.sqrt(noise / (pairs[:, 0::2] + pairs[:, 1::2]))
+    written = 1e6 * program.tiles[0].branch.max()  # tuned cells: a little below full scale
+    assert written == pytest.approx(microsiemens, rel=0.05)
+    expected = published * (written / microsiemens) ** -0.65
+    np.testing.assert_allclose(relative, expected, rtol=2e-3)

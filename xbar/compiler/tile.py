@@ -25,6 +25,7 @@ from xbar.circuit.prepared import PreparedArray
 from xbar.compiler.block import Block
 from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
+from xbar.compiler.squares import squares
 from xbar.compiler.tuned import TunedCells
 from xbar.effects.expected import expected_error
 from xbar.effects.nonlinearity import cell_law, powers
@@ -312,16 +313,6 @@ class ProgrammedTile(Card):
             for own, shared in self.noise_parts(readout)
         ]
 
-    def squares(self, branch: Floats) -> Floats:
-        """(W, B, K) siemens²: squares of the resistors' conductances, as their read noise counts.
-
-        On a chip whose read noise is not the same fraction of all of them (``Chip.relative_noise``)
-        each counts by its own.
-        """
-        relative = self.chip.relative_noise(branch)
-        squares: Floats = branch**2 if relative is None else (branch * relative) ** 2
-        return squares
-
     def noise_parts(self, readout: MatrixReadout) -> list[tuple[Floats, Floats | None]]:
         """By block, sums of the squares of the resistors' conductances, in siemens².
 
@@ -334,7 +325,7 @@ class ProgrammedTile(Card):
         takes part of the change back (docs/simulation.md, section 7, has figures).
         """
         branch = self.branch
-        power = to_array(self.squares(branch), self._layout)
+        power = to_array(squares(self, branch), self._layout)
         if readout == "nodal":
             crossing = to_array(branch, self._layout)
             power = power * gain_of(crossing, self._crossbar.transfer.T) ** 2

@@ -8,6 +8,7 @@ Shapes: W x B cells of a tile, K resistors per cell. Units: siemens, seconds, ke
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -84,13 +85,26 @@ def leakage(later: Later, off: Floats, before: Floats, now: Floats) -> Floats:
     return result
 
 
-def relative_noise(later: Later | None, conductance: Floats, read_noise: float) -> Floats | None:
-    """(...) read noise of devices (...) over that of the design; None if all have the design's."""
+def relative_noise(
+    later: Later | None, now: Floats, programmed: Callable[[], Floats], read_noise: float
+) -> Floats | None:
+    """(...) read noise of devices over that of the design; None if all have the design's.
+
+    Args:
+        later: time and temperature of the chip; None as designed.
+        now: (...) siemens of the devices.
+        programmed: gives their (...) siemens when they were programmed.
+        read_noise: the design's, relative.
+    """
     law = None if later is None else later.design.device
     if later is None or later.time is None or law is None or law.noise is None or not read_noise:
         return None
-    sigma = noise_of(law, law.noise, conductance, later)
-    relative = np.divide(sigma, conductance, out=np.zeros_like(conductance), where=conductance > 0)
+    if law.noise.relative is not None:  # a device keeps it while it drifts
+        before = programmed()
+        sigma, over = noise_of(law, law.noise, before, later), before
+    else:
+        sigma, over = noise_of(law, law.noise, now, later), now
+    relative = np.divide(sigma, over, out=np.zeros_like(over), where=over > 0)
     result: Floats = relative / read_noise
     return result
 

@@ -10,7 +10,7 @@ Shapes: W x B cells of a tile (see ``Bank.layout``), K resistors per cell. Units
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self, SupportsIndex
@@ -213,13 +213,17 @@ class Chip(Card):
             return conductance
         return aging.aged(later, self.seed or 0, tile, conductance)
 
-    def relative_noise(self, conductance: Floats) -> Floats | None:
-        """Read noise of resistors of (...) siemens over the design's ``variation.read_noise``.
+    def relative_noise(self, now: Floats, programmed: Callable[[], Floats]) -> Floats | None:
+        """Read noise of resistors over the design's ``variation.read_noise``.
 
         None where all have that of the design.
+
+        Args:
+            now: (...) siemens of the resistors.
+            programmed: gives their (...) siemens when they were programmed.
         """
         noise = self.hardware.variation.read_noise
-        return aging.relative_noise(self.hardware.later, conductance, noise)
+        return aging.relative_noise(self.hardware.later, now, programmed, noise)
 
     def on_each(self, tiles: Sequence[int], out: Floats | None = None) -> Floats:
         """(T, W, B, K) conductances of several tiles' resistors, switched in: ``on`` of each.

@@ -108,11 +108,11 @@ class Relaxation(Spec):
 
 
 class Flicker(Spec):
-    """Read noise of a device, by its conductance: relative or absolute.
+    """Read noise of a device: relative or absolute.
 
     Attributes:
-        relative: standard deviation over the conductance.
-        absolute: standard deviation in siemens.
+        relative: standard deviation over the conductance of now, by that when programmed.
+        absolute: standard deviation in siemens, by the conductance of now.
         reading: duration of a read t_r, for 1/f noise that grows with the time t since programming
             as sqrt(ln((t + t_r) / (2 t_r))); None for noise that does not grow.
     """

@@ -26,7 +26,7 @@ from xbar.simulation.run import BATCH, Multiply, run_matrices, together
 from xbar.simulation.tokens import Windows, check_tokens, is_stream
 
 MOST_TOGETHER = 1 << 25
-"""Outputs per batch, which does so for logits by token."""
+"""Outputs per batch, which bounds the memory where there are logits by token."""
 _MEASURED = 1 << 21
 """Outputs that are measured at a time."""
 MOST_KEPT = 1 << 26
