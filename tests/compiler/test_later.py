@@ -149,6 +149,19 @@ def test_the_budget_has_drift_and_temperature_as_rows_and_is_digital_without_all
     assert parts["drift"].error_without < found.error < 2 * parts["drift"].error_alone
 
 
+def test_heat_without_drift_moves_weights_as_it_moves_those_of_the_aged_chip():
+    program = xbar.compile(WEIGHTS, Chip.sample(DESIGN, 3))
+    later = program.on(program.chip.at(time="1 d", temperature="80 C"))
+    found = xbar.simulate(later, INPUTS, budget=True).budget
+    parts = {part.part: part for part in found.parts}
+    heat = later.run(INPUTS) - program.on(later.chip.cooled).run(INPUTS)
+    exact = INPUTS @ WEIGHTS["fc"].T
+    left = program.run(INPUTS) + heat - exact
+    assert parts["drift"].error_without == pytest.approx(
+        np.sqrt((left**2).sum() / (exact**2).sum())
+    )
+
+
 def test_heat_alone_is_the_row_of_temperature_and_exact_with_wires():
     program = xbar.compile(WEIGHTS, Chip.sample(DESIGN, 3))
     hot = program.on(program.chip.at(temperature="100 C"))
