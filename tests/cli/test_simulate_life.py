@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import xbar
@@ -92,3 +93,14 @@ WRONG = [
 def test_bad_times_and_temperatures_are_one_line(refused, work, trained, arguments, message):
     line = refused("simulate", work / "out.xbar", "--data", trained.data, *arguments)
     assert message in line
+
+
+def test_a_picture_of_data_without_labels_is_refused_before_any_work(refused, work, trained):
+    inputs = work / "inputs.npy"
+    np.save(inputs, read_dataset(trained.data).inputs[:4])
+    picture = work / "none.png"
+    line = refused(
+        *("simulate", work / "out.xbar", "--data", inputs, "--time", "1 h", "--plot", picture)
+    )
+    assert "--plot needs labels in the data, or --metric" in line
+    assert not picture.exists()

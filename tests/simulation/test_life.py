@@ -152,6 +152,19 @@ def test_a_life_is_told_as_a_table_and_as_json(program, data):
     content = json.loads(json.dumps(life.to_json()))
     assert [point["time"] for point in content["points"]] == [1.0, 172800.0]
     assert content["points"][1]["accuracy"] == life.points[1].result.accuracy
+    assert repr(life).startswith("Life(2 points, of which the first: ideal read-out, 1 chip, ")
+    assert "2 d" in life._repr_html_()
+
+
+def test_cost_and_precision_are_told_once_for_all_points(program, data):
+    given = {"time": ["1 s", "2 d"], "precision": "float32", "cost": True}
+    life = xbar.simulate(program, data.inputs, data.labels, **given)
+    once = xbar.simulate(program, data.inputs[:8], data.labels[:8], cost=True)
+    content = json.loads(json.dumps(life.to_json()))
+    assert content["cost"].keys() == once.to_json()["cost"].keys()
+    assert content["digital_work"] == once.to_json()["digital_work"]
+    assert "float32 products: output error" in str(life)
+    assert "energy" in life._repr_html_()
 
 
 def test_bare_matrices_have_a_life_too():
@@ -176,3 +189,10 @@ def test_what_is_no_life_is_refused_before_any_work(program, data):
         "compensate must be one of none, gain, columns, not 'all'", time="1 h", compensate="all"
     )
     assert conditions(None, None) == [(None, None)]
+
+
+def test_numbers_of_numpy_are_times_and_temperatures():
+    assert conditions(np.int64(5), np.float32(300)) == [(5.0, 300.0)]
+    assert conditions(np.array([1, 60]), np.array(358)) == [(1.0, 358.0), (60.0, 358.0)]
+    with pytest.raises(SpecError, match="a quantity must be a number"):
+        conditions(object(), None)

@@ -119,6 +119,7 @@ def run(
     import xbar
     from xbar.cli.life_plot import draw_life
     from xbar.cli.size_plot import check_plot
+    from xbar.errors import SpecError
     from xbar.files import write_bytes
     from xbar.simulation.calibration import PERCENTILE, Calibration
     from xbar.simulation.life import Life
@@ -137,6 +138,8 @@ def run(
         check_plot(plot, force=force)
     loaded = xbar.Program.load(program)
     dataset = read_data(data, loaded, dtype)
+    if plot is not None and dataset.labels is None and metric is None:
+        raise SpecError("--plot needs labels in the data, or --metric: there is nothing to draw")
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {
         "readout": readout,

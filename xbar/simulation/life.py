@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.simulation.result import Result
-from xbar.simulation.tables import life_text
+from xbar.simulation.tables import assumed_text, life_table, life_text, life_words
+from xbar.tables import count, html_table, html_text
 from xbar.units import parse_temperature, parse_time
 
 Quantities: TypeAlias = str | float | Sequence[str | float]
@@ -55,8 +58,19 @@ class Life(Result):
     def __str__(self) -> str:
         return life_text(self)
 
+    def __repr__(self) -> str:
+        inner = super().__repr__().removeprefix("Result(").removesuffix(")")
+        return f"Life({count(len(self.points), 'point')}, of which the first: {inner})"
+
+    def _repr_html_(self) -> str:
+        tables = [html_table(*life_table(self))]
+        if self.cost is not None:
+            tables.append(self.cost._repr_html_())
+        words = (life_words(self).strip(), assumed_text(self))
+        return "\n".join([*tables, *(f"<p>{html_text(text)}</p>" for text in words if text)])
+
     def to_json(self) -> dict[str, Any]:
-        """The same as a dictionary that ``json`` can write."""
+        """The same as a dictionary that ``json`` can write; what all points share stands once."""
         told = [
             {
                 "time": point.time,
@@ -65,7 +79,13 @@ class Life(Result):
             }
             for point in self.points
         ]
-        return {"compensate": self.compensate, "points": told}
+        return {
+            "compensate": self.compensate,
+            "cost": None if self.cost is None else self.cost.to_json(),
+            "digital_work": self.digital_work,
+            "notes": list(self.notes),
+            "points": told,
+        }
 
 
 def check_conditions(chip: Chip, whens: Sequence[When]) -> None:
@@ -95,12 +115,18 @@ def conditions(time: Quantities | None, temperature: Quantities | None) -> list[
     return list(product(times, warm))
 
 
+def _plain(given: Any) -> Any:
+    """A number of numpy's as one of Python's; anything else unchanged."""
+    return given.item() if isinstance(given, (np.generic, np.ndarray)) and not given.ndim else given
+
+
 def _listed(given: Quantities | None, name: str) -> Sequence[str | float | None]:
     if given is None:
         return [None]
-    if isinstance(given, (str, int, float)):
+    given = _plain(given)
+    if isinstance(given, str) or not isinstance(given, Iterable):
         return [given]
-    listed = list(given)
+    listed = [_plain(each) for each in given]
     if not listed:
         raise SpecError(f"{name} must be at least one, not {shown(given)}")
     return listed

@@ -35,7 +35,12 @@ def life_text(life: Life) -> str:
             text += budget_text(point.result.budget, point.result.metric)
     if life.cost is not None:
         text += "\n" + cost_text(life.cost)
-    return text + assumed_text(life)
+    return text + life_words(life) + assumed_text(life)
+
+
+def life_words(life: Life) -> str:
+    """What is told of all points together: error of the precision, and what stays digital."""
+    return precision_text(life) + work_text(life)
 
 
 def life_table(life: Life) -> Table:
