@@ -15,6 +15,7 @@ import xbar
 from xbar.compiler import bundles, store, stored_tiles
 from xbar.compiler.store import check_store
 from xbar.errors import FileError
+from xbar.model import interpret
 from xbar.model.stored import Stored, StoredArrays
 
 WEIGHTS = {
@@ -312,6 +313,30 @@ def test_a_models_file_that_changed_is_told_and_never_used(tmp_path):
         assert check_store(tmp_path / "a.xbar")[1] != []
     path.write_bytes(b"HEADER.." + content[8:])  # what is no weight may change
     assert check_store(tmp_path / "a.xbar")[1] == []
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("changed_after_loading", [False, True])
+def test_rows_of_a_table_that_changed_are_never_looked_up(
+    tmp_path, monkeypatch, changed_after_loading
+):
+    monkeypatch.setattr(interpret, "_SMALL", 0)  # tables are not kept
+    module = torch.nn.Sequential(torch.nn.Embedding(30, 6), torch.nn.Linear(6, 4))
+    graph = xbar.model.from_module(module, (5,), input_dtype="int64")
+    xbar.compile(graph, HARDWARE, seed=0).save(tmp_path / "a")
+    (file,) = (
+        each for each in (tmp_path / "a" / "weights").iterdir() if np.load(each).shape == (30, 6)
+    )
+    loaded = xbar.Program.load(tmp_path / "a")
+    tokens = np.array([[3, 29, 0, 3, 7]])
+    if changed_after_loading:  # and after its first use
+        intact = xbar.Program.load(tmp_path / "a").run(tokens)
+        np.testing.assert_array_equal(loaded.run(tokens), intact)
+    table = np.load(file)
+    table[29] += 1
+    np.save(file, table)
+    with pytest.raises(FileError, match=r"npy was changed after the program was written"):
+        loaded.run(tokens)
 
 
 @pytest.mark.usefixtures("late")

@@ -74,11 +74,21 @@ class CheckedArray(Stored):
         """
         before = self.check()
         array = super().read()
-        if before != self._now():
-            raise FileError(self._wrong("was changed while it was read"))
+        self._refuse_change(before)
         if array.dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
             raise FileError(self._wrong("must hold truth values, 0 or 1"))
         return array
+
+    def rows(self, index: NDArray[np.integer]) -> NDArray[Any]:
+        """Some rows of the array; see ``Stored.rows``. The first time the whole file is compared.
+
+        Raises:
+            FileError: the file is gone or was changed.
+        """
+        before = self.check()
+        found = super().rows(index)
+        self._refuse_change(before)
+        return found
 
     def check(self) -> tuple[int, ...]:
         """Compare the checksum, unless it was and the file is the same; returns what it is.
@@ -96,6 +106,10 @@ class CheckedArray(Stored):
             self._seen.clear()
             self._seen[now] = True
         return now
+
+    def _refuse_change(self, before: tuple[int, ...]) -> None:
+        if before != self._now():
+            raise FileError(self._wrong("was changed while it was read"))
 
     def _wrong(self, what: str) -> str:
         return f"{self.told[0]} {what}{self.told[1]}"
