@@ -249,7 +249,22 @@ REFUSED = [
     (
         {"temperature": "150 C"},
         design(temperature=WARM.model_copy(update={"resistors": -0.01})),
-        "temperature.resistors must leave a resistor at least 0.01 of its ohms at 150 °C",
+        "temperature.resistors must leave a resistor 0.01 to 1e\\+06 of its ohms at 150 °C, not -",
+    ),
+    (
+        {"temperature": "150 C"},
+        design(temperature=WARM.model_copy(update={"resistors": 1e300})),
+        "temperature.resistors must leave a resistor .*, not 1.25e\\+302",
+    ),
+    (
+        {"temperature": "150 C"},
+        design(temperature=WARM.model_copy(update={"wires": 1e300})),
+        "temperature.wires must leave wires .*, not 1.25e\\+302",
+    ),
+    (
+        {"time": "1 d", "temperature": "150 C"},
+        design(device=own_law(activation="1000 eV")),
+        r"device.activation must speed ageing up by less than exp\(100\), not exp\(1.126e\+04\)",
     ),
 ]
 
@@ -279,6 +294,19 @@ WRONG = [
     ({"error": {"polynomial": [1.0], "scale": 1e300, "per": 1e-6, "power": [1, 1]}}, "one of"),
     ({"error": {"polynomial": [1e300, 1e300], "per": 1e-300}}, "device.error must be a number"),
     ({"noise": {"relative": FLAT, "absolute": FLAT}}, "must have either relative or absolute"),
+    (
+        {"drift": {"first": 1, "mean": {"polynomial": [-0.1]}, "sigma": FLAT}},
+        "drift.mean must be at",
+    ),
+    (
+        {"retention": {"times": [-5, 9], "error": [FLAT, FLAT]}},
+        "times must be at least 0 s, not -5",
+    ),
+    (
+        {"relaxation": {"first": 1, "shift": 0, "error": [-1e-6, 1e-6]}},
+        "device.relaxation.error must be a standard deviation.*, not -1e-06 and 1e-06",
+    ),
+    ({"relaxation": {"first": 1, "shift": 0, "error": [1e-6, -1e-9]}}, "not 1e-06 and -1e-09"),
     ({"law": "rram-milo-2021"}, "within the device law's data, 50 µS to 225 µS, not 20 µS"),
 ]
 
@@ -290,7 +318,39 @@ def test_a_law_that_is_none_is_refused_in_one_line(law, message):
     assert "\n" not in str(error.value)
 
 
+HUGE = {"polynomial": [1e200]}
+BEYOND = [
+    ({"relaxation": {"first": 1, "shift": 1e308, "error": [1e308, 1e308]}}, "not nan after 1 d"),
+    ({"retention": {"times": [1, 1e6], "error": [FLAT, HUGE]}}, "not inf after 1 d"),
+    (
+        {"retention": {"times": [1, 1e6], "error": [FLAT, FLAT], "shift": [FLAT, HUGE]}},
+        "not .*e.199 after 1 d",
+    ),
+    ({"drift": {"first": 1, "mean": FLAT, "sigma": {"polynomial": [1e308]}}}, "exponent that is"),
+    (
+        {"drift": {"first": 1, "mean": {"polynomial": [0, 1.7e308], "per": 2e-5}, "sigma": FLAT}},
+        "exponent that is",
+    ),
+]
+
+
+@pytest.mark.parametrize(("law", "message"), BEYOND)
+def test_conductances_that_are_no_numbers_are_refused_where_they_arise(law, message):
+    later = Chip.sample(design(device=law), seed=0).at(time="1 d")
+    with pytest.raises(SpecError, match=message) as error:
+        later.on(0)
+    assert "\n" not in str(error.value)
+
+
+def test_heat_that_slows_ageing_down_to_nothing_leaves_the_chip_as_it_was():
+    chip = Chip.sample(design(device=own_law(activation="1000 eV")), seed=0)
+    frozen = chip.at(time="1 y", temperature="-50 C")
+    np.testing.assert_array_equal(frozen.on(0), chip.on(0))
+
+
 def test_tables_of_temperature_that_are_none_are_refused():
+    with pytest.raises(SpecError, match="switches must have rows on both sides of the reference"):
+        Temperature(switches=[["0 C", 1.0], ["10 C", 2.0]])
     with pytest.raises(SpecError, match="switches must be 1 at the reference"):
         Temperature(switches=[["0 C", 1.0], ["100 C", 2.0]])
     with pytest.raises(SpecError, match="temperatures rising"):

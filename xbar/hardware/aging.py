@@ -14,13 +14,15 @@ from functools import lru_cache
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.errors import SpecError
 from xbar.hardware import draw
-from xbar.hardware.base import spread_out
+from xbar.hardware.base import LARGEST, spread_out
 from xbar.hardware.curve import Curve, log
 from xbar.hardware.device_law import DeviceLaw, Retention
 from xbar.hardware.later import noise_of, own_time
 from xbar.hardware.spec import Later
 from xbar.hardware.temperature import factor_at
+from xbar.units import format_time
 
 # streams of the generator, beside those of ``chip.py`` and ``tuned.py``; never renumber
 _TIME, _TEMPERATURE = 16, 17
@@ -36,7 +38,8 @@ def aged(later: Later, seed: int, tile: int, conductance: Floats) -> Floats:
     """Conductances (W, B, K) later of devices programmed to (W, B, K) siemens; 0 stays 0."""
     result, law = conductance, later.design.device
     if later.time is not None and law is not None and law.first is not None:
-        result = _in_time(law, later, conductance, _normal(later, seed, _TIME, tile, conductance))
+        z = _normal(later, seed, _TIME, tile, conductance)
+        result = _checked(_in_time(law, later, conductance, z), later.time)
     heat = later.design.temperature
     if later.temperature is None or heat is None or not heat.moves_resistors:
         return result
@@ -46,6 +49,22 @@ def aged(later: Later, seed: int, tile: int, conductance: Floats) -> Floats:
     warmer = later.temperature - heat.reference
     factor = 1.0 + warmer * (slope + warmer * heat.bend)
     return result / np.maximum(factor, FLOOR)
+
+
+def _checked(result: Floats, seconds: float) -> Floats:
+    """Conductances (...) as a law gives them.
+
+    Raises:
+        SpecError: they are no numbers, or too large to compute with.
+    """
+    largest = result.max(initial=0.0)
+    if not largest <= LARGEST:
+        raise SpecError(
+            f"the device law must give conductances of at most {LARGEST:g} S, not {largest:g} "
+            f"after {format_time(seconds)}; look at device.drift, device.retention or "
+            "device.relaxation"
+        )
+    return result
 
 
 def measured(later: Later, tile: int, on: Floats) -> Floats:
@@ -128,8 +147,14 @@ def _in_time(law: DeviceLaw, later: Later, g: Floats, z: Floats) -> Floats:
     seconds = own_time(later)
     flat = np.ascontiguousarray(g).reshape(-1)
     if law.drift is not None:
-        z *= law.drift.sigma.of(state)
-        z += law.drift.mean.of(state)
+        with np.errstate(over="ignore", invalid="ignore"):
+            z *= law.drift.sigma.of(state)
+            z += law.drift.mean.of(state)
+        if not np.isfinite([z.min(initial=0.0), z.max(initial=0.0)]).all():
+            raise SpecError(
+                "device.drift must give every device an exponent that is a number, also where its "
+                "conductance is not the nominal one; give its curves limits, low and high"
+            )
         result = z.reshape(-1)  # in place: each block is read before it is written
         aging_kernel.decay(flat, result, _log(seconds / law.drift.first), _log(FLOOR), result)
         return result.reshape(g.shape)

@@ -240,6 +240,6 @@ def join(key: str, message: str, nested: Any = None) -> str:
     """A message with its key; that of a nested spec has its own: ``bank.sigma must …``."""
     if not key:
         return message
-    if isinstance(nested, Mapping):
-        return f"{key}.{message}"
-    return f"{key} {message}" if message.startswith("must ") else f"{key}: {message}"
+    if message.startswith("must "):
+        return f"{key} {message}"
+    return f"{key}.{message}" if isinstance(nested, Mapping) else f"{key}: {message}"

@@ -17,6 +17,7 @@ Units: seconds, siemens, kelvin, electronvolts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Self
@@ -73,6 +74,8 @@ class Retention(Spec):
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:
+        if self.times[0] < 0:
+            raise SpecError(f"times must be at least 0 s, not {self.times[0]:g}")
         if any(b <= a for a, b in pairwise(self.times)):
             raise SpecError(f"times must rise, not be {list(self.times)}")
         for name, given in (("error", self.error), ("shift", self.shift)):
@@ -105,6 +108,16 @@ class Relaxation(Spec):
     first: Duration = Field(gt=0)
     shift: Siemens
     error: tuple[Siemens, Siemens]
+
+    @model_validator(mode="after")
+    def _has_deviations(self) -> Self:
+        least = self.error[0] + self.error[1] * math.log(self.first)
+        if not (self.error[1] >= 0 and least >= 0):
+            raise SpecError(
+                "error must be a standard deviation: at least 0 at first and growing by at least "
+                f"0, not {least:.3g} and {self.error[1]:.3g}"
+            )
+        return self
 
 
 class Flicker(Spec):
@@ -246,8 +259,7 @@ class DeviceLaw(Spec):
                 raise SpecError(f"device.{name} must be a number at bank.nominal, not {value[0]}")
             if value.min() < 0 and not may_be_negative:
                 raise SpecError(
-                    f"device.{name} must be at least 0 at bank.nominal, a standard deviation, not "
-                    f"{value.min():.3g}"
+                    f"device.{name} must be at least 0 at bank.nominal, not {value.min():.3g}"
                 )
 
     def _curves(self) -> Iterator[tuple[str, Curve, bool]]:
@@ -255,7 +267,7 @@ class DeviceLaw(Spec):
         if self.error is not None:
             yield "error", self.error, False
         if self.drift is not None:
-            yield "drift.mean", self.drift.mean, True
+            yield "drift.mean", self.drift.mean, False
             yield "drift.sigma", self.drift.sigma, False
         if self.retention is not None:
             for number, curve in enumerate(self.retention.error):

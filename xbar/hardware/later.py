@@ -22,10 +22,14 @@ BOLTZMANN = 8.617333262e-5
 """Electronvolts per kelvin (CODATA 2018)."""
 
 _SEEDS = 2**48
+_FASTEST = 100.0
+"""Largest logarithm of how much faster heat makes what happens with time."""
 _REACH = 5.0
 """Standard deviations up to which a resistor's ohms must stay positive."""
 _LEAST = 0.01
-"""Least ohms of a resistor at a temperature, over those at the reference."""
+"""Least ohms of a resistor or wire at a temperature, over those at the reference."""
+_MOST = 1e6
+"""The largest, likewise."""
 
 
 def design_at(
@@ -86,26 +90,23 @@ def _kelvin(temperature: str | float, hardware: Hardware, heat: Temperature) -> 
         )
     reach = abs(kelvin - heat.reference)
     change = (heat.resistors, heat.resistors_sigma, heat.bend)
-    low = 1.0 + _signed(change[0], kelvin - heat.reference) + change[2] * reach**2
-    low -= _REACH * change[1] * reach
-    if not low >= _LEAST:
+    mean = 1.0 + change[0] * (kelvin - heat.reference) + change[2] * reach**2
+    low, high = mean - _REACH * change[1] * reach, mean + _REACH * change[1] * reach
+    if not low >= _LEAST or not high <= _MOST:
         raise SpecError(
-            f"temperature.resistors must leave a resistor at least {_LEAST:g} of its ohms at "
-            f"{format_temperature(kelvin)}, not {low:.3g}; lower it, its sigma or the temperature"
+            f"temperature.resistors must leave a resistor {_LEAST:g} to {_MOST:g} of its ohms at "
+            f"{format_temperature(kelvin)}, not {low if not low >= _LEAST else high:.3g}; lower "
+            "it, its sigma or the temperature"
         )
     return kelvin
-
-
-def _signed(slope: float, difference: float) -> float:
-    return slope * difference
 
 
 def _warm(hardware: Hardware, heat: Temperature, kelvin: float) -> dict[str, Any]:
     """Wires, switches and leakage at a temperature."""
     wires = 1.0 + heat.wires * (kelvin - heat.reference)
-    if not wires >= _LEAST:
+    if not _LEAST <= wires <= _MOST:
         raise SpecError(
-            f"temperature.wires must leave wires at least {_LEAST:g} of their ohms at "
+            f"temperature.wires must leave wires {_LEAST:g} to {_MOST:g} of their ohms at "
             f"{format_temperature(kelvin)}, not {wires:.3g}"
         )
     tile, bank = hardware.tile, hardware.bank
@@ -165,7 +166,13 @@ def own_time(later: Later) -> float:
     heat, seconds = later.design.temperature or Temperature(), later.time
     if later.temperature is not None and law.activation:
         cold = 1.0 / heat.reference - 1.0 / later.temperature
-        seconds *= float(exp(np.array([law.activation / BOLTZMANN * cold]))[0])
+        power = law.activation / BOLTZMANN * cold
+        if power > _FASTEST:
+            raise SpecError(
+                f"device.activation must speed ageing up by less than exp({_FASTEST:g}), not "
+                f"exp({power:.4g}) as at {format_temperature(later.temperature)}"
+            )
+        seconds *= float(exp(np.array([max(power, -_FASTEST)]))[0])
     return max(seconds, law.first or 0.0)
 
 

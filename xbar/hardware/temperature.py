@@ -81,6 +81,11 @@ class Temperature(Spec):
             raise SpecError(f"{name} must be rows of (temperature, factor), temperatures rising")
         if min((factor for _, factor in table), default=1.0) <= 0:
             raise SpecError(f"{name} must have factors above 0")
+        if table and not at[0] <= self.reference <= at[-1]:
+            raise SpecError(
+                f"{name} must have rows on both sides of the reference, "
+                f"{format_temperature(self.reference)}, or one at it"
+            )
         if table and abs(factor_at(table, self.reference) - 1.0) > 1e-9:
             raise SpecError(
                 f"{name} must be 1 at the reference, {format_temperature(self.reference)}, not "
