@@ -160,6 +160,42 @@ def test_a_damaged_file_is_made_again(home: Path, solved: list[str]) -> None:
     assert solved == ["w", "v"] * 3
 
 
+def test_a_sound_file_under_anothers_name_is_not_used(home: Path) -> None:
+    """Layers of one shape, whose files were exchanged: nothing but the name tells them apart."""
+    same = {"a": RNG.standard_normal((4, 7)), "b": RNG.standard_normal((4, 7))}
+    design = xbar.Hardware(
+        bank=xbar.Bank(resistors=3), tile=xbar.Tile(word_lines=12, bit_lines=9, word_wire=3.0)
+    )
+    x = {name: RNG.standard_normal((5, 7)) for name in same}
+    wanted = xbar.compile(same, design, seed=0).run(x, "nodal", memory="1G")
+    one, other = sorted(home.iterdir())
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    equal(xbar.compile(same, design, seed=0).run(x, "nodal", memory="1G"), wanted)
+
+
+def test_files_that_another_run_removes_meanwhile_are_no_fault(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LayerCache(home).keep("other", {"a": np.ones(3)})
+    real_files, real_replace = LayerCache._files, Path.replace
+
+    def removed(self: LayerCache) -> Any:
+        found = list(real_files(self))
+        (home / "other.layer").unlink(missing_ok=True)
+        return iter(found)
+
+    def renamed(self: Path, target: Path) -> Path:
+        real_replace(self, target).unlink()
+        return target
+
+    monkeypatch.setattr(LayerCache, "_files", removed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    kept = LayerCache(home).keep("mine", {"a": np.arange(4.0)})
+    np.testing.assert_array_equal(kept.arrays["a"], np.arange(4.0))
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from xbar.arrays import Floats
+from xbar.arrays import LARGEST, Floats
 from xbar.errors import SpecError
 from xbar.hardware import draw
-from xbar.hardware.base import LARGEST, spread_out
+from xbar.hardware.base import spread_out
 from xbar.hardware.curve import Curve, log
 from xbar.hardware.device_law import DeviceLaw, Retention
 from xbar.hardware.later import noise_of, own_time

@@ -2,9 +2,9 @@
 
 One file a layer, named by the checksum of all that its arrays follow from, in ``xbar/layers`` of
 the user's folder for caches. A file is written under another name and renamed, so that a run that
-is killed leaves no part of one, and runs side by side can't disturb each other; it ends with its
-own checksum, which is compared before it is used. All together take at most half of what the disk
-has free: those that were not used for the longest time make room.
+is killed leaves no part of one, and runs side by side can't disturb each other; it holds its name
+and ends with its own checksum, which are compared before it is used. All together take at most half
+of what the disk has free: those that were not used for the longest time make room.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Mapped:
             self._memory.madvise(advice)
 
     @classmethod
-    def open(cls, path: Path) -> Mapped | None:
-        """The arrays of a file; None if there is none, or a damaged one."""
+    def open(cls, path: Path, key: str) -> Mapped | None:
+        """The arrays of a file; None if there is none, a damaged one, or one of another key."""
         try:
             with path.open("rb") as file:
                 if not _is_whole(file):
@@ -70,12 +70,14 @@ class Mapped:
             head = json.loads(memory[8 : 8 + size])
         except (OSError, ValueError):
             return None
+        if head["key"] != key:
+            return None
         with contextlib.suppress(OSError):  # the time of its last use
             os.utime(path)
         return cls(
             {
                 name: np.frombuffer(memory, dtype, int(np.prod(shape)), offset).reshape(shape)
-                for name, (dtype, shape, offset) in head.items()
+                for name, (dtype, shape, offset) in head["arrays"].items()
             },
             memory,
         )
@@ -109,7 +111,7 @@ class LayerCache:
     def load(self, key: str) -> Mapped | None:
         """The arrays of a key; None if they are not there, or damaged."""
         self.used.add(key + _SUFFIX)
-        return Mapped.open(self.path / (key + _SUFFIX))
+        return Mapped.open(self.path / (key + _SUFFIX), key)
 
     def keep(self, key: str, arrays: Mapping[str, Reals]) -> Mapped:
         """Write the arrays of a key; returns them mapped.
@@ -124,7 +126,8 @@ class LayerCache:
             self.path.mkdir(parents=True, exist_ok=True)
             self._make_room(sum(each.nbytes for each in arrays.values()))
             with temporary.open("xb") as file:
-                _write(file, arrays)
+                _write(file, key, arrays)
+            found = Mapped.open(temporary, key)  # under its own name another run may remove it
             temporary.replace(path)
         except OSError as error:
             raise FileError(
@@ -135,44 +138,43 @@ class LayerCache:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        found = Mapped.open(path)
         if found is None:
             raise FileError(f"{path}: was changed while it was written; run again")
         return found
 
     def _make_room(self, size: int) -> None:
         """Remove files of other runs, the longest unused first, for more bytes."""
-        files = sorted(self._others())
+        files = sorted(self._files())
         disk = os.statvfs(self.path)
-        total = size + sum(each.stat().st_size for each in self.path.glob(f"*{_SUFFIX}"))
+        total = size + sum(length for _, length, path in files if path.suffix == _SUFFIX)
         most = (disk.f_bavail * disk.f_frsize + total - size) // 2
         for used, length, path in files:
             unfinished = path.name.startswith(".")
-            if unfinished and time.time() - used < _STALE:
+            if path.name in self.used or (unfinished and time.time() - used < _STALE):
                 continue
             if unfinished or total > most:
                 path.unlink(missing_ok=True)
                 total -= 0 if unfinished else length
 
-    def _others(self) -> Iterator[tuple[float, int, Path]]:
+    def _files(self) -> Iterator[tuple[float, int, Path]]:
         for path in self.path.iterdir():
-            if path.name not in self.used and (path.suffix == _SUFFIX or path.name.startswith(".")):
+            if path.suffix == _SUFFIX or path.name.startswith("."):
                 with contextlib.suppress(OSError):  # another run removed it
                     found = path.stat()
                     yield found.st_mtime, found.st_size, path
 
 
-def _write(file: BinaryIO, arrays: Mapping[str, Reals]) -> None:
+def _write(file: BinaryIO, key: str, arrays: Mapping[str, Reals]) -> None:
     """Length of the head, head, arrays, checksum."""
     head: dict[str, tuple[str, tuple[int, ...], int]] = {}
-    room = 4096 * (1 + sum(len(name) + 100 for name in arrays) // 4096)
+    room = 4096 * (1 + (len(key) + 100 + sum(len(name) + 100 for name in arrays)) // 4096)
     offset = 8 + room
     for name, each in arrays.items():
         offset += -offset % _ALIGNED
         head[name] = each.dtype.str, each.shape, offset
         offset += each.nbytes
     digest = hashlib.sha256()
-    text = json.dumps(head).encode().ljust(room)
+    text = json.dumps({"key": key, "arrays": head}).encode().ljust(room)
     done = 0
     for piece in (room.to_bytes(8, "little"), text):
         done += _put(file, digest, piece)
