@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 SEQUENCE = 64
-VECTORS = 4  # networks inputs of a pass
+VECTORS = 4  # inputs of a pass
 
 
 def export(model: Path, layers: int) -> None:

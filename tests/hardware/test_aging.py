@@ -234,6 +234,11 @@ REFUSED = [
     ({"time": "1 y"}, Hardware.from_catalog("sonos-40nm"), "time must be at most 5 d.*, not 1 y"),
     ({"time": "1 d"}, design(), "time needs a device law in the design"),
     ({"temperature": "85 C"}, design(), r"temperature needs a \[temperature\] section"),
+    (
+        {"temperature": "85 C"},
+        design(device=own_law(activation="1 eV")),
+        "temperature needs a time, too: of this design it changes only how fast devices age",
+    ),
     ({"temperature": "-300 C"}, design(temperature=WARM), "above absolute zero"),
     ({"temperature": "85"}, design(temperature=WARM), "must have its unit, not '85': '85 C'"),
     ({"temperature": "200 C"}, design(temperature=WARM), "temperature must be from -55 °C to 150"),

@@ -40,7 +40,6 @@ MOST_TILES = 1024
 """Maximum number of tiles of a bundle."""
 
 NAMES = frozenset(str.split("mask counts rows listed scale residual tally rounds error"))
-_INT64 = np.dtype(np.int64)
 
 
 def tiles_per_bundle(plan: Plan) -> int:

@@ -1,6 +1,6 @@
 """Records of a program's manifest: untrusted numbers in, checked ones out.
 
-``block_table.py`` and ``pieces.py`` do the same for arrays.
+``block_table.py``, ``bundles.py`` and ``array_files.py`` do the same for arrays.
 """
 
 from __future__ import annotations

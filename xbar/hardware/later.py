@@ -50,7 +50,9 @@ def design_at(
         raise SpecError("at needs a time, a temperature or both, such as time='30 d'")
     parts: dict[str, Any] = {}
     heat = fresh.temperature or Temperature()
-    kelvin = None if temperature is None else _kelvin(temperature, fresh, heat)
+    kelvin = None
+    if temperature is not None:
+        kelvin = _kelvin(temperature, fresh, heat, ages=time is not None)
     if kelvin is not None:
         parts |= _warm(fresh, heat, kelvin)
     seconds = None if time is None else parse_time(time)
@@ -73,7 +75,9 @@ def cooled(hardware: Hardware) -> Hardware:
     return fresh.model_copy(update={"later": now, "variation": hardware.variation})
 
 
-def _kelvin(temperature: str | float, hardware: Hardware, heat: Temperature) -> float:
+def _kelvin(
+    temperature: str | float, hardware: Hardware, heat: Temperature, *, ages: bool
+) -> float:
     kelvin = parse_temperature(temperature)
     if not heat.least <= kelvin <= heat.most:
         raise SpecError(
@@ -83,15 +87,20 @@ def _kelvin(temperature: str | float, hardware: Hardware, heat: Temperature) -> 
         )
     law = hardware.device
     given = heat.moves_resistors or heat.wires or heat.switches or heat.leakage
+    if not given and law is not None and law.activation is not None and not ages:
+        raise SpecError(
+            "temperature needs a time, too: of this design it changes only how fast devices age "
+            "(device.activation); give a time, or set temperature.resistors and others"
+        )
     if not given and (law is None or law.activation is None):
         raise SpecError(
             "temperature needs a [temperature] section in the design, or device.activation: "
             "nothing depends on it; set temperature.resistors, temperature.wires or others"
         )
-    reach = abs(kelvin - heat.reference)
-    change = (heat.resistors, heat.resistors_sigma, heat.bend)
-    mean = 1.0 + change[0] * (kelvin - heat.reference) + change[2] * reach**2
-    low, high = mean - _REACH * change[1] * reach, mean + _REACH * change[1] * reach
+    warmer = kelvin - heat.reference
+    mean = 1.0 + warmer * (heat.resistors + warmer * heat.bend)
+    reach = _REACH * heat.resistors_sigma * abs(warmer)
+    low, high = mean - reach, mean + reach
     if not low >= _LEAST or not high <= _MOST:
         raise SpecError(
             f"temperature.resistors must leave a resistor {_LEAST:g} to {_MOST:g} of its ohms at "
