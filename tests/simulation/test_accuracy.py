@@ -7,6 +7,16 @@ from xbar.simulation.accuracy import check_labels, class_numbers, correct
 from xbar.statistics import mean_interval, wilson_interval
 
 
+def test_outputs_that_are_no_numbers_have_no_accuracy():
+    outputs = np.array([[0.1, 0.9], [np.nan, 0.3], [0.2, 0.4]])
+    with pytest.raises(SpecError, match="not nan as in 1 of 3 outputs"):
+        correct(outputs, np.array([1, 0, 1]))
+    with pytest.raises(SpecError, match="not nan as in 1 of 3 outputs"):
+        correct(outputs[:, :1], np.array([0, 0, 0]), 0.5)
+    outputs[1, 0] = -np.inf  # a class that is ruled out is a number
+    assert correct(outputs, np.array([1, 1, 1])) == 3
+
+
 @pytest.mark.parametrize(("right", "count"), [(0, 10), (7, 10), (10, 10), (981, 1000)])
 def test_the_share_interval_is_scipys_wilson_interval(right, count):
     reference = stats.binomtest(right, count).proportion_ci(0.95, method="wilson")

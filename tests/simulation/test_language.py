@@ -260,6 +260,19 @@ def test_tokens_of_the_wrong_type_are_warned_of_or_refused(tmp_path):
         read_dataset(tmp_path / "t.bin", dtype="int8")
 
 
+@pytest.mark.parametrize("metric", ["perplexity", "top-3", "agreement", "kl"])
+def test_outputs_that_are_no_numbers_have_no_score(metric):
+    broken = Language().eval()
+    with torch.no_grad():
+        broken.words.weight[4, 2] = math.nan
+    made = compiled(broken, (9,))
+    rows = np.full((2, 9), 5)
+    assert xbar.simulate(made, rows, metric=metric).accuracy is not None
+    rows[1, 6] = 4  # seen by the places 6 and 7, which score the tokens 7 and 8
+    with pytest.raises(SpecError, match=f"metric {metric}: the network must give numbers, not nan"):
+        xbar.simulate(made, rows, metric=metric)
+
+
 def test_of_equal_logits_the_first_is_the_largest():
     logits = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
     for label, within in ((0, [1, 0]), (1, [0, 1]), (2, [0, 0])):

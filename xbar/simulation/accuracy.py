@@ -6,6 +6,8 @@ class 1 from class 0: the answer is 1 above a threshold, 0.5 for a probability a
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -101,16 +103,31 @@ def check_classes(
         raise SpecError(f"labels must be {must}, not {labels.max()}{hint}")
 
 
+def refuse_nan(scores: NDArray[np.floating[Any]], what: str) -> None:
+    """Refuse outputs (N, C) that are no numbers: the largest of them would be anything.
+
+    Raises:
+        SpecError: one is NaN.
+    """
+    wrong = np.isnan(scores).any(axis=1)
+    if wrong.any():
+        raise SpecError(
+            f"{what}: the network must give numbers, not nan as in {int(wrong.sum())} of "
+            f"{len(wrong)} outputs; look for nan in its constants"
+        )
+
+
 def correct(
     outputs: NDArray[np.float64], labels: NDArray[np.int64], threshold: float | None = None
 ) -> int:
     """Number of outputs that are largest at their label, or on its side of the threshold.
 
     Raises:
-        SpecError: the outputs are no class scores, or a label has no class.
+        SpecError: the outputs are no class scores or no numbers, or a label has no class.
     """
     check_classes(outputs, labels, threshold)
     scores = class_scores(outputs)
+    refuse_nan(scores, "accuracy")
     if scores.shape[1] == 1 and threshold is not None:
         return int(((scores[:, 0] > threshold) == labels).sum())
     return int((scores.argmax(axis=1) == labels).sum())

@@ -16,7 +16,7 @@ from xbar.compiler.program import Program
 from xbar.errors import SpecError
 from xbar.model.arithmetic import arithmetic
 from xbar.model.graph import Graph
-from xbar.simulation.accuracy import check_classes, class_numbers, class_scores, correct
+from xbar.simulation.accuracy import check_classes, class_numbers, class_scores, correct, refuse_nan
 from xbar.simulation.fit import fit_inputs, threshold_note, threshold_of
 from xbar.simulation.language import TokenMetric
 from xbar.simulation.metric import Metric, measure
@@ -249,7 +249,10 @@ def _by_place(
     values = np.empty(len(places[0]))
     for start in range(0, len(values), step):
         some = tuple(axis[start : start + step] for axis in places)
-        values[start : start + step] = metric.measure(outputs[some], digital[some], labels[some])
+        each = outputs[some], digital[some]
+        for logits in each:
+            refuse_nan(logits, f"metric {metric.name}")
+        values[start : start + step] = metric.measure(*each, labels[some])
     return values
 
 
