@@ -91,6 +91,19 @@ def test_what_attention_needs_is_told_by_each_verb(call, made):
     assert "1 window of 20 tokens, from 20 of the stream's 60 tokens" in out
 
 
+def test_tiles_are_checked_with_what_tokens_drive_them_with(call, made, ngspice):
+    folder, _ = made
+    data = ("--data", folder / "tokens.npy")
+    code, out, _ = call("verify", folder / "llama.xbar", *data, "--tiles", "0", "--json")
+    assert code == 0
+    assert json.loads(out)["passed"]
+    decks = [
+        call("netlist", folder / "llama.xbar", "--tile", 0, *given)[1]
+        for given in ((), data, ("--data", folder / "tokens.bin"))
+    ]
+    assert decks[0] != decks[1] == decks[2]
+
+
 def test_bad_data_and_options_are_one_line(refused, made, tmp_path):
     folder, _ = made
     np.save(tmp_path / "wrong.npy", np.array([1, 2, 64, 3]))

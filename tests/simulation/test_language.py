@@ -12,6 +12,7 @@ from xbar.errors import FileError, SpecError, XbarWarning
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.language import built_in
 from xbar.simulation.tokens import Windows, vocabulary
+from xbar.simulation.verify import activations
 
 torch = pytest.importorskip("torch")
 
@@ -285,3 +286,18 @@ def test_huge_logits_give_finite_losses_and_a_perplexity_beyond_numbers_is_infin
     logits = np.array([[5e4, -5e4]], np.float32)
     assert perplexity.measure(logits, logits, np.array([1])) == [1e5]
     assert perplexity.total(np.array([1e5]), np.array([1.0]))[0] == math.inf
+
+
+@pytest.mark.parametrize("tokens", [STREAM, STREAM[:80].reshape(5, 16), STREAM.astype(np.uint16)])
+def test_tiles_are_driven_by_the_first_window_of_a_stream(module, program, tokens):
+    with torch.no_grad():
+        words = module.words(torch.as_tensor(STREAM[:16])).numpy()
+    wanted = words[(words**2).sum(axis=1).argmax()]
+    np.testing.assert_allclose(activations(program, tokens)["query"][0], wanted, rtol=1e-6)
+
+
+def test_tiles_are_driven_by_no_token_beyond_the_vocabulary(program):
+    with pytest.raises(SpecError, match=r"tokens must be from 0 to 10, .* place 3 of window 0"):
+        activations(program, np.array([1, 2, 3, WORDS] * 5))
+    with pytest.raises(SpecError, match="at least 16 tokens, one window, not 9"):
+        activations(program, STREAM[:9])

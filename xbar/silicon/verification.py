@@ -18,17 +18,16 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats, one_number, real
+from xbar.arrays import Floats, one_number
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
-from xbar.errors import SpecError
 from xbar.parallel import Progress
 from xbar.silicon.bits import bits_of, calibrated_gain
 from xbar.silicon.branch import Conditions
 from xbar.silicon.tables import bits_text, condition_text, sweep_text, verification_text
 from xbar.silicon.tester import read
 from xbar.silicon.tile import Choice, TransistorTile
-from xbar.simulation.verify import activations, real_voltages
+from xbar.simulation.verify import activations, first_inputs, real_voltages
 from xbar.tables import Card, Facts, Outline
 
 Gain: TypeAlias = Literal["none", "chip", "columns"]
@@ -351,14 +350,9 @@ def drive(
         hardware = tile.chip.hardware
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed or 0, tile.index])))
         return rng.uniform(-1.0, 1.0, (VECTORS, hardware.cells[0])) * hardware.read_voltage
-    some = real(inputs, "inputs")
-    if not some.ndim or not len(some):
-        raise SpecError("inputs must hold at least one input of the network")
+    some = first_inputs(program, inputs, VECTORS)
     volts = np.array(
-        [
-            real_voltages(tile, activations(program, some[n : n + 1]))
-            for n in range(min(len(some), VECTORS))
-        ]
+        [real_voltages(tile, activations(program, some[n : n + 1])) for n in range(len(some))]
     )
     # ngspice does not converge where nothing flows
     return volts[np.any(volts != 0, axis=1)]

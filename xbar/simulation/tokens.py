@@ -113,6 +113,14 @@ def is_stream(inputs: Array, graph: Graph) -> bool:
     return inputs.ndim == 1 and len(want.shape) == 2 and whole
 
 
+def leading(inputs: Array, graph: Graph, most: int) -> Array:
+    """The first inputs of some data, at most so many, or the tokens of as many windows."""
+    if is_stream(inputs, graph):
+        want = graph.inputs[0]
+        most *= want.shape[1] or min(WINDOW, want.most or WINDOW)
+    return inputs[:most] if inputs.ndim else inputs
+
+
 def vocabulary(graph: Graph) -> int | None:
     """Number of tokens that a network knows: rows of the table that its input looks up."""
     same = {graph.inputs[0].name}

@@ -18,9 +18,10 @@ from xbar.effects.nonlinearity import line_currents
 from xbar.errors import SpecError
 from xbar.hardware.draw import check_seed
 from xbar.parallel import Progress
-from xbar.simulation.fit import fit_inputs
+from xbar.simulation.data import Data
 from xbar.simulation.readout import product
 from xbar.simulation.tables import verification_text
+from xbar.simulation.tokens import leading
 from xbar.tables import Card, Facts
 
 TOLERANCE = 1e-9
@@ -137,10 +138,26 @@ def verify(
     return Verification(engine, tolerance, tuple(checks))
 
 
-def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
-    """By layer, its strongest input vector (G, inputs) for the first network input."""
+def first_inputs(program: Program, inputs: ArrayLike, most: int = 1) -> NDArray[Any]:
+    """The first inputs (N, ...) as a network takes them, at most so many; of tokens, windows.
+
+    Raises:
+        SpecError: there is no network, or the inputs do not fit it.
+    """
     if program.graph is None:
         raise SpecError("inputs need a network; bare matrices are verified with random voltages")
+    some = leading(real(inputs, "inputs"), program.graph, most)
+    fitted: NDArray[Any] = Data.of(program, some, None).inputs[:most]
+    return fitted
+
+
+def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
+    """By layer, its strongest input vector (G, inputs) for the first network input.
+
+    Raises:
+        SpecError: as of ``first_inputs``.
+    """
+    some = first_inputs(program, inputs)
     found: dict[str, Floats] = {}
 
     def record(layer: str, x: Floats) -> Floats:
@@ -148,7 +165,7 @@ def activations(program: Program, inputs: ArrayLike) -> dict[str, Floats]:
             found[layer] = x[int(np.argmax((x**2).sum(axis=(1, 2))))]
         return product(x, program.weights[layer])
 
-    some, _ = fit_inputs(program.graph, real(inputs, "inputs")[:1])
+    assert program.graph is not None  # else there are no inputs
     program.graph.run(some, record)
     return found
 
