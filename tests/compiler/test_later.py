@@ -174,6 +174,29 @@ def test_heat_alone_is_the_row_of_temperature_and_exact_with_wires():
     assert parts["temperature"].error_alone > 0.03
 
 
+def published():
+    from xbar.hardware.catalog import TECHNOLOGIES
+
+    designs = {name: each.hardware for name, each in TECHNOLOGIES.items()}
+    return [name for name, each in designs.items() if each.device and each.device.first is not None]
+
+
+@pytest.mark.parametrize("name", published())
+def test_every_published_law_that_changes_in_time_is_read_and_has_its_row(name):
+    """Also where the first table is that of 0 s: a pass reads the aged resistors' own sums."""
+    design = Hardware.from_catalog(name)
+    quiet = {"device": design.device.model_copy(update={"noise": None})}
+    design = design.model_copy(update={**quiet, "variation": xbar.Variation()})
+    program = xbar.compile(WEIGHTS, Chip.sample(design, 3))
+    later = program.on(program.chip.at(time="1 d"))
+    matrix = later.matrices()["fc"]
+    assert np.abs(matrix - program.matrices()["fc"]).max() > 1e-3
+    np.testing.assert_allclose(later.run(INPUTS), INPUTS @ matrix.T, rtol=1e-10, atol=1e-12)
+    budget = xbar.simulate(later, INPUTS, budget=["drift"]).budget
+    assert [part.part for part in budget.parts] == ["drift"]
+    assert budget.parts[0].error_alone > 1e-3
+
+
 def test_switches_chosen_for_a_chip_of_later_have_no_drift():
     again = xbar.compile(WEIGHTS, Chip.sample(DESIGN, 3).at(time="1 d"))
     found = xbar.simulate(again, INPUTS, budget=True).budget

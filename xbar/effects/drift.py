@@ -20,7 +20,9 @@ class Drift(Effect):
         """The chips are those of later, of a law with time."""
         later = hardware.later
         law = None if later is None else later.design.device
-        return later is not None and later.time is not None and law is not None and bool(law.first)
+        if later is None or later.time is None:
+            return False
+        return law is not None and law.first is not None  # which is 0 where tables begin at 0
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """The conductances after that time."""
