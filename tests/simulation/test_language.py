@@ -9,6 +9,7 @@ import pytest
 
 import xbar
 from xbar.errors import FileError, SpecError, XbarWarning
+from xbar.simulation.cost import cost
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.language import built_in
 from xbar.simulation.tokens import Windows, vocabulary
@@ -301,3 +302,21 @@ def test_tiles_are_driven_by_no_token_beyond_the_vocabulary(program):
         activations(program, np.array([1, 2, 3, WORDS] * 5))
     with pytest.raises(SpecError, match="at least 16 tokens, one window, not 9"):
         activations(program, STREAM[:9])
+
+
+def test_inputs_of_any_size_cost_what_those_of_a_fixed_size_do(module, program, tmp_path):
+    sizes = {0: torch.export.Dim("n", min=1, max=64), 1: torch.export.Dim("t", min=2, max=64)}
+    example = (torch.zeros(3, 8, dtype=torch.int64),)
+    exported = torch.export.export(module, example, dynamic_shapes=(sizes,), strict=False)
+    torch.export.save(exported, tmp_path / "any.pt2")
+    free = xbar.compile(xbar.read_model(tmp_path / "any.pt2"), program.chip)
+    assert free.graph.inputs[0].shape == (None, None)
+    fixed, found = cost(program, STREAM), cost(free, STREAM[:80].reshape(5, 16))
+    assert [layer.products for layer in found.layers] == [16] * 4
+    assert found.energy == pytest.approx(cost(program, STREAM[:80]).energy, rel=1e-12)
+    assert (found.latency, found.interval) == (fixed.latency, fixed.interval)
+    assert "4 layers" in found.notes[0]
+    (half,) = {layer.products for layer in cost(free, STREAM[:80].reshape(10, 8)).layers}
+    assert half == 8
+    assert {layer.products for layer in cost(free).layers} == {1}
+    assert "one is assumed" in cost(free).notes[0]

@@ -31,7 +31,7 @@ from xbar.simulation.power import read_power
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import product
 from xbar.simulation.tables import cost_table, cost_text
-from xbar.tables import Card, Facts, html_table
+from xbar.tables import Card, Facts, count, html_table
 from xbar.units import format_quantity
 
 Reals = NDArray[np.floating[Any]]
@@ -166,8 +166,9 @@ def cost(
 
     Args:
         program: program from ``xbar.compile``.
-        inputs: network inputs (N, ...), or {layer: (N, inputs)}, of which the first are used; None
-            for voltages uniform between minus and plus full scale.
+        inputs: network inputs (N, ...), a stream of tokens, or {layer: (N, inputs)}, of which the
+            first are used, also to count products where their number depends on the input; None for
+            voltages uniform between minus and plus full scale.
         ranges: calibrated ranges of the DACs, if any.
         seed: seed of the voltages if there are no inputs.
 
@@ -175,14 +176,20 @@ def cost(
         SpecError: the inputs do not fit.
         SolverError: an array does not fit into memory.
     """
-    volts = _uniform(program, seed) if inputs is None else _driven(program, inputs, ranges)
     notes: list[str] = []
+    counted: dict[str, int] = {}
+    if inputs is None:
+        volts = _uniform(program, seed)
+    else:
+        volts, counted = _driven(program, inputs, ranges)
+    products = _products(program, counted, notes)
     area = _tile_area(program)
     layers = []
     for name in program.weights:
         if name not in volts:
             notes.append(f"{name}: is not used for these inputs, so its energy is 0")
-        layers.append(_layer(program, name, volts.get(name, []), sum(area.values()), notes))
+        driven = volts.get(name, [])
+        layers.append(_layer(program, name, driven, sum(area.values()), products[name]))
     cells = program.chip.hardware.cells
     devices = len(program.tiles) * cells[0] * cells[1] * program.chip.hardware.bank.resistors
     return ProgramCost(
@@ -191,7 +198,7 @@ def cost(
         devices,
         devices,
         {name: len(program.tiles) * each for name, each in area.items()},
-        _interval(program),
+        _interval(program, products),
         tuple(layers),
         tuple(notes),
     )
@@ -221,11 +228,10 @@ def _tile_area(program: Program) -> dict[str, float]:
 
 
 def _layer(
-    program: Program, name: str, volts: list[Reals], tile_area: float, notes: list[str]
+    program: Program, name: str, volts: list[Reals], tile_area: float, products: int
 ) -> LayerCost:
     hardware, blocks = program.chip.hardware, program.blocks_of(name)
     constants, steps = hardware.cost, hardware.steps
-    products = _products(program, name, notes)
     rows = sum(placed.block.shape[0] for _, _, placed in blocks)
     columns = sum(placed.block.shape[1] for _, _, placed in blocks)
     readings = columns * steps * products
@@ -294,22 +300,25 @@ def _busy(blocks: PlacedBlocks) -> dict[int, float]:
     return times
 
 
-def _interval(program: Program) -> float:
+def _interval(program: Program, products: Mapping[str, int]) -> float:
     times: dict[int, float] = {}
     for name in program.weights:
-        products = _products(program, name, [])
         for tile, seconds in _busy(program.blocks_of(name)).items():
-            times[tile] = times.get(tile, 0.0) + products * seconds
+            times[tile] = times.get(tile, 0.0) + products[name] * seconds
     return max(times.values(), default=0.0)
 
 
-def _products(program: Program, name: str, notes: list[str]) -> int:
+def _products(program: Program, counted: Mapping[str, int], notes: list[str]) -> dict[str, int]:
+    """By layer, its products per input: of the network, or as counted where that varies."""
     if program.graph is None:
-        return 1
-    (layer,) = [layer for layer in program.graph.layers if layer.name == name]
-    if layer.positions is None:
-        notes.append(f"{name}: the number of products per input varies; one is assumed")
-    return layer.positions or 1
+        return dict.fromkeys(program.weights, 1)
+    known = {layer.name: layer.positions for layer in program.graph.layers}
+    varying = sum(known[name] is None for name in program.weights)
+    if varying:
+        told = "they are counted for these" if counted else "one is assumed"
+        layers = count(varying, "layer")
+        notes.append(f"{layers}: the number of products depends on the size of an input; {told}")
+    return {name: known[name] or counted.get(name, 1) for name in program.weights}
 
 
 def _dac_bits(program: Program) -> int:
@@ -349,18 +358,20 @@ def _uniform(program: Program, seed: int) -> dict[str, list[Reals]]:
 
 def _driven(
     program: Program, inputs: ArrayLike | Mapping[str, ArrayLike], ranges: Ranges | None
-) -> dict[str, list[Reals]]:
+) -> tuple[dict[str, list[Reals]], dict[str, int]]:
+    """By layer, volts (N, G, inputs) of each step, and vectors per input, rounded up."""
     data = Data.of(program, inputs, None)
     watch = _Activations(program)
-    data.first(program, INPUTS if program.graph is not None else VECTORS).run(program, watch)
+    some = data.first(program, INPUTS if program.graph is not None else VECTORS)
+    some.run(program, watch)
     hardware = program.chip.hardware
     result: dict[str, list[Reals]] = {}
     for name, x in watch.seen.items():
-        some = x[np.linspace(0, len(x) - 1, min(VECTORS, len(x))).astype(int)]
+        few = x[np.linspace(0, len(x) - 1, min(VECTORS, len(x))).astype(int)]
         full_input = None if ranges is None else ranges.inputs.get(name)
-        volts = some * volts_per_unit(hardware, some, full_input, NUMPY)
+        volts = few * volts_per_unit(hardware, few, full_input, NUMPY)
         result[name] = [step.copy() for _, step in dac_steps(hardware, volts)]
-    return result
+    return result, {name: -(-len(x) // some.size) for name, x in watch.seen.items()}
 
 
 @dataclass
