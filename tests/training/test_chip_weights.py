@@ -5,7 +5,7 @@ import pytest
 
 import xbar
 from xbar.errors import ModelError, SpecError
-from xbar.training.chip_weights import cells_of
+from xbar.training.chip_weights import cells_of, powers_of
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -52,6 +52,22 @@ def test_a_weight_has_the_cells_that_the_compiler_gives_it():
             )
             np.testing.assert_allclose(block.of(cells[block.layer].on), pair, rtol=1e-12)
             np.testing.assert_allclose(block.of(cells[block.layer].off), pair / 100, rtol=1e-12)
+
+
+def test_drifted_resistors_have_the_read_noise_that_their_law_gives_each():
+    """Of PCM min(0.0088 / x^0.65, 0.2) sqrt(ln((t + 250 ns) / 500 ns)), x at programming."""
+    design = hardware(nominal=["40k", "400k"]).model_copy(
+        update={"device": xbar.DeviceLaw(law="pcm")}
+    )
+    chip = xbar.Chip.sample(design, 0)
+    later = chip.at(time="1 d")
+    found = powers_of(later, {"a": (1, 10, 12)})["a"][1, 0]  # one tile
+    x = np.minimum(chip.on(0) / 25e-6, 1.0)  # the end of its data
+    q = np.minimum(0.0088 / x**0.65, 0.2)
+    noise = later.on(0) * q * np.sqrt(np.log((86_400 + 250e-9) / 500e-9))
+    each = (noise / later.hardware.variation.read_noise) ** 2
+    pairs = each.sum(axis=-1).reshape(12, 10, 2).sum(axis=-1)
+    np.testing.assert_allclose(found, pairs.T, rtol=1e-6)
 
 
 def test_stuck_resistors_count_as_they_are_stuck():

@@ -25,7 +25,7 @@ from xbar.circuit.prepared import PreparedArray
 from xbar.compiler.block import Block
 from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
 from xbar.compiler.mapping import SignedMapping
-from xbar.compiler.squares import squares
+from xbar.compiler.squares import tile_squares
 from xbar.compiler.tuned import TunedCells
 from xbar.effects.expected import expected_error
 from xbar.effects.nonlinearity import cell_law, powers
@@ -325,7 +325,7 @@ class ProgrammedTile(Card):
         takes part of the change back (docs/simulation.md, section 7, has figures).
         """
         branch = self.branch
-        power = to_array(squares(self, branch), self._layout)
+        power = to_array(tile_squares(self, branch), self._layout)
         if readout == "nodal":
             crossing = to_array(branch, self._layout)
             power = power * gain_of(crossing, self._crossbar.transfer.T) ** 2

@@ -23,7 +23,7 @@ from xbar.circuit.transfers import transfers
 from xbar.compiler.layout import to_array, to_cells
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.program import Program
-from xbar.compiler.squares import squares
+from xbar.compiler.squares import tile_squares
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, gain_of, wires_of
 from xbar.effects.readout import MatrixReadout
 from xbar.hardware.chip import Chip
@@ -200,7 +200,7 @@ def _draw(tile: ProgrammedTile, power: bool) -> TileCells:
     conductance: Floats = branch.sum(axis=-1)
     crossing = conductance if layout == "cell" else to_array(branch, layout)
     return TileCells(
-        tile, conductance, crossing, to_array(squares(tile, branch), layout) if power else None
+        tile, conductance, crossing, to_array(tile_squares(tile, branch), layout) if power else None
     )
 
 

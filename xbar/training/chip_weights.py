@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ from xbar.compiler.checks import check_chip_size, check_hardware
 from xbar.compiler.layout import to_array, to_cells
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Tiles, cut
+from xbar.compiler.squares import squares
 from xbar.errors import ModelError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
@@ -100,9 +102,12 @@ def powers_of(chip: Chip, shapes: Shapes) -> dict[str, Floats]:
     found = {name: np.zeros((2, *shape)) for name, shape in shapes.items()}
     for tile, blocks in enumerate(placement_of(chip, shapes)):
         for state in (False, True):
-            branch = chip.branch(tile, np.full((*chip.hardware.cells, bank.resistors), state))
+            mask = np.full((*chip.hardware.cells, bank.resistors), state)
+            own = squares(
+                chip, chip.branch(tile, mask), partial(chip.programmed.branch, tile, mask)
+            )
             for block in blocks:
-                total = mapping.total((branch**2).sum(axis=-1), block)
+                total = mapping.total(own.sum(axis=-1), block)
                 block.put(found[block.layer][int(state)], total)
     return found
 
