@@ -10,6 +10,7 @@ from xbar.errors import SpecError
 from xbar.simulation.compensation import Correction
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.life import Life, conditions
+from xbar.simulation.ranges import adc_ranges
 
 DRIFT = {"first": "1 s", "mean": {"polynomial": [0.06]}, "sigma": {"polynomial": [0.01]}}
 DESIGN = xbar.Hardware(
@@ -126,6 +127,24 @@ def test_ranges_are_those_calibrated_when_the_chip_was_programmed(trained, data)
     old, new = life.points[1].result.layers[0], again.layers[0]
     assert old.snr_db < new.snr_db + 0.5  # smaller currents in the ranges of then
     assert old != new
+
+
+def test_an_adc_keeps_the_range_of_its_cells_as_programmed():
+    """By hand: a column's currents in steps of the range that the fresh program has."""
+    design = DESIGN.model_copy(
+        update={"variation": xbar.Variation(), "temperature": None, "adc": xbar.Converter(bits=8)}
+    )
+    weights = {"fc": np.random.default_rng(0).normal(size=(3, 8))}
+    program = xbar.compile(weights, design, seed=1)
+    later = program.on(program.chip.at(time="1 y"))
+    fresh = adc_ranges(program, "fc", None)
+    for key, siemens in adc_ranges(later, "fc", None).items():
+        np.testing.assert_array_equal(siemens, fresh[key])
+    outputs = later.run(np.eye(8))
+    (full_scale,), scale = fresh.values(), later.tiles[0].blocks[0].scale
+    steps = outputs * scale * design.read_voltage / (full_scale / 127)  # 255 levels
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-9)
+    assert np.abs(steps).max() > 10
 
 
 def test_the_budget_of_each_time_has_its_drift(program, data):

@@ -66,6 +66,9 @@ def adc_ranges(
 
 
 def reach_of(cells: BlockCells) -> Floats:
-    """(C,) expected peak currents of a block's columns in amperes, see ``reach``."""
-    found: Floats = reach(cells.achieved, cells.tile.chip.hardware.read_voltage, NUMPY)
+    """(C,) expected peak currents of a block's columns in amperes, see ``reach``.
+
+    Of an aged chip as it was programmed: its converters do not age.
+    """
+    found: Floats = reach(cells.programmed, cells.tile.chip.hardware.read_voltage, NUMPY)
     return found
