@@ -67,4 +67,5 @@ def summary(error: BaseException) -> str:
     except Exception:  # an error of others, whose __str__ fails
         text = ""
     lines = [printable(line.strip()) for line in text.splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    first = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    return f"{type(error).__name__}: {first[:200]}" if lines else type(error).__name__

@@ -128,6 +128,8 @@ def test_a_chip_of_another_shape_is_refused():
     small = DESIGN.model_copy(update={"tile": Tile(word_lines=8, bit_lines=16)})
     with pytest.raises(SpecError, match=r"chip must have the program's cells, \(16, 16\), not"):
         program.on(Chip.sample(small, 3))
+    with pytest.raises(SpecError, match=r"chip must be a Chip, such as .*, not "):
+        program.on(DESIGN)
     with pytest.raises(SpecError, match=r"options\.aged must be left out of a compilation"):
         xbar.compile(WEIGHTS, program.chip, options=Options(aged=True))
 

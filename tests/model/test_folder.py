@@ -207,7 +207,7 @@ def test_code_in_the_folder_is_not_run(copy, graph):
         ({"max_position_embeddings": 10**12}, "max_position_embeddings must be at most"),
         ({"num_labels": 10**10}, "num_labels must be at most"),
         ({"vocab_size": 65}, r"shape \(64, 32\) in the file, but config.json gives \(65, 32\)"),
-        ({"num_attention_heads": 5}, "transformers|shape"),
+        ({"num_attention_heads": 5}, r"not a multiple of the number of attention heads \(5\)"),
         ({"hidden_size": -4}, "transformers"),
         ({"hidden_act": "evil"}, "transformers can't build LlamaForCausalLM"),
         ({"quantization_config": {"bits": 4}}, "quantised"),
@@ -257,6 +257,12 @@ def test_quantised_weights_are_refused(copy, saved):
     (copy / "model.safetensors.index.json").unlink()
     save_file({k: v for k, v in state.items() if k != "lm_head.weight"}, copy / "model.safetensors")
     with pytest.raises(ModelError, match=r"up_proj.weight has numbers of type int8.*dequantised"):
+        read_model(copy)
+    steps = "model.layers.0.mlp.up_proj.weight"
+    state |= {steps: torch.ones((48, 32), dtype=torch.float8_e4m3fn)}
+    state[f"{steps}_scale_inv"] = torch.tensor([0.25])
+    save_file({k: v for k, v in state.items() if k != "lm_head.weight"}, copy / "model.safetensors")
+    with pytest.raises(ModelError, match=r"up_proj.* must be multiplied by scales"):
         read_model(copy)
 
 

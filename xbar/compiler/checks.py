@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import as_floats, check_finite
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.subset.variants.pair import MAX_ELEMENTS
@@ -150,12 +150,17 @@ def check_chip_size(chip: Chip, needed: int) -> None:
         )
 
 
-def check_same_shape(hardware: Hardware, chip: Chip, tiles: int) -> None:
+def check_same_shape(hardware: Hardware, chip: object, tiles: int) -> None:
     """Check that a program for a design fits another chip as it is.
 
     Raises:
-        SpecError: the chip's tiles or cells have another shape, or it has too few tiles.
+        SpecError: the chip's tiles or cells have another shape, it has too few tiles, or it is no
+            chip.
     """
+    if not isinstance(chip, Chip):
+        raise SpecError(
+            f"chip must be a Chip, such as program.chip.at(time='1 d'), not {shown(chip)}"
+        )
     for key in ("cells", "bank.resistors", "bank.layout", "tile.word_lines", "tile.bit_lines"):
         old, new = (attrgetter(key)(each) for each in (hardware, chip.hardware))
         if old != new:

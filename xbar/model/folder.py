@@ -26,6 +26,7 @@ from xbar.model.checkpoint import Chosen, Entry, choose_for
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
 from xbar.model.safetensors import Located, locate_safetensors
+from xbar.model.scales import scaled
 from xbar.model.scan import Archive
 from xbar.model.shards import locate_shards
 from xbar.model.source import Source
@@ -147,6 +148,7 @@ def _match(
             "which the folder's files don't hold; configuration and weights must be of one network"
         )
     _refuse_more(chosen, where)
+    _refuse_scales(chosen, where)
     items: dict[str, Stored | Array] = dict(blank.buffers)
     for names, shape in blank.parameters.items():
         given = [chosen.entries[name].path for name in sorted(names) if name in chosen.entries]
@@ -202,6 +204,17 @@ def _refuse_more(chosen: Chosen, where: str) -> None:
         raise ModelError(
             f"{where}: the files hold {few(sorted(more))} as well, which {CONFIG} has no layer "
             "for; configuration and weights must be of one network"
+        )
+
+
+def _refuse_scales(chosen: Chosen, where: str) -> None:
+    """Refuse weights that the files hold without their scales."""
+    paths = [entry.path for entry in chosen.entries.values()]
+    found = scaled(paths, [entry.path for entry in chosen.unused])
+    if found:
+        raise ModelError(
+            f"{where}: {few(found)} must be multiplied by scales beside them in the files; "
+            "dequantise the model before saving it"
         )
 
 

@@ -27,6 +27,16 @@ _STEPS = frozenset([*FLOAT8, "int8"])
 _SCALES = ("_scale", "_scale_inv")
 
 
+def scaled(names: Iterable[str], unused: Iterable[str]) -> list[str]:
+    """Those of some tensors for which unused ones are scales, by their names.
+
+    >>> scaled(["fc.weight", "fc.bias"], ["fc.weight_scale_inv", "position_scale"])
+    ['fc.weight']
+    """
+    known = {each.removesuffix(end) for each in unused for end in _SCALES if each.endswith(end)}
+    return sorted(known & {*names})
+
+
 def merge_scales(
     entries: Sequence[Entry], own: Iterable[str] = ()
 ) -> tuple[list[Entry], tuple[str, ...]]:
