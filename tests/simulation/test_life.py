@@ -159,6 +159,24 @@ def test_the_budget_of_each_time_has_its_drift(program, data):
     assert "1 y: error budget" in str(life)
 
 
+def test_a_budget_is_of_the_compensated_readings(program, data):
+    """What all devices lose alike costs little, and all effects together what the result says."""
+    same = DRIFT | {"sigma": {"polynomial": [0.0]}}
+    design = DESIGN.model_copy(update={"device": {"drift": same}, "variation": xbar.Variation()})
+    still = xbar.compile(program.graph, design, seed=2)
+    given = {"time": "1 y", "budget": ["drift"]}
+    plain, gain = (
+        xbar.simulate(still, data.inputs, data.labels, **given, compensate=method)
+        for method in ("none", "gain")
+    )
+    budgets = [each.points[0].result.budget for each in (plain, gain)]
+    assert [each.parts[0].part for each in budgets] == ["drift", "drift"]
+    uncorrected, corrected = (each.parts[0].error_alone for each in budgets)
+    assert 20 * corrected < uncorrected  # of the factor that all share nothing is left
+    assert budgets[1].accuracy == gain.accuracy
+    assert budgets[1].error_without_all < 1e-6
+
+
 def test_a_life_is_told_as_a_table_and_as_json(program, data):
     life = xbar.simulate(program, data.inputs, data.labels, time=["1 s", "2 d"], temperature="85 C")
     assert isinstance(life, Life)

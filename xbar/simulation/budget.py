@@ -7,7 +7,7 @@ that.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from xbar.compiler.compiler import reprogram
@@ -20,6 +20,7 @@ from xbar.simulation.data import Data, Outputs, Progress
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts
 from xbar.simulation.result import Budget, BudgetPart
+from xbar.simulation.run import Multiply
 
 Names = frozenset[str]
 
@@ -53,6 +54,7 @@ class Accountant:
         progress: counter of batches.
         names: names of the effects in the budget; None for all.
         memory: limit of the layers' matrices in memory, in bytes; None for none.
+        corrected: makes products with digital corrections; None for products as they are.
     """
 
     program: Program
@@ -65,6 +67,7 @@ class Accountant:
     progress: Progress
     names: Collection[str] | None = None
     memory: int | None = None
+    corrected: Callable[[AnalogProducts], Multiply] | None = None
     _known: dict[Names, tuple[float | None, float]] = field(default_factory=dict)
     _flat: Program | None = None
 
@@ -92,7 +95,8 @@ class Accountant:
                 self.precision,
                 memory=self.memory,
             )
-            outputs = self.data.run(self.program, products, self.progress)
+            multiply = products if self.corrected is None else self.corrected(products)
+            outputs = self.data.run(self.program, multiply, self.progress)
             self._known[effects] = outputs.score, outputs.error(self.exact)
         return self._known[effects]
 

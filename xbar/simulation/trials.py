@@ -151,12 +151,15 @@ class Run:
     ) -> Outputs:
         seed = _noise_seed(self.seed, trial, noise)
         products = self._products(instance, ranges, seed, self.precision)
-        corrected: AnalogProducts | Compensated = products
-        if self.known is not None:
-            corrected = Compensated(products, self.known, self.compensate)
-        outputs = self.data.run(instance, tally.around(corrected), self.progress)
+        around = tally.around(self._corrected(products))
+        outputs = self.data.run(instance, around, self.progress)
         tally.clips(products)
         return outputs
+
+    def _corrected(self, products: AnalogProducts) -> AnalogProducts | Compensated:
+        if self.known is None:
+            return products
+        return Compensated(products, self.known, self.compensate)
 
     def _ranges(self, instance: Program) -> Ranges | None:
         if self.calibration is None or self.calibration_data is None:
@@ -234,6 +237,7 @@ class Run:
             self.progress,
             self.names,
             self.memory,
+            self._corrected,
         )
 
 
