@@ -77,6 +77,16 @@ def test_one_factor_a_layer_takes_a_common_drift_out(program, data):
     assert plain.layers[0].snr_db == pytest.approx(-lost, abs=0.1)
 
 
+def test_compensation_is_told_also_of_a_chip_as_programmed(program, data):
+    plain, gain = (
+        xbar.simulate(program, data.inputs, data.labels, compensate=method)
+        for method in ("none", "gain")
+    )
+    assert "compensated by gain" in str(gain)
+    assert "compensated" not in str(plain)
+    assert (plain.to_json()["compensate"], gain.to_json()["compensate"]) == ("none", "gain")
+
+
 def test_drift_with_a_spread_is_compensated_as_far_as_its_common_part(program, data):
     plain = xbar.simulate(program, data.inputs, data.labels, time="1 y").points[0].result
     gain, columns = (

@@ -42,18 +42,16 @@ class Life(Result):
 
     Attributes:
         points: results by time, and by temperature at each time.
-        compensate: digital corrections of each layer.
     """
 
     points: tuple[LifePoint, ...] = ()
-    compensate: str = "none"
 
     @classmethod
-    def of(cls, points: Sequence[LifePoint], compensate: str) -> Life:
+    def of(cls, points: Sequence[LifePoint]) -> Life:
         """The results of some points, at least one."""
         first = points[0].result
         values = {each.name: getattr(first, each.name) for each in fields(Result)}
-        return cls(**values, points=tuple(points), compensate=compensate)
+        return cls(**values, points=tuple(points))
 
     def __str__(self) -> str:
         return life_text(self)

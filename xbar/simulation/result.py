@@ -124,6 +124,7 @@ class Result:
         notes: what was assumed of the data, one sentence each.
         digital_work: share of the multiply-adds of one input that are products which stay digital;
             None where they can't be counted.
+        compensate: digital corrections of each layer's outputs; "none" without.
     """
 
     readout: str
@@ -147,6 +148,7 @@ class Result:
     cost: ProgramCost | None = None
     notes: tuple[str, ...] = ()
     digital_work: float | None = None
+    compensate: str = "none"
 
     @property
     def score(self) -> float:

@@ -142,10 +142,8 @@ def simulate(
     def found() -> Result:
         return run.result(trials, noise_trials, what, budget=bool(budget), scored=scored)
 
-    if time is None and temperature is None:
-        result = found()
-    else:
-        result = Life.of(run.points(whens, found), compensate)
+    alone = time is None and temperature is None
+    result = found() if alone else Life.of(run.points(whens, found))
     if program.graph is not None:
         result = replace(result, digital_work=data.digital_work(program.graph))
     return replace(result, cost=run.cost()) if cost else result

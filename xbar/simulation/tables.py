@@ -103,6 +103,8 @@ def layer_table(result: Result) -> Table:
         title += f", each read {result.noise_trials} times"
     if result.calibration is not None:
         title += f", ranges by {result.calibration}"
+    if result.compensate != "none":
+        title += f", compensated by {result.compensate}"
     head = ["layer", "tiles", "weights", "signal/error", "bits", "clipped"]
     return title, head + (["DAC clipped"] if dac else []), rows
 
