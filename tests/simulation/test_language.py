@@ -217,6 +217,20 @@ def test_options_that_do_not_fit_are_refused(program, options, told):
         xbar.simulate(program, STREAM, **{"metric": "kl", **options})
 
 
+def test_tokens_that_are_no_whole_numbers_are_told(program):
+    for tokens in (STREAM.astype(float), STREAM + 0.5, STREAM[:80].reshape(5, 16) + 0.5):
+        with pytest.raises(SpecError, match="tokens must be whole numbers, not float64"):
+            xbar.simulate(program, tokens, metric="perplexity")
+
+
+def test_of_a_stream_beyond_the_memory_a_part_must_be_chosen(program):
+    stream = np.broadcast_to(np.uint16(3), (1 << 40,))
+    with pytest.raises(SpecError, match=r"for a stream of 1,099,511,627,776"):
+        xbar.simulate(program, stream, metric="perplexity")
+    some = xbar.simulate(program, stream, metric="perplexity", tokens=30)
+    assert some.accuracy == xbar.simulate(program, stream[:30], metric="perplexity").accuracy
+
+
 def test_windows_are_for_a_stream_only(program):
     with pytest.raises(SpecError, match="window must be left out unless the data are one stream"):
         xbar.simulate(program, STREAM[:32].reshape(2, 16), metric="kl", window=16)

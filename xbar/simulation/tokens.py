@@ -14,7 +14,7 @@ back, so that all windows are full.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ WINDOW = 256
 """Default number of tokens of a window, where the network takes any."""
 NOT_SCORED = -1
 """Label of a place that is not scored."""
+MOST_TOKENS = 1 << 27
+"""Most tokens of a run: their windows are a gigabyte."""
 _MOST = 1 << 31
 _SAME_NUMBERS = frozenset(
     "view reshape _unsafe_view squeeze unsqueeze flatten _to_copy to clone contiguous alias detach "
@@ -83,6 +85,11 @@ class Windows:
             SpecError: the stream is too short, or the network does not take windows of that size.
         """
         total = min(len(stream), self.tokens or len(stream))
+        if total > MOST_TOKENS:
+            raise SpecError(
+                f"tokens must be given for a stream of {len(stream):,}: at most {MOST_TOKENS:,} "
+                "are used at once, such as --tokens 100000"
+            )
         own, most = graph.inputs[0].shape[1], graph.inputs[0].most
         window = self.window or own or min(WINDOW, most or WINDOW, max(total, 2))
         if own not in (None, window) or (own is None and most is not None and window > most):
@@ -107,10 +114,24 @@ class Windows:
 
 
 def is_stream(inputs: Array, graph: Graph) -> bool:
-    """Whether data are one stream of tokens for a network that takes them in rows."""
+    """Whether data are one stream of tokens for a network that takes them in rows.
+
+    Raises:
+        SpecError: they are one, but of numbers that are not of a whole type.
+    """
     want = graph.inputs[0]
-    whole = inputs.dtype.kind in "iu" and np.dtype(want.dtype).kind in "iu"
-    return inputs.ndim == 1 and len(want.shape) == 2 and whole
+    if inputs.ndim != 1 or len(want.shape) != 2 or np.dtype(want.dtype).kind not in "iu":
+        return False
+    if inputs.dtype.kind not in "iu":
+        _refuse_type(inputs)
+    return True
+
+
+def _refuse_type(tokens: Array) -> NoReturn:
+    raise SpecError(
+        f"tokens must be whole numbers, not {tokens.dtype}; save them as numpy.uint16 or another "
+        "type of whole numbers"
+    )
 
 
 def leading(inputs: Array, graph: Graph, most: int) -> Array:
@@ -146,10 +167,14 @@ def check_tokens(tokens: Array, graph: Graph, seen: Whole | None = None) -> None
         seen: as from ``Windows.cut``, whose windows are called so in the message; None for rows.
 
     Raises:
-        SpecError: one is not; the first one is told, and where.
+        SpecError: one is not, and where the first one is; or they are no whole numbers.
     """
     known = vocabulary(graph)
-    if known is None or tokens.dtype.kind not in "iu":
+    if known is None:
+        return
+    if tokens.dtype.kind not in "iu":
+        if np.dtype(graph.inputs[0].dtype).kind in "iu":
+            _refuse_type(tokens)
         return
     wrong = (tokens < 0) | (tokens >= known)
     if wrong.any():
