@@ -107,6 +107,26 @@ def test_tuned_cells_keep_what_was_written_and_move_with_it(method):
         xbar.compile(WEIGHTS, chip.at(time="1 h"), options=Options(programming=method)).on(chip)
 
 
+@pytest.mark.parametrize("method", ["subset", "write-verify", "bit-slice", "residual"])
+def test_a_hot_program_comes_back_as_it_was_saved(tmp_path, method):
+    """Where open devices leak more: tuned cells are those that were written at the reference."""
+    bank = {"resistors": 3, "sigma": 0.1, "on_off_ratio": 50, "stuck_open": 0.05}
+    heat = {"reference": "25 C", "resistors": -1e-3, "leakage": [["25 C", 1.0], ["85 C", 20.0]]}
+    design = DESIGN.model_copy(update={"bank": xbar.Bank(**bank)})
+    design = design.model_copy(update={"temperature": xbar.Temperature(**heat)})
+    program = xbar.compile(WEIGHTS, Chip.sample(design, 3), options=Options(programming=method))
+    later = program.on(program.chip.at(time="1 d", temperature="85 C"))
+    later.save(tmp_path / "a.xbar")
+    loaded = Program.load(tmp_path / "a.xbar")
+    for one, other in zip(later.tiles, loaded.tiles, strict=True):
+        np.testing.assert_array_equal(one.branch, other.branch)
+    if method != "subset":
+        idle = sorted({*range(16)} - {*later.tiles[0].blocks[0].block.word_lines.tolist()})
+        before, now = (each.tiles[0].branch[idle] for each in (program, later))
+        sound = later.chip.stuck(0)[idle] == 0
+        np.testing.assert_allclose(now[sound], 20 * before[sound], rtol=1e-12)
+
+
 def test_cells_are_written_with_the_error_of_the_device_law_at_their_targets():
     """Twice the error at twice the target, as the law says; or that of the options, if given."""
     device = {"error": {"polynomial": [0.0, 0.1], "per": 1e-6, "scale": 1e-6}}

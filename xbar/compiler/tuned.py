@@ -78,9 +78,13 @@ class TunedCells:
 
     @classmethod
     def of(cls, options: Options, chip: Chip) -> TunedCells | None:
-        """The tuned cells selected by the options; None for switched resistors."""
+        """The tuned cells selected by the options; None for switched resistors.
+
+        With ``options.aged`` they are those of the chip as programmed, on which they were written.
+        """
         if options.programming in ("subset", "nominal"):
             return None
+        chip = chip.programmed if options.aged else chip
         bank = chip.hardware.bank
         nominal = bank.nominal_conductance
         first = int(np.argmax(nominal))
@@ -178,9 +182,11 @@ class TunedCells:
             lines = (len(target), -1, self.devices)
             own[place] = self._stored(wanted, z[place].reshape(pairs)).reshape(lines)
             written[place] = (wanted > 0).reshape(lines)
+        leak = self.open
         if aged:
-            own = np.where(written, chip.devices(tile, own), own)
-        own = np.where(stuck < 0, self.open, np.where(stuck > 0, self.full_scale, own))
+            leak = leak * chip.leakage
+            own = np.where(written, chip.devices(tile, own), leak)
+        own = np.where(stuck < 0, leak, np.where(stuck > 0, self.full_scale, own))
         return own * self.counts, written & (stuck == 0)
 
     def _stored(self, wanted: Floats, z: Floats) -> Floats:

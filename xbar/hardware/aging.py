@@ -97,11 +97,16 @@ def leakage(later: Later, off: Floats, before: Floats, now: Floats) -> Floats:
     They follow the closed ones, (W, B, K) siemens before and now, and the design's leakage.
     """
     ratio = np.divide(now, before, out=np.ones_like(now), where=before > 0)
-    heat = later.design.temperature
-    if later.temperature is not None and heat is not None:
-        ratio = ratio * factor_at(heat.leakage, later.temperature)
-    result: Floats = off * ratio
+    result: Floats = off * ratio * open_factor(later)
     return result
+
+
+def open_factor(later: Later | None) -> float:
+    """Conductance of open branches at a temperature over that at the reference."""
+    heat = None if later is None else later.design.temperature
+    if later is None or later.temperature is None or heat is None:
+        return 1.0
+    return factor_at(heat.leakage, later.temperature)
 
 
 def relative_noise(

@@ -213,6 +213,11 @@ class Chip(Card):
             return conductance
         return aging.aged(later, self.seed or 0, tile, conductance)
 
+    @property
+    def leakage(self) -> float:
+        """Conductance of open devices at its temperature over that at the reference."""
+        return aging.open_factor(self.hardware.later)
+
     def relative_noise(self, now: Floats, programmed: Callable[[], Floats]) -> Floats | None:
         """Read noise of resistors over the design's ``variation.read_noise``.
 
