@@ -11,7 +11,7 @@ import pytest
 
 import xbar
 from xbar.errors import FileError
-from xbar.files import read_regular, write_text
+from xbar.files import cache_folder, read_regular, write_text
 from xbar.npz import read_npz
 
 DESIGN = xbar.Hardware(tile=xbar.Tile(word_lines=4, bit_lines=4))
@@ -25,6 +25,20 @@ def test_a_text_file_is_written_whole_and_alone(tmp_path):
     write_text(tmp_path / "a.txt", "µ\n")
     assert (tmp_path / "a.txt").read_bytes() == "µ\n".encode()
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_caches_lie_where_the_user_wants_them_or_it_is_told(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    for given, folder in (("/caches", "/caches"), ("", None), ("relative", None)):
+        monkeypatch.setenv("XDG_CACHE_HOME", given)
+        assert cache_folder("part") == Path(folder or "/home/someone/.cache") / "xbar" / "part"
+
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(FileError, match="no home; set XDG_CACHE_HOME to the absolute path"):
+        cache_folder("part")
 
 
 def test_an_existing_file_stays_unless_forced(tmp_path):

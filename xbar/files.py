@@ -115,6 +115,23 @@ def refuse_name(path: Path) -> None:
         raise FileError(f"{path}: can't be written ({reason})") from error
 
 
+def cache_folder(part: str) -> Path:
+    """Folder of a part of xbar in the user's folder for caches (XDG Base Directory Specification).
+
+    Raises:
+        FileError: the user has no such folder.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        caches = home if home.is_absolute() else Path("~/.cache").expanduser()
+    except RuntimeError as error:
+        raise FileError(
+            "there is no folder for caches, as the user has no home; set XDG_CACHE_HOME to the "
+            "absolute path of one"
+        ) from error
+    return caches / "xbar" / part
+
+
 def mode_of(path: Path) -> int:
     """The mode of a file or folder; 0 where there is none, or none can be by that name."""
     try:

@@ -47,7 +47,10 @@ _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
 def is_model_folder(path: Path) -> bool:
     """Whether a folder holds a configuration of ``transformers``."""
-    return (path / CONFIG).is_file()
+    try:
+        return (path / CONFIG).is_file()
+    except OSError:  # no name that a file can have
+        return False
 
 
 def read_folder(path: Path, source: Source) -> Graph:

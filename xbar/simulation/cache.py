@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError
+from xbar.files import cache_folder
 
 _ALIGNED = 64
 _PIECE = 1 << 24
@@ -37,8 +38,7 @@ Reals = NDArray[np.floating[Any]]
 
 def folder() -> Path:
     """Where the files lie: ``xbar/layers`` in the user's folder for caches."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path("~/.cache").expanduser()) / "xbar" / "layers"
+    return cache_folder("layers")
 
 
 @dataclass(eq=False)
