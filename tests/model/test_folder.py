@@ -243,6 +243,16 @@ def test_files_that_are_missing_or_cut_short_are_refused_before_anything_is_buil
         read_model(copy)
 
 
+def test_a_shard_whose_name_no_file_can_have_is_missing(copy):
+    path = copy / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    name = next(iter(index["weight_map"]))
+    index["weight_map"][name] = 300 * "x"
+    path.write_text(json.dumps(index))
+    with pytest.raises(FileError, match="must be beside it"):
+        read_model(copy)
+
+
 def test_a_shard_that_changes_later_is_refused_when_it_is_read(copy):
     found = read_model(copy, (10,))
     shard = sorted(copy.glob("*.safetensors"))[0]

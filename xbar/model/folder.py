@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,10 +48,7 @@ _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
 def is_model_folder(path: Path) -> bool:
     """Whether a folder holds a configuration of ``transformers``."""
-    try:
-        return (path / CONFIG).is_file()
-    except OSError:  # no name that a file can have
-        return False
+    return isfile(path / CONFIG)  # no error where the name is none
 
 
 def read_folder(path: Path, source: Source) -> Graph:
@@ -121,10 +119,10 @@ def _config(path: Path) -> Mapping[str, JSON]:
 
 def _locate(path: Path) -> list[Located]:
     """The folder's tensors, by file."""
-    if (path / _INDEX).is_file():
+    if isfile(path / _INDEX):
         return [*locate_shards(path / _INDEX).values()]
     found = sorted(path.glob("*.safetensors"))
-    if (path / _SINGLE).is_file():
+    if isfile(path / _SINGLE):
         found = [path / _SINGLE]
     if len(found) == 1:
         return [locate_safetensors(found[0])]

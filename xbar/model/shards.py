@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def _listed(data: bytes, path: Path, where: str) -> tuple[Mapping[str, str], dic
     """The file of each tensor by an index, and each file's path, where they all are there."""
     listed = _weight_map(data, where)
     files = {file: path.parent / file for file in sorted(set(listed.values()))}
-    missing = [file for file, each in files.items() if not each.is_file()]
+    missing = [file for file, each in files.items() if not isfile(each)]
     if missing:
         raise FileError(
             f"{where}: {few(missing)} must be beside it, {len(missing)} of its {len(files)} files"
