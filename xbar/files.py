@@ -132,6 +132,14 @@ def cache_folder(part: str) -> Path:
     return caches / "xbar" / part
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path; False also where no file can have its name."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def mode_of(path: Path) -> int:
     """The mode of a file or folder; 0 where there is none, or none can be by that name."""
     try:

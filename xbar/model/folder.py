@@ -16,12 +16,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xbar.errors import FileError, ModelError, SpecError, ToolError, printable
-from xbar.files import read_file
+from xbar.files import is_file, read_file
 from xbar.model.archive import read_archive
 from xbar.model.checkpoint import Chosen, Entry, choose_for
 from xbar.model.graph import Graph
@@ -48,7 +47,7 @@ _OLD_NAMES = {"gamma": "weight", "beta": "bias"}
 
 def is_model_folder(path: Path) -> bool:
     """Whether a folder holds a configuration of ``transformers``."""
-    return isfile(path / CONFIG)  # no error where the name is none
+    return is_file(path / CONFIG)
 
 
 def read_folder(path: Path, source: Source) -> Graph:
@@ -119,10 +118,10 @@ def _config(path: Path) -> Mapping[str, JSON]:
 
 def _locate(path: Path) -> list[Located]:
     """The folder's tensors, by file."""
-    if isfile(path / _INDEX):
+    if is_file(path / _INDEX):
         return [*locate_shards(path / _INDEX).values()]
     found = sorted(path.glob("*.safetensors"))
-    if isfile(path / _SINGLE):
+    if is_file(path / _SINGLE):
         found = [path / _SINGLE]
     if len(found) == 1:
         return [locate_safetensors(found[0])]

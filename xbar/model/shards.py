@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from os.path import isfile
 from pathlib import Path
 from typing import Any
 
 from xbar.errors import FileError
-from xbar.files import read_file
+from xbar.files import is_file, read_file
 from xbar.model.checkpoint import Entry
 from xbar.model.graph import Graph
 from xbar.model.safetensors import Located, is_safetensors, locate_safetensors
@@ -76,7 +75,7 @@ def _listed(data: bytes, path: Path, where: str) -> tuple[Mapping[str, str], dic
     """The file of each tensor by an index, and each file's path, where they all are there."""
     listed = _weight_map(data, where)
     files = {file: path.parent / file for file in sorted(set(listed.values()))}
-    missing = [file for file, each in files.items() if not isfile(each)]
+    missing = [file for file, each in files.items() if not is_file(each)]
     if missing:
         raise FileError(
             f"{where}: {few(missing)} must be beside it, {len(missing)} of its {len(files)} files"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import FileError, ModelError, ToolError, UntrustedFileError
+from xbar.files import is_file
 
 Array: TypeAlias = NDArray[Any]
 
@@ -129,12 +130,13 @@ class Tensors:
         given = {entry.key: entry.value for entry in tensor.external_data}
         location = given.get("location", "")
         path = (self._folder / location) if "\0" not in location else self._folder
-        if path.is_symlink() or self._folder not in path.resolve().parents or "\\" in location:
+        link = is_file(path) and path.is_symlink()
+        if link or self._folder not in path.resolve().parents or "\\" in location:
             raise UntrustedFileError(
                 f"{self.where}: {tensor.name[:60]!r} lies in {location[:80]!r}, outside the "
                 "model's folder; save the model as one file"
             )
-        if not path.is_file():
+        if not is_file(path):
             raise FileError(f"{self.where}: the file {location[:80]!r} with its weights is missing")
         offset, length = given.get("offset", "0"), given.get("length")
         if not offset.isdecimal() or not (length is None or length.isdecimal()):
