@@ -130,6 +130,7 @@ def test_weights_outside_the_folder_are_refused_before_anything_is_read(
         ({"length": 10**15}, "which has 32"),
         ({"length": 16}, "needs 32 bytes, the file has 16"),
         ({"location": "gone"}, "is missing"),
+        ({"location": 300 * "x"}, "is missing"),
     ],
 )
 def test_weights_that_are_not_where_they_should_be_are_an_error(
