@@ -152,7 +152,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content, message):
 def test_a_missing_file_and_a_directory_are_refused(tmp_path):
     with pytest.raises(FileError, match="No such file"):
         read_model(tmp_path / "nothing.pt2")
-    with pytest.raises(FileError, match="a directory"):
+    with pytest.raises(FileError, match="a directory; the folder of a language model has a config"):
         read_model(tmp_path)
     with pytest.raises(FileError, match="can't be read"):
         read_model("a\0b")

@@ -174,7 +174,7 @@ def _inside(folder: Path) -> str:
     for pattern in ("*.index.json", "*.safetensors", "*.bin", "*.pt*", "*.onnx"):
         for each in sorted(folder.glob(pattern)):
             return f"; give the model in it, such as {each.name}"
-    return ""
+    return "; the folder of a language model has a config.json"
 
 
 def _foreign(data: bytes) -> str:
