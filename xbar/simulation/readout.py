@@ -58,7 +58,8 @@ class AnalogProducts:
         seed: seed of the read noise; the same seed and calls give the same noise.
         effects: names of the active effects; None for all of the hardware.
         ranges: calibrated ranges of converters, if any.
-        precision: precision of the products; the network's other operations are not affected.
+        precision: precision of the products and of the read noise, whose numbers are others in each
+            precision; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
         device: the device that ``on_device.settled`` says.
         memory: bytes that the layers' arrays may take in memory, while they lie on disk; None for

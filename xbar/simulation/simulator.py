@@ -81,7 +81,8 @@ def simulate(
             or "least-squares". By default each input vector is scaled by its own largest value, and
             an ADC's range is derived from its cells.
         calibration: calibration data: a number of the first inputs, or separate inputs.
-        precision: precision of the analog products; "float32" is faster, and its error is measured.
+        precision: precision of the analog products; "float32" is faster, its error is measured, and
+            it draws other numbers of read noise from a seed than "float64".
         budget: whether to report the error budget; or names of the effects to include, see
             ``xbar.simulation.budget``.
         cost: whether to report devices, area, energy and time per input, see
