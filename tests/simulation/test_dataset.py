@@ -199,3 +199,13 @@ def test_an_archive_of_another_program_is_told_how_to_write_one(tmp_path):
         archive.writestr("a/data.pkl", b"...")
     with pytest.raises(FileError, match=r"holds no arrays of numpy; write numpy\.savez"):
         read_dataset(tmp_path / "a.pt")
+
+
+def test_a_mask_of_padding_which_is_not_used_is_warned_of(tmp_path):
+    tokens, mask = np.arange(12).reshape(2, 6), np.ones((2, 6), dtype=np.int64)
+    np.savez(tmp_path / "whole.npz", input_ids=tokens, attention_mask=mask)
+    assert read_dataset(tmp_path / "whole.npz").notes[-1] == "arrays not used: attention_mask"
+    mask[1, 4:] = 0
+    np.savez(tmp_path / "padded.npz", input_ids=tokens, attention_mask=mask)
+    with pytest.warns(XbarWarning, match="attention_mask has zeros, but no mask is used"):
+        read_dataset(tmp_path / "padded.npz")

@@ -30,6 +30,7 @@ _INPUTS = (
     "inputs input x images image data features samples "
     "input_ids tokens pixel_values input_values input_features"
 ).split()
+_MASKS = ("attention_mask", "mask")
 BARE = ("uint16", "uint32")
 """Types of tokens in files without a header."""
 _LOOKED_AT = 1 << 16
@@ -141,6 +142,12 @@ def _from_archive(path: Path) -> Dataset:
     if labels not in (None, "labels"):
         notes.append(f"the array {printable(labels)} holds the labels")
     others = sorted(set(shapes) - {inputs, labels})
+    mask = _named(shapes, _MASKS, "")
+    if mask in others and not read_npz(path, [mask])[mask].all():
+        warn(
+            f"{path}: {mask} has zeros, but no mask is used: padding counts as tokens; give labels "
+            "that are negative at places that are not scored, or inputs without padding"
+        )
     if notes and others:
         notes.append(f"arrays not used: {few(others)}")
     return Dataset(arrays[inputs], None if labels is None else arrays[labels], tuple(notes))
