@@ -222,6 +222,12 @@ def test_a_configuration_that_does_not_fit_is_refused_in_one_line(copy, change, 
     assert "\n" not in str(refused.value)
 
 
+def test_a_configuration_with_nan_is_refused(copy):
+    edit(copy, rms_norm_eps=float("nan"))
+    with pytest.raises(FileError, match=r"config.json: is not valid JSON \(NaN is not a number\)"):
+        read_model(copy)
+
+
 def test_files_that_are_missing_or_cut_short_are_refused_before_anything_is_built(copy):
     shard = sorted(copy.glob("*.safetensors"))[0]
     whole = shard.read_bytes()

@@ -104,7 +104,7 @@ def _config(path: Path) -> Mapping[str, JSON]:
     try:
         if len(data) > _MOST_CONFIG:
             raise ValueError("it is too large")
-        record = json.loads(data)
+        record = json.loads(data, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
         raise FileError(f"{where}: is not valid JSON ({str(error)[:100]})") from None
     if not isinstance(record, dict):
@@ -114,6 +114,13 @@ def _config(path: Path) -> Mapping[str, JSON]:
             f"{where}: its weights are quantised; dequantise the model before saving it"
         )
     return record
+
+
+def _constant(text: str) -> float:
+    """A number of a configuration that JSON does not know: infinities stand for no limit."""
+    if text == "NaN":
+        raise ValueError("NaN is not a number")
+    return float(text)
 
 
 def _locate(path: Path) -> list[Located]:
