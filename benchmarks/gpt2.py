@@ -73,11 +73,11 @@ def load(program: Path) -> dict[str, Any]:
     return {"load_seconds": time.perf_counter() - start, "tiles": tiles}
 
 
-def passes(program: Path, readout: Any) -> dict[str, Any]:
+def passes(program: Path, readout: Any, precision: Any = "float64") -> dict[str, Any]:
     """The first pass of a read-out, and a further one."""
     import xbar
 
-    reader = xbar.Program.load(program).reader(readout=readout)
+    reader = xbar.Program.load(program).reader(readout=readout, precision=precision)
     tokens = np.random.default_rng(0).integers(0, 50257, (VECTORS, SEQUENCE))
     found: dict[str, Any] = {}
     for name in ("first", "further"):
@@ -117,6 +117,7 @@ def step(name: str, folder: Path, layers: int, workers: int) -> dict[str, Any]:
         "load": lambda: load(program),
         "ideal": lambda: passes(program, "ideal"),
         "nodal": lambda: passes(program, "nodal"),
+        "float32": lambda: passes(program, "nodal", "float32"),
         "digital": lambda: digital(model),
     }
     start = time.perf_counter()
@@ -134,7 +135,8 @@ def rows(found: dict[str, dict[str, Any]]) -> Iterator[tuple[str, float, float, 
             continue
         for which in ("first", "further"):
             if f"{which}_cpu" in one:
-                what = "pass in PyTorch" if name == "digital" else f"{which} {name} pass"
+                read = "nodal pass in float32" if name == "float32" else f"{name} pass"
+                what = "pass in PyTorch, float32" if name == "digital" else f"{which} {read}"
                 yield what, one[f"{which}_seconds"], one[f"{which}_cpu"], one["gb"]
 
 
@@ -143,7 +145,9 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("build/gpt2"))
-    parser.add_argument("--steps", nargs="+", default="compile load digital ideal nodal".split())
+    parser.add_argument(
+        "--steps", nargs="+", default="compile load digital ideal nodal float32".split()
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     given = arguments.folder, arguments.layers, arguments.workers
