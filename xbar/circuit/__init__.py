@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar.circuit.access import Access as Access
+    from xbar.circuit.access import ReadMargins as ReadMargins
+    from xbar.circuit.access import access as access
+    from xbar.circuit.access import read_margins as read_margins
     from xbar.circuit.cells import CellCircuit as CellCircuit
     from xbar.circuit.cells import LadderCell as LadderCell
     from xbar.circuit.cells import ParallelCell as ParallelCell
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from xbar.circuit.nonlinear import NonlinearSolution as NonlinearSolution
     from xbar.circuit.nonlinear import PolynomialCell as PolynomialCell
     from xbar.circuit.nonlinear import SinhCell as SinhCell
+    from xbar.circuit.nonlinear import TableCell as TableCell
     from xbar.circuit.nonlinear import solve_nonlinear as solve_nonlinear
     from xbar.circuit.prepared import PreparedArray as PreparedArray
     from xbar.circuit.seriesparallel import reduce_series_parallel as reduce_series_parallel
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from xbar.circuit.transfers import transfers as transfers
 
 _HOME = {
+    "Access": "xbar.circuit.access",
     "CellCircuit": "xbar.circuit.cells",
     "CellLaw": "xbar.circuit.nonlinear",
     "Circuit": "xbar.circuit.deck.circuit",
@@ -49,12 +55,16 @@ _HOME = {
     "ParallelCell": "xbar.circuit.cells",
     "PolynomialCell": "xbar.circuit.nonlinear",
     "PreparedArray": "xbar.circuit.prepared",
+    "ReadMargins": "xbar.circuit.access",
     "ResistorNetwork": "xbar.circuit.network",
     "SeriesCell": "xbar.circuit.cells",
     "SinhCell": "xbar.circuit.nonlinear",
     "Solution": "xbar.circuit.crossbar",
     "SwitchedBank": "xbar.circuit.switches",
+    "TableCell": "xbar.circuit.nonlinear",
+    "access": "xbar.circuit.access",
     "crossbar_netlist": "xbar.circuit.netlist",
+    "read_margins": "xbar.circuit.access",
     "read_spice": "xbar.circuit.deck.read",
     "reduce_series_parallel": "xbar.circuit.seriesparallel",
     "series_parallel_values": "xbar.circuit.seriesparallel",

@@ -223,7 +223,7 @@ class Crossbar:
         """
         volts = self.check_voltage(voltage)
         if bit_voltage is not None:
-            held = self._check_bit_voltage(bit_voltage, len(volts))
+            held = self.check_bit_voltage(bit_voltage, len(volts))
             if held.any():
                 return self._biased(volts, held).current
         if not self.ideal:
@@ -252,7 +252,7 @@ class Crossbar:
         (array([[[0.5]]]), array([[[0.0005]]]))
         """
         volts = self.check_voltage(voltage)
-        held = self._check_bit_voltage(bit_voltage, len(volts))
+        held = self.check_bit_voltage(bit_voltage, len(volts))
         if held.any():
             return self._biased(volts, held)
         from xbar.circuit.solvers import choice
@@ -351,8 +351,12 @@ class Crossbar:
         check_finite(volts, "voltage", "V", ("input", "word line"))
         return volts
 
-    def _check_bit_voltage(self, voltage: ArrayLike | None, count: int) -> Floats:
-        """Voltages (N, B) of the sense amplifiers."""
+    def check_bit_voltage(self, voltage: ArrayLike | None, count: int) -> Floats:
+        """Validate voltages (N, B) of the sense amplifiers; returns a new array.
+
+        Raises:
+            SpecError: they are not finite or not of one of the shapes (), (B,) and (N, B).
+        """
         shape = count, self.conductance.shape[1]
         held = as_floats(0.0 if voltage is None else voltage, "bit_voltage")
         if held.shape not in ((), shape[1:], shape):

@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Floats, as_floats, frozen
+from xbar.arrays import Floats, as_floats, check_finite, frozen
 from xbar.errors import SolverError, SpecError
 from xbar.tables import Outline
 
@@ -123,6 +123,88 @@ class SinhCell(Outline):
         return np.asarray(current), np.asarray(self.conductance * np.cosh(ratio))
 
 
+def _points(values: ArrayLike) -> Floats:
+    return frozen(as_floats(values, "points of an I-V table"))
+
+
+@attrs.frozen(eq=False, slots=False, repr=False)
+class TableCell(Outline):
+    """A curve through measured points, straight between them; all cells have the same.
+
+    Attributes:
+        voltage: (P,) volts, rising. Points from 0 V up hold for both directions.
+        current_at: (P,) amperes, not falling; 0 at 0 V, a point that need not be given. Solutions
+            with a cell beyond the outermost points are refused.
+
+    Raises:
+        SpecError: the points are no such curve.
+
+    >>> TableCell([0.5, 1.0], [1e-9, 1e-5]).current(np.array([[-0.75]]))[0]
+    array([[-5.0005e-06]])
+    """
+
+    voltage: Floats = attrs.field(converter=_points)
+    current_at: Floats = attrs.field(converter=_points)
+
+    def __attrs_post_init__(self) -> None:
+        volts, amperes = self.voltage, self.current_at
+        if volts.ndim != 1 or volts.shape != amperes.shape or not len(volts):
+            raise SpecError(
+                "an I-V table must have one current per voltage, not shapes "
+                f"{volts.shape} and {amperes.shape}"
+            )
+        check_finite(volts, "voltages of an I-V table", "V", ("point",))
+        check_finite(amperes, "currents of an I-V table", "A", ("point",))
+        zero = volts == 0
+        if np.any(amperes[zero] != 0):
+            raise SpecError(
+                f"an I-V table must have 0 A at 0 V, not {amperes[zero][0]:g} A; subtract the "
+                "instrument's offset"
+            )
+        if not zero.any():
+            place = int(np.searchsorted(volts, 0.0))
+            volts, amperes = np.insert(volts, place, 0.0), np.insert(amperes, place, 0.0)
+        if volts[0] == 0:
+            volts, amperes = (np.concatenate([-a[:0:-1], a]) for a in (volts, amperes))
+        for name, rises in (
+            ("voltages", np.diff(volts) > 0),
+            ("currents", np.diff(amperes) >= 0),
+        ):
+            if not (rises.all() and volts[-1] > 0):
+                at = int(np.argmin(rises))
+                raise SpecError(
+                    f"the {name} of an I-V table must rise from point to point, on both sides of "
+                    f"0 V or from 0 V up, and do not after {volts[at]:g} V, {amperes[at]:g} A; of "
+                    "a curve that snaps back give the part on which it is read"
+                )
+        object.__setattr__(self, "voltage", frozen(volts))
+        object.__setattr__(self, "current_at", frozen(amperes))
+
+    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
+        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+        last = len(self.voltage) - 2
+        place = np.clip(np.searchsorted(self.voltage, voltage, side="right") - 1, 0, last)
+        slopes = np.diff(self.current_at) / np.diff(self.voltage)
+        slope = slopes[place]
+        return self.current_at[place] + slope * (voltage - self.voltage[place]), slope
+
+    def check_range(self, voltage: Floats) -> None:
+        """Check that cell voltages (W, B) are within the table.
+
+        Raises:
+            SpecError: one is beyond it.
+        """
+        low, high = self.voltage[[0, -1]] * (1 + 1e-9)
+        bad = np.argwhere(~((voltage >= low) & (voltage <= high)))
+        if len(bad):
+            i, j = bad[0]
+            raise SpecError(
+                f"the I-V table ends at {self.voltage[0]:g} and {self.voltage[-1]:g} V, and there "
+                f"are {voltage[i, j]:.4g} V at word line {i}, bit line {j}; lower the drive or "
+                "measure further"
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class SeriesCell:
     """A device in series with a selector.
@@ -137,6 +219,19 @@ class SeriesCell:
 
     def current(self, voltage: Floats) -> tuple[Floats, Floats]:
         """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
+        return self._split(voltage)[1:]
+
+    def check_range(self, voltage: Floats) -> None:
+        """Check that each selector's part of cell voltages (W, B) is within its table.
+
+        Raises:
+            SpecError: one is beyond it.
+        """
+        if isinstance(self.selector, TableCell):
+            self.selector.check_range(voltage - self._split(voltage)[0])
+
+    def _split(self, voltage: Floats) -> tuple[Floats, Floats, Floats]:
+        """The device's part of the voltage, the current and its slope."""
         # the device's share of the voltage is between none and all: Newton within that bracket
         low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
         part = voltage / 2
@@ -147,7 +242,9 @@ class SeriesCell:
             low, high = np.where(excess <= 0, part, low), np.where(excess >= 0, part, high)
             step = np.divide(excess, total, out=np.zeros_like(excess), where=total > 0)
             if np.all(np.abs(step) <= 1e-15 * np.abs(voltage)):
-                return current, _in_series(slope, other_slope)
+                # the one that takes most of the voltage tells the current to more digits
+                current = np.where(slope <= other_slope, current, other)
+                return part, current, _in_series(slope, other_slope)
             guess = part - step
             part = np.where((guess > low) & (guess < high), guess, (low + high) / 2)
         raise SolverError(
@@ -184,7 +281,11 @@ class NonlinearSolution(Outline):
 
 
 def solve_nonlinear(
-    crossbar: Crossbar, law: CellLaw, voltage: ArrayLike, tolerance: float = 1e-10
+    crossbar: Crossbar,
+    law: CellLaw,
+    voltage: ArrayLike,
+    tolerance: float = 1e-10,
+    bit_voltage: ArrayLike | None = None,
 ) -> NonlinearSolution:
     """Every voltage and current of a crossbar with non-ohmic cells.
 
@@ -193,9 +294,11 @@ def solve_nonlinear(
         law: I-V curve of the cells.
         voltage: word-line voltages (N, W).
         tolerance: tolerance of the residual.
+        bit_voltage: volts of the sense amplifiers, (B,) or (N, B); 0 V by default.
 
     Raises:
-        SpecError: the voltages are not finite or not of shape (N, W).
+        SpecError: the voltages are not finite or not of the right shape, or a cell's voltage is
+            beyond its law's table.
         SolverError: Newton's method did not reach the tolerance.
 
     >>> from xbar.circuit.crossbar import Crossbar
@@ -205,7 +308,13 @@ def solve_nonlinear(
     (array([[[0.]]]), array([[[0.453398]]]))
     """
     volts = crossbar.check_voltage(voltage)
-    found = [_newton(crossbar, law, one, tolerance) for one in volts]
+    held = crossbar.check_bit_voltage(bit_voltage, len(volts))
+    found = [
+        _newton(crossbar, law, one, there, tolerance)
+        for one, there in zip(volts, held, strict=True)
+    ]
+    for word, bit, *_ in found:
+        check_range(law, word - bit)
     shape, unread = crossbar.conductance.shape, np.isinf(crossbar.load)
     empty = [np.zeros((0, *shape))] * 3 + [np.zeros((0, shape[1])), np.zeros(0), np.zeros(0, int)]
     parts = [np.array(part) for part in zip(*found, strict=True)] or empty
@@ -213,8 +322,18 @@ def solve_nonlinear(
     return NonlinearSolution(*map(frozen, parts))
 
 
+def check_range(law: CellLaw, voltage: Floats) -> None:
+    """Check that cell voltages (W, B) are within the tables of a law, if it has one.
+
+    Raises:
+        SpecError: one is beyond.
+    """
+    if isinstance(law, (TableCell, SeriesCell)):
+        law.check_range(voltage)
+
+
 def _linear_step(
-    crossbar: Crossbar, volts: Floats, inject: Floats
+    crossbar: Crossbar, volts: Floats, held: Floats, inject: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Voltages of both sides and across the cells (W, B), and currents (B,), of a linear crossbar.
 
@@ -224,20 +343,23 @@ def _linear_step(
     from xbar.circuit.solvers.line_gradients import LineGradientsSolver
 
     try:
+        if held.any():
+            raise SolverError("conjugate gradients have the bit lines' ends at 0 V")
         found = LineGradientsSolver(crossbar).solve(volts[None], inject[None])
         if found.error[0] <= _LINEAR * np.abs(found.current).max():
             word, bit = found.word[0], found.bit[0]
             return word, bit, word - bit, found.current[0]
     except SolverError:
         pass
-    exact = DirectSolver(crossbar).solve_with_sources(volts[None], inject[None])
+    exact = DirectSolver(crossbar).solve_with_sources(volts[None], inject[None], held[None])
     return exact[0][0], exact[1][0], exact[2][0], exact[3][0]
 
 
 def _newton(
-    crossbar: Crossbar, law: CellLaw, volts: Floats, tolerance: float
+    crossbar: Crossbar, law: CellLaw, volts: Floats, held: Floats, tolerance: float
 ) -> tuple[Floats, Floats, Floats, Floats, float, int]:
-    span = max(volts.max(), 0) - min(volts.min(), 0)  # upper bound on a cell's voltage, for any law
+    # upper bound on a cell's voltage, for any law
+    span = max(volts.max(), held.max(), 0) - min(volts.min(), held.min(), 0)
     drop = np.zeros(crossbar.conductance.shape)
     residual, before, here = np.inf, np.inf, law
     for step in range(1, _NEWTON_STEPS + 1):
@@ -249,10 +371,10 @@ def _newton(
                 f"word line {i}, bit line {j}; keep to the range that the law was made for"
             )
         linear = attrs.evolve(crossbar, conductance=slope)
-        word, bit, across, out = _linear_step(linear, volts, current - slope * drop)
+        word, bit, across, out = _linear_step(linear, volts, held, current - slope * drop)
         reached = np.clip(across, -span, span)
         if isinstance(law, BranchCell):
-            here = law.risen(bit)
+            here = law.risen(bit - held)
         true, _ = here.current(reached)
         linearised = current + slope * (across - drop)
         largest = np.abs(true).max()

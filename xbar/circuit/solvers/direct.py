@@ -64,20 +64,21 @@ class DirectSolver:
         return word, bit, cells, current, self._residual(through)
 
     def solve_with_sources(
-        self, voltage: Floats, inject: Floats
+        self, voltage: Floats, inject: Floats, bit_voltage: Floats | None = None
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """Word-line and bit-line voltages, voltages across cells (N, W, B), and currents (N, B).
 
         Args:
             voltage: (N, W) volts of the drivers.
             inject: (N, W, B) amperes from each cell's word line to its bit line, beside the cell.
+            bit_voltage: (N, B) volts of the sense amplifiers; 0 by default.
         """
         a = self.assembly
         into = np.zeros((len(voltage), a.nodes))
         for n, amperes in enumerate(inject):
             into[n] = np.bincount(a.bit_node.ravel(), amperes.ravel(), a.nodes)
             into[n] -= np.bincount(a.word_node.ravel(), amperes.ravel(), a.nodes)
-        node, through = self._solved(voltage, None, into)
+        node, through = self._solved(voltage, bit_voltage, into)
         word, bit = node[:, a.word_node], node[:, a.bit_node]
         drop = word - bit
         is_cell = a.kind == KINDS.index("cell")
