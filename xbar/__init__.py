@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from xbar.compiler.compiler import compile as compile
     from xbar.compiler.emit import Configuration as Configuration
     from xbar.compiler.options import Options as Options
+    from xbar.compiler.placed_blocks import PlacedBlocks as PlacedBlocks
     from xbar.compiler.placement import PlacementReport as PlacementReport
     from xbar.compiler.plan import Plan as Plan
-    from xbar.compiler.program import PlacedBlocks as PlacedBlocks
     from xbar.compiler.program import Program as Program
     from xbar.compiler.provenance import Device as Device
     from xbar.compiler.provenance import Unreachable as Unreachable
@@ -122,7 +122,7 @@ _HOME = {
     "OperatingPoint": "xbar.circuit.deck.point",
     "Options": "xbar.compiler.options",
     "Plan": "xbar.compiler.plan",
-    "PlacedBlocks": "xbar.compiler.program",
+    "PlacedBlocks": "xbar.compiler.placed_blocks",
     "PlacementReport": "xbar.compiler.placement",
     "Program": "xbar.compiler.program",
     "ProgramCost": "xbar.simulation.cost",

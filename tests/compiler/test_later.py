@@ -150,7 +150,7 @@ def test_a_chip_of_another_shape_is_refused():
         program.on(Chip.sample(small, 3))
     with pytest.raises(SpecError, match=r"chip must be a Chip, such as .*, not "):
         program.on(DESIGN)
-    with pytest.raises(SpecError, match=r"options\.aged must be left out of a compilation"):
+    with pytest.raises(SpecError, match=r"options\.aged and options\.chosen must be left out of"):
         xbar.compile(WEIGHTS, program.chip, options=Options(aged=True))
 
 
@@ -164,7 +164,7 @@ def test_the_budget_has_drift_and_temperature_as_rows_and_is_digital_without_all
     fresh = xbar.simulate(program, INPUTS, budget=True).budget
     chosen = {part.part: part for part in fresh.parts}["selection"]
     assert parts["selection"].error_alone == pytest.approx(chosen.error_alone)
-    aged = program.on(later.chip.cooled).run(INPUTS)
+    aged = program.on(later.chip.at_temperature(None)).run(INPUTS)
     exact = INPUTS @ WEIGHTS["fc"].T
     drifted = np.sqrt(((aged - program.run(INPUTS)) ** 2).sum() / (exact**2).sum())
     assert parts["drift"].error_alone == pytest.approx(drifted)
@@ -176,7 +176,7 @@ def test_heat_without_drift_moves_weights_as_it_moves_those_of_the_aged_chip():
     later = program.on(program.chip.at(time="1 d", temperature="80 C"))
     found = xbar.simulate(later, INPUTS, budget=True).budget
     parts = {part.part: part for part in found.parts}
-    heat = later.run(INPUTS) - program.on(later.chip.cooled).run(INPUTS)
+    heat = later.run(INPUTS) - program.on(later.chip.at_temperature(None)).run(INPUTS)
     exact = INPUTS @ WEIGHTS["fc"].T
     left = program.run(INPUTS) + heat - exact
     assert parts["drift"].error_without == pytest.approx(

@@ -45,7 +45,8 @@ def test_what_acts_is_what_the_design_has_and_the_readout_sees(hardware, readout
 
 def test_the_tuple_shows_itself_by_names():
     shown = (
-        "(Dac(), Selection(), Drift(), Temperature(), Wires(), Nonlinearity(), ReadNoise(), Adc())"
+        "(Dac(), Selection(), Drift(), Temperature(), Faults(), Wires(), Nonlinearity(), "
+        "ReadNoise(), Adc())"
     )
     assert repr(EFFECTS) == shown
 

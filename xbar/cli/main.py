@@ -23,6 +23,7 @@ from xbar.version import __version__
 
 VERBS = {
     "compile": "xbar.cli.compile",
+    "reprogram": "xbar.cli.reprogram",
     "prune": "xbar.cli.prune",
     "simulate": "xbar.cli.simulate",
     "verify": "xbar.cli.verify",

@@ -20,6 +20,7 @@ from xbar.compiler.checks import (
     check_hardware,
     check_options,
     check_own_chip,
+    check_same_shape,
 )
 from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
@@ -165,7 +166,8 @@ def reprogram(
 ) -> Program:
     """Program the same network onto another chip of the same design, with new subsets.
 
-    With ``options.aged`` they are chosen for ``chip.programmed``, and the program is on the chip.
+    Where the program was chosen at another moment (``options.aged``, ``options.chosen``) they are
+    chosen for the chip of that moment, and the program is on the chip.
 
     Args:
         program: program with the network, and with the blocks of each tile.
@@ -174,13 +176,35 @@ def reprogram(
         progress: called with the tiles done and their total.
     """
     options = options or program.options
-    if options.aged:
-        fresh = options.model_copy(update={"aged": False})
-        return reprogram(program, chip.programmed, fresh, progress).on(chip)
+    if options.aged or options.chosen is not None:
+        own = options.model_copy(update={"aged": False, "chosen": None})
+        return reprogram(program, chip.then(options.chosen), own, progress).on(chip)
     plan = replace(program.plan, chip=chip, options=options)
     blocks = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
     jobs = Jobs(plan, blocks, None)
     return _assembled(jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
+
+
+def choose_again(
+    program: Program, chip: Chip, *, lines: bool = False, progress: Progress | None = None
+) -> Program:
+    """See ``Program.reprogram``.
+
+    Raises:
+        SpecError: as there.
+    """
+    check_same_shape(program.hardware, chip, len(program.tiles))
+    options = program.options
+    if program.decided or options.programming != "subset":
+        what = "a ticket" if program.decided else f"programming {options.programming!r}"
+        raise SpecError(
+            f"the program must have switches that were chosen for measured resistors, not those "
+            f"of {what}; compile the network for the chip instead"
+        )
+    own = options.model_copy(update={"aged": False, "chosen": None})
+    kept = own if lines else own.model_copy(update={"swap_lines": "never"})
+    found = reprogram(program, chip, kept, progress)
+    return replace(found, plan=replace(found.plan, options=own))
 
 
 def _planned(
@@ -190,10 +214,10 @@ def _planned(
     input_shape: Sequence[int] | None,
 ) -> Jobs:
     """The jobs of a compilation, checked and placed."""
-    if options.aged:
+    if options.aged or options.chosen is not None:
         raise SpecError(
-            "options.aged must be left out of a compilation; compile the network for "
-            "chip.programmed, and take program.on(chip)"
+            "options.aged and options.chosen must be left out of a compilation; compile the "
+            "network for chip.programmed, and take program.on(chip)"
         )
     kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph) and not is_module(source):

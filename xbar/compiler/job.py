@@ -126,6 +126,7 @@ class TileResult:
             self.wire_errors,
             TunedCells.of(plan.options, plan.chip),
             plan.options.aged,
+            plan.options.chosen,
         )
 
 

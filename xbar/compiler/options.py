@@ -8,6 +8,7 @@ from pydantic import Field
 
 from xbar.compiler.packing.rules import Rule
 from xbar.hardware.base import Fraction, Spec
+from xbar.hardware.spec import Moment
 
 
 class Options(Spec):
@@ -39,8 +40,10 @@ class Options(Spec):
             idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
             "always" or "never" (see ``passes/assign_lines.py``). With ``wire_aware`` they are
             exchanged for harsh wires too, except with "never".
-        aged: whether switches were chosen for ``chip.programmed``, and the chip has aged since:
-            ``Program.on`` sets it.
+        aged: whether the chip has aged since switches were chosen: ``Program.on`` sets it, and
+            ``chosen``.
+        chosen: moment of the chip that switches were chosen for, if it is not the program's own
+            chip; None for that chip, or with ``aged`` for ``chip.programmed``.
     """
 
     mapping: Literal["pair", "reference"] = "pair"
@@ -53,3 +56,4 @@ class Options(Spec):
     pack: Rule = "apart"
     swap_lines: Literal["faults", "always", "never"] = "faults"
     aged: bool = False
+    chosen: Moment | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from xbar.compiler.mapping import SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.weights import raw_of, shapes_of
+from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -57,3 +58,26 @@ class Plan(Outline):
     def mapping(self) -> SignedMapping:
         """The mapping of signed weights to cells."""
         return get_mapping(self.options.mapping)
+
+    def on(self, chip: Chip) -> Plan:
+        """The plan on another chip of its shape; its options tell when switches were chosen.
+
+        Raises:
+            SpecError: cells were tuned on a chip of later.
+        """
+        options, later = self.options, self.hardware.later
+        tuned = options.programming not in ("subset", "nominal")
+        if tuned and later is not None and not options.aged:
+            raise SpecError(
+                "cells that were tuned on a chip of later must stay there, as time counts from "
+                "programming; compile the network for chip.programmed"
+            )
+        chosen = options.chosen
+        if not options.aged and chosen is None and later is not None:
+            chosen = later.moment
+        now = None if chip.hardware.later is None else chip.hardware.later.moment
+        update = {
+            "aged": now is not None and now != chosen,
+            "chosen": None if now == chosen else chosen,
+        }
+        return replace(self, chip=chip, options=options.model_copy(update=update))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike
 from xbar.arrays import Floats
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
+from xbar.compiler.placed_blocks import PlacedBlocks
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.plan import Plan
 from xbar.compiler.stored_tiles import StoredTiles
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
+from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
 from xbar.errors import SpecError
@@ -31,27 +32,6 @@ from xbar.tables import Card, Facts, count, few, percent
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
     from xbar.simulation.run import Reader
-
-
-@dataclass(frozen=True, eq=False)
-class PlacedBlocks:
-    """Blocks with their tiles; iterating makes (tile, index of the block on it, block).
-
-    Attributes:
-        tiles: the program's tiles.
-        places: position of the tile and index on it of each block.
-    """
-
-    tiles: Sequence[ProgrammedTile]
-    places: Sequence[tuple[int, int]]
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __iter__(self) -> Iterator[tuple[ProgrammedTile, int, ProgrammedBlock]]:
-        for index, number in self.places:
-            tile = self.tiles[index]
-            yield tile, number, tile.blocks[number]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -325,18 +305,34 @@ class Program(Card):
         from xbar.compiler.checks import check_same_shape
 
         check_same_shape(self.hardware, chip, len(self.tiles))
-        tuned = any(tile.tuned is not None for tile in self.tiles[:1])
-        if tuned and self.hardware.later is not None and not self.options.aged:
-            raise SpecError(
-                "cells that were tuned on a chip of later must stay there, as time counts from "
-                "programming; compile the network for chip.programmed"
-            )
-        aged = chip.hardware.later is not None
-        options = self.options.model_copy(update={"aged": aged})
-        plan = replace(self.plan, chip=chip, options=options)
+        plan = self.plan.on(chip)
+        aged, chosen = plan.options.aged, plan.options.chosen
         if isinstance(self.tiles, StoredTiles):
             return Program(plan, self.tiles.on(plan))
-        return Program(plan, tuple(tile.on(chip, aged=aged) for tile in self.tiles))
+        return Program(plan, tuple(tile.on(chip, aged=aged, chosen=chosen) for tile in self.tiles))
+
+    def reprogram(
+        self, chip: Chip, *, lines: bool = False, progress: Progress | None = None
+    ) -> Program:
+        """Choose again: other switches for the same weights, in the same cells, on another chip.
+
+        That is mostly the same chip measured again after its devices have moved or died:
+        ``Chip.from_measurement``, or ``program.chip.at`` for one aged by its law. Scales are set
+        anew; ``xbar.compiler.changes.changes`` tells what that takes and gains.
+
+        Args:
+            chip: the chip as it is now.
+            lines: whether inputs and outputs may go to other lines of their tile, as
+                ``options.swap_lines`` says; else every weight stays where it is.
+            progress: called with the tiles done and their total.
+
+        Raises:
+            SpecError: the chip has other cells, lines or resistors, or too few tiles; or the
+                program has no chosen switches: those of a ticket, nominal codes or tuned cells.
+        """
+        from xbar.compiler.compiler import choose_again
+
+        return choose_again(self, chip, lines=lines, progress=progress)
 
     def save(self, path: str | Path, *, force: bool = False, embed: bool = False) -> None:
         """Write the program atomically as a directory (numpy's files and a manifest).

@@ -33,7 +33,7 @@ from xbar.effects.readout import MatrixReadout, check_readout
 from xbar.hardware.bank import Layout
 from xbar.hardware.chip import Chip
 from xbar.hardware.nonlinearity import Nonlinearity
-from xbar.hardware.spec import Hardware
+from xbar.hardware.spec import Hardware, Moment
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
@@ -138,7 +138,8 @@ class ProgrammedTile(Card):
             wire-aware programming and after each round up to the best one. Empty if wires were
             ignored.
         tuned: model of tuned cells; None for switched resistors.
-        aged: whether switches were chosen, or cells tuned, on ``chip.programmed``.
+        aged: whether the chip has aged since switches were chosen, or cells tuned.
+        chosen: moment of the chip that they were chosen for, as in ``Options``.
     """
 
     index: int
@@ -150,6 +151,7 @@ class ProgrammedTile(Card):
     wire_errors: tuple[float, ...] = ()
     tuned: TunedCells | None = None
     aged: bool = False
+    chosen: Moment | None = None
 
     def _facts(self) -> Facts:
         tile, switches = self.chip.hardware.tile, sum(each.switches for each in self.reached)
@@ -160,9 +162,9 @@ class ProgrammedTile(Card):
             ("chip", self.chip.origin),
         ]
 
-    def on(self, chip: Chip, *, aged: bool) -> ProgrammedTile:
+    def on(self, chip: Chip, *, aged: bool, chosen: Moment | None = None) -> ProgrammedTile:
         """The same switches on another chip of the same design; arguments as the attributes."""
-        return replace(self, chip=chip, aged=aged)
+        return replace(self, chip=chip, aged=aged, chosen=chosen)
 
     def fresh(self) -> ProgrammedTile:
         """A copy of the tile with empty caches.

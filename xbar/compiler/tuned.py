@@ -169,6 +169,7 @@ class TunedCells:
         stuck = chip.stuck(tile)
         u = draw.uniform(chip.seed or 0, _WRITING, tile, stuck.shape)
         z = draw.normal(u)
+        then = chip.programmed.stuck(tile) if aged else stuck
         own = np.full(stuck.shape, self.open)
         written = np.zeros(stuck.shape, dtype=np.bool_)
         for block, target in targets:
@@ -177,7 +178,7 @@ class TunedCells:
             wanted = self._wanted(
                 np.clip(target, -self.reach, self.reach),
                 z[place].reshape(pairs),
-                stuck[place].reshape(pairs),
+                then[place].reshape(pairs),
             )
             lines = (len(target), -1, self.devices)
             own[place] = self._stored(wanted, z[place].reshape(pairs)).reshape(lines)

@@ -11,6 +11,7 @@ from xbar.effects.adc import Adc
 from xbar.effects.dac import Dac
 from xbar.effects.drift import Drift
 from xbar.effects.effect import Effect
+from xbar.effects.faults import Faults
 from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.read_noise import ReadNoise
 from xbar.effects.selection import Selection
@@ -24,6 +25,7 @@ EFFECTS: tuple[Effect, ...] = (
     Selection(),
     Drift(),
     Temperature(),
+    Faults(),
     Wires(),
     Nonlinearity(),
     ReadNoise(),

@@ -38,6 +38,10 @@ class Cells(Protocol):
         """The same after the time since then, at the temperature of then."""
 
     @property
+    def alive(self) -> Array:
+        """The same now, had no device died since they were chosen."""
+
+    @property
     def achieved(self) -> Array:
         """The same now: ``programmed`` itself where nothing changed since."""
 
@@ -71,6 +75,11 @@ class ExactCells:
 
     @property
     def aged(self) -> Array:
+        """The target."""
+        return self.target
+
+    @property
+    def alive(self) -> Array:
         """The target."""
         return self.target
 

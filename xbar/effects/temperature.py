@@ -27,5 +27,5 @@ class Temperature(Effect):
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """The conductances at that temperature."""
         if conductance is cells.aged:
-            return cells.achieved
-        return conductance + (cells.achieved - cells.aged)
+            return cells.alive
+        return conductance + (cells.alive - cells.aged)

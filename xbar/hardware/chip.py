@@ -24,11 +24,11 @@ from xbar.hardware import aging, draw, fabricate
 from xbar.hardware.behind_wires import Closed
 from xbar.hardware.fabricate import Deviations
 from xbar.hardware.measurement import Measurement, read_measurement
-from xbar.hardware.spec import Hardware
+from xbar.hardware.spec import Hardware, Moment
 from xbar.tables import Card, Facts, count
 
 # streams of the generator; never renumber: they define the chip (more in aging.py, tuned.py)
-CONDUCTANCE, _STUCK, _THRESHOLD = 0, 1, 2
+CONDUCTANCE, _STUCK, _THRESHOLD, _DEATH = 0, 1, 2, 18
 
 
 class Resistors(NamedTuple):
@@ -116,6 +116,8 @@ class Chip(Card):
         time: str | float | None = None,
         temperature: str | float | None = None,
         seed: SupportsIndex = 0,
+        stuck_open: float = 0.0,
+        stuck_closed: float = 0.0,
     ) -> Self:
         """The same chip later, or at another temperature: the same resistors, aged.
 
@@ -128,10 +130,14 @@ class Chip(Card):
             time: seconds since programming, or a text such as "30 d"; None for as programmed.
             temperature: kelvin, or a text such as "85 C"; None for the design's reference.
             seed: seed of what happens to the devices: another gives the same chip another life.
+            stuck_open: fraction of the sound devices that have died since programming: stuck open.
+            stuck_closed: fraction that is stuck closed since. With larger fractions others die as
+                well as these.
 
         Raises:
             SpecError: the design has no law for it (``device``, ``temperature``), or the time is
-                before the law's first or after its last, or the temperature outside the data.
+                before the law's first or after its last, or the temperature outside the data, or
+                a fraction is none.
 
         >>> chip = Chip.sample(Hardware.from_catalog("pcm"), seed=0)
         >>> later = chip.at(time="1 y")
@@ -140,8 +146,8 @@ class Chip(Card):
         """
         from xbar.hardware.later import design_at
 
-        number = draw.check_seed(seed)
-        return replace(self, hardware=design_at(self.hardware, time, temperature, number))
+        number, stuck = draw.check_seed(seed), (stuck_open, stuck_closed)
+        return replace(self, hardware=design_at(self.hardware, time, temperature, number, stuck))
 
     @property
     def programmed(self) -> Self:
@@ -149,12 +155,21 @@ class Chip(Card):
         later = self.hardware.later
         return self if later is None else replace(self, hardware=later.design)
 
-    @property
-    def cooled(self) -> Self:
-        """The chip at this time with its devices as aged, but at the reference temperature."""
-        from xbar.hardware.later import cooled
+    def then(self, moment: Moment | None) -> Self:
+        """The same chip at a moment of its life; None for as programmed."""
+        from xbar.hardware.later import design_then
 
-        return replace(self, hardware=cooled(self.hardware))
+        return replace(self, hardware=design_then(self.programmed.hardware, moment))
+
+    def at_temperature(self, kelvin: float | None) -> Self:
+        """The chip at this time with its devices as aged, but at another temperature now.
+
+        Args:
+            kelvin: temperature; None for the design's reference.
+        """
+        from xbar.hardware.later import at_temperature
+
+        return replace(self, hardware=at_temperature(self.hardware, kelvin))
 
     def _facts(self) -> Facts:
         notes = () if self.measurement is None else self.measurement.notes
@@ -172,8 +187,10 @@ class Chip(Card):
     @property
     def may_have_faults(self) -> bool:
         """Whether resistors may be stuck or dead: on a measured chip, or by design."""
-        bank = self.hardware.bank
-        return self.measurement is not None or bank.stuck_open > 0 or bank.stuck_closed > 0
+        bank, later = self.hardware.bank, self.hardware.later
+        if self.measurement is not None or (later is not None and later.died):
+            return True
+        return bank.stuck_open > 0 or bank.stuck_closed > 0
 
     @property
     def tiles(self) -> int | None:
@@ -308,6 +325,16 @@ class Chip(Card):
     def stuck(self, tile: int) -> NDArray[np.int8]:
         """(W, B, K) -1 where a resistor is stuck open, +1 where stuck closed, else 0."""
         self._check(tile)
+        later = self.hardware.later
+        found = self._stuck_at_first(tile)
+        if later is None or not later.died:
+            return found
+        u = draw.uniform(self.seed or 0, _DEATH + (later.seed << 8), tile, self._shape)
+        died = (u > 1.0 - later.stuck_closed).astype(np.int8) - (u < later.stuck_open)
+        return np.where(found == 0, died, found)
+
+    def _stuck_at_first(self, tile: int) -> NDArray[np.int8]:
+        """``stuck`` of the chip as programmed."""
         if self.measurement is not None:
             stuck: NDArray[np.int8] = self.measurement.stuck[tile]
             return stuck

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from xbar.arrays import one_number
 from xbar.errors import SpecError, warn
 from xbar.hardware.base import Each
 from xbar.hardware.curve import exp, log
 from xbar.hardware.device_law import DeviceLaw, Flicker
 from xbar.hardware.draw import check_seed
-from xbar.hardware.spec import Hardware, Later
+from xbar.hardware.spec import Hardware, Later, Moment
 from xbar.hardware.temperature import Temperature, factor_at
 from xbar.units import format_temperature, format_time, parse_temperature, parse_time
 
@@ -37,8 +38,11 @@ def design_at(
     time: str | float | None = None,
     temperature: str | float | None = None,
     seed: int = 0,
+    stuck: tuple[float, float] = (0.0, 0.0),
 ) -> Hardware:
     """The design of a chip at a time and temperature; see ``Chip.at``.
+
+    ``stuck`` are the fractions of devices stuck open and closed since.
 
     Raises:
         SpecError: as ``Chip.at``.
@@ -46,33 +50,67 @@ def design_at(
     fresh = hardware if hardware.later is None else hardware.later.design
     if check_seed(seed) >= _SEEDS:
         raise SpecError(f"seed of what happens to a chip must be below 2^48, not {seed}")
-    if time is None and temperature is None:
+    died = _check_stuck(*stuck)
+    if time is None and temperature is None and not any(died):
         raise SpecError("at needs a time, a temperature or both, such as time='30 d'")
-    parts: dict[str, Any] = {}
     heat = fresh.temperature or Temperature()
     kelvin = None
     if temperature is not None:
         kelvin = _kelvin(temperature, fresh, heat, ages=time is not None)
-    if kelvin is not None:
-        parts |= _warm(fresh, heat, kelvin)
+        _warm(fresh, heat, kelvin)
     seconds = None if time is None else parse_time(time)
-    later = Later(time=seconds, temperature=kelvin, seed=seed, design=fresh)
+    moment = Moment(
+        time=seconds, temperature=kelvin, seed=seed, stuck_open=died[0], stuck_closed=died[1]
+    )
     if seconds is not None:
-        _check_time(fresh.device, later)
+        _check_time(fresh.device, Later(**dict(moment), design=fresh))
+    return design_then(fresh, moment)
+
+
+def design_then(fresh: Hardware, moment: Moment | None) -> Hardware:
+    """The design at a moment that was checked; itself for None."""
+    if moment is None:
+        return fresh
+    later = Later(**dict(moment), design=fresh)
+    parts: dict[str, Any] = {}
+    if later.temperature is not None:
+        parts |= _warm(fresh, fresh.temperature or Temperature(), later.temperature)
+    if later.time is not None:
         parts |= _noise(fresh, later)
     return fresh.model_copy(update={**parts, "later": later})
 
 
-def cooled(hardware: Hardware) -> Hardware:
-    """The design of chips that aged as these did and are at the reference temperature now."""
+def _check_stuck(stuck_open: float, stuck_closed: float) -> tuple[float, float]:
+    """Fractions of devices that died.
+
+    Raises:
+        SpecError: they are no fractions, or more than 1 together.
+    """
+    shares = one_number(stuck_open, "stuck_open", 0), one_number(stuck_closed, "stuck_closed", 0)
+    if sum(shares) > 1:
+        raise SpecError(f"stuck_open + stuck_closed must be at most 1, not {sum(shares):g}")
+    return shares
+
+
+def at_temperature(hardware: Hardware, kelvin: float | None) -> Hardware:
+    """The design of chips that aged as these did and have another temperature now.
+
+    Args:
+        hardware: design at a time and temperature.
+        kelvin: temperature; None for the design's reference.
+    """
     later = hardware.later
-    if later is None or later.temperature is None:
+    if later is None or later.temperature == kelvin:
         return hardware
-    if later.time is None:
-        return later.design
-    fresh = later.design
-    now = later.model_copy(update={"temperature": None, "time": own_time(later)})
-    return fresh.model_copy(update={"later": now, "variation": hardware.variation})
+    now = later.moment.model_copy(update={"temperature": kelvin})
+    if later.time is not None:
+        law = later.design.device
+        seconds = own_time(later)
+        if kelvin is not None and law is not None and law.activation:
+            hot = later.model_copy(update={"temperature": kelvin, "time": 1.0})
+            seconds /= _speed(hot, law.activation)
+        now = now.model_copy(update={"time": seconds})
+    return design_then(later.design, now)
 
 
 def _kelvin(
@@ -172,17 +210,23 @@ def own_time(later: Later) -> float:
     law = later.design.device
     assert later.time is not None
     assert law is not None  # a time needs one
-    heat, seconds = later.design.temperature or Temperature(), later.time
+    seconds = later.time
     if later.temperature is not None and law.activation:
-        cold = 1.0 / heat.reference - 1.0 / later.temperature
-        power = law.activation / BOLTZMANN * cold
-        if power > _FASTEST:
-            raise SpecError(
-                f"device.activation must speed ageing up by less than exp({_FASTEST:g}), not "
-                f"exp({power:.4g}) as at {format_temperature(later.temperature)}"
-            )
-        seconds *= float(exp(np.array([max(power, -_FASTEST)]))[0])
+        seconds *= _speed(later, law.activation)
     return max(seconds, law.first or 0.0)
+
+
+def _speed(later: Later, activation: float) -> float:
+    """How many times as fast as at the reference devices age at their temperature."""
+    heat = later.design.temperature or Temperature()
+    assert later.temperature is not None  # else nobody asks
+    power = activation / BOLTZMANN * (1.0 / heat.reference - 1.0 / later.temperature)
+    if power > _FASTEST:
+        raise SpecError(
+            f"device.activation must speed ageing up by less than exp({_FASTEST:g}), not "
+            f"exp({power:.4g}) as at {format_temperature(later.temperature)}"
+        )
+    return float(exp(np.array([max(power, -_FASTEST)]))[0])
 
 
 def _noise(hardware: Hardware, later: Later) -> dict[str, Any]:

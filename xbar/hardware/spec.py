@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_file
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Duration, Kelvin, Spec, join, values_of
+from xbar.hardware.base import Duration, Fraction, Kelvin, Spec, join, values_of
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.device_law import DeviceLaw
@@ -271,26 +271,50 @@ class Hardware(Spec):
             raise SpecError(f"{path}: {error}") from error
 
 
-class Later(Spec):
-    """Time and temperature of a chip.
+class Moment(Spec):
+    """Time and temperature of a chip, and which of its devices have died by then.
 
     Attributes:
         time: seconds since programming; None for devices as programmed.
         temperature: kelvin, all the time; None for the reference of the design.
         seed: seed of what happens to the devices.
-        design: the design as programmed and at its reference temperature.
+        stuck_open: fraction of sound devices that are stuck open since.
+        stuck_closed: fraction that is stuck closed since.
     """
 
     time: Duration | None = None
     temperature: Kelvin | None = None
     seed: int = 0
-    design: Hardware
+    stuck_open: Fraction = Field(default=0.0, ge=0)
+    stuck_closed: Fraction = Field(default=0.0, ge=0)
+
+    @property
+    def died(self) -> bool:
+        """Whether devices have died since the chip was programmed."""
+        return self.stuck_open > 0 or self.stuck_closed > 0
 
     def __str__(self) -> str:
         parts = [] if self.time is None else [f"{format_time(self.time)} after programming"]
         if self.temperature is not None:
             parts.append(f"at {format_temperature(self.temperature)}")
-        return " ".join(parts)
+        shares = {"open": self.stuck_open, "closed": self.stuck_closed}
+        died = [f"{100 * share:g} % more stuck {how}" for how, share in shares.items() if share]
+        return ", ".join([" ".join(parts), *died] if parts else died)
+
+
+class Later(Moment):
+    """The moment of a chip of later, and what it was.
+
+    Attributes:
+        design: the design as programmed and at its reference temperature.
+    """
+
+    design: Hardware
+
+    @property
+    def moment(self) -> Moment:
+        """The moment alone."""
+        return Moment(**{key: getattr(self, key) for key in Moment.model_fields})
 
 
 Hardware.model_rebuild()

@@ -13,6 +13,8 @@ import numpy as np
 from xbar.arrays import Floats
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.readout import MatrixReadout
+from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Moment
 from xbar.simulation.cells import TileCells
 
 
@@ -42,17 +44,41 @@ class BlockCells:
         """(R, C) siemens with ideal wires, of the chip that the switches were chosen for."""
         if not self._whole.aged:
             return self.achieved
-        return self._of(self._whole.on(self.tile.chip.programmed, aged=False))
+        return self._at(self.tile.chip.then(self._whole.chosen), aged=False)
 
     @cached_property
     def aged(self) -> Floats:
-        """(R, C) siemens with ideal wires now, at the temperature of then."""
-        later = self.tile.chip.hardware.later
+        """(R, C) siemens with ideal wires now, at the temperature of then and none died since."""
+        later, chosen = self.tile.chip.hardware.later, self._whole.chosen
         if not self._whole.aged or later is None or later.temperature is None:
-            return self.achieved
+            return self.alive
         if later.time is None:
             return self.programmed
-        return self._of(self._whole.on(self.tile.chip.cooled, aged=True))
+        then = None if chosen is None else chosen.temperature
+        return self._at(self._alive.at_temperature(then))
+
+    @cached_property
+    def alive(self) -> Floats:
+        """(R, C) siemens with ideal wires now, had no device died since."""
+        later = self.tile.chip.hardware.later
+        if not self._whole.aged or later is None or not later.died:
+            return self.achieved
+        if later.time is None and later.temperature is None:
+            return self.programmed
+        return self._at(self._alive)
+
+    @property
+    def _alive(self) -> Chip:
+        """The chip now with the devices that were dead when switches were chosen, only."""
+        chip, chosen = self.tile.chip, self._whole.chosen or Moment()
+        later = chip.hardware.later
+        assert later is not None  # else nobody asks
+        shares = {key: getattr(chosen, key) for key in ("stuck_open", "stuck_closed")}
+        return chip.then(later.moment.model_copy(update=shares))
+
+    def _at(self, chip: Chip, *, aged: bool = True) -> Floats:
+        chosen = self._whole.chosen if aged else None
+        return self._of(self._whole.on(chip, aged=aged, chosen=chosen))
 
     @cached_property
     def achieved(self) -> Floats:

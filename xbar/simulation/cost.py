@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
-from xbar.compiler.program import PlacedBlocks, Program
+from xbar.compiler.placed_blocks import PlacedBlocks
+from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.dac import dac_steps, volts_per_unit
 from xbar.effects.namespace import NUMPY

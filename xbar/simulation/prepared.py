@@ -137,8 +137,9 @@ def key_of(cells: LayerCells, wanted: Wanted) -> str:
     first = True
     for tile, number, placed in program.blocks_of(cells.layer):
         block = placed.block
+        when = tile.aged, tile.chosen
         digest.update(
-            repr((tile.index, number, block.group, bool(tile.wire_errors), tile.aged)).encode()
+            repr((tile.index, number, block.group, bool(tile.wire_errors), *when)).encode()
         )
         for each in (block.inputs, block.outputs, block.word_lines, block.columns, placed.scale):
             digest.update(len(each).to_bytes(8, "little") + each.tobytes())
