@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xbar.hardware.silicon import Drawn as Drawn
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.spec import Later as Later
+    from xbar.hardware.spec import Moment as Moment
     from xbar.hardware.switch import Switch as Switch
     from xbar.hardware.temperature import Temperature as Temperature
     from xbar.hardware.tile import Tile as Tile
@@ -47,6 +48,7 @@ _HOME = {
     "Flicker": "xbar.hardware.device_law",
     "Hardware": "xbar.hardware.spec",
     "Later": "xbar.hardware.spec",
+    "Moment": "xbar.hardware.spec",
     "Measurement": "xbar.hardware.measurement",
     "Nonlinearity": "xbar.hardware.nonlinearity",
     "Relaxation": "xbar.hardware.device_law",
