@@ -1,7 +1,7 @@
-"""Kernels of the converters, one pass over an array each.
+"""Kernels of the converters and of noise, one pass over an array each.
 
-Values are in units of a level. Adding and subtracting 1.5 2^52 rounds a double to the nearest whole
-number, ties to even, as ``numpy.rint`` does, and vectorises.
+Levels are the converters' units. Adding and subtracting 1.5 2^52 rounds a double to the nearest
+whole number, ties to even, as ``numpy.rint`` does, and vectorises.
 """
 
 from __future__ import annotations
@@ -63,3 +63,52 @@ def quantise(value: Reals, gain: float, limits: tuple[float, float], step: float
         level = -top if level < -top else level
         value[i] = ((level + _ROUND) - _ROUND) * step
     return clipped
+
+
+@jit
+def squares(x: Reals) -> tuple[NDArray[np.float32], Floats]:
+    """Squares (G, N, R) of x (G, N, R) over each vector's largest, and the largest (G, N)."""
+    groups, count, inputs = x.shape
+    found, peak = np.empty(x.shape, np.float32), np.zeros((groups, count))
+    for g in range(groups):
+        for n in range(count):
+            largest = 0.0
+            for i in range(inputs):
+                largest = max(largest, abs(float(x[g, n, i])))
+            scale = 1.0 / largest if largest > 0.0 else 0.0
+            for i in range(inputs):
+                each = np.float32(x[g, n, i] * scale)
+                found[g, n, i] = each * each
+            peak[g, n] = largest
+    return found, peak
+
+
+@jit
+def add_noise(
+    total: Reals,
+    variance: NDArray[np.float32],
+    size: tuple[Floats, Floats],
+    normal: NDArray[np.float32],
+    first: int,
+) -> None:
+    """Add normal numbers (L,) to values (G, N, C), from the ``first`` on, in place.
+
+    Args:
+        total: values.
+        variance: (G, N, C) variance in units of the size's square.
+        size: sizes (G, N) and (G, C), of which the product counts.
+        normal: standard normal numbers.
+        first: place of the first value among all.
+    """
+    _, count, columns = total.shape
+    done = 0
+    while done < len(normal):
+        row, column = divmod(first + done, columns)
+        g, n = divmod(row, count)
+        length = min(columns - column, len(normal) - done)
+        own, noise = total[g, n, column : column + length], normal[done : done + length]
+        spread, unit = variance[g, n, column : column + length], size[1][g, column:]
+        scale = size[0][g, n]
+        for i in range(length):
+            own[i] += np.sqrt(spread[i]) * noise[i] * (scale * unit[i])
+        done += length

@@ -9,7 +9,7 @@ Shapes: N vectors, G groups.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -24,6 +24,9 @@ Precision: TypeAlias = Literal["float64", "float32"]
 
 Array: TypeAlias = Any
 """An array of the namespace in use."""
+
+NORMALS = 1 << 14
+"""Normal numbers drawn at a time, which stay in the processor's cache; a multiple of 1024."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,31 @@ class Arrays:
     def add(self, total: Array, values: Array, factor: Array) -> None:
         """Add values (N, C) times a factor (C,) to a total (N, C), in place."""
         _kernels().add_scaled(total, values, factor)
+
+    def rough(self, values: Array) -> Array:
+        """Convert an array whose precision does not matter; stays float32."""
+        return values
+
+    def add_noise(
+        self, total: Array, x: Array, variance: Array, unit: Array, draw: Callable[..., Array]
+    ) -> Array:
+        """Values (G, N, C) plus normal numbers, may overwrite them.
+
+        Args:
+            total: values.
+            x: inputs (G, N, R).
+            variance: variance (G, R, C) of what multiplies the inputs, over the unit's square.
+            unit: unit (G, C) of the deviations.
+            draw: standard normal numbers of a shape.
+        """
+        kernels, total = _kernels(), np.ascontiguousarray(total)
+        square, peak = kernels.squares(x)
+        found = np.matmul(square, variance)
+        size = peak.astype(total.dtype, copy=False), unit.astype(total.dtype, copy=False)
+        for first in range(0, total.size, NORMALS):
+            normal = draw((min(NORMALS, total.size - first),))
+            kernels.add_noise(total, found, size, normal, first)
+        return total
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         """Zeros in the namespace's precision."""

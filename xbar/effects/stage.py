@@ -51,39 +51,54 @@ class Columns(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Scaled:
+    """Variances as ``value * unit**2``: float32 suffices for the values, which are not far from 1.
+
+    Attributes:
+        value: (R, C) of a stage, (G, outputs, inputs) of a layer.
+        unit: unit of the deviations, (C,) siemens of a stage, (G, outputs) weights of a layer.
+    """
+
+    value: Array
+    unit: Array
+
+    def on(self, xp: Arrays) -> Scaled:
+        """The same in another namespace."""
+        return Scaled(xp.rough(self.value), xp.asarray(self.unit))
+
+
+@dataclass(frozen=True, eq=False)
 class Variance:
     """Read-to-read variance of the conductances of a stage.
 
     Attributes:
-        own: variance (R, C) of each weight's own cells, siemens².
-        shared: variance (R, S) of reference cells, siemens²; None without reference cells.
+        own: variance (R, C) of each weight's own cells.
+        shared: variance (R, S) of reference cells; None without reference cells.
         column: index (C,) of each column's reference among the S.
     """
 
-    own: Array
-    shared: Array = None
+    own: Scaled
+    shared: Scaled | None = None
     column: Array = None
 
-    def noise(self, x: Array, draw: Draw, xp: Arrays) -> Array:
-        """(N, C) noise currents in amperes for volts (N, R), drawn at each call."""
-        power = xp.constant(x * x)
-        noise = drawn(power @ self.own, draw)
+    def add(self, current: Array, x: Array, draw: Draw, xp: Arrays) -> Array:
+        """Amperes (N, C) with noise drawn at each call, for volts (N, R); may overwrite them."""
+        current = _noisy(current, x, self.own, draw, xp)
         if self.shared is not None:
-            noise -= drawn(power @ self.shared, draw)[:, self.column]
-        return noise
+            none = xp.zeros((len(x), self.shared.value.shape[1]))
+            current -= _noisy(none, x, self.shared, draw, xp)[:, self.column]
+        return current
 
     def on(self, xp: Arrays) -> Variance:
         """The same in another namespace."""
         if self.shared is None:
-            return Variance(xp.asarray(self.own))
-        return Variance(*(xp.asarray(each) for each in (self.own, self.shared, self.column)))
+            return Variance(self.own.on(xp))
+        return Variance(self.own.on(xp), self.shared.on(xp), xp.asarray(self.column))
 
 
-def drawn(variance: Array, draw: Draw) -> Array:
-    """Normal numbers with these variances, which are overwritten."""
-    variance **= 0.5
-    variance *= draw(tuple(variance.shape))
-    return variance
+def _noisy(current: Array, x: Array, variance: Scaled, draw: Draw, xp: Arrays) -> Array:
+    value, unit = variance.value[None], variance.unit[None]
+    return xp.add_noise(current[None], x[None], value, unit, draw)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +139,7 @@ class Stage:
         current = x @ self.conductance
         for effect in chain.acting:
             if effect.name in self.variance:
-                current += self.variance[effect.name].noise(x, draw, read.xp)
+                current = self.variance[effect.name].add(current, x, draw, read.xp)
             current = effect.current(current, read)
         return current
 
@@ -153,22 +168,21 @@ class Whole:
     """
 
     matrix: Array
-    variance: Mapping[str, Array]
+    variance: Mapping[str, Scaled]
 
     def read(self, volts: Array, chain: Chain, read: Read, draw: Draw) -> Array:
         """(N, G, outputs) for one step's volts (N, G, inputs)."""
         y = read.xp.product(volts, self.matrix)
         for effect in chain.acting:
             if effect.name in self.variance:
-                y += drawn(self._variance(volts, effect.name, read.xp), draw)
+                found = self.variance[effect.name]
+                value, x = found.value.swapaxes(1, 2), volts.swapaxes(0, 1)
+                y = read.xp.add_noise(y.swapaxes(0, 1), x, value, found.unit, draw).swapaxes(0, 1)
         return y
-
-    def _variance(self, volts: Array, name: str, xp: Arrays) -> Array:
-        return xp.product(xp.constant(volts * volts), self.variance[name])
 
     def on(self, xp: Arrays) -> Whole:
         """The same in another namespace."""
-        variance = {name: xp.asarray(each) for name, each in self.variance.items()}
+        variance = {name: each.on(xp) for name, each in self.variance.items()}
         return Whole(xp.asarray(self.matrix), variance)
 
 

@@ -6,7 +6,7 @@ imports PyTorch: import it inside functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,17 @@ class TorchArrays(Arrays):
     def add(self, total: Array, values: Array, factor: Array) -> None:
         """Add values (N, C) times a factor (C,) to a total (N, C), in place."""
         total += values * factor
+
+    def rough(self, values: Array) -> Array:
+        """Convert an array whose precision does not matter."""
+        return self.asarray(values)
+
+    def add_noise(
+        self, total: Array, x: Array, variance: Array, unit: Array, draw: Callable[..., Array]
+    ) -> Array:
+        """Values (G, N, C) plus normal numbers, without gradients of their own."""
+        deviation = torch.matmul(x.detach() ** 2, variance) ** 0.5 * unit[:, None]
+        return total + deviation * draw(tuple(deviation.shape))
 
     def zeros(self, shape: tuple[int, ...]) -> Array:
         """Zeros in the namespace's precision."""

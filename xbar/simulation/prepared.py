@@ -22,6 +22,9 @@ from xbar.simulation.cells import KEPT, SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.stage import LayerCells, Named, piles_of
 
+LAYOUT = 1
+"""Version of the arrays' names and meaning; files of another are not found."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -126,7 +129,7 @@ def key_of(cells: LayerCells, wanted: Wanted) -> str:
     program, chip = cells.program, cells.program.chip
     names: Sequence[str] = [each.name for each in wanted.effects]
     digest = hashlib.sha256()
-    what = (version.__version__, names, wanted.by_tile, wanted.reach, wanted.precision)
+    what = (LAYOUT, version.__version__, names, wanted.by_tile, wanted.reach, wanted.precision)
     shape = shape_of(program, cells.layer)
     digest.update(repr((*what, wanted.device, shape, chip.seed, program.options.mapping)).encode())
     digest.update(chip.hardware.model_dump_json().encode())

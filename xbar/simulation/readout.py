@@ -26,12 +26,14 @@ from xbar.effects.chain import Chain, Reading
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import Dac
 from xbar.effects.namespace import NUMPY, Arrays, Precision
+from xbar.effects.normals import Normals
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
 from xbar.simulation.cells import shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.prepared import Prepared, Wanted
 from xbar.simulation.ranges import Ranges
+from xbar.simulation.scaled import VARIANCE
 from xbar.simulation.stage import stages, whole
 
 Reals = NDArray[np.floating[Any]]
@@ -58,8 +60,7 @@ class AnalogProducts:
         seed: seed of the read noise; the same seed and calls give the same noise.
         effects: names of the active effects; None for all of the hardware.
         ranges: calibrated ranges of converters, if any.
-        precision: precision of the products and of the read noise, whose numbers are others in each
-            precision; the network's other operations are not affected.
+        precision: precision of the products; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
         device: the device that ``on_device.settled`` says.
         memory: bytes that the layers' arrays may take in memory, while they lie on disk; None for
@@ -148,8 +149,8 @@ class AnalogProducts:
         if self.memory is None:
             return False
         numbers = sum(prod(shape_of(self.program, name)) for name in self.program.weights)
-        kinds = 1 + ("variance" in self.chain.changed)
-        return numbers * kinds * self.dtype.itemsize > self.memory
+        each = self.dtype.itemsize + ("variance" in self.chain.changed) * VARIANCE.itemsize
+        return numbers * each > self.memory
 
     def _release(self, layer: str) -> None:
         """Give back the memory of all layers but one."""
@@ -168,10 +169,7 @@ class AnalogProducts:
         """Generator of standard normal numbers for a layer, from the seed."""
         if layer not in self._draws:
             number = list(self.program.weights).index(layer)
-            generator = np.random.Generator(
-                np.random.SFC64(np.random.SeedSequence([self.seed, number]))
-            )
-            self._draws[layer] = partial(generator.standard_normal, dtype=np.dtype(self.precision))
+            self._draws[layer] = Normals.of([self.seed, number])
         return self._draws[layer]
 
 

@@ -24,12 +24,13 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
-from xbar.effects.stage import Solve, Stage, Variance, Whole
+from xbar.effects.stage import Scaled, Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.blocks import BlockCells
 from xbar.simulation.cells import SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.ranges import Ranges, adc_ranges, reach_of
+from xbar.simulation.scaled import Sums, scaled
 
 Reals: TypeAlias = NDArray[np.floating[Any]]
 Named: TypeAlias = Mapping[str, Reals]
@@ -100,20 +101,24 @@ class LayerCells:
     card: CardCells | None = None
 
     def whole(self) -> dict[str, Reals]:
-        """The layer as one matrix (G, outputs, inputs): "matrix", and variances by effect.
+        """The layer as one matrix (G, outputs, inputs): "matrix", and "variance NAME" by effect.
 
-        In the weights' units; "matrix" is left out if no effect changes the weights.
+        In the weights' units; "matrix" is left out if no effect changes the weights. Variances are
+        in units of the square of "unit NAME" (G, outputs).
         """
         shape = shape_of(self.program, self.layer)
         found: dict[str, Reals] = {}
+        variances: dict[str, Sums] = {}
         if "conductance" in self.chain.changed:
             found[MATRIX] = np.zeros(shape, self.precision)
         for _, placed, read, cells in self._blocks(not found):
             if read is not None:
                 placed.block.add(found[MATRIX], read / placed.scale)
             for name, each in self._variances(cells).items():
-                total = found.setdefault(name, np.zeros(shape, self.precision))
-                placed.block.add(total, each / placed.scale**2)
+                total = variances.setdefault(name, Sums(shape))
+                total.add(placed.block, each / placed.scale**2)
+        for name, total in variances.items():
+            found |= {f"variance {name}": total.value, f"unit {name}": total.unit}
         return found
 
     def stacked(self, piles: Sequence[Sequence[Key]]) -> dict[str, Reals]:
@@ -123,22 +128,24 @@ class LayerCells:
             piles: blocks of each stage.
 
         Returns:
-            (R, C) "conductance" in siemens; (R, C) "own NAME" and (R, S) "shared NAME", siemens² of
-            the effect NAME; (C,) "reach" in amperes, for an ADC whose range its cells define.
+            (R, C) "conductance" in siemens; (R, C) "own NAME" and (R, S) "shared NAME", variances
+            of the effect NAME in units of the squares of "own-unit NAME" (C,) and "shared-unit
+            NAME" (S,), siemens; (C,) "reach" in amperes, for an ADC whose range its cells define.
         """
         places = {key: (n, i) for n, pile in enumerate(piles) for i, key in enumerate(pile)}
         parts: dict[str, dict[int, Reals]] = {}
         references: set[tuple[int, int, bytes]] = set()
         for key, placed, read, cells in self._blocks():
             stage, i = places[key]
-            own: dict[str, Reals] = {} if read is None else {"conductance": read}
+            own: dict[str, Reals] = {}
+            if read is not None:
+                own["conductance"] = read.astype(self.precision, copy=False)
             lines = stage, key[0], placed.block.word_lines.tobytes()
             if cells is not None:
                 own |= self._parts(cells, shared=lines not in references)
             references.add(lines)
             for name, each in own.items():
-                kept = each if each.ndim < 2 else each.astype(self.precision, copy=False)
-                parts.setdefault(f"{stage} {name}", {})[i] = kept
+                parts.setdefault(f"{stage} {name}", {})[i] = each
         return {
             name: np.concatenate([each[i] for i in sorted(each)], axis=-1)
             for name, each in parts.items()
@@ -151,10 +158,11 @@ class LayerCells:
             found["reach"] = reach_of(cells)
         if "variance" in self.chain.changed:
             own, common = cells.noise_parts(wired(self.chain))
-            found |= {f"own {name}": each for name, each in self.chain.variances(own).items()}
+            for name, each in self.chain.variances(own).items():
+                found[f"own {name}"], found[f"own-unit {name}"] = scaled(each)
             if common is not None and shared:
-                each = self.chain.variances(common[:, None])
-                found |= {f"shared {name}": value for name, value in each.items()}
+                for name, each in self.chain.variances(common[:, None]).items():
+                    found[f"shared {name}"], found[f"shared-unit {name}"] = scaled(each)
         return found
 
     @property
@@ -196,9 +204,10 @@ class LayerCells:
 def piles_of(program: Program, layer: str, chain: Chain) -> list[list[Key]]:
     """The blocks of each stage of a layer, by key.
 
-    Stages of many columns are cut, unless they draw noise: the numbers of one stage are drawn
-    together.
+    Stages of many columns are cut, unless they draw the noise of reference cells: blocks that share
+    those are read together.
     """
+    together = "variance" in chain.changed and program.mapping.shared_bit_lines > 0
     keys, blocks = [], []
     for tile, number, placed in program.blocks_of(layer):
         keys.append((tile.index, number))
@@ -208,7 +217,7 @@ def piles_of(program: Program, layer: str, chain: Chain) -> list[list[Key]]:
         columns, start = 0, 0
         for i, place in enumerate(pile):
             columns += blocks[place].shape[1]
-            if columns > COLUMNS and i > start and "variance" not in chain.changed:
+            if columns > COLUMNS and i > start and not together:
                 found.append([keys[each] for each in pile[start:i]])
                 columns, start = blocks[place].shape[1], i
         found.append([keys[each] for each in pile[start:]])
@@ -291,10 +300,13 @@ def _variance(blocks: Sequence[StageBlock], arrays: Named) -> dict[str, Variance
     for name in arrays:
         kind, _, effect = name.partition(" ")
         if kind == "own":
+            own = Scaled(arrays[name], arrays[f"own-unit {effect}"])
             shared = arrays.get(f"shared {effect}")
-            result[effect] = (
-                Variance(arrays[name]) if shared is None else Variance(arrays[name], shared, column)
-            )
+            if shared is None:
+                result[effect] = Variance(own)
+            else:
+                unit = arrays[f"shared-unit {effect}"]
+                result[effect] = Variance(own, Scaled(shared, unit), column)
     return result
 
 
@@ -305,7 +317,8 @@ def wired(chain: Chain) -> MatrixReadout:
 
 def whole(program: Program, layer: str, arrays: Named) -> Whole:
     """A layer as one matrix, with the variance of its weights, from ``LayerCells.whole``."""
-    variance = {name: each for name, each in arrays.items() if name != MATRIX}
+    names = [name.partition(" ")[2] for name in arrays if name.startswith("variance ")]
+    variance = {name: Scaled(arrays[f"variance {name}"], arrays[f"unit {name}"]) for name in names}
     matrix = arrays[MATRIX] if MATRIX in arrays else program.weights[layer]
     return Whole(matrix, variance)
 

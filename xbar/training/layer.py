@@ -29,7 +29,7 @@ from xbar.effects.effect import ExactCells
 from xbar.effects.namespace import Precision
 from xbar.effects.ranges import Key, full_scales, reach
 from xbar.effects.readout import Readout
-from xbar.effects.stage import Draw, Stage, Variance
+from xbar.effects.stage import Draw, Scaled, Stage, Variance
 from xbar.effects.torch_namespace import TorchArrays
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
@@ -150,7 +150,9 @@ class TrainedLayer:
         variance = {}
         if power is not None:
             squares = torch.cat([_of(power, block) for block in blocks], dim=1)
-            variance = {name: Variance(v) for name, v in chain.variances(squares).items()}
+            unit = torch.ones(squares.shape[1], dtype=xp.dtype)
+            found = chain.variances(squares)
+            variance = {name: Variance(Scaled(each, unit)) for name, each in found.items()}
         return Stage(
             blocks[0].group,
             _index(blocks[0].inputs),
