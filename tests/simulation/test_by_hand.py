@@ -10,9 +10,11 @@ import xbar
 EQUAL = xbar.Bank(resistors=1, nominal=1e3, spread="none")
 
 
-@pytest.mark.parametrize(("cells", "share"), [(4, 1.0), (16, 1.0), (64, 0.5), (256, 0.25)])
-def test_equal_cells_at_full_scale_are_clipped_at_four_times_the_root_of_their_number(cells, share):
-    """Of n equal currents i the automatic range is the smaller of n i and 4 sqrt(n) i."""
+@pytest.mark.parametrize(("cells", "share"), [(4, 1.0), (16, 1.0), (64, 0.125**0.5), (256, 0.125)])
+def test_equal_cells_at_full_scale_are_clipped_at_eight_times_the_fourth_root_of_their_number(
+    cells, share, recwarn
+):
+    """Of n equal currents i the automatic range is the smaller of n i and 4 (16/n)^(1/4) √n i."""
     tile = xbar.Tile(word_lines=256, bit_lines=2)
     analog, read = (
         xbar.compile({"fc": np.ones((1, cells))}, hardware, seed=0).run(np.ones((1, cells)))
@@ -22,6 +24,25 @@ def test_equal_cells_at_full_scale_are_clipped_at_four_times_the_root_of_their_n
         )
     )
     np.testing.assert_allclose(read, analog * share, rtol=1e-4)
+    told = [str(each.message) for each in recwarn]
+    assert len(told) == (share < 1)
+    assert all("fc: 100.00 % of the ADC conversions are clipped" in each for each in told)
+
+
+def test_the_automatic_range_is_of_the_current_that_the_wires_let_through():
+    """Nine cells in line: behind wires the range and the largest reading fall alike."""
+    wires = xbar.Tile(word_lines=9, bit_lines=2, word_wire=20.0, bit_wire=30.0, load=100.0)
+    design = xbar.Hardware(bank=EQUAL, tile=wires, adc=xbar.Converter(bits=16))
+    program = xbar.compile({"fc": np.ones((1, 9))}, design, seed=0)
+    current = program.tiles[0].difference("nodal")[0].sum() * 0.2
+    read = program.reader(readout="nodal")
+    read(np.ones((1, 9)))
+    (stage,) = read._products.reading("fc").stages
+    np.testing.assert_allclose(stage.full_scale, current, rtol=1e-12)
+    ideal = program.reader()
+    ideal(np.ones((1, 9)))
+    (stage,) = ideal._products.reading("fc").stages
+    np.testing.assert_allclose(stage.full_scale, 9 * 0.2e-3, rtol=1e-12)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, 0.7], [0.9, -0.6, 0.8]])

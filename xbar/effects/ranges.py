@@ -15,20 +15,42 @@ from xbar.effects.namespace import Array, Arrays
 from xbar.hardware.converter import Converter
 
 CREST = 4.0
-"""Automatic ADC range: a column's root-sum-square current at full-scale inputs, times this."""
+"""Automatic ADC range: a column's expected root-mean-square current, times this."""
+
+EQUAL = 16
+"""Inputs up to which a vector is expected to have magnitudes all as large as its largest."""
 
 Key: TypeAlias = tuple[int, int]
 """A block: index of its tile, and of the block on it."""
 
 
-def reach(difference: Array, voltage: float, xp: Arrays) -> Array:
+def spread(inputs: int) -> float:
+    """Expected root mean square of a vector of n inputs, relative to its largest: at most 1.
+
+    (EQUAL / n)^(1/4): between that of equal magnitudes, 1, which patches of images come close to,
+    and that of normal numbers, about 1 / sqrt(2 ln n). An empirical rule, see docs/benchmarks.md.
+
+    >>> round(spread(9), 3), round(spread(784), 3)
+    (1.0, 0.378)
+    """
+    return float(min(1.0, (EQUAL / inputs) ** 0.25))
+
+
+def reach(difference: Array, voltage: float, inputs: int, xp: Arrays) -> Array:
     """(C,) expected peak current of each column of a block, in amperes.
 
-    V min(Σ|G|, CREST √ΣG²) with differences G (R, C) and the read voltage V: the maximum over all
-    inputs, or CREST times the root mean square for inputs of random sign.
+    V min(Σ|G|, CREST s √ΣG²) with differences G (R, C) as read, wires included, the read voltage V
+    and the ``spread`` s of the inputs: the maximum over all inputs, or CREST times the root mean
+    square for inputs of random sign.
+
+    Args:
+        difference: siemens (R, C).
+        voltage: volts of the largest input.
+        inputs: number of inputs of a vector of the layer, of which the block has R.
+        xp: namespace of the differences.
     """
     worst = abs(difference).sum(0)
-    typical = CREST * (difference**2).sum(0) ** 0.5
+    typical = CREST * spread(inputs) * (difference**2).sum(0) ** 0.5
     return voltage * xp.minimum(worst, typical)
 
 

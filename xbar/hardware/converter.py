@@ -21,7 +21,7 @@ class Converter(Spec):
         range: full scale, volts for a DAC and amperes for an ADC. A text with a unit must be in
             volts here; in the design of an ADC, ``Hardware(adc={"bits": 8, "range": "2 uA"})`` or
             a file's ``[adc]``, in amperes. Default: 0.2 V for a DAC; for an
-            ADC each tile's largest expected differential current (see
+            ADC the largest current that is expected to arrive through a tile's wires (see
             ``xbar.effects.ranges``), or a range calibrated from data.
         bit_serial: DAC only: input bits per step; the ADC reads after each step and the digital
             side shifts and adds. None: the whole value as one voltage.

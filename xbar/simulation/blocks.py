@@ -42,7 +42,7 @@ class BlockCells:
     @cached_property
     def programmed(self) -> Floats:
         """(R, C) siemens with ideal wires, of the chip that the switches were chosen for."""
-        if not self._whole.aged:
+        if not self.is_aged:
             return self.achieved
         return self._at(self.tile.chip.then(self._whole.chosen), aged=False)
 
@@ -84,6 +84,11 @@ class BlockCells:
     def achieved(self) -> Floats:
         """(R, C) siemens with ideal wires, now."""
         return self._of(self.tile)
+
+    @property
+    def is_aged(self) -> bool:
+        """Whether the devices may have moved since the switches were chosen."""
+        return self._whole.aged
 
     @property
     def _whole(self) -> ProgrammedTile:

@@ -22,7 +22,7 @@ from xbar.simulation.cells import KEPT, SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.stage import LayerCells, Named, piles_of
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the arrays' names and meaning; files of another are not found."""
 
 

@@ -1,7 +1,8 @@
 """Full scales of a program's converters.
 
 By default each input vector is scaled to the DAC's range by its own largest value, and each ADC's
-range is derived from the programmed cells. ``calibration.py`` finds fixed ranges from data instead.
+range fits the currents that the cells are expected to send through their wires.
+``calibration.py`` finds fixed ranges from data instead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xbar.compiler.program import Program
 from xbar.effects.namespace import NUMPY
 from xbar.effects.ranges import Key, full_scales, reach
 from xbar.simulation.blocks import BlockCells
-from xbar.simulation.cells import SolvedTiles
+from xbar.simulation.cells import SolvedTiles, shape_of
 from xbar.tables import Outline
 
 
@@ -60,15 +61,32 @@ def adc_ranges(
     if adc.range is not None:
         return full_scales({}, columns, adc)
     if reaches is None:
-        solved = SolvedTiles().each(program, layer, wires=False, power=False)
-        reaches = {(cells.tile.index, n): reach_of(BlockCells(cells, n)) for cells, n in solved}
+        found = SolvedTiles().each(program, layer, wires=False, power=False)
+        reaches = {
+            (cells.tile.index, n): reach_of(program, layer, BlockCells(cells, n).programmed)
+            for cells, n in found
+        }
     return full_scales(reaches, columns, adc)
 
 
-def reach_of(cells: BlockCells) -> Floats:
-    """(C,) expected peak currents of a block's columns in amperes, see ``reach``.
-
-    Of an aged chip as it was programmed: its converters do not age.
-    """
-    found: Floats = reach(cells.programmed, cells.tile.chip.hardware.read_voltage, NUMPY)
+def reach_of(program: Program, layer: str, difference: Floats) -> Floats:
+    """(C,) expected peak currents in amperes of differences (R, C) in siemens, see ``reach``."""
+    groups, _, inputs = shape_of(program, layer)
+    volts = program.hardware.read_voltage
+    found: Floats = reach(difference, volts, groups * inputs, NUMPY)
     return found
+
+
+def arriving(cells: BlockCells | None, read: Floats, *, wires: bool) -> Floats:
+    """(R, C) siemens that a block's converters see, for which their ranges are made.
+
+    Those that are read; of an aged chip, whose converters do not age, those of its programming.
+
+    Args:
+        cells: the block's cells; None if they are not aged.
+        read: (R, C) siemens as read now.
+        wires: whether those of the array are read, too.
+    """
+    if cells is None or not cells.is_aged:
+        return read
+    return cells.programmed * cells.attenuation if wires else cells.programmed

@@ -16,18 +16,22 @@ from xbar.device import find
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout, check_readout
-from xbar.errors import SpecError
+from xbar.errors import SpecError, warn
 from xbar.model.graph import Graph
 from xbar.model.work import activations
 from xbar.simulation.cells import shape_of
 from xbar.simulation.memory import memory_limit
 from xbar.simulation.on_device import settled
 from xbar.simulation.readout import AnalogProducts
+from xbar.tables import percent
 
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
 
 BATCH = 256
 """Inputs per batch, which bounds the memory."""
+
+CLIPPED = 0.01
+"""Share of conversions that automatic ADC ranges may clip before it is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +79,15 @@ class Reader:
 
         Raises:
             SpecError: the inputs do not fit the network.
+
+        Warns:
+            XbarWarning: ADCs without a given range clip more than 1 % of a layer's conversions.
         """
+        found = self._read(inputs)
+        tell_clipping(self._products)
+        return found
+
+    def _read(self, inputs: ArrayLike | Mapping[str, ArrayLike]) -> Floats | dict[str, Floats]:
         graph = self.program.graph
         if graph is None:
             return run_matrices(self.program, inputs, self._products)
@@ -100,6 +112,25 @@ class Reader:
             precision=self.precision,
             device=device,
             memory=memory_limit(self.memory),
+        )
+
+
+def tell_clipping(products: AnalogProducts) -> None:
+    """Warn of a layer whose automatic ADC ranges clip many conversions.
+
+    Warns:
+        XbarWarning: more than ``CLIPPED`` of its conversions.
+    """
+    adc = products.program.hardware.adc
+    if adc is None or adc.range is not None or products.ranges is not None:
+        return
+    shares = {name: count.share for name, count in products.clips.items()}
+    worst = max(shares, key=lambda name: shares[name], default="")
+    if worst and shares[worst] > CLIPPED:
+        warn(
+            f"{worst}: {percent(shares[worst])} of the ADC conversions are clipped: these inputs "
+            "send more current than was expected of inputs; set adc.range, or find ranges from "
+            "data by xbar.simulate(..., calibrate='max')"
         )
 
 

@@ -29,7 +29,7 @@ from xbar.effects.wires import Wires
 from xbar.simulation.blocks import BlockCells
 from xbar.simulation.cells import SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
-from xbar.simulation.ranges import Ranges, adc_ranges, reach_of
+from xbar.simulation.ranges import Ranges, adc_ranges, arriving, reach_of
 from xbar.simulation.scaled import Sums, scaled
 
 Reals: TypeAlias = NDArray[np.floating[Any]]
@@ -141,6 +141,9 @@ class LayerCells:
             if read is not None:
                 own["conductance"] = read.astype(self.precision, copy=False)
             lines = stage, key[0], placed.block.word_lines.tobytes()
+            if self._needs_reach and read is not None:
+                found = arriving(cells, read, wires=Wires.name in self.chain.names)
+                own["reach"] = reach_of(self.program, self.layer, found)
             if cells is not None:
                 own |= self._parts(cells, shared=lines not in references)
             references.add(lines)
@@ -154,8 +157,6 @@ class LayerCells:
     def _parts(self, cells: BlockCells, *, shared: bool) -> dict[str, Reals]:
         """A block's arrays besides its conductances, with or without reference cells."""
         found: dict[str, Reals] = {}
-        if self._needs_reach:
-            found["reach"] = reach_of(cells)
         if "variance" in self.chain.changed:
             own, common = cells.noise_parts(wired(self.chain))
             for name, each in self.chain.variances(own).items():
@@ -183,17 +184,13 @@ class LayerCells:
     ) -> Iterator[tuple[Key, ProgrammedBlock, Floats | None, BlockCells | None]]:
         """By block: key, the block, signed siemens (R, C) as read, and its cells.
 
-        No siemens if ``quiet``; no cells if a card makes the siemens and nothing else is needed.
+        No siemens if ``quiet``; no cells if a card makes the siemens, which are not aged then.
         """
         chain, layer = self.chain, self.layer
         power, wires = "variance" in chain.changed, Wires.name in chain.names
         if self.card is not None:
-            here = self.solved.each(self.program, layer, wires=False, power=False)
             for tile, number, found in self.card.each(layer, chain):
-                cells = None
-                if self._needs_reach:
-                    cells = BlockCells(next(here)[0], number)
-                yield (tile.index, number), tile.blocks[number], found, cells
+                yield (tile.index, number), tile.blocks[number], found, None
             return
         for solved, number in self.solved.each(self.program, layer, wires=wires, power=power):
             cells = BlockCells(solved, number)

@@ -170,9 +170,9 @@ class TrainedLayer:
         placed = [each for pile in self.piles for each in pile]
         reaches: dict[Key, Floats] = {}
         if hardware.adc.range is None:
-            volts = hardware.read_voltage
+            volts, inputs = hardware.read_voltage, conductance.shape[0] * conductance.shape[2]
             reaches = {
-                key: xp.to_numpy(reach(_of(conductance.detach(), block), volts, xp))
+                key: xp.to_numpy(reach(_of(conductance.detach(), block), volts, inputs, xp))
                 for key, block in placed
             }
         return full_scales(reaches, {key: block.columns for key, block in placed}, hardware.adc)
