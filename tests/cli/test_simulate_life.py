@@ -76,6 +76,32 @@ def test_temperatures_alone_are_drawn_over_temperature(call, work, trained):
     assert (work / "warm.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_from_a_second_to_a_year_on_a_published_design(call, tmp_path, trained):
+    """As a user of the catalogue does it, whose design begins at 1 s; and at three temperatures."""
+    design = call("catalog", "cmo-hfox-2%", "--wires", "22nm-1t1r")[1]
+    (tmp_path / "chip.toml").write_text(design.replace("nominal = 11111.1", "nominal = 51111.1"))
+    call("compile", trained.path, "--hardware", tmp_path / "chip.toml", "-o", tmp_path / "a.xbar")
+    base = ("simulate", tmp_path / "a.xbar", "--data", trained.data, "--trials", 3)
+    times, temperatures = ["1 s", "1 h", "1 d", "1 y"], ["-40 °C", "25 °C", "85 °C"]
+    for given, values, key in (
+        (("--time", "1 s,1 h,1 d,1 y"), times, "time"),
+        (("--temperature", "-40 C, 25 C, 85 C", "--readout", "nodal"), temperatures, "temperature"),
+    ):
+        code, out, _ = call(*base, *given, "--plot", tmp_path / f"{key}.png")
+        assert code == 0
+        rows = [line for line in out.splitlines() if "% " in line and " to " in line]
+        assert len(rows) == len(values)
+        assert all(value in row for value, row in zip(values, rows, strict=True))
+        assert (tmp_path / f"{key}.png").read_bytes().startswith(b"\x89PNG")
+        points = json.loads(call(*base, *given, "--json")[1])["points"]
+        for point in points:
+            low, high = point["interval"]
+            assert low <= point["accuracy"] <= high
+            assert len(point["accuracies"]) == 3
+    worse = [layer["snr_db"] for layer in (points[0]["layers"][0], points[-1]["layers"][0])]
+    assert worse[1] < worse[0]  # warmer wires lose more
+
+
 WRONG = [
     (("--time", "1 s"), "time must be at least 20 s after programming"),
     (("--time", "1 h,,1 d"), "a quantity must be a number"),

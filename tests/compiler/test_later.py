@@ -108,6 +108,25 @@ def test_tuned_cells_keep_what_was_written_and_move_with_it(method):
 
 
 @pytest.mark.parametrize("method", ["subset", "write-verify", "bit-slice", "residual"])
+def test_a_device_stuck_closed_ages_as_the_others(method):
+    """A switched resistor as it was made; a tuned cell from full scale."""
+    bank = xbar.Bank(resistors=3, sigma=0.1, stuck_closed=0.1, stuck_open=0.05)
+    chip = Chip.sample(DESIGN.model_copy(update={"bank": bank}), 3)
+    program = xbar.compile(WEIGHTS, chip, options=Options(programming=method))
+    later = chip.at(time="1 d", temperature="60 C")
+    before, now = (each.tiles[0].branch for each in (program, program.on(later)))
+    stuck = chip.stuck(0)
+    expected = later.on(0)
+    if method != "subset":
+        full = np.full(stuck.shape, bank.nominal_conductance[0])
+        expected = later.devices(0, full) * program.tiles[0].tuned.counts
+    assert (stuck > 0).sum() > 50
+    np.testing.assert_allclose(now[stuck > 0], expected[stuck > 0], rtol=1e-12)
+    assert (now[stuck > 0] != before[stuck > 0]).all()
+    assert (now[stuck < 0] == before[stuck < 0]).all()
+
+
+@pytest.mark.parametrize("method", ["subset", "write-verify", "bit-slice", "residual"])
 def test_a_hot_program_comes_back_as_it_was_saved(tmp_path, method):
     """Where open devices leak more: tuned cells are those that were written at the reference."""
     bank = {"resistors": 3, "sigma": 0.1, "on_off_ratio": 50, "stuck_open": 0.05}

@@ -158,7 +158,8 @@ class TunedCells:
         measured chip) and the tile.
 
         Args:
-            chip: chip, whose stuck resistors are stuck devices here.
+            chip: chip, whose stuck resistors are stuck devices here: open, or at full scale, from
+                where they age as a device written to it.
             tile: index of the tile.
             targets: blocks and their targets (R, C) in siemens.
             aged: whether devices were written on ``chip.programmed`` and have moved since.
@@ -183,11 +184,12 @@ class TunedCells:
             lines = (len(target), -1, self.devices)
             own[place] = self._stored(wanted, z[place].reshape(pairs)).reshape(lines)
             written[place] = (wanted > 0).reshape(lines)
+        own = np.where(stuck > 0, self.full_scale, own)
         leak = self.open
         if aged:
             leak = leak * chip.leakage
-            own = np.where(written, chip.devices(tile, own), leak)
-        own = np.where(stuck < 0, leak, np.where(stuck > 0, self.full_scale, own))
+            own = np.where(written | (stuck > 0), chip.devices(tile, own), leak)
+        own = np.where(stuck < 0, leak, own)
         return own * self.counts, written & (stuck == 0)
 
     def _stored(self, wanted: Floats, z: Floats) -> Floats:

@@ -1,0 +1,108 @@
+"""The error budget of random designs: a row for every effect, and without effects the products."""
+
+import numpy as np
+import pytest
+
+import xbar
+from xbar.compiler.options import Options
+from xbar.effects import EFFECTS
+from xbar.effects.chain import Chain
+from xbar.simulation.life import Life
+from xbar.simulation.readout import AnalogProducts
+
+SEEDS = range(24)
+FLAT = {"polynomial": [0.03], "scale": 1e-5}
+LAWS = [
+    {"drift": {"first": 1.0, "mean": {"polynomial": [0.05]}, "sigma": {"polynomial": [0.02]}}},
+    {"retention": {"times": [1.0, 1e9], "error": [FLAT, {**FLAT, "polynomial": [0.1]}]}},
+    {"relaxation": {"first": 1.0, "shift": -1e-8, "error": [1e-7, 3e-8]}},
+]
+HEAT = {"resistors": -5e-4, "resistors_sigma": 1e-4, "wires": "copper"}
+
+
+def draw(seed):
+    """A design, options that fit it, a read-out, and when."""
+    rng = np.random.default_rng(seed)
+
+    def maybe(value, share=0.6):
+        return value if rng.random() < share else None
+
+    converter = {"bits": int(rng.integers(3, 9)), "bit_serial": maybe(int(rng.integers(1, 4)), 0.3)}
+    design = {
+        "bank": {
+            "resistors": int(rng.integers(2, 6)),
+            "sigma": float(rng.uniform(0.05, 0.4)),
+            "on_off_ratio": float(rng.choice([30.0, np.inf])),
+            "stuck_open": float(rng.choice([0.0, 0.03])),
+            "nonlinearity": maybe({"sinh": 0.5}),
+        },
+        "tile": {"word_lines": 16, "bit_lines": 16}
+        | (maybe({"word_wire": float(rng.uniform(0, 5)), "bit_wire": 2.0}) or {}),
+        "dac": maybe(converter),
+        "adc": maybe({"bits": int(rng.integers(3, 9))}),
+        "variation": {"read_noise": float(rng.choice([0.0, 0.03]))},
+        "device": {**LAWS[int(rng.integers(len(LAWS)))], "activation": "0.3 eV"},
+        "temperature": maybe(HEAT, 0.7),
+    }
+    design = xbar.Hardware(**{key: each for key, each in design.items() if each is not None})
+    programming = str(rng.choice(["subset", "subset", "nominal", "write-verify", "residual"]))
+    switched = programming in ("subset", "nominal")
+    options = Options(
+        programming=programming,
+        mapping=str(rng.choice(["pair", "reference"])) if switched else "pair",
+        scale_per=str(rng.choice(["column", "tile", "layer"])),
+    )
+    readout = str(rng.choice(["ideal", "nodal", "nonlinear"]))
+    if readout == "nonlinear" and design.bank.nonlinearity is None:
+        readout = "nodal"
+    when = {"time": maybe([1.0, "30 d"], 0.8)}
+    when["temperature"] = maybe("85 C") if design.temperature else None
+    return design, options, readout, {key: each for key, each in when.items() if each is not None}
+
+
+def life_of(seed):
+    """The program of a random design, its read-out, its data, and its results by time."""
+    design, options, readout, when = draw(seed)
+    rng = np.random.default_rng([seed, 1])
+    weights = {"a": rng.standard_normal((4, 20)), "b": rng.standard_normal((2, 3, 8))}
+    inputs = {"a": rng.standard_normal((3, 20)), "b": rng.standard_normal((3, 2, 8))}
+    program = xbar.compile(weights, design, seed=seed, options=options)
+    found = xbar.simulate(program, inputs, readout=readout, budget=True, seed=seed, **when)
+    points = found.points if isinstance(found, Life) else ()
+    told = [(point.time, point.temperature, point.result.budget) for point in points]
+    return program, readout, inputs, told or [(None, None, found.budget)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_effect_has_a_row_and_without_them_all_it_is_the_network(seed):
+    program, readout, inputs, told = life_of(seed)
+    for time, temperature, budget in told:
+        chip = program.chip
+        now = program if time is temperature is None else program.on(chip.at(time, temperature))
+        acting = [e.name for e in EFFECTS if e.acts(now.chip.hardware, readout)]
+        assert [part.part for part in budget.parts] == acting
+        assert ("drift" in acting) == (time is not None)
+        assert ("temperature" in acting) == (temperature is not None)
+        assert budget.error > 1e-4
+        assert budget.error_without_all < 1e-12
+        for part in budget.parts:
+            assert 0 <= part.error_alone < np.inf
+            assert 0 < part.error_without < np.inf
+        bare = AnalogProducts(now, readout, seed, frozenset())
+        for name, weight in now.weights.items():
+            x = inputs[name].reshape(3, -1, weight.shape[-1])
+            exact = np.einsum("ngi,goi->ngo", x, weight.reshape(x.shape[1], -1, x.shape[2]))
+            np.testing.assert_allclose(bare(name, x), exact, rtol=0, atol=1e-12)
+
+
+def test_the_designs_have_all_effects_and_combinations_of_them():
+    seen = []
+    for seed in SEEDS:
+        design, _, readout, when = draw(seed)
+        chip = xbar.Chip.sample(design, seed)
+        if when:
+            last = when.get("time", [None])[-1]
+            chip = chip.at(last, when.get("temperature"))
+        seen.append(Chain.of(chip.hardware, readout).names)
+    assert frozenset().union(*seen) == {effect.name for effect in EFFECTS}
+    assert len(set(seen)) > 15
