@@ -7,7 +7,6 @@ import xbar
 from xbar.compiler.options import Options
 from xbar.effects import EFFECTS
 from xbar.effects.chain import Chain
-from xbar.simulation.life import Life
 from xbar.simulation.readout import AnalogProducts
 
 SEEDS = range(24)
@@ -55,54 +54,48 @@ def draw(seed):
     readout = str(rng.choice(["ideal", "nodal", "nonlinear"]))
     if readout == "nonlinear" and design.bank.nonlinearity is None:
         readout = "nodal"
-    when = {"time": maybe([1.0, "30 d"], 0.8)}
+    when = {"time": maybe(str(rng.choice(["1 s", "30 d"])), 0.7)}
     when["temperature"] = maybe("85 C") if design.temperature else None
+    when |= {"stuck_open": maybe(0.04, 0.3), "stuck_closed": maybe(0.02, 0.3)}
     return design, options, readout, {key: each for key, each in when.items() if each is not None}
 
 
-def life_of(seed):
-    """The program of a random design, its read-out, its data, and its results by time."""
-    design, options, readout, when = draw(seed)
-    rng = np.random.default_rng([seed, 1])
-    weights = {"a": rng.standard_normal((4, 20)), "b": rng.standard_normal((2, 3, 8))}
-    inputs = {"a": rng.standard_normal((3, 20)), "b": rng.standard_normal((3, 2, 8))}
-    program = xbar.compile(weights, design, seed=seed, options=options)
-    found = xbar.simulate(program, inputs, readout=readout, budget=True, seed=seed, **when)
-    points = found.points if isinstance(found, Life) else ()
-    told = [(point.time, point.temperature, point.result.budget) for point in points]
-    return program, readout, inputs, told or [(None, None, found.budget)]
+def chip_of(design, seed, when):
+    """A chip as programmed, or later."""
+    chip = xbar.Chip.sample(design, seed)
+    return chip.at(**when) if when else chip
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_effect_has_a_row_and_without_them_all_it_is_the_network(seed):
-    program, readout, inputs, told = life_of(seed)
-    for time, temperature, budget in told:
-        chip = program.chip
-        now = program if time is temperature is None else program.on(chip.at(time, temperature))
-        acting = [e.name for e in EFFECTS if e.acts(now.chip.hardware, readout)]
-        assert [part.part for part in budget.parts] == acting
-        assert ("drift" in acting) == (time is not None)
-        assert ("temperature" in acting) == (temperature is not None)
-        assert budget.error > 1e-4
-        assert budget.error_without_all < 1e-12
-        for part in budget.parts:
-            assert 0 <= part.error_alone < np.inf
-            assert 0 < part.error_without < np.inf
-        bare = AnalogProducts(now, readout, seed, frozenset())
-        for name, weight in now.weights.items():
-            x = inputs[name].reshape(3, -1, weight.shape[-1])
-            exact = np.einsum("ngi,goi->ngo", x, weight.reshape(x.shape[1], -1, x.shape[2]))
-            np.testing.assert_allclose(bare(name, x), exact, rtol=0, atol=1e-12)
+    design, options, readout, when = draw(seed)
+    rng = np.random.default_rng([seed, 1])
+    weights = {"a": rng.standard_normal((4, 20)), "b": rng.standard_normal((2, 3, 8))}
+    inputs = {"a": rng.standard_normal((3, 20)), "b": rng.standard_normal((3, 2, 8))}
+    program = xbar.compile(weights, xbar.Chip.sample(design, seed), options=options)
+    program = program.on(chip_of(design, seed, when)) if when else program
+    budget = xbar.simulate(program, inputs, readout=readout, budget=True, seed=seed).budget
+    names = [part.part for part in budget.parts]
+    assert names == [each.name for each in EFFECTS if each.acts(program.chip.hardware, readout)]
+    assert ("drift" in names) == ("time" in when)
+    assert ("temperature" in names) == ("temperature" in when)
+    assert ("faults" in names) == ("stuck_open" in when or "stuck_closed" in when)
+    assert budget.error > 1e-4
+    assert budget.error_without_all < 1e-12
+    for part in budget.parts:
+        assert 0 <= part.error_alone < np.inf
+        assert 0 < part.error_without < np.inf
+    bare = AnalogProducts(program, readout, seed, frozenset())
+    for name, weight in program.weights.items():
+        x = inputs[name].reshape(3, -1, weight.shape[-1])
+        exact = np.einsum("ngi,goi->ngo", x, weight.reshape(x.shape[1], -1, x.shape[2]))
+        np.testing.assert_allclose(bare(name, x), exact, rtol=0, atol=1e-12)
 
 
 def test_the_designs_have_all_effects_and_combinations_of_them():
     seen = []
     for seed in SEEDS:
         design, _, readout, when = draw(seed)
-        chip = xbar.Chip.sample(design, seed)
-        if when:
-            last = when.get("time", [None])[-1]
-            chip = chip.at(last, when.get("temperature"))
-        seen.append(Chain.of(chip.hardware, readout).names)
+        seen.append(Chain.of(chip_of(design, seed, when).hardware, readout).names)
     assert frozenset().union(*seen) == {effect.name for effect in EFFECTS}
     assert len(set(seen)) > 15
