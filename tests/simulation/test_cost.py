@@ -132,8 +132,9 @@ def test_counts_are_those_of_a_direct_count():
 
 def test_energy_and_area_are_the_stated_formulas():
     constants = Cost(
-        read_time="20 ns", adc_step_energy="5f", adc_time="2 ns", adc_area=1e-9, adc_area_bits=7,
-        dac_energy="0.1p", dac_area=1e-13, add_energy="1f", add_area=3e-12, device_area=1e-14,
+        read_time="20 ns", hold_energy=0, hold_area=0, adc_step_energy="5f", adc_time="2 ns",
+        adc_area=1e-9, adc_area_bits=7, dac_energy="0.1p", dac_area=1e-13, add_energy="1f",
+        add_area=3e-12, device_area=1e-14,
         bit_area=2e-14,
     )  # fmt: skip
     p = program(**SERIAL, cost=constants)
@@ -142,9 +143,10 @@ def test_energy_and_area_are_the_stated_formulas():
     assert fc.dac_energy == pytest.approx(fc.dac_conversions * 0.1e-12)
     assert fc.adc_energy == pytest.approx(fc.adc_conversions * 5e-15 * 64)
     assert fc.add_energy == pytest.approx(fc.additions * 1e-15)
-    assert found.energy == pytest.approx(
-        sum(x.read_energy + x.dac_energy + x.adc_energy + x.add_energy for x in found.layers)
-    )
+    parts = ("read_energy", "dac_energy", "adc_energy", "add_energy")
+    spent = sum(getattr(x, part) for x in found.layers for part in parts)
+    spent += sum(sum(x.move_energy.values()) for x in found.layers)
+    assert found.energy == pytest.approx(spent + found.leakage * found.interval)
     tiles = len(p.tiles)
     assert found.area["devices"] == pytest.approx(tiles * 240 * 1e-14)
     assert found.area["bits"] == pytest.approx(tiles * 240 * 2e-14)
@@ -221,7 +223,11 @@ def test_convolutions_are_read_once_a_position(trained):
     assert conv.adc_conversions == 16 * 6 * 3
     assert conv.latency == pytest.approx(16 * 3 * (100e-9 + 2 / 1.2e9))
     assert result.cost.interval == pytest.approx(conv.latency)
-    assert result.cost.latency == pytest.approx(conv.latency + 2 * 3 * (100e-9 + 2 / 1.2e9))
+    arrays = conv.latency + 2 * 3 * (100e-9 + 2 / 1.2e9)
+    assert sum(layer.latency for layer in result.cost.layers) == pytest.approx(arrays)
+    # one cluster: the bus brings 9, 96 and 24 inputs of 4 bits and takes readings of 6 + 2 bits
+    bits = 9 * 4 + 6 * 8 + 96 * 4 + 24 * 8 * 3 + 24 * 4 + 10 * 8
+    assert result.cost.latency - arrays == pytest.approx(bits / 256 / 1.2e9)
     assert result.to_json()["cost"]["energy"] == result.cost.energy
 
 

@@ -121,6 +121,15 @@ Seconds = Annotated[float, BeforeValidator(_reader("s")), _WRITTEN]
 Joules = Annotated[float, BeforeValidator(_reader("J")), _WRITTEN]
 """Joules, likewise."""
 
+Metres = Annotated[float, BeforeValidator(_reader("m")), _WRITTEN]
+"""Metres, likewise."""
+
+Hertz = Annotated[float, BeforeValidator(_reader("Hz")), _WRITTEN]
+"""Hertz, likewise."""
+
+Watts = Annotated[float, BeforeValidator(_reader("W")), _WRITTEN]
+"""Watts, likewise."""
+
 Siemens = Annotated[float, BeforeValidator(_reader("S")), _WRITTEN]
 """Siemens, likewise."""
 

@@ -17,8 +17,9 @@ from xbar.report.plots import gain_picture, residual_picture
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
 from xbar.report.text import placement_text
 from xbar.simulation.cost import ProgramCost
+from xbar.simulation.cost_tables import cost_lines, cost_table
 from xbar.simulation.result import LayerResult, Result
-from xbar.simulation.tables import budget_table, cost_table
+from xbar.simulation.tables import budget_table
 from xbar.tables import count, html_table, html_text, percent
 from xbar.units import format_quantity
 from xbar.version import __version__
@@ -239,7 +240,7 @@ def _accuracy(results: Sequence[Result], wire_aware: bool) -> str:
 
 
 def _cost(cost: ProgramCost) -> str:
-    notes = "".join(f"\n<p>{html_text(note)}</p>" for note in cost.notes)
+    notes = "".join(f"\n<p>{html_text(line)}</p>" for line in cost_lines(cost))
     return html_table(*cost_table(cost)) + notes
 
 

@@ -1,50 +1,61 @@
 """Cost of a program on its chip: devices, area, energy and time per network input.
 
-    counts    resistors, switches and their bits: all of the tiles, and those used by weights
-    area      cells, bits, DACs, ADCs and adders of the tiles; a layer's in proportion to its cells
-    energy    reads: the drivers' power, solved with the wires, for the time of a read
-              DACs, ADCs and adders: conversions and additions by the formulas of ``Cost``
-    latency   steps x (a read + the conversions of the busiest ADC), product after product, layer
-              after layer; tiles work in parallel, blocks on one tile in turn. Additions overlap
-              with the next conversion. Data movement is not included.
+    counts     resistors, switches and their bits: all of the tiles, and those used by weights
+    area       of all parts of the chip (``cost_parts.py``); a layer's in proportion to its cells
+    energy     reads: the drivers' power, solved with the wires, for the time of a read
+               DACs, ADCs with sample-and-holds, and adders: their number times the energy of each
+               data movement between buffers, tiles and layers (``movement.py``)
+               leakage of memory and logic, for the time between inputs
+    latency    products x steps x (a read and the conversions of the busiest ADC, one after another
+               or overlapped), and the time that data take to the layer and from it; layer after
+               layer. Tiles work in parallel, blocks on one tile in turn; additions overlap.
+    interval   with all layers at work on inputs that follow each other, a pipeline: what the
+               busiest tile or bus takes for one input
+    operations two a multiply-add of the layers' matrices, zeros included (``peak.py``)
 
-Resistors are assumed to obey Ohm's law.
+Resistors are assumed to obey Ohm's law. What is left out is told in ``ProgramCost.left_out``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from xbar.arrays import Floats
 from xbar.compiler.block import Block
 from xbar.compiler.placed_blocks import PlacedBlocks
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
-from xbar.effects.dac import dac_steps, volts_per_unit
-from xbar.effects.namespace import NUMPY
-from xbar.simulation.data import Data
+from xbar.simulation.cost_inputs import Reals, driven_volts, uniform_volts
+from xbar.simulation.cost_parts import (
+    chip_area,
+    dac_energy,
+    filling,
+    leakage,
+    reading_energy,
+    seconds,
+)
+from xbar.simulation.cost_tables import cost_table, cost_text
+from xbar.simulation.left_out import assumed, left_out
+from xbar.simulation.movement import Moved, bus_seconds, moved
+from xbar.simulation.peak import Peak, cell_energy, peak
 from xbar.simulation.power import read_power
+from xbar.simulation.programming_cost import ProgrammingCost, programming_cost
 from xbar.simulation.ranges import Ranges
-from xbar.simulation.readout import product
-from xbar.simulation.tables import cost_table, cost_text
 from xbar.tables import Card, Facts, count, html_table
 from xbar.units import format_quantity
 
-Reals = NDArray[np.floating[Any]]
-
-INPUTS = 16
-"""Number of network inputs whose activations are used."""
-
-VECTORS = 64
-"""Maximum number of evenly spaced vectors of a layer whose power is computed."""
-
 TILES = 32
 """Maximum number of tiles of a layer that are solved; their effect of wires scales the others."""
+
+
+_COMPUTED = (
+    *("energy", "latency", "total_area", "leakage_energy", "operations"),
+    *("tops", "tops_per_watt", "tops_per_mm2"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,11 @@ class LayerCost:
         dac_energy: energy of the DACs, joules.
         adc_energy: energy of the ADCs, joules.
         add_energy: energy of the adders, joules.
+        move_energy: energy of data movement by component, joules: "registers", "buffers", "buses",
+            "routers".
         latency: time for all its products, seconds.
+        transfer: time until its first input has arrived and its last output has left, seconds.
+        multiply_adds: number of multiply-adds, zeros of its matrix included.
         solved: number of tiles solved for the read energy.
     """
 
@@ -84,13 +99,17 @@ class LayerCost:
     dac_energy: float
     adc_energy: float
     add_energy: float
+    move_energy: Mapping[str, float]
     latency: float
+    transfer: float
+    multiply_adds: int
     solved: int
 
     @property
     def energy(self) -> float:
         """Total energy in joules."""
-        return self.read_energy + self.dac_energy + self.adc_energy + self.add_energy
+        arrays = self.read_energy + self.dac_energy + self.adc_energy + self.add_energy
+        return arrays + sum(self.move_energy.values())
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,10 +121,16 @@ class ProgramCost(Card):
         tiles: number of tiles.
         devices: number of resistors fabricated on them; each has one switch.
         configuration_bits: number of bits, one per switch.
-        area: area in square metres by component: "devices", "bits", "dac", "adc", "adders".
-        interval: time between inputs with pipelined layers, seconds: that of the busiest tile.
+        area: area in square metres by component: "devices", "bits", "dac", "adc", "adders",
+            "registers", "buffers", "buses", "routers".
+        interval: time between inputs with pipelined layers, seconds: that of the busiest tile or
+            bus.
+        leakage: power of memory and logic that do nothing, watts.
         layers: cost of each layer.
+        peak: peak figures of the chip, its cells at this network's mean energy.
+        programming: cost of measuring and writing the chip.
         notes: assumptions made.
+        left_out: what is in none of the figures.
     """
 
     activity: str
@@ -114,18 +139,47 @@ class ProgramCost(Card):
     configuration_bits: int
     area: Mapping[str, float]
     interval: float
+    leakage: float
     layers: tuple[LayerCost, ...]
+    peak: Peak
+    programming: ProgrammingCost
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def energy(self) -> float:
-        """Energy per input in joules."""
-        return sum(layer.energy for layer in self.layers)
+        """Energy per input in joules, inputs following each other every ``interval``."""
+        return sum(layer.energy for layer in self.layers) + self.leakage_energy
+
+    @property
+    def leakage_energy(self) -> float:
+        """Energy in joules that leaks per input."""
+        return self.leakage * self.interval
 
     @property
     def latency(self) -> float:
-        """Time from an input to its output in seconds."""
-        return sum(layer.latency for layer in self.layers)
+        """Time from an input to its output in seconds, data movement included."""
+        return sum(layer.latency + layer.transfer for layer in self.layers)
+
+    @property
+    def operations(self) -> float:
+        """Operations per input, two a multiply-add."""
+        return 2.0 * sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def tops(self) -> float:
+        """Tera-operations a second of this network, layers pipelined."""
+        return self.operations / self.interval / 1e12 if self.interval else 0.0
+
+    @property
+    def tops_per_watt(self) -> float:
+        """Tera-operations a joule of this network."""
+        return self.operations / self.energy / 1e12 if self.energy else 0.0
+
+    @property
+    def tops_per_mm2(self) -> float:
+        """Tera-operations a second and square millimetre of this network."""
+        return self.tops / (self.total_area * 1e6) if self.total_area else 0.0
 
     @property
     def total_area(self) -> float:
@@ -142,6 +196,7 @@ class ProgramCost(Card):
             ("area", f"{self.total_area * 1e6:.3g} mm²"),
             ("energy", f"{format_quantity(self.energy, 'J')} an input ({self.activity})"),
             ("latency", format_quantity(self.latency, "s")),
+            ("TOPS", f"{self.tops:.3g}, {self.tops_per_watt:.3g} a watt"),
         ]
 
     def _repr_html_(self) -> str:
@@ -150,7 +205,11 @@ class ProgramCost(Card):
     def to_json(self) -> dict[str, Any]:
         """The same as a dictionary that ``json`` can write."""
         content = asdict(self)
-        content |= {"energy": self.energy, "latency": self.latency, "total_area": self.total_area}
+        content |= {name: getattr(self, name) for name in _COMPUTED}
+        content["peak"] = self.peak.to_json()
+        content["programming"] |= {
+            name: getattr(self.programming, name) for name in ("energy", "time", "power", "busy")
+        }
         for layer, entry in zip(self.layers, content["layers"], strict=True):
             entry["energy"] = layer.energy
         return content
@@ -180,74 +239,59 @@ def cost(
     notes: list[str] = []
     counted: dict[str, int] = {}
     if inputs is None:
-        volts = _uniform(program, seed)
+        volts = uniform_volts(program, seed)
     else:
-        volts, counted = _driven(program, inputs, ranges)
+        volts, counted = driven_volts(program, inputs, ranges)
     products = _products(program, counted, notes)
-    area = _tile_area(program)
+    hardware, tiles = program.chip.hardware, len(program.tiles)
+    columns = program.mapping.columns(hardware.cells[1])
+    area = chip_area(hardware, columns, tiles)
+    moves = moved(program, products)
     layers = []
     for name in program.weights:
         if name not in volts:
             notes.append(f"{name}: is not used for these inputs, so its energy is 0")
+        share = sum(area.values()) / max(tiles, 1)
         driven = volts.get(name, [])
-        layers.append(_layer(program, name, driven, sum(area.values()), products[name]))
-    cells = program.chip.hardware.cells
-    devices = len(program.tiles) * cells[0] * cells[1] * program.chip.hardware.bank.resistors
+        layers.append(_layer(program, name, driven, share, products[name], moves[name]))
+    devices = tiles * hardware.cells[0] * hardware.cells[1] * hardware.bank.resistors
+    busiest = max(_interval(program, products), bus_seconds(hardware, moves))
     return ProgramCost(
         "uniform" if inputs is None else "data",
-        len(program.tiles),
+        tiles,
         devices,
         devices,
-        {name: len(program.tiles) * each for name, each in area.items()},
-        _interval(program, products),
+        area,
+        busiest,
+        leakage(hardware, columns, tiles),
         tuple(layers),
-        tuple(notes),
+        peak(hardware, columns, tiles, _mean_cell(program, layers)),
+        programming_cost(program),
+        (*notes, *assumed(program)),
+        left_out(program),
     )
 
 
-def _tile_area(program: Program) -> dict[str, float]:
-    """Area of one tile in square metres, by component."""
+def _mean_cell(program: Program, layers: list[LayerCost]) -> float:
+    """Joules of a cell in a product, on average over this network's."""
     hardware = program.chip.hardware
-    constants, (lines, bit_lines) = hardware.cost, hardware.cells
-    devices = lines * bit_lines * hardware.bank.resistors
-    columns = program.mapping.columns(bit_lines)
-    dac = adc = adders = 0.0
-    if hardware.dac is not None:
-        dac = lines * constants.dac_area * 2 ** (_dac_bits(program) - 1)
-    if hardware.adc is not None:
-        converters = -(-columns // hardware.adc.shared)
-        most = max(_adc_bits(program))
-        adc = converters * constants.adc_area * 2.0 ** (most - constants.adc_area_bits)
-        adders = converters * constants.add_area
-    return {
-        "devices": devices * constants.device_area,
-        "bits": devices * constants.bit_area,
-        "dac": dac,
-        "adc": adc,
-        "adders": adders,
-    }
+    cells = sum(layer.products * layer.devices / hardware.bank.resistors for layer in layers)
+    energy = sum(layer.read_energy for layer in layers)
+    return energy / cells if energy and cells else cell_energy(hardware)
 
 
 def _layer(
-    program: Program, name: str, volts: list[Reals], tile_area: float, products: int
+    program: Program, name: str, volts: list[Reals], tile_area: float, products: int, move: Moved
 ) -> LayerCost:
     hardware, blocks = program.chip.hardware, program.blocks_of(name)
     constants, steps = hardware.cost, hardware.steps
     rows = sum(placed.block.shape[0] for _, _, placed in blocks)
     columns = sum(placed.block.shape[1] for _, _, placed in blocks)
     readings = columns * steps * products
-    outputs = int(np.prod(program.plan.shapes[name][:2])) * products
+    shape = program.plan.shapes[name]
+    additions = max(0, readings - int(np.prod(shape[:2])) * products)
     energy, solved = _read_energy(blocks, volts, constants.read_time)
     dac, adc = hardware.dac, hardware.adc
-    adc_energy = dac_energy = add_energy = 0.0
-    additions = max(0, readings - outputs)
-    if dac is not None:
-        each = constants.dac_energy * 2.0 ** (_dac_bits(program) - 1)
-        dac_energy = rows * steps * products * each
-    if adc is not None:
-        each = constants.adc_step_energy * sum(2.0**bits for bits in _adc_bits(program))
-        adc_energy = columns * products * each
-        add_energy = additions * constants.add_energy
     return LayerCost(
         name=name,
         tiles=len(program.tiles_of(name)),
@@ -261,10 +305,14 @@ def _layer(
         adc_conversions=0 if adc is None else readings,
         additions=0 if adc is None else additions,
         read_energy=energy * products,
-        dac_energy=dac_energy,
-        adc_energy=adc_energy,
-        add_energy=add_energy,
-        latency=products * max(_busy(blocks).values(), default=0.0),
+        dac_energy=0.0 if dac is None else rows * steps * products * dac_energy(hardware),
+        adc_energy=0.0 if adc is None else columns * products * reading_energy(hardware),
+        add_energy=0.0 if adc is None else additions * constants.add_energy,
+        move_energy=move.energy(hardware),
+        latency=products * max(_busy(blocks).values(), default=0.0)
+        + filling(hardware, _busiest(blocks)),
+        transfer=move.latency,
+        multiply_adds=products * int(np.prod(shape)),
         solved=solved,
     )
 
@@ -292,20 +340,26 @@ def _busy(blocks: PlacedBlocks) -> dict[int, float]:
     """By tile, seconds for one product of a layer; its blocks are read in turn."""
     times: dict[int, float] = {}
     for tile, _, placed in blocks:
-        hardware = tile.chip.hardware
-        constants, busiest = hardware.cost, 0
-        if hardware.adc is not None:
-            busiest = int(np.bincount(placed.block.columns // hardware.adc.shared).max())
-        one = constants.read_time + busiest * constants.adc_time
-        times[tile.index] = times.get(tile.index, 0.0) + hardware.steps * one
+        one = seconds(tile.chip.hardware, _conversions(tile, placed.block))
+        times[tile.index] = times.get(tile.index, 0.0) + one
     return times
+
+
+def _busiest(blocks: PlacedBlocks) -> int:
+    return max((_conversions(tile, placed.block) for tile, _, placed in blocks), default=0)
+
+
+def _conversions(tile: ProgrammedTile, block: Block) -> int:
+    """Conversions of the busiest ADC for one reading of a block."""
+    adc = tile.chip.hardware.adc
+    return 0 if adc is None else int(np.bincount(block.columns // adc.shared).max())
 
 
 def _interval(program: Program, products: Mapping[str, int]) -> float:
     times: dict[int, float] = {}
     for name in program.weights:
-        for tile, seconds in _busy(program.blocks_of(name)).items():
-            times[tile] = times.get(tile, 0.0) + products[name] * seconds
+        for tile, each in _busy(program.blocks_of(name)).items():
+            times[tile] = times.get(tile, 0.0) + products[name] * each
     return max(times.values(), default=0.0)
 
 
@@ -322,19 +376,6 @@ def _products(program: Program, counted: Mapping[str, int], notes: list[str]) ->
     return {name: known[name] or counted.get(name, 1) for name in program.weights}
 
 
-def _dac_bits(program: Program) -> int:
-    dac = program.chip.hardware.dac
-    assert dac is not None
-    return dac.bits if dac.bit_serial is None else dac.bit_serial
-
-
-def _adc_bits(program: Program) -> list[int]:
-    """Resolution after each step."""
-    adc = program.chip.hardware.adc
-    assert adc is not None
-    return list(adc.step_bits or [adc.bits] * program.chip.hardware.steps)
-
-
 def _cells(tile: ProgrammedTile, block: Block) -> int:
     return block.shape[0] * len(tile.mapping.lines(block))
 
@@ -343,45 +384,3 @@ def _share(tile: ProgrammedTile, number: int) -> float:
     """A block's share of the cells used by weights of its tile."""
     cells = [_cells(tile, placed.block) for placed in tile.blocks]
     return cells[number] / sum(cells)
-
-
-def _uniform(program: Program, seed: int) -> dict[str, list[Reals]]:
-    """By layer, volts (N, G, inputs) of each step."""
-    hardware = program.chip.hardware
-    result: dict[str, list[Reals]] = {}
-    for number, (name, shape) in enumerate(program.plan.shapes.items()):
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
-        values = rng.uniform(-1.0, 1.0, (VECTORS, shape[0], shape[2]))
-        values *= hardware.read_voltage
-        result[name] = [step.copy() for _, step in dac_steps(hardware, values)]
-    return result
-
-
-def _driven(
-    program: Program, inputs: ArrayLike | Mapping[str, ArrayLike], ranges: Ranges | None
-) -> tuple[dict[str, list[Reals]], dict[str, int]]:
-    """By layer, volts (N, G, inputs) of each step, and vectors per input, rounded up."""
-    data = Data.of(program, inputs, None)
-    watch = _Activations(program)
-    some = data.first(program, INPUTS if program.graph is not None else VECTORS)
-    some.run(program, watch)
-    hardware = program.chip.hardware
-    result: dict[str, list[Reals]] = {}
-    for name, x in watch.seen.items():
-        few = x[np.linspace(0, len(x) - 1, min(VECTORS, len(x))).astype(int)]
-        full_input = None if ranges is None else ranges.inputs.get(name)
-        volts = few * volts_per_unit(hardware, few, full_input, NUMPY)
-        result[name] = [step.copy() for _, step in dac_steps(hardware, volts)]
-    return result, {name: -(-len(x) // some.size) for name, x in watch.seen.items()}
-
-
-@dataclass
-class _Activations:
-    """Exact products; records the inputs of each layer."""
-
-    program: Program
-    seen: dict[str, Floats] = field(default_factory=dict)
-
-    def __call__(self, layer: str, x: Floats) -> Floats:
-        self.seen[layer] = np.concatenate([self.seen[layer], x]) if layer in self.seen else x
-        return product(x, self.program.weights[layer])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xbar.errors import printable
+from xbar.simulation.cost_tables import cost_text
 from xbar.tables import Table, count, percent, table
-from xbar.units import format_quantity, format_temperature, format_time
+from xbar.units import format_temperature, format_time
 
 if TYPE_CHECKING:
-    from xbar.simulation.cost import ProgramCost
     from xbar.simulation.life import Life
     from xbar.simulation.result import Budget, Result
     from xbar.simulation.verify import Verification
@@ -153,51 +153,6 @@ def budget_table(budget: Budget, metric: str = "accuracy") -> Table:
     head = ["effect", "off: error", metric, "alone: error", metric]
     if budget.accuracy is None:
         head, rows = head[:1] + head[1::2], [row[:1] + row[1::2] for row in rows]
-    return title, head, rows
-
-
-def cost_text(cost: ProgramCost) -> str:
-    """Cost of a program, by layer and in total, as text."""
-    return table(*cost_table(cost)) + "".join(f"{note}\n" for note in cost.notes)
-
-
-def cost_table(cost: ProgramCost) -> Table:
-    """Cost of a program, by layer and in total, as a table."""
-    rows = [
-        [
-            layer.name,
-            str(layer.products),
-            str(layer.devices),
-            f"{layer.area * 1e6:.3g}",
-            *(
-                format_quantity(value, "J")
-                for value in (layer.read_energy, layer.dac_energy, layer.adc_energy)
-            ),
-            format_quantity(layer.energy, "J"),
-            format_quantity(layer.latency, "s"),
-        ]
-        for layer in cost.layers
-    ]
-    rows.append(
-        [
-            "all",
-            "",
-            str(cost.devices),
-            f"{cost.total_area * 1e6:.3g}",
-            *(
-                format_quantity(sum(getattr(layer, key) for layer in cost.layers), "J")
-                for key in ("read_energy", "dac_energy", "adc_energy")
-            ),
-            format_quantity(cost.energy, "J"),
-            format_quantity(cost.latency, "s"),
-        ]
-    )
-    title = (
-        f"cost of one input ({cost.activity}): {count(cost.tiles, 'tile')}, "
-        f"{cost.configuration_bits} configuration bits, "
-        f"one input every {format_quantity(cost.interval, 's')} at most"
-    )
-    head = ["layer", "products", "devices", "mm²", "read", "DAC", "ADC", "energy", "latency"]
     return title, head, rows
 
 

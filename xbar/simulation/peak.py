@@ -1,0 +1,142 @@
+"""Peak figures of a chip, as the field counts them.
+
+An operation is a multiplication or an addition, so a multiply-add is two. At the peak every cell of
+every tile has a weight, all tiles work at a time and readings of different tiles are not added.
+Figures are those of the inputs and outputs that the converters have, not normalised to one bit.
+
+    TOPS        operations a second
+    TOPS/W      operations a joule: arrays, converters, adders, data movement and leakage
+    TOPS/mm²    operations a second and area: all of the chip that ``chip_area`` counts
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from xbar.errors import SpecError
+from xbar.hardware.spec import Hardware
+from xbar.simulation.cost_parts import (
+    Words,
+    chip_area,
+    dac_energy,
+    leakage,
+    reading_energy,
+    seconds,
+)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Peak figures of a chip.
+
+    Attributes:
+        tiles: number of tiles.
+        operations: of one product on all tiles, two a multiply-add.
+        time: seconds of such a product.
+        energy: joules of it, by component.
+        area: square metres by component.
+        leakage: watts.
+        fed: share of the time at which the buses can bring the inputs and take the outputs of all
+            tiles, 1 if they keep up; 1 without converters.
+        input_bits: bits of an input; 0 without a DAC.
+        output_bits: bits of a reading; 0 without an ADC.
+    """
+
+    tiles: int
+    operations: float
+    time: float
+    energy: Mapping[str, float]
+    area: Mapping[str, float]
+    leakage: float
+    fed: float
+    input_bits: int
+    output_bits: int
+
+    @property
+    def power(self) -> float:
+        """Watts."""
+        return math.fsum(self.energy.values()) / self.time if self.time else 0.0
+
+    @property
+    def tops(self) -> float:
+        """Tera-operations a second."""
+        return self.operations / self.time / 1e12 if self.time else 0.0
+
+    @property
+    def tops_per_watt(self) -> float:
+        """Tera-operations a joule."""
+        return self.tops / self.power if self.power else 0.0
+
+    @property
+    def tops_per_mm2(self) -> float:
+        """Tera-operations a second and square millimetre."""
+        area = math.fsum(self.area.values()) * 1e6
+        return self.tops / area if area else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a dictionary that ``json`` can write."""
+        names = ("power", "tops", "tops_per_watt", "tops_per_mm2")
+        return asdict(self) | {name: getattr(self, name) for name in names}
+
+
+def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Peak:
+    """Peak figures of a chip.
+
+    Args:
+        hardware: its design.
+        columns: columns of weights of a tile.
+        tiles: number of tiles.
+        cell_energy: joules that a cell takes in a product, all steps, read by read.
+
+    Raises:
+        SpecError: the survey has no such ADC, or a product takes no time.
+    """
+    constants, words = hardware.cost, Words.of(hardware)
+    lines, bit_lines = hardware.cells
+    busiest = 0 if hardware.adc is None else min(columns, hardware.adc.shared)
+    time = seconds(hardware, busiest)
+    if not time > 0:
+        raise SpecError(
+            "cost.read_time or cost.adc_time must be above 0 s: a product would take no time"
+        )
+    moved = lines * words.input + columns * words.output
+    registers = lines * words.input + columns * words.sum
+    energy = {
+        "arrays": lines * bit_lines * cell_energy,
+        "dac": lines * hardware.steps * dac_energy(hardware) if hardware.dac else 0.0,
+        "adc": columns * reading_energy(hardware) if hardware.adc else 0.0,
+        "adders": columns * (hardware.steps - 1) * constants.add_energy if hardware.adc else 0.0,
+        "registers": registers * constants.register_energy,
+        "buffers": moved * constants.buffer_energy,
+        "buses": moved * constants.bus_energy,
+    }
+    energy = {name: tiles * each for name, each in energy.items()}
+    leaks = leakage(hardware, columns, tiles)
+    on_bus = min(constants.cluster, tiles) * moved / (constants.bus_bits * constants.clock)
+    return Peak(
+        tiles=tiles,
+        operations=2.0 * tiles * lines * columns,
+        time=time,
+        energy=energy | {"leakage": leaks * time},
+        area=chip_area(hardware, columns, tiles),
+        leakage=leaks,
+        fed=min(1.0, time / on_bus) if on_bus else 1.0,
+        input_bits=words.input,
+        output_bits=0 if hardware.adc is None else hardware.adc.bits,
+    )
+
+
+def cell_energy(hardware: Hardware) -> float:
+    """Joules of a cell in a product of uniform voltages, with half of its resistors closed.
+
+    The mean of v² of a voltage uniform between minus and plus the range is a third of its square;
+    of a bit-serial input, half of its bits are one. Wires take nothing here.
+    """
+    volts, dac = hardware.read_voltage, hardware.dac
+    conductance = 0.5 * float(hardware.bank.nominal_conductance.sum())
+    one_bit = dac is not None and dac.bit_serial == 1
+    squares = hardware.steps * volts**2 * (0.5 if one_bit else 1 / 3)
+    return conductance * squares * hardware.cost.read_time
