@@ -55,3 +55,27 @@ def test_sums_and_products_are_numpys(xp):
     np.testing.assert_allclose(y, np.einsum("ngi,goi->ngo", x, matrix), rtol=1e-12)
     peak = xp.to_numpy(xp.peak(xp.asarray(x)))
     np.testing.assert_array_equal(peak[:, 0, 0], np.abs(x).max(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("wrap", [0, 2**31])
+def test_digits_are_those_of_whole_numbers(xp, wrap):
+    """Of up to 32 bits: the digits of Python's integers, with the sign or wrapped."""
+    code = np.array([0, 1, -1, 5, -6, 2**31 - 1, 1 - 2**31, 123456789, -987654321])
+    for low, base in [(1, 2), (4, 4), (2**16, 2**8), (2**30, 2)]:
+        found = xp.to_numpy(xp.digits(xp.asarray(code.astype(float)), low, base, wrap))
+        sizes = [int(each) + wrap if each < 0 else int(each) for each in code]
+        expected = [
+            (1 if each >= 0 else -1) * (abs(each) // low % base) / (base - 1) for each in sizes
+        ]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+def test_the_largest_magnitude_is_of_any_number(kind):
+    x = np.random.default_rng(2).standard_normal((6, 2, 37)).astype(kind)
+    x[1, 1, 5], x[2, 0, 36], x[3] = np.nan, -np.inf, 0.0
+    x[4] *= 1e-37
+    x.flags.writeable = False  # as of a file that is mapped
+    peak = NUMPY.peak(x)
+    assert peak.dtype == kind
+    np.testing.assert_array_equal(peak[:, 0, 0], np.abs(x).max(axis=(1, 2)))

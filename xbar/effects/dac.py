@@ -90,15 +90,9 @@ def serial_steps(code: Array, dac: Converter, xp: Arrays = NUMPY) -> Iterator[tu
     digit, most = dac.bit_serial, 2**dac.bit_serial - 1
     count = -(-(dac.bits - 1) // digit)
     weights = [float(most * 2 ** (digit * step)) for step in range(count)]
-    whole = xp.integers(code)
-    if dac.code == "twos-complement":
-        sign, left = 1.0, whole & (2 ** (dac.bits - 1) - 1)
-    else:
-        sign, left = xp.sign(code), abs(whole)
-    for weight in weights:
-        share = xp.ratio(left & most, most)
-        share *= sign
+    wrap = 2 ** (dac.bits - 1) if dac.code == "twos-complement" else 0
+    for step, weight in enumerate(weights):
+        share = xp.digits(code, 2 ** (digit * step), 2**digit, wrap)
         yield weight, xp.straight(share, code, 1 / sum(weights))
-        left >>= digit
-    if dac.code == "twos-complement":
-        yield -float(2 ** (dac.bits - 1)), xp.ratio(whole < 0, 1)
+    if wrap:
+        yield -float(wrap), xp.flags(code < 0)

@@ -17,6 +17,7 @@ from xbar.jit import jit
 Reals: TypeAlias = NDArray[np.floating[Any]]
 
 _ROUND = 1.5 * 2.0**52
+_SMALLEST = 1e-300  # what has a reciprocal
 
 
 @jit
@@ -66,21 +67,47 @@ def quantise(value: Reals, gain: float, limits: tuple[float, float], step: float
 
 
 @jit
-def squares(x: Reals) -> tuple[NDArray[np.float32], Floats]:
-    """Squares (G, N, R) of x (G, N, R) over each vector's largest, and the largest (G, N)."""
-    groups, count, inputs = x.shape
-    found, peak = np.empty(x.shape, np.float32), np.zeros((groups, count))
-    for g in range(groups):
-        for n in range(count):
-            largest = 0.0
-            for i in range(inputs):
-                largest = max(largest, abs(float(x[g, n, i])))
-            scale = 1.0 / largest if largest > 0.0 else 0.0
-            for i in range(inputs):
-                each = np.float32(x[g, n, i] * scale)
-                found[g, n, i] = each * each
-            peak[g, n] = largest
-    return found, peak
+def digits(code: Reals, low: float, base: float, wrap: float, out: Reals) -> None:
+    """Digits of whole numbers (n,) over the largest digit, in exact operations.
+
+    Args:
+        code: whole numbers; of those below zero the digits are negative.
+        low: weight of the digit.
+        base: base of the digits; ``low`` and ``base`` are powers of two.
+        wrap: if not 0, what is added to numbers below zero, whose digits are positive then.
+        out: (n,) result.
+    """
+    most = out.dtype.type(base - 1.0)
+    over, into = 1.0 / low, 1.0 / base
+    for i in range(code.size):
+        whole = float(code[i])
+        size = whole + wrap if whole < 0.0 else whole
+        left = np.floor(abs(size) * over)
+        digit = out.dtype.type(left - np.floor(left * into) * base) / most
+        out[i] = -digit if size < 0.0 else digit
+
+
+@jit
+def largest(bits: NDArray[Any], mask: int, out: NDArray[Any]) -> None:
+    """Largest magnitudes (N,) of vectors (N, L), all as the integers of the numbers' bits.
+
+    Those of numbers without their sign, which the mask removes, are in the numbers' order.
+    """
+    for n in range(len(bits)):
+        found = bits[n, 0] & mask
+        for i in range(bits.shape[1]):
+            found = max(found, bits[n, i] & mask)
+        out[n] = found
+
+
+@jit
+def squares(x: Reals, peak: Reals, out: NDArray[np.float32]) -> None:
+    """Squares (N, L) of vectors (N, L) over their largest magnitudes (N,); 0 if that is 0."""
+    for n in range(len(x)):
+        scale = x.dtype.type(1.0 / peak[n] if peak[n] > _SMALLEST else 0.0)
+        for i in range(x.shape[1]):
+            each = np.float32(x[n, i] * scale)
+            out[n, i] = each * each
 
 
 @jit

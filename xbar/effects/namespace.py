@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from xbar.effects.converters import ROUNDING, ClipCount
+from xbar.parallel import writeable
 
 Precision: TypeAlias = Literal["float64", "float32"]
 """Precision of floats."""
@@ -77,8 +78,11 @@ class Arrays:
             draw: standard normal numbers of a shape.
         """
         kernels, total = _kernels(), np.ascontiguousarray(total)
-        square, peak = kernels.squares(x)
+        rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+        peak, square = _peaks(rows), np.empty(x.shape, np.float32)
+        kernels.squares(rows, peak, square.reshape(rows.shape))
         found = np.matmul(square, variance)
+        peak = peak.reshape(x.shape[:2])
         size = peak.astype(total.dtype, copy=False), unit.astype(total.dtype, copy=False)
         for first in range(0, total.size, NORMALS):
             normal = draw((min(NORMALS, total.size - first),))
@@ -99,20 +103,25 @@ class Arrays:
 
     def peak(self, x: Array) -> Array:
         """(N, 1, 1) largest magnitude of each vector (N, G, inputs), without gradients."""
-        axes = (1, 2)
-        return np.maximum(x.max(axis=axes, keepdims=True), -x.min(axis=axes, keepdims=True))
+        return _peaks(np.ascontiguousarray(x).reshape(len(x), -1))[:, None, None]
 
-    def sign(self, values: Array) -> Array:
-        """Sign: -1, 0 or 1."""
-        return np.sign(values)
+    def digits(self, code: Array, low: int, base: int, wrap: int = 0) -> Array:
+        """Digits of whole numbers over the largest digit; those of numbers below zero are negative.
 
-    def integers(self, values: Array) -> Array:
-        """Integers as int64."""
-        return values.astype(np.int64)
+        Args:
+            code: whole numbers as floats.
+            low: weight of the digit, a power of two.
+            base: base of the digits, a power of two.
+            wrap: what is added to numbers below zero first, if not 0.
+        """
+        result = np.empty(code.shape, self.precision)
+        code = np.ascontiguousarray(code).reshape(-1)
+        _kernels().digits(code, float(low), float(base), float(wrap), result.reshape(-1))
+        return result
 
-    def ratio(self, values: Array, whole: int) -> Array:
-        """Integers or booleans divided by an integer, in the namespace's precision."""
-        return np.divide(values, whole, dtype=self.precision)
+    def flags(self, values: Array) -> Array:
+        """Booleans as 0 and 1, in the namespace's precision."""
+        return values.astype(self.precision)
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
@@ -140,6 +149,15 @@ class Arrays:
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
         return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
+
+
+def _peaks(rows: Array) -> Array:
+    """Largest magnitudes (N,) of vectors (N, L), L at least 1."""
+    rows = writeable(rows)
+    kind = np.int64 if rows.dtype == np.float64 else np.int32
+    found = np.empty(len(rows), rows.dtype)
+    _kernels().largest(rows.view(kind), kind(np.iinfo(kind).max), found.view(kind))
+    return found
 
 
 @cache

@@ -73,17 +73,16 @@ class TorchArrays(Arrays):
         """(N, 1, 1) largest magnitude of each vector (N, G, inputs), without gradients."""
         return x.detach().abs().amax(dim=(1, 2), keepdim=True)
 
-    def sign(self, values: Array) -> Array:
-        """Sign: -1, 0 or 1."""
-        return torch.sign(values)
+    def digits(self, code: Array, low: int, base: int, wrap: int = 0) -> Array:
+        """Digits of whole numbers over the largest digit, with the sign of the number."""
+        whole = code.detach().to(torch.int64)
+        size = torch.where(whole < 0, whole + wrap, whole)
+        digit = (size.abs() // low % base).to(self.dtype) / (base - 1)
+        return digit * torch.sign(size)
 
-    def integers(self, values: Array) -> Array:
-        """Integers as int64."""
-        return values.detach().to(torch.int64)
-
-    def ratio(self, values: Array, whole: int) -> Array:
-        """Integers or booleans divided by an integer, in the namespace's precision."""
-        return values.to(self.dtype) / whole
+    def flags(self, values: Array) -> Array:
+        """Booleans as 0 and 1, in the namespace's precision."""
+        return values.to(self.dtype)
 
     def levels(
         self, values: Array, gain: Array, top: int, step: Array, count: ClipCount | None = None
