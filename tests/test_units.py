@@ -1,11 +1,12 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xbar.errors import SpecError
-from xbar.units import format_quantity, parse_quantity
+from xbar.units import format_quantity, parse_quantity, parse_temperature, parse_time
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,25 @@ def test_another_unit_than_the_one_wanted_is_refused_with_what_it_means(text, un
     with pytest.raises(SpecError) as caught:
         parse_quantity(text, unit)
     assert str(caught.value) == message
+
+
+def test_a_number_of_numpy_is_a_number():
+    kinds = (np.int64, np.uint8, np.float32, np.float64, np.array)
+    for kind in kinds:
+        assert parse_quantity(kind(36)) == 36.0
+        assert parse_time(kind(36)) == 36.0
+        assert parse_temperature(kind(36)) == 36.0
+        assert type(parse_time(kind(36))) is float
+    for other in (np.bool_(True), np.array([36.0]), np.array("x"), np.complex128(36), np.nan):
+        with pytest.raises(SpecError, match="a quantity must be"):
+            parse_time(other)
+
+
+def test_fahrenheit_is_no_capacitance():
+    for text in ("85 F", "85°F", "85 fahrenheit"):
+        with pytest.raises(SpecError, match=f"a temperature must be in C or K, not '{text}'"):
+            parse_temperature(text)
+    assert parse_temperature("85 c") == parse_temperature("85 C") == 358.15
 
 
 def test_a_k_is_kelvin_only_where_a_temperature_is_wanted():

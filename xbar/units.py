@@ -80,7 +80,8 @@ _DURATIONS = {
     **dict.fromkeys(("w", "week", "weeks"), 604_800),
     **dict.fromkeys(("y", "yr", "year", "years"), _YEAR),  # 365.25 days
 }
-_CELSIUS = ("C", "°C", "℃", "degC", "celsius", "Celsius")
+_CELSIUS = ("C", "c", "°C", "°c", "℃", "degC", "celsius", "Celsius")
+_FAHRENHEIT = ("f", "°f", "℉", "degf", "fahrenheit")
 _NO_MINUTES = ("m", "M")  # minutes, months or a prefix: who can say?
 
 
@@ -123,8 +124,9 @@ def measured_quantity(text: str | float, unit: str = "") -> tuple[float, str]:
     >>> measured_quantity("25 uS"), measured_quantity("4.7k")
     ((2.5e-05, 'S'), (4700.0, ''))
     """
-    if isinstance(text, (int, float)) and not isinstance(text, bool):
-        return _finite(text, text), ""
+    plain = _plain(text)
+    if plain is not None:
+        return _finite(plain, text), ""
     match = _NUMBER.fullmatch(plain_text(text).strip()) if isinstance(text, str) else None
     suffix = None if match is None else _suffix(match.group(2), unit)
     if match is None or suffix is None:
@@ -174,6 +176,8 @@ def parse_temperature(text: str | float) -> float:
     (358.15, 358.0)
     """
     number, suffix = _parts(text)
+    if suffix.lower() in _FAHRENHEIT:
+        raise SpecError(f"a temperature must be in C or K, not {shown(text)}")
     if suffix in _CELSIUS:
         value = _finite(Decimal(number) + Decimal(str(ZERO_CELSIUS)), text)
     elif isinstance(text, str) and number and not suffix:
@@ -183,6 +187,15 @@ def parse_temperature(text: str | float) -> float:
     if not value > 0:
         raise SpecError(f"a temperature must be above absolute zero (-273.15 C), not {shown(text)}")
     return value
+
+
+def _plain(given: object) -> float | None:
+    """A number, also one of numpy's or an array of one without axes; None for anything else."""
+    if getattr(given, "shape", None) == () and hasattr(given, "item"):
+        given = given.item()
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        return None
+    return given
 
 
 def _parts(text: object) -> tuple[str, str]:

@@ -358,6 +358,8 @@ def test_tables_of_temperature_that_are_none_are_refused():
         Temperature(switches=[["0 C", 1.0], ["10 C", 2.0]])
     with pytest.raises(SpecError, match="switches must be 1 at the reference"):
         Temperature(switches=[["0 C", 1.0], ["100 C", 2.0]])
+    with pytest.raises(SpecError, match="one of copper, neurosim, not 'tungsten'"):
+        Temperature(wires="tungsten")
     with pytest.raises(SpecError, match="temperatures rising"):
         Temperature(reference="0 C", switches=[["0 C", 1.0], ["0 C", 2.0]])
     with pytest.raises(SpecError, match=r"temperature.switches needs bank.switch"):
@@ -379,6 +381,22 @@ def test_a_design_with_laws_is_read_from_toml(tmp_path):
     path.write_text(path.read_text().replace('"27 C"', '"27"'))
     with pytest.raises(SpecError, match=r"chip.toml: temperature.reference.*'27 C'"):
         Hardware.load(path)
+
+
+@pytest.mark.parametrize("text", ["later = 5", '[later]\ntime = "1 d"', "[later.design]"])
+def test_a_file_of_a_design_has_no_chip_of_later(tmp_path, text):
+    (tmp_path / "chip.toml").write_text(text)
+    with pytest.raises(SpecError, match=r"chip\.toml: later must be left out: it is a chip's, see"):
+        Hardware.load(tmp_path / "chip.toml")
+
+
+def test_times_and_temperatures_of_numpy_are_those_numbers():
+    chip = Chip.sample(design(temperature=WARM, device=own_law(activation="0.1 eV")), seed=0)
+    plain = chip.at(time=3600, temperature=350, seed=3)
+    for kind in (np.int64, np.float32, np.array):
+        found = chip.at(time=kind(3600), temperature=kind(350), seed=np.int64(3))
+        assert found.hardware == plain.hardware
+        assert found.on(1).tobytes() == plain.on(1).tobytes()
 
 
 def test_the_read_noise_of_a_time_is_each_devices_own():

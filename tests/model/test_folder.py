@@ -209,6 +209,11 @@ def test_code_in_the_folder_is_not_run(copy, graph):
         ({"vocab_size": 65}, r"shape \(64, 32\) in the file, but config.json gives \(65, 32\)"),
         ({"num_attention_heads": 5}, r"not a multiple of the number of attention heads \(5\)"),
         ({"hidden_size": -4}, "transformers"),
+        (
+            {"rope_parameters": {"rope_type": "default", "rope_theta": 0}},
+            "inv_freq .*, not inf; .*",
+        ),
+        ({"rope_parameters": {"rope_type": "default", "rope_theta": -1e4}}, "inv_freq .*, not nan"),
         ({"hidden_act": "evil"}, "transformers can't build LlamaForCausalLM"),
         ({"quantization_config": {"bits": 4}}, "quantised"),
         ({"architectures": ["LlamaTokenizer"]}, "must be a class of transformers"),

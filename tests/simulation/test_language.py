@@ -205,6 +205,16 @@ def test_tokens_beyond_the_vocabulary_are_refused_with_their_place(program):
         xbar.simulate(program, rows)
 
 
+def test_tokens_of_64_bits_without_sign_are_told_as_what_they_are(program):
+    """Beyond what the network's own type can hold, and within it."""
+    stream = STREAM.astype(np.uint64)
+    plain = xbar.simulate(program, STREAM, metric="perplexity")
+    assert xbar.simulate(program, stream, metric="perplexity").accuracies == plain.accuracies
+    stream[40] = 2**64 - 3
+    with pytest.raises(SpecError, match="not 18446744073709551613 at place 8 of window 2"):
+        xbar.simulate(program, stream, metric="perplexity")
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [

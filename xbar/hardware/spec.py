@@ -265,6 +265,8 @@ class Hardware(Spec):
         except (ValueError, RecursionError) as error:
             reason = printable(" ".join(str(error).split()))[:_REASON]
             raise FileError(f"{path}: must be a TOML file: {reason}") from error
+        if "later" in content:
+            raise SpecError(f"{path}: later must be left out: it is a chip's, see Chip.at, --time")
         try:
             return cls(**content)
         except SpecError as error:

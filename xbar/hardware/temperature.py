@@ -17,7 +17,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from xbar.errors import SpecError
+from xbar.errors import SpecError, shown
 from xbar.hardware.base import Kelvin, Quantity, Spec
 from xbar.units import format_temperature
 
@@ -31,6 +31,10 @@ Table = tuple[tuple[Kelvin, Quantity], ...]
 
 
 def _wires(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().isalpha() and value not in WIRES:
+        raise SpecError(
+            f"must be a number per kelvin or one of {', '.join(WIRES)}, not {shown(value)}"
+        )
     return WIRES.get(value, value) if isinstance(value, str) else value
 
 

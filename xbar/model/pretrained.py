@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
@@ -95,6 +96,8 @@ def build_blank(record: Mapping[str, JSON], tensors: int, where: str) -> Blank:
         raise ModelError(
             f"{where}: {chosen.__name__} takes more than tokens; give the network by torch.export"
         )
+    buffers = {name: buffer.numpy(force=True) for name, buffer in module.named_buffers()}
+    _check_buffers(buffers, where)
     names: dict[int, list[str]] = {}
     shapes: dict[int, tuple[int, ...]] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
@@ -105,7 +108,7 @@ def build_blank(record: Mapping[str, JSON], tensors: int, where: str) -> Blank:
         module,
         chosen.__name__,
         {frozenset(names[each]): shapes[each] for each in names},
-        {name: buffer.numpy(force=True) for name, buffer in module.named_buffers()},
+        buffers,
         most if type(most) is int and most > 0 else None,
     )
 
@@ -157,6 +160,20 @@ def _check_sizes(record: JSON, tensors: int, where: str) -> None:
         if type(value) is int and _ROWS.search(key) and value > _MOST_ROWS:
             raise ModelError(f"{where}: {key} must be at most {_MOST_ROWS}, not {value}")
         _check_sizes(value, tensors, where)
+
+
+def _check_buffers(buffers: Mapping[str, NDArray[Any]], where: str) -> None:
+    """Refuse a configuration whose own numbers come to none, as frequencies of a rope_theta of 0.
+
+    Minus infinity stands for a place that is masked.
+    """
+    for name, values in buffers.items():
+        wrong = values[~(values < np.inf)] if values.dtype.kind == "f" else values[:0]
+        if wrong.size:
+            raise ModelError(
+                f"{where}: its numbers must give {name} that are numbers, not {wrong.flat[0]}; "
+                "look at what they are computed from, such as rope_theta, which must be above 0"
+            )
 
 
 def _class_of(record: Mapping[str, JSON], config: Any, where: str) -> Any:

@@ -124,7 +124,7 @@ def _listed(given: Quantities | None, name: str) -> Sequence[str | float | None]
     given = _plain(given)
     if isinstance(given, str) or not isinstance(given, Iterable):
         return [given]
-    listed = [_plain(each) for each in given]
+    listed = list(given)
     if not listed:
         raise SpecError(f"{name} must be at least one, not {shown(given)}")
     return listed

@@ -70,7 +70,7 @@ class Windows:
                 "(whole numbers, one axis) for a network that takes tokens (N, T)"
             )
 
-    def cut(self, stream: Array, graph: Graph) -> tuple[Whole, Whole, tuple[str, ...]]:
+    def cut(self, stream: Array, graph: Graph) -> tuple[Array, Whole, tuple[str, ...]]:
         """Windows of a stream.
 
         Args:
@@ -103,7 +103,9 @@ class Windows:
         if stride > window:
             raise SpecError(f"stride must be at most the window, {window}, not {stride}")
         starts = [*range(0, total - window, stride), total - window]
-        cut = np.stack([np.asarray(stream[at : at + window], np.int64) for at in starts])
+        cut = np.stack([np.asarray(stream[at : at + window]) for at in starts])
+        if int(cut.max()) < 2**63:  # others are refused as what they are
+            cut = cut.astype(np.int64)
         ends = np.array([0, *(at + window for at in starts[:-1])])
         seen = np.maximum(ends - np.array(starts), 0)
         told = f"{count(len(starts), 'window')} of {window} tokens"
