@@ -39,12 +39,17 @@ from xbar.hardware.base import (
     values_of,
 )
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.quantiles import check_rows
 from xbar.hardware.switch import Switch, at_share
 from xbar.units import format_quantity
 
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
 
 UNIFORM_LIMIT = 1 / np.sqrt(3.0)
+_FEW = 0.025
+"""Share of a table's resistors that may be at the least conductance, as of a normal spread."""
+_WHOLE = ("odd", "quantiles")
+"""Lists that are not one value a resistor."""
 
 
 class Bank(Spec):
@@ -59,11 +64,14 @@ class Bank(Spec):
             "normal": g0 (1 + sigma z), at least g0 / 100; "lognormal": g0 exp(sigma z); "uniform":
             between g0 (1 - sqrt(3) sigma) and g0 (1 + sqrt(3) sigma); "none": g0. Of its
             *resistance* R around its nominal R0, as in PDKs: "resistance": R0 (1 + sigma z), at
-            least R0 / 10. z is a standard normal number.
+            least R0 / 10. z is a standard normal number. "table": as "normal", with z from the
+            distribution in ``quantiles``.
         sigma: relative standard deviation (of the logarithm for "lognormal"), a fraction: 0.05 or
             "5 %"; of all resistors or a list of K. At most 2; from 1 on a warning asks whether per
             cent is meant. "uniform" with 1/sqrt(3) = 0.577 is the U(0, 2 g0) of random-subset-sum
             theory.
+        quantiles: for spread "table": rows of a share of the resistors, from 0 to 1, and the
+            deviation that so many have at most, in units of sigma.
         on_off_ratio: ratio of a branch's conductances with the switch closed and open; inf for an
             ideal switch. Of all branches or a list of K.
         series: contacts and wires inside a branch, in ohms, of all branches or a list of K.
@@ -82,8 +90,9 @@ class Bank(Spec):
     resistors: int = Field(default=8, ge=1, le=64)
     nominal: OhmsEach = 100e3
     ratio: Quantity = Field(default=1.0, gt=0)
-    spread: Literal["normal", "lognormal", "uniform", "resistance", "none"] = "lognormal"
+    spread: Literal["normal", "lognormal", "uniform", "resistance", "table", "none"] = "lognormal"
     sigma: QuantityEach = 0.3
+    quantiles: tuple[tuple[Quantity, Quantity], ...] = ()
     on_off_ratio: RatioEach = float("inf")
     stuck_open: Fraction = Field(default=0.0, ge=0)
     stuck_closed: Fraction = Field(default=0.0, ge=0)
@@ -102,6 +111,7 @@ class Bank(Spec):
         check_least("sigma", self.sigma, 0.0)
         check_least("series", self.series, 0.0, "ohm")
         _check_sigma(self.spread, max(values_of(self.sigma)))
+        self._check_table()
         for ratio in values_of(self.on_off_ratio):
             if not ratio > 1:
                 raise SpecError(f"on_off_ratio must be greater than 1, not {ratio:g}")
@@ -114,6 +124,24 @@ class Bank(Spec):
                 f"{self.stuck_open + self.stuck_closed}"
             )
         return self
+
+    def _check_table(self) -> None:
+        if (self.spread == "table") != bool(self.quantiles):
+            raise SpecError(
+                "quantiles must be given for spread 'table', and for no other; "
+                "xbar fit makes them of measured devices"
+            )
+        if not self.quantiles:
+            return
+        check_rows(self.quantiles)
+        share, value = np.array(self.quantiles).T
+        floor = -1.0 / max(max(values_of(self.sigma)), 1e-300)
+        below = float(np.interp(floor, value, share, left=0.0))
+        if below > _FEW:
+            raise SpecError(
+                f"sigma must leave at least {100 - 100 * _FEW:g} % of the conductances above 0, "
+                f"not {100 - 100 * below:.3g} % by the table of quantiles"
+            )
 
     def _check_conductances(self) -> None:
         with np.errstate(all="ignore"):
@@ -138,7 +166,7 @@ class Bank(Spec):
                 own += [
                     (f"{key}.{name}", each)
                     for name, each in spec
-                    if name != "odd" and isinstance(each, tuple)
+                    if name not in _WHOLE and isinstance(each, tuple)
                 ]
         return own
 
@@ -265,7 +293,7 @@ class Bank(Spec):
 def _shortened(spec: Spec, resistors: int) -> Iterator[tuple[str, Any]]:
     """The lists of a spec, and of those in it, with their first values only."""
     for name, value in spec:
-        if isinstance(value, tuple) and name != "odd":
+        if isinstance(value, tuple) and name not in _WHOLE:
             yield name, value[:resistors]
         elif isinstance(value, Spec):
             yield name, value.model_copy(update=dict(_shortened(value, resistors)))

@@ -146,7 +146,7 @@ class Curve(Spec):
             a, p = self.power
             return a * exp(log(np.clip(x, _SMALLEST, 1.0 / _SMALLEST)), p)
         at, value = np.array(self.table).T
-        return _between(x, at, value)
+        return between(x, at, value)
 
 
 def _polynomial(x: Floats, coefficients: Floats) -> Floats:
@@ -157,8 +157,14 @@ def _polynomial(x: Floats, coefficients: Floats) -> Floats:
     return result.reshape(x.shape)
 
 
-def _between(x: Floats, at: Floats, value: Floats) -> Floats:
-    """Straight lines between points, in operations that are rounded alike everywhere."""
+def between(x: Floats, at: Floats, value: Floats) -> Floats:
+    """Straight lines between points, in operations that are rounded alike everywhere.
+
+    Args:
+        x: (...) where.
+        at: (P,) places of the points, rising.
+        value: (P,) their values; beyond the ends, those of the ends.
+    """
     if len(at) == 1:
         return np.full_like(x, value[0])
     x = np.clip(x, at[0], at[-1])

@@ -18,8 +18,9 @@ Units: seconds, siemens, kelvin, electronvolts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -28,8 +29,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Duration, ElectronVolts, Siemens, Spec
+from xbar.hardware.base import Duration, ElectronVolts, Fraction, Ohms, Siemens, Spec
 from xbar.hardware.curve import Curve
+from xbar.hardware.law_parts import Fitted, Spread, relative
+from xbar.hardware.temperature import Temperature
 from xbar.units import format_quantity
 
 _SLACK = 1e-9
@@ -160,6 +163,13 @@ class DeviceLaw(Spec):
         activation: activation energy of what happens with time: at a temperature T it happens
             exp(activation / k (1 / T0 - 1 / T)) times as fast as at the reference temperature T0;
             None if it is not known.
+        nominal: siemens of a device that is made, not programmed: where the bank states no
+            ``nominal`` its resistors have it.
+        spread: distribution around the nominal or target; None for a normal one of ``error``.
+        stuck_open: fraction of devices stuck open, where the bank states none.
+        stuck_closed: fraction of devices stuck closed, likewise.
+        temperature: dependence of the devices on temperature, where the design states none.
+        fitted: intervals and tests of a law that was fitted; None for another.
 
     >>> DeviceLaw(law="pcm").drift.first
     20.0
@@ -175,6 +185,12 @@ class DeviceLaw(Spec):
     relaxation: Relaxation | None = None
     noise: Flicker | None = None
     activation: ElectronVolts | None = Field(default=None, ge=0)
+    nominal: Siemens | None = Field(default=None, gt=0)
+    spread: Spread | None = None
+    stuck_open: Fraction = Field(default=0.0, ge=0)
+    stuck_closed: Fraction = Field(default=0.0, ge=0)
+    temperature: Temperature | None = None
+    fitted: Fitted | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -191,6 +207,8 @@ class DeviceLaw(Spec):
         given = [n for n in ("drift", "retention", "relaxation") if getattr(self, n) is not None]
         if len(given) > 1:
             raise SpecError(f"must have one of {' and '.join(given)}; leave the others out")
+        if self.spread is not None and self.spread.sigma is None and self.error is None:
+            raise SpecError("spread.sigma must be given, or error, which gives it by conductance")
         if self.within is not None and not 0 <= self.within[0] < self.within[1]:
             raise SpecError(
                 f"within must be two conductances, rising from 0, not {list(self.within)}"
@@ -226,15 +244,93 @@ class DeviceLaw(Spec):
         return np.broadcast_to(found, target.shape)
 
     def programmed(self, bank: Bank) -> Bank:
-        """A bank whose resistors have the programming error of the law at their nominals.
+        """A bank whose resistors have the spread of the law, or its error, at their nominals.
 
         Raises:
-            SpecError: the law has none.
+            SpecError: the law has none, or one that is too large for its distribution.
         """
         target = 1.0 / bank.ohms
-        each = tuple((self.errors(target) / target).tolist())
-        sigma = each[0] if len(set(each)) == 1 else each
-        return bank.model_copy(update={"spread": "normal", "sigma": sigma})
+        own = self.spread
+        errors = target if own is not None and own.sigma is not None else self.errors(target)
+        return (own or Spread(kind="normal")).of(bank, relative(own, errors, target))
+
+    def bank(self, resistors: int = 8, nominal: Ohms | None = None) -> Bank:
+        """The bank that these devices make.
+
+        Args:
+            resistors: number of resistors a cell, K.
+            nominal: ohms of each device; None for the law's own.
+
+        Raises:
+            SpecError: the law has no nominal conductance of its own, no distribution, or no data
+                at this one.
+
+        >>> DeviceLaw(nominal="10 uS", spread={"kind": "lognormal", "sigma": 0.4}).bank(4).sigma
+        0.4
+        """
+        ohms = nominal
+        if ohms is None and self.nominal is not None:
+            ohms = 1.0 / self.nominal
+        if ohms is None:
+            raise SpecError(
+                "bank needs nominal, in ohms: the law's devices are programmed to any conductance"
+                + ("" if self.within is None else f" from {_range(self.within)}")
+            )
+        plain = Bank(
+            resistors=resistors,
+            nominal=ohms,
+            stuck_open=self.stuck_open,
+            stuck_closed=self.stuck_closed,
+        )
+        found = self.programmed(plain)
+        self.check_data(1.0 / found.ohms)
+        return found
+
+    def filled(self, bank: Bank | Mapping[str, Any]) -> Bank:
+        """A bank with the law's values where it states none: nominal, spread and stuck devices.
+
+        Raises:
+            SpecError: a value of the bank is out of range, or the law has none for its nominals.
+        """
+        stated = bank.model_fields_set if isinstance(bank, Bank) else set(bank)
+        values = dict(bank)
+        if self.nominal is not None and "nominal" not in stated:
+            values["nominal"] = 1.0 / self.nominal
+        for key in ("stuck_open", "stuck_closed"):
+            if key not in stated:
+                values[key] = getattr(self, key)
+        known = self.error is not None or self.spread is not None
+        found = Bank(**values)
+        return found if not known or stated & {"sigma", "spread"} else self.programmed(found)
+
+    def save(self, path: str | Path, *, force: bool = False) -> str:
+        """Write the law as JSON, atomically; returns the file's sha256.
+
+        Args:
+            path: path of the file, which a design names as ``device.table``.
+            force: whether it may replace one.
+
+        Raises:
+            FileError: it exists and ``force`` is not set, or can't be written.
+        """
+        from xbar.hardware.law_file import write_law
+
+        return write_law(Path(path), self, force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The law in a file that ``save`` or ``xbar fit`` wrote.
+
+        Raises:
+            FileError: it can't be read or is no law.
+            SpecError: a value is out of range.
+        """
+        from xbar.hardware.law_file import read_law
+
+        try:
+            return cls(**read_law(Path(path)))
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
 
     def check_data(self, nominal: Floats) -> None:
         """Check that a bank's nominal conductances (K,) are in the data, and what the law gives.
@@ -247,9 +343,8 @@ class DeviceLaw(Spec):
             wrong = nominal[(nominal < low * (1 - _SLACK)) | (nominal > high * (1 + _SLACK))]
             if len(wrong):
                 raise SpecError(
-                    f"bank.nominal must be within the device law's data, "
-                    f"{format_quantity(low, 'S')} to {format_quantity(high, 'S')}, not "
-                    f"{format_quantity(wrong[0], 'S')}; take another nominal, or a law for it"
+                    f"bank.nominal must be within the device law's data, {_range(self.within)}, "
+                    f"not {format_quantity(wrong[0], 'S')}; take another nominal, or a law for it"
                 )
             nominal = nominal.clip(low, high)
         for name, curve, may_be_negative in self._curves():
@@ -278,3 +373,7 @@ class DeviceLaw(Spec):
             yield "noise.relative", self.noise.relative, False
         if self.noise is not None and self.noise.absolute is not None:
             yield "noise.absolute", self.noise.absolute, False
+
+
+def _range(within: tuple[float, float]) -> str:
+    return " to ".join(format_quantity(end, "S") for end in within)

@@ -14,9 +14,10 @@ import numpy as np
 from xbar.arrays import Floats
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import spread_out
+from xbar.hardware.quantiles import drawn
 
 NORMAL_FLOOR = 0.01
-"""Least fabricated over nominal conductance, spread "normal"."""
+"""Least fabricated over nominal conductance, spreads "normal" and "table"."""
 
 RESISTANCE_FLOOR = 0.1
 """Least fabricated over nominal resistance, spread "resistance"."""
@@ -119,6 +120,9 @@ def _factor(bank: Bank, u: Floats) -> Floats:
     if bank.spread == "uniform":
         even: Floats = 1.0 + (np.sqrt(3.0) * sigma) * (2.0 * u - 1.0)
         return even
+    if bank.spread == "table":
+        deviation = sigma * drawn(bank.quantiles, u)
+        return np.maximum(1.0 + deviation, NORMAL_FLOOR)
     normal = sigma * _normal(u)
     if bank.spread == "normal":
         return np.maximum(1.0 + normal, NORMAL_FLOOR)

@@ -20,6 +20,7 @@ from xbar.hardware.base import Duration, Fraction, Kelvin, Spec, join, values_of
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.device_law import DeviceLaw
+from xbar.hardware.law_file import with_table
 from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.silicon import Drawn
 from xbar.hardware.temperature import Temperature
@@ -71,21 +72,22 @@ class Hardware(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _spread_of_the_law(cls, given: Any) -> Any:
-        """The bank has its law's programming error where it states no spread of its own."""
+    def _values_of_the_law(cls, given: Any) -> Any:
+        """Bank and temperature have their law's values where they state none of their own."""
         law = given.get("device") if isinstance(given, Mapping) else None
         if not law:
             return given
+        bank, heat = given.get("bank", {}), given.get("temperature", {})
         try:
             law = law if isinstance(law, DeviceLaw) else DeviceLaw(**law)
+            _ = bank if isinstance(bank, Bank) else Bank(**bank)
+            _ = heat if heat is None or isinstance(heat, Temperature) else Temperature(**heat)
         except (SpecError, TypeError):
             return given  # its own field says why
-        bank = given.get("bank", {})
-        stated = bank.model_fields_set if isinstance(bank, Bank) else bank
-        if law.error is None or "sigma" in stated or "spread" in stated:
-            return given
-        bank = Bank(**(dict(bank) if isinstance(bank, Bank) else bank))
-        return {**given, "bank": law.programmed(bank)}
+        parts: dict[str, Any] = {"device": law, "bank": law.filled(bank)}
+        if law.temperature is not None and isinstance(heat, Mapping):
+            parts["temperature"] = law.temperature.filled(heat)
+        return {**given, **parts}
 
     @field_validator("adc", mode="before")
     @classmethod
@@ -248,7 +250,8 @@ class Hardware(Spec):
         """Load a design from a TOML file; numbers may have units, as in ``nominal = "4.7k"``.
 
         Raises:
-            FileError: the file can't be read or is not TOML.
+            FileError: the file, or the law that its ``device.table`` names, can't be read or is
+                not what it must be.
             SpecError: a key is unknown, missing or out of range.
         """
         path = Path(path)
@@ -268,7 +271,7 @@ class Hardware(Spec):
         if "later" in content:
             raise SpecError(f"{path}: later must be left out: it is a chip's, see Chip.at, --time")
         try:
-            return cls(**content)
+            return cls(**with_table(content, path))
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
 

@@ -96,6 +96,21 @@ class Temperature(Spec):
                 f"{factor_at(table, self.reference):.6g}; list the reference too"
             )
 
+    def filled(self, given: Mapping[str, Any]) -> Temperature:
+        """A design's section with these values of its devices where it states none.
+
+        Raises:
+            SpecError: a value is out of range, or the reference another one.
+        """
+        own = {key: value for key, value in self if key in self.model_fields_set}
+        found = Temperature(**{**own, **given})
+        if "reference" in given and found.reference != self.reference:
+            raise SpecError(
+                f"temperature.reference must be the device law's, "
+                f"{format_temperature(self.reference)}, not {format_temperature(found.reference)}"
+            )
+        return found
+
     @property
     def moves_resistors(self) -> bool:
         """Whether resistors depend on it."""
