@@ -84,7 +84,7 @@ def test_a_table_that_is_none_is_refused(rows, told):
 
 def test_a_table_whose_devices_would_be_below_zero_is_refused():
     with pytest.raises(SpecError, match="above 0"):
-        xbar.Bank(spread="table", sigma=0.9, quantiles=table_of(TWO_HUMPS))
+        xbar.Bank(spread="table", sigma=0.99, quantiles=table_of(TWO_HUMPS))
 
 
 def test_a_design_names_its_law_and_has_its_values(tmp_path):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from xbar.hardware.device_law import Relaxation as Relaxation
     from xbar.hardware.device_law import Retention as Retention
     from xbar.hardware.fabricate import Deviations as Deviations
+    from xbar.hardware.law_parts import Fitted as Fitted
+    from xbar.hardware.law_parts import Goodness as Goodness
+    from xbar.hardware.law_parts import Parameter as Parameter
+    from xbar.hardware.law_parts import Spread as Spread
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.on_device import conductances as conductances
@@ -46,6 +50,10 @@ _HOME = {
     "Drawn": "xbar.hardware.silicon",
     "Drift": "xbar.hardware.device_law",
     "Flicker": "xbar.hardware.device_law",
+    "Fitted": "xbar.hardware.law_parts",
+    "Goodness": "xbar.hardware.law_parts",
+    "Parameter": "xbar.hardware.law_parts",
+    "Spread": "xbar.hardware.law_parts",
     "Hardware": "xbar.hardware.spec",
     "Later": "xbar.hardware.spec",
     "Moment": "xbar.hardware.spec",
