@@ -1,0 +1,232 @@
+"""The distribution of numbers of devices: normal, lognormal, a mixture of two, or a table.
+
+The one of least BIC (Schwarz, Ann. Stat. 6, 461, 1978) among the first three; the table where the
+data contradict it (p below 1 %). Mixtures are fitted by expectation and maximisation.
+
+Shapes: N devices, S samples.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.hardware.fit.statistics import normal_p, student
+from xbar.hardware.quantiles import Rows, shares, standardised
+
+LEAST = 8
+"""Devices below which no distribution is told from another."""
+_LEAST_OF_TWO = 40
+_LEAST_OF_TABLE = 20
+_CONTRADICTED = 0.01
+_WIDEST_NORMAL = 0.45
+"""Largest relative standard deviation of a normal law: a wider one has conductances below 0."""
+_NARROWEST = 0.02
+"""Least standard deviation of a part of a mixture, over that of all."""
+_STEPS = 300
+_SAMPLES = 99
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Two normal parts: shares, centres and standard deviations (2,), centres rising.
+
+    Attributes:
+        half: (5,) half-widths of the 95 % intervals of the first share, centres and deviations.
+    """
+
+    share: Floats
+    centre: Floats
+    sigma: Floats
+    loss: float
+    half: Floats
+
+    def below(self, x: Floats) -> Floats:
+        """(...) share that is below numbers (...)."""
+        from scipy.special import ndtr
+
+        each = ndtr((np.asarray(x)[..., None] - self.centre) / self.sigma)
+        result: Floats = (self.share * each).sum(-1)
+        return result
+
+    def quantiles(self, share: Floats) -> Floats:
+        """(R,) numbers below which shares (R,) are, by bisection; ends at 1e-9."""
+        from scipy.special import ndtri
+
+        reach = float(ndtri(1e-9))
+        low = np.full(share.shape, (self.centre + reach * self.sigma).min())
+        high = np.full(share.shape, (self.centre - reach * self.sigma).max())
+        inside = np.clip(share, 1e-9, 1.0 - 1e-9)
+        for _ in range(60):
+            middle = (low + high) / 2.0
+            left = self.below(middle) < inside
+            low, high = np.where(left, middle, low), np.where(left, high, middle)
+        return (low + high) / 2.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The distribution that was chosen.
+
+    Attributes:
+        kind: "normal", "lognormal", "mixture" or "table".
+        logarithmic: whether a mixture is of logarithms.
+        mixture: its parts.
+        test: name of the test against the data.
+        statistic: its statistic.
+        p: its p-value.
+        rejected: what the data contradict, where the table was chosen.
+    """
+
+    kind: str
+    logarithmic: bool = False
+    mixture: Mixture | None = None
+    test: str = ""
+    statistic: float = 0.0
+    p: float = 1.0
+    rejected: str = ""
+
+
+def choose(x: Floats, seed: int, *, positive: bool = True) -> Choice:
+    """The distribution of numbers (N,).
+
+    Args:
+        x: (N,) numbers, N at least 8.
+        seed: seed of the samples that test a mixture.
+        positive: whether the numbers are conductances, which may be lognormal.
+    """
+    found: list[tuple[float, Choice]] = []
+    count = len(x)
+    wide = positive and x.std() > _WIDEST_NORMAL * x.mean()
+    scales = [(False, x), (True, np.log(x))] if positive else [(False, x)]
+    for logarithmic, y in scales:
+        jacobian = float(y.sum()) if logarithmic else 0.0
+        if logarithmic or not wide:
+            found.append((_bic(_normal_loss(y) + jacobian, 2, count), _plain(y, logarithmic)))
+        mixture = two_parts(y) if count >= _LEAST_OF_TWO else None
+        if mixture is not None and (logarithmic or not wide):
+            one = Choice("mixture", logarithmic, mixture)
+            found.append((_bic(mixture.loss + jacobian, 5, count), one))
+    best = min(found, key=lambda each: each[0])[1]
+    if best.mixture is not None:
+        statistic, p = _mixture_p(np.log(x) if best.logarithmic else x, best.mixture, seed)
+        best = Choice(best.kind, best.logarithmic, best.mixture, "Anderson-Darling", statistic, p)
+    if best.p < _CONTRADICTED and count >= _LEAST_OF_TABLE:
+        return Choice("table", test=best.test, statistic=best.statistic, p=best.p,
+                      rejected=best.kind)  # fmt: skip
+    return best
+
+
+def _plain(y: Floats, logarithmic: bool) -> Choice:
+    statistic, p = normal_p(y)
+    kind = "lognormal" if logarithmic else "normal"
+    return Choice(kind, test="Anderson-Darling", statistic=statistic, p=p)
+
+
+def _normal_loss(y: Floats) -> float:
+    return len(y) * (math.log(float(y.std())) + 0.5 * math.log(2.0 * math.pi) + 0.5)
+
+
+def _bic(loss: float, parameters: int, count: int) -> float:
+    return 2.0 * loss + parameters * math.log(count)
+
+
+def mixture_rows(mixture: Mixture, *, logarithmic: bool) -> tuple[Rows, float, float]:
+    """The table of a mixture's quantiles; its mean and standard deviation in its own units."""
+    share = shares(10**9)
+    value = mixture.quantiles(share)
+    value = np.exp(value) if logarithmic else value
+    from xbar.hardware.quantiles import moments
+
+    return standardised(share, value), *moments(share, value)
+
+
+def two_parts(y: Floats) -> Mixture | None:
+    """The likeliest mixture of two normal parts of numbers (N,); None where one part is too few."""
+    count, floor = len(y), _NARROWEST * float(y.std())
+    ordered = np.sort(y)
+    cuts = [int(count * at) for at in (0.1, 0.25, 0.5, 0.75, 0.9)]
+    starts = np.array(
+        [
+            [len(part) / count, part.mean(), max(part.std(), floor)]
+            for cut in cuts
+            for part in (ordered[:cut], ordered[cut:])
+        ]
+    ).reshape(len(cuts), 2, 3)
+    share, centre, sigma = np.moveaxis(starts, -1, 0)
+    share, centre, sigma, loss = _maximise(np.tile(y, (len(cuts), 1)), share, centre, sigma, floor)
+    best = int(np.argmin(np.where(share.min(1) * count >= 5.0, loss, math.inf)))
+    if share[best].min() * count < 5.0 or not math.isfinite(loss[best]):
+        return None
+    order = np.argsort(centre[best])
+    parts = share[best][order], centre[best][order], sigma[best][order]
+    return Mixture(*parts, float(loss[best]), _half_widths(y, *parts))
+
+
+def _maximise(
+    y: Floats, share: Floats, centre: Floats, sigma: Floats, floor: float | Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Parts (S, 2) of samples (S, N), and losses (S,), from parts (S, 2) at the start."""
+    floor, before = np.broadcast_to(floor, (len(y),))[:, None], np.full(len(y), math.inf)
+    for _ in range(_STEPS):
+        weight, loss = _weights(y, share, centre, sigma)
+        mass = np.maximum(weight.sum(1), 1e-300)
+        share = mass / y.shape[1]
+        centre = (weight * y[..., None]).sum(1) / mass
+        spread = (weight * (y[..., None] - centre[:, None]) ** 2).sum(1) / mass
+        sigma = np.maximum(np.sqrt(spread), floor)
+        if (np.abs(before - loss) < 1e-7 * np.abs(loss) + 1e-9).all():
+            break
+        before = loss
+    return share, centre, sigma, _weights(y, share, centre, sigma)[1]
+
+
+def _weights(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> tuple[Floats, Floats]:
+    """Probabilities (S, N, 2) that numbers are of each part, and losses (S,)."""
+    z = (y[..., None] - centre[:, None]) / sigma[:, None]
+    density = (share / sigma)[:, None] * np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    total = np.maximum(density.sum(-1), 1e-300)
+    return density / total[..., None], -np.log(total).sum(-1)
+
+
+def _half_widths(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> Floats:
+    """(5,) half-widths of 95 % intervals by the information of each number's score."""
+    weight = _weights(y[None], share[None], centre[None], sigma[None])[0][0]
+    z = (y[:, None] - centre) / sigma
+    score = np.concatenate(
+        [
+            (weight[:, :1] / share[0]) - (weight[:, 1:] / share[1]),
+            weight * z / sigma,
+            weight * (z * z - 1.0) / sigma,
+        ],
+        axis=1,
+    )
+    covariance = np.linalg.pinv(score.T @ score)
+    result: Floats = student(len(y) - 5) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return result
+
+
+def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
+    """Anderson and Darling's A² of numbers (N,) against a mixture, and p by 99 fitted samples."""
+    thin = np.quantile(y, (np.arange(2000) + 0.5) / 2000) if len(y) > 2000 else y
+    rng = np.random.default_rng(seed)
+    part = (rng.uniform(size=(_SAMPLES, len(thin))) >= mixture.share[0]).astype(int)
+    samples = mixture.centre[part] + mixture.sigma[part] * rng.normal(size=part.shape)
+    given = [np.tile(each, (_SAMPLES, 1)) for each in (mixture.share, mixture.centre, mixture.sigma)]
+    floor = _NARROWEST * samples.std(1)
+    share, centre, sigma, _ = _maximise(samples, *given, floor)
+    found = [
+        _square(sample, Mixture(*parts, 0.0, np.zeros(5)))
+        for sample, *parts in zip(samples, share, centre, sigma, strict=True)
+    ]
+    own = _square(thin, mixture)
+    return own, (1.0 + float((np.array(found) >= own).sum())) / (_SAMPLES + 1.0)
+
+
+def _square(y: Floats, mixture: Mixture) -> float:
+    below = np.clip(mixture.below(np.sort(y)), 1e-15, 1.0 - 1e-15)
+    odd = 2.0 * np.arange(1, len(y) + 1) - 1.0
+    return -len(y) - float((odd * (np.log(below) + np.log1p(-below[::-1]))).sum()) / len(y)

@@ -1,0 +1,174 @@
+"""Estimates with 95 % intervals, and tests, for numbers of devices.
+
+Shapes: N devices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbar.arrays import Floats
+from xbar.statistics import CONFIDENCE, Estimate
+
+_TAIL = (1.0 - CONFIDENCE) / 2.0
+
+
+def chi2_ends(freedom: float) -> tuple[float, float]:
+    """The quantiles of chi-square that leave 2.5 % beyond each."""
+    from scipy.stats import chi2
+
+    return float(chi2.ppf(_TAIL, freedom)), float(chi2.ppf(1.0 - _TAIL, freedom))
+
+
+def student(freedom: float) -> float:
+    """The two-sided 95 % quantile of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(1.0 - _TAIL, max(freedom, 1.0)))
+
+
+def mean_of(x: Floats) -> Estimate:
+    """Mean of normal numbers (N,) with Student's interval."""
+    half = student(len(x) - 1) * float(x.std(ddof=1)) / math.sqrt(len(x))
+    mean = float(x.mean())
+    return Estimate(mean, mean - half, mean + half)
+
+
+def deviation_of(x: Floats, noise: float = 0.0) -> Estimate:
+    """Standard deviation of normal numbers (N,), without a known variance of their noise."""
+    total = float(x.var(ddof=1))
+    low, high = chi2_ends(len(x) - 1)
+    squares = (total, total * (len(x) - 1) / high, total * (len(x) - 1) / low)
+    return Estimate(*(math.sqrt(max(each - noise, 0.0)) for each in squares))
+
+
+def relative_deviation_of(x: Floats, noise: float = 0.0) -> Estimate:
+    """Standard deviation over mean of normal numbers (N,): Vangel, Am. Stat. 50, 21 (1996).
+
+    Args:
+        x: (N,) numbers.
+        noise: known relative variance of their noise, which is taken out.
+    """
+    count, ratio = len(x), float(x.std(ddof=1) / x.mean())
+    found = [ratio * ratio]
+    for end in reversed(chi2_ends(count - 1)):
+        under = ((end + 2.0) / count - 1.0) * ratio * ratio + end / (count - 1)
+        found.append(ratio * ratio / under if under > 0 else math.inf)
+    return Estimate(*(math.sqrt(max(each - noise, 0.0)) for each in found))
+
+
+@dataclass(frozen=True)
+class Population:
+    """Mean and standard deviation of devices that are known with errors."""
+
+    mean: Estimate
+    sigma: Estimate
+
+
+def population(x: Floats, variance: Floats) -> Population:
+    """Normal devices (N,) that were each measured with a known variance (N,) of error.
+
+    The standard deviation between devices is where the weighted sum of squares has its expected
+    value (Paule and Mandel, J. Res. NBS 87, 377, 1982), its interval where the sum has the
+    quantiles of chi-square (Viechtbauer, Stat. Med. 26, 37, 2007); the mean's is that of Hartung
+    and Knapp (Stat. Med. 20, 1771, 2001).
+    """
+    freedom = len(x) - 1
+    low, high = chi2_ends(freedom)
+
+    def root(target: float) -> float:
+        return math.sqrt(_variance_at(x, variance, target))
+
+    sigma = Estimate(root(float(freedom)), root(high), root(low))
+    weight = 1.0 / (sigma.value**2 + variance)
+    mean = float((weight * x).sum() / weight.sum())
+    error = math.sqrt(float((weight * (x - mean) ** 2).sum()) / (freedom * float(weight.sum())))
+    half = student(freedom) * error
+    return Population(Estimate(mean, mean - half, mean + half), sigma)
+
+
+def _variance_at(x: Floats, variance: Floats, target: float) -> float:
+    """Variance between devices at which the weighted sum of squares is a target; 0 if below it."""
+    from scipy.optimize import brentq
+
+    def excess(tau2: float) -> float:
+        weight = 1.0 / (tau2 + variance)
+        mean = (weight * x).sum() / weight.sum()
+        return float((weight * (x - mean) ** 2).sum()) - target
+
+    tiny = 1e-12 * max(float(x.var()), 1e-300)
+    if not variance.min() > 0:
+        variance = np.maximum(variance, tiny)
+    if excess(0.0) <= 0:
+        return 0.0
+    top = max(float(x.var()), tiny)
+    while excess(top) > 0:
+        top *= 4.0
+    return float(brentq(excess, 0.0, top, xtol=1e-9 * top))
+
+
+def likeliest(
+    loss: Callable[[Floats], float], start: Floats, freedom: float
+) -> tuple[Floats, Floats, float]:
+    """The parameters (P,) of the least negative logarithm of likelihood, and their half-widths.
+
+    The half-widths (P,) are of 95 % intervals by the curvature of the logarithm.
+
+    Args:
+        loss: negative logarithm of the likelihood.
+        start: (P,) where the search starts; parameters of a size of about 1.
+        freedom: degrees of freedom of Student's t.
+    """
+    from scipy.optimize import minimize
+
+    rough = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 400, "xatol": 1e-4})
+    best = minimize(loss, rough.x, method="BFGS", options={"gtol": 1e-6})
+    at = best.x if best.fun <= rough.fun else rough.x
+    with np.errstate(all="ignore"):
+        covariance = np.linalg.pinv(_curvature(loss, at))
+        half = student(freedom) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return at, np.where(half > 0, half, math.inf), float(loss(at))
+
+
+def _curvature(loss: Callable[[Floats], float], at: Floats) -> Floats:
+    """Second derivatives (P, P) of a function at a point (P,), by central differences."""
+    count, step = len(at), 1e-3
+    result, unit = np.empty((count, count)), np.eye(count) * step
+    middle = loss(at)
+    for i in range(count):
+        result[i, i] = (loss(at + unit[i]) - 2.0 * middle + loss(at - unit[i])) / step**2
+        for j in range(i):
+            corners = [
+                sign * loss(at + a * unit[i] + b * unit[j])
+                for a, b, sign in ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+            ]
+            result[i, j] = result[j, i] = sum(corners) / (4.0 * step**2)
+    return result
+
+
+def normal_p(x: Floats) -> tuple[float, float]:
+    """Anderson and Darling's A² of numbers (N,) against a normal law of their own moments, and p.
+
+    p by D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), table 4.9, for laws whose mean
+    and standard deviation are estimated.
+    """
+    from scipy.special import log_ndtr
+
+    z = np.sort((x - x.mean()) / x.std(ddof=1))
+    count = len(z)
+    odd = 2.0 * np.arange(1, count + 1) - 1.0
+    square = -count - float((odd * (log_ndtr(z) + log_ndtr(-z[::-1]))).sum()) / count
+    a = square * (1.0 + 0.75 / count + 2.25 / count**2)
+    if a >= 0.6:
+        p = math.exp(1.2937 - 5.709 * a + 0.0186 * a * a) if a < 13.0 else 0.0
+    elif a > 0.34:
+        p = math.exp(0.9177 - 4.279 * a - 1.38 * a * a)
+    elif a > 0.2:
+        p = 1.0 - math.exp(-8.318 + 42.796 * a - 59.938 * a * a)
+    else:
+        p = 1.0 - math.exp(-13.436 + 101.14 * a - 223.73 * a * a)
+    return square, min(max(p, 0.0), 1.0)
