@@ -33,6 +33,7 @@ VERBS = {
     "op": "xbar.cli.op",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
+    "fit": "xbar.cli.fit",
     "silicon": "xbar.cli.silicon",
     "catalog": "xbar.cli.catalog",
     "demo": "xbar.cli.demo",

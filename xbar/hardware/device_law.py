@@ -215,6 +215,11 @@ class DeviceLaw(Spec):
             )
         return self
 
+    def __str__(self) -> str:
+        from xbar.hardware.law_text import law_text
+
+        return law_text(self)
+
     @property
     def first(self) -> float | None:
         """Earliest time of what changes with time, seconds; None if nothing does."""
@@ -302,6 +307,46 @@ class DeviceLaw(Spec):
         known = self.error is not None or self.spread is not None
         found = Bank(**values)
         return found if not known or stated & {"sigma", "spread"} else self.programmed(found)
+
+    @classmethod
+    def fit(
+        cls,
+        table: str | Path | Mapping[str, Any],
+        *,
+        unit: str | None = None,
+        voltage: str | float | None = None,
+        stuck: tuple[float, float] | None = None,
+        seed: int = 0,
+    ) -> DeviceLaw:
+        """The law of devices from a table of their readings, every part that the data can tell.
+
+        ``print`` shows its parameters with 95 % intervals, tests of it, and what the data can't
+        say; ``fitted`` holds them.
+
+        Args:
+            table: path of a .csv, .tsv, .txt or .npz file, or columns by name, such as a DataFrame:
+                one line a reading with ``device``, ``target``, ``time``, ``temperature``,
+                ``cycle``, ``read`` and ``conductance``, ``resistance`` or ``current``; or one line
+                a device and one column a time, temperature, cycle or read ("1 h", "85 C").
+            unit: unit of what was measured, where the table states none, such as "uS".
+            voltage: volts at which currents were read, where no column states them.
+            stuck: factors of the median of its target below and above which a device is stuck;
+                None for a fiftieth and ten, or six standard deviations if they are further.
+            seed: seed of the samples that test a mixture.
+
+        Raises:
+            FileError: the file can't be read.
+            SpecError: a column, line or value is not as described.
+
+        >>> rng = np.random.default_rng(1)
+        >>> g = 1e-5 * np.exp(0.3 * rng.normal(size=500))
+        >>> law = DeviceLaw.fit({"device": range(500), "conductance": g})
+        >>> law.spread.kind, law.fitted["spread.sigma"].low < 0.3 < law.fitted["spread.sigma"].high
+        ('lognormal', True)
+        """
+        from xbar.hardware.fit.law import fit_table
+
+        return fit_table(table, unit=unit, voltage=voltage, stuck=stuck, seed=seed).law
 
     def save(self, path: str | Path, *, force: bool = False) -> str:
         """Write the law as JSON, atomically; returns the file's sha256.

@@ -1,7 +1,8 @@
 """The distribution of numbers of devices: normal, lognormal, a mixture of two, or a table.
 
-The one of least BIC (Schwarz, Ann. Stat. 6, 461, 1978) among the first three; the table where the
-data contradict it (p below 1 %). Mixtures are fitted by expectation and maximisation.
+Normal or lognormal, whichever is likelier; where the data doubt it (p below 5 %), the mixture if
+its BIC is less (Schwarz, Ann. Stat. 6, 461, 1978); the table where they contradict what was chosen
+(p below 1 %). Mixtures are fitted by expectation and maximisation.
 
 Shapes: N devices, S samples.
 """
@@ -21,13 +22,15 @@ LEAST = 8
 """Devices below which no distribution is told from another."""
 _LEAST_OF_TWO = 40
 _LEAST_OF_TABLE = 20
-_CONTRADICTED = 0.01
+_DOUBTED, _CONTRADICTED = 0.05, 0.01
 _WIDEST_NORMAL = 0.45
 """Largest relative standard deviation of a normal law: a wider one has conductances below 0."""
 _NARROWEST = 0.02
 """Least standard deviation of a part of a mixture, over that of all."""
-_STEPS = 300
+_STEPS = 200
 _SAMPLES = 99
+_THIN = 1000
+"""Quantiles that stand for more numbers in a mixture's test."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class Mixture:
             middle = (low + high) / 2.0
             left = self.below(middle) < inside
             low, high = np.where(left, middle, low), np.where(left, high, middle)
-        return (low + high) / 2.0
+        result: Floats = (low + high) / 2.0
+        return result
 
 
 @dataclass(frozen=True)
@@ -98,23 +102,25 @@ def choose(x: Floats, seed: int, *, positive: bool = True) -> Choice:
         seed: seed of the samples that test a mixture.
         positive: whether the numbers are conductances, which may be lognormal.
     """
-    found: list[tuple[float, Choice]] = []
-    count = len(x)
     wide = positive and x.std() > _WIDEST_NORMAL * x.mean()
-    scales = [(False, x), (True, np.log(x))] if positive else [(False, x)]
-    for logarithmic, y in scales:
-        jacobian = float(y.sum()) if logarithmic else 0.0
-        if logarithmic or not wide:
-            found.append((_bic(_normal_loss(y) + jacobian, 2, count), _plain(y, logarithmic)))
-        mixture = two_parts(y) if count >= _LEAST_OF_TWO else None
-        if mixture is not None and (logarithmic or not wide):
-            one = Choice("mixture", logarithmic, mixture)
-            found.append((_bic(mixture.loss + jacobian, 5, count), one))
-    best = min(found, key=lambda each: each[0])[1]
+    scales = [] if wide else [(False, x, 0.0)]
+    if positive:
+        logarithm = np.log(x)
+        scales.append((True, logarithm, float(logarithm.sum())))
+    count = len(x)
+    found = [(_normal_loss(y) + more, _plain(y, log)) for log, y, more in scales]
+    least, best = min(found, key=lambda each: each[0])
+    if best.p < _DOUBTED and count >= _LEAST_OF_TWO:
+        bic = _bic(least, 2, count)
+        for log, y, more in scales:
+            mixture = two_parts(y)
+            if mixture is not None and _bic(mixture.loss + more, 5, count) < bic:
+                bic = _bic(mixture.loss + more, 5, count)
+                best = Choice("mixture", log, mixture)
     if best.mixture is not None:
         statistic, p = _mixture_p(np.log(x) if best.logarithmic else x, best.mixture, seed)
         best = Choice(best.kind, best.logarithmic, best.mixture, "Anderson-Darling", statistic, p)
-    if best.p < _CONTRADICTED and count >= _LEAST_OF_TABLE:
+    if best.p <= _CONTRADICTED and count >= _LEAST_OF_TABLE:
         return Choice("table", test=best.test, statistic=best.statistic, p=best.p,
                       rejected=best.kind)  # fmt: skip
     return best
@@ -211,16 +217,20 @@ def _half_widths(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> Flo
 
 def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
     """Anderson and Darling's A² of numbers (N,) against a mixture, and p by 99 fitted samples."""
-    thin = np.quantile(y, (np.arange(2000) + 0.5) / 2000) if len(y) > 2000 else y
+    thin = y
+    if len(y) > _THIN:
+        thin = np.quantile(y, (np.arange(_THIN) + 0.5) / _THIN)
     rng = np.random.default_rng(seed)
     part = (rng.uniform(size=(_SAMPLES, len(thin))) >= mixture.share[0]).astype(int)
     samples = mixture.centre[part] + mixture.sigma[part] * rng.normal(size=part.shape)
-    given = [np.tile(each, (_SAMPLES, 1)) for each in (mixture.share, mixture.centre, mixture.sigma)]
+    given = [
+        np.tile(each, (_SAMPLES, 1)) for each in (mixture.share, mixture.centre, mixture.sigma)
+    ]
     floor = _NARROWEST * samples.std(1)
-    share, centre, sigma, _ = _maximise(samples, *given, floor)
+    share, centre, sigma, _ = _maximise(samples, given[0], given[1], given[2], floor)
     found = [
-        _square(sample, Mixture(*parts, 0.0, np.zeros(5)))
-        for sample, *parts in zip(samples, share, centre, sigma, strict=True)
+        _square(samples[s], Mixture(share[s], centre[s], sigma[s], 0.0, np.zeros(5)))
+        for s in range(_SAMPLES)
     ]
     own = _square(thin, mixture)
     return own, (1.0 + float((np.array(found) >= own).sum())) / (_SAMPLES + 1.0)

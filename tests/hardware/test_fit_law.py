@@ -1,0 +1,171 @@
+"""Fitted laws hold what their tables were made with, tell what the data lack, and make designs."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import xbar
+from xbar.hardware.fit.distribution import choose
+from xbar.hardware.fit.statistics import normal_p, population, relative_deviation_of
+
+_PATH = Path(__file__).parents[2] / "benchmarks" / "fit.py"
+_SPEC = importlib.util.spec_from_file_location("fit_benchmark", _PATH)
+BENCHMARK = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(BENCHMARK)
+RUNS = 14
+
+
+@pytest.mark.parametrize("kind", list(BENCHMARK.TABLES))
+def test_intervals_hold_the_true_parameters_in_95_percent_of_runs(kind):
+    counts, _ = BENCHMARK.coverage(kind, RUNS, seed=11)
+    least = stats.binom.ppf(0.0005, RUNS, 0.95)
+    held = {name: sum(bool(one) for one in each) for name, each in counts.items()}
+    assert {name: number for name, number in held.items() if number < least} == {}
+    total, all_runs = sum(held.values()), RUNS * len(held)
+    assert total >= stats.binom.ppf(0.001, all_runs, 0.95)
+
+
+def lognormal(count, seed=0, sigma=0.3):
+    return 1e-5 * np.exp(sigma * np.random.default_rng(seed).normal(size=count))
+
+
+def unknown(law):
+    return " / ".join(law.fitted.unknown)
+
+
+def test_what_one_reading_a_device_cannot_say_is_told():
+    law = xbar.DeviceLaw.fit({"device": range(100), "conductance": lognormal(100)})
+    assert law.spread.kind == "lognormal"
+    assert (law.drift, law.noise, law.temperature) == (None, None, None)
+    for part in ("read noise: there are no repeated", "drift: there is no column time",
+                 "temperature coefficient: there is no column"):  # fmt: skip
+        assert part in unknown(law)
+        assert part in str(law)
+
+
+def test_a_single_temperature_gives_no_coefficient_and_the_rest_is_fitted():
+    table = {"device": range(100), "temperature [C]": [25.0] * 100, "g": lognormal(100)}
+    law = xbar.DeviceLaw.fit(table)
+    assert law.temperature is None
+    assert "there is one temperature, 25 °C" in unknown(law)
+    assert law.fitted["spread.sigma"].low < 0.3 < law.fitted["spread.sigma"].high
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, "2 devices are too few"), (6, "can't tell one")])
+def test_few_devices_are_told_to_be_few(count, told):
+    law = xbar.DeviceLaw.fit({"device": range(count), "g": lognormal(count)})
+    assert told in unknown(law)
+    assert (law.spread is None) == (count < 3)
+
+
+def test_a_distribution_is_the_one_that_the_data_have():
+    rng = np.random.default_rng(3)
+    two = np.where(rng.uniform(size=800) < 0.5, rng.normal(5, 0.5, 800), rng.normal(9, 0.7, 800))
+    assert choose(rng.normal(10, 2, 800), 0).kind == "normal"
+    assert choose(np.exp(rng.normal(0, 0.5, 800)), 0).kind == "lognormal"
+    assert choose(two, 0).kind == "mixture"
+    three = np.concatenate([rng.normal(m, 0.2, 500) for m in (2, 5, 8)])
+    found = choose(three, 0)
+    assert found.kind == "table"
+    assert found.p <= 0.01
+
+
+def test_a_table_is_drawn_as_it_was_measured():
+    rng = np.random.default_rng(3)
+    g = np.concatenate([rng.normal(m, 0.2e-6, 500) for m in (2e-6, 5e-6, 8e-6)])
+    law = xbar.DeviceLaw.fit({"device": range(1500), "g": g})
+    bank = law.bank(resistors=4)
+    assert bank.spread == "table"
+    drawn = xbar.Chip.sample(xbar.Hardware(bank=bank), 1).on(0).ravel()
+    assert stats.ks_2samp(drawn, g).pvalue > 0.01
+
+
+def test_a_mixture_is_drawn_with_its_parts():
+    table, truth = BENCHMARK.mixture(np.random.default_rng(2))
+    bank = xbar.DeviceLaw.fit(table).bank(resistors=4)
+    drawn = xbar.Chip.sample(xbar.Hardware(bank=bank), 1).on(0).ravel()
+    assert stats.ks_2samp(drawn, table["conductance"]).pvalue > 0.01
+    between = (truth["spread.centre1"] + truth["spread.centre2"]) / 2
+    assert (drawn < between).mean() == pytest.approx(truth["spread.share"], abs=0.05)
+
+
+def test_devices_that_rise_and_fall_are_tabulated():
+    rng = np.random.default_rng(1)
+    times = np.array([1.0, 100.0, 1e4, 1e6])
+    start = 2e-5 * (1 + 0.05 * rng.normal(size=400))
+    walk = rng.normal(size=400)[:, None] * 1e-7 * np.log(times) - 5e-8 * np.log(times)
+    law = xbar.DeviceLaw.fit({"conductance": start[:, None] + walk, "time": times})
+    assert law.drift is None
+    assert law.retention.times == tuple(times)
+    assert "would rise by a power law" in " ".join(law.fitted.notes)
+    # the law's own chips later: mean and spread of their changes are the data's
+    design = xbar.Hardware(
+        bank={"resistors": 1}, device=law, tile={"word_lines": 64, "bit_lines": 64}
+    )
+    chip = xbar.Chip.sample(design, 0)
+    change = chip.at(time=1e6).on(0) - chip.on(0)
+    assert change.mean() == pytest.approx(walk[:, -1].mean(), abs=4 * walk[:, -1].std() / 20)
+    assert change.std() == pytest.approx(walk[:, -1].std(), rel=0.15)
+
+
+def test_chips_of_a_fitted_law_drift_as_the_devices_did():
+    table, truth = BENCHMARK.made(np.random.default_rng(9))
+    law = xbar.DeviceLaw.fit(table)
+    design = xbar.Hardware(bank={"resistors": 4, "stuck_open": 0.0}, device=law)
+    chip = xbar.Chip.sample(design, 0)
+    alive = chip.on(0) > 0
+    exponent = -np.log(chip.at(time="1e4 s").on(0)[alive] / chip.on(0)[alive]) / np.log(1e4)
+    assert exponent.mean() == pytest.approx(truth["drift.mean"], abs=0.002)
+    assert exponent.std() == pytest.approx(truth["drift.sigma"], rel=0.12)
+
+
+def test_a_device_that_does_not_follow_its_targets_is_stuck():
+    rng = np.random.default_rng(4)
+    target = np.linspace(5e-6, 25e-6, 5)
+    g = target * (1 + 0.03 * rng.normal(size=(50, 5)))
+    g[7] = 24e-6 * (1 + 0.01 * rng.normal(size=5))
+    table = {
+        "device": np.repeat(np.arange(50), 5), "target": np.tile(target, 50), "g": g.ravel(),
+    }  # fmt: skip
+    law = xbar.DeviceLaw.fit(table)
+    assert (law.stuck_open, law.stuck_closed) == (0.0, 0.02)
+
+
+def test_the_callers_limits_say_what_is_stuck():
+    g = np.concatenate([lognormal(98), [1e-6, 4e-5]])
+    assert xbar.DeviceLaw.fit({"device": range(100), "g": g}).stuck_open == 0.0
+    law = xbar.DeviceLaw.fit({"device": range(100), "g": g}, stuck=(0.2, 3.5))
+    assert (law.stuck_open, law.stuck_closed) == (0.01, 0.01)
+
+
+def test_anderson_and_darlings_p_is_even_for_normal_numbers():
+    rng = np.random.default_rng(0)
+    p = [normal_p(rng.normal(size=60))[1] for _ in range(400)]
+    assert stats.kstest(p, "uniform").pvalue > 0.001
+
+
+def test_a_population_is_found_behind_known_errors():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(100):
+        variance = rng.uniform(0.5, 4.0, size=40)
+        x = 3.0 + 1.5 * rng.normal(size=40) + np.sqrt(variance) * rng.normal(size=40)
+        found = population(x, variance)
+        held += (found.mean.low < 3 < found.mean.high) + (found.sigma.low < 1.5 < found.sigma.high)
+    assert held >= stats.binom.ppf(0.001, 200, 0.95)
+
+
+def test_the_interval_of_a_relative_deviation_holds_it():
+    rng = np.random.default_rng(0)
+    found = [relative_deviation_of(1 + 0.3 * rng.normal(size=25)) for _ in range(300)]
+    assert sum(one.low < 0.3 < one.high for one in found) >= stats.binom.ppf(0.001, 300, 0.95)
+
+
+def test_a_law_that_was_saved_is_the_same(tmp_path):
+    table, _ = BENCHMARK.programmed(np.random.default_rng(1))
+    law = xbar.DeviceLaw.fit(table)
+    law.save(tmp_path / "law.json")
+    assert xbar.DeviceLaw.load(tmp_path / "law.json") == law

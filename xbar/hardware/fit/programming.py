@@ -1,0 +1,328 @@
+"""How devices are made or programmed: spread, error by conductance, stuck ones.
+
+Shapes: D devices, M events (a device programmed once). Units: siemens.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats, Ints
+from xbar.errors import SpecError
+from xbar.hardware.curve import Curve
+from xbar.hardware.fit.distribution import LEAST, Choice, choose, mixture_rows
+from xbar.hardware.fit.groups import Found
+from xbar.hardware.fit.statistics import (
+    chi2_ends,
+    deviation_of,
+    likeliest,
+    mean_of,
+    relative_deviation_of,
+    student,
+)
+from xbar.hardware.law_parts import Goodness
+from xbar.hardware.quantiles import table_of
+from xbar.statistics import Estimate, share_estimate
+from xbar.units import format_quantity
+
+OPEN, CLOSED, _DEVIATIONS = 0.02, 10.0, 6.0
+"""A device is stuck open below, and closed above so many times the others of its target, or by 6
+standard deviations of the logarithm if that is further."""
+_FEWEST, _ALIKE = 3, 0.1
+"""Targets of a device that tell whether it follows them, and the slope below which it does not."""
+_RANGE = 2.0
+_HIGHEST = 3
+_EACH, _GROUPS = 8, 16
+"""Devices of a target whose own error is told, and how many such targets."""
+
+
+def stuck_devices(
+    device: Ints, target: Floats, g: Floats, limits: tuple[float, float] | None, found: Found
+) -> NDArray[np.int64]:
+    """-1 for devices (D,) stuck open, +1 stuck closed, else 0; adds their shares.
+
+    Args:
+        device: (M,) devices of events.
+        target: (M,) their targets; NaN for none.
+        g: (M,) their siemens as programmed.
+        limits: what counts as open and closed, over the median of the target; None for the default.
+        found: what is found.
+    """
+    count = int(device.max()) + 1
+    low, high, levels = np.zeros(len(g)), np.full(len(g), np.inf), np.nan_to_num(target, nan=-1.0)
+    factors = limits
+    for level in np.unique(levels):
+        same = levels == level
+        alive = g[same & (g > 0)]
+        if not len(alive) or level == 0.0:
+            continue
+        middle = float(np.median(alive))
+        logs = np.log(alive / middle)
+        sigma = 1.4826 * float(np.median(np.abs(logs)))
+        if limits is None:
+            factors = (
+                min(OPEN, math.exp(-_DEVIATIONS * sigma)),
+                max(CLOSED, math.exp(_DEVIATIONS * sigma)),
+            )
+        assert factors is not None  # one of the two
+        low[same], high[same] = factors[0] * middle, factors[1] * middle
+    beyond = np.where(g > high, 1, np.where((g < low) | ((g == 0) & (levels != 0.0)), -1, 0))
+    events = np.bincount(device, minlength=count)
+    state = np.zeros(count, dtype=np.int64)
+    for sign in (-1, 1):
+        all_of_it = np.bincount(device, beyond == sign, minlength=count) == np.maximum(events, 1)
+        state[all_of_it] = sign
+    state = np.where(state == 0, _deaf(device, target, g, count), state)
+    known = np.unique(device)
+    for name, sign in (("stuck_open", -1), ("stuck_closed", 1)):
+        number = int((state[known] == sign).sum())
+        found.add(name, share_estimate(number, len(known)))
+        found.values[name] = number / len(known)
+    if factors is not None:
+        found.notes.append(
+            f"stuck open: below {factors[0]:.3g} of the median of its target, stuck closed: above "
+            f"{factors[1]:.3g} times it" + ("" if np.isnan(target).all() else
+            f", or not following {_FEWEST} or more targets (slope under {_ALIKE:g})")
+        )  # fmt: skip
+    return state
+
+
+def _deaf(device: Ints, target: Floats, g: Floats, count: int) -> Ints:
+    """Devices (D,) that do not follow their targets: +1 above the middle of these, -1 below."""
+    result = np.zeros(count, dtype=np.int64)
+    if not np.isfinite(target).any():
+        return result
+    for one in np.unique(device):
+        own, t = g[device == one], target[device == one]
+        if len(np.unique(t)) < _FEWEST or t.max() < _RANGE * max(t.min(), 1e-300):
+            continue
+        d = t - t.mean()
+        if abs(float((d * own).sum() / (d * d).sum())) < _ALIKE:
+            result[one] = 1 if own.mean() >= t.mean() else -1
+    return result
+
+
+def fit_spread(g: Floats, noise: float, seed: int, found: Found) -> None:
+    """Distribution of devices (M,) that were made alike; adds nominal and spread.
+
+    Args:
+        g: (M,) siemens.
+        noise: relative variance of each one's error.
+        seed: seed of the samples of a test.
+        found: what is found.
+    """
+    if len(g) < 3:
+        found.unknown.append(f"spread: {len(g)} devices are too few, 3 are needed")
+        if len(g):
+            found.values["nominal"] = float(g.mean())
+        return
+    if g.std() <= 1e-12 * g.mean():
+        found.unknown.append("spread: all devices have the same conductance")
+        found.values["nominal"] = float(g.mean())
+        return
+    if len(g) < LEAST:
+        choice = Choice("lognormal")
+        found.unknown.append(
+            f"distribution: {len(g)} devices can't tell one; lognormal is assumed, from {LEAST} on "
+            "it is chosen"
+        )
+    else:
+        choice = choose(g, seed)
+        _add_test("spread", choice, found)
+    if choice.kind == "lognormal":
+        _lognormal(g, noise, found)
+    elif choice.kind == "normal":
+        found.add("nominal", mean := mean_of(g), "S")
+        found.add("spread.sigma", sigma := relative_deviation_of(g, noise))
+        found.values |= {"nominal": mean.value, "spread": _plain("normal", sigma.value)}
+    elif choice.mixture is not None:
+        _mixture(choice, found)
+    else:
+        found.add("nominal", mean := mean_of(g), "S")
+        found.add("spread.sigma", sigma := _any_deviation(g))
+        spread = {"kind": "table", "sigma": sigma.value, "quantiles": table_of(g)}
+        found.values |= {"nominal": mean.value, "spread": spread}
+    found.values["within"] = (float(g.min()), float(g.max()))
+
+
+def _plain(kind: str, sigma: float | None) -> dict[str, Any]:
+    return {"kind": kind, "sigma": sigma}
+
+
+def _lognormal(g: Floats, noise: float, found: Found) -> None:
+    logs = np.log(g)
+    middle = mean_of(logs)
+    ends = (math.exp(each) for each in (middle.value, middle.low, middle.high))
+    found.add("nominal", median := Estimate(*ends), "S")
+    found.add("spread.sigma", sigma := deviation_of(logs, noise))
+    found.values |= {"nominal": median.value, "spread": _plain("lognormal", sigma.value)}
+
+
+def _any_deviation(x: Floats) -> Estimate:
+    """Relative standard deviation of numbers (N,) of any law, by their fourth moment."""
+    count, sigma = len(x), float(x.std(ddof=1))
+    mean = float(x.mean())
+    z = (x - mean) / sigma
+    excess = max(float((z**4).mean()) - 1.0, 0.0)
+    skew = float((z**3).mean())
+    ratio = sigma / mean
+    # of the logarithm of sigma / mean, by the delta method
+    variance = (excess / 4.0 - ratio * skew + ratio**2) / count
+    half = student(count - 1) * math.sqrt(max(variance, 0.0))
+    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half))
+
+
+def _add_test(of: str, choice: Choice, found: Found) -> None:
+    kind = choice.rejected or choice.kind
+    found.goodness.append(
+        Goodness(of=f"{of}, {kind}", test=choice.test, statistic=choice.statistic, p=choice.p)
+    )
+    if choice.rejected:
+        found.notes.append(
+            f"{of}: the data contradict the {kind} law (p = {choice.p:.2g}); the law draws from "
+            "their own quantiles"
+        )
+
+
+def _mixture(choice: Choice, found: Found) -> None:
+    mixture = choice.mixture
+    assert mixture is not None  # whoever calls has one
+    rows, mean, sigma = mixture_rows(mixture, logarithmic=choice.logarithmic)
+    half = mixture.half
+    found.add("spread.share", _about(mixture.share[0], half[0]))
+    for part in (0, 1):
+        centre, width = mixture.centre[part], mixture.sigma[part]
+        middle, ratio = _about(centre, half[1 + part]), math.exp(half[3 + part] / width)
+        if choice.logarithmic:
+            middle = Estimate(*(math.exp(e) for e in (middle.value, middle.low, middle.high)))
+        else:
+            width = width / centre
+        found.add(f"spread.centre{part + 1}", middle, "S")
+        found.add(f"spread.sigma{part + 1}", Estimate(width, width / ratio, width * ratio))
+    parts = [
+        (float(a), float((math.exp(b) if choice.logarithmic else b) / mean),
+         float(c if choice.logarithmic else c / mean))
+        for a, b, c in zip(mixture.share, mixture.centre, mixture.sigma, strict=True)
+    ]  # fmt: skip
+    found.values |= {
+        "nominal": mean,
+        "spread": {
+            "kind": "mixture", "sigma": sigma / mean, "parts": parts,
+            "logarithmic": choice.logarithmic, "quantiles": rows,
+        },
+    }  # fmt: skip
+
+
+def _about(value: float, half: float) -> Estimate:
+    return Estimate(float(value), float(value - half), float(value + half))
+
+
+def fit_error(target: Floats, g: Floats, noise: float, seed: int, found: Found) -> None:
+    """Error of devices (M,) programmed to several targets (M,); adds its curve and shape."""
+    levels, place, counts = np.unique(target, return_inverse=True, return_counts=True)
+    if len(g) < LEAST:
+        found.unknown.append(f"error: {len(g)} programmed devices are too few, {LEAST} are needed")
+        return
+    grouped = len(levels) <= _GROUPS and counts.min() >= _EACH
+    deviation = g - target
+    lost = 2.0
+    if grouped:
+        bias = np.bincount(place, deviation) / counts
+        left, lost = deviation - bias[place], float(len(levels))
+        _add_levels(levels, place, counts, deviation, noise, found)
+    else:
+        slope, start = np.polyfit(target, deviation, 1)
+        left = deviation - start - slope * target
+    _add_bias(target, deviation, found)
+    left = left * math.sqrt(len(g) / (len(g) - lost))
+    curve = _error_curve(target, left, noise * g * g, found)
+    if curve is None:
+        return
+    found.values["error"] = curve.model_dump(exclude_defaults=True)
+    found.values["within"] = (float(target.min()), float(target.max()))
+    sigma = np.sqrt(np.maximum(curve.of(target) ** 2 + noise * g * g, 1e-300))
+    z = left / sigma
+    choice = choose(z, seed, positive=False)
+    _add_test("error", choice, found)
+    spread: dict[str, Any] = {"kind": "normal"}
+    if choice.mixture is not None:
+        rows, mean, width = mixture_rows(choice.mixture, logarithmic=False)
+        parts = [
+            (float(a), float((b - mean) / width), float(c / width))
+            for a, b, c in zip(
+                choice.mixture.share, choice.mixture.centre, choice.mixture.sigma, strict=True
+            )
+        ]
+        spread = {"kind": "mixture", "parts": parts, "quantiles": rows}
+    elif choice.kind == "table":
+        spread = {"kind": "table", "quantiles": table_of(z)}
+    found.values["spread"] = spread
+
+
+def _add_levels(
+    levels: Floats, place: Ints, counts: Ints, deviation: Floats, noise: float, found: Found
+) -> None:
+    """Add the error at each target, with the exact interval of a normal law."""
+    for k, level in enumerate(levels):
+        own = deviation[place == k]
+        low, high = chi2_ends(counts[k] - 1)
+        total = float(own.var(ddof=1))
+        squares = (total, total * (counts[k] - 1) / high, total * (counts[k] - 1) / low)
+        known = noise * float(level) ** 2
+        ends = (math.sqrt(max(each - known, 0.0)) for each in squares)
+        found.add(f"error at {format_quantity(float(level), 'S')}", Estimate(*ends), "S")
+
+
+def _add_bias(target: Floats, deviation: Floats, found: Found) -> None:
+    some = target > 0
+    if some.sum() < LEAST:
+        return
+    bias = mean_of(deviation[some] / target[some])
+    found.add("bias", bias)
+    if bias.low > 0 or bias.high < 0:
+        found.notes.append(
+            f"devices are {100 * bias.value:+.3g} % off their targets in the mean, which the law "
+            "leaves out: correct the targets by it"
+        )
+
+
+def _error_curve(target: Floats, left: Floats, variance: Floats, found: Found) -> Curve | None:
+    """The polynomial of least BIC, up to the third, of the standard deviation by target."""
+    per, scale = float(target.max()), float(left.std())
+    if not scale > 0:
+        found.unknown.append("error: every device has its target exactly")
+        return None
+    x, z2, v = target / per, (left / scale) ** 2, variance / scale**2
+    most = min(_HIGHEST, len(np.unique(target)) - 1)
+    fits: list[tuple[Floats, Floats, float]] = []
+    for degree in range(most + 1):
+        powers = x[:, None] ** np.arange(degree + 1)
+
+        def loss(at: Floats, powers: Floats = powers) -> float:
+            sigma = powers @ at
+            bad = np.minimum(sigma - 1e-3, 0.0)
+            square = np.maximum(sigma, 1e-3) ** 2 + v
+            found_loss = 0.5 * (np.log(square) + z2 / square)
+            return float(found_loss.sum() + 1e4 * (bad * bad).sum())
+
+        start = np.zeros(degree + 1)
+        start[0] = 1.0
+        if fits:
+            start[: len(fits[-1][0])] = fits[-1][0]
+        fits.append(likeliest(loss, start, len(x) - degree - 1))
+    bic = [2.0 * loss + len(at) * math.log(len(x)) for at, _, loss in fits]
+    at, half, _ = fits[int(np.argmin(bic))]
+    unit = float(f"{scale:.3e}")
+    factor = scale / unit
+    for power, (value, width) in enumerate(zip(at * factor, half * factor, strict=True)):
+        ends = (unit * each for each in (value, value - width, value + width))
+        found.add(f"error.c{power}", Estimate(*ends), "S")
+    found.notes.append(f"error is c0 + c1 x + ... with x = target over {format_quantity(per, 'S')}")
+    try:
+        return Curve(polynomial=tuple((at * factor).tolist()), per=per, low=0.0, scale=unit)
+    except SpecError:
+        return None

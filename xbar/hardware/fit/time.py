@@ -1,0 +1,223 @@
+"""What devices do in time: a power law, or tables of what they were at each time.
+
+The logarithm of each device's conductance is fitted by a line over that of time; the population of
+exponents and its spread between devices from what the devices' own errors leave. Where exponents
+of both signs or bent lines contradict a power law, mean change and spread by time are tabulated.
+
+Shapes: C cells, E events. Units: siemens, seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats
+from xbar.hardware.fit.groups import Cells, Found
+from xbar.hardware.fit.statistics import Population, normal_p, population, student
+from xbar.hardware.law_parts import Goodness
+from xbar.statistics import Estimate
+from xbar.units import format_time
+
+_LEAST = 3
+_SPAN = 3.0
+"""Last time over the first that tells an exponent."""
+_RANGE = 2.0
+"""Largest over least conductance from which on exponents may depend on it."""
+_CERTAIN = 4.0
+"""Standard errors of a slope or bend that is believed, and part of the change that a bend makes."""
+_BENT = 0.1
+_RISING = 0.025
+"""Share of exponents of the other sign from which on a power law would be wrong."""
+_OFTEN = 0.8
+_KNOTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Lines of the logarithm of conductance over that of time, of devices.
+
+    Attributes:
+        event: (M,) events.
+        first: seconds at which the logarithm of time is 0.
+        start: (M,) siemens of the line at the first time.
+        exponent: (M,) minus its slope.
+        variance: (M,) of the exponent's error.
+        rms: relative deviation of readings from their lines; 0 if it is not known.
+    """
+
+    event: NDArray[np.int64]
+    first: float
+    start: Floats
+    exponent: Floats
+    variance: Floats
+    rms: float
+
+
+def fit_time(cells: Cells, noise: float, found: Found) -> Lines | None:
+    """What cells at the reference temperature do in time; adds it.
+
+    Args:
+        cells: cells at the reference temperature, without stuck devices.
+        noise: relative read noise; 0 if it is not known.
+        found: what is found.
+    """
+    timed = cells.where(np.isfinite(cells.time))
+    some = timed.where((timed.time > 0) & (timed.g > 0))
+    if not len(some.g) or some.time.max() < _SPAN * some.time.min():
+        what = "there is no column time" if not len(timed.g) else (
+            f"there is one time, {format_time(float(timed.time.max()))}"
+        )  # fmt: skip
+        found.unknown.append(f"drift: {what}")
+        return None
+    if len(some.g) < len(timed.g) and (timed.time == 0).any():
+        found.notes.append("readings at time 0 not used for drift, of which a power law has none")
+    lines = _lines(some, noise)
+    if lines is None:
+        found.unknown.append(f"drift: fewer than {_LEAST} devices were read at two times")
+        return None
+    if lines.rms == 0.0:
+        found.unknown.append("spread of drift without its noise: no device was read at three times")
+    both = population(lines.exponent, lines.variance)
+    reason = _contradicted(some, lines, both)
+    if reason:
+        _tabulate(timed, noise or lines.rms, reason, found)
+    else:
+        _add_drift(lines, both, found)
+    return lines
+
+
+def _lines(cells: Cells, noise: float) -> Lines | None:
+    event, place = np.unique(cells.event, return_inverse=True)
+    first_of = np.full(len(event), np.inf)
+    np.minimum.at(first_of, place, cells.time)
+    first = float(np.median(first_of))
+    x, y = np.log(cells.time / first), np.log(cells.g)
+    n = np.bincount(place).astype(np.float64)
+    mean_x, mean_y = np.bincount(place, x) / n, np.bincount(place, y) / n
+    dx, dy = x - mean_x[place], y - mean_y[place]
+    sxx, sxy = np.bincount(place, dx * dx), np.bincount(place, dx * dy)
+    good = sxx > 0.1
+    if good.sum() < _LEAST:
+        return None
+    slope = sxy / np.where(good, sxx, 1.0)
+    residual = np.where(good[place], dy - slope[place] * dx, 0.0)
+    freedom = float(np.maximum(n[good] - 2.0, 0.0).sum())
+    square = float((residual**2).sum()) / freedom if freedom >= 1 else noise**2
+    return Lines(
+        event[good], first, np.exp(mean_y - slope * mean_x)[good], -slope[good],
+        square / sxx[good], math.sqrt(square),
+    )  # fmt: skip
+
+
+def _contradicted(cells: Cells, lines: Lines, both: Population) -> str:
+    """Why a power law does not describe the lines; "" if it does."""
+    from scipy.special import ndtr
+
+    if both.sigma.value > 0:
+        other = float(ndtr(-both.mean.value / both.sigma.value))
+    else:
+        other = float(both.mean.value < 0)
+    if other > _RISING:
+        return f"{100 * other:.3g} % of the devices would rise by a power law"
+    place = np.searchsorted(lines.event, cells.event)
+    place = np.minimum(place, len(lines.event) - 1)
+    kept = lines.event[place] == cells.event
+    place, cells = place[kept], cells.where(kept)
+    x = np.log(cells.time / lines.first)
+    left = np.log(cells.g / lines.start[place]) + lines.exponent[place] * x
+    square = x * x
+    n = np.bincount(place)
+    mean_x = np.bincount(place, x) / n
+    dx = x - mean_x[place]
+    dsq = square - (np.bincount(place, square) / n)[place]
+    slope = np.bincount(place, dsq * dx) / np.bincount(place, dx * dx)
+    rest = dsq - slope[place] * dx
+    weight = float((rest * rest).sum())
+    if weight < 1e-6 or lines.rms == 0.0:
+        return ""
+    bend = float((rest * left).sum()) / weight
+    span = float(np.ptp(x))
+    certain = abs(bend) > _CERTAIN * lines.rms / math.sqrt(weight)
+    if certain and abs(bend) * span / 4.0 > _BENT * abs(both.mean.value):
+        return "drift is no power law: its lines are bent"
+    return ""
+
+
+def _add_drift(lines: Lines, both: Population, found: Found) -> None:
+    x = np.log(lines.start)
+    per = float(np.exp(x.mean()))
+    x = x - math.log(per)
+    weight = 1.0 / (both.sigma.value**2 + lines.variance + 1e-30)
+    drift: dict[str, object] = {"first": lines.first}
+    a = error = 0.0
+    if np.exp(np.ptp(x)) >= _RANGE and len(x) >= 2 * _LEAST:
+        middle = float((weight * x).sum() / weight.sum())
+        b = float((weight * lines.exponent).sum() / weight.sum())
+        width = float((weight * (x - middle) ** 2).sum())
+        a = float((weight * (x - middle) * (lines.exponent - b)).sum()) / width
+        left = lines.exponent - b - a * (x - middle)
+        error = math.sqrt(float((weight * left**2).sum()) / (len(x) - 2) / width)
+    if error and abs(a) > _CERTAIN * error:
+        both = population(lines.exponent - a * x, lines.variance)
+        half = student(len(x) - 2) * error
+        found.add("drift.mean.slope", Estimate(a, a - half, a + half))
+        drift["mean"] = {"logarithm": (a, both.mean.value), "per": per, "low": 0.0}
+        found.notes.append(
+            f"drift.mean is the exponent of a device programmed to {per:.4g} S, drift.mean.slope "
+            "its growth per factor e of conductance"
+        )
+    else:
+        drift["mean"] = {"polynomial": (both.mean.value,)}
+        if np.exp(np.ptp(x)) < _RANGE:
+            found.unknown.append("drift by conductance: the devices' differ by less than twice")
+    found.add("drift.mean", both.mean)
+    found.add("drift.sigma", both.sigma)
+    drift["sigma"] = {"polynomial": (both.sigma.value,)}
+    if len(x) >= 8:
+        statistic, p = normal_p(lines.exponent - a * x)
+        found.goodness.append(
+            Goodness(of="drift exponents, normal", test="Anderson-Darling", statistic=statistic,
+                     p=p)
+        )  # fmt: skip
+    found.values["drift"] = drift
+
+
+def _tabulate(cells: Cells, noise: float, reason: str, found: Found) -> None:
+    """Add tables of mean change and spread at the times at which most devices were read."""
+    times, counts = np.unique(cells.time, return_counts=True)
+    events = len(np.unique(cells.event))
+    times = times[counts >= max(_OFTEN * events, _LEAST)]
+    if len(times) < 2:
+        found.unknown.append(
+            f"{reason}, and too few devices were read at the same times for a table"
+        )
+        return
+    found.notes.append(f"{reason}: the law is a table of their changes by time")
+    g = np.full((int(cells.event.max()) + 1, len(times)), np.nan)
+    for k, time in enumerate(times):
+        same = cells.where(cells.time == time)
+        g[same.event, k] = same.g
+    g = g[np.isfinite(g).all(1) & (g[:, 0] > 0)]
+    if len(g) < _LEAST:
+        found.unknown.append(f"{reason}, and {len(g)} devices were read at all times")
+        return
+    order = np.argsort(g[:, 0])
+    parts = np.array_split(order, max(1, min(_KNOTS, len(g) // 20)))
+    at = np.array([g[part, 0].mean() for part in parts])
+    shift, grown = np.zeros((len(times), len(parts))), np.zeros((len(times), len(parts)))
+    for k in range(1, len(times)):
+        for p, part in enumerate(parts):
+            change = g[part, k] - g[part, 0]
+            shift[k, p] = change.mean()
+            own = 2.0 * (noise * at[p]) ** 2
+            grown[k, p] = math.sqrt(max(float(change.var(ddof=1)) - own, 0.0))
+        change = (g[:, k] - g[:, 0]) / g[:, 0]
+        half = student(len(g) - 1) * float(change.std(ddof=1)) / math.sqrt(len(g))
+        mean = float(change.mean())
+        found.add(f"change after {format_time(float(times[k]))}",
+                  Estimate(mean, mean - half, mean + half))  # fmt: skip
+    found.values["_table"] = {"times": times, "at": at, "shift": shift, "grown": grown}
