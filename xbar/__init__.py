@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xbar.compiler.compiler import compile as compile
     from xbar.compiler.emit import Configuration as Configuration
     from xbar.compiler.options import Options as Options
+    from xbar.compiler.options import WholeLife as WholeLife
     from xbar.compiler.placed_blocks import PlacedBlocks as PlacedBlocks
     from xbar.compiler.placement import PlacementReport as PlacementReport
     from xbar.compiler.plan import Plan as Plan
@@ -121,6 +122,7 @@ _HOME = {
     "Nonlinearity": "xbar.hardware.nonlinearity",
     "OperatingPoint": "xbar.circuit.deck.point",
     "Options": "xbar.compiler.options",
+    "WholeLife": "xbar.compiler.options",
     "Plan": "xbar.compiler.plan",
     "PlacedBlocks": "xbar.compiler.placed_blocks",
     "PlacementReport": "xbar.compiler.placement",

@@ -17,6 +17,7 @@ from xbar.cli.output import (
     measurement_notes,
     progress,
     read_chip,
+    read_list,
     refuse_unused,
     show,
 )
@@ -83,6 +84,32 @@ def run(
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="compensate wire resistance when choosing subsets")
     ] = False,
+    corners: Annotated[
+        str | None,
+        typer.Option(help='choose one mask for several temperatures: "25 C, 85 C"'),
+    ] = None,
+    life: Annotated[
+        str | None,
+        typer.Option(help='choose one mask for several times since programming: "1 h, 1 y"'),
+    ] = None,
+    over: Annotated[
+        str | None,
+        typer.Option(help="with these: least worst (default) or mean error over their points"),
+    ] = None,
+    outlook: Annotated[
+        str | None,
+        typer.Option(
+            help="with these, what is known of devices then: their law (default), or the devices, "
+            "as if each had been measured at every point"
+        ),
+    ] = None,
+    compensate: Annotated[
+        str | None,
+        typer.Option(
+            help="with these: gain, if each layer's outputs will be divided by one factor at each "
+            "point, as xbar simulate --compensate gain does; none (default)"
+        ),
+    ] = None,
     mapping: Annotated[
         str,
         typer.Option(
@@ -145,6 +172,8 @@ def run(
 ) -> None:
     """Program a trained network onto a chip."""
     import xbar
+    from xbar.compiler.life_record import life_record
+    from xbar.compiler.options import with_life
     from xbar.errors import printable
     from xbar.files import refuse_existing
     from xbar.model.arithmetic import arithmetic
@@ -155,6 +184,9 @@ def run(
     from xbar.report.text import program_text, unreachable_lines
 
     # validated by Options, whose errors list the allowed values
+    ways = {"over": over, "outlook": outlook, "compensate": compensate}
+    if corners is None and life is None:
+        refuse_unused("--corners or --life", {f"--{key}": w is not None for key, w in ways.items()})
     words: dict[str, Any] = {
         "mapping": mapping,
         "scale_per": scale_per,
@@ -168,6 +200,7 @@ def run(
         compact=compact,
         **words,
     )
+    options = with_life(options, read_list(corners), read_list(life), ways)
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
     chip = read_chip(design, measured, measured_unit, seed, behind_wires)
@@ -202,6 +235,7 @@ def run(
     lost = [one for one in program.unreachable() if one.stuck] if faults else []
     harsh = harsh_layers(program, metrics)
     notes = [*measurement_notes(chip), *graph.notes]
+    record = None if options.whole_life is None else life_record(program)
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
@@ -209,6 +243,7 @@ def run(
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
         "options": program.options.model_dump(mode="json"),
+        "life": None if record is None else record.to_json(),
         "layers": [layer.to_json() for layer in metrics],
         "unreachable": [one.to_json() for one in lost],
         "harsh_wires": [layer.to_json() for layer in harsh],
@@ -222,7 +257,8 @@ def run(
     remarks += [f"stays digital: {name}: {reason}" for name, reason in graph.digital]
     remarks += [f"assumed: {note}" for note in notes]
     head = [f"{printable(str(share))}\n"] if share.ratio > MOST_SILENT else []
-    text = "\n".join([*head, program_text(program, metrics), *map(printable, remarks)])
+    lived = [] if record is None else [str(record)]
+    text = "\n".join([*head, program_text(program, metrics), *lived, *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
 
 

@@ -82,6 +82,11 @@ def read_chip(
     return Chip.sample(design, 0 if seed is None else seed)
 
 
+def read_list(text: str | None) -> list[str] | None:
+    """Times or temperatures, separated by commas."""
+    return None if text is None else [each.strip() for each in text.split(",")]
+
+
 def measurement_notes(chip: Chip) -> list[str]:
     """What was assumed when a measured chip was read."""
     notes = () if chip.measurement is None else chip.measurement.notes

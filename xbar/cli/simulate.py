@@ -18,6 +18,7 @@ from xbar.cli.output import (
     WithCost,
     progress,
     read_data,
+    read_list,
     refuse_unused,
     show,
 )
@@ -168,16 +169,11 @@ def run(
             progress=report,
             device=device,
             memory=memory,
-            time=_listed(time),
-            temperature=_listed(temperature),
+            time=read_list(time),
+            temperature=read_list(temperature),
             **words,
         )
     result = replace(result, notes=dataset.notes + result.notes)
     if plot is not None and isinstance(result, Life):
         write_bytes(plot, draw_life(result, plot.suffix[1:]), force=force)
     show(as_json, result.to_json(), str(result) + (f"\ndrawn to {plot}" if plot else ""))
-
-
-def _listed(text: str | None) -> list[str] | None:
-    """Times or temperatures, separated by commas."""
-    return None if text is None else [each.strip() for each in text.split(",")]

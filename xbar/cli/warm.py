@@ -95,13 +95,16 @@ def _networks() -> None:
 def _programs() -> None:
     """Plain and noisy designs, with and without wires and faults, programmed by every method.
 
-    And a chip of branches with switches.
+    And a chip of branches with switches, and one that ages.
     """
     import xbar
 
     switch = xbar.Switch(resistance=2e3, slope=-1.0, sigma=0.01)
     xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(switch=switch)), 0).on(0)
 
+    aged = xbar.Chip.sample(_design(law="pcm"), 0)
+    _run(aged, xbar.Options(whole_life=xbar.WholeLife(times=(3600.0, 3e7))))
+    _run(aged.at(time="1 y"), xbar.Options())
     for design in (_design(), _design(noise=0.02), _design(faults=0.02)):
         for wire_aware in (False, True):
             for mapping in ("pair", "reference"):
@@ -117,10 +120,11 @@ def _rivals() -> None:
         _run(xbar.Chip.sample(_design(), 0), xbar.Options(programming=programming))
 
 
-def _design(noise: float = 0.0, faults: float = 0.0) -> Hardware:
+def _design(noise: float = 0.0, faults: float = 0.0, law: str | None = None) -> Hardware:
     import xbar
 
     return xbar.Hardware(
+        device=None if law is None else xbar.DeviceLaw(law=law),
         bank=xbar.Bank(resistors=8, stuck_open=faults, stuck_closed=faults),
         tile=xbar.Tile(word_lines=32, bit_lines=32, word_wire=1.0, bit_wire=1.0),
         dac=xbar.Converter(bits=6),

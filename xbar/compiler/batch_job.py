@@ -37,6 +37,8 @@ def obstacle(job: TileJob) -> str:
     """Why a card has no part in a job; empty if it has."""
     if not job.chooses:
         return "no subsets are chosen"
+    if job.options.whole_life is not None:
+        return "one mask is chosen for several points of the chip's life"
     if job.options.wire_aware:
         return "wire-aware programming chooses again and again for one tile"
     if expected_error(job.chip.hardware).noise > 0.0:

@@ -114,6 +114,14 @@ def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None
             f"mapping must be 'pair' for programming {options.programming!r}, not "
             f"{options.mapping!r}: a shared reference would have to be written too"
         )
+    if options.whole_life is not None and (options.programming != "subset" or options.wire_aware):
+        what = "wire-aware programming" if options.wire_aware else (
+            f"programming {options.programming!r}"
+        )  # fmt: skip
+        raise SpecError(
+            f"corners and life must be left out with {what}: one mask for several times and "
+            "temperatures is chosen among measured resistors, and for ideal wires"
+        )
     if options.wire_aware:
         _check_wire_aware(hardware, options)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
 from xbar.compiler.journal import Journal
 from xbar.compiler.mapping import get_mapping
-from xbar.compiler.options import Options
+from xbar.compiler.options import Options, Quantities, with_life
 from xbar.compiler.placement import place
 from xbar.compiler.plan import Plan
 from xbar.compiler.program import Program
@@ -39,6 +39,7 @@ from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.model.share import warn_of_digital
 from xbar.parallel import Progress
+from xbar.subset.variants.several import Over
 
 
 @runtime_checkable
@@ -76,6 +77,11 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     input_shape: Sequence[int] | None = None,
     seed: int | None = None,
     wire_aware: bool = False,
+    corners: Quantities | None = None,
+    life: Quantities | None = None,
+    over: Over | None = None,
+    outlook: Literal["law", "devices"] | None = None,
+    compensate: Literal["none", "gain"] | None = None,
     options: Options | None = None,
     output: str | Path | None = None,
     force: bool = False,
@@ -96,6 +102,12 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
             module only.
         seed: seed of the chip, for a design only; 0 by default.
         wire_aware: as in ``options``.
+        corners: temperatures, such as "25 C" or ["25 C", "85 C"], for which one mask is chosen
+            once; this and the next four are the fields of ``options.whole_life``.
+        life: times since programming likewise, such as ["1 h", "1 y"], each at all corners.
+        over: whether the "worst" of these points' expected errors is to be least, or their "mean".
+        outlook: what is known of devices then: their "law", or the "devices" themselves.
+        compensate: "gain" if outputs will be divided by one factor a layer at each point.
         options: options of the compilation.
         output: path of the program, written during the compilation in the format of
             ``Program.save``. An interrupted run resumes if started again with the same arguments,
@@ -143,6 +155,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     options = options or Options()
     if wire_aware:
         options = options.model_copy(update={"wire_aware": True})
+    given = {"over": over, "outlook": outlook, "compensate": compensate}
+    options = with_life(options, corners, life, given)
     crew = Crew(workers, scheduler, device)
     find_card(device)  # a missing one is told before any work
     jobs = _planned(source, chip, options, input_shape)
@@ -201,7 +215,7 @@ def choose_again(
             f"the program must have switches that were chosen for measured resistors, not those "
             f"of {what}; compile the network for the chip instead"
         )
-    own = options.model_copy(update={"aged": False, "chosen": None})
+    own = options.model_copy(update={"aged": False, "chosen": None, "whole_life": None})
     kept = own if lines else own.model_copy(update={"swap_lines": "never"})
     found = reprogram(program, chip, kept, progress)
     return replace(found, plan=replace(found.plan, options=own))

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from typing import Any, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xbar.compiler.packing.rules import Rule
-from xbar.hardware.base import Fraction, Spec
+from xbar.errors import SpecError
+from xbar.hardware.base import Duration, Fraction, Kelvin, Spec
 from xbar.hardware.spec import Moment
+from xbar.subset.variants.several import Over
+
+Quantities: TypeAlias = str | float | Sequence[str | float]
+
+
+class WholeLife(Spec):
+    """Points of a chip's life for which one mask is chosen: all times, each at all temperatures.
+
+    Attributes:
+        times: seconds since programming, or texts such as "1 y"; none for as programmed.
+        temperatures: kelvin, or texts such as "85 C"; none for the design's reference.
+        over: which error is least: the largest of the points' expected squared errors, "worst", or
+            their "mean".
+        outlook: what is known of a device at programming: its "law", by which it may go one way or
+            another; or the "devices", as if each had been measured at every point.
+        compensate: "gain" if each layer's outputs will be divided by one factor at each point, as
+            ``xbar.simulate(..., compensate="gain")`` does; "none" if they are read as they are.
+    """
+
+    times: tuple[Duration, ...] = ()
+    temperatures: tuple[Kelvin, ...] = ()
+    over: Over = "worst"
+    outlook: Literal["law", "devices"] = "law"
+    compensate: Literal["none", "gain"] = "none"
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.times and not self.temperatures:
+            raise ValueError("whole_life needs times or temperatures, such as ('1 h', '1 y')")
+        return self
+
+    @property
+    def points(self) -> list[tuple[float | None, float | None]]:
+        """Times, each with all temperatures."""
+        return [*product(self.times or (None,), self.temperatures or (None,))]
 
 
 class Options(Spec):
@@ -40,6 +78,8 @@ class Options(Spec):
             idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
             "always" or "never" (see ``passes/assign_lines.py``). With ``wire_aware`` they are
             exchanged for harsh wires too, except with "never".
+        whole_life: points of the chip's life for which one mask and one scale are chosen; None for
+            the chip as it is.
         aged: whether the chip has aged since switches were chosen: ``Program.on`` sets it, and
             ``chosen``.
         chosen: moment of the chip that switches were chosen for, if it is not the program's own
@@ -55,5 +95,47 @@ class Options(Spec):
     compact: bool = True
     pack: Rule = "apart"
     swap_lines: Literal["faults", "always", "never"] = "faults"
+    whole_life: WholeLife | None = None
     aged: bool = False
     chosen: Moment | None = None
+
+
+def with_life(
+    options: Options,
+    corners: Quantities | None,
+    life: Quantities | None,
+    how: Mapping[str, str | None],
+) -> Options:
+    """The options with corners and times for which one mask is chosen; unchanged without.
+
+    Args:
+        options: options, whose own ``whole_life`` is replaced.
+        corners: temperatures.
+        life: times.
+        how: the other fields of ``WholeLife``; None for those that are not given.
+
+    Raises:
+        SpecError: a time or temperature is none, a word is unknown, or words are given alone.
+    """
+    words = {name: word for name, word in how.items() if word is not None}
+    if corners is None and life is None:
+        if words:
+            raise SpecError(
+                f"{' and '.join(words)} must be left out without corners or life, which they are of"
+            )
+        return options
+    fields: dict[str, Any] = {"times": listed(life), "temperatures": listed(corners), **words}
+    return options.model_copy(update={"whole_life": WholeLife(**fields)})
+
+
+def listed(given: Quantities | None) -> tuple[str | float, ...]:
+    """A quantity or several as a tuple.
+
+    >>> listed("85 C"), listed([300.0, "85 C"]), listed(None)
+    (('85 C',), (300.0, '85 C'), ())
+    """
+    if given is None:
+        return ()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return (given,)
+    return tuple(given)

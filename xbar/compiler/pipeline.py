@@ -5,7 +5,8 @@
 
 Each pass applies only to some jobs: lines are moved on faulty tiles, wires are corrected on
 request. Tickets and rivals replace passes by their own: ``keep_switches`` or ``choose_codes`` for
-``choose_subsets``, ``tune_cells`` for all that measure and choose.
+``choose_subsets``, ``tune_cells`` for all that measure and choose. One mask for a chip's whole life
+takes ``follow_life`` after ``form_banks``, and ``choose_for_life``.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from functools import lru_cache
 from xbar.compiler.passes import (
     assign_lines,
     choose_codes,
+    choose_for_life,
     choose_subsets,
     close_switches,
     correct_wires,
+    follow_life,
     form_banks,
     keep_switches,
     measure_resistors,
@@ -34,10 +37,12 @@ PASSES: tuple[Pass, ...] = (
     measure_resistors.PASS,
     assign_lines.PASS,
     form_banks.PASS,
+    follow_life.PASS,
     set_scales.PASS,
     keep_switches.PASS,
     choose_codes.PASS,
     choose_subsets.PASS,
+    choose_for_life.PASS,
     close_switches.PASS,
     tune_cells.PASS,
     correct_wires.PASS,

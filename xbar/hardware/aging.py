@@ -137,6 +137,8 @@ def _normal(later: Later, seed: int, stream: int, tile: int, like: Floats) -> Fl
     """Standard normal numbers (W, B, K) of a tile's devices, two from each number of a stream."""
     from xbar.hardware import aging_kernel, draw_kernel
 
+    if later.path is not None:
+        return np.full(like.shape, later.path[stream - _TIME])
     count = like.size + like.size % 2
     whole = draw.uniform(seed, stream + (later.seed << 8), tile, (count // 2,))
     aging_kernel.halves(whole, u := np.empty(count))

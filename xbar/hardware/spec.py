@@ -285,6 +285,8 @@ class Moment(Spec):
         seed: seed of what happens to the devices.
         stuck_open: fraction of sound devices that are stuck open since.
         stuck_closed: fraction that is stuck closed since.
+        path: standard normal numbers that all devices have for what time and temperature do to
+            them, as in ``hardware/outlook.py``; None for those drawn for each of them.
     """
 
     time: Duration | None = None
@@ -292,6 +294,7 @@ class Moment(Spec):
     seed: int = 0
     stuck_open: Fraction = Field(default=0.0, ge=0)
     stuck_closed: Fraction = Field(default=0.0, ge=0)
+    path: tuple[float, float] | None = None
 
     @property
     def died(self) -> bool:

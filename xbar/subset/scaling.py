@@ -23,7 +23,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Floats, Ints
 from xbar.hardware import draw
 from xbar.subset.solver import solve_subset
 
@@ -126,24 +126,42 @@ def measure_error(
         read_noise: relative standard deviation of each chosen element in a read; its variance is
             added to the error.
     """
-    reach = reach_of(known, np.zeros(len(known)))
-    mean, deviation, low, high = reach.values
+
+    def error(which: Ints, goal: Floats) -> Floats:
+        element = (known if real is None else real)[which] * choose(known[which], goal)
+        variance = read_noise**2 * (element**2).sum(axis=1)
+        return np.asarray((element.sum(axis=1) - goal) ** 2 + variance)
+
+    if known.shape[1] > LONGEST:
+        formula = ErrorCurve.by_formula(known.shape[1], _furthest(known))
+        return ErrorCurve(formula.table + 2 * read_noise**2)  # half of all elements, Σe²/2 = 2s²
+    return error_curve(known, error)
+
+
+def _furthest(known: Floats) -> float:
+    """Largest distance of a sum from its bank's (M, E) middle, in standard deviations."""
+    _, deviation, low, high = reach_of(known, np.zeros(len(known))).values
+    return float(((high - low) / 2 / np.where(deviation > 0, deviation, np.inf)).max())
+
+
+def error_curve(known: Floats, error: Callable[[Ints, Floats], Floats]) -> ErrorCurve:
+    """The curve of errors found for goals at all distances in the range of a sample of banks.
+
+    Args:
+        known: (M, E) elements by which distances are told.
+        error: (numbers (N,) of banks, goals (N,) of their sums) -> squared errors (N,).
+    """
+    mean, deviation, low, high = reach_of(known, np.zeros(len(known))).values
     alive = deviation > 0
     if not alive.any():
         return ErrorCurve.constant(1.0)
-    furthest = float(((high - low) / 2 / np.where(alive, deviation, np.inf)).max())
-    if known.shape[1] > LONGEST:
-        formula = ErrorCurve.by_formula(known.shape[1], furthest)
-        return ErrorCurve(formula.table + 2 * read_noise**2)  # half of all elements, Σe²/2 = 2s²
-    bins = int(np.ceil(furthest * _BINS_PER_UNIT))
+    bins = int(np.ceil(_furthest(known) * _BINS_PER_UNIT))
     jitter = draw.uniform(0, _STREAM, 0, (len(known), bins))
     distance = (np.arange(bins) + jitter) / _BINS_PER_UNIT
     distance[:, ::2] *= -1  # sums are symmetric about their mean
     goal = np.clip(mean[:, None] + distance * deviation[:, None], low[:, None], high[:, None])
     which = np.repeat(np.arange(len(known)), bins)
-    chosen = choose(known[which], goal.ravel())
-    element = (known if real is None else real)[which] * chosen
-    power = (element.sum(axis=1) - goal.ravel()) ** 2 + read_noise**2 * (element**2).sum(axis=1)
+    power = error(which, goal.ravel())
     relative = power.reshape(-1, bins)[alive] / deviation[alive, None] ** 2
     return _smooth(np.maximum(relative.mean(axis=0), np.finfo(np.float64).eps ** 2))
 

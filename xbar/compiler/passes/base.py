@@ -29,6 +29,7 @@ from xbar.subset.scaling import Reach
 
 if TYPE_CHECKING:
     from xbar.compiler.passes.set_scales import Expected
+    from xbar.compiler.whole_life import LifeBank
 
 Masks: TypeAlias = NDArray[np.bool_]
 
@@ -89,6 +90,7 @@ class TileState:
         mask: switches (W, B, K) of shared cells, closed before all others.
         banks: signed banks of the weights, by block.
         reach: range of the weights (R, C), by block.
+        life: banks at all points of the chip's life, by block, where they are chosen for.
         scales: siemens per unit weight (C,), by block.
         choices: closed switches (R, C, E), by block.
         tile: programmed tile.
@@ -102,6 +104,7 @@ class TileState:
     mask: Masks = _LATER
     banks: tuple[SignedBank, ...] = _LATER
     reach: tuple[Reach, ...] = _LATER
+    life: tuple[LifeBank, ...] = _LATER
     scales: tuple[Floats, ...] = _LATER
     choices: tuple[Masks, ...] = _LATER
     tile: ProgrammedTile = _LATER

@@ -148,5 +148,5 @@ PASS = Pass(
     run,
     needs=("blocks", "banks", "scales"),
     makes=("choices",),
-    applies=lambda job: job.chooses,
+    applies=lambda job: job.chooses and job.options.whole_life is None,
 )

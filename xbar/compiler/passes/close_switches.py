@@ -20,7 +20,8 @@ def run(state: TileState) -> TileState:
 
 
 def _achieved(state: TileState, tile: ProgrammedTile) -> tuple[Floats, ...]:
-    if state.job.options.programming == "nominal":  # the banks are not the chip's own
+    options = state.job.options  # the banks may not be the chip's own
+    if options.programming == "nominal" or options.whole_life is not None:
         return tuple(tile.difference("ideal"))
     return tuple(
         bank.offset + np.where(choice, bank.element, 0.0).sum(axis=-1)

@@ -16,16 +16,24 @@ from functools import partial
 
 import numpy as np
 
-from xbar.arrays import Floats
-from xbar.compiler.block import Block, span
+from xbar.arrays import Floats, Ints
+from xbar.compiler.block import Block
 from xbar.compiler.mapping import SignedBank, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.choose_subsets import choose_least_error, choose_on_one_side
 from xbar.compiler.tuned import TunedCells
+from xbar.compiler.whole_life import Ahead, LifeBank, whole_tile
 from xbar.effects.expected import ExpectedError, expected_error
 from xbar.hardware.chip import Chip, Resistors
-from xbar.subset.scaling import ErrorCurve, Reach, best_scales, measure_error, reach_of
+from xbar.subset.scaling import (
+    ErrorCurve,
+    Reach,
+    best_scales,
+    error_curve,
+    measure_error,
+    reach_of,
+)
 
 SAMPLE = 64
 """Number of banks on which the error is measured; a quarter of it for long banks."""
@@ -42,11 +50,13 @@ class Expected:
         curve: error by distance of a target from the middle of its bank.
         reach: range of the S banks of the sample.
         gain: ratio of mean reading to conductance that subsets are chosen for; 1 for tuned cells.
+        ahead: the points of the chip's life, where one mask is chosen for all of them.
     """
 
     curve: ErrorCurve
     reach: Reach
     gain: float = 1.0
+    ahead: Ahead | None = None
 
 
 def expect(chip: Chip, options: Options) -> Expected:
@@ -57,18 +67,17 @@ def expect(chip: Chip, options: Options) -> Expected:
     if tuned is not None:
         curve, one = tuned.expected(noise)
         return Expected(curve, Reach(one.values[:, None]))
-    mapping = get_mapping(options.mapping)
-    on, off, stuck = chip.resistors(0)
-    rows, columns = on.shape[0], mapping.columns(on.shape[1])
-    block = Block("", 0, span(0, rows), span(0, columns), span(0, rows), span(0, columns))
-    bank = mapping.bank(on, off, stuck, block)
-    element, offset = bank.element.reshape(rows * columns, -1), bank.offset.reshape(-1)
+    mapping, block = get_mapping(options.mapping), whole_tile(chip, options)
+    bank = mapping.bank(*chip.resistors(0), block)
+    element, offset = bank.element.reshape(bank.offset.size, -1), bank.offset.reshape(-1)
     missing = (element == 0.0).sum(axis=1)
     size = SAMPLE if element.shape[1] <= LONG else SAMPLE // 4
     half = min(size, -(-len(element) // 2))  # on a small tile dead lines are a large fraction
     sound = np.argsort(missing, kind="stable")[: max(half, int((missing == missing.min()).sum()))]
     size = min(size, len(sound))
     sample = sound[np.linspace(0, len(sound) - 1, size).astype(np.int64)]
+    if options.whole_life is not None:
+        return _expect_for_life(chip, options, block, sample)
     if options.programming == "subset":
         choose = partial(choose_least_error, error=ExpectedError(noise=noise))
         curve = measure_error(element[sample], choose=choose, read_noise=noise)
@@ -77,6 +86,24 @@ def expect(chip: Chip, options: Options) -> Expected:
     nominal = known.element.reshape(element.shape)[sample]
     curve = measure_error(nominal, element[sample], choose_on_one_side, noise)
     return Expected(curve, reach_of(nominal, known.offset.reshape(-1)[sample]), error.gain)
+
+
+def _expect_for_life(chip: Chip, options: Options, block: Block, sample: Ints) -> Expected:
+    """The same for one mask over the chip's life: the error that counts, on the mean banks."""
+    from xbar.compiler.passes.choose_for_life import choose_for_life
+
+    ahead = Ahead.of(chip, options)
+    every = ahead.banks(0, get_mapping(options.mapping), [block])[0].flat()
+    life = LifeBank(every.element[:, sample], every.variance[:, sample], every.offset[:, sample])
+    mean = life.mean()
+
+    def error(which: Ints, goal: Floats) -> Floats:
+        own = LifeBank(life.element[:, which], life.variance[:, which], life.offset[:, which])
+        return choose_for_life(own, goal + mean.offset[which], ahead.life.over).power
+
+    curve = error_curve(mean.element, error)
+    reach = reach_of(mean.element, mean.offset)
+    return Expected(curve, reach, expected_error(chip.hardware).gain, ahead)
 
 
 def nominal_resistors(chip: Chip) -> Resistors:
