@@ -158,3 +158,13 @@ def test_examples_import_xbar_and_nothing_from_inside(path):
 
 def test_no_public_name_hides_a_builtin_but_compile():
     assert set(dir(xbar)) & set(dir(builtins)) == {"compile"}
+
+
+def test_a_name_stays_a_function_where_its_module_has_the_same_name():
+    code = (
+        "import xbar.circuit.transfers, xbar.simulation.cells, xbar;"
+        "from xbar.circuit import transfers;"
+        "print(callable(xbar.circuit.transfers), transfers is xbar.circuit.transfers)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "True"]

@@ -9,7 +9,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
+
+
+class _Package(ModuleType):
+    """A package whose public names stay what they are when modules of these names are imported."""
+
+    _functions: frozenset[str]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # the import of a module sets it as an attribute of its package
+        if not (name in self._functions and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 def public_names(
@@ -23,6 +35,8 @@ def public_names(
         modules: public modules and subpackages of the package.
         other: names defined in the package itself.
     """
+    sys.modules[package].__class__ = _Package
+    vars(sys.modules[package])["_functions"] = frozenset(home)
     public = frozenset(modules)
     shown = sorted({*home, *public, *other})
 
