@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from xbar.errors import UntrustedFileError as UntrustedFileError
     from xbar.errors import XbarError as XbarError
     from xbar.errors import XbarWarning as XbarWarning
+    from xbar.hardware.amplifier import Amplifier as Amplifier
     from xbar.hardware.bank import Bank as Bank
     from xbar.hardware.chip import Chip as Chip
     from xbar.hardware.converter import Converter as Converter
@@ -101,6 +102,7 @@ _HOME = {
     "CircuitError": "xbar.errors",
     "Configuration": "xbar.compiler.emit",
     "Control": "xbar.circuit.deck.flat",
+    "Amplifier": "xbar.hardware.amplifier",
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
     "Crossbar": "xbar.circuit.crossbar",

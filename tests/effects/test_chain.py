@@ -45,15 +45,16 @@ def test_what_acts_is_what_the_design_has_and_the_readout_sees(hardware, readout
 
 def test_the_tuple_shows_itself_by_names():
     shown = (
-        "(Dac(), Selection(), Drift(), Temperature(), Faults(), Wires(), Nonlinearity(), "
-        "ReadNoise(), Adc())"
+        "(Dac(), DacInl(), Selection(), Drift(), Temperature(), Faults(), Wires(), Nonlinearity(), "
+        "ReadNoise(), AmplifierNoise(), Amplifier(), Swing(), Sampling(), AdcOffset(), AdcNoise(), "
+        "AdcInl(), Adc())"
     )
     assert repr(EFFECTS) == shown
 
 
 def test_the_tuple_is_in_signal_order():
     """No effect on currents comes before one on conductances, nor that before one on voltages."""
-    place = {"voltage": 0, "conductance": 1, "current": 2}
+    place = {"voltage": 0, "drive": 0, "conductance": 1, "current": 2}
     places = [place[hook] for effect in EFFECTS for hook in place if changes(effect, hook)]
     assert places == sorted(places)
     assert len({effect.name for effect in EFFECTS}) == len(EFFECTS)

@@ -87,7 +87,7 @@ def simulated(
 
     dataset = read_data(data, program)
     tile = program.hardware.tile
-    wired = max(tile.word_wire, tile.bit_wire, tile.source, tile.load) > 0
+    wired = max(tile.word_wire, tile.bit_wire, tile.source, program.hardware.sense_load) > 0
     readouts: tuple[MatrixReadout, ...] = ("ideal", "nodal") if wired else ("ideal",)
     results = []
     for readout in readouts:

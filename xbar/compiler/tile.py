@@ -107,7 +107,7 @@ def wires_of(hardware: Hardware) -> Wires:
         word_wire=tile.word_wire,
         bit_wire=tile.bit_wire,
         source=tile.source,
-        load=tile.load,
+        load=hardware.sense_load,
         drive=tile.drive,
         sense=tile.sense,
     )

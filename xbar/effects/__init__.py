@@ -8,13 +8,21 @@ takes one class and one entry.
 from __future__ import annotations
 
 from xbar.effects.adc import Adc
+from xbar.effects.adc_inl import AdcInl
+from xbar.effects.adc_noise import AdcNoise
+from xbar.effects.adc_offset import AdcOffset
+from xbar.effects.amplifier import Amplifier
+from xbar.effects.amplifier_noise import AmplifierNoise
 from xbar.effects.dac import Dac
+from xbar.effects.dac_inl import DacInl
 from xbar.effects.drift import Drift
 from xbar.effects.effect import Effect
 from xbar.effects.faults import Faults
 from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.read_noise import ReadNoise
+from xbar.effects.sampling import Sampling
 from xbar.effects.selection import Selection
+from xbar.effects.swing import Swing
 from xbar.effects.temperature import Temperature
 from xbar.effects.wires import Wires
 
@@ -22,6 +30,7 @@ __all__ = ["EFFECTS", "Effect"]
 
 EFFECTS: tuple[Effect, ...] = (
     Dac(),
+    DacInl(),
     Selection(),
     Drift(),
     Temperature(),
@@ -29,6 +38,13 @@ EFFECTS: tuple[Effect, ...] = (
     Wires(),
     Nonlinearity(),
     ReadNoise(),
+    AmplifierNoise(),
+    Amplifier(),
+    Swing(),
+    Sampling(),
+    AdcOffset(),
+    AdcNoise(),
+    AdcInl(),
     Adc(),
 )
 """All effects, in signal order."""

@@ -15,6 +15,7 @@ class Adc(Effect):
 
     name = "adc"
     key = "adc"
+    needs_range = True
 
     def given(self, hardware: Hardware) -> bool:
         """The design has an ADC."""

@@ -74,11 +74,27 @@ class Chain:
 
     @cached_property
     def changed(self) -> frozenset[str]:
-        """The quantities changed: of "voltage", "conductance", "variance" and "current"."""
-        hooks = ("voltage", "conductance", "variance", "current")
+        """The hooks in use: of "voltage", "drive", "conductance", "variance" and "current"."""
+        hooks = ("voltage", "drive", "conductance", "variance", "current")
         return frozenset(
             hook for hook in hooks if any(changes(effect, hook) for effect in self.acting)
         )
+
+    @cached_property
+    def needs_range(self) -> bool:
+        """Whether the full scale of the ADCs matters."""
+        return self.hardware.adc is not None and any(each.needs_range for each in self.acting)
+
+    @cached_property
+    def needs_lines(self) -> bool:
+        """Whether the conductance of each bit line matters."""
+        return any(each.needs_lines for each in self.acting)
+
+    @property
+    def random(self) -> frozenset[str]:
+        """Names of the effects that draw numbers at each read."""
+        drawing = (each for each in self.acting if each.random or changes(each, "variance"))
+        return frozenset(each.name for each in drawing)
 
     def conductance(self, cells: Cells) -> Array:
         """(R, C) siemens of a block's cells as read."""

@@ -9,9 +9,9 @@ namespace in use (``xbar.effects.namespace``): numpy's or PyTorch's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, get_args
 
 from xbar.effects.converters import ClipCount
 from xbar.effects.namespace import Array, Arrays
@@ -115,6 +115,7 @@ class Read:
         stage: columns being read; None at the DAC and in ``expected_error``.
         voltage: volts (N, R) on the stage's inputs; None at the DAC.
         step: index of the bit-serial step.
+        draw: generator of standard normal numbers of a shape; None where nothing is drawn.
     """
 
     hardware: Hardware
@@ -123,6 +124,17 @@ class Read:
     stage: Stage | None = None
     voltage: Array = None
     step: int = 0
+    draw: Callable[[tuple[int, ...]], Array] | None = None
+
+    def drawn(self, name: str) -> Any:
+        """What the stage's converters have of an effect; None without."""
+        return None if self.stage is None else self.stage.drawn.get(name)
+
+    def noisy(self, current: Array, deviation: Array) -> Array:
+        """Currents (N, C) with normal numbers of a deviation, one or (C,), drawn at each call."""
+        if self.draw is None or self.stage is None:
+            return current
+        return current + deviation * self.xp.like(self.draw(tuple(current.shape)), current)
 
 
 class Effect:
@@ -135,11 +147,17 @@ class Effect:
         name: name in the error budget.
         key: key of the design that enables the effect; empty if every chip has it.
         readouts: read-outs that include it.
+        random: whether each read draws numbers for it, beside those of ``variance``.
+        needs_range: whether it needs the full scale of the ADCs.
+        needs_lines: whether it needs the conductance of each bit line.
     """
 
     name: ClassVar[str]
     key: ClassVar[str] = ""
     readouts: ClassVar[tuple[Readout, ...]] = get_args(Readout)
+    random: ClassVar[bool] = False
+    needs_range: ClassVar[bool] = False
+    needs_lines: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -161,6 +179,11 @@ class Effect:
         """
         del read
         yield 1.0, volts
+
+    def drive(self, volts: Array, read: Read) -> Array:
+        """Volts (N, R) on the word lines of a stage with this effect; leaves its input alone."""
+        del read
+        return volts
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """The signed conductances (R, C) of weights with this effect, in siemens."""
@@ -184,5 +207,5 @@ class Effect:
 
 
 def changes(effect: Effect, hook: str) -> bool:
-    """Whether an effect changes "voltage", "conductance", "variance" or "current"."""
+    """Whether an effect has a hook: "voltage", "drive", "conductance", "variance", "current"."""
     return getattr(type(effect), hook) is not getattr(Effect, hook)

@@ -146,6 +146,35 @@ class Arrays:
             count.conversions += values.size
         return values
 
+    def changed(self, values: Array, change: Callable[..., None], copy: bool = False) -> Array:
+        """Values (N, C) after a function that changes numpy's arrays in place; its gradient is 1.
+
+        Args:
+            values: values, which may be overwritten.
+            change: the function.
+            copy: whether the values are kept, and others returned.
+        """
+        values = values.copy() if copy else np.ascontiguousarray(values)
+        change(values)
+        return values
+
+    def clip(self, values: Array, most: float, count: ClipCount | None = None) -> Array:
+        """Values from -most to most; beyond, their gradient is 0.
+
+        Args:
+            values: values of any shape.
+            most: the largest magnitude.
+            count: counter of values beyond it.
+        """
+        if count is not None:
+            count.clipped += int((abs(values) > most).sum())
+            count.conversions += int(np.prod(values.shape))
+        return values.clip(-most, most)
+
+    def like(self, values: Array, other: Array) -> Array:
+        """Values in another array's precision, so that a sum keeps it."""
+        return values.astype(other.dtype, copy=False)
+
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
         return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)

@@ -7,12 +7,13 @@ cells per row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.effects.drawn import Drawn
 from xbar.effects.effect import Read
 from xbar.effects.namespace import Array, Arrays
 
@@ -114,6 +115,7 @@ class Stage:
         scale: siemens per unit weight (C,).
         full_scale: full scale of each column's ADC (C,), amperes; None without ADC.
         blocks: blocks of the stage, if their arrays can be solved.
+        drawn: what its converters and amplifiers are, by name of the effect.
     """
 
     group: int
@@ -124,6 +126,7 @@ class Stage:
     scale: Array
     full_scale: Array
     blocks: tuple[Columns, ...] = ()
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)
 
     def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
@@ -135,7 +138,9 @@ class Stage:
     def read(self, volts: Array, chain: Chain, read: Read, draw: Draw) -> Array:
         """(N, C) readings of the ADCs in amperes, for one step's volts (N, G, inputs)."""
         x = volts[:, self.group, self.inputs]
-        read = Read(read.hardware, read.xp, read.clips, self, x, read.step)
+        read = Read(read.hardware, read.xp, read.clips, self, x, read.step, draw)
+        for effect in chain.acting:
+            x = read.voltage = effect.drive(x, read)
         current = x @ self.conductance
         for effect in chain.acting:
             if effect.name in self.variance:
@@ -153,6 +158,7 @@ class Stage:
             variance={name: each.on(xp) for name, each in self.variance.items()},
             scale=xp.asarray(self.scale),
             full_scale=None if self.full_scale is None else xp.asarray(self.full_scale),
+            drawn={name: each.on(xp) for name, each in self.drawn.items()},
         )
 
 

@@ -96,6 +96,17 @@ class TorchArrays(Arrays):
         nearest = level.detach().clamp(-top, top).round()
         return self.straight(nearest, torch.where(outside, nearest, level)) * step
 
+    def changed(self, values: Array, change: Callable[..., None], copy: bool = False) -> Array:
+        """Values after a function that changes numpy's arrays in place; its gradient is 1."""
+        del copy
+        found = values.detach().contiguous().clone()
+        change(found.numpy())
+        return self.straight(found, values)
+
+    def like(self, values: Array, other: Array) -> Array:
+        """Values in another tensor's precision."""
+        return values.to(other.dtype)
+
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
         return torch.matmul(x.transpose(0, 1), matrix.transpose(1, 2)).transpose(0, 1)

@@ -15,13 +15,13 @@ class Wires(Effect):
     """
 
     name = "wires"
-    key = "tile.word_wire, tile.bit_wire, tile.source or tile.load"
+    key = "tile.word_wire, tile.bit_wire, tile.source, tile.load or amplifier.open_loop"
     readouts = ("nodal", "nonlinear")
 
     def given(self, hardware: Hardware) -> bool:
         """The design has a nonzero wire, source or load resistance."""
         tile = hardware.tile
-        return any((tile.word_wire, tile.bit_wire, tile.source, tile.load))
+        return any((tile.word_wire, tile.bit_wire, tile.source, hardware.sense_load))
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """Effective conductances, wires included."""

@@ -11,6 +11,7 @@ from xbar.lazy import public_names
 
 if TYPE_CHECKING:
     from xbar.hardware import catalog as catalog
+    from xbar.hardware.amplifier import Amplifier as Amplifier
     from xbar.hardware.bank import Bank as Bank
     from xbar.hardware.chip import Chip as Chip
     from xbar.hardware.chip import Resistors as Resistors
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Bank": "xbar.hardware.bank",
     "Chip": "xbar.hardware.chip",
+    "Amplifier": "xbar.hardware.amplifier",
     "Converter": "xbar.hardware.converter",
     "Cost": "xbar.hardware.cost",
     "Curve": "xbar.hardware.curve",

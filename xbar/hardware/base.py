@@ -130,6 +130,12 @@ Hertz = Annotated[float, BeforeValidator(_reader("Hz")), _WRITTEN]
 Watts = Annotated[float, BeforeValidator(_reader("W")), _WRITTEN]
 """Watts, likewise."""
 
+Amperes = Annotated[float, BeforeValidator(_reader("A")), _WRITTEN]
+"""Amperes, likewise."""
+
+Farads = Annotated[float, BeforeValidator(_reader("F")), _WRITTEN]
+"""Farads, likewise."""
+
 Siemens = Annotated[float, BeforeValidator(_reader("S")), _WRITTEN]
 """Siemens, likewise."""
 

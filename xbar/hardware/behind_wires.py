@@ -68,7 +68,7 @@ class Array:
         place = np.arange(k)
         return cls(
             line_ohms(b * wide, tile.word_wire, tile.source, drive),
-            line_ohms(w * high, tile.bit_wire, tile.load, sense),
+            line_ohms(w * high, tile.bit_wire, hardware.sense_load, sense),
             np.arange(w)[:, None] * high + place * (high > 1),
             np.arange(b)[:, None] * wide + place * (wide > 1),
         )

@@ -7,7 +7,7 @@ whose errors are one-line ``SpecError`` messages with the key, the requirement a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,23 +15,28 @@ from pydantic import Field, field_validator, model_validator
 
 from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_file
+from xbar.hardware.amplifier import Amplifier
 from xbar.hardware.bank import Bank
-from xbar.hardware.base import Duration, Fraction, Kelvin, Spec, join, values_of
-from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, Converter
+from xbar.hardware.base import Duration, Fraction, Kelvin, Spec, join
+from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, KINDS, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.device_law import DeviceLaw
+from xbar.hardware.facts import bank_text, branch_text, converter_text, law_text, wires_text
 from xbar.hardware.law_file import with_table
-from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.silicon import Drawn
 from xbar.hardware.temperature import Temperature
 from xbar.hardware.tile import Tile
 from xbar.hardware.variation import Variation
 from xbar.tables import Facts, card, html_card
 from xbar.textfiles import decode
-from xbar.units import format_quantity, format_temperature, format_time, parse_quantity
+from xbar.units import format_temperature, format_time, parse_quantity
 
 _LARGEST, _DOTS = 65_536, 4_000
 """Characters and points of a design."""
+_OF_ADC = (
+    "step_bits", "shared", "ranging", "comparator", "open_loop", "noise", "offset", "gain_error",
+    "capacitance", "swing",
+)  # fmt: skip
 _REASON = 200
 """Characters of a parser's message that are shown."""
 
@@ -45,6 +50,7 @@ class Hardware(Spec):
         tile: size and wires of one array.
         dac: converter that drives the word lines; None for an ideal driver.
         adc: converter that reads the bit lines; None for an ideal read-out.
+        amplifier: sense amplifier between a column and its converter; None for an ideal one.
         variation: read-to-read variation.
         cost: energy, time and area of its components.
         silicon: process and drawn sizes of the bank's devices; None if they are not known.
@@ -63,6 +69,7 @@ class Hardware(Spec):
     tile: Tile = Field(default_factory=Tile)
     dac: Converter | None = None
     adc: Converter | None = None
+    amplifier: Amplifier | None = None
     variation: Variation = Field(default_factory=Variation)
     cost: Cost = Field(default_factory=Cost)
     silicon: Drawn | None = None
@@ -156,13 +163,17 @@ class Hardware(Spec):
     @model_validator(mode="after")
     def _converters_go_together(self) -> Self:
         for name, converter, foreign, other in (
-            ("dac", self.dac, ("step_bits", "shared", "ranging"), "an ADC"),
+            ("dac", self.dac, _OF_ADC, "an ADC"),
             ("adc", self.adc, ("bit_serial", "code"), "a DAC"),
         ):
+            if converter is None:
+                continue
             for key in foreign:
-                default = Converter.model_fields[key].default
-                if converter is not None and getattr(converter, key) != default:
+                if getattr(converter, key) != Converter.model_fields[key].default:
                     raise SpecError(f"{name}.{key} is for {other}; leave it out")
+            if converter.kind not in KINDS[name]:
+                known = ", ".join(map(repr, KINDS[name]))
+                raise SpecError(f"{name}.kind must be one of {known}, not {converter.kind!r}")
         listed = None if self.adc is None else self.adc.step_bits
         if listed is not None and len(listed) != self.steps:
             raise SpecError(
@@ -184,16 +195,31 @@ class Hardware(Spec):
         tile, noise = self.tile, self.variation.read_noise
         return [
             ("design", self.name),
-            ("bank", _bank(self.bank)),
-            ("branch", _branch(self.bank)),
-            ("I-V curve", _law(self.bank.nonlinearity)),
-            ("tile", f"{tile.word_lines} x {tile.bit_lines} lines{_wires(tile)}"),
-            ("DAC", _converter(self.dac)),
-            ("ADC", _converter(self.adc)),
+            ("bank", bank_text(self.bank)),
+            ("branch", branch_text(self.bank)),
+            ("I-V curve", law_text(self.bank.nonlinearity)),
+            (
+                "tile",
+                f"{tile.word_lines} x {tile.bit_lines} lines{wires_text(tile, self.sense_load)}",
+            ),
+            ("DAC", converter_text(self.dac)),
+            ("ADC", converter_text(self.adc)),
             ("read noise", f"{100 * noise:.4g} %" if noise else ""),
             ("device law", "" if self.device is None else self.device.law or "its own"),
             ("now", "" if self.later is None else str(self.later)),
         ]
+
+    @property
+    def sense_load(self) -> float:
+        """Ohms between a bit line and 0 V: ``tile.load`` and the amplifier's input."""
+        return self.tile.load + (0.0 if self.amplifier is None else self.amplifier.resistance)
+
+    @property
+    def kelvin(self) -> float:
+        """Temperature of the chip: of later, else the design's reference, else 300 K."""
+        if self.later is not None and self.later.temperature is not None:
+            return self.later.temperature
+        return (self.temperature or Temperature()).reference
 
     @property
     def steps(self) -> int:
@@ -326,79 +352,3 @@ class Later(Moment):
 
 
 Hardware.model_rebuild()
-
-
-def _bank(bank: Bank) -> str:
-    nominal = values_of(bank.nominal)
-    text = f"{bank.resistors} resistors a cell, {_ohms(nominal)}"
-    if bank.ratio != 1:
-        text += f", each {bank.ratio:g} times the one before"
-    if bank.spread != "none" and max(values_of(bank.sigma)):
-        kind = "spread of resistance" if bank.spread == "resistance" else f"{bank.spread} spread"
-        text += f", {kind} of {_range([100 * one for one in values_of(bank.sigma)])} %"
-    return text if _has_branch(bank) else ", ".join([text, *_on_off(bank)])
-
-
-def _has_branch(bank: Bank) -> bool:
-    """Whether there is more in a branch than its resistor."""
-    return bank.switch is not None or max(values_of(bank.series)) > 0
-
-
-def _on_off(bank: Bank) -> list[str]:
-    ratios = values_of(bank.on_off_ratio)
-    return [] if min(ratios) == float("inf") else [f"on/off {_range(ratios)}"]
-
-
-def _branch(bank: Bank) -> str:
-    if not _has_branch(bank):
-        return ""
-    parts = []
-    if max(values_of(bank.series)):
-        parts.append(f"{_ohms(values_of(bank.series))} in series")
-    if bank.switch is not None:
-        switch = f"switch of {_ohms(values_of(bank.switch.resistance))}"
-        if max(values_of(bank.switch.sigma)):
-            millivolts = _range([1e3 * one for one in values_of(bank.switch.sigma)])
-            switch += f", threshold +-{millivolts} mV"
-        parts.append(switch)
-    return ", ".join([*parts, *_on_off(bank)])
-
-
-def _ohms(values: Sequence[float]) -> str:
-    low, high = (format_quantity(each, "ohm") for each in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
-
-
-def _range(values: Sequence[float]) -> str:
-    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
-    return low if low == high else f"{low} to {high}"
-
-
-def _law(law: Nonlinearity | None) -> str:
-    if law is None:
-        return ""
-    if law.sinh is not None:
-        return f"sinh law of {format_quantity(law.sinh, 'V')}"
-    if law.odd:
-        return f"polynomial law of order {2 * len(law.odd) + 1}"
-    given = [
-        f"{name} {_range(values_of(each))} {unit}"
-        for name, each, unit in (("c2", law.c2, "/V"), ("c3", law.c3, "/V²"))
-        if each is not None
-    ]
-    return " and ".join(given)
-
-
-def _wires(tile: Tile) -> str:
-    if not max(tile.word_wire, tile.bit_wire, tile.source, tile.load):
-        return ", ideal wires"
-    wires = f", {tile.word_wire:g} and {tile.bit_wire:g} ohm a segment"
-    return wires + (
-        f", driver {tile.source:g} and amplifier {tile.load:g} ohm"
-        if tile.source or tile.load
-        else ""
-    )
-
-
-def _converter(converter: Converter | None) -> str:
-    return "" if converter is None else f"{converter.bits} bits"

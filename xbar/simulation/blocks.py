@@ -109,6 +109,13 @@ class BlockCells:
         own, read = (total(self.tile.cells(kind), block) for kind in ("ideal", "nodal"))
         return np.divide(read, own, out=np.ones_like(own), where=own > 0)
 
+    def lines(self, readout: MatrixReadout) -> Floats:
+        """(C,) siemens of the block's bit lines from all drivers: mean of plus and minus line."""
+        line, columns = self.tile.cells(readout).sum(axis=0), self._placed.block.columns
+        plus, minus = self.tile.mapping.plus(columns), self.tile.mapping.minus(columns)
+        both: Floats = (line[plus] + line[minus]) / 2
+        return both
+
     def noise_parts(self, readout: MatrixReadout) -> tuple[Floats, Floats | None]:
         """Sums of squares of its resistors, siemens²; see ``ProgrammedTile.noise_parts``."""
         return self.tile.noise_parts(readout)[self.number]

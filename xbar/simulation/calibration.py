@@ -12,7 +12,7 @@ DACs, records the currents and sets the ADCs'. Methods:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -21,11 +21,9 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats, one_number, one_of
 from xbar.compiler.program import Program
-from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.converters import quantise
 from xbar.effects.dac import Dac
-from xbar.effects.effect import Effect, changes
 from xbar.effects.ranges import Key, not_zero, pools
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Stage
@@ -148,9 +146,9 @@ def calibrate(
         readout: "ideal", "nodal" or "nonlinear".
     """
     hardware = program.chip.hardware
-    acting = Chain.of(hardware, readout).acting
-    before_adc = [effect for effect in _before(acting, Adc.name) if not changes(effect, "variance")]
-    driven = {effect.name for effect in before_adc}
+    chain = Chain.of(hardware, readout)
+    before_adc = {each.name for each in chain.acting if not each.needs_range}
+    driven = before_adc - chain.random
     inputs: dict[str, float] = {}
     if hardware.dac is not None and not calibration.own_scale:
         seen = _Inputs()
@@ -165,12 +163,6 @@ def calibrate(
     watch = _Currents(program)
     run(AnalogProducts(program, readout, 0, driven, ranges=ranges, watch=watch))
     return Ranges(inputs, watch.found(calibration, hardware.adc.bits))
-
-
-def _before(acting: Sequence[Effect], name: str) -> list[Effect]:
-    """The effects before a named one; all if it is inactive."""
-    names = [effect.name for effect in acting]
-    return list(acting[: names.index(name)] if name in names else acting)
 
 
 @dataclass

@@ -70,6 +70,8 @@ def obstacle(program: Program, chain: Chain, card: Card) -> str:
         return "a card makes the conductances of chosen resistors, with or without their wires"
     if "variance" in chain.changed:
         return "read noise needs the conductance of each resistor"
+    if chain.needs_lines:
+        return "offsets of amplifiers need the conductance of each bit line"
     if Nonlinearity.name in chain.names:
         return "cells that bend are solved input by input"
     if program.chip.may_have_faults or np.isfinite(bank.on_off_ratios).any():

@@ -31,7 +31,7 @@ class Wanted:
     """What a read-out needs of each layer.
 
     Attributes:
-        effects: active effects that change conductances or their variance.
+        effects: active effects that change conductances or their variance, or need the lines'.
         by_tile: whether tiles are read one by one.
         reach: whether the cells define the ADC's range.
         precision: "float64" or "float32".
@@ -54,10 +54,10 @@ class Wanted:
         effects = tuple(
             each
             for each in chain.acting
-            if changes(each, "conductance") or changes(each, "variance")
+            if changes(each, "conductance") or changes(each, "variance") or each.needs_lines
         )
         adc = chain.hardware.adc
-        reach = by_tile and "adc" in chain.names and adc is not None and adc.range is None
+        reach = by_tile and chain.needs_range and adc is not None and adc.range is None
         return cls(effects, by_tile, reach, precision, device, on_disk)
 
 

@@ -29,6 +29,7 @@ from xbar.effects.namespace import NUMPY, Arrays, Precision
 from xbar.effects.normals import Normals
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
+from xbar.effects.swing import Swing
 from xbar.simulation.cells import shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.prepared import Prepared, Wanted
@@ -67,6 +68,7 @@ class AnalogProducts:
             all of them, in memory only.
         clips: counter of ADC conversions by layer.
         dac_clips: counter of DAC conversions by layer.
+        swing_clips: counter of the reads of amplifiers with a finite swing, by layer.
     """
 
     program: Program
@@ -80,6 +82,7 @@ class AnalogProducts:
     memory: int | None = None
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
+    swing_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     _readings: dict[str, Reading] = field(default_factory=dict)
     _draws: dict[str, Draw] = field(default_factory=dict)
 
@@ -97,7 +100,11 @@ class AnalogProducts:
         if self.by_layer:
             self._release(layer)
         values: Reals = x.astype(self.precision, copy=False)
-        clips = {Adc.name: self.clips[layer], Dac.name: self.dac_clips[layer]}
+        clips = {
+            Adc.name: self.clips[layer],
+            Dac.name: self.dac_clips[layer],
+            Swing.name: self.swing_clips[layer],
+        }
         y: Reals = self.reading(layer).product(values, self.draw(layer), clips, watch)
         return y.astype(x.dtype, copy=False)
 
@@ -161,7 +168,7 @@ class AnalogProducts:
     @property
     def _by_tile(self) -> bool:
         """Whether the currents of single tiles are needed, not only their sum."""
-        if self.watch is not None or "current" in self.chain.changed:
+        if self.watch is not None or {"current", "drive"} & self.chain.changed:
             return True
         return "variance" in self.chain.changed and self.program.mapping.shared_bit_lines > 0
 

@@ -34,6 +34,7 @@ class LayerResult:
         bits: effective bits, (snr_db - 1.76) / 6.02, as for a converter with a full-scale sine.
         clipped: fraction of ADC conversions out of range.
         dac_clipped: fraction of DAC conversions out of range.
+        swing_clipped: fraction of reads beyond the swing of the sense amplifiers.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LayerResult:
     bits: float
     clipped: float
     dac_clipped: float = 0.0
+    swing_clipped: float = 0.0
 
 
 @dataclass(frozen=True)

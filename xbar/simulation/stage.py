@@ -20,8 +20,8 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
-from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
+from xbar.effects.drawn import Lines
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
 from xbar.effects.stage import Scaled, Solve, Stage, Variance, Whole
@@ -157,6 +157,8 @@ class LayerCells:
     def _parts(self, cells: BlockCells, *, shared: bool) -> dict[str, Reals]:
         """A block's arrays besides its conductances, with or without reference cells."""
         found: dict[str, Reals] = {}
+        if self.chain.needs_lines:
+            found["lines"] = cells.lines(wired(self.chain))
         if "variance" in self.chain.changed:
             own, common = cells.noise_parts(wired(self.chain))
             for name, each in self.chain.variances(own).items():
@@ -169,7 +171,7 @@ class LayerCells:
     @property
     def _needs_reach(self) -> bool:
         adc = self.program.hardware.adc
-        return Adc.name in self.chain.names and adc is not None and adc.range is None
+        return self.chain.needs_range and adc is not None and adc.range is None
 
     def _variances(self, cells: BlockCells | None) -> Named:
         """By effect, variances (R, C) of a block's weights, siemens²."""
@@ -202,8 +204,9 @@ def piles_of(program: Program, layer: str, chain: Chain) -> list[list[Key]]:
     """The blocks of each stage of a layer, by key.
 
     Stages of many columns are cut, unless they draw the noise of reference cells: blocks that share
-    those are read together.
+    those are read together. Where drivers deviate, those of a stage have the same.
     """
+    alone = "drive" in chain.changed
     together = "variance" in chain.changed and program.mapping.shared_bit_lines > 0
     keys, blocks = [], []
     for tile, number, placed in program.blocks_of(layer):
@@ -214,11 +217,16 @@ def piles_of(program: Program, layer: str, chain: Chain) -> list[list[Key]]:
         columns, start = 0, 0
         for i, place in enumerate(pile):
             columns += blocks[place].shape[1]
-            if columns > COLUMNS and i > start and not together:
+            others = alone and _drivers(keys, blocks, pile[start]) != _drivers(keys, blocks, place)
+            if i > start and (others or (columns > COLUMNS and not together)):
                 found.append([keys[each] for each in pile[start:i]])
                 columns, start = blocks[place].shape[1], i
         found.append([keys[each] for each in pile[start:]])
     return found
+
+
+def _drivers(keys: Sequence[Key], blocks: Sequence[Block], place: int) -> tuple[int, bytes]:
+    return keys[place][0], blocks[place].word_lines.tobytes()
 
 
 def stages(
@@ -228,7 +236,7 @@ def stages(
     piles = piles_of(program, layer, chain)
     blocks = {(tile.index, number): placed for tile, number, placed in program.blocks_of(layer)}
     full_scale = None
-    if Adc.name in chain.names:
+    if chain.needs_range:
         full_scale = adc_ranges(program, layer, ranges, _reaches(piles, blocks, arrays))
     made = []
     for number, pile in enumerate(piles):
@@ -237,7 +245,7 @@ def stages(
             for name, each in arrays.items()
             if name.startswith(f"{number} ")
         }
-        made.append(_stage(_placed(program, pile, blocks, chain), own, full_scale))
+        made.append(_stage(_placed(program, pile, blocks, chain), own, full_scale, chain))
     return made
 
 
@@ -268,11 +276,21 @@ def _placed(
 
 
 def _stage(
-    placed: tuple[StageBlock, ...], arrays: Named, full_scale: Mapping[Key, Floats] | None
+    placed: tuple[StageBlock, ...],
+    arrays: Named,
+    full_scale: Mapping[Key, Floats] | None,
+    chain: Chain,
 ) -> Stage:
     reach = None
     if full_scale is not None:
         reach = np.concatenate([full_scale[each.key] for each in placed])
+    lines = Lines(
+        placed[0].program.chip,
+        [(each.key[0], each.block.columns) for each in placed],
+        placed[0].block.word_lines,
+        reach,
+        None if "lines" not in arrays else arrays["lines"].astype(np.float64, copy=False),
+    )
     return Stage(
         placed[0].block.group,
         as_slice(placed[0].block.inputs),
@@ -282,6 +300,7 @@ def _stage(
         np.concatenate([each.placed.scale for each in placed]),
         reach,
         placed,
+        lines.drawn(chain),
     )
 
 

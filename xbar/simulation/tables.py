@@ -85,6 +85,7 @@ def assumed_text(result: Result) -> str:
 def layer_table(result: Result) -> Table:
     """Signal-to-error ratio of each layer's products."""
     dac = any(layer.dac_clipped for layer in result.layers)
+    swing = any(layer.swing_clipped for layer in result.layers)
     rows = [
         [
             layer.name,
@@ -94,6 +95,7 @@ def layer_table(result: Result) -> Table:
             f"{layer.bits:.1f}",
             percent(layer.clipped),
             *([percent(layer.dac_clipped)] if dac else []),
+            *([percent(layer.swing_clipped)] if swing else []),
         ]
         for layer in result.layers
     ]
@@ -106,7 +108,8 @@ def layer_table(result: Result) -> Table:
     if result.compensate != "none":
         title += f", compensated by {result.compensate}"
     head = ["layer", "tiles", "weights", "signal/error", "bits", "clipped"]
-    return title, head + (["DAC clipped"] if dac else []), rows
+    head += (["DAC clipped"] if dac else []) + (["amplifier clipped"] if swing else [])
+    return title, head, rows
 
 
 def precision_text(result: Result) -> str:

@@ -25,6 +25,7 @@ class Tally:
     error: dict[str, float] = field(default_factory=dict)
     clipped: dict[str, list[float]] = field(default_factory=dict)
     dac_clipped: dict[str, list[float]] = field(default_factory=dict)
+    swing_clipped: dict[str, list[float]] = field(default_factory=dict)
 
     def around(self, products: AnalogProducts | Compensated) -> Tallied:
         """The same products, with their powers recorded."""
@@ -35,6 +36,7 @@ class Tally:
         for name in self.weights:
             self.clipped.setdefault(name, []).append(products.clips[name].share)
             self.dac_clipped.setdefault(name, []).append(products.dac_clips[name].share)
+            self.swing_clipped.setdefault(name, []).append(products.swing_clips[name].share)
 
     def layer(self, program: Program, name: str) -> LayerResult:
         """Result of one layer."""
@@ -48,6 +50,7 @@ class Tally:
             (snr - 1.76) / 6.02,
             float(np.mean(self.clipped[name])),
             float(np.mean(self.dac_clipped[name])),
+            float(np.mean(self.swing_clipped[name])),
         )
 
 

@@ -18,7 +18,6 @@ import numpy as np
 from xbar.compiler.compiler import reprogram
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
-from xbar.effects.effect import changes
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import Readout
 from xbar.errors import SpecError
@@ -205,9 +204,8 @@ class Run:
             return None
         some = self.data.first(self.program, self.data.step)
         precisions: tuple[Precision, ...] = ("float64", self.precision)
-        acting = Chain.of(self.program.chip.hardware, self.readout).acting
-        # draws of noise are not comparable
-        quiet = {effect.name for effect in acting if not changes(effect, "variance")}
+        chain = Chain.of(self.program.chip.hardware, self.readout)
+        quiet = chain.names - chain.random  # draws of noise are not comparable
         double, single = (
             some.run(
                 self.program,

@@ -153,7 +153,7 @@ def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ..
         # with ideal lines on one side no current goes astray: any conductance gives the fraction
         probed = np.maximum(array, FAINT * array.max())
         words: dict[str, Any] = {"word_wire": tile.word_wire, "source": tile.source}
-        bits: dict[str, Any] = {"bit_wire": tile.bit_wire, "load": tile.load}
+        bits: dict[str, Any] = {"bit_wire": tile.bit_wire, "load": chip.hardware.sense_load}
         ends: dict[str, Any] = {"drive": tile.drive, "sense": tile.sense}
         share = [Crossbar(probed, **side, **ends).transfer.T / probed for side in (words, bits)]
         transfer = Crossbar(array, **words, **bits, **ends).transfer.T

@@ -23,8 +23,8 @@ from torch import nn
 from xbar.arrays import Floats, Ints
 from xbar.compiler.block import Block
 from xbar.compiler.program import Program
-from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
+from xbar.effects.drawn import Lines
 from xbar.effects.effect import ExactCells
 from xbar.effects.namespace import Precision
 from xbar.effects.ranges import Key, full_scales, reach
@@ -104,6 +104,7 @@ class TrainedLayer:
     """The analog product of a layer in training.
 
     Attributes:
+        chip: the chip.
         chain: active effects.
         scale: weight per siemens.
         piles: blocks of each stage.
@@ -111,6 +112,7 @@ class TrainedLayer:
         kept: function returning the current mask (G, C, R).
     """
 
+    chip: Chip
     chain: Chain
     scale: float
     piles: tuple[Pile, ...]
@@ -125,12 +127,13 @@ class TrainedLayer:
             power = torch.where(self.kept(), self.power[1], self.power[0]).to(xp.dtype)
         conductance = matrix / self.scale
         stages = [self._stage(pile, conductance, power, chain, xp) for pile in self.piles]
-        if Adc.name in chain.names:
+        if chain.needs_range:
             full_scale = self._full_scales(conductance, xp)
             stages = [
                 replace(stage, full_scale=xp.asarray(np.concatenate([full_scale[k] for k, _ in p])))
                 for stage, p in zip(stages, self.piles, strict=True)
             ]
+        stages = [self._real(*each, xp) for each in zip(stages, self.piles, strict=True)]
         groups, outputs = matrix.shape[:2]
         reading = Reading(chain, (groups, outputs), stages, xp=xp)
         y: torch.Tensor = reading.product(rows, partial(torch.randn, dtype=xp.dtype))
@@ -162,6 +165,18 @@ class TrainedLayer:
             torch.tensor(1 / self.scale, dtype=xp.dtype),
             None,
         )
+
+    def _real(self, stage: Stage, pile: Pile, xp: TorchArrays) -> Stage:
+        """A stage with the chip's own converters and amplifiers."""
+        lines = Lines(
+            self.chip,
+            [(key[0], block.columns) for key, block in pile],
+            pile[0][1].word_lines,
+            None if stage.full_scale is None else xp.to_numpy(stage.full_scale),
+            # one cell of each pair is taken as open
+            xp.to_numpy(abs(stage.conductance.detach()).sum(0) / 2),
+        )
+        return replace(stage, drawn={k: v.on(xp) for k, v in lines.drawn(self.chain).items()})
 
     def _full_scales(self, conductance: torch.Tensor, xp: TorchArrays) -> dict[Key, Floats]:
         """By block, (C,) amperes at which each column's ADC clips."""
@@ -215,12 +230,16 @@ def attach(
         for number, block in enumerate(placed):
             blocks[block.layer].append(((tile, number), block))
     powers = powers_of(chip, shapes)
+    chain = Chain.of(chip.hardware, "ideal")
     for name, module in layers.items():
         check_layer(name, module)
         shape = shapes[name]
         stacked = piles([block for _, block in blocks[name]])
+        if "drive" in chain.changed:  # drivers deviate by word line
+            stacked = [[place] for pile in stacked for place in pile]
         layer = TrainedLayer(
-            Chain.of(chip.hardware, "ideal"),
+            chip,
+            chain,
             scales[name],
             tuple(tuple(blocks[name][number] for number in pile) for pile in stacked),
             torch.from_numpy(powers[name]),

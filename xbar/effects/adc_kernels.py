@@ -1,0 +1,142 @@
+"""Kernels of ADCs and DACs with their curves, one pass over an array each.
+
+Each adds to values what the converter errs by: its code less the nearest level's, times a level. So
+the ideal quantiser that follows gives the converter's own code.
+
+Shapes: N vectors, C columns, R inputs. Levels are counted from -top to top.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats
+from xbar.effects.kernels import Reals
+from xbar.jit import jit
+
+_ROUND = 1.5 * 2.0**52
+
+
+@jit
+def _nearest(level: float, top: float) -> float:
+    level = top if level > top else level
+    level = -top if level < -top else level
+    return (level + _ROUND) - _ROUND
+
+
+@jit
+def sar(value: Reals, gain: Reals, step: Reals, top: float, weight: Floats) -> None:
+    """Successive approximation of values (N, C), in place.
+
+    Args:
+        value: signals.
+        gain: (C,) levels per unit of the signal.
+        step: (C,) size of a level.
+        top: outermost level.
+        weight: (bits, C) levels that each bit's capacitor stands for, largest first.
+    """
+    rows, columns = value.shape
+    bits = len(weight)
+    sample, found, code = np.empty(columns), np.empty(columns), np.empty(columns)
+    for i in range(rows):
+        for j in range(columns):
+            sample[j] = value[i, j] * gain[j] + (top + 1.5)
+            found[j] = 0.0
+            code[j] = -(top + 1.0)
+        for bit in range(bits):
+            unit = 2.0 ** (bits - 1 - bit)
+            for j in range(columns):
+                trial = found[j] + weight[bit, j]
+                more = sample[j] >= trial
+                found[j] = trial if more else found[j]
+                code[j] += unit if more else 0.0
+        for j in range(columns):
+            own = code[j] if code[j] > -top else -top
+            value[i, j] += (own - _nearest(value[i, j] * gain[j], top)) * step[j]
+
+
+@jit
+def pipeline(value: Reals, gain: Reals, step: Reals, top: float, stages: Floats) -> None:
+    """Conversion of values (N, C) by stages of 1.5 bits and a last one of 2, in place.
+
+    Args:
+        value: signals.
+        gain: (C,) levels per unit of the signal.
+        step: (C,) size of a level.
+        top: outermost level.
+        stages: (S, 4, C) of each stage: ratio of its capacitors, what its amplifier gives of 1, and
+            the lower and upper comparator's threshold over the range.
+    """
+    rows, columns = value.shape
+    count = len(stages)
+    rest, code = np.empty(columns), np.empty(columns)
+    for i in range(rows):
+        for j in range(columns):
+            rest[j] = value[i, j] * gain[j] / (top + 1.0)
+            code[j] = 0.0
+        for stage in range(count):
+            unit = 2.0 ** (count - stage)
+            ratio, closed, low, high = stages[stage]
+            for j in range(columns):
+                digit = 1.0 if rest[j] >= high[j] else 0.0
+                digit = -1.0 if rest[j] < low[j] else digit
+                rest[j] = closed[j] * ((1.0 + ratio[j]) * rest[j] - ratio[j] * digit)
+                code[j] += unit * digit
+        for j in range(columns):
+            own = code[j] + _nearest(2.0 * rest[j], 2.0)
+            own = own if own < top else top
+            own = own if own > -top else -top
+            value[i, j] += (own - _nearest(value[i, j] * gain[j], top)) * step[j]
+
+
+@jit
+def thresholds(
+    value: Reals,
+    gain: Reals,
+    step: Reals,
+    top: float,
+    table: Floats,
+    which: NDArray[np.int64],
+) -> None:
+    """Conversion of values (N, C) by thresholds, in place.
+
+    Args:
+        value: signals.
+        gain: (C,) levels per unit of the signal.
+        step: (C,) size of a level.
+        top: outermost level.
+        table: (K, 2 top) rising thresholds in levels, the first one between -top and -top + 1.
+        which: (C,) each column's row of the table.
+    """
+    rows, columns = value.shape
+    last = table.shape[1]
+    for j in range(columns):
+        own = table[which[j]]
+        for i in range(rows):
+            level = value[i, j] * gain[j]
+            ideal = _nearest(level, top)
+            k = int(ideal + top)
+            while k < last and level >= own[k]:
+                k += 1
+            while k > 0 and level < own[k - 1]:
+                k -= 1
+            value[i, j] += (k - top - ideal) * step[j]
+
+
+@jit
+def drive(volts: Reals, gain: float, error: Floats) -> None:
+    """Add a DAC's errors to volts (N, R), in place.
+
+    Args:
+        volts: ideal voltages.
+        gain: levels per volt.
+        error: (1 or R, levels from zero to full scale) volts, the same for both signs.
+    """
+    rows, inputs = volts.shape
+    last = error.shape[1] - 1
+    for i in range(rows):
+        for r in range(inputs):
+            level = min(int(abs(volts[i, r]) * gain + 0.5), last)
+            own = error[r if len(error) > 1 else 0, level]
+            volts[i, r] += own if volts[i, r] >= 0.0 else -own

@@ -1,0 +1,176 @@
+"""Curves of ADCs from what their circuits are made of.
+
+A converter of b bits has levels -top ... top, top = 2^(b-1) - 1; an ideal one gives the nearest.
+
+    sar        Capacitors of 2^i units and one more unit share the charge of the sample; from the
+               largest on, each bit stays if the sample is at least the sum of those that stay, of
+               2^b levels in all (McCreary and Gray, IEEE JSSC 10, 371, 1975). A capacitor of n
+               units deviates by sqrt(n) times a unit's.
+    ramp       A counter stops when the ramp of 2^b steps reaches the sample. The steps deviate; an
+               integrator of open-loop gain A gives A (1 - exp(-t / A)) for t. One ramp a tile.
+    flash      A ladder of 2^b resistors and a comparator at each tap; the code is the number of
+               comparators that trip.
+    pipeline   b - 2 stages of 1.5 bits (Lewis and others, IEEE JSSC 27, 351, 1992), and a last one
+               of 2 bits: of v a stage keeps d = -1, 0 or 1 by thresholds at -1/4 and 1/4 and passes
+               ((1 + r) v - r d) / (1 + (1 + r) / A) on, with the ratio r = C1 / C2 of its two
+               capacitors, nominally 1, and its amplifier's open-loop gain A.
+    cyclic     The same stage b - 2 times.
+
+Offsets and gain of a whole converter are effects of their own, see ``adc_offset.py``.
+
+Shapes: C columns, K converters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats, Ints
+from xbar.hardware import draw
+from xbar.hardware.chip import Chip
+from xbar.hardware.converter import Converter
+
+if TYPE_CHECKING:
+    from xbar.effects.kernels import Reals
+
+# streams of the generator, beside those of chip.py, aging.py and tuned.py; never renumber
+UNITS, COMPARATORS, AFFINE, AMPLIFIERS, DRIVERS = 32, 33, 34, 35, 36
+
+Place = tuple[int, Ints]
+"""A block's tile and its columns (C,) on it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """The curves of the converters of some columns.
+
+    Attributes:
+        kind: "sar", "ramp", "flash", "pipeline" or "cyclic".
+        top: outermost level.
+        values: (bits, C) levels by bit of "sar"; (S, 4, C) stages, see ``adc_kernels.pipeline``;
+            (K, 2 top) thresholds of the others.
+        which: (C,) row of the thresholds of each column.
+    """
+
+    kind: str
+    top: float
+    values: Floats
+    which: NDArray[np.int64]
+
+    def add(self, signal: Reals, gain: Reals, step: Reals) -> None:
+        """Add to signals (N, C), in place, code less nearest level, times the level's size.
+
+        Args:
+            signal: signals.
+            gain: (C,) levels per unit of the signal.
+            step: (C,) size of a level.
+        """
+        from xbar.effects import adc_kernels
+
+        if self.kind == "sar":
+            adc_kernels.sar(signal, gain, step, self.top, self.values)
+        elif self.kind in ("pipeline", "cyclic"):
+            adc_kernels.pipeline(signal, gain, step, self.top, self.values)
+        else:
+            adc_kernels.thresholds(signal, gain, step, self.top, self.values, self.which)
+
+    def codes(self, level: Floats) -> Floats:
+        """The codes (N, C), from -top to top, of signals (N, C) in levels."""
+        found, one = level.copy(), np.ones(level.shape[1])
+        self.add(found, one, one)
+        ideal = np.rint(np.clip(level, -self.top, self.top))
+        result: Floats = np.rint(found - level) + ideal
+        return result
+
+
+def transfer_of(adc: Converter, chip: Chip, places: Sequence[Place]) -> Transfer:
+    """The curves of the converters of columns, as drawn on a chip.
+
+    Args:
+        adc: the design of the converter, not "ideal".
+        chip: the chip; the converters of a measured one are those of seed 0.
+        places: tiles and columns, one after another.
+    """
+    which = np.concatenate([columns // adc.shared for _, columns in places]).astype(np.int64)
+    tiles = np.concatenate([np.full(len(columns), tile) for tile, columns in places])
+    values: Floats
+    if adc.kind in ("sar", "pipeline", "cyclic"):
+        make = _capacitors if adc.kind == "sar" else _stages
+        parts = {tile: make(adc, chip, tile) for tile, _ in places}
+        values = np.concatenate(
+            [parts[tile][..., columns // adc.shared] for tile, columns in places], axis=-1
+        )
+        return Transfer(adc.kind, float(adc.top), np.ascontiguousarray(values), which)
+    if adc.kind == "ramp":
+        known, which = np.unique(tiles, return_inverse=True)
+        table = [_ramp(adc, chip, int(tile)) for tile in known]
+    else:
+        pairs, which = np.unique(np.stack([tiles, which]), axis=1, return_inverse=True)
+        ladders = {tile: _ladders(adc, chip, tile) for tile in np.unique(tiles).tolist()}
+        table = [ladders[tile][number] for tile, number in pairs.T.tolist()]
+    return Transfer(adc.kind, float(adc.top), np.stack(table), which.reshape(-1).astype(np.int64))
+
+
+def normals(chip: Chip, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:
+    """Standard normal numbers of a tile's converters, a function of the chip's seed."""
+    return draw.normal(draw.uniform(chip.seed or 0, stream, tile, shape))
+
+
+def weights_of(units: Floats) -> Floats:
+    """(bits, K) levels by bit, largest first, of capacitors (K, bits + 1), the last one the spare.
+
+    >>> weights_of(np.array([[4.0, 2.0, 1.0, 1.0]]))[:, 0]
+    array([4., 2., 1.])
+    """
+    bits = units.shape[1] - 1
+    share: Floats = 2.0**bits * units[:, :-1].T / units.sum(axis=1)
+    return share
+
+
+def _capacitors(adc: Converter, chip: Chip, tile: int) -> Floats:
+    units = np.append(2.0 ** np.arange(adc.bits - 1, -1, -1), 1.0)
+    z = normals(chip, UNITS, tile, (chip.hardware.cells[1], len(units)))
+    return weights_of(np.maximum(units + adc.mismatch * np.sqrt(units) * z, 0.0))
+
+
+def _stages(adc: Converter, chip: Chip, tile: int) -> Floats:
+    count, lines = adc.bits - 2, chip.hardware.cells[1]
+    own = 1 if adc.kind == "cyclic" else count
+    ratio = np.maximum(1.0 + adc.mismatch * normals(chip, UNITS, tile, (lines, own)), 0.0)
+    off = adc.comparator * normals(chip, COMPARATORS, tile, (2, lines, own))
+    closed = np.ones_like(ratio) if adc.open_loop is None else 1 / (1 + (1 + ratio) / adc.open_loop)
+    each = np.stack([ratio, closed, off[0] - 0.25, off[1] + 0.25])
+    return np.broadcast_to(each.transpose(2, 0, 1), (count, 4, lines))
+
+
+def rising(steps: Floats, open_loop: float | None = None) -> Floats:
+    """(..., 2 top) thresholds in levels of cumulated steps (..., 2 top + 2), the ends exact.
+
+    Args:
+        steps: size of each step, in any unit.
+        open_loop: gain of the integrator that makes them; None for infinite.
+    """
+    count = steps.shape[-1]
+    part = np.cumsum(steps, axis=-1) / steps.sum(axis=-1, keepdims=True)
+    if open_loop is not None:
+        part = np.expm1(-part / open_loop) / np.expm1(-1.0 / open_loop)
+    level: Floats = count * part[..., 1:-1] - (count / 2 + 0.5)
+    return level
+
+
+def _ramp(adc: Converter, chip: Chip, tile: int) -> Floats:
+    z = normals(chip, UNITS, tile, (2**adc.bits,))
+    return rising(np.maximum(1.0 + adc.mismatch * z, 0.0), adc.open_loop)
+
+
+def _ladders(adc: Converter, chip: Chip, tile: int) -> Floats:
+    lines, count = chip.hardware.cells[1], 2**adc.bits
+    z = normals(chip, UNITS, tile, (lines, count))
+    taps = rising(np.maximum(1.0 + adc.mismatch * z, 0.0))
+    off = adc.comparator * adc.top * normals(chip, COMPARATORS, tile, taps.shape)
+    return np.sort(taps + off, axis=-1)
