@@ -76,7 +76,7 @@ def test_the_table_of_effects_is_the_tuple(table):
     [
         ("spice", None, "readout must be 'ideal', 'nodal' or 'nonlinear', not 'spice'"),
         ("nonlinear", None, r"needs effect 'nonlinearity'.*bank\.nonlinearity with sinh or odd"),
-        ("ideal", {"creep"}, "effect must be one of dac, selection, .*, adc, not 'creep'"),
+        ("ideal", {"creep"}, "effect must be one of dac, dac_inl, selection, .*, adc, not 'creep'"),
         ("ideal", {"drift"}, r"effect 'drift' needs later\.time \(Chip\.at\) in the design"),
         ("ideal", {"wires"}, "effect 'wires' must be read with readout 'nodal' or 'nonlinear'"),
         ("nodal", {"wires"}, r"effect 'wires' needs tile\.word_wire, tile\.bit_wire, .*; set it"),

@@ -103,7 +103,7 @@ def test_an_empty_file_is_the_default_design(tmp_path):
         ("[cost]\nread_time = '1 V'", r"cost\.read_time must be in s"),
         ("[cost]\ndac_energy = '1 s'", r"cost\.dac_energy must be in J"),
         ("[cost]\nadc_area = '1 J'", r"cost\.adc_area must be in m²"),
-        ("tiles = 3", r"tiles is not a known key; known are adc, bank, cost, dac"),
+        ("tiles = 3", r"tiles is not a known key; known are adc, amplifier, bank, cost, dac"),
         ("bank = 3", r"bank must be .*not 3"),
     ],
 )
