@@ -9,8 +9,9 @@ from silicon_designs import branches
 from xbar.circuit.crossbar import Crossbar
 from xbar.errors import SpecError
 from xbar.hardware.fabricate import Deviations
-from xbar.silicon.array import Array, source
-from xbar.silicon.branch import Conditions, Copies, sweep
+from xbar.silicon.array import Array
+from xbar.silicon.branch import Conditions, Copies, conductance
+from xbar.silicon.ngspice import source
 from xbar.silicon.tester import measure, transfer
 
 IDEAL = {
@@ -42,7 +43,7 @@ def test_behind_ideal_wires_each_branch_is_one_simulated_alone(gf180mcu):
         made.deviations.threshold.reshape(-1),
         np.ones(w * b * k, dtype=bool),
     )
-    alone = sweep(made.branches, copies, Conditions(), 0.1, 1).slope(0.1)
+    alone = conductance(made.branches, copies, Conditions(), 0.0)
     np.testing.assert_allclose(measure(made).on.reshape(-1), alone, rtol=1e-7)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xbar.errors import SpecError, XbarWarning
-from xbar.silicon.branch import Conditions, Copies, sweep
+from xbar.silicon.branch import Conditions, Copies, conductance, sweep
 from xbar.silicon.cell import Cell
 from xbar.silicon.characterise import Plan
 from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
@@ -32,7 +32,7 @@ def deviated(cell, model, seed, copies=20):
     threshold = np.clip(rng.standard_normal(shape), -3, 3) * model.sigma_threshold
     which = np.tile(np.arange(shape[1]), copies)
     drawn = Copies(which, resistor.ravel(), threshold.ravel(), np.ones(which.size, dtype=bool))
-    found = sweep(cell.branches, drawn, Conditions(), model.test, 1).slope(model.test)
+    found = conductance(cell.branches, drawn, Conditions(), model.test)
     return found.reshape(shape), model.deviated(resistor, threshold)
 
 
@@ -40,16 +40,16 @@ def test_the_law_holds_at_deviations_that_the_fit_has_not_seen(cell, model):
     found, law = deviated(cell, model, seed=9)
     error = np.abs(law / found - 1).max()
     assert found.std(axis=0).min() > 0.01 * found.min()
-    assert error < 3e-7
+    assert error < 1e-7
     # the error that is told is of this size
     assert error / 4 < model.fit_error < 4 * error
 
 
 def test_the_current_bends_as_c2_and_c3_say(cell, model):
     found = sweep(cell.branches, Copies.each(3), Conditions(), 0.19, 7)
-    v, siemens, test = found.voltage, model.conductance[:, None], model.test
+    v, siemens = found.voltage, model.conductance[:, None]
     c2, c3, kink = (each[:, None] for each in (model.c2, model.c3, model.kink))
-    law = siemens * v * (1 + c2 * v + c3 * (v**2 - test**2) + kink * (np.abs(v) - test))
+    law = siemens * v * (1 + c2 * v + c3 * v**2 + kink * np.abs(v))
     np.testing.assert_allclose(model.bent(v), law, rtol=1e-13)
     error = np.abs(law - found.current).max(axis=1) / np.abs(found.current).max(axis=1)
     assert np.all(error < 1.1 * model.bend_error)
@@ -70,10 +70,10 @@ def test_a_branch_that_deviates_bends_as_its_bank_says(cell, model):
     for risen in (0.0, lift):
         found = sweep(replace(cell.branches, lift=risen), drawn, Conditions(), 0.2, 4)
         v = found.voltage
-        odd = c3 * (v**2 - 0.01) + kink * (np.abs(v) - 0.1)
+        odd = c3 * v**2 + kink * np.abs(v)
         law = on[:, None] * v * (1 + c2 * v + odd + rise * risen)
         largest = np.abs(found.current).max()
-        same = model.c3[:, None] * (v**2 - 0.01) + model.kink[:, None] * (np.abs(v) - 0.1)
+        same = model.c3[:, None] * v**2 + model.kink[:, None] * np.abs(v)
         typical = on[:, None] * v * (1 + model.c2[:, None] * v + same)
         error = np.abs(law - found.current).max() / largest
         assert error < 2e-5
@@ -82,8 +82,8 @@ def test_a_branch_that_deviates_bends_as_its_bank_says(cell, model):
 
 def test_corners_supplies_and_temperatures_are_those_of_ngspice(cell, model):
     def moved(**change):
-        found = sweep(cell.branches, Copies.each(3), Conditions(**change), model.test, 1)
-        return found.slope(model.test) / model.conductance - 1
+        found = conductance(cell.branches, Copies.each(3), Conditions(**change), model.test)
+        return found / model.conductance - 1
 
     np.testing.assert_allclose(model.corners["hl"], moved(corner="hl"), atol=1e-7)
     np.testing.assert_allclose(model.supplies[2.97], moved(supply=2.97), atol=1e-7)
@@ -96,7 +96,7 @@ def test_corners_supplies_and_temperatures_are_those_of_ngspice(cell, model):
 
 
 def test_the_parts_of_a_branch_add_up(cell, model):
-    found = sweep(cell.branches, Copies.each(3), Conditions(), model.test, 1).slope(model.test)
+    found = conductance(cell.branches, Copies.each(3), Conditions(), model.test)
     np.testing.assert_allclose(model.conductance, found, rtol=1e-8)
     np.testing.assert_array_equal(model.series, 60.0)
     # ends and body: ohms grow in proportion to the length, from those of the ends
@@ -141,7 +141,9 @@ def test_the_same_plan_is_simulated_once_and_gives_the_same_numbers(cell, model,
         (Plan(supply=5.0), r"supply must be above 0 and at most 3.96 V"),
         (Plan(sigma=0.5), "sigma must be one fraction below 0.3 or 3"),
         (Plan(sigma=(0.1, 0.1)), "sigma must be one fraction below 0.3 or 3"),
-        (Plan(test=0.3, within=0.2), "test the smaller one"),
+        (Plan(test=0.3, within=0.2), "test must be 0 or a voltage from 1 mV to within"),
+        (Plan(test=1e-4), "test must be 0 or a voltage from 1 mV to within.* not 0.0001 and 0.2"),
+        (Plan(within=1e-3), "within one from 10 mV to 0.3 V"),
         (Plan(sample=Sample(copies=2)), "samples must be from 10"),
     ],
 )
@@ -161,7 +163,7 @@ def test_the_deviations_of_sky130_are_those_that_its_models_draw(sky130):
     # whole branches with the models' own mismatch, drawn anew with another seed
     which = np.repeat([0, 1], 300)
     copies = Copies(which, np.zeros(600), np.zeros(600), np.ones(600, dtype=bool))
-    found = sweep(cell.branches, copies, Conditions(seed=5), model.test, 1).slope(model.test)
+    found = conductance(cell.branches, copies, Conditions(seed=5), model.test)
     spread = found.reshape(2, 300)
     # a sample of 300 knows its deviation to 4 %, and so does that of the model
     np.testing.assert_allclose(spread.std(1) / spread.mean(1), model.sigma, rtol=0.15)
@@ -171,7 +173,7 @@ def test_the_deviations_of_sky130_are_those_that_its_models_draw(sky130):
     # twice the length, 1/sqrt(2) of the spread, but for the ends
     assert model.sigma_resistor[0] / model.sigma_resistor[1] == pytest.approx(np.sqrt(2), rel=0.1)
     found, law = deviated(cell, model, seed=4, copies=10)
-    assert np.abs(law / found - 1).max() < 4e-6
+    assert np.abs(law / found - 1).max() < 1e-7
 
 
 def test_switches_of_different_widths_and_many_lengths_are_each_sampled(gf180mcu):
@@ -191,5 +193,5 @@ def test_switches_of_different_widths_and_many_lengths_are_each_sampled(gf180mcu
 
 
 def test_resistors_alone_have_the_ohms_of_the_branch_without_its_switch(cell, model):
-    alone = sample_resistors(cell.branches, Sample(copies=2), Conditions(), model.test)
+    alone = sample_resistors(cell.branches, Sample(copies=2), Conditions(), 5e-3)
     np.testing.assert_allclose(alone, np.repeat(model.resistance[:, None], 2, axis=1), rtol=5e-4)

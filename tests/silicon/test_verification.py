@@ -28,13 +28,13 @@ def program(gf180mcu):
 
 def test_a_sampled_chip_holds_in_ngspice_what_xbar_says(program):
     found = verify(program, 0, (2, 4))
-    assert found.weight_error < 5e-7  # that of the branch's law
+    assert found.weight_error < 1e-7
     assert found.current_error < 1e-5  # that of its bend at up to 0.2 V
     assert found.passed
     assert found.read.shape == (2, 2)
-    # the same but for the branches' kink, by which they conduct more behind the wires' drop
+    # the nodal read-out is that of small signals, the same circuit
     nodal = program.matrices("nodal")["fc"][:2, :2].T
-    assert 0 < np.abs(found.predicted - nodal).max() < 3e-6 * found.largest
+    np.testing.assert_allclose(found.predicted, nodal, rtol=0, atol=1e-12 * found.largest)
     np.testing.assert_array_equal(found.target, program.weights["fc"][0, :2, :2].T)
 
 
@@ -375,7 +375,7 @@ def test_contacts_that_branches_share_are_in_netlist_and_prediction(sky130, monk
     # as drawn, each switch has a source of its own
     found = verify(made, 0, (2, 4))
     assert found.weight_error < 2e-6
-    assert np.abs(found.predicted - planned).max() / found.largest < 1e-8
+    assert np.abs(found.predicted - planned).max() / found.largest < 1e-9
     assert "share" not in str(found)
 
     # a drawing where two switches have one source, whose contacts take 60 ohm

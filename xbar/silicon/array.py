@@ -32,7 +32,7 @@ from xbar.hardware.base import spread_out
 from xbar.hardware.fabricate import Deviations
 from xbar.hardware.spec import Hardware
 from xbar.silicon.branch import Branches, Conditions, Nodes
-from xbar.silicon.ngspice import simulate
+from xbar.silicon.ngspice import simulate, source
 from xbar.silicon.process import Process
 from xbar.tables import Outline
 from xbar.units import format_quantity
@@ -267,16 +267,6 @@ def branches_of(hardware: Hardware, pdk: str | Path | None) -> Branches:
         np.array(drawn.switch_widths),
         spread_out(bank.series, bank.resistors),
     )
-
-
-def source(name: str, node: str, values: Floats) -> str:
-    """A source of values[n] volts at point n of the sweep; only changes are written."""
-    change = np.flatnonzero(values[1:] != values[:-1])
-    if not len(change):
-        return f"V{name} {node} 0 {values[0]:.15g}"
-    kept = np.unique(np.concatenate([[0], change, change + 1, [len(values) - 1]]))
-    pairs = ",".join(f"{n},{values[n]:.15g}" for n in kept)
-    return f"B{name} {node} 0 V=pwl(v(sel),{pairs})"
 
 
 def _node(kind: str, line: int, cell: int, wire: float, end: float) -> str:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats, one_number
 from xbar.errors import EngineError, SpecError
-from xbar.silicon.ngspice import simulate
+from xbar.silicon.ngspice import TIGHT, simulate, source
 from xbar.silicon.process import Process, SwitchDevice
 
 Side: TypeAlias = Literal["bit", "word"]
@@ -34,6 +34,8 @@ Kind: TypeAlias = Literal["nmos", "transmission"]
 
 _MOST = 512
 """Copies in one deck of typical devices: more take ngspice longer than several decks."""
+SMALL_VOLTS = 0.5e-3
+"""Every sweep has points at plus and minus this and its double, which tell the slope at 0 V."""
 
 
 @dataclass(frozen=True)
@@ -200,12 +202,21 @@ class Sweep:
         return cls(parts[0].voltage, current, switch)
 
     def slope(self, volts: float) -> Floats:
-        """(N,) siemens: the current's difference between +-volts, by the voltages' difference."""
+        """(N,) siemens: the current's difference between +-volts, by the voltages' difference.
+
+        At 0 V the slope there: twice that between +-``SMALL_VOLTS`` less that between their
+        doubles, so that a part that goes with the amount of v is none of it.
+        """
+        if volts == 0:
+            return 2 * self.slope(SMALL_VOLTS) - self.slope(2 * SMALL_VOLTS)
         low, high = self._at(-volts), self._at(volts)
         return (self.current[:, high] - self.current[:, low]) / (2 * volts)
 
     def switch_resistance(self, volts: float) -> Floats:
         """(N,) ohms of the switch, likewise."""
+        if volts == 0:
+            near, far = (self.switch_resistance(n * SMALL_VOLTS) for n in (1, 2))
+            return 2 * near - far
         low, high = self._at(-volts), self._at(volts)
         amps = self.current[:, high] - self.current[:, low]
         return (self.switch[:, high] - self.switch[:, low]) / amps
@@ -236,7 +247,7 @@ def sweep(
         copies: how many, and their deviations.
         conditions: corner, temperature, supply, seed of the models' own deviations.
         limit: volts, the largest distance from the bit line's voltage.
-        steps: number of voltages on each side of 0.
+        steps: number of voltages on each side of 0, besides the small ones.
 
     Raises:
         ToolError: ngspice or the models are not installed.
@@ -250,9 +261,23 @@ def sweep(
         ]
         return Sweep.joined(parts)
     lines, inner = _deck(branches, copies, conditions)
-    lines.append(_voltages(branches, limit, steps))
-    found = simulate("\n".join(lines) + "\n", branches.process, conditions.seed)
-    return _sweeps(branches, found, inner, 2 * steps + 1)[0]
+    small = SMALL_VOLTS * np.arange(-2, 3)
+    volts = np.unique(np.round([*np.linspace(-limit, limit, 2 * steps + 1), *small], 12))
+    lines += ["Vsel sel 0 0", source("w", "w", branches.common + volts)]
+    lines.append(f".dc Vsel 0 {len(volts) - 1} 1")
+    deck = "\n".join([*lines, ""])
+    found = simulate(deck, branches.process, conditions.seed, options=TIGHT)
+    return _sweeps(branches, found, inner, len(volts))[0]
+
+
+def conductance(branches: Branches, copies: Copies, conditions: Conditions, volts: float) -> Floats:
+    """(N,) siemens of copies of branches between +-volts, or at 0 V: see ``Sweep.slope``.
+
+    Raises:
+        ToolError, EngineError, FileError: as in ``sweep``.
+    """
+    limit, steps = (volts, 1) if volts else (2 * SMALL_VOLTS, 2)
+    return sweep(branches, copies, conditions, limit, steps).slope(volts)
 
 
 def sweep_temperatures(
@@ -275,7 +300,9 @@ def sweep_temperatures(
     lines, inner = _deck(branches, copies, conditions)
     step = float(celsius[1] - celsius[0])
     outer = f"TEMP {celsius[0]:.12g} {celsius[-1] + step / 4:.12g} {step:.12g}"
-    lines.append(f"{_voltages(branches, limit, 1)} {outer}")
+    low, high = branches.common - limit, branches.common + limit * 1.25
+    lines.append(f"Vw w 0 {branches.common:.9g}")
+    lines.append(f".dc Vw {low:.12g} {high:.12g} {limit:.12g} {outer}")
     found = simulate("\n".join(lines) + "\n", branches.process, conditions.seed)
     sweeps = _sweeps(branches, found, inner, 3)
     if len(sweeps) != len(celsius):
@@ -287,12 +314,11 @@ def _deck(
     branches: Branches, copies: Copies, conditions: Conditions
 ) -> tuple[list[str], list[str]]:
     """The lines of a deck without its analysis, and the inner ends (N,) of the switches."""
-    process, common = branches.process, branches.common
+    process = branches.process
     supply = branches.switch.supply if conditions.supply is None else conditions.supply
     lines = [f"* branches of {process.name}"]
     lines += process.load(conditions.corner, mismatch=conditions.seed is not None)
-    lines += [f".temp {conditions.temperature:.9g}", f"Vw w 0 {common:.9g}"]
-    lines += [f"Vdd vdd 0 {supply:.9g}"]
+    lines += [f".temp {conditions.temperature:.9g}", f"Vdd vdd 0 {supply:.9g}"]
     count = len(copies.branch)
     for n in range(count):
         lines += _copy(branches, copies, n, supply)
@@ -300,11 +326,6 @@ def _deck(
     inner = [f"v({end}{n})" for n, end in enumerate(ends)]
     lines.append(".save v(w) " + " ".join(f"i(vb{n}) {inner[n]}" for n in range(count)))
     return lines, inner
-
-
-def _voltages(branches: Branches, limit: float, steps: int) -> str:
-    step, common = limit / steps, branches.common
-    return f".dc Vw {common - limit:.12g} {common + limit + step / 4:.12g} {step:.12g}"
 
 
 def _sweeps(

@@ -15,11 +15,12 @@ from xbar.silicon.branch import (
     Conditions,
     Copies,
     Sweep,
+    conductance,
     sweep,
     sweep_temperatures,
 )
 from xbar.silicon.fit import fit_bend, fit_matching, fit_temperature
-from xbar.silicon.mismatch import Sample, sample_resistors, sample_switches
+from xbar.silicon.mismatch import SMALL, Sample, sample_resistors, sample_switches
 from xbar.silicon.model import BranchModel
 from xbar.silicon.parts import Parts, branch_parts, rise_of_line
 
@@ -54,15 +55,16 @@ class Plan:
         supply: volts at the gate of a closed switch; None for the switch's own.
         sigma: relative standard deviation of the resistors, one or K values, where the models of
             the process hold none or others are known; None to take that of the models.
-        test: volts; G is the current's difference between +-test, by 2 test.
-        within: volts up to which c2 and c3 are fitted.
+        test: volts; G is the current's difference between +-test, by 2 test; 0, the default, for
+            its slope at 0 V, with which a tile of ohmic cells is that of small signals.
+        within: volts up to which c2, c3 and kink are fitted.
         sample: how many devices are drawn for their deviations, and with which seed.
     """
 
     temperature: float | None = None
     supply: float | None = None
     sigma: float | tuple[float, ...] | None = None
-    test: float = 0.1
+    test: float = 0.0
     within: float = 0.2
     sample: Sample = field(default_factory=Sample)
 
@@ -175,6 +177,12 @@ class _Characterisation:
         self._step()
         return found
 
+    def _conductance(self, copies: Copies, at: Conditions) -> Floats:
+        """(N,) siemens of copies of the branches."""
+        found = conductance(self.branches, copies, at, self.plan.test)
+        self._step()
+        return found
+
     def _step(self) -> None:
         self._done += 1
         self._report(self._done, self._total)
@@ -186,8 +194,7 @@ class _Characterisation:
     def _moved(self, typical: Floats, **change: object) -> Floats:
         """(K,) relative change of G under another condition."""
         at = replace(self.at, **change)  # type: ignore[arg-type] # names and values of its fields
-        found = self._sweep(Copies.each(self.count), at, self.plan.test, 1)
-        return found.slope(self.plan.test) / typical - 1
+        return self._conductance(Copies.each(self.count), at) / typical - 1
 
     def _temperatures(self, typical: Sweep) -> tuple[Floats, dict[float, Floats], float]:
         """Coefficients (2, K), the open branches' siemens by temperature, the worst error of G."""
@@ -221,7 +228,7 @@ class _Characterisation:
             warn(note)
             self.notes.append(note)
             return np.zeros(self.count)
-        drawn = sample_resistors(self.branches, self.plan.sample, self.at, self.plan.test)
+        drawn = sample_resistors(self.branches, self.plan.sample, self.at, self.plan.test or SMALL)
         self._step()
         sigma = drawn.std(axis=1, ddof=1) / drawn.mean(axis=1)
         return fit_matching(self.branches.length, resistance, sigma)
@@ -257,7 +264,7 @@ class _Characterisation:
         resistor = deviates[0] * model.sigma_resistor[which]
         threshold = deviates[1] * model.sigma_threshold[which]
         copies = Copies(which, resistor, threshold, np.ones(len(which), dtype=bool))
-        found = self._sweep(copies, self.at, self.plan.test, 1).slope(self.plan.test)
+        found = self._conductance(copies, self.at)
         shape = (_CHECKS, self.count)
         law = model.deviated(resistor.reshape(shape), threshold.reshape(shape))
         return float(np.abs(law / found.reshape(shape) - 1).max())
@@ -275,9 +282,10 @@ def _check(plan: Plan, supply: float, branches: Branches) -> None:
             f"supply must be above 0 and at most {most:g} V, 1.2 times that of the switch "
             f"{branches.switch.name}, not {supply:g}"
         )
-    if not 0.001 <= plan.test <= plan.within <= 0.3:
+    least = 0.001 if plan.test else 0.0
+    if not (least <= plan.test <= plan.within <= 0.3 and plan.within >= 0.01):
         raise SpecError(
-            "test and within must be voltages of 1 mV to 0.3 V, test the smaller one, "
+            "test must be 0 or a voltage from 1 mV to within, and within one from 10 mV to 0.3 V, "
             f"not {plan.test:g} and {plan.within:g}"
         )
     sigma = np.asarray(0.0 if plan.sigma is None else plan.sigma, dtype=np.float64)

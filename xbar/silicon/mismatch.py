@@ -16,7 +16,7 @@ from xbar.silicon.branch import Branches, Conditions, Nodes
 from xbar.silicon.ngspice import simulate
 
 SMALL = 5e-3
-"""Volts across a switch alone: about what is left for it in a branch."""
+"""Volts across a device alone, ohmic there; about what is left for a switch in a branch."""
 
 
 _MOST = 1000

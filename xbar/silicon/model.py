@@ -49,7 +49,7 @@ class BranchModel:
         bend_error: (K,) worst error of the current up to ``within``, relative to the largest.
         temperature: celsius at which all but ``tempco`` and ``open`` hold.
         supply: volts at the gate of a closed switch.
-        test: volts; G is the current's difference between +-test, by 2 test.
+        test: volts; G is the current's difference between +-test, by 2 test, or its slope at 0 V.
         within: volts up to which c2, c3 and kink were fitted.
         samples: switches of each width, and resistors of each length at most, from which the
             deviations were found.
@@ -152,7 +152,7 @@ class BranchModel:
                 c2=_listed(self.c2),
                 c3=_listed(self.c3),
                 kink=_listed(self.kink),
-                test=self.test,
+                test=self.test or None,
                 rise=_listed(self.rise),
                 c2_slope=_listed(self.c2_slope),
                 within=self.within,
@@ -180,9 +180,9 @@ class BranchModel:
     def facts(self) -> list[str]:
         """What is known of all branches, a sentence each."""
         return [
-            f"at {self.temperature:g} C and {self.supply:g} V; G between +-{self.test:g} V",
+            f"at {self.temperature:g} C and {self.supply:g} V; G {self._where}",
             f"law off by {self.fit_error:.1e} of G at worst, at deviations of up to 3 sigma",
-            f"I = G v (1 + c2 v + c3 (v^2 - t^2) + kink (|v| - t)), t = {self.test:g} V",
+            self._bent_text,
             f"with c2 {_span(self.c2)} /V, c3 {_span(self.c3)} /V2, kink {_span(self.kink)} /V",
             f"which is off by {self.bend_error.max():.1e} of the current at {self.within:g} V",
             f"c2 by the threshold: {_span(self.c2_slope)} /V; G by the line: {_span(self.rise)} /V",
@@ -197,6 +197,16 @@ class BranchModel:
             ),
             *self.notes,
         ]
+
+    @property
+    def _where(self) -> str:
+        return f"between +-{self.test:g} V" if self.test else "at 0 V"
+
+    @property
+    def _bent_text(self) -> str:
+        if self.test:
+            return f"I = G v (1 + c2 v + c3 (v^2 - t^2) + kink (|v| - t)), t = {self.test:g} V"
+        return "I = G v (1 + c2 v + c3 v^2 + kink |v|)"
 
     def _sampled(self) -> list[str]:
         # of N normal numbers the standard deviation is known to 1/sqrt(2 N)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import Floats
 from xbar.circuit.engines.answer import check_log, last_line
 from xbar.circuit.engines.rawfile import read_raw
 from xbar.errors import EngineError, SpecError, ToolError
@@ -22,6 +23,8 @@ from xbar.silicon.process import FOLDER, Process
 
 OPTIONS = ".options gmin=1e-18 abstol=1e-17 reltol=1e-7 vntol=1e-10 itl1=500 itl2=500"
 """Tolerances of ngspice; its own gmin, 1e-12 S, is ten times the leakage of eight open switches."""
+TIGHT = OPTIONS.replace("reltol=1e-7", "reltol=1e-9")
+"""Those of single branches, which step from 0.1 V to 1 mV; large arrays do not reach them."""
 INSTALL = "sudo apt-get install ngspice"
 _SETTINGS = "set ngbehavior=hsa\nset ng_nomodcheck\n"
 _LARGEST_SEED = 2**31 - 1
@@ -84,6 +87,19 @@ def simulate(
     if bad:
         raise EngineError(f"ngspice returned values for {bad[0]} that are not finite")
     return found
+
+
+def source(name: str, node: str, values: Floats) -> str:
+    """A source of values[n] volts at point n of a sweep; only changes are written.
+
+    The sweep is one of a source at the node ``sel``, which counts.
+    """
+    change = np.flatnonzero(values[1:] != values[:-1])
+    if not len(change):
+        return f"V{name} {node} 0 {values[0]:.15g}"
+    kept = np.unique(np.concatenate([[0], change, change + 1, [len(values) - 1]]))
+    pairs = ",".join(f"{n},{values[n]:.15g}" for n in kept)
+    return f"B{name} {node} 0 V=pwl(v(sel),{pairs})"
 
 
 def _reason(log: str) -> str:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, sweep
+from xbar.silicon.branch import Branches, Conditions, Copies, Sweep, conductance, sweep
 from xbar.silicon.fit import SwitchLaw, fit_c2_slope, fit_switch
 
 _STEP = 0.03
 """Relative deviation of the resistor, by which the switch's share of the voltage is changed."""
+_BENT = 0.1
+"""Volts between plus and minus of which c2 is looked at, where G is that at 0 V."""
 _LIFT = 0.01
 """Volts by which the lines are moved."""
 _ROUNDS = 8
@@ -50,7 +52,7 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     Args:
         branches: what they are.
         at: corner, temperature and supply; typical devices whatever the seed.
-        volts: G is the current's difference between +-volts, by 2 volts.
+        volts: G is the current's difference between +-volts, by 2 volts, or its slope at 0 V.
         shifts: (K, D) volts, deviations of the threshold of each branch's switch, 0 among them.
 
     Raises:
@@ -66,7 +68,8 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     closed = np.ones(len(which), dtype=bool)
     copies = Copies(which, resistor.ravel(), threshold.ravel(), closed)
     plain = Conditions(at.corner, at.temperature, at.supply)
-    found = sweep(branches, copies, plain, volts, 1)
+    far = volts or _BENT
+    found = sweep(branches, copies, plain, far, 1)
     ohms = 1 / found.slope(volts).reshape(count, points + 2)
     typical = np.argmin(np.abs(shifts), axis=1)[:, None]
     closed_ohms = found.switch_resistance(volts).reshape(count, points + 2)
@@ -78,7 +81,7 @@ def branch_parts(branches: Branches, at: Conditions, volts: float, shifts: Float
     rest = own + branches.series[:, None]
     nominal_ohms = _at_nominal_share(ohms[:, :-2] - rest, rest, change[:, None], share[:, None])
     laws = tuple(fit_switch(shifts[k], nominal_ohms[k]) for k in range(count))
-    slopes = _c2_slopes(found, volts, shifts, closed_ohms / ohms)
+    slopes = _c2_slopes(found, far, shifts, closed_ohms / ohms)
     return Parts(own[:, 0], change, laws, slopes)
 
 
@@ -88,7 +91,7 @@ def rise_of_line(branches: Branches, at: Conditions, volts: float) -> Floats:
     Args:
         branches: what they are.
         at: corner, temperature and supply.
-        volts: G is the current's difference between +-volts, by 2 volts.
+        volts: G is the current's difference between +-volts, by 2 volts, or its slope at 0 V.
 
     Raises:
         ToolError: ngspice or the models are not installed.
@@ -96,11 +99,10 @@ def rise_of_line(branches: Branches, at: Conditions, volts: float) -> Floats:
         FileError: the models lack the corner.
     """
     plain = Conditions(at.corner, at.temperature, at.supply)
-    low, high = (
-        sweep(replace(branches, lift=lift), Copies.each(len(branches.length)), plain, volts, 1)
-        for lift in (-_LIFT, _LIFT)
+    each = Copies.each(len(branches.length))
+    below, above = (
+        conductance(replace(branches, lift=lift), each, plain, volts) for lift in (-_LIFT, _LIFT)
     )
-    below, above = low.slope(volts), high.slope(volts)
     return (above - below) / (above + below) / _LIFT
 
 

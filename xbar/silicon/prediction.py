@@ -21,7 +21,7 @@ from xbar.hardware.bank import Bank
 from xbar.hardware.fabricate import Deviations
 from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.silicon.sample import SampledCells
-from xbar.silicon.tester import READ_VOLTS
+from xbar.silicon.tester import read_volts
 from xbar.tables import Outline
 
 LEAST = 1e-10
@@ -122,20 +122,27 @@ class Prediction(Outline):
     def _place(self) -> tuple[NDArray[np.int64], ...]:
         return np.ix_(self.sample.word_lines, self.sample.bit_lines)
 
+    @property
+    def volts(self) -> float:
+        """Amplitude by which weights are read; 0 for small signals."""
+        return read_volts(self.law)
+
     def transfer(self) -> Floats:
         """(w, b) siemens: amperes of each sampled bit line a volt on each word line alone.
 
-        Read by ``READ_VOLTS`` up and down, as in ngspice. A branch behind wires has less than this,
-        and by its kink another conductance than between them: some 1e-7 of it.
+        Of small signals: by Ohm's law, as the nodal read-out. Of a law with a ``test`` voltage by
+        this up and down: branches behind wires have less, and by their kink conduct otherwise.
 
         Raises:
             SolverError: the currents did not converge.
         """
         lines = self.sample.word_lines
+        if not self.volts:
+            return np.asarray(self.crossbar.transfer.T[self._place])
         drive = np.zeros((2, len(lines), len(self.cells)))
-        drive[:, np.arange(len(lines)), lines] = [[READ_VOLTS], [-READ_VOLTS]]
+        drive[:, np.arange(len(lines)), lines] = [[self.volts], [-self.volts]]
         up, down = np.split(self.currents(drive.reshape(-1, len(self.cells))), 2)
-        return np.asarray((up - down) / (2 * READ_VOLTS))
+        return np.asarray((up - down) / (2 * self.volts))
 
     def currents(self, voltage: Floats) -> Floats:
         """(N, b) amperes of the sampled bit lines for volts (N, W).

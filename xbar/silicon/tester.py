@@ -15,13 +15,15 @@ from xbar.arrays import Floats, one_number
 from xbar.errors import SpecError
 from xbar.files import write_bytes, write_text
 from xbar.hardware.draw import check_seed
+from xbar.hardware.nonlinearity import Nonlinearity
 from xbar.hardware.spec import Hardware
 from xbar.silicon.array import Array, Masks
 from xbar.silicon.branch import Conditions
 from xbar.tables import Outline
 
-READ_VOLTS = 0.1
-"""Amplitude of a read, at which a characterisation takes the conductance of a branch, too."""
+READ_VOLTS = 2e-3
+"""Amplitude of a read of slopes at 0 V, which are read at twice this, too; at a twentieth
+ngspice's rounding is seen, some 5e-8."""
 
 _MOST_NOISE = 0.2
 
@@ -70,6 +72,11 @@ class Measured(Outline):
         write_text(path, "\n".join([*lines, ""]), force=force)
 
 
+def read_volts(law: Nonlinearity | None) -> float:
+    """Amplitude of a read at which conductances are those of a law; 0 for slopes at 0 V."""
+    return 0.0 if law is None or law.test is None else law.test
+
+
 def check_noise(relative: float) -> float:
     """The error of a measurement, relative to each value.
 
@@ -90,7 +97,7 @@ def measure_design(
     conditions: Conditions | None = None,
     pdk: str | Path | None = None,
 ) -> Measured:
-    """Measure a tile of a design, as ngspice draws its devices.
+    """Measure a tile of a design, as ngspice draws its devices, by ``read_volts`` up and down.
 
     Args:
         hardware: a design that says its process.
@@ -105,11 +112,11 @@ def measure_design(
         EngineError: ngspice gave no usable answer.
     """
     at = replace(conditions or Conditions(), seed=mismatch)
-    return measure(Array.of_design(hardware, at, pdk))
+    return measure(Array.of_design(hardware, at, pdk), read_volts(hardware.bank.nonlinearity))
 
 
-def measure(array: Array, volts: float = READ_VOLTS) -> Measured:
-    """Measure each branch, its word line driven up and down by ``volts``.
+def measure(array: Array, volts: float = 0.0) -> Measured:
+    """Measure each branch, its word line driven up and down by ``volts``; at 0 V the slope there.
 
     A word line at a time: of each of its cells branch k is closed, for k = 0 to K - 1, then none.
     ``Chip.from_measurement(..., behind_wires="line")`` takes out the wires that this goes through.
@@ -124,29 +131,28 @@ def measure(array: Array, volts: float = READ_VOLTS) -> Measured:
         for branch in range(k):
             states[row, branch, row, :, branch] = True
     drive = np.zeros((w, k + 1, len(array.rest)))
-    drive[np.arange(w), :, array.word_lines] = volts
+    drive[np.arange(w), :, array.word_lines] = 1.0
     points = w * (k + 1)
-    slope = _slope(array, drive.reshape(points, -1), states.reshape(points, w, b, k), volts)
-    siemens = slope.reshape(w, k + 1, b)
+    probes = _probes(drive.reshape(points, -1), volts)
+    gates = np.tile(states.reshape(points, w, b, k), (len(probes) // points, 1, 1, 1))
+    siemens = _slope(array.currents(probes, gates), volts).reshape(w, k + 1, b)
     off = np.maximum(siemens[:, -1], 0.0) / k
     on = np.moveaxis(siemens[:, :-1], 1, 2) - (k - 1) * off[:, :, None]
     return Measured(on, np.repeat(off[:, :, None], k, axis=2))
 
 
-def transfer(array: Array, closed: Masks, volts: float = READ_VOLTS) -> Floats:
+def transfer(array: Array, closed: Masks, volts: float = 0.0) -> Floats:
     """(w, b) siemens: amperes of each bit line a volt on each word line alone.
 
     Args:
         array: the array.
         closed: (w, b, K) closed switches.
-        volts: amplitude, up and down.
+        volts: amplitude, up and down; 0 for the slope at 0 V.
     """
     return read(array, closed, np.zeros((0, len(array.rest))), volts)[0]
 
 
-def read(
-    array: Array, closed: Masks, voltage: Floats, volts: float = READ_VOLTS
-) -> tuple[Floats, Floats]:
+def read(array: Array, closed: Masks, voltage: Floats, volts: float = 0.0) -> tuple[Floats, Floats]:
     """``transfer``, and (N, b) amperes for driver voltages (N, W), in one run.
 
     What flows with all drivers at rest, the junctions' leakage of some 1e-15 A, is part of the
@@ -154,18 +160,25 @@ def read(
     """
     lines = len(array.word_lines)
     drive = np.zeros((lines, len(array.rest)))
-    drive[np.arange(lines), array.word_lines] = volts
-    amps = array.currents(np.concatenate([_both(drive), voltage]), closed)
-    slope = amps[: 2 * lines]
-    return (slope[0::2] - slope[1::2]) / (2 * volts), amps[2 * lines :]
+    drive[np.arange(lines), array.word_lines] = 1.0
+    probes = _probes(drive, volts)
+    amps = array.currents(np.concatenate([probes, voltage]), closed)
+    return _slope(amps[: len(probes)], volts), amps[len(probes) :]
 
 
-def _slope(array: Array, drive: Floats, states: Masks, volts: float) -> Floats:
-    """(N, b) siemens from currents at plus and minus each drive (N, W)."""
-    amps = array.currents(_both(drive), np.repeat(states, 2, axis=0))
-    return (amps[0::2] - amps[1::2]) / (2 * volts)
+def _amplitudes(volts: float) -> tuple[float, ...]:
+    return (volts,) if volts else (READ_VOLTS, 2 * READ_VOLTS)
 
 
-def _both(drive: Floats) -> Floats:
-    """(2N, W) each drive (N, W), and its negative."""
-    return np.stack([drive, -drive], axis=1).reshape(-1, drive.shape[1])
+def _probes(drive: Floats, volts: float) -> Floats:
+    """(P N, W) volts of each amplitude up and down, of N patterns (N, W)."""
+    return np.concatenate([sign * each * drive for each in _amplitudes(volts) for sign in (1, -1)])
+
+
+def _slope(amps: Floats, volts: float) -> Floats:
+    """(N, b) siemens from amperes (P N, b) at ``_probes``."""
+    amplitudes = _amplitudes(volts)
+    parts = amps.reshape(len(amplitudes), 2, -1, amps.shape[1])
+    found = [(up - down) / (2 * each) for each, (up, down) in zip(amplitudes, parts, strict=True)]
+    # a current that goes with v |v|, as by a kink, is taken out
+    return np.asarray(found[0] if volts else 2 * found[0] - found[1])

@@ -190,7 +190,9 @@ class TransistorTile(Outline):
         hardware = self.tile.chip.hardware
         assert hardware.bank.switch is not None
         sigma = spread_out(hardware.bank.switch.sigma, hardware.bank.resistors)
-        return typical_bank(self.branches, conditions, _SIGMAS * sigma, hardware.read_voltage)
+        law, volts = hardware.bank.nonlinearity, hardware.read_voltage
+        test = 0.0 if law is None or law.test is None else law.test
+        return typical_bank(self.branches, conditions, _SIGMAS * sigma, volts, test)
 
     def array(self, conditions: Conditions, prediction: Prediction) -> Array:
         """The netlist of transistors, its wires, and the rest of the tile as predicted."""

@@ -312,7 +312,7 @@ def compare(
     sample, mapping = made.sample, made.tile.mapping
     prediction = made.prediction(conditions)
     closed = prediction.closed[np.ix_(sample.word_lines, sample.bit_lines)]
-    transfer, current = read(made.array(conditions, prediction), closed, voltage)
+    transfer, current = read(made.array(conditions, prediction), closed, voltage, prediction.volts)
     shape, gain = made.tile.chip.hardware.cells, made.tile.reading_gain
     said, found = (
         gain * sample.weights(mapping, cells, shape) for cells in (prediction.transfer(), transfer)
