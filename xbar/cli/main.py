@@ -30,6 +30,7 @@ VERBS = {
     "netlist": "xbar.cli.netlist",
     "emit": "xbar.cli.emit",
     "report": "xbar.cli.report",
+    "cost": "xbar.cli.cost",
     "op": "xbar.cli.op",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",

@@ -29,7 +29,8 @@ from xbar.compiler.block import Block
 from xbar.compiler.placed_blocks import PlacedBlocks
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
-from xbar.simulation.cost_inputs import Reals, driven_volts, uniform_volts
+from xbar.hardware.cost import Cost
+from xbar.simulation.cost_inputs import Reals, driven_volts, uniform_volts, with_constants
 from xbar.simulation.cost_parts import (
     chip_area,
     dac_energy,
@@ -221,6 +222,7 @@ def cost(
     *,
     ranges: Ranges | None = None,
     seed: int = 0,
+    constants: Cost | None = None,
 ) -> ProgramCost:
     """Cost of a program on its chip, with the constants of ``Hardware.cost``.
 
@@ -231,11 +233,15 @@ def cost(
             voltages uniform between minus and plus full scale.
         ranges: calibrated ranges of the DACs, if any.
         seed: seed of the voltages if there are no inputs.
+        constants: used instead of the design's.
 
     Raises:
-        SpecError: the inputs do not fit.
+        SpecError: the inputs do not fit, the survey has no such ADC, or programming takes longer
+            than ``reprogram``.
         SolverError: an array does not fit into memory.
     """
+    if constants is not None:
+        program = with_constants(program, constants)
     notes: list[str] = []
     counted: dict[str, int] = {}
     if inputs is None:
@@ -257,18 +263,18 @@ def cost(
     devices = tiles * hardware.cells[0] * hardware.cells[1] * hardware.bank.resistors
     busiest = max(_interval(program, products), bus_seconds(hardware, moves))
     return ProgramCost(
-        "uniform" if inputs is None else "data",
-        tiles,
-        devices,
-        devices,
-        area,
-        busiest,
-        leakage(hardware, columns, tiles),
-        tuple(layers),
-        peak(hardware, columns, tiles, _mean_cell(program, layers)),
-        programming_cost(program),
-        (*notes, *assumed(program)),
-        left_out(program),
+        activity="uniform" if inputs is None else "data",
+        tiles=tiles,
+        devices=devices,
+        configuration_bits=devices,
+        area=area,
+        interval=busiest,
+        leakage=leakage(hardware, columns, tiles),
+        layers=tuple(layers),
+        peak=peak(hardware, columns, tiles, _mean_cell(program, layers)),
+        programming=programming_cost(program),
+        notes=(*notes, *assumed(program)),
+        left_out=left_out(program),
     )
 
 

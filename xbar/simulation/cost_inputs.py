@@ -1,4 +1,4 @@
-"""Voltages on a program's word lines, for which the cost of its reads is computed.
+"""What the cost of a program is computed for: its constants, and voltages on its word lines.
 
 Shapes: N vectors, G groups of a layer.
 """
@@ -6,7 +6,7 @@ Shapes: N vectors, G groups of a layer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.program import Program
+from xbar.compiler.stored_tiles import StoredTiles
 from xbar.effects.dac import dac_steps, volts_per_unit
 from xbar.effects.namespace import NUMPY
+from xbar.hardware.cost import Cost
 from xbar.simulation.data import Data
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import product
@@ -69,3 +71,12 @@ class _Activations:
     def __call__(self, layer: str, x: Floats) -> Floats:
         self.seen[layer] = np.concatenate([self.seen[layer], x]) if layer in self.seen else x
         return product(x, self.program.weights[layer])
+
+
+def with_constants(program: Program, constants: Cost) -> Program:
+    """The same program on a chip with other constants of cost."""
+    hardware = program.chip.hardware.model_copy(update={"cost": constants})
+    plan = replace(program.plan, chip=replace(program.chip, hardware=hardware))
+    if isinstance(program.tiles, StoredTiles):
+        return Program(plan, program.tiles.on(plan))
+    return Program(plan, tuple(tile.on(plan.chip, aged=tile.aged) for tile in program.tiles))

@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from xbar.simulation.programming_cost import ProgrammingCost
 
 
+_COMPONENTS = (
+    ("arrays", "arrays", "devices"),
+    ("switch states", "", "bits"),
+    ("DACs", "dac", "dac"),
+    ("ADCs", "adc", "adc"),
+    ("adders", "adders", "adders"),
+    ("registers", "registers", "registers"),
+    ("buffers", "buffers", "buffers"),
+    ("buses", "buses", "buses"),
+    ("routers", "", "routers"),
+    ("leakage", "leakage", ""),
+)
+"""Name, key of its energy and key of its area."""
+
+
 def cost_text(cost: ProgramCost) -> str:
     """Cost of a program, by layer and in total, as text."""
     return table(*cost_table(cost)) + "".join(f"{line}\n" for line in cost_lines(cost))
@@ -77,6 +92,32 @@ def cost_lines(cost: ProgramCost) -> list[str]:
         *cost.notes,
         f"left out: {'; '.join(cost.left_out)}",
     ]
+
+
+def peak_text(peak: Peak) -> str:
+    """The peak of a design's chip: a table of its components, and lines."""
+    total, area = sum(peak.energy.values()), sum(peak.area.values())
+    rows = [
+        [
+            name,
+            format_quantity(peak.energy.get(key, 0.0), "J"),
+            percent(peak.energy.get(key, 0.0) / total if total else 0.0),
+            f"{peak.area.get(of, 0.0) * 1e6:.3g}",
+            percent(peak.area.get(of, 0.0) / area if area else 0.0),
+        ]
+        for name, key, of in _COMPONENTS
+    ]
+    time = format_quantity(peak.time, "s")
+    title = f"{format_quantity(peak.operations)} operations every {time}, two a multiply-add"
+    words = f"{peak.input_bits or 'unlimited'} and {peak.output_bits or 'unlimited'}"
+    lines = [
+        peak_line(peak),
+        f"inputs and outputs of {words} bits, to which operations are not normalised",
+        *peak.notes,
+        f"left out: {'; '.join(peak.left_out)}",
+    ]
+    head = ["component", "energy", "", "mm²", ""]
+    return table(title, head, rows) + "".join(f"{line}\n" for line in lines)
 
 
 def peak_line(peak: Peak) -> str:

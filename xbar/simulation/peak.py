@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from xbar.compiler.mapping import DifferentialPair
 from xbar.errors import SpecError
 from xbar.hardware.spec import Hardware
 from xbar.simulation.cost_parts import (
@@ -26,6 +27,11 @@ from xbar.simulation.cost_parts import (
     reading_energy,
     seconds,
 )
+from xbar.simulation.cost_tables import peak_text
+from xbar.simulation.left_out import design_left_out, survey_notes
+
+MOST_TILES = 10**9
+"""Tiles of a chip that are counted."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Peak:
             tiles, 1 if they keep up; 1 without converters.
         input_bits: bits of an input; 0 without a DAC.
         output_bits: bits of a reading; 0 without an ADC.
+        notes: assumptions made.
+        left_out: what is in none of the figures.
     """
 
     tiles: int
@@ -54,6 +62,11 @@ class Peak:
     fed: float
     input_bits: int
     output_bits: int
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return peak_text(self)
 
     @property
     def power(self) -> float:
@@ -127,6 +140,35 @@ def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Pe
         input_bits=words.input,
         output_bits=0 if hardware.adc is None else hardware.adc.bits,
     )
+
+
+def design_peak(hardware: Hardware, tiles: int = 1) -> Peak:
+    """Peak figures of a chip that no network was compiled for.
+
+    Weights are differential pairs; cells take ``cell_energy``.
+
+    Args:
+        hardware: its design.
+        tiles: number of its tiles, at least 1.
+
+    Raises:
+        SpecError: the survey has no such ADC, a product takes no time, or there is no tile.
+
+    >>> found = design_peak(Hardware(dac={"bits": 8}, adc={"bits": 8}), tiles=96)
+    >>> round(found.operations / found.time / 1e12, 2) == round(found.tops, 2)
+    True
+    """
+    if not 1 <= tiles <= MOST_TILES:
+        raise SpecError(f"tiles must be from 1 to {MOST_TILES:,}, not {tiles}")
+    columns = DifferentialPair().columns(hardware.cells[1])
+    if columns < 1:
+        raise SpecError(
+            f"tile.bit_lines must have room for a pair of cells, not {hardware.tile.bit_lines}"
+        )
+    found = peak(hardware, columns, tiles, cell_energy(hardware))
+    assumed = "cells: half of the resistors closed, voltages uniform, ideal wires"
+    told = (assumed, *survey_notes(hardware))
+    return replace(found, notes=told, left_out=design_left_out(hardware))
 
 
 def cell_energy(hardware: Hardware) -> float:
