@@ -30,9 +30,9 @@ def run(
     seed: Annotated[int, typer.Option(help="without --data, seed of the voltages")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Energy, time, area and throughput by the constants of the design's [cost].
+    """Tell a program's energy, time and area, or a design's peak.
 
-    Of a program: per network input, by layer, with TOPS, TOPS/W and TOPS/mm², and programming. Of
+    By the constants of the design's [cost]. Of a program: per network input, by layer, with TOPS, TOPS/W and TOPS/mm², and programming. Of
     a design: its peak, every cell in use. What is left out is told.
     """
     if what.suffix.lower() == ".toml":

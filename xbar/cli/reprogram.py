@@ -56,7 +56,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Choose a program's switches again for its chip as it is now, and tell what changes."""
+    """Choose a program's switches again for its chip as it is.
+
+    What changes is told.
+    """
     from xbar.compiler.changes import changes
     from xbar.compiler.program import Program
     from xbar.errors import SpecError
