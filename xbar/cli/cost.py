@@ -32,8 +32,8 @@ def run(
 ) -> None:
     """Tell a program's energy, time and area, or a design's peak.
 
-    By the constants of the design's [cost]. Of a program: per network input, by layer, with TOPS, TOPS/W and TOPS/mm², and programming. Of
-    a design: its peak, every cell in use. What is left out is told.
+    By the constants of the design's [cost]. Of a program: per network input, by layer, with TOPS,
+    TOPS/W and TOPS/mm², and programming. Of a design: every cell in use. What is left out is told.
     """
     if what.suffix.lower() == ".toml":
         given = {"--data": data is not None, "--hardware": hardware is not None}
