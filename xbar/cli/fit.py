@@ -44,9 +44,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Fit the law of measured devices: spread, error, stuck ones, drift, read noise, temperature.
+    """Fit the law of your own devices to a table of readings.
 
-    Prints every parameter with its 95 % interval, tests of the law, and what the data can't say.
+    Spread, error, stuck ones, drift, read noise and temperature. Prints every parameter with its
+    95 % interval, tests of the law, and what the data can't say.
     A column device, target, time, temperature, cycle or read says what a reading is of.
     """
     from xbar.cli.size_plot import check_plot

@@ -26,7 +26,7 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Solve a SPICE deck's operating point: every voltage and current."""
+    """Solve a SPICE deck's operating point: voltages and currents."""
     import xbar
     from xbar.arrays import one_of
     from xbar.circuit.deck.circuit import FLOATING

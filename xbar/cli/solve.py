@@ -27,7 +27,7 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Choose the resistors whose conductances sum closest to a target."""
+    """Choose resistors whose conductances sum closest to a target."""
     import xbar
     from xbar.errors import warn
     from xbar.units import format_quantity
