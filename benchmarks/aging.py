@@ -97,8 +97,14 @@ def beside(python: str, chips: int) -> None:
     data = mnist()
     net = perceptron(data)
     images = data.test.reshape(len(data.test), -1)
+    program = programmed(net)
     values = [each.detach().numpy() for each in net.parameters()]
     job = dict(zip(("fc1", "bias1", "fc2", "bias2"), values, strict=True))
+    for number, (layer, weight) in enumerate(program.weights.items(), 1):
+        parts = [
+            part for tile in program.tiles for part in tile.blocks if part.block.layer == layer
+        ]
+        job[f"scale{number}"] = 1e6 * parts[0].scale.flat[0] * np.abs(weight).max()
     with tempfile.TemporaryDirectory() as folder:
         np.savez(
             Path(folder) / "job.npz", **job, chips=chips, times=PEER_TIMES,
@@ -109,11 +115,11 @@ def beside(python: str, chips: int) -> None:
             [python, script, f"{folder}/job.npz"], check=True, stdout=subprocess.PIPE, text=True
         )
     found = json.loads(done.stdout.splitlines()[-1])
-    ours, digital = of_xbar(net, images, data.test_labels, chips)
+    ours, digital = of_xbar(program, images, data.test_labels, chips)
     found |= ours
     print(f"digital {100 * digital:.2f} %; aihwkit {found['version']}, {chips} chips")
     for which, title in enumerate(("accuracy", "error of the outputs")):
-        print(f"\n| {title} | | xbar | aihwkit | aihwkit, law read alike |\n|--|--|--|--|--|")
+        print(f"\n| {title} | | xbar | aihwkit | aihwkit, scales and law alike |\n|--|--|--|--|--|")
         for method, (row, each) in product(("none", "gain"), enumerate(PEER_TIMES)):
             sides = [np.array(found[f"{n} {method}"][row])[:, which] for n in SIDES]
             told = " | ".join(percent(side) for side in sides)
@@ -143,15 +149,19 @@ def perceptron(data: Split) -> Any:
     return net.eval()
 
 
-def of_xbar(
-    net: Any, images: NDArray[Any], labels: NDArray[Any], chips: int
-) -> tuple[dict[str, list[Any]], float]:
-    """[time][chip] of (accuracy, error) by compensation, and the digital accuracy."""
+def programmed(net: Any) -> xbar.Program:
+    """The network in tuned cells of PCM, one pair of devices a weight."""
     design = xbar.Hardware(
         bank=xbar.Bank(resistors=1, nominal=40e3), device=xbar.DeviceLaw(law="pcm")
     )
     options = xbar.Options(programming="write-verify", scale_per="layer")
-    program = xbar.compile(net, design, seed=0, input_shape=(784,), options=options)
+    return xbar.compile(net, design, seed=0, input_shape=(784,), options=options)
+
+
+def of_xbar(
+    program: xbar.Program, images: NDArray[Any], labels: NDArray[Any], chips: int
+) -> tuple[dict[str, list[Any]], float]:
+    """[time][chip] of (accuracy, error) by compensation, and the digital accuracy."""
     assert program.graph is not None
     exact = program.graph.run(images)
 
