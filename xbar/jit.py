@@ -33,6 +33,11 @@ def jit(kernel: _Kernel) -> _Kernel:
     return cast(_Kernel, compiled)
 
 
+def inlined(kernel: _Kernel) -> _Kernel:
+    """A function that becomes part of the kernels of its module that call it, loops included."""
+    return cast(_Kernel, numba.njit(inline="always", error_model="numpy")(kernel))
+
+
 @contextmanager
 def watch_compilation(hear: Callable[[str], None]) -> Iterator[None]:
     """Call ``hear`` with each kernel's name before it is compiled, instead of the notice.

@@ -15,10 +15,9 @@ import numpy as np
 
 from xbar.arrays import LARGEST, Floats
 from xbar.errors import SpecError
-from xbar.hardware import draw
 from xbar.hardware.base import spread_out
-from xbar.hardware.curve import Curve, log
-from xbar.hardware.device_law import DeviceLaw, Retention
+from xbar.hardware.curve import Curve, constant, log
+from xbar.hardware.device_law import DeviceLaw, Drift, Retention
 from xbar.hardware.later import noise_of, own_time
 from xbar.hardware.spec import Later
 from xbar.hardware.temperature import factor_at
@@ -29,6 +28,8 @@ _TIME, _TEMPERATURE = 16, 17
 
 FLOOR = 1e-6
 """Least conductance of a device later, over that when it was programmed."""
+
+_NOTHING = Curve(polynomial=(0.0,))
 
 _REST = 0.1
 """Least part of a measured branch that is its resistor."""
@@ -135,47 +136,77 @@ def relative_noise(
 
 def _normal(later: Later, seed: int, stream: int, tile: int, like: Floats) -> Floats:
     """Standard normal numbers (W, B, K) of a tile's devices, two from each number of a stream."""
-    from xbar.hardware import aging_kernel, draw_kernel
+    from xbar.hardware import aging_kernel
 
     if later.path is not None:
         return np.full(like.shape, later.path[stream - _TIME])
-    count = like.size + like.size % 2
-    whole = draw.uniform(seed, stream + (later.seed << 8), tile, (count // 2,))
-    aging_kernel.halves(whole, u := np.empty(count))
-    draw_kernel.normal(u, result := np.empty(count))
-    return result[: like.size].reshape(like.shape)
+    result = np.empty(like.shape)
+    key = np.uint64(seed), np.uint64(stream + (later.seed << 8))
+    aging_kernel.normals(key, np.uint64(tile), result.reshape(-1))
+    return result
 
 
 def _in_time(law: DeviceLaw, later: Later, g: Floats, z: Floats) -> Floats:
     """Conductances (...) of devices of some numbers (...), which are overwritten."""
     from xbar.hardware import aging_kernel
 
-    state = g if law.within is None else np.clip(g, *law.within)
-    seconds = own_time(later)
-    flat = np.ascontiguousarray(g).reshape(-1)
+    flat, within = np.ascontiguousarray(g).reshape(-1), law.within or (-np.inf, np.inf)
+    seconds, result = own_time(later), z.reshape(-1)  # in place: each block is read before
     if law.drift is not None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            z *= law.drift.sigma.of(state)
-            z += law.drift.mean.of(state)
-        if not np.isfinite([z.min(initial=0.0), z.max(initial=0.0)]).all():
-            raise SpecError(
-                "device.drift must give every device an exponent that is a number, also where its "
-                "conductance is not the nominal one; give its curves limits, low and high"
-            )
-        result = z.reshape(-1)  # in place: each block is read before it is written
-        aging_kernel.decay(flat, result, _log(seconds / law.drift.first), _log(FLOOR), result)
+        exponents = _exponents(law.drift, np.clip(g, *within), z).reshape(-1)
+        span = _log(seconds / law.drift.first)
+        aging_kernel.decay(flat, exponents, span, _log(FLOOR), result)
         return result.reshape(g.shape)
-    result = np.empty(g.size)
-    if law.retention is not None:
-        deviations = _retained(law.retention, seconds, state)
-    else:
+    curves = _curves(law, seconds)
+    if curves is not None:
+        aging_kernel.retain(flat, result, curves, (*within, FLOOR), result)
+        return result.reshape(g.shape)
+    assert law.retention is not None  # else there is no first time
+    deviations = _retained(law.retention, seconds, np.clip(g, *within))
+    sigma, first, shift = (np.broadcast_to(each, g.shape).reshape(-1) for each in deviations)
+    aging_kernel.move(flat, result, sigma, first, shift, FLOOR, result)
+    return result.reshape(g.shape)
+
+
+def _exponents(drift: Drift, state: Floats, z: Floats) -> Floats:
+    """Exponents (...) of devices of some numbers (...), which are overwritten.
+
+    Raises:
+        SpecError: they are no numbers.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        z *= drift.sigma.of(state)
+        z += drift.mean.of(state)
+    if not np.isfinite([z.min(initial=0.0), z.max(initial=0.0)]).all():
+        raise SpecError(
+            "device.drift must give every device an exponent that is a number, also where its "
+            "conductance is not the nominal one; give its curves limits, low and high"
+        )
+    return z
+
+
+def _curves(law: DeviceLaw, seconds: float) -> tuple[Floats, Floats, Floats] | None:
+    """Numbers of a law's standard deviation at a time and at first, and mean change; None if other.
+
+    Other is a law with a curve that kernels do not know.
+    """
+    table = law.retention
+    if table is None:
         assert law.relaxation is not None  # else there is no first time
         span, (least, growth) = _log(seconds), law.relaxation.error
-        grown = max(least + growth * span, 0.0)
-        deviations = np.array([grown]), np.zeros(1), np.array([law.relaxation.shift * span])
-    sigma, first, shift = (np.broadcast_to(each, g.shape).reshape(-1) for each in deviations)
-    aging_kernel.move(flat, z.reshape(-1), sigma, first, shift, FLOOR, result)
-    return result.reshape(g.shape)
+        sigma, shift = max(least + growth * span, 0.0), law.relaxation.shift * span
+        return constant(sigma), constant(0.0), constant(shift)
+    place = _place(table, seconds)
+    found = _mixed(table.error, *place), table.error[0], _mixed(table.shift, *place)
+    now, first, change = (None if each is None else each.numbers for each in found)
+    return None if now is None or first is None or change is None else (now, first, change)
+
+
+def _mixed(curves: tuple[Curve, ...], left: int, share: float) -> Curve | None:
+    """The curve of a table between two times, 0 of an empty one; None if they are not alike."""
+    if not curves:
+        return _NOTHING
+    return curves[left].toward(curves[left + 1], share) if share else curves[left]
 
 
 def _retained(table: Retention, seconds: float, state: Floats) -> tuple[Floats, Floats, Floats]:
@@ -191,13 +222,10 @@ def _retained(table: Retention, seconds: float, state: Floats) -> tuple[Floats, 
 
 def _between(curves: tuple[Curve, ...], left: int, share: float, state: Floats) -> Floats:
     """Values (...) of a table's curves between two times: of coefficients in between, if alike."""
-    before = curves[left]
-    if not share:
-        return before.of(state)
-    mixed = before.toward(curves[left + 1], share)
+    mixed = _mixed(curves, left, share)
     if mixed is not None:
         return mixed.of(state)
-    return before.of(state) * (1.0 - share) + curves[left + 1].of(state) * share
+    return curves[left].of(state) * (1.0 - share) + curves[left + 1].of(state) * share
 
 
 def _place(table: Retention, seconds: float) -> tuple[int, float]:

@@ -5,40 +5,33 @@ Shapes: L numbers.
 
 from __future__ import annotations
 
+from math import factorial
+from typing import TypeAlias
+
 import numpy as np
 
 from xbar.hardware.as241 import LN2_HIGH, LN2_LOW
+from xbar.hardware.curve import POLYNOMIAL
+from xbar.hardware.draw_kernel import normal, philox
 from xbar.jit import Floats, jit
+
+Three: TypeAlias = tuple[Floats, Floats, Floats]
 
 _BLOCK = 1024
 _INVERSE_LN2 = 1.0 / (LN2_HIGH + LN2_LOW)
-_SQRT_HALF = float(np.sqrt(0.5))
-_FRACTION = (1 << 52) - 1  # the bits of a double's fraction
-_HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
+_SERIES = np.array([1.0 / factorial(n) for n in range(13, -1, -1)])
 
 
 @jit
-def log(x: Floats, out: Floats) -> None:
-    """Natural logarithms (L,) of positive normal numbers (L,): ``draw.log``."""
-    k, ratio, series = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    bits = ratio.view(np.int64)
-    for start in range(0, len(x), _BLOCK):
-        n = min(_BLOCK, len(x) - start)
-        result = out[start : start + n]
-        ratio[:n] = x[start : start + n]
-        for i in range(n):
-            k[i] = np.float64((bits[i] >> 52) - 1022)
-            bits[i] = (bits[i] & _FRACTION) | _HALF
-            low = ratio[i] < _SQRT_HALF
-            k[i] = k[i] - 1.0 if low else k[i]
-            fraction = 2.0 * ratio[i] if low else ratio[i]
-            ratio[i] = (fraction - 1.0) / (fraction + 1.0)
-            series[i] = 0.0
-        for odd in range(25, 0, -2):  # atanh(s) / s
-            for i in range(n):
-                series[i] = series[i] * (ratio[i] * ratio[i]) + 1.0 / odd
-        for i in range(n):
-            result[i] = k[i] * LN2_HIGH + (2.0 * ratio[i] * series[i] + k[i] * LN2_LOW)
+def normals(key: tuple[np.uint64, np.uint64], tile: np.uint64, out: Floats) -> None:
+    """Standard normal numbers (L,) of a stream, two from the 52 bits of each uniform number."""
+    whole, u = np.empty(_BLOCK // 2), np.empty(_BLOCK)
+    for start in range(0, len(out), _BLOCK):
+        n = min(_BLOCK, len(out) - start)
+        half = (n + 1) // 2
+        philox(key, tile, start // 8, whole[:half])
+        halves(whole[:half], u[: 2 * half])
+        normal(u[:n], out[start : start + n])
 
 
 @jit
@@ -51,18 +44,106 @@ def halves(u: Floats, out: Floats) -> None:
 
 
 @jit
-def polynomial(x: Floats, coefficients: Floats, out: Floats) -> None:
-    """Values (L,) of c0 + c1 x + c2 x² + ... at numbers (L,), by Horner's rule."""
-    for start in range(0, len(x), _BLOCK):
-        n = min(_BLOCK, len(x) - start)
-        part, result = x[start : start + n], out[start : start + n]
-        last = coefficients[len(coefficients) - 1]
-        for i in range(n):
-            result[i] = last
-        for c in range(len(coefficients) - 2, -1, -1):
-            each = coefficients[c]
+def curve(g: Floats, numbers: Floats, out: Floats) -> None:
+    """Values (L,) of a curve at conductances (L,), see ``Curve.numbers``."""
+    per, scale, low, high = numbers[1], numbers[2], numbers[3], numbers[4]
+    x, rest, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, len(g), _BLOCK):
+        n = min(_BLOCK, len(g) - start)
+        part, result = g[start : start + n], out[start : start + n]
+        constant = numbers[0] == POLYNOMIAL and len(numbers) == 6
+        for i in range(0 if constant else n):
+            x[i] = part[i] / per
+        if numbers[0] == POLYNOMIAL:
+            _polynomial(x[:n], numbers, result)
+        else:
+            a, slope = numbers[5], -1.0 / numbers[6]
             for i in range(n):
-                result[i] = result[i] * part[i] + each
+                each = x[i] * slope
+                x[i] = -690.0 if each < -690.0 else each
+            exponential(x[:n], rest[:n], power[:n])
+            for i in range(n):
+                result[i] = x[i] * -a + a
+        for i in range(n):  # what is no number stays so
+            value = low if result[i] < low else result[i]
+            result[i] = (high if value > high else value) * scale
+
+
+@jit
+def _polynomial(x: Floats, numbers: Floats, out: Floats) -> None:
+    """Values of c0 + c1 x + c2 x² + ... at numbers x (n,), by Horner's rule; c0 is the sixth."""
+    c = len(numbers) - 1
+    for i in range(len(x)):
+        out[i] = numbers[c]
+    while c >= 9:  # four at a time, so that less is loaded and stored
+        first, second, third, fourth = (
+            numbers[c - 1],
+            numbers[c - 2],
+            numbers[c - 3],
+            numbers[c - 4],
+        )
+        for i in range(len(x)):
+            out[i] = (((out[i] * x[i] + first) * x[i] + second) * x[i] + third) * x[i] + fourth
+        c -= 4
+    for left in range(c - 1, 4, -1):
+        each = numbers[left]
+        for i in range(len(x)):
+            out[i] = out[i] * x[i] + each
+
+
+@jit
+def exponential(x: Floats, rest: Floats, power: Floats) -> None:
+    """Replace numbers x (n,) of size below 700 by their exponentials; the others are scratch.
+
+    exp(x) is 2^k exp(r) for the whole number k that leaves abs(r) at most ln(2) / 2, where fourteen
+    terms of the series suffice.
+    """
+    bits = power.view(np.int64)
+    for i in range(len(x)):
+        k = np.rint(x[i] * _INVERSE_LN2)
+        rest[i] = (x[i] - k * LN2_HIGH) - k * LN2_LOW
+        bits[i] = (np.int64(k) + 1023) << 52
+    for i in range(len(x)):  # in two parts: a chain of half the length lets more run side by side
+        r, series = rest[i], _SERIES[0]
+        for c in range(1, 7):
+            series = series * r + _SERIES[c]
+        x[i] = series
+    for i in range(len(x)):
+        r, series = rest[i], x[i]
+        for c in range(7, 14):
+            series = series * r + _SERIES[c]
+        x[i] = series * power[i]
+
+
+@jit
+def retain(
+    g: Floats, z: Floats, curves: Three, limits: tuple[float, float, float], out: Floats
+) -> None:
+    """Conductances (L,) of devices that moved; 0 stays 0.
+
+    Args:
+        g: (L,) siemens before.
+        z: (L,) standard normal numbers.
+        curves: numbers of the curves of standard deviation from the target, now and before, and of
+            mean change; siemens by siemens.
+        limits: least and largest conductance of the law, and least result over ``g``.
+        out: (L,) result; may be ``z``.
+    """
+    low, high, floor = limits
+    state, now, drawn = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    sigma, first, shift = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, len(g), _BLOCK):
+        n = min(_BLOCK, len(g) - start)
+        part, result = g[start : start + n], out[start : start + n]
+        for i in range(n):
+            drawn[i] = z[start + i]  # as ``out`` may be ``z``, which would keep vectors away
+            state[i] = min(max(part[i], low), high)
+        curve(state[:n], curves[2], shift[:n])
+        for i in range(n):
+            now[i] = max(state[i] + shift[i], 0.0)
+        curve(now[:n], curves[0], sigma[:n])
+        curve(state[:n], curves[1], first[:n])
+        move(part, drawn[:n], sigma[:n], first[:n], shift[:n], floor, result)
 
 
 @jit
@@ -97,20 +178,13 @@ def decay(g: Floats, exponent: Floats, span: float, least: float, out: Floats) -
         least: logarithm of the least result over ``g``, above -700.
         out: (L,) result; may be ``exponent``.
     """
-    rest, series, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    bits = power.view(np.int64)
+    x, rest, power = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     for start in range(0, len(g), _BLOCK):
         n = min(_BLOCK, len(g) - start)
         before, result, part = g[start : start + n], out[start : start + n], exponent[start:]
         for i in range(n):
-            x = -span * abs(part[i])
-            x = max(x, least)
-            k = np.rint(x * _INVERSE_LN2)
-            rest[i] = (x - k * LN2_HIGH) - k * LN2_LOW
-            bits[i] = (np.int64(k) + 1023) << 52
-            series[i] = 1.0
-        for c in range(15, 0, -1):
-            for i in range(n):
-                series[i] = series[i] * rest[i] / c + 1.0
+            each = -span * abs(part[i])
+            x[i] = least if each < least else each
+        exponential(x[:n], rest[:n], power[:n])
         for i in range(n):
-            result[i] = before[i] * (series[i] * power[i])
+            result[i] = before[i] * x[i]

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware.base import Quantity, Siemens, Spec
+from xbar.parallel import writeable
 
 _SMALLEST = 1e-7
 """Least x of a logarithm or a power, and most of a power its inverse."""
@@ -27,6 +28,9 @@ _CLEARLY = 1e-9
 
 _STEEPEST = 40
 """Largest exponent of a power."""
+
+POLYNOMIAL, SATURATING = 0.0, 1.0
+"""Forms of ``Curve.numbers``."""
 
 _FORMS = ("polynomial", "saturating", "logarithm", "power", "table")
 
@@ -82,7 +86,26 @@ class Curve(Spec):
         constant = self._constant(conductance)
         if constant is not None:
             return np.full((1,) * conductance.ndim, constant)
-        return self._clipped(self._form(conductance / self.per))
+        numbers = self.numbers
+        if numbers is None:
+            return self._clipped(self._form(conductance / self.per))
+        from xbar.hardware import aging_kernel
+
+        flat, result = np.ascontiguousarray(conductance).reshape(-1), np.empty(conductance.size)
+        aging_kernel.curve(writeable(flat), numbers, result)
+        return result.reshape(conductance.shape)
+
+    @property
+    def numbers(self) -> Floats | None:
+        """Form, per, scale, low, high and coefficients for the kernels; None for other forms."""
+        if not self.polynomial and self.saturating is None:
+            return None
+        form = POLYNOMIAL if self.polynomial else SATURATING
+        low = -np.inf if self.low is None else self.low
+        high = np.inf if self.high is None else self.high
+        return np.array(
+            [form, self.per, self.scale, low, high, *(self.polynomial or self.saturating or ())]
+        )
 
     def toward(self, other: Curve, share: float) -> Curve | None:
         """The curve whose coefficients are a share of the way to another's; None if forms differ.
@@ -131,14 +154,6 @@ class Curve(Spec):
         return value if self.scale == 1.0 else value * self.scale
 
     def _form(self, x: Floats) -> Floats:
-        if self.polynomial:
-            return _polynomial(x, np.array(self.polynomial))
-        if self.saturating is not None:
-            a, b = self.saturating
-            left = exp(np.minimum(x, 690.0 * b), -1.0 / b)
-            left *= -a
-            left += a
-            return left
         if self.logarithm is not None:
             a, b = self.logarithm
             return a * log(np.maximum(x, _SMALLEST)) + b
@@ -149,12 +164,9 @@ class Curve(Spec):
         return between(x, at, value)
 
 
-def _polynomial(x: Floats, coefficients: Floats) -> Floats:
-    from xbar.hardware import aging_kernel
-
-    flat, result = np.ascontiguousarray(x).reshape(-1), np.empty(x.size)
-    aging_kernel.polynomial(flat, coefficients, result)
-    return result.reshape(x.shape)
+def constant(value: float) -> Floats:
+    """``Curve.numbers`` of a curve that is one value, whatever that is."""
+    return np.array([POLYNOMIAL, 1.0, 1.0, -np.inf, np.inf, value])
 
 
 def between(x: Floats, at: Floats, value: Floats) -> Floats:
@@ -185,8 +197,8 @@ def exp(x: Floats, factor: float = 1.0) -> Floats:
 
 def log(x: Floats) -> Floats:
     """The natural logarithm of positive numbers (...)."""
-    from xbar.hardware import aging_kernel
+    from xbar.hardware import draw_kernel
 
     flat, result = np.ascontiguousarray(x).reshape(-1), np.empty(x.size)
-    aging_kernel.log(flat, result)
+    draw_kernel.log(flat, result)
     return result.reshape(x.shape)

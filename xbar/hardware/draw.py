@@ -51,8 +51,9 @@ def uniform_each(
     from xbar.hardware import draw_kernel
 
     number = np.empty((len(tiles), *shape)) if out is None else out
+    key = np.uint64(seed), np.uint64(stream)
     for own, tile in zip(number.reshape(len(tiles), -1), tiles, strict=True):
-        draw_kernel.philox(np.uint64(seed), np.uint64(stream), np.uint64(tile), own)
+        draw_kernel.philox(key, np.uint64(tile), 0, own)
     return number
 
 

@@ -1,7 +1,7 @@
 """Compiled, bit-exact versions of ``draw.py``'s formulas, for chips of millions of resistors.
 
-Each runs in chunks that fit in the L1 cache, one operation over the whole chunk at a time so that
-the compiler vectorises. No operation is reordered or fused: results equal those of numpy.
+Each runs in chunks that fit in the L1 cache, a few operations over the whole chunk at a time so
+that the compiler vectorises. No operation is reordered or fused: results equal those of numpy.
 
 Shapes: L numbers.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from xbar.hardware.as241 import CENTRE, LN2_HIGH, LN2_LOW, MIDDLE, TAIL
 from xbar.hardware.switch import SWITCH_FLOOR
-from xbar.jit import Floats, jit
+from xbar.jit import Floats, inlined, jit
 
 _BLOCK = 1024
 _CENTRE_TOP, _CENTRE_BOTTOM = (np.array(row) for row in CENTRE)
@@ -33,45 +33,48 @@ _HALF = 1022 << 52  # the exponent of a double in [1/2, 1)
 
 
 def _multiply(typing: Any, a: Any, b: Any) -> Any:
-    """The upper 64 bits of a product of unsigned integers, as LLVM's instructions."""
+    """The upper and the lower 64 bits of a product of unsigned integers, as LLVM's instructions."""
     del typing, a, b
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        del context, signature
         wide, narrow = ir.IntType(128), ir.IntType(64)
         product = builder.mul(*(builder.zext(each, wide) for each in arguments))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
+        upper = builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), narrow)
+        both = upper, builder.trunc(product, narrow)
+        return context.make_tuple(builder, signature.return_type, both)
 
-    return types.uint64(types.uint64, types.uint64), emit
+    return types.UniTuple(types.uint64, 2)(types.uint64, types.uint64), emit
 
 
-_upper_product: Any = intrinsic(_multiply)
+_product: Any = intrinsic(_multiply)
 
 
 @jit
-def philox(seed: np.uint64, stream: np.uint64, tile: np.uint64, out: Floats) -> None:
+def philox(key: tuple[np.uint64, np.uint64], tile: np.uint64, first: int, out: Floats) -> None:
     """Numbers (L,) from U(0, 1): Philox-4x64-10 under the key (seed, stream).
 
-    Block b of four numbers is that of the counter (b + 1, tile, 0, 0). J. K. Salmon et al.,
-    "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+    Block b of four numbers is that of the counter (b + 1, tile, 0, 0); ``first`` is that of the
+    first block. J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
     """
     left = len(out)
     for block in range((left + 3) // 4):
-        c0, c1, c2, c3 = np.uint64(block + 1), tile, np.uint64(0), np.uint64(0)
-        k0, k1 = seed, stream
+        c0, c1, c2, c3 = np.uint64(first + block + 1), tile, np.uint64(0), np.uint64(0)
+        k0, k1 = key
         for _ in range(10):
-            high_0, low_0 = _upper_product(_MULTIPLIERS[0], c0), _MULTIPLIERS[0] * c0
-            high_1, low_1 = _upper_product(_MULTIPLIERS[1], c2), _MULTIPLIERS[1] * c2
+            high_0, low_0 = _product(_MULTIPLIERS[0], c0)
+            high_1, low_1 = _product(_MULTIPLIERS[1], c2)
             c0, c1, c2, c3 = high_1 ^ c1 ^ k0, low_1, high_0 ^ c3 ^ k1, low_0
             k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
         at = 4 * block
-        out[at] = _uniform(c0)
-        if at + 1 < left:
-            out[at + 1] = _uniform(c1)
-        if at + 2 < left:
-            out[at + 2] = _uniform(c2)
         if at + 3 < left:
-            out[at + 3] = _uniform(c3)
+            out[at], out[at + 1] = _uniform(c0), _uniform(c1)
+            out[at + 2], out[at + 3] = _uniform(c2), _uniform(c3)
+        else:
+            out[at] = _uniform(c0)
+            if at + 1 < left:
+                out[at + 1] = _uniform(c1)
+            if at + 2 < left:
+                out[at + 2] = _uniform(c2)
 
 
 @jit
@@ -90,72 +93,88 @@ def uniform(raw: NDArray[np.uint64], out: Floats) -> None:
 @jit
 def normal(u: Floats, out: Floats) -> None:
     """Standard normal quantiles (L,) of u (L,) in (0, 1)."""
-    top, bottom, far = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    which = np.empty(_BLOCK, np.int64)
+    far, scratch, which = np.empty(_BLOCK), np.empty((2, _BLOCK)), np.empty(_BLOCK, np.int64)
     for start in range(0, len(u), _BLOCK):
         n = min(_BLOCK, len(u) - start)
         part, result = u[start : start + n], out[start : start + n]
-        for i in range(n):
-            q = part[i] - 0.5
-            result[i] = 0.180625 - q * q
-        _ratio(_CENTRE_TOP, _CENTRE_BOTTOM, result, top[:n], bottom[:n])
         count = 0
+        for i in range(n):  # first, as ``out`` may be ``u``
+            which[count] = i
+            count += abs(part[i] - 0.5) > 0.425
+        for j in range(count):
+            p = part[which[j]]
+            far[j] = p if p < 0.5 else 0.5 - (p - 0.5)
+            which[j] = which[j] if p < 0.5 else -1 - which[j]
         for i in range(n):
             q = part[i] - 0.5
-            result[i] = q * top[i]
-            which[count] = i
-            count += abs(q) > 0.425
+            result[i] = q * _ratio(_CENTRE_TOP, _CENTRE_BOTTOM, 0.180625 - q * q)
+        _far(far[:count], scratch[0, :count], scratch[1, :count])
         for j in range(count):
             i = which[j]
-            far[j] = part[i] if part[i] < 0.5 else 0.5 - (part[i] - 0.5)
-        _far(far[:count], top[:count], bottom[:count])
-        for j in range(count):
-            i = which[j]
-            result[i] = -far[j] if part[i] < 0.5 else far[j]
+            if i >= 0:
+                result[i] = -far[j]
+            else:
+                result[-1 - i] = far[j]
 
 
-@jit
-def _ratio(above: Floats, below: Floats, x: Floats, top: Floats, bottom: Floats) -> None:
-    """Write the ratio of two polynomials at x to ``top``; ``bottom`` is scratch."""
-    n = len(x)
-    for i in range(n):
-        top[i] = above[0]
-        bottom[i] = below[0]
+@inlined
+def _ratio(above: Floats, below: Floats, x: float) -> np.float64:
+    """The ratio of two polynomials of seventh degree at x."""
+    top, bottom = above[0], below[0]
     for c in range(1, 8):
-        a, b = above[c], below[c]
-        for i in range(n):
-            top[i] = top[i] * x[i] + a
-            bottom[i] = bottom[i] * x[i] + b
-    for i in range(n):
-        top[i] = top[i] / bottom[i]
+        top = top * x + above[c]
+        bottom = bottom * x + below[c]
+    ratio: np.float64 = top / bottom
+    return ratio
 
 
 @jit
 def _far(tail: Floats, r: Floats, scratch: Floats) -> None:
     """Replace tail probabilities below 0.075 by the quantiles' absolute values."""
-    n = len(tail)
-    k = np.empty(n)
-    bits = tail.view(np.int64)
-    for i in range(n):
-        k[i] = np.float64((bits[i] >> 52) - 1022)
-        bits[i] = (bits[i] & _FRACTION) | _HALF
-        low = tail[i] < _SQRT_HALF
-        k[i] = k[i] - 1.0 if low else k[i]
-        fraction = 2.0 * tail[i] if low else tail[i]
-        tail[i] = (fraction - 1.0) / (fraction + 1.0)
-        scratch[i] = 0.0
-    for odd in range(25, 0, -2):  # atanh(s) / s
-        for i in range(n):
-            scratch[i] = scratch[i] * (tail[i] * tail[i]) + 1.0 / odd
-    for i in range(n):
-        log = k[i] * LN2_HIGH + (2.0 * tail[i] * scratch[i] + k[i] * LN2_LOW)
-        r[i] = np.sqrt(-log)
-        k[i] = r[i] - 1.6
-    _ratio(_MIDDLE_TOP, _MIDDLE_BOTTOM, k, tail, scratch)
-    for i in range(n):
+    _log(tail, r, scratch)
+    beyond = 0
+    for i in range(len(tail)):
+        r[i] = np.sqrt(-tail[i])
+        beyond += r[i] > 5.0
+        tail[i] = _ratio(_MIDDLE_TOP, _MIDDLE_BOTTOM, r[i] - 1.6)
+    for i in range(len(tail) if beyond else 0):
         if r[i] > 5.0:
-            k[0] = r[i] - 5.0
-            _ratio(_TAIL_TOP, _TAIL_BOTTOM, k[:1], tail[i : i + 1], scratch[:1])
+            tail[i] = _ratio(_TAIL_TOP, _TAIL_BOTTOM, r[i] - 5.0)
+
+
+@jit
+def log(x: Floats, out: Floats) -> None:
+    """Natural logarithms (L,) of positive normal numbers (L,)."""
+    exponent, scratch = np.empty(_BLOCK), np.empty(_BLOCK)
+    for start in range(0, len(x), _BLOCK):
+        n = min(_BLOCK, len(x) - start)
+        result = out[start : start + n]
+        for i in range(n):
+            result[i] = x[start + i]
+        _log(result, exponent[:n], scratch[:n])
+
+
+@jit
+def _log(x: Floats, exponent: Floats, s: Floats) -> None:
+    """Replace positive normal numbers x (n,) by their logarithms; the others are scratch."""
+    bits = x.view(np.int64)
+    for i in range(len(x)):
+        exponent[i] = np.float64((bits[i] >> 52) - 1022)
+        bits[i] = (bits[i] & _FRACTION) | _HALF
+    for i in range(len(x)):
+        low = x[i] < _SQRT_HALF
+        exponent[i] = exponent[i] - 1.0 if low else exponent[i]
+        fraction = 2.0 * x[i] if low else x[i]
+        ratio = (fraction - 1.0) / (fraction + 1.0)
+        series, square = 0.0, ratio * ratio
+        for odd in range(25, 9, -2):  # atanh(s) / s, in two parts
+            series = series * square + 1.0 / odd
+        s[i], x[i] = ratio, series
+    for i in range(len(x)):
+        series, square = x[i], s[i] * s[i]
+        for odd in range(9, 0, -2):
+            series = series * square + 1.0 / odd
+        x[i] = exponent[i] * LN2_HIGH + (2.0 * s[i] * series + exponent[i] * LN2_LOW)
 
 
 @jit
