@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from xbar.hardware.device_law import DeviceLaw as DeviceLaw
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
+    from xbar.hardware.selector import Selector as Selector
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.switch import Switch as Switch
     from xbar.hardware.temperature import Temperature as Temperature
@@ -136,6 +137,7 @@ _HOME = {
     "Reader": "xbar.simulation.run",
     "ResistorNetwork": "xbar.circuit.network",
     "Result": "xbar.simulation.result",
+    "Selector": "xbar.hardware.selector",
     "Solution": "xbar.circuit.crossbar",
     "NotFoundError": "xbar.errors",
     "SolverError": "xbar.errors",

@@ -13,7 +13,8 @@ from xbar.circuit.access import access, read_margins
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.engines.ngspice import run
 from xbar.circuit.netlist import crossbar_netlist
-from xbar.circuit.nonlinear import PolynomialCell, SeriesCell, SinhCell, TableCell, solve_nonlinear
+from xbar.circuit.nonlinear import PolynomialCell, SinhCell, solve_nonlinear
+from xbar.circuit.selectors import SeriesCell, TableCell
 from xbar.errors import SpecError
 from xbar.hardware.tile import Tile
 

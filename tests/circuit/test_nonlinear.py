@@ -15,10 +15,10 @@ from xbar.circuit.netlist import crossbar_netlist
 from xbar.circuit.nonlinear import (
     BranchCell,
     PolynomialCell,
-    SeriesCell,
     SinhCell,
     solve_nonlinear,
 )
+from xbar.circuit.selectors import SeriesCell
 from xbar.errors import SolverError, SpecError
 
 WIRES = {"word_wire": 20.0, "bit_wire": 10.0, "source": 50.0, "load": 30.0}

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from xbar.circuit.nonlinear import NonlinearSolution as NonlinearSolution
     from xbar.circuit.nonlinear import PolynomialCell as PolynomialCell
     from xbar.circuit.nonlinear import SinhCell as SinhCell
-    from xbar.circuit.nonlinear import TableCell as TableCell
     from xbar.circuit.nonlinear import solve_nonlinear as solve_nonlinear
     from xbar.circuit.prepared import PreparedArray as PreparedArray
+    from xbar.circuit.selectors import TableCell as TableCell
     from xbar.circuit.seriesparallel import reduce_series_parallel as reduce_series_parallel
     from xbar.circuit.seriesparallel import series_parallel_values as series_parallel_values
+    from xbar.circuit.source_lines import SourceLines as SourceLines
     from xbar.circuit.switches import SwitchedBank as SwitchedBank
     from xbar.circuit.transfers import transfers as transfers
 
@@ -60,8 +61,9 @@ _HOME = {
     "SeriesCell": "xbar.circuit.cells",
     "SinhCell": "xbar.circuit.nonlinear",
     "Solution": "xbar.circuit.crossbar",
+    "SourceLines": "xbar.circuit.source_lines",
     "SwitchedBank": "xbar.circuit.switches",
-    "TableCell": "xbar.circuit.nonlinear",
+    "TableCell": "xbar.circuit.selectors",
     "access": "xbar.circuit.access",
     "crossbar_netlist": "xbar.circuit.netlist",
     "read_margins": "xbar.circuit.access",

@@ -28,13 +28,8 @@ import numpy as np
 
 from xbar.arrays import Bools, Floats, as_indices, frozen, one_number, one_of
 from xbar.circuit.crossbar import Crossbar
-from xbar.circuit.nonlinear import (
-    CellLaw,
-    PolynomialCell,
-    SeriesCell,
-    check_range,
-    solve_nonlinear,
-)
+from xbar.circuit.nonlinear import CellLaw, PolynomialCell, solve_nonlinear
+from xbar.circuit.selectors import GatedCell, SeriesCell, check_range
 from xbar.errors import SpecError, XbarWarning
 from xbar.hardware.tile import Tile
 from xbar.tables import Card, Facts
@@ -180,7 +175,7 @@ def access(
     driven[i], held[j] = volts, 0.0
     on = _reached((lines, columns), i, j, gates)
     if law is not None and gates != "none":
-        law = _Gated(law, on)
+        law = GatedCell(law, on)
     biased = attrs.evolve(
         crossbar,
         conductance=np.where(on, crossbar.conductance, 0.0),
@@ -200,18 +195,6 @@ def access(
         drawn=float(through[i].sum()),
         power=power,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Gated:
-    """A law of cells whose access transistors are on, and conduct nothing where they are off."""
-
-    law: CellLaw
-    on: Bools
-
-    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
-        current, slope = self.law.current(voltage)
-        return np.where(self.on, current, 0.0), np.where(self.on, slope, 0.0)
 
 
 def _reached(shape: tuple[int, int], i: int, j: int, gates: Gates) -> Bools:

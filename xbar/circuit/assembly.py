@@ -8,7 +8,10 @@ by an ideal wire (0 ohm) are merged, and open cells are omitted.
 Word line i has one driver node at its input voltage, connected to one end or both. Bit line j
 likewise has one sense node at 0 V, and runs from its top end to its bottom end.
 
-Nodes are numbered: W drivers, B sense amplifiers, then the remaining merged nodes.
+An array with source lines likewise has a driver a source line, at the ends that are opposite to
+those at which its bit lines are read.
+
+Nodes are numbered: drivers, sense amplifiers, then the remaining merged nodes.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from xbar.arrays import frozen
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
+    from xbar.circuit.source_lines import SourceLines
 
 KINDS = ("source", "word", "cell", "bit", "load")
 
@@ -32,7 +36,7 @@ class Assembly:
     """The resistors of a crossbar, and their origins.
 
     Attributes:
-        nodes: number of nodes; the first W + B are drivers and sense amplifiers.
+        nodes: number of nodes; the first ones are drivers, then sense amplifiers.
         tail: (E,) node at the driver's side.
         head: (E,) node at the sense amplifier's side.
         conductance: (E,) siemens, all positive.
@@ -43,6 +47,10 @@ class Assembly:
         word_node: (W, B) node at the word-line side of each cell.
         bit_node: (W, B) node at the bit-line side of each cell.
         origin: (nodes,) first of the unmerged nodes of each node.
+        drivers: number of drivers, the first nodes.
+        amplifiers: number of sense amplifiers, the next ones.
+        letter: of the lines that are driven, in the names of their nodes and segments.
+        sides: names of the ends at which they are driven.
     """
 
     nodes: int
@@ -56,14 +64,20 @@ class Assembly:
     word_node: NDArray[np.int64]
     bit_node: NDArray[np.int64]
     origin: NDArray[np.int64]
+    drivers: int
+    amplifiers: int
+    letter: str = "w"
+    sides: tuple[str, str] = ("left", "right")
 
     def names(self) -> list[str]:
         """Netlist name of each node: that of the first of its merged nodes."""
-        lines, columns = self.word_node.shape
-        names = [f"d_{i}" for i in range(lines)] + [f"s_{j}" for j in range(columns)]
-        names += [f"e_{i}_{side}" for side in ("left", "right") for i in range(lines)]
-        names += [f"f_{j}_{side}" for side in ("top", "bottom") for j in range(columns)]
-        names += [f"{line}_{i}_{j}" for line in "wb" for i in range(lines) for j in range(columns)]
+        rows, columns = self.word_node.shape
+        drivers, amplifiers = range(self.drivers), range(self.amplifiers)
+        names = [f"d_{i}" for i in drivers] + [f"s_{j}" for j in amplifiers]
+        names += [f"e_{i}_{side}" for side in self.sides for i in drivers]
+        names += [f"f_{j}_{side}" for side in ("top", "bottom") for j in amplifiers]
+        names += [f"{self.letter}_{i}_{j}" for i in range(rows) for j in range(columns)]
+        names += [f"b_{i}_{j}" for i in range(rows) for j in amplifiers]
         return [names[k] for k in self.origin]
 
 
@@ -79,23 +93,31 @@ class _Elements:
     column: NDArray[np.int64]
 
 
-def assemble(crossbar: Crossbar, far: float = np.inf) -> Assembly:
-    """The resistors of a crossbar between its merged nodes, in a fixed order.
+def assemble(crossbar: Crossbar | SourceLines, far: float = np.inf) -> Assembly:
+    """The resistors of an array between its merged nodes, in a fixed order; all cells are on.
 
     Args:
-        crossbar: crossbar.
+        crossbar: array of either kind.
         far: ohms in place of infinite sources and loads, which are left out by default.
     """
+    from xbar.circuit.crossbar import Crossbar
+
     lines, columns = crossbar.conductance.shape
-    count = 3 * (lines + columns) + 2 * lines * columns
-    first = count - 2 * lines * columns
+    drivers, amplifiers = lines, columns
+    if not isinstance(crossbar, Crossbar):
+        drivers, amplifiers = columns, columns // (2 if crossbar.paired else 1)
+    first = 3 * (drivers + amplifiers)
     word = first + np.arange(lines * columns).reshape(lines, columns)
-    bit = word + lines * columns
-    elements = [
-        *_word_line(crossbar, word, far),
-        _cells(crossbar, word, bit),
-        *_bit_line(crossbar, bit, far),
-    ]
+    bit = first + lines * columns + np.arange(lines * amplifiers).reshape(lines, amplifiers)
+    count = first + lines * (columns + amplifiers)
+    reached = np.repeat(bit, columns // amplifiers, axis=1)
+    cells = _cells(crossbar.conductance, word, reached)
+    if isinstance(crossbar, Crossbar):
+        elements = [*_word_line(crossbar, word, far), cells, *_bit_line(crossbar, bit, far)]
+        named = ("w", ("left", "right"))
+    else:
+        elements = [*_source_line(crossbar, word), cells, *_read_line(crossbar, bit)]
+        named = ("p", ("top", "bottom"))
     kind = np.concatenate([np.full(len(e.tail), KINDS.index(e.kind), np.int8) for e in elements])
     tail, head, resistance, row, column = (
         np.concatenate([getattr(e, field) for e in elements])
@@ -117,9 +139,52 @@ def assemble(crossbar: Crossbar, far: float = np.inf) -> Assembly:
         row=frozen(row[keep]),
         column=frozen(column[keep]),
         word_node=frozen(merged[word]),
-        bit_node=frozen(merged[bit]),
+        bit_node=frozen(merged[reached]),
         origin=frozen(origin),
+        drivers=drivers,
+        amplifiers=amplifiers,
+        letter=named[0],
+        sides=named[1],
     )
+
+
+def _source_line(array: SourceLines, node: NDArray[np.int64]) -> list[_Elements]:
+    """The sources and segments of source lines, from the upper end."""
+    rows, lines = node.shape
+    upper = lines + array.bit_lines + np.arange(lines)
+    chain = np.vstack([upper, node, upper + lines])
+    ends = [end for end in (0, 1) if array.sense in (("bottom", "top")[end], "both")]
+    line = np.arange(lines)
+    sources = [
+        _elements("source", line, chain[-end], _filled(lines, array.source), line, end)
+        for end in ends
+    ]
+    # a segment before the first cell from each driven end, and between cells
+    segments = np.arange(rows + 1)[0 not in ends : rows + (1 in ends)]
+    index = np.indices((len(segments), lines))
+    ohms = np.full((len(segments), lines), array.source_wire)
+    return [*sources, _elements("word", chain[segments], chain[segments + 1], ohms, *index)]
+
+
+def _read_line(array: SourceLines, node: NDArray[np.int64]) -> list[_Elements]:
+    """The segments of bit lines, from the upper end, and the loads."""
+    rows, lines = node.shape
+    drivers = array.conductance.shape[1]
+    top = 3 * drivers + lines + np.arange(lines)
+    chain, sense = np.vstack([top, node, top + lines]), drivers + np.arange(lines)
+    ends = [end for end in (0, 1) if array.sense in (("top", "bottom")[end], "both")]
+    loads = [
+        _elements("load", chain[-end], sense, _filled(lines, array.load), end, np.arange(lines))
+        for end in ends
+    ]
+    segments = np.arange(rows + 1)[0 not in ends : rows + (1 in ends)]
+    index = np.indices((len(segments), lines))
+    ohms = np.full((len(segments), lines), array.bit_wire)
+    return [_elements("bit", chain[segments], chain[segments + 1], ohms, *index), *loads]
+
+
+def _filled(count: int, ohms: float) -> NDArray[np.float64]:
+    return np.full(count, ohms)
 
 
 def _word_line(crossbar: Crossbar, word: NDArray[np.int64], far: float) -> list[_Elements]:
@@ -159,10 +224,12 @@ def _bit_line(crossbar: Crossbar, bit: NDArray[np.int64], far: float) -> list[_E
     return [_elements("bit", tail, head, crossbar.bit_wire, *index), *loads]
 
 
-def _cells(crossbar: Crossbar, word: NDArray[np.int64], bit: NDArray[np.int64]) -> _Elements:
+def _cells(
+    conductance: NDArray[np.float64], word: NDArray[np.int64], bit: NDArray[np.int64]
+) -> _Elements:
     index = np.indices(word.shape)
     resistance = np.full(word.shape, np.inf)
-    np.divide(1, crossbar.conductance, out=resistance, where=crossbar.conductance > 0)
+    np.divide(1, conductance, out=resistance, where=conductance > 0)
     return _elements("cell", word, bit, resistance, *index)
 
 

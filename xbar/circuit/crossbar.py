@@ -180,6 +180,10 @@ class Crossbar:
         wires = (self.word_wire, self.bit_wire, self.source, self.load)
         return not any(np.any(ohms) for ohms in wires)
 
+    def with_ideal_lines(self) -> Crossbar:
+        """The same cells between lines of 0 ohm."""
+        return Crossbar(self.conductance)
+
     @cached_property
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens: the effective weights.

@@ -9,6 +9,7 @@ import attrs
 from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats, as_floats, check_finite, frozen
+from xbar.circuit.selectors import TableCell
 from xbar.circuit.text import number
 from xbar.errors import SpecError
 from xbar.tables import Outline
@@ -32,6 +33,8 @@ class Curve(Outline):
         sinh: voltage V0 of I = G V0 sinh(v / V0) instead, for all resistors; then P is 0.
         beside: (3, W, B, K) what is added: siemens of v, coefficients of v |v| in A/V², and of v
             times the voltage of the bit line in A/V².
+        selector: I-V curve of what lies between each crossing's resistors and its bit line; None
+            for nothing.
 
     >>> import numpy as np
     >>> Curve(np.zeros((0, 1, 1, 1)), sinh=0.5).formula((0, 0, 0), 1e-3, "a", "b")
@@ -41,6 +44,7 @@ class Curve(Outline):
     powers: Floats = attrs.field(converter=_powers)
     sinh: float | None = None
     beside: Floats | None = attrs.field(default=None, converter=attrs.converters.optional(_powers))
+    selector: TableCell | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.sinh is not None and (not self.sinh > 0 or len(self.powers)):

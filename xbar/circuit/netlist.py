@@ -11,11 +11,15 @@ Elements are named by their indices in the crossbar's arrays, nodes by their lin
     Rw_3_17        the segment word_wire[3, 17]
     Rc_3_17        the cell at word line 3, bit line 17, from w_3_17 to b_3_17
     Rc_3_17_0      the first resistor of that cell
+    Bt_3_17        its selector, from m_3_17 to b_3_17
     Bc_3_17        the same cell with an I-V curve (Gc_ for HSPICE), as Bc_3_17_0 its first resistor
     Xc_3_17        the same cell as an instance of its bank's subcircuit
     Rb_3_17        the segment bit_wire[3, 17]
     Rl_17_bottom   load of bit line 17             f_17_bottom to s_17
     Vs_17          its sense amplifier, 0 V        at node s_17
+
+An array with source lines has Vp_3, Rs_3_top and Rp_17_3 for source line 3, with cells from p_17_3
+to b_17_3; cells of word lines that are off are left out.
 
 Ideal wires (0 ohm) merge their nodes under the first one's name; open cells are omitted, except as
 instances of a bank, which can be programmed in the deck.
@@ -39,6 +43,8 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.curve import Curve
 from xbar.circuit.dialects.dialect import Dialect
 from xbar.circuit.dialects.registry import get_dialect
+from xbar.circuit.selectors import TableCell
+from xbar.circuit.source_lines import SourceLines
 from xbar.circuit.switches import SwitchedBank
 from xbar.circuit.text import number, sanitise
 from xbar.errors import SpecError
@@ -76,7 +82,7 @@ class Netlist(Outline):
 
 
 def crossbar_netlist(
-    crossbar: Crossbar,
+    crossbar: Crossbar | SourceLines,
     voltage: ArrayLike | None = None,
     *,
     dialect: str = "ngspice",
@@ -89,7 +95,7 @@ def crossbar_netlist(
     ngspice runs in xbar's tests; netlists in the other dialects are only checked for structure.
 
     Args:
-        crossbar: crossbar to export.
+        crossbar: crossbar, or array with source lines, to export.
         voltage: word-line voltages (W,); default: 1 V on each.
         dialect: name of the SPICE dialect.
         title: title of the netlist and part of its subcircuit's name, reduced to letters, digits
@@ -114,9 +120,9 @@ def crossbar_netlist(
     .op
     .end
     """
-    lines, columns = crossbar.conductance.shape
     written = get_dialect(dialect)
-    volts = _voltage(voltage, lines)
+    volts = _voltage(voltage, len(crossbar.conductance))
+    on = _switched_on(crossbar, volts)
     assembly = assemble(crossbar)
     ohms = [number(value) for value in assembly.resistance.tolist()]
     before: list[str] = []
@@ -128,12 +134,17 @@ def crossbar_netlist(
         powers = _bank_powers(branch, curve)
         before += definitions(name, branch, written, powers)
         elements = _elements(assembly, ohms, lambda *_: [], written)
-        elements += _bank_cells(branch, name, assembly, written, powers)
+        elements += _bank_cells(branch, name, assembly, written, powers, on)
     else:
-        cells = _plain_cells(crossbar, branch, written, curve)
-        elements = _elements(assembly, ohms, cells, written)
-    senses = [f"s_{j}" for j in range(columns)]
-    sources = [(f"w_{i}", f"d_{i}", volts[i]) for i in range(lines)]
+        cells = _plain_cells(crossbar.conductance, branch, written, curve)
+        elements = _elements(
+            assembly, ohms, lambda i, *rest: cells(i, *rest) if on[i] else [], written
+        )
+    senses = [f"s_{j}" for j in range(assembly.amplifiers)]
+    sources = [
+        (f"{assembly.letter}_{i}", f"d_{i}", each)
+        for i, each in enumerate(_driven(crossbar, volts))
+    ]
     sources += [(name, name, 0.0) for name in senses]
     text = [
         *written.header(sanitise(title)),
@@ -145,6 +156,20 @@ def crossbar_netlist(
     ]
     currents = tuple(written.current(name) for name in senses)
     return Netlist("\n".join(text) + "\n", written.name, currents)
+
+
+def _switched_on(array: Crossbar | SourceLines, volts: list[float]) -> list[bool]:
+    """(W,) whether the cells of a word line are there: switched on, if word lines switch."""
+    if isinstance(array, Crossbar):
+        return [True] * len(volts)
+    return [bool(each) for each in array.gates([volts])[0][0]]
+
+
+def _driven(array: Crossbar | SourceLines, volts: list[float]) -> list[float]:
+    """Volts of the drivers: of word lines, or of source lines."""
+    if isinstance(array, Crossbar):
+        return volts
+    return [float(each) for each in array.sign * array.gates([volts])[1]]
 
 
 Cells: TypeAlias = Callable[[int, int, str, str], list[str]]
@@ -168,32 +193,37 @@ def _elements(assembly: Assembly, ohms: list[str], cells: Cells, dialect: Dialec
         if KINDS[kind] == "cell":
             text += cells(row, column, a, b)
         else:
-            text.append(dialect.resistor(_NAMES[KINDS[kind]](row, column), a, b, value))
+            name = _name(assembly, KINDS[kind], row, column)
+            text.append(dialect.resistor(name, a, b, value))
     return text
 
 
-_NAMES: dict[str, Callable[[int, int], str]] = {
-    "source": lambda row, column: f"s_{row}_{('left', 'right')[column]}",
-    "word": lambda row, column: f"w_{row}_{column}",
-    "bit": lambda row, column: f"b_{row}_{column}",
-    "load": lambda row, column: f"l_{column}_{('top', 'bottom')[row]}",
-}
+def _name(assembly: Assembly, kind: str, row: int, column: int) -> str:
+    """Name of a resistor that is no cell."""
+    if kind == "source":
+        return f"s_{row}_{assembly.sides[column]}"
+    if kind == "load":
+        return f"l_{column}_{('top', 'bottom')[row]}"
+    return f"{assembly.letter if kind == 'word' else 'b'}_{row}_{column}"
 
 
 def _plain_cells(
-    crossbar: Crossbar, branch: ArrayLike | None, dialect: Dialect, curve: Curve | None
+    conductance: Floats, branch: ArrayLike | None, dialect: Dialect, curve: Curve | None
 ) -> Cells:
     """Each cell as one resistor, or as all its resistors that are switched in."""
-    if branch is None:
-        siemens = crossbar.conductance[:, :, None]
-    else:
-        siemens = _branch(branch, crossbar.conductance)
+    siemens = conductance[:, :, None] if branch is None else _branch(branch, conductance)
+    table = None
     if curve is not None:
         curve.check(siemens.shape)
+        table = _selector(curve.selector, dialect)
 
     def cell(row: int, column: int, a: str, b: str) -> list[str]:
         name = f"c_{row}_{column}"
-        text = []
+        text: list[str] = []
+        if table is not None and siemens[row, column].any():
+            middle = f"m_{row}_{column}"
+            text.append(table(f"t_{row}_{column}", middle, b))
+            b = middle
         for k, g in enumerate(siemens[row, column].tolist()):
             own = name if branch is None else f"{name}_{k}"
             formula = None if curve is None else curve.formula((row, column, k), g, a, b)
@@ -206,12 +236,29 @@ def _plain_cells(
     return cell
 
 
+def _selector(table: TableCell | None, dialect: Dialect) -> Callable[[str, str, str], str] | None:
+    """A selector's element, from its name and nodes."""
+    if table is None:
+        return None
+    write = dialect.table_source
+    if write is None:
+        raise SpecError(
+            f"dialect must be ngspice, xyce or hspice for a selector's table, not {dialect.name!r}"
+        )
+    points = [
+        (number(volts), number(amperes))
+        for volts, amperes in zip(table.voltage.tolist(), table.current_at.tolist(), strict=True)
+    ]
+    return lambda name, a, b: write(name, a, b, points)
+
+
 def _bank_powers(bank: SwitchedBank, curve: Curve | None) -> Floats | None:
     """(2, W, B, K) coefficients of v² and v³ of a bank's branches; None if ohmic."""
     if curve is None:
         return None
     curve.check(bank.on.shape)
-    if curve.sinh is not None or len(curve.powers) > 2 or curve.beside is not None:
+    more = (curve.selector, curve.sinh, curve.beside)
+    if len(curve.powers) > 2 or any(each is not None for each in more):
         raise SpecError(
             "a bank with switches must have a curve of v² and v³; take single resistors"
         )
@@ -220,13 +267,21 @@ def _bank_powers(bank: SwitchedBank, curve: Curve | None) -> Floats | None:
 
 
 def _bank_cells(
-    bank: SwitchedBank, name: str, assembly: Assembly, dialect: Dialect, powers: Floats | None
+    bank: SwitchedBank,
+    name: str,
+    assembly: Assembly,
+    dialect: Dialect,
+    powers: Floats | None,
+    on: list[bool],
 ) -> list[str]:
-    """Each cell as an instance of its bank, even where nothing is switched in."""
+    """Each cell as an instance of its bank, even where nothing is switched in.
+
+    Those of word lines that are off are left out.
+    """
     names, text = assembly.names(), []
     word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
     for i, row in enumerate(cell_parameters(bank, dialect, powers)):
-        for j, parameters in enumerate(row):
+        for j, parameters in enumerate(row if on[i] else ()):
             ends = names[word[i][j]], names[bit[i][j]]
             text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))
     return text

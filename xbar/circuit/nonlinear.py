@@ -9,14 +9,16 @@ is the difference between the cells' actual currents and those that satisfy Kirc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from xbar.arrays import Floats, as_floats, check_finite, frozen
+from xbar.arrays import Floats, as_floats, frozen
+from xbar.circuit.selectors import GatedCell, check_range
 from xbar.errors import SolverError, SpecError
 from xbar.tables import Outline
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 
 _NEWTON_STEPS = 60
-_SPLIT_STEPS = 200
 _LINEAR = 1e-8  # bound on a step's error, relative to the largest current, beyond which it is exact
 
 
@@ -123,141 +124,6 @@ class SinhCell(Outline):
         return np.asarray(current), np.asarray(self.conductance * np.cosh(ratio))
 
 
-def _points(values: ArrayLike) -> Floats:
-    return frozen(as_floats(values, "points of an I-V table"))
-
-
-@attrs.frozen(eq=False, slots=False, repr=False)
-class TableCell(Outline):
-    """A curve through measured points, straight between them; all cells have the same.
-
-    Attributes:
-        voltage: (P,) volts, rising. Points from 0 V up hold for both directions.
-        current_at: (P,) amperes, not falling; 0 at 0 V, a point that need not be given. Solutions
-            with a cell beyond the outermost points are refused.
-
-    Raises:
-        SpecError: the points are no such curve.
-
-    >>> TableCell([0.5, 1.0], [1e-9, 1e-5]).current(np.array([[-0.75]]))[0]
-    array([[-5.0005e-06]])
-    """
-
-    voltage: Floats = attrs.field(converter=_points)
-    current_at: Floats = attrs.field(converter=_points)
-
-    def __attrs_post_init__(self) -> None:
-        volts, amperes = self.voltage, self.current_at
-        if volts.ndim != 1 or volts.shape != amperes.shape or not len(volts):
-            raise SpecError(
-                "an I-V table must have one current per voltage, not shapes "
-                f"{volts.shape} and {amperes.shape}"
-            )
-        check_finite(volts, "voltages of an I-V table", "V", ("point",))
-        check_finite(amperes, "currents of an I-V table", "A", ("point",))
-        zero = volts == 0
-        if np.any(amperes[zero] != 0):
-            raise SpecError(
-                f"an I-V table must have 0 A at 0 V, not {amperes[zero][0]:g} A; subtract the "
-                "instrument's offset"
-            )
-        if not zero.any():
-            place = int(np.searchsorted(volts, 0.0))
-            volts, amperes = np.insert(volts, place, 0.0), np.insert(amperes, place, 0.0)
-        if volts[0] == 0:
-            volts, amperes = (np.concatenate([-a[:0:-1], a]) for a in (volts, amperes))
-        for name, rises in (
-            ("voltages", np.diff(volts) > 0),
-            ("currents", np.diff(amperes) >= 0),
-        ):
-            if not (rises.all() and volts[-1] > 0):
-                at = int(np.argmin(rises))
-                raise SpecError(
-                    f"the {name} of an I-V table must rise from point to point, on both sides of "
-                    f"0 V or from 0 V up, and do not after {volts[at]:g} V, {amperes[at]:g} A; of "
-                    "a curve that snaps back give the part on which it is read"
-                )
-        object.__setattr__(self, "voltage", frozen(volts))
-        object.__setattr__(self, "current_at", frozen(amperes))
-
-    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
-        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
-        last = len(self.voltage) - 2
-        place = np.clip(np.searchsorted(self.voltage, voltage, side="right") - 1, 0, last)
-        slopes = np.diff(self.current_at) / np.diff(self.voltage)
-        slope = slopes[place]
-        return self.current_at[place] + slope * (voltage - self.voltage[place]), slope
-
-    def check_range(self, voltage: Floats) -> None:
-        """Check that cell voltages (W, B) are within the table.
-
-        Raises:
-            SpecError: one is beyond it.
-        """
-        low, high = self.voltage[[0, -1]] * (1 + 1e-9)
-        bad = np.argwhere(~((voltage >= low) & (voltage <= high)))
-        if len(bad):
-            i, j = bad[0]
-            raise SpecError(
-                f"the I-V table ends at {self.voltage[0]:g} and {self.voltage[-1]:g} V, and there "
-                f"are {voltage[i, j]:.4g} V at word line {i}, bit line {j}; lower the drive or "
-                "measure further"
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class SeriesCell:
-    """A device in series with a selector.
-
-    Attributes:
-        device: I-V curve of the device.
-        selector: I-V curve of the selector.
-    """
-
-    device: CellLaw
-    selector: CellLaw
-
-    def current(self, voltage: Floats) -> tuple[Floats, Floats]:
-        """Current in amperes and slope in siemens, (W, B) each, for cell voltages (W, B)."""
-        return self._split(voltage)[1:]
-
-    def check_range(self, voltage: Floats) -> None:
-        """Check that each selector's part of cell voltages (W, B) is within its table.
-
-        Raises:
-            SpecError: one is beyond it.
-        """
-        if isinstance(self.selector, TableCell):
-            self.selector.check_range(voltage - self._split(voltage)[0])
-
-    def _split(self, voltage: Floats) -> tuple[Floats, Floats, Floats]:
-        """The device's part of the voltage, the current and its slope."""
-        # the device's share of the voltage is between none and all: Newton within that bracket
-        low, high = np.minimum(voltage, 0), np.maximum(voltage, 0)
-        part = voltage / 2
-        for _ in range(_SPLIT_STEPS):
-            current, slope = self.device.current(part)
-            other, other_slope = self.selector.current(voltage - part)
-            excess, total = current - other, slope + other_slope
-            low, high = np.where(excess <= 0, part, low), np.where(excess >= 0, part, high)
-            step = np.divide(excess, total, out=np.zeros_like(excess), where=total > 0)
-            if np.all(np.abs(step) <= 1e-15 * np.abs(voltage)):
-                # the one that takes most of the voltage tells the current to more digits
-                current = np.where(slope <= other_slope, current, other)
-                return part, current, _in_series(slope, other_slope)
-            guess = part - step
-            part = np.where((guess > low) & (guess < high), guess, (low + high) / 2)
-        raise SolverError(
-            f"a cell's voltage must divide between device and selector within {_SPLIT_STEPS} "
-            f"steps; check that both currents grow with voltage"
-        )
-
-
-def _in_series(one: Floats, other: Floats) -> Floats:
-    total = one + other
-    return np.divide(one * other, total, out=np.zeros_like(total), where=total > 0)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class NonlinearSolution(Outline):
     """Voltages and currents of a crossbar with non-linear cells, for N inputs.
@@ -310,8 +176,7 @@ def solve_nonlinear(
     volts = crossbar.check_voltage(voltage)
     held = crossbar.check_bit_voltage(bit_voltage, len(volts))
     found = [
-        _newton(crossbar, law, one, there, tolerance)
-        for one, there in zip(volts, held, strict=True)
+        _solve(crossbar, law, one, there, tolerance) for one, there in zip(volts, held, strict=True)
     ]
     for word, bit, *_ in found:
         check_range(law, word - bit)
@@ -320,16 +185,6 @@ def solve_nonlinear(
     parts = [np.array(part) for part in zip(*found, strict=True)] or empty
     parts[3][:, unread] = 0.0
     return NonlinearSolution(*map(frozen, parts))
-
-
-def check_range(law: CellLaw, voltage: Floats) -> None:
-    """Check that cell voltages (W, B) are within the tables of a law, if it has one.
-
-    Raises:
-        SpecError: one is beyond.
-    """
-    if isinstance(law, (TableCell, SeriesCell)):
-        law.check_range(voltage)
 
 
 def _linear_step(
@@ -355,14 +210,53 @@ def _linear_step(
     return exact[0][0], exact[1][0], exact[2][0], exact[3][0]
 
 
-def _newton(
+def _solve(
     crossbar: Crossbar, law: CellLaw, volts: Floats, held: Floats, tolerance: float
 ) -> tuple[Floats, Floats, Floats, Floats, float, int]:
-    # upper bound on a cell's voltage, for any law
+    def step(slope: Floats, inject: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        return _linear_step(attrs.evolve(crossbar, conductance=slope), volts, held, inject)
+
     span = max(volts.max(), held.max(), 0) - min(volts.min(), held.min(), 0)
-    drop = np.zeros(crossbar.conductance.shape)
+    rest = np.broadcast_to(held, crossbar.conductance.shape)
+    return newton(law, rest, float(span), step, tolerance)
+
+
+def _risen(law: CellLaw, bit: Floats) -> CellLaw:
+    """The law where the bit lines are at ``bit`` (W, B) volts above their rest."""
+    if isinstance(law, BranchCell):
+        return law.risen(bit)
+    if isinstance(law, GatedCell):
+        return GatedCell(_risen(law.law, bit), law.on)
+    return law
+
+
+Step: TypeAlias = Callable[[Floats, Floats], tuple[Floats, Floats, Floats, Floats]]
+"""A linear array: from (W, B) siemens of the cells and amperes beside them, the volts at both sides
+of the cells and across them, (W, B), and the amperes of the amplifiers."""
+
+
+def newton(
+    law: CellLaw, rest: Floats, span: float, step: Step, tolerance: float
+) -> tuple[Floats, Floats, Floats, Floats, float, int]:
+    """Solve an array of cells with a law by Newton's method.
+
+    Args:
+        law: I-V curve of the cells.
+        rest: (W, B) volts of the sense amplifier behind each cell.
+        span: upper bound on a cell's voltage, for any law.
+        step: solver of a linear array with the same wires.
+        tolerance: tolerance of the residual.
+
+    Returns:
+        Voltages of both sides of the cells and their currents, (W, B); amperes of the amplifiers;
+        the residual, and the number of steps.
+
+    Raises:
+        SolverError: the tolerance was not reached, or a current falls with voltage.
+    """
+    drop = np.zeros(rest.shape)
     residual, before, here = np.inf, np.inf, law
-    for step in range(1, _NEWTON_STEPS + 1):
+    for number in range(1, _NEWTON_STEPS + 1):
         current, slope = here.current(drop)
         if not np.all(slope >= 0):
             i, j = np.argwhere(~(slope >= 0))[0]
@@ -370,17 +264,15 @@ def _newton(
                 f"a cell's current must not fall with voltage, and does at {drop[i, j]:.3g} V at "
                 f"word line {i}, bit line {j}; keep to the range that the law was made for"
             )
-        linear = attrs.evolve(crossbar, conductance=slope)
-        word, bit, across, out = _linear_step(linear, volts, held, current - slope * drop)
+        word, bit, across, out = step(slope, current - slope * drop)
         reached = np.clip(across, -span, span)
-        if isinstance(law, BranchCell):
-            here = law.risen(bit - held)
+        here = _risen(law, bit - rest)
         true, _ = here.current(reached)
         linearised = current + slope * (across - drop)
         largest = np.abs(true).max()
         residual = float(np.abs(true - linearised).max() / largest) if largest else 0.0
         if residual <= tolerance:
-            return word, bit, true, out, residual, step
+            return word, bit, true, out, residual, number
         # a step that increased the residual was too long
         drop = reached if residual < before else (drop + reached) / 2
         before = residual

@@ -86,8 +86,7 @@ def simulated(
     from xbar.effects.readout import MatrixReadout
 
     dataset = read_data(data, program)
-    tile = program.hardware.tile
-    wired = max(tile.word_wire, tile.bit_wire, tile.source, program.hardware.sense_load) > 0
+    wired = program.hardware.wired
     readouts: tuple[MatrixReadout, ...] = ("ideal", "nodal") if wired else ("ideal",)
     results = []
     for readout in readouts:

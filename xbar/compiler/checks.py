@@ -83,6 +83,11 @@ def check_hardware(hardware: Hardware, mapping: SignedMapping) -> None:
         SpecError: it has too few bit lines.
     """
     spare = hardware.tile.spare_bit_lines
+    if hardware.tile.interleaved and mapping.shared_bit_lines:
+        raise SpecError(
+            f"mapping must be 'pair' with tile.topology {hardware.tile.topology!r}, whose two "
+            f"cells of a weight share a bit line, not {mapping.name!r}"
+        )
     if mapping.columns(hardware.usable_cells[1]) < 1:
         needed = mapping.bit_lines_per_column + mapping.shared_bit_lines
         per_cell = hardware.bank.resistors if hardware.bank.layout == "columns" else 1
@@ -128,6 +133,11 @@ def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None
 
 def _check_wire_aware(hardware: Hardware, options: Options) -> None:
     """Wire-aware programming needs subsets, short banks, and a scale for each tile or column."""
+    if hardware.tile.separate:
+        raise SpecError(
+            f"wire-aware programming needs cells between word lines and bit lines; with "
+            f"tile.topology {hardware.tile.topology!r} what a weight has depends on the input"
+        )
     if options.programming != "subset":
         raise SpecError(
             "programming must be 'subset' for wire-aware programming, not "

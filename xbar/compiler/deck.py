@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from xbar.arrays import Floats, one_of
 from xbar.circuit.curve import Curve
 from xbar.circuit.netlist import Netlist, crossbar_netlist
+from xbar.circuit.selectors import TableCell
 from xbar.circuit.switches import SwitchedBank
-from xbar.compiler.layout import to_array
+from xbar.compiler.layout import to_crossings
 from xbar.compiler.tile import DeckReadout, Detail, ProgrammedTile
 from xbar.effects.nonlinearity import at_rest
 from xbar.errors import SpecError
@@ -35,13 +36,19 @@ def tile_netlist(
     if detail == "bank" and tile.tuned is not None:
         raise SpecError("detail must be 'cell' or 'resistor' for tuned cells: no switches")
     return crossbar_netlist(
-        tile.crossbar(),
-        None if voltage is None else np.asarray(voltage, dtype=np.float64),
+        tile.array(),
+        _driven(tile) if voltage is None else np.asarray(voltage, dtype=np.float64),
         dialect=dialect,
         title=f"{' '.join(tile.layers())} tile {tile.index}",
         branch=_cells(tile, detail),
         curve=None if readout == "nodal" else _curve(tile, detail),
     )
+
+
+def _driven(tile: ProgrammedTile) -> Floats:
+    """(W',) volts with 1 V for each input."""
+    lines: Floats = tile.lines(np.ones((1, tile.chip.hardware.cells[0])))[0]
+    return lines
 
 
 def _cells(tile: ProgrammedTile, detail: Detail) -> Floats | SwitchedBank | None:
@@ -71,6 +78,16 @@ def _switch_ohms(chip: Chip, tile: int) -> Floats | None:
 
 def _curve(tile: ProgrammedTile, detail: Detail) -> Curve:
     """The I-V curves of ``_cells``."""
+    hardware = tile.chip.hardware
+    selector = hardware.selector
+    table = None if selector is None else TableCell(*selector.points())
+    together = hardware.bank.layout == "cell" and detail != "cell"
+    at_one = hardware.bank.resistors if together else 1
+    shape = tile.array().conductance.shape
+    if table is not None and detail == "bank":
+        raise SpecError("detail must be 'cell' or 'resistor' with a selector; 'bank' has none")
+    if hardware.bank.nonlinearity is None:
+        return Curve(np.zeros((0, *shape, at_one)), selector=table)
     law = tile.nonlinearity
     if detail == "bank":
         if not law.by_resistor:
@@ -87,20 +104,23 @@ def _curve(tile: ProgrammedTile, detail: Detail) -> Curve:
         powers = np.stack([each * on for each in law.terms(on.shape[-1])])
     else:
         powers = tile.powers()
-    layout = tile.chip.hardware.bank.layout
     if detail == "cell":
-        crossings = [to_array(each, layout)[..., None] for each in powers]
+        crossings = [to_crossings(hardware, each)[..., None] for each in powers]
     else:
         crossings = [_crossings(tile, each) for each in powers]
-    at_one = tile.chip.hardware.bank.resistors if layout == "cell" and detail != "cell" else 1
-    shape = (len(powers), *tile.crossbar().conductance.shape, at_one)
-    found = np.array(crossings).reshape(shape)
+    found = np.array(crossings).reshape(len(powers), *shape, at_one)
     if law.by_resistor and len(found) == 4:
         beside = np.stack([at_rest(law, found), found[2], found[3]])
-        return Curve(found[:2], beside=beside)
-    return Curve(found, law.sinh)
+        return Curve(found[:2], beside=beside, selector=table)
+    return Curve(found, law.sinh, selector=table)
 
 
 def _crossings(tile: ProgrammedTile, resistor: NDArray[Any]) -> NDArray[Any]:
-    layout = tile.chip.hardware.bank.layout
-    return resistor if layout == "cell" else to_array(resistor, layout)[..., None]
+    """A number by resistor (W, B, K) as (W', B', resistors at one crossing)."""
+    hardware = tile.chip.hardware
+    if hardware.bank.layout != "cell":
+        return to_crossings(hardware, resistor)[..., None]
+    if not hardware.tile.interleaved:
+        return resistor
+    each = [to_crossings(hardware, one[..., None]) for one in np.moveaxis(resistor, -1, 0)]
+    return np.stack(each, axis=-1).astype(resistor.dtype)

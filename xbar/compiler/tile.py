@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,18 +22,28 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.netlist import Netlist
 from xbar.circuit.nonlinear import CellLaw
 from xbar.circuit.prepared import PreparedArray
+from xbar.circuit.source_lines import SourceLines
 from xbar.compiler.block import Block
-from xbar.compiler.layout import array_shape, to_array, to_cells, to_columns, to_lines
+from xbar.compiler.layout import (
+    ArrayWires,
+    array_wires,
+    columns_of,
+    crossings_of,
+    from_crossings,
+    lines_of,
+    to_crossings,
+)
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.squares import tile_squares
 from xbar.compiler.tuned import TunedCells
 from xbar.effects.expected import expected_error
-from xbar.effects.nonlinearity import cell_law, powers
+from xbar.effects.nonlinearity import cell_law, ohmic, powers
 from xbar.effects.readout import MatrixReadout, check_readout
-from xbar.hardware.bank import Layout
+from xbar.effects.selector import selected
+from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.nonlinearity import Nonlinearity
-from xbar.hardware.spec import Hardware, Moment
+from xbar.hardware.spec import Moment
 from xbar.tables import Card, Facts, Outline, few
 
 Detail: TypeAlias = Literal["cell", "resistor", "bank"]
@@ -41,15 +51,14 @@ DeckReadout: TypeAlias = Literal["nodal", "nonlinear"]
 Masks: TypeAlias = NDArray[np.bool_]
 
 
-class Wires(TypedDict):
-    """Wires, drivers and sense amplifiers of an array, as in ``Crossbar``."""
+def gain_of(own: Floats, effective: Floats) -> Floats:
+    """Effective over own conductance of each cell, wires included; 0 if the own one is 0."""
+    return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
 
-    word_wire: float
-    bit_wire: float
-    source: float
-    load: float
-    drive: Literal["left", "right", "both"]
-    sense: Literal["bottom", "top", "both"]
+
+def pack(mask: Masks) -> NDArray[np.uint8]:
+    """Switches (W, B, K) as bits (W, B, ceil(K / 8)), first resistor first."""
+    return np.packbits(mask, axis=-1, bitorder="little")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,29 +107,6 @@ class Reached:
     largest: float
     switches: int
     clipped: int = 0
-
-
-def wires_of(hardware: Hardware) -> Wires:
-    """Wires, drivers and sense amplifiers of a design's tiles."""
-    tile = hardware.tile
-    return Wires(
-        word_wire=tile.word_wire,
-        bit_wire=tile.bit_wire,
-        source=tile.source,
-        load=hardware.sense_load,
-        drive=tile.drive,
-        sense=tile.sense,
-    )
-
-
-def gain_of(own: Floats, effective: Floats) -> Floats:
-    """Effective over own conductance of each cell, wires included; 0 if the own one is 0."""
-    return np.divide(effective, own, out=np.zeros_like(own), where=own > 0)
-
-
-def pack(mask: Masks) -> NDArray[np.uint8]:
-    """Switches (W, B, K) as bits (W, B, ceil(K / 8)), first resistor first."""
-    return np.packbits(mask, axis=-1, bitorder="little")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -199,28 +185,54 @@ class ProgrammedTile(Card):
         return total
 
     def crossbar(self) -> Crossbar:
-        """The array with its wires, drivers and sense amplifiers."""
+        """The array with its wires, drivers and sense amplifiers.
+
+        Raises:
+            SpecError: its cells draw their current from source lines (``array``).
+        """
         return self._crossbar
+
+    def array(self) -> Crossbar | SourceLines:
+        """The array with its lines, of the design's topology."""
+        return self._source_lines if self.chip.hardware.tile.separate else self._crossbar
+
+    @cached_property
+    def _source_lines(self) -> SourceLines:
+        tile = self.chip.hardware.tile
+        return SourceLines(
+            to_crossings(self.chip.hardware, self.branch),
+            tile.source_wire,
+            tile.bit_wire,
+            tile.source,
+            self.chip.hardware.sense_load,
+            tile.sense,
+            tile.interleaved,
+        )
 
     @cached_property
     def _crossbar(self) -> Crossbar:
-        return Crossbar(to_array(self.branch, self._layout), **self._wires)
+        return Crossbar(to_crossings(self.chip.hardware, self.branch), **self._wires)
 
     def law(self) -> CellLaw:
-        """I-V curve of each crossing of the array, by ``bank.nonlinearity``.
+        """I-V curve of each crossing of the array, by ``bank.nonlinearity`` and ``selector``.
 
         Raises:
-            SpecError: the design has none.
+            SpecError: the design has neither.
         """
-        return self._law
+        check_readout(self.chip.hardware, "nonlinear")
+        return selected(self.device_law, self.chip.hardware.selector)
 
     @cached_property
-    def _law(self) -> CellLaw:
+    def device_law(self) -> CellLaw:
+        """The same without selectors; Ohm's law without a law of the bank."""
+        crossing = self.array().conductance
+        if self.chip.hardware.bank.nonlinearity is None:
+            return ohmic(crossing)
         powers = self.powers()
-        bends = np.zeros((len(powers), *self._crossbar.conductance.shape))
+        bends = np.zeros((len(powers), *crossing.shape))
         for bend, power in zip(bends, powers, strict=True):
-            bend[:] = to_array(power, self._layout)
-        return cell_law(self.nonlinearity, self._crossbar.conductance, bends)
+            bend[:] = to_crossings(self.chip.hardware, power)
+        return cell_law(self.nonlinearity, crossing, bends)
 
     def powers(self) -> Floats:
         """(P, W, B, K) coefficients of each resistor's current, in A/V², A/V³ ...; see ``powers``.
@@ -260,23 +272,17 @@ class ProgrammedTile(Card):
         """
         check_readout(self.chip.hardware, "nonlinear")
         law = self.chip.hardware.bank.nonlinearity
-        assert law is not None  # checked
+        if law is None:
+            raise SpecError("the cells obey Ohm's law: the design has no bank.nonlinearity")
         return law
 
     @property
-    def _wires(self) -> Wires:
-        return wires_of(self.chip.hardware)
+    def _wires(self) -> ArrayWires:
+        return array_wires(self.chip.hardware)
 
     def prepare(self) -> PreparedArray:
         """The array's wires, prepared for solving with many masks."""
-        shape = array_shape(
-            self.chip.hardware.cells, self._layout, self.chip.hardware.bank.resistors
-        )
-        return PreparedArray(shape, **self._wires)
-
-    @property
-    def _layout(self) -> Layout:
-        return self.chip.hardware.bank.layout
+        return PreparedArray(crossings_of(self.chip.hardware), **self._wires)
 
     def cells(self, readout: MatrixReadout) -> Floats:
         """(W, B) siemens: current of each cell's bit line per volt on its word line alone.
@@ -327,15 +333,15 @@ class ProgrammedTile(Card):
         takes part of the change back (docs/simulation.md, section 7, has figures).
         """
         branch = self.branch
-        power = to_array(tile_squares(self, branch), self._layout)
+        power = to_crossings(self.chip.hardware, tile_squares(self, branch))
         if readout == "nodal":
-            crossing = to_array(branch, self._layout)
+            crossing = to_crossings(self.chip.hardware, branch)
             power = power * gain_of(crossing, self._crossbar.transfer.T) ** 2
         cell = self._to_cells(power)
         return [self.mapping.own_and_shared(cell, placed.block) for placed in self.blocks]
 
     def _to_cells(self, array: Floats) -> Floats:
-        return to_cells(array, self._layout, self.chip.hardware.bank.resistors)
+        return from_crossings(self.chip.hardware, array)
 
     def voltage(self, inputs: Floats, number: int = 0) -> Floats:
         """(N, W') volts on the word lines, for volts (N, R) on a block's rows; 0 V on others."""
@@ -345,11 +351,11 @@ class ProgrammedTile(Card):
 
     def lines(self, voltage: Floats) -> Floats:
         """(N, W') volts on the word lines, for volts (N, W) on the rows of cells."""
-        return to_lines(voltage, self._layout, self.chip.hardware.bank.resistors)
+        return lines_of(self.chip.hardware, voltage)
 
     def columns(self, current: Floats) -> Floats:
         """(N, B) amperes of the columns of cells, for amperes (N, B') of the bit lines."""
-        return to_columns(current, self._layout, self.chip.hardware.bank.resistors)
+        return columns_of(self.chip.hardware, current)
 
     def source_of(self, word_line: int, bit_line: int) -> tuple[str, int, int, int, int] | None:
         """The weight of a cell: (layer, group, output, input, sign), or None for an idle cell.

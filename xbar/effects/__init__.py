@@ -22,6 +22,8 @@ from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.read_noise import ReadNoise
 from xbar.effects.sampling import Sampling
 from xbar.effects.selection import Selection
+from xbar.effects.selector import Selector
+from xbar.effects.source_lines import SourceLines
 from xbar.effects.swing import Swing
 from xbar.effects.temperature import Temperature
 from xbar.effects.wires import Wires
@@ -36,7 +38,9 @@ EFFECTS: tuple[Effect, ...] = (
     Temperature(),
     Faults(),
     Wires(),
+    SourceLines(),
     Nonlinearity(),
+    Selector(),
     ReadNoise(),
     AmplifierNoise(),
     Amplifier(),

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from xbar.arrays import Floats
 from xbar.effects.converters import ClipCount
 from xbar.effects.effect import Effect, Read
 from xbar.effects.namespace import NUMPY, Array, Arrays
@@ -48,6 +51,20 @@ def dac_steps(
     for weight, share in serial_steps(codes, dac, xp):
         share *= full_scale
         yield weight / dac.top, share
+
+
+def gate_steps(hardware: Hardware, volts: Floats) -> Iterator[tuple[float, Floats]]:
+    """The reads of an array for volts (N, R): one, or one a bit where word lines are gates.
+
+    Of bits, which a DAC that is switched off does not make.
+
+    Yields:
+        Weight and volts of each read.
+    """
+    if not hardware.tile.separate or np.isin(volts, (0.0, volts.max(initial=0.0))).all():
+        yield 1.0, volts
+        return
+    yield from dac_steps(hardware, volts.copy())
 
 
 def volts_per_unit(hardware: Hardware, x: Array, full_input: float | None, xp: Arrays) -> Array:

@@ -6,7 +6,7 @@ per vector, where the other read-outs need one per tile.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,10 @@ from xbar.hardware.spec import Hardware
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
     from xbar.circuit.nonlinear import CellLaw
+    from xbar.circuit.source_lines import SourceLines
+
+Lines: TypeAlias = "Crossbar | SourceLines"
+"""An array of either kind."""
 
 
 class Nonlinearity(Effect):
@@ -47,21 +51,34 @@ class Nonlinearity(Effect):
         return current + read.xp.asarray(excess)
 
 
-def excess_currents(crossbar: Crossbar, law: CellLaw, voltage: Floats) -> Floats:
+def excess_currents(array: Lines, law: CellLaw, voltage: Floats) -> Floats:
     """(N, B) amperes of the bit lines beyond those of Ohm's law, for volts (N, W)."""
-    return line_currents(crossbar, law, voltage) - crossbar.read(voltage)
+    return line_currents(array, law, voltage) - array.read(voltage)
 
 
-def line_currents(crossbar: Crossbar, law: CellLaw, voltage: Floats) -> Floats:
+def line_currents(array: Lines, law: CellLaw, voltage: Floats) -> Floats:
     """(N, B) amperes of the bit lines for volts (N, W) on the word lines."""
+    from xbar.circuit.crossbar import Crossbar
     from xbar.circuit.nonlinear import solve_nonlinear
+    from xbar.circuit.selectors import check_range
 
-    if not crossbar.ideal:
-        return solve_nonlinear(crossbar, law, voltage).current
-    shape = crossbar.conductance.shape
-    return np.array(
-        [law.current(np.broadcast_to(v[:, None], shape))[0].sum(axis=0) for v in voltage]
-    ).reshape(len(voltage), shape[1])
+    if not isinstance(array, Crossbar):
+        return array.solve(voltage, law).current
+    if not array.ideal:
+        return solve_nonlinear(array, law, voltage).current
+    found = np.zeros((len(voltage), array.conductance.shape[1]))
+    for current, volts in zip(found, voltage, strict=True):
+        across = np.broadcast_to(volts[:, None], array.conductance.shape)
+        check_range(law, across)
+        current[:] = law.current(across)[0].sum(axis=0)
+    return found
+
+
+def ohmic(conductance: Floats) -> CellLaw:
+    """Ohm's law of cells (W, B), siemens."""
+    from xbar.circuit.nonlinear import PolynomialCell
+
+    return PolynomialCell(conductance[None])
 
 
 def powers(

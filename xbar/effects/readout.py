@@ -18,13 +18,15 @@ def check_readout(hardware: Hardware, readout: str) -> None:
     """Check that the read-out exists and that the design defines what it needs.
 
     Raises:
-        SpecError: unknown read-out, or "nonlinear" without ``bank.nonlinearity``.
+        SpecError: unknown read-out, or "nonlinear" without ``bank.nonlinearity`` and
+            ``selector``.
     """
     _check_name(readout)
-    if readout == "nonlinear" and hardware.bank.nonlinearity is None:
+    bends = hardware.bank.nonlinearity is not None or hardware.selector is not None
+    if readout == "nonlinear" and not bends:
         raise SpecError(
-            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
-            "bank.nonlinearity with sinh or odd, or c2 and c3; "
+            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law, or 'selector': set "
+            "bank.nonlinearity with sinh or odd, or c2 and c3; or selector, its I-V table; "
             "'nodal' is exact for cells that obey Ohm's law"
         )
 

@@ -20,10 +20,11 @@ from xbar.effects.namespace import Array, Arrays
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
     from xbar.circuit.nonlinear import CellLaw
+    from xbar.circuit.source_lines import SourceLines
     from xbar.effects.chain import Chain
 
-Solve: TypeAlias = Callable[["Crossbar", "CellLaw", Floats], Floats]
-"""Solver of bit-line currents (N, B'): of a crossbar, its cells' law, and volts (N, W')."""
+Solve: TypeAlias = Callable[["Crossbar | SourceLines", "CellLaw", Floats], Floats]
+"""Solver of bit-line currents (N, B'): of an array, its devices' law, and volts (N, W')."""
 
 Draw: TypeAlias = Callable[[tuple[int, ...]], Array]
 """Generator of standard normal numbers of a shape."""

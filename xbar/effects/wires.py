@@ -20,8 +20,7 @@ class Wires(Effect):
 
     def given(self, hardware: Hardware) -> bool:
         """The design has a nonzero wire, source or load resistance."""
-        tile = hardware.tile
-        return any((tile.word_wire, tile.bit_wire, tile.source, hardware.sense_load))
+        return hardware.wired and not hardware.tile.separate
 
     def conductance(self, conductance: Array, cells: Cells) -> Array:
         """Effective conductances, wires included."""

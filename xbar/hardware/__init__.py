@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xbar.hardware.measurement import Measurement as Measurement
     from xbar.hardware.nonlinearity import Nonlinearity as Nonlinearity
     from xbar.hardware.on_device import conductances as conductances
+    from xbar.hardware.selector import Selector as Selector
     from xbar.hardware.silicon import Drawn as Drawn
     from xbar.hardware.spec import Hardware as Hardware
     from xbar.hardware.spec import Later as Later
@@ -64,6 +65,7 @@ _HOME = {
     "Relaxation": "xbar.hardware.device_law",
     "Resistors": "xbar.hardware.chip",
     "Retention": "xbar.hardware.device_law",
+    "Selector": "xbar.hardware.selector",
     "Switch": "xbar.hardware.switch",
     "Temperature": "xbar.hardware.temperature",
     "Tile": "xbar.hardware.tile",

@@ -61,6 +61,11 @@ class Array:
     def of(cls, hardware: Hardware) -> Array:
         """The array of a design."""
         tile, k = hardware.tile, hardware.bank.resistors
+        if tile.topology != "input-source":
+            raise SpecError(
+                f"branches measured behind wires need tile.topology 'input-source', not "
+                f"{tile.topology!r}; give the branches themselves"
+            )
         w, b = hardware.cells
         high, wide = (k if hardware.bank.layout == name else 1 for name in ("rows", "columns"))
         drive = {"left": (True, False), "right": (False, True), "both": (True, True)}[tile.drive]

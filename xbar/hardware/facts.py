@@ -8,6 +8,7 @@ from xbar.hardware.bank import Bank
 from xbar.hardware.base import values_of
 from xbar.hardware.converter import Converter
 from xbar.hardware.nonlinearity import Nonlinearity
+from xbar.hardware.selector import Selector
 from xbar.hardware.tile import Tile
 from xbar.units import format_quantity
 
@@ -78,12 +79,19 @@ def law_text(law: Nonlinearity | None) -> str:
 
 def wires_text(tile: Tile, load: float) -> str:
     """The lines' ohms, with those of both ends."""
-    if not max(tile.word_wire, tile.bit_wire, tile.source, load):
-        return ", ideal wires"
-    wires = f", {tile.word_wire:g} and {tile.bit_wire:g} ohm a segment"
+    kind = "" if tile.topology == "input-source" else f", {tile.topology}"
+    along = tile.source_wire if tile.separate else tile.word_wire
+    if not max(along, tile.bit_wire, tile.source, load):
+        return f"{kind}, ideal wires"
+    wires = f"{kind}, {along:g} and {tile.bit_wire:g} ohm a segment"
     return wires + (
         f", driver {tile.source:g} and amplifier {load:g} ohm" if tile.source or load else ""
     )
+
+
+def selector_text(selector: Selector | None) -> str:
+    """The selectors' table; empty without."""
+    return "" if selector is None else f"table of {len(selector.voltage)} points"
 
 
 def converter_text(converter: Converter | None) -> str:

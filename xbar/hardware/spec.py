@@ -21,8 +21,16 @@ from xbar.hardware.base import Duration, Fraction, Kelvin, Spec, join
 from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, KINDS, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.device_law import DeviceLaw
-from xbar.hardware.facts import bank_text, branch_text, converter_text, law_text, wires_text
+from xbar.hardware.facts import (
+    bank_text,
+    branch_text,
+    converter_text,
+    law_text,
+    selector_text,
+    wires_text,
+)
 from xbar.hardware.law_file import with_table
+from xbar.hardware.selector import Selector
 from xbar.hardware.silicon import Drawn
 from xbar.hardware.temperature import Temperature
 from xbar.hardware.tile import Tile
@@ -51,6 +59,7 @@ class Hardware(Spec):
         dac: converter that drives the word lines; None for an ideal driver.
         adc: converter that reads the bit lines; None for an ideal read-out.
         amplifier: sense amplifier between a column and its converter; None for an ideal one.
+        selector: I-V curve of a selector in series with each cell; None for cells without.
         variation: read-to-read variation.
         cost: energy, time and area of its components.
         silicon: process and drawn sizes of the bank's devices; None if they are not known.
@@ -70,6 +79,7 @@ class Hardware(Spec):
     dac: Converter | None = None
     adc: Converter | None = None
     amplifier: Amplifier | None = None
+    selector: Selector | None = None
     variation: Variation = Field(default_factory=Variation)
     cost: Cost = Field(default_factory=Cost)
     silicon: Drawn | None = None
@@ -108,11 +118,28 @@ class Hardware(Spec):
 
     @model_validator(mode="after")
     def _tile_holds_a_bank(self) -> Self:
+        high, wide, _ = self._lines_of_a_cell
         if min(self.cells) < 1:
-            lines = "bit" if self.bank.layout == "columns" else "word"
+            lines, least = ("bit", wide) if self.cells[1] < 1 else ("word", high)
             raise SpecError(
-                f"tile.{lines}_lines must be at least {self.bank.resistors}, the lines of one "
+                f"tile.{lines}_lines must be at least {least}, the lines of one "
                 f"bank in layout {self.bank.layout!r}, not {getattr(self.tile, f'{lines}_lines')}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gates_get_bits(self) -> Self:
+        dac = self.dac
+        bits = dac is not None and dac.bit_serial == 1 and dac.code == "twos-complement"
+        if self.tile.separate and not bits:
+            raise SpecError(
+                f"tile.topology {self.tile.topology!r} needs a DAC of bits, as its word lines are "
+                'gates that are on or off: set dac.bit_serial = 1 and dac.code = "twos-complement"'
+            )
+        if self.tile.separate and self.amplifier is not None and self.amplifier.offset:
+            raise SpecError(
+                f"amplifier.offset must be 0 with tile.topology {self.tile.topology!r}: what it "
+                "drives through a bit line depends on the cells that the input switches on"
             )
         return self
 
@@ -198,6 +225,7 @@ class Hardware(Spec):
             ("bank", bank_text(self.bank)),
             ("branch", branch_text(self.bank)),
             ("I-V curve", law_text(self.bank.nonlinearity)),
+            ("selector", selector_text(self.selector)),
             (
                 "tile",
                 f"{tile.word_lines} x {tile.bit_lines} lines{wires_text(tile, self.sense_load)}",
@@ -208,6 +236,12 @@ class Hardware(Spec):
             ("device law", "" if self.device is None else self.device.law or "its own"),
             ("now", "" if self.later is None else str(self.later)),
         ]
+
+    @property
+    def wired(self) -> bool:
+        """Whether a line, driver or amplifier has any resistance."""
+        tile = self.tile
+        return any((tile.word_wire, tile.bit_wire, tile.source_wire, tile.source, self.sense_load))
 
     @property
     def sense_load(self) -> float:
@@ -229,20 +263,27 @@ class Hardware(Spec):
     @property
     def cells(self) -> tuple[int, int]:
         """Cells (W, B) of a tile: its lines, divided by K where a bank takes K of them."""
+        high, wide, shared = self._lines_of_a_cell
+        return self.tile.word_lines // high, self.tile.bit_lines // wide * shared
+
+    @property
+    def _lines_of_a_cell(self) -> tuple[int, int, int]:
+        """Word lines and bit lines that a row and a column of cells take, and columns on these."""
         k, layout = self.bank.resistors, self.bank.layout
         return (
-            self.tile.word_lines // (k if layout == "rows" else 1),
-            self.tile.bit_lines // (k if layout == "columns" else 1),
+            (k if layout == "rows" else 1) * self.tile.word_lines_per_row,
+            k if layout == "columns" else 1,
+            2 if self.tile.interleaved else 1,
         )
 
     @property
     def usable_cells(self) -> tuple[int, int]:
         """``cells`` without spare lines, of which a line of cells takes K too."""
-        k, layout = self.bank.resistors, self.bank.layout
+        high, wide, shared = self._lines_of_a_cell
         rows, columns = self.cells
         return (
-            rows - -(-self.tile.spare_word_lines // (k if layout == "rows" else 1)),
-            columns - -(-self.tile.spare_bit_lines // (k if layout == "columns" else 1)),
+            rows - -(-self.tile.spare_word_lines // high),
+            columns - -(-self.tile.spare_bit_lines // wide) * shared,
         )
 
     @property

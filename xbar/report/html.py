@@ -52,6 +52,7 @@ _UNITS = {
     "bank.nonlinearity.within": "V",
     "tile.word_wire": "ohm",
     "tile.bit_wire": "ohm",
+    "tile.source_wire": "ohm",
     "tile.source": "ohm",
     "tile.load": "ohm",
     "dac.range": "V",

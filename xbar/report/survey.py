@@ -222,10 +222,7 @@ def _sample(tiles: Sequence[ProgrammedTile]) -> set[int]:
 
 def _wires(program: Program, conducts: dict[int, float]) -> WireLoss | None:
     tile = program.hardware.tile
-    if (
-        tile.word_wire == tile.bit_wire == tile.source == program.hardware.sense_load == 0
-        or not conducts
-    ):
+    if not program.hardware.wired or tile.separate or not conducts:
         return None
     heaviest = sorted(conducts, key=lambda index: (-conducts[index], index))[:SOLVED]
     found = None

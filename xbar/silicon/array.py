@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.compiler.tile import Wires, wires_of
+from xbar.compiler.layout import Wires, wires_of
 from xbar.errors import SpecError
 from xbar.hardware.base import spread_out
 from xbar.hardware.fabricate import Deviations
@@ -240,11 +240,13 @@ def branches_of(hardware: Hardware, pdk: str | Path | None) -> Branches:
         ToolError: the process's models are not installed.
     """
     drawn, bank = hardware.silicon, hardware.bank
-    if drawn is None or bank.switch is None or bank.layout != "cell":
+    plain = hardware.tile.topology == "input-source"
+    if drawn is None or bank.switch is None or bank.layout != "cell" or not plain:
         lacks = {
             "its process and the sizes of its devices, [silicon]": drawn is None,
             "its switch, [bank.switch]": bank.switch is None,
             "a cell at one crossing, bank.layout = 'cell'": bank.layout != "cell",
+            "a word line and a bit line a cell, tile.topology = 'input-source'": not plain,
         }
         missing = next(what for what, is_missing in lacks.items() if is_missing)
         raise SpecError(

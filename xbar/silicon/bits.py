@@ -178,6 +178,6 @@ def _bend(terms: Sequence[Floats], test: float, volts: float) -> Floats:
 def _through_wires(tile: ProgrammedTile, branch: Floats) -> Floats:
     """(W, B) siemens a cell with branches (W, B, K), wires included."""
     from xbar.circuit.crossbar import Crossbar
-    from xbar.compiler.tile import wires_of
+    from xbar.compiler.layout import wires_of
 
     return Crossbar(branch.sum(axis=-1), **wires_of(tile.chip.hardware)).transfer.T

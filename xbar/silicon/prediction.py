@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.nonlinear import BranchCell, solve_nonlinear
-from xbar.compiler.tile import ProgrammedTile, wires_of
+from xbar.compiler.layout import wires_of
+from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.nonlinearity import at_rest
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank

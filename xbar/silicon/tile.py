@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from xbar.arrays import Floats, as_indices, frozen, one_number, one_of
+from xbar.compiler.layout import wires_of
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile, wires_of
+from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import SpecError
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import spread_out

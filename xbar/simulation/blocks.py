@@ -110,11 +110,14 @@ class BlockCells:
         return np.divide(read, own, out=np.ones_like(own), where=own > 0)
 
     def lines(self, readout: MatrixReadout) -> Floats:
-        """(C,) siemens of the block's bit lines from all drivers: mean of plus and minus line."""
+        """(C,) siemens of the block's bit lines from all drivers: mean of plus and minus line.
+
+        The sum of both cells where they share a line.
+        """
         line, columns = self.tile.cells(readout).sum(axis=0), self._placed.block.columns
         plus, minus = self.tile.mapping.plus(columns), self.tile.mapping.minus(columns)
-        both: Floats = (line[plus] + line[minus]) / 2
-        return both
+        both: Floats = line[plus] + line[minus]
+        return both if self.tile.chip.hardware.tile.interleaved else both / 2
 
     def noise_parts(self, readout: MatrixReadout) -> tuple[Floats, Floats | None]:
         """Sums of squares of its resistors, siemens²; see ``ProgrammedTile.noise_parts``."""

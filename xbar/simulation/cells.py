@@ -20,11 +20,11 @@ import numpy as np
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.transfers import transfers
-from xbar.compiler.layout import to_array, to_cells
+from xbar.compiler.layout import array_wires, from_crossings, to_crossings
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.program import Program
 from xbar.compiler.squares import tile_squares
-from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, gain_of, wires_of
+from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile, gain_of
 from xbar.effects.readout import MatrixReadout
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
@@ -100,8 +100,7 @@ class TileCells:
         return self._to_cells(self.power * gain_of(self.crossing, self.transfer.T) ** 2)
 
     def _to_cells(self, array: Floats) -> Floats:
-        bank = self.chip.hardware.bank
-        return to_cells(array, bank.layout, bank.resistors)
+        return from_crossings(self.chip.hardware, array)
 
     @property
     def sized(self) -> int:
@@ -192,16 +191,17 @@ def solve(
 
 
 def _draw(tile: ProgrammedTile, power: bool) -> TileCells:
-    bank = tile.chip.hardware.bank
+    hardware = tile.chip.hardware
+    bank = hardware.bank
+    plain = bank.layout == "cell" and not hardware.tile.interleaved
     leaks = tile.tuned or tile.chip.may_have_faults or np.isfinite(bank.on_off_ratios).any()
-    if bank.layout == "cell" and not (power or leaks):
+    if plain and not (power or leaks):
         return _sound(tile)
-    layout, branch = tile.chip.hardware.bank.layout, tile.branch
+    branch = tile.branch
     conductance: Floats = branch.sum(axis=-1)
-    crossing = conductance if layout == "cell" else to_array(branch, layout)
-    return TileCells(
-        tile, conductance, crossing, to_array(tile_squares(tile, branch), layout) if power else None
-    )
+    crossing = conductance if plain else to_crossings(hardware, branch)
+    squares = to_crossings(hardware, tile_squares(tile, branch)) if power else None
+    return TileCells(tile, conductance, crossing, squares)
 
 
 def _sound(tile: ProgrammedTile) -> TileCells:
@@ -218,7 +218,7 @@ def _sound(tile: ProgrammedTile) -> TileCells:
 
 def _transfers(hardware: Hardware, crossings: Sequence[Floats]) -> Iterable[Floats]:
     """(B', W') transfer matrices of arrays of one design."""
-    wires = wires_of(hardware)
+    wires = array_wires(hardware)
     if (wires["drive"], wires["sense"]) != ("left", "bottom"):
         return [Crossbar(each, **wires).transfer for each in crossings]
     return transfers(

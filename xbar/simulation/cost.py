@@ -333,7 +333,7 @@ def _read_energy(blocks: PlacedBlocks, volts: list[Reals], read_time: float) -> 
         for each in volts:
             inputs = each[:, placed.block.group, placed.block.inputs]
             lines = tile.voltage(inputs.astype(np.float64, copy=False), number)
-            crossbar = tile.crossbar()
+            crossbar = tile.array()
             ideal[place] += float((lines**2 @ crossbar.conductance.sum(axis=1)).mean())
             if place in chosen:
                 solved += float(read_power(crossbar, lines).mean())

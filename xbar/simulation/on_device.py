@@ -20,14 +20,16 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.solvers import on_device as solving
 from xbar.circuit.solvers.grid import Grid, as_grid
 from xbar.circuit.solvers.tree_plan import make_plan
+from xbar.compiler.layout import wires_of
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.program import Program
-from xbar.compiler.tile import ProgrammedTile, wires_of
+from xbar.compiler.tile import ProgrammedTile
 from xbar.device import Buffer, Card, DeviceMemoryError, Memory, Source, find, in_batches
 from xbar.effects.chain import Chain
 from xbar.effects.effect import changes
 from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.selection import Selection
+from xbar.effects.selector import Selector
 from xbar.effects.wires import Wires
 from xbar.errors import warn
 from xbar.hardware import on_device as drawing
@@ -72,7 +74,9 @@ def obstacle(program: Program, chain: Chain, card: Card) -> str:
         return "read noise needs the conductance of each resistor"
     if chain.needs_lines:
         return "offsets of amplifiers need the conductance of each bit line"
-    if Nonlinearity.name in chain.names:
+    if tile.topology != "input-source":
+        return "a card reads arrays of word lines and bit lines, one cell at each crossing"
+    if {Nonlinearity.name, Selector.name} & chain.names:
         return "cells that bend are solved input by input"
     if program.chip.may_have_faults or np.isfinite(bank.on_off_ratios).any():
         return "a card reads resistors without faults and leakage"

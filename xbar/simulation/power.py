@@ -12,13 +12,16 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.source_lines import SourceLines
 
 _CELLS = 1 << 22
 """Maximum number of cell currents in memory: 32 MiB each of voltages and currents."""
 
 
-def read_power(crossbar: Crossbar, voltage: Floats) -> Floats:
+def read_power(crossbar: Crossbar | SourceLines, voltage: Floats) -> Floats:
     """(N,) watts supplied by the drivers for word-line volts (N, W')."""
+    if isinstance(crossbar, SourceLines):
+        return crossbar.power(voltage)
     if len(voltage) <= len(crossbar.conductance):
         return np.asarray((voltage * driver_current(crossbar, voltage)).sum(axis=1))
     return np.asarray(((voltage @ input_admittance(crossbar)) * voltage).sum(axis=1))

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
-from xbar.circuit.crossbar import Crossbar
 from xbar.compiler.block import Block, Indices
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.chain import Chain
+from xbar.effects.dac import gate_steps
 from xbar.effects.drawn import Lines
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
+from xbar.effects.source_lines import SourceLines
 from xbar.effects.stage import Scaled, Solve, Stage, Variance, Whole
 from xbar.effects.wires import Wires
 from xbar.simulation.blocks import BlockCells
@@ -73,11 +74,14 @@ class StageBlock:
     def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
         tile = self.tile
-        crossbar = tile.crossbar()
+        array = tile.array()
         if not self.wires:
-            crossbar = Crossbar(crossbar.conductance)
-        lines = solve(crossbar, tile.law(), tile.voltage(voltage, self.key[1]))
-        return tile.mapping.currents(tile.columns(lines), self.block)
+            array = array.with_ideal_lines()
+        total = np.zeros((len(voltage), self.block.shape[1]))
+        for weight, volts in gate_steps(self.program.hardware, voltage):
+            lines = solve(array, tile.device_law, tile.voltage(volts, self.key[1]))
+            total += weight * tile.mapping.currents(tile.columns(lines), self.block)
+        return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +270,7 @@ def _placed(
     program: Program, pile: Sequence[Key], blocks: Mapping[Key, ProgrammedBlock], chain: Chain
 ) -> tuple[StageBlock, ...]:
     ends = np.cumsum([blocks[key].block.shape[1] for key in pile])
-    wires = Wires.name in chain.names
+    wires = bool({Wires.name, SourceLines.name} & chain.names)
     return tuple(
         StageBlock(
             program, key, blocks[key], slice(int(end) - blocks[key].block.shape[1], int(end)), wires

@@ -127,9 +127,9 @@ def verify(
         voltage = _voltage(tile, vectors, seed)
         theirs = simulator.run(tile.netlist(simulator.dialect, voltage, detail, readout))
         if readout == "nonlinear":
-            ours = line_currents(tile.crossbar(), tile.law(), voltage[None])[0]
+            ours = line_currents(tile.array(), tile.law(), voltage[None])[0]
         else:
-            ours = tile.crossbar().read(voltage[None])[0]
+            ours = tile.array().read(voltage[None])[0]
         scale = float(np.abs(ours).max()) or 1.0
         error = float(np.abs(theirs - ours).max()) / scale
         checks.append(TileCheck(tile.index, ", ".join(tile.layers()), error, error <= tolerance))
@@ -204,12 +204,14 @@ def real_voltages(tile: ProgrammedTile, vectors: dict[str, Floats]) -> Floats:
 def _lines(tile: ProgrammedTile, number: int) -> NDArray[np.bool_]:
     """(W',) mask of a block's word lines."""
     rows = len(tile.blocks[number].block.word_lines)
-    lines: NDArray[np.bool_] = tile.voltage(np.ones((1, rows)), number)[0] > 0
+    lines: NDArray[np.bool_] = tile.voltage(np.ones((1, rows)), number)[0] != 0
     return lines
 
 
 def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Floats:
     """(W',) volts of the DACs on a tile for its layer's input vector (G, inputs).
+
+    Where word lines are gates, those of positive inputs are on.
 
     Args:
         tile: tile to drive.
@@ -219,7 +221,9 @@ def tile_voltage(tile: ProgrammedTile, vector: Floats, number: int = 0) -> Float
     hardware, block = tile.chip.hardware, tile.blocks[number].block
     peak = float(np.abs(vector).max()) or 1.0
     volts = vector[block.group, block.inputs] * (hardware.read_voltage / peak)
-    if hardware.dac is not None:
+    if hardware.tile.separate:  # word lines are on or off
+        volts = np.where(volts > 0, hardware.read_voltage, 0.0)
+    elif hardware.dac is not None:
         volts = quantise(volts, hardware.read_voltage, hardware.dac.bits)
     full: Floats = tile.voltage(volts[None], number)[0]
     return full
@@ -231,6 +235,8 @@ def _voltage(tile: ProgrammedTile, vectors: dict[str, Floats] | None, seed: int)
     hardware = tile.chip.hardware
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, tile.index])))
     volts = rng.uniform(0.0, hardware.read_voltage, hardware.cells[0])
+    if hardware.tile.separate:
+        volts = np.where(volts > hardware.read_voltage / 2, hardware.read_voltage, 0.0)
     lines: Floats = tile.lines(volts[None])[0]
     return lines
 

@@ -25,7 +25,7 @@ from xbar.compiler.layout import to_array, to_cells
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.placement import Tiles, cut
 from xbar.compiler.squares import squares
-from xbar.errors import ModelError
+from xbar.errors import ModelError, SpecError
 from xbar.hardware.chip import Chip
 from xbar.model.graph import Graph
 
@@ -142,6 +142,11 @@ def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ..
         switches: masks of the weights switched in, by layer.
     """
     mapping, tile, bank = DifferentialPair(), chip.hardware.tile, chip.hardware.bank
+    if tile.topology != "input-source":
+        raise SpecError(
+            f"training behind wires needs tile.topology 'input-source', not {tile.topology!r}; "
+            "train with ideal wires"
+        )
     found = []
     for index, blocks in enumerate(placement_of(chip, shapes)):
         mask = np.zeros((*chip.hardware.cells, bank.resistors), np.bool_)

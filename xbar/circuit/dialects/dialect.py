@@ -36,6 +36,9 @@ class Dialect:
         expression: function from a formula of parameters, numbers and ``+ - *`` to a value.
         parameters: function from the netlist's parameters, at least one, to their lines.
         subcircuit: function from (name, ports, parameters with defaults, elements) to its lines.
+        table_source: function from (name, node, node, points) to an element whose current from the
+            first to the second node is read from points (volts, amperes) of the voltage between
+            them; None where xbar writes none.
         instance: function from (name, nodes, subcircuit, parameters) to an element.
     """
 
@@ -51,4 +54,5 @@ class Dialect:
     expression: Callable[[str], str]
     parameters: Callable[[Parameters], list[str]]
     subcircuit: Callable[[str, Sequence[str], Parameters, Sequence[str]], list[str]]
+    table_source: Callable[[str, str, str, Parameters], str] | None
     instance: Callable[[str, Sequence[str], str, Parameters], str]

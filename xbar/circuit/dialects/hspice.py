@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xbar.circuit.dialects import lines
-from xbar.circuit.dialects.dialect import Dialect
+from xbar.circuit.dialects.dialect import Dialect, Parameters
 
 
 def _header(title: str) -> list[str]:
@@ -30,6 +30,11 @@ def _current_source(name: str, a: str, b: str, formula: str) -> str:
     return f"G{name} {a} {b} cur='{formula}'"
 
 
+def _table_source(name: str, a: str, b: str, points: Parameters) -> str:
+    pairs = [f"{volts},{amperes}" for volts, amperes in points]
+    return lines.wrapped([f"G{name} {a} {b} pwl(1) {a} {b}", *pairs])
+
+
 HSPICE = Dialect(
     name="hspice",
     ground="0",
@@ -43,5 +48,6 @@ HSPICE = Dialect(
     expression=_expression,
     parameters=lines.global_parameters,
     subcircuit=lines.subcircuit,
+    table_source=_table_source,
     instance=lines.instance,
 )

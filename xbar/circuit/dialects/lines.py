@@ -44,6 +44,12 @@ def current_source(name: str, a: str, b: str, formula: str) -> str:
     return f"B{name} {a} {b} I={formula}"
 
 
+def table_source(name: str, a: str, b: str, points: Parameters) -> str:
+    """A current source with a table of its own voltage, for ngspice."""
+    pairs = [f"{volts},{amperes}," for volts, amperes in points[:-1]]
+    return wrapped([f"B{name} {a} {b} I=pwl(v({a},{b}),", *pairs, f"{','.join(points[-1])})"])
+
+
 def current(name: str) -> str:
     """Name of the current through a voltage source from its positive node."""
     return f"i(v{name})".lower()

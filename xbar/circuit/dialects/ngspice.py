@@ -30,5 +30,6 @@ NGSPICE = Dialect(
     expression=lines.braces,
     parameters=lines.global_parameters,
     subcircuit=lines.subcircuit,
+    table_source=lines.table_source,
     instance=lines.instance,
 )

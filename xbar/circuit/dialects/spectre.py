@@ -67,5 +67,6 @@ SPECTRE = Dialect(
     expression=_expression,
     parameters=_parameters,
     subcircuit=_subcircuit,
+    table_source=None,
     instance=_instance,
 )

@@ -37,6 +37,12 @@ def _current_source(name: str, a: str, b: str, formula: str) -> str:
     return f"B{name} {a} {b} I={{{formula}}}"
 
 
+def _table_source(name: str, a: str, b: str, points: Parameters) -> str:
+    pairs = [f"{volts},{amperes}," for volts, amperes in points[:-1]]
+    last = f"{','.join(points[-1])})}}"
+    return lines.wrapped([f"B{name} {a} {b} I={{table(v({a},{b}),", *pairs, last])
+
+
 XYCE = Dialect(
     name="xyce",
     ground="0",
@@ -50,5 +56,6 @@ XYCE = Dialect(
     expression=lines.braces,
     parameters=lines.global_parameters,
     subcircuit=_subcircuit,
+    table_source=_table_source,
     instance=_instance,
 )

@@ -14,24 +14,30 @@ from xbar.circuit.solvers.grid import FAR
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
+    from xbar.circuit.source_lines import SourceLines
 
 
 class DirectSolver:
-    """A crossbar prepared for solving: eliminated once, on first use."""
+    """An array prepared for solving: eliminated once, on first use.
 
-    def __init__(self, crossbar: Crossbar) -> None:
+    Of one with source lines, the voltages of drivers are those of L source lines, and all cells
+    that conduct are on; W x B is then W x L.
+    """
+
+    def __init__(self, crossbar: Crossbar | SourceLines) -> None:
         self.shape = crossbar.conductance.shape
         self.assembly: Assembly = assemble(crossbar, FAR)
+        self._drivers, self._amplifiers = self.assembly.drivers, self.assembly.amplifiers
+        self._known = self._drivers + self._amplifiers
 
     @cached_property
     def _factor(self) -> Elimination:
         a = self.assembly
-        return Elimination(a.tail, a.head, a.conductance, a.nodes, sum(self.shape))
+        return Elimination(a.tail, a.head, a.conductance, a.nodes, self._known)
 
     def transfer(self) -> Floats:
         """Bit-line current per volt on each word line, (B, W) siemens."""
-        lines = self.shape[0]
-        return self._factor.between[lines:, :lines].copy()
+        return self._factor.between[self._drivers :, : self._drivers].copy()
 
     def current(self, voltage: Floats, bit_voltage: Floats | None = None) -> Floats:
         """Bit-line currents (N, B), without the transfer matrix.
@@ -83,18 +89,17 @@ class DirectSolver:
         drop = word - bit
         is_cell = a.kind == KINDS.index("cell")
         drop[:, a.row[is_cell], a.column[is_cell]] = through[:, is_cell] / a.conductance[is_cell]
-        lines, columns = self.shape
-        current = self._into_amplifiers(through) + into[:, lines : lines + columns]
+        current = self._into_amplifiers(through) + into[:, self._drivers : self._known]
         return word, bit, drop, current
 
     def _solved(
         self, voltage: Floats, bit_voltage: Floats | None, into: Floats | None = None
     ) -> tuple[Floats, Floats]:
         """Voltages (N, nodes) of the assembly's nodes, and amperes (N, E) through resistors."""
-        known = np.zeros((sum(self.shape), len(voltage)))
-        known[: self.shape[0]] = voltage.T
+        known = np.zeros((self._known, len(voltage)))
+        known[: self._drivers] = voltage.T
         if bit_voltage is not None:
-            known[self.shape[0] :] = bit_voltage.T
+            known[self._drivers :] = bit_voltage.T
         node, across = self._factor.solve(known, None if into is None else into.T)
         return node.T, (self.assembly.conductance[:, None] * across).T
 
@@ -107,11 +112,10 @@ class DirectSolver:
         return net
 
     def _into_amplifiers(self, through: Floats) -> Floats:
-        lines, columns = self.shape
-        return self._net(through)[:, lines : lines + columns].copy()
+        return self._net(through)[:, self._drivers : self._known].copy()
 
     def _residual(self, through: Floats) -> Floats:
         """The largest net current (N,) into an unknown node, relative to the largest current."""
-        net = np.abs(self._net(through)[:, sum(self.shape) :]).max(axis=1, initial=0.0)
+        net = np.abs(self._net(through)[:, self._known :]).max(axis=1, initial=0.0)
         largest = np.abs(through).max(axis=1, initial=0.0)
         return np.asarray(np.divide(net, largest, out=np.zeros_like(net), where=largest > 0))

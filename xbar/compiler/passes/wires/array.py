@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from xbar.arrays import Bools, Floats
-from xbar.compiler.layout import to_array, to_cells
+from xbar.compiler.layout import from_crossings, to_crossings
 from xbar.compiler.passes.choose_subsets import joined_values
 from xbar.compiler.tile import ProgrammedTile, gain_of
 
@@ -54,8 +54,7 @@ class Array:
         self._resistors = tile.chip.resistors(tile.index)
         self._mask = tile.mask
         self._blocks = [part.block for part in tile.blocks]
-        bank = tile.chip.hardware.bank
-        self._layout, self._count = bank.layout, bank.resistors
+        self._hardware = tile.chip.hardware
 
     @property
     def ideal(self) -> bool:
@@ -76,12 +75,12 @@ class Array:
     def read(self, choice: Bools | None, *, wires: bool = True) -> Reading:
         """What arrives of a choice (M, E), or of the switches as they were."""
         resistor = self._resistors.branch(self.mask(choice))
-        crossing = to_array(resistor, self._layout)
+        crossing = to_crossings(self._hardware, resistor)
         arrives = self._prepared.transfer(crossing).T if wires else crossing
         power = np.zeros(sum(r * c for r, c in (block.shape for block in self._blocks)))
         if self.noisy:
             gain = gain_of(crossing, arrives)
-            cell = self._cells(to_array(resistor**2, self._layout) * gain**2)
+            cell = self._cells(to_crossings(self._hardware, resistor**2) * gain**2)
             power = joined_values([self.tile.mapping.total(cell, b) for b in self._blocks])
         return Reading(self._difference(arrives), power, lambda: self.shares(crossing))
 
@@ -102,13 +101,13 @@ class Array:
                 share = np.divide(sign * value, most, out=np.zeros_like(value), where=most > 0)
                 part[rows, lines(block.columns)] = np.clip(share, 0.0, 1.0)
         opened = self._resistors.branch(np.zeros(step.shape, dtype=np.bool_))
-        crossing = to_array(opened + part[..., None] * step, self._layout)
+        crossing = to_crossings(self._hardware, opened + part[..., None] * step)
         difference = self._difference(self._prepared.transfer(crossing).T)
         return Reading(difference, np.zeros_like(difference), lambda: self.shares(crossing))
 
     def uniform_share(self) -> Floats:
         """(2, M): ``shares`` of an array that has the tile's mean conductance everywhere."""
-        crossing = to_array(self._resistors.branch(self._mask), self._layout)
+        crossing = to_crossings(self._hardware, self._resistors.branch(self._mask))
         return self.shares(np.full_like(crossing, crossing.mean()))
 
     def shares(self, crossing: Floats) -> Floats:
@@ -122,8 +121,11 @@ class Array:
             crossing: (W', B') siemens.
         """
         wires, mapping = self.tile.chip.hardware.tile, self.tile.mapping
+        load = self._hardware.sense_load
         word = along(crossing.T, wires.word_wire, wires.source, _ENDS[wires.drive]).T
-        bit = along(crossing, wires.bit_wire, wires.load, _ENDS[wires.sense])
+        pairs = wires.word_lines_per_row  # that meet the bit line at one place
+        meeting = crossing.reshape(-1, pairs, crossing.shape[1]).sum(axis=1)
+        bit = along(meeting, wires.bit_wire, load, _ENDS[wires.sense]).repeat(pairs, axis=0)
         cells = self._cells(word * bit)
         cells = cells * (cells.size / crossing.size)  # the mean of a cell's crossings
         halves = []
@@ -144,7 +146,7 @@ class Array:
         return joined_values([self.tile.mapping.difference(cell, b) for b in self._blocks])
 
     def _cells(self, crossing: Floats) -> Floats:
-        return to_cells(crossing, self._layout, self._count)
+        return from_crossings(self._hardware, crossing)
 
 
 End = Literal["first", "last", "both"]
