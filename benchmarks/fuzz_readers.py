@@ -120,6 +120,30 @@ def _data_sets() -> list[Files]:
     ]
 
 
+def _readings() -> list[Files]:
+    rng = np.random.default_rng(3)
+    g = 10.0 * np.exp(0.3 * rng.standard_normal((12, 3))) * np.array([1.0, 0.9, 0.8])
+    rows = [f"{d},{t},{g[d, k]:.4f}" for d in range(12) for k, t in enumerate((1, 60, 3600))]
+    long = "\n".join(["device,time [s],conductance [uS]", *rows])
+    wide = "device;1 s [uS];1 min [uS];85 C, 1 h [uS]\n" + "\n".join(
+        f"d{d};" + ";".join(f"{each:.4f}".replace(".", ",") for each in g[d]) for d in range(12)
+    )
+    arrays = _npz(conductance_uS=g, time=np.array([1.0, 60.0, 3600.0]))
+    files = {"a.csv": long.encode()}, {"b.csv": wide.replace("85 C, ", "").encode()}
+    return [*files, {"c.npz": arrays}]
+
+
+def _fit(folder: Path, name: str) -> object:
+    return str(xbar.DeviceLaw.fit(folder / name))
+
+
+def _laws() -> list[Files]:
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "a.csv").write_bytes(_readings()[0]["a.csv"])
+        xbar.DeviceLaw.fit(Path(place) / "a.csv").save(Path(place) / "law.json")
+        return [{"law.json": (Path(place) / "law.json").read_bytes()}]
+
+
 def _read_data(folder: Path, name: str) -> object:
     from xbar.simulation.dataset import read_dataset
 
@@ -348,6 +372,10 @@ READERS: Mapping[str, Reader] = {
     ),
     "npz": Reader(_archives, _measurement(2), ("shape", "(2, 2, 2, 2)", "|O", "<f8", "True")),
     "data": Reader(_data_sets, _read_data, ("inputs", "labels", "|O", "<U9", ",", '"', "\n")),
+    "readings": Reader(_readings, _fit, ("device", "target", "read", "nan", "ohm", ";", "25 C")),
+    "law": Reader(
+        _laws, lambda folder, name: str(xbar.DeviceLaw.load(folder / name)), ("null", "1e999", "[]")
+    ),
     "toml": Reader(
         lambda: [{"chip.toml": DESIGN.encode()}],
         lambda folder, name: xbar.Hardware.load(folder / name),

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NAMES = (
-    "deck table npz data toml onnx pt2 pt state safetensors program configuration ticket journal "
-    "units"
+    "deck table npz data readings law toml onnx pt2 pt state safetensors program configuration "
+    "ticket journal units"
 ).split()
 
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import xbar
-from xbar.hardware.fit.distribution import choose
+from xbar.hardware.fit.distribution import choose, two_parts
 from xbar.hardware.fit.statistics import normal_p, population, relative_deviation_of
 
 _PATH = Path(__file__).parents[2] / "benchmarks" / "fit.py"
@@ -73,6 +73,24 @@ def test_a_distribution_is_the_one_that_the_data_have():
     assert found.p <= 0.01
 
 
+def test_a_mixture_that_many_devices_contradict_only_in_their_tails_is_not_taken():
+    rng = np.random.default_rng(8)
+    x = np.where(rng.uniform(size=9000) < 0.5, rng.normal(5, 0.5, 9000), rng.normal(9, 0.7, 9000))
+    assert choose(x, 0).kind == "mixture"
+    x[:90] = rng.uniform(1.5, 3.0, 90)
+    assert choose(x, 0).kind == "table"
+
+
+def test_parts_of_very_many_devices_are_those_of_all_of_them():
+    rng = np.random.default_rng(8)
+    x = np.where(rng.uniform(size=60_000) < 0.4, rng.normal(5, 1, 60_000), rng.normal(9, 2, 60_000))
+    found = two_parts(x)
+    true = np.array([0.4, 5, 9, 1, 2])
+    got = np.array([found.share[0], *found.centre, *found.sigma])
+    np.testing.assert_array_less(np.abs(got - true), 2 * found.half)
+    np.testing.assert_array_less(found.half, [0.03, 0.05, 0.2, 0.05, 0.1])
+
+
 def test_a_table_is_drawn_as_it_was_measured():
     rng = np.random.default_rng(3)
     g = np.concatenate([rng.normal(m, 0.2e-6, 500) for m in (2e-6, 5e-6, 8e-6)])
@@ -96,7 +114,8 @@ def test_devices_that_rise_and_fall_are_tabulated():
     rng = np.random.default_rng(1)
     times = np.array([1.0, 100.0, 1e4, 1e6])
     start = 2e-5 * (1 + 0.05 * rng.normal(size=400))
-    walk = rng.normal(size=400)[:, None] * 1e-7 * np.log(times) - 5e-8 * np.log(times)
+    steps = rng.normal(size=(400, 4)) * 6e-7 * (times > 1)
+    walk = np.cumsum(steps, axis=1) - 5e-8 * np.log(times)
     law = xbar.DeviceLaw.fit({"conductance": start[:, None] + walk, "time": times})
     assert law.drift is None
     assert law.retention.times == tuple(times)

@@ -101,6 +101,9 @@ def _programs() -> None:
 
     switch = xbar.Switch(resistance=2e3, slope=-1.0, sigma=0.01)
     xbar.Chip.sample(xbar.Hardware(bank=xbar.Bank(switch=switch)), 0).on(0)
+    table = ((0.0, -(3.0**0.5)), (1.0, 3.0**0.5))
+    bank = xbar.Bank(spread="table", quantiles=table)
+    xbar.Chip.sample(xbar.Hardware(bank=bank), 0).on(0)
 
     aged = xbar.Chip.sample(_design(law="pcm"), 0)
     _run(aged, xbar.Options(whole_life=xbar.WholeLife(times=(3600.0, 3e7))))

@@ -161,7 +161,7 @@ class Curve(Spec):
             a, p = self.power
             return a * exp(log(np.clip(x, _SMALLEST, 1.0 / _SMALLEST)), p)
         at, value = np.array(self.table).T
-        return between(x, at, value)
+        return _between(x, at, value)
 
 
 def constant(value: float) -> Floats:
@@ -169,14 +169,8 @@ def constant(value: float) -> Floats:
     return np.array([POLYNOMIAL, 1.0, 1.0, -np.inf, np.inf, value])
 
 
-def between(x: Floats, at: Floats, value: Floats) -> Floats:
-    """Straight lines between points, in operations that are rounded alike everywhere.
-
-    Args:
-        x: (...) where.
-        at: (P,) places of the points, rising.
-        value: (P,) their values; beyond the ends, those of the ends.
-    """
+def _between(x: Floats, at: Floats, value: Floats) -> Floats:
+    """Straight lines between points, in operations that are rounded alike everywhere."""
     if len(at) == 1:
         return np.full_like(x, value[0])
     x = np.clip(x, at[0], at[-1])

@@ -13,7 +13,6 @@ import numpy as np
 
 from xbar.arrays import Floats
 from xbar.errors import SpecError
-from xbar.hardware.curve import between
 
 Rows = tuple[tuple[float, float], ...]
 
@@ -97,5 +96,9 @@ def table_of(values: Floats) -> Rows:
 
 def drawn(rows: Rows, u: Floats) -> Floats:
     """Numbers (...) of a table's distribution, of mean 0 and standard deviation 1, from U(0, 1)."""
-    share, value = np.array(rows).T
-    return between(u, share, value)
+    from xbar.hardware import quantile_kernel
+
+    share, value = np.ascontiguousarray(np.array(rows).T)
+    result = np.empty(u.size)
+    quantile_kernel.look_up(np.ascontiguousarray(u).reshape(-1), share, value, result)
+    return result.reshape(u.shape)

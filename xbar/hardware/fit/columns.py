@@ -31,7 +31,6 @@ _NAMES = {
     "r": "resistance r r_on measured_resistance widerstand r_read res",
     "i": "current i i_read strom read_current",
     "v": "voltage v v_read vread read_voltage spannung",
-    "stuck": "stuck fault stuck_at",
 }
 SPELLED = {name: key for key, names in _NAMES.items() for name in names.split()}
 MEASURED = ("g", "r", "i")
@@ -41,7 +40,8 @@ _TRAILING = re.compile(r"(.*?)(?:\s*[/,:]\s*|\s+in\s+|[\s_]+)([^\s/,:_]+)\s*")
 _MISSING = frozenset(
     "nan na n/a #n/a null none - -- --- nil -nan #div/0! #num! #value! #ref!".split(" ")
 ) | {""}
-_OPEN = frozenset(("open", "ol", "inf", "+inf", "infinity"))
+_OPEN = frozenset(("open", "ol"))
+_ENDLESS = frozenset(("inf", "+inf", "infinity"))
 _SLOPE = re.compile(r"(.{0,3}?)A\s*/\s*V")
 _TEMPERATURES = ("C", "°C", "℃", "degC", "celsius", "Celsius", "K", "kelvin", "Kelvin")
 
@@ -223,8 +223,10 @@ def _electrical(column: Column) -> Callable[[str, Callable[[str], str]], tuple[f
         text = plain_text(cell).strip()
         if text.lower() in _MISSING:
             return float("nan"), False
-        if text.lower() in _OPEN:
+        if text.lower() in _OPEN or (unit == "ohm" and text.lower() in _ENDLESS):
             return (float("inf") if unit == "ohm" else 0.0), False
+        if text.lower() in _ENDLESS or text.lower() == "-inf":
+            raise SpecError(f"must be finite, not {shown(cell)}")
         text = number(text)
         try:
             return float(text) * scale, False

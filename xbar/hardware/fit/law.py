@@ -15,7 +15,7 @@ from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.fit.groups import Cells, Found, at_reference, cells_of, reference_of
 from xbar.hardware.fit.heat import fit_heat
 from xbar.hardware.fit.noise import fit_noise
-from xbar.hardware.fit.programming import fit_error, fit_spread, stuck_devices
+from xbar.hardware.fit.programming import add_bias, fit_error, fit_spread, stuck_devices
 from xbar.hardware.fit.readings import Readings, read_readings
 from xbar.hardware.fit.time import Lines, fit_time
 from xbar.hardware.law_parts import Fitted
@@ -84,11 +84,17 @@ def _fit(given: Readings, stuck: tuple[float, float] | None, seed: int, source: 
     lines = fit_time(near, noise, found)
     reads = near.count[near.programmed()[1]]
     variance = noise**2 / float(reads.mean()) if len(reads) else 0.0
-    levels = np.unique(target[np.isfinite(target)])
-    if len(levels) >= 2 and np.isfinite(target).all():
-        fit_error(target, g, variance, seed, found)
+    known = np.isfinite(target)
+    levels = np.unique(target[known])
+    if len(levels) and not known.all():
+        found.notes.append(f"{int((~known).sum())} devices without a target not used for the error")
+    if len(levels) >= 2:
+        fit_error(target[known], g[known], variance, seed, found)
     else:
-        fit_spread(g, variance, seed, found)
+        some = known if len(levels) else ~known
+        fit_spread(g[some], variance, seed, found)
+        if len(levels):
+            add_bias(target[known], g[known] - target[known], found, kept=True)
     fit_heat(every, reference, noise or (0.0 if lines is None else lines.rms), found)
     _retention(found)
     return Fit(_law(given, found, source), near, every, target, g, lines)

@@ -17,12 +17,12 @@ from xbar.hardware.curve import Curve
 from xbar.hardware.fit.distribution import LEAST, Choice, choose, mixture_rows
 from xbar.hardware.fit.groups import Found
 from xbar.hardware.fit.statistics import (
+    any_deviation_of,
     chi2_ends,
     deviation_of,
     likeliest,
     mean_of,
     relative_deviation_of,
-    student,
 )
 from xbar.hardware.law_parts import Goodness
 from xbar.hardware.quantiles import table_of
@@ -94,15 +94,21 @@ def stuck_devices(
 def _deaf(device: Ints, target: Floats, g: Floats, count: int) -> Ints:
     """Devices (D,) that do not follow their targets: +1 above the middle of these, -1 below."""
     result = np.zeros(count, dtype=np.int64)
-    if not np.isfinite(target).any():
+    if not np.isfinite(target).all():
         return result
-    for one in np.unique(device):
-        own, t = g[device == one], target[device == one]
-        if len(np.unique(t)) < _FEWEST or t.max() < _RANGE * max(t.min(), 1e-300):
-            continue
-        d = t - t.mean()
-        if abs(float((d * own).sum() / (d * d).sum())) < _ALIKE:
-            result[one] = 1 if own.mean() >= t.mean() else -1
+    t = target
+    number = np.maximum(np.bincount(device, minlength=count), 1)
+    mean_t, mean_g = (np.bincount(device, each, minlength=count) / number for each in (t, g))
+    d = t - mean_t[device]
+    square = np.bincount(device, d * d, minlength=count)
+    slope = np.bincount(device, d * g, minlength=count) / np.where(square > 0, square, 1.0)
+    low, high = np.full(count, np.inf), np.zeros(count)
+    np.minimum.at(low, device, t)
+    np.maximum.at(high, device, t)
+    pairs = np.unique(np.stack([device, t], axis=1), axis=0)[:, 0].astype(np.int64)
+    several = np.bincount(pairs, minlength=count) >= _FEWEST
+    deaf = several & (high >= _RANGE * low) & (square > 0) & (np.abs(slope) < _ALIKE)
+    result[deaf] = np.where(mean_g[deaf] >= mean_t[deaf], 1, -1)
     return result
 
 
@@ -143,7 +149,7 @@ def fit_spread(g: Floats, noise: float, seed: int, found: Found) -> None:
         _mixture(choice, found)
     else:
         found.add("nominal", mean := mean_of(g), "S")
-        found.add("spread.sigma", sigma := _any_deviation(g))
+        found.add("spread.sigma", sigma := any_deviation_of(g))
         spread = {"kind": "table", "sigma": sigma.value, "quantiles": table_of(g)}
         found.values |= {"nominal": mean.value, "spread": spread}
     found.values["within"] = (float(g.min()), float(g.max()))
@@ -160,20 +166,6 @@ def _lognormal(g: Floats, noise: float, found: Found) -> None:
     found.add("nominal", median := Estimate(*ends), "S")
     found.add("spread.sigma", sigma := deviation_of(logs, noise))
     found.values |= {"nominal": median.value, "spread": _plain("lognormal", sigma.value)}
-
-
-def _any_deviation(x: Floats) -> Estimate:
-    """Relative standard deviation of numbers (N,) of any law, by their fourth moment."""
-    count, sigma = len(x), float(x.std(ddof=1))
-    mean = float(x.mean())
-    z = (x - mean) / sigma
-    excess = max(float((z**4).mean()) - 1.0, 0.0)
-    skew = float((z**3).mean())
-    ratio = sigma / mean
-    # of the logarithm of sigma / mean, by the delta method
-    variance = (excess / 4.0 - ratio * skew + ratio**2) / count
-    half = student(count - 1) * math.sqrt(max(variance, 0.0))
-    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half))
 
 
 def _add_test(of: str, choice: Choice, found: Found) -> None:
@@ -237,7 +229,7 @@ def fit_error(target: Floats, g: Floats, noise: float, seed: int, found: Found) 
     else:
         slope, start = np.polyfit(target, deviation, 1)
         left = deviation - start - slope * target
-    _add_bias(target, deviation, found)
+    add_bias(target, deviation, found)
     left = left * math.sqrt(len(g) / (len(g) - lost))
     curve = _error_curve(target, left, noise * g * g, found)
     if curve is None:
@@ -277,13 +269,21 @@ def _add_levels(
         found.add(f"error at {format_quantity(float(level), 'S')}", Estimate(*ends), "S")
 
 
-def _add_bias(target: Floats, deviation: Floats, found: Found) -> None:
+def add_bias(target: Floats, deviation: Floats, found: Found, *, kept: bool = False) -> None:
+    """Add the mean deviation of devices (M,) from targets (M,), relative.
+
+    Args:
+        target: (M,) siemens.
+        deviation: (M,) siemens.
+        found: what is found.
+        kept: whether the law's nominal has it; else its error leaves it out.
+    """
     some = target > 0
     if some.sum() < LEAST:
         return
     bias = mean_of(deviation[some] / target[some])
     found.add("bias", bias)
-    if bias.low > 0 or bias.high < 0:
+    if not kept and (bias.low > 0 or bias.high < 0):
         found.notes.append(
             f"devices are {100 * bias.value:+.3g} % off their targets in the mean, which the law "
             "leaves out: correct the targets by it"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import LARGEST, Floats, Ints
+from xbar.arrays import Floats, Ints
 from xbar.errors import FileError, SpecError, printable, shown
 from xbar.files import read_file
 from xbar.hardware.fit.columns import MEASURED, Column, find_columns, numbers, scale_of
@@ -25,6 +25,8 @@ from xbar.units import format_quantity
 
 _FAR = 100.0
 """A median target that is so many times the median conductance, or under it, is of another unit."""
+_LEAST, _LARGEST, _LATEST, _HOTTEST = 1e-18, 1e6, 1e15, 1e4
+"""Siemens, seconds and kelvin of a reading that can be one."""
 _MOST = 1.0
 """Siemens of a device above which a number without a unit is not believed."""
 
@@ -193,6 +195,14 @@ def _readings(table: _Cells, unit: str | None, voltage: float | None) -> Reading
         _numbers(table, by_key[key]) if key in by_key else np.full(size, np.nan)
         for key in ("time", "temperature")
     )
+    limits = ("time", time, _LATEST, "s"), ("temperature", kelvin, _HOTTEST, "K")
+    for what, values, most, unit in limits:
+        if (values > most).any():
+            row = int(np.argmax(values > most))
+            raise SpecError(
+                f"line {table.lines[row]}: {what} must be at most {most:g} {unit}, "
+                f"not {values[row]:.4g}"
+            )
     device, cycle, read = (_codes(table, key) for key in ("device", "cycle", "read"))
     if "device" not in by_key:
         if np.isfinite(time).any() or np.isfinite(kelvin).any() or "read" in by_key:
@@ -258,9 +268,16 @@ def _measured(
         values = values / _volts(table, by_key, voltage)
     elif voltage is not None:
         raise SpecError("a read voltage is for currents, which the table has none of")
+    outside = ~(np.isnan(values) | (values == 0) | ((values >= _LEAST) & (values <= _LARGEST)))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise SpecError(
+            f"line {table.lines[row]}: {printable(column.name)} must be of a device of {_LEAST:g} "
+            f"to {_LARGEST:g} S, not {values[row]:.4g} S"
+        )
     finite = values[np.isfinite(values)]
     bare = not column.unit and unit is None
-    if len(finite) and (finite.max() > LARGEST or (bare and np.median(finite) > _MOST)):
+    if len(finite) and bare and np.median(finite) > _MOST:
         raise SpecError(
             f"{printable(column.name)} must be of devices, not {np.median(finite):.4g} S; state "
             "its unit, as in 'conductance [uS]' or by the argument unit"
@@ -316,10 +333,14 @@ def _target(table: _Cells, by_key: Mapping[str, Column], unit: str | None, g: Fl
             table.cells = {**table.cells, "target r": table.cells[key]}
     target = _numbers(table, column)
     if column.key == "target r":
-        target = 1.0 / target
-    if (target < 0).any():
-        line = table.lines[int(np.argmax(target < 0))]
-        raise SpecError(f"line {line}: {printable(column.name)} must be at least 0")
+        with np.errstate(divide="ignore"):
+            target = 1.0 / target
+    wrong = (target < 0) | (target > _LARGEST)
+    if wrong.any():
+        raise SpecError(
+            f"line {table.lines[int(np.argmax(wrong))]}: {printable(column.name)} must be from 0 "
+            f"to {_LARGEST:g} S, not {target[int(np.argmax(wrong))]:.4g} S"
+        )
     ratio = g / np.where(target > 0, target, np.nan)
     middle = float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 1.0
     if not 1.0 / _FAR <= middle <= _FAR and middle > 0:

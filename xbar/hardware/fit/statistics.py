@@ -61,6 +61,29 @@ def relative_deviation_of(x: Floats, noise: float = 0.0) -> Estimate:
     return Estimate(*(math.sqrt(max(each - noise, 0.0)) for each in found))
 
 
+def any_deviation_of(x: Floats, *, relative: bool = True, noise: float = 0.0) -> Estimate:
+    """Standard deviation of numbers (N,) of any law, by their third and fourth moments.
+
+    The interval is that of its logarithm, by the delta method.
+
+    Args:
+        x: (N,) numbers.
+        relative: whether to divide by their mean.
+        noise: known variance of their noise, which is taken out.
+    """
+    count, sigma, mean = len(x), float(x.std(ddof=1)), float(x.mean())
+    z = (x - mean) / sigma
+    excess, skew = max(float((z**4).mean()) - 1.0, 0.0), float((z**3).mean())
+    variance = excess / 4.0
+    if relative:
+        ratio = sigma / mean
+        variance += ratio * ratio - ratio * skew
+    half = math.exp(student(count - 1) * math.sqrt(max(variance, 0.0) / count))
+    scale = mean if relative else 1.0
+    ends = (sigma, sigma / half, sigma * half)
+    return Estimate(*(math.sqrt(max(end * end - noise, 0.0)) / scale for end in ends))
+
+
 @dataclass(frozen=True)
 class Population:
     """Mean and standard deviation of devices that are known with errors."""
@@ -100,9 +123,8 @@ def _variance_at(x: Floats, variance: Floats, target: float) -> float:
         mean = (weight * x).sum() / weight.sum()
         return float((weight * (x - mean) ** 2).sum()) - target
 
-    tiny = 1e-12 * max(float(x.var()), 1e-300)
-    if not variance.min() > 0:
-        variance = np.maximum(variance, tiny)
+    tiny = 1e-12 * max(float(x.var()), 1e-280)
+    variance = np.maximum(variance, tiny)
     if excess(0.0) <= 0:
         return 0.0
     top = max(float(x.var()), tiny)

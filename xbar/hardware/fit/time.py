@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.hardware.fit.groups import Cells, Found
-from xbar.hardware.fit.statistics import Population, normal_p, population, student
+from xbar.hardware.fit.statistics import (
+    Population,
+    any_deviation_of,
+    mean_of,
+    normal_p,
+    population,
+    student,
+)
 from xbar.hardware.law_parts import Goodness
 from xbar.statistics import Estimate
 from xbar.units import format_time
@@ -34,6 +41,8 @@ _RISING = 0.025
 """Share of exponents of the other sign from which on a power law would be wrong."""
 _OFTEN = 0.8
 _KNOTS = 5
+_JITTER = 0.1
+"""Part of a time by which the next reading's may be later, to be of the same time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +82,6 @@ def fit_time(cells: Cells, noise: float, found: Found) -> Lines | None:
         )  # fmt: skip
         found.unknown.append(f"drift: {what}")
         return None
-    if len(some.g) < len(timed.g) and (timed.time == 0).any():
-        found.notes.append("readings at time 0 not used for drift, of which a power law has none")
     lines = _lines(some, noise)
     if lines is None:
         found.unknown.append(f"drift: fewer than {_LEAST} devices were read at two times")
@@ -84,8 +91,10 @@ def fit_time(cells: Cells, noise: float, found: Found) -> Lines | None:
     both = population(lines.exponent, lines.variance)
     reason = _contradicted(some, lines, both)
     if reason:
-        _tabulate(timed, noise or lines.rms, reason, found)
+        _tabulate(timed, noise, reason, found)
     else:
+        if (timed.time == 0).any():
+            found.notes.append("readings at time 0 not used for drift: a power law has none there")
         _add_drift(lines, both, found)
     return lines
 
@@ -188,18 +197,18 @@ def _add_drift(lines: Lines, both: Population, found: Found) -> None:
 
 def _tabulate(cells: Cells, noise: float, reason: str, found: Found) -> None:
     """Add tables of mean change and spread at the times at which most devices were read."""
-    times, counts = np.unique(cells.time, return_counts=True)
+    number, times = _same_times(cells.time)
     events = len(np.unique(cells.event))
-    times = times[counts >= max(_OFTEN * events, _LEAST)]
-    if len(times) < 2:
-        found.unknown.append(
-            f"{reason}, and too few devices were read at the same times for a table"
-        )
+    counts = np.array([len(np.unique(cells.event[number == k])) for k in range(len(times))])
+    kept = np.flatnonzero(counts >= max(_OFTEN * events, _LEAST))
+    if len(kept) < 2:
+        found.unknown.append(f"{reason}, and too few devices were read at the same times to tell")
         return
     found.notes.append(f"{reason}: the law is a table of their changes by time")
+    times = times[kept]
     g = np.full((int(cells.event.max()) + 1, len(times)), np.nan)
-    for k, time in enumerate(times):
-        same = cells.where(cells.time == time)
+    for k, which in enumerate(kept):
+        same = cells.where(number == which)
         g[same.event, k] = same.g
     g = g[np.isfinite(g).all(1) & (g[:, 0] > 0)]
     if len(g) < _LEAST:
@@ -216,8 +225,20 @@ def _tabulate(cells: Cells, noise: float, reason: str, found: Found) -> None:
             own = 2.0 * (noise * at[p]) ** 2
             grown[k, p] = math.sqrt(max(float(change.var(ddof=1)) - own, 0.0))
         change = (g[:, k] - g[:, 0]) / g[:, 0]
-        half = student(len(g) - 1) * float(change.std(ddof=1)) / math.sqrt(len(g))
-        mean = float(change.mean())
-        found.add(f"change after {format_time(float(times[k]))}",
-                  Estimate(mean, mean - half, mean + half))  # fmt: skip
+        when = format_time(float(times[k]))
+        found.add(f"change after {when}", mean_of(change))
+        if change.std() > 0:
+            spread = any_deviation_of(change, relative=False, noise=2.0 * noise**2)
+            found.add(f"spread of change after {when}", spread)
     found.values["_table"] = {"times": times, "at": at, "shift": shift, "grown": grown}
+
+
+def _same_times(time: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Numbers (C,) of groups of times that are the same but for a tenth, and their medians."""
+    order = np.argsort(time, kind="stable")
+    ordered = time[order]
+    new = ordered[1:] > ordered[:-1] * (1.0 + _JITTER)
+    number = np.empty(len(time), dtype=np.int64)
+    number[order] = np.concatenate([[0], np.cumsum(new)])
+    middle = [float(np.median(time[number == k])) for k in range(int(number.max()) + 1)]
+    return number, np.array(middle)
