@@ -34,6 +34,7 @@ VERBS = {
     "op": "xbar.cli.op",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
+    "converter": "xbar.cli.converter",
     "fit": "xbar.cli.fit",
     "silicon": "xbar.cli.silicon",
     "catalog": "xbar.cli.catalog",

@@ -16,6 +16,7 @@ from xbar.effects.kernels import Reals
 from xbar.jit import jit
 
 _ROUND = 1.5 * 2.0**52
+_TOGETHER = 8  # columns whose values share lines of the cache, and whose tables stay there
 
 
 @jit
@@ -111,17 +112,18 @@ def thresholds(
     """
     rows, columns = value.shape
     last = table.shape[1]
-    for j in range(columns):
-        own = table[which[j]]
+    for first in range(0, columns, _TOGETHER):
         for i in range(rows):
-            level = value[i, j] * gain[j]
-            ideal = _nearest(level, top)
-            k = int(ideal + top)
-            while k < last and level >= own[k]:
-                k += 1
-            while k > 0 and level < own[k - 1]:
-                k -= 1
-            value[i, j] += (k - top - ideal) * step[j]
+            for j in range(first, min(first + _TOGETHER, columns)):
+                own = table[which[j]]
+                level = value[i, j] * gain[j]
+                ideal = _nearest(level, top)
+                k = int(ideal + top)
+                while k < last and level >= own[k]:
+                    k += 1
+                while k > 0 and level < own[k - 1]:
+                    k -= 1
+                value[i, j] += (k - top - ideal) * step[j]
 
 
 @jit

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from xbar.simulation.dataset import read_dataset as read_dataset
     from xbar.simulation.life import Life as Life
     from xbar.simulation.life import LifePoint as LifePoint
+    from xbar.simulation.linearity import Linearity as Linearity
+    from xbar.simulation.linearity import adc_linearity as adc_linearity
+    from xbar.simulation.linearity import dac_linearity as dac_linearity
     from xbar.simulation.result import Budget as Budget
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
@@ -36,11 +39,14 @@ _HOME = {
     "LayerResult": "xbar.simulation.result",
     "Life": "xbar.simulation.life",
     "LifePoint": "xbar.simulation.life",
+    "Linearity": "xbar.simulation.linearity",
     "ProgramCost": "xbar.simulation.cost",
     "Reader": "xbar.simulation.run",
     "Result": "xbar.simulation.result",
     "TileCheck": "xbar.simulation.verify",
     "Verification": "xbar.simulation.verify",
+    "adc_linearity": "xbar.simulation.linearity",
+    "dac_linearity": "xbar.simulation.linearity",
     "read_dataset": "xbar.simulation.dataset",
     "simulate": "xbar.simulation.simulator",
 }
