@@ -19,6 +19,28 @@ LAWS = [
 HEAT = {"resistors": -5e-4, "resistors_sigma": 1e-4, "wires": "copper"}
 
 
+def circuits(seed, design):
+    """A design with converters and amplifiers as they are built."""
+    rng = np.random.default_rng([seed, 2])
+
+    def some(**keys):
+        return {key: value for key, value in keys.items() if rng.random() < 0.6}
+
+    if "adc" in design:
+        kind = str(rng.choice(["ideal", "sar", "ramp", "pipeline", "cyclic", "flash"]))
+        own = some(offset=0.02, gain_error=0.02, noise=0.01)
+        own |= some(sample={"capacitance": 1e-15, "swing": 0.5}).get("sample", {})
+        own |= some(mismatch=0.05) if kind != "ideal" else {}
+        own |= some(comparator=0.02) if kind in ("pipeline", "cyclic", "flash") else {}
+        own |= some(open_loop=100.0) if kind in ("pipeline", "cyclic", "ramp") else {}
+        design["adc"] |= {"kind": kind, "shared": int(rng.integers(1, 4)), **own}
+    if "dac" in design:
+        design["dac"] |= some(mismatch=0.05)
+        design["dac"]["kind"] = str(rng.choice(["string", "binary"]))
+    amplifier = some(offset=1e-3, gain_error=0.02, noise=1e-7, open_loop=500.0, swing=0.5)
+    return design | ({"amplifier": {"feedback": 1e4, **amplifier}} if amplifier else {})
+
+
 def draw(seed):
     """A design, options that fit it, a read-out, and when."""
     rng = np.random.default_rng(seed)
@@ -43,7 +65,8 @@ def draw(seed):
         "device": {**LAWS[int(rng.integers(len(LAWS)))], "activation": "0.3 eV"},
         "temperature": maybe(HEAT, 0.7),
     }
-    design = xbar.Hardware(**{key: each for key, each in design.items() if each is not None})
+    given = {key: each for key, each in design.items() if each is not None}
+    design = xbar.Hardware(**circuits(seed, given))
     programming = str(rng.choice(["subset", "subset", "nominal", "write-verify", "residual"]))
     switched = programming in ("subset", "nominal")
     options = Options(

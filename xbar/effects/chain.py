@@ -186,6 +186,8 @@ class Reading:
         return y
 
     def _add(self, y: Array, stage: Stage, current: Array, weight: float) -> None:
+        if stage.shift is not None:
+            current = current - stage.shift
         total = y[:, stage.group, stage.outputs]
         self.xp.add(total, current, weight / stage.scale)
         if not isinstance(stage.outputs, slice):  # then the total is a copy

@@ -117,6 +117,7 @@ class Stage:
         full_scale: full scale of each column's ADC (C,), amperes; None without ADC.
         blocks: blocks of the stage, if their arrays can be solved.
         drawn: what its converters and amplifiers are, by name of the effect.
+        shift: amperes (C,) that are taken off each reading; None for nothing.
     """
 
     group: int
@@ -128,6 +129,7 @@ class Stage:
     full_scale: Array
     blocks: tuple[Columns, ...] = ()
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    shift: Array = None
 
     def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
@@ -149,6 +151,14 @@ class Stage:
             current = effect.current(current, read)
         return current
 
+    def convert(self, current: Array, chain: Chain, read: Read, draw: Draw) -> Array:
+        """(N, C) readings of known currents (N, C), which may be overwritten; drivers at 0 V."""
+        read = Read(read.hardware, read.xp, read.clips, self, None, read.step, draw)
+        for effect in chain.acting:
+            if "ideal" in effect.readouts:  # others are of the cells
+                current = effect.current(current, read)
+        return current
+
     def on(self, xp: Arrays) -> Stage:
         """The same in another namespace."""
         return replace(
@@ -160,6 +170,7 @@ class Stage:
             scale=xp.asarray(self.scale),
             full_scale=None if self.full_scale is None else xp.asarray(self.full_scale),
             drawn={name: each.on(xp) for name, each in self.drawn.items()},
+            shift=None if self.shift is None else xp.asarray(self.shift),
         )
 
 

@@ -7,13 +7,15 @@ DACs, records the currents and sets the ADCs'. Methods:
     max              nothing in the calibration set is clipped
     percentile       this share of the values lies within the range
     least-squares    the range with the least mean square of rounding and clipping errors
+
+Offsets and gains of converters and amplifiers are then found from known currents (``trim.py``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -30,6 +32,7 @@ from xbar.effects.stage import Stage
 from xbar.errors import SpecError
 from xbar.simulation.ranges import Ranges, columns_of
 from xbar.simulation.readout import AnalogProducts
+from xbar.simulation.trim import TRIMMED
 
 PERCENTILE = 99.9
 """Default share of the magnitudes within the range, in percent."""
@@ -157,12 +160,13 @@ def calibrate(
             name: sample.full_scale(calibration, hardware.dac.bits)
             for name, sample in seen.samples.items()
         }
+    trims = bool(TRIMMED & chain.names)
     ranges = Ranges(inputs, {})
     if hardware.adc is None or hardware.adc.range is not None:
-        return ranges
+        return replace(ranges, trimmed=trims)
     watch = _Currents(program)
     run(AnalogProducts(program, readout, 0, driven, ranges=ranges, watch=watch))
-    return Ranges(inputs, watch.found(calibration, hardware.adc.bits))
+    return Ranges(inputs, watch.found(calibration, hardware.adc.bits), trims)
 
 
 @dataclass

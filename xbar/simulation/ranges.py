@@ -28,10 +28,13 @@ class Ranges(Outline):
             own largest value.
         currents: full scale (C,) of each column's ADC in amperes, by (tile, index of the block on
             it); empty if fixed by the design or derived from the cells.
+        trimmed: whether offsets and gains of converters and amplifiers are corrected, see
+            ``trim.py``.
     """
 
     inputs: Mapping[str, float]
     currents: Mapping[Key, Floats]
+    trimmed: bool = False
 
 
 def columns_of(program: Program, layer: str) -> dict[Key, Ints]:

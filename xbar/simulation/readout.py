@@ -36,9 +36,13 @@ from xbar.simulation.prepared import Prepared, Wanted
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.scaled import VARIANCE
 from xbar.simulation.stage import stages, whole
+from xbar.simulation.trim import TRIMMED, Trim, trimmed
 
 Reals = NDArray[np.floating[Any]]
 Real = TypeVar("Real", bound=np.floating[Any])
+
+
+_TRIMMING = 1  # stream of the noise of known currents, beside a layer's own
 
 
 class Watch(Protocol):
@@ -68,6 +72,7 @@ class AnalogProducts:
             all of them, in memory only.
         clips: counter of ADC conversions by layer.
         dac_clips: counter of DAC conversions by layer.
+        trims: what trimming has told of each layer's converters.
         swing_clips: counter of the reads of amplifiers with a finite swing, by layer.
     """
 
@@ -83,6 +88,7 @@ class AnalogProducts:
     clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     dac_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
     swing_clips: dict[str, ClipCount] = field(default_factory=lambda: defaultdict(ClipCount))
+    trims: dict[str, Trim] = field(default_factory=dict)
     _readings: dict[str, Reading] = field(default_factory=dict)
     _draws: dict[str, Draw] = field(default_factory=dict)
 
@@ -125,7 +131,7 @@ class AnalogProducts:
             found: Stages
             arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
             if self._by_tile:
-                made = stages(program, layer, self.chain, self.ranges, arrays)
+                made = self._trimmed(layer, stages(program, layer, self.chain, self.ranges, arrays))
                 found = [stage.on(xp) for stage in made]
             else:
                 found = whole(program, layer, arrays).on(xp)
@@ -134,6 +140,14 @@ class AnalogProducts:
                 self.chain, (groups, outputs), found, inputs.get(layer), xp
             )
         return self._readings[layer]
+
+    def _trimmed(self, layer: str, made: list[Stage]) -> list[Stage]:
+        if self.ranges is None or not self.ranges.trimmed or not TRIMMED & self.chain.names:
+            return made
+        draw = Normals.of([self.seed, list(self.program.weights).index(layer), _TRIMMING])
+        found = [trimmed(stage, self.chain, draw) for stage in made]
+        self.trims[layer] = Trim.together([told for _, told in found])
+        return [stage for stage, _ in found]
 
     @cached_property
     def _card(self) -> CardCells | None:

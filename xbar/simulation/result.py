@@ -127,6 +127,9 @@ class Result:
         digital_work: share of the multiply-adds of one input that are products which stay digital;
             None where they can't be counted.
         compensate: digital corrections of each layer's outputs; "none" without.
+        trim: rms "offset" (over the range) and "gain" error (a fraction) of converters and
+            amplifiers, and what calibration left of both, "offset_left" and "gain_left"; None
+            where nothing was trimmed.
     """
 
     readout: str
@@ -151,6 +154,7 @@ class Result:
     notes: tuple[str, ...] = ()
     digital_work: float | None = None
     compensate: str = "none"
+    trim: dict[str, float] | None = None
 
     @property
     def score(self) -> float:

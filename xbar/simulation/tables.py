@@ -22,7 +22,7 @@ def result_text(result: Result) -> str:
         text += "\n" + budget_text(result.budget, result.metric)
     if result.cost is not None:
         text += "\n" + cost_text(result.cost)
-    told = precision_text(result) + accuracy_text(result) + work_text(result)
+    told = trim_text(result) + precision_text(result) + accuracy_text(result) + work_text(result)
     return text + told + assumed_text(result)
 
 
@@ -110,6 +110,18 @@ def layer_table(result: Result) -> Table:
     head = ["layer", "tiles", "weights", "signal/error", "bits", "clipped"]
     head += (["DAC clipped"] if dac else []) + (["amplifier clipped"] if swing else [])
     return title, head, rows
+
+
+def trim_text(result: Result) -> str:
+    """Offsets and gains of converters, and what calibration left of them; empty without."""
+    if result.trim is None:
+        return ""
+    before, after = (
+        f"offset {percent(result.trim[f'offset{end}'])} of the range, "
+        f"gain {percent(result.trim[f'gain{end}'])}"
+        for end in ("", "_left")
+    )
+    return f"\nconverters, rms: {before}; left by calibration: {after}\n"
 
 
 def precision_text(result: Result) -> str:

@@ -14,6 +14,7 @@ from xbar.compiler.program import Program
 from xbar.simulation.compensation import Compensated
 from xbar.simulation.readout import AnalogProducts, Real, product
 from xbar.simulation.result import LayerResult
+from xbar.simulation.trim import Trim
 
 
 @dataclass(eq=False)
@@ -26,17 +27,23 @@ class Tally:
     clipped: dict[str, list[float]] = field(default_factory=dict)
     dac_clipped: dict[str, list[float]] = field(default_factory=dict)
     swing_clipped: dict[str, list[float]] = field(default_factory=dict)
+    trims: list[Trim] = field(default_factory=list)
 
     def around(self, products: AnalogProducts | Compensated) -> Tallied:
         """The same products, with their powers recorded."""
         return Tallied(self, products)
 
     def clips(self, products: AnalogProducts) -> None:
-        """Add the clipped shares of one pass."""
+        """Add the clipped shares of one pass, and what it has told of its converters."""
+        self.trims += products.trims.values()
         for name in self.weights:
             self.clipped.setdefault(name, []).append(products.clips[name].share)
             self.dac_clipped.setdefault(name, []).append(products.dac_clips[name].share)
             self.swing_clipped.setdefault(name, []).append(products.swing_clips[name].share)
+
+    def trim(self) -> dict[str, float] | None:
+        """Rms offsets and gains of converters, before and after trimming; None without."""
+        return Trim.together(self.trims).rms() if self.trims else None
 
     def layer(self, program: Program, name: str) -> LayerResult:
         """Result of one layer."""

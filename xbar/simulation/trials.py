@@ -130,6 +130,7 @@ class Run:
             precision_error=self._precision_error(self.own),
             budget=self._accountant(self.own, exact).budget() if budget else None,
             compensate=self.compensate,
+            trim=tally.trim(),
             notes=self.data.notes if exact is None else self.data.assumed(exact.values),
         )
 
