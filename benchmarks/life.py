@@ -49,11 +49,12 @@ LIFE: dict[str, Any] = {
     "compensate": "gain",
     "over": "mean",
 }
-WAYS = ("before", "gain", "columns", "again", "again, lines moved", "law", "devices")
+WAYS = ("before", "gain", "columns", "batchnorm", "again", "again, lines moved", "law", "devices")
 HEADS = {
     "before": "as it was",
     "gain": "gain compensated",
     "columns": "gain and offset a column",
+    "batchnorm": "statistics again",
     "again": "chosen again",
     "again, lines moved": "chosen again, lines moved",
     "law": "for the whole life, by the law",
@@ -105,7 +106,7 @@ def ways(network: str, event: str) -> tuple[str, ...]:
     if event == "as programmed":
         return "before", "law", "devices"
     if network == "crepe":  # whose passes take longest
-        return "before", "gain", "again", "law", "devices"
+        return "before", "gain", "batchnorm", "again", "law", "devices"
     return WAYS if event in ("5 % dead", "both") else tuple(w for w in WAYS if "moved" not in w)
 
 

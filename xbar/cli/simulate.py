@@ -96,7 +96,7 @@ def run(
         str,
         typer.Option(
             help="digital corrections from known inputs: gain (one factor a layer), columns "
-            "(factor and offset an output) or none"
+            "(factor and offset an output), batchnorm (each output's mean and deviation) or none"
         ),
     ] = "none",
     plot: Annotated[

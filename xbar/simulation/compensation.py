@@ -1,11 +1,18 @@
 """Compensation: digital corrections of a layer's outputs, from known inputs.
 
-    gain      y / a          one factor a layer
-    columns   (y - b) / a    a factor and an offset an output, as of a column's converter
+    gain        y / a          one factor a layer
+    columns     (y - b) / a    a factor and an offset an output, as of a column's converter
+    batchnorm   (y - b) / a    such that each output has the mean and deviation of the digital one
 
-The known inputs are those that the layer has in the digital network for some of the data, so their
-exact products are known too. The reading of them is regressed on the exact products, which have no
-noise, and so the factors are not biased by that of the reading.
+The known inputs of the first two are those that the layer has in the digital network for some of
+the data, so their exact products are known too. The reading of them is regressed on the exact
+products, which have no noise, and so the factors are not biased by that of the reading.
+
+"batchnorm" needs no known inputs of layers: the data pass the chip, each layer with those before it
+corrected, and each output's mean and deviation become those that it has in the digital network for
+the same data, without labels. That is what finding a batch norm's statistics again does: the norm
+is folded into the layer before it here, whose outputs then have the norm's own shift as mean and
+its own scale as deviation. Layers without a norm are corrected likewise.
 
 Shapes: N vectors, G groups.
 """
@@ -21,10 +28,11 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.program import Program
+from xbar.effects.converters import ClipCount
 from xbar.simulation.data import Data
 from xbar.simulation.readout import AnalogProducts, Real, product
 
-Compensation: TypeAlias = Literal["none", "gain", "columns"]
+Compensation: TypeAlias = Literal["none", "gain", "columns", "batchnorm"]
 
 INPUTS = 64
 """Default number of the data's inputs whose layers' inputs are known."""
@@ -33,19 +41,43 @@ VECTORS = 1024
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """How the outputs of a layer are spread over vectors.
+
+    Attributes:
+        mean: (G, outputs).
+        deviation: (G, outputs) standard deviation.
+    """
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, y: NDArray[Any]) -> Spread:
+        """That of outputs (N, G, outputs)."""
+        wide = np.asarray(y, dtype=np.float64)
+        return cls(wide.mean(axis=0), wide.std(axis=0))
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
-    """Known inputs of layers.
+    """Known inputs of layers, and the data that they come from.
 
     Attributes:
         inputs: (N, G, inputs) by layer.
+        outputs: mean and standard deviation of each output, by layer, of the first batch.
+        data: inputs of the network.
     """
 
     inputs: Mapping[str, Floats]
+    outputs: Mapping[str, Spread]
+    data: Data
 
     @classmethod
     def of(cls, program: Program, data: Data) -> Known:
         """The inputs that layers have in the digital network for these data."""
         seen: dict[str, Floats] = {}
+        outputs: dict[str, Spread] = {}
 
         def multiply(layer: str, x: Floats) -> Floats:
             kept = seen.get(layer)
@@ -53,10 +85,13 @@ class Known:
             some = x[:: max(1, -(-len(x) // max(room, 1)))][:room]
             if room > 0:
                 seen[layer] = some.copy() if kept is None else np.concatenate([kept, some])
-            return product(x, program.weights[layer])
+            y = product(x, program.weights[layer])
+            if layer not in outputs:
+                outputs[layer] = Spread.of(y)
+            return y
 
         data.run(program, multiply)
-        return cls(seen)
+        return cls(seen, outputs, data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +117,12 @@ class Correction:
         slope = _ratio((spread * (reading - mean)).sum(axis=0), (spread * spread).sum(axis=0))
         return cls(slope, mean - slope * middle)
 
+    @classmethod
+    def match(cls, reading: Spread, exact: Spread) -> Correction:
+        """The correction that gives readings the mean and deviation of exact outputs."""
+        slope = _ratio(reading.deviation, exact.deviation)
+        return cls(slope, reading.mean - slope * exact.mean)
+
     def apply(self, y: NDArray[Real]) -> NDArray[Real]:
         """Outputs (N, G, outputs), corrected."""
         corrected = (y - self.offset) / self.slope
@@ -102,7 +143,7 @@ class Compensated:
     Attributes:
         products: products to correct.
         known: known inputs of layers.
-        method: "gain" or "columns".
+        method: "gain", "columns" or "batchnorm".
     """
 
     products: AnalogProducts
@@ -131,11 +172,31 @@ class Compensated:
 
     def correction(self, layer: str) -> Correction:
         """A layer's correction, from a reading of its known inputs at the first call."""
+        if self.method == "batchnorm" and not self._found:
+            self._pass()
         if layer not in self._found:
             x = self.known.inputs[layer]
             exact = product(x, self.products.program.weights[layer])
             reading = self.products(layer, x.astype(self.products.dtype, copy=False))
-            for counts in (self.products.clips, self.products.dac_clips):
+            for counts in self._counts:
                 counts.pop(layer, None)  # the data's own conversions are told
             self._found[layer] = Correction.fit(np.asarray(reading, float), exact, self.method)
         return self._found[layer]
+
+    def _pass(self) -> None:
+        """Find the corrections of all layers, one after the other, from a pass of the data."""
+
+        def multiply(layer: str, x: Floats) -> Floats:
+            y = self.products(layer, x.astype(self.products.dtype, copy=False))
+            if layer not in self._found:
+                self._found[layer] = Correction.match(Spread.of(y), self.known.outputs[layer])
+            return np.asarray(self._found[layer].apply(y), dtype=x.dtype)
+
+        self.known.data.run(self.products.program, multiply)
+        for counts in self._counts:
+            counts.clear()  # the data's own conversions are told
+
+    @property
+    def _counts(self) -> tuple[dict[str, ClipCount], ...]:
+        products = self.products
+        return products.clips, products.dac_clips, products.swing_clips

@@ -108,7 +108,8 @@ def simulate(
         temperature: temperatures likewise, such as "85 C" or ["-40 C", "85 C"].
         compensate: digital corrections of each layer's outputs from known inputs, the first ones
             of the calibration data: "gain", one factor a layer; "columns", factor and offset an
-            output; "none".
+            output; "batchnorm", each output's mean and deviation over these data made those of
+            the digital network, as finding the statistics of a batch norm again does; "none".
 
     Raises:
         SpecError: the data do not fit the network, or an argument is out of range.
