@@ -109,7 +109,10 @@ WRONG = [
     (("--temperature", "85"), "must have its unit"),
     (("--temperature", "-280 C"), "above absolute zero"),
     (("--temperature", "200 C"), "temperature must be from -55"),
-    (("--compensate", "all"), "compensate must be one of none, gain, columns, not 'all'"),
+    (
+        ("--compensate", "all"),
+        "compensate must be one of none, gain, columns, batchnorm, not 'all'",
+    ),
     (("--plot", "a.png"), "--plot has no effect without --time or --temperature"),
     (("--time", "1 h", "--plot", "a.gif"), "a picture must end in .png"),
 ]

@@ -233,7 +233,9 @@ def test_what_is_no_life_is_refused_before_any_work(program, data):
     refused("time must be at least 1 s after programming", time=["1 h", "10 ms"])
     refused("temperature must be from -55 °C", temperature="-60 C")
     refused(
-        "compensate must be one of none, gain, columns, not 'all'", time="1 h", compensate="all"
+        "compensate must be one of none, gain, columns, batchnorm, not 'all'",
+        time="1 h",
+        compensate="all",
     )
     assert conditions(None, None) == [(None, None)]
 
