@@ -1,5 +1,8 @@
 """ADCs of the survey against its authors' program; scaling against the tables' own numbers."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from xbar.errors import SpecError
 from xbar.hardware.adc_survey import survey_area, survey_energy
 from xbar.hardware.cost import Cost
 from xbar.hardware.nodes import area_factor, bit_leakage, energy_factor
+from xbar.units import parse_quantity
 
 # bits, conversions a second, nm, pJ and um² that Accelergy's ADC plug-in (ff0fb48) prints
 PLUG_IN = [
@@ -100,3 +104,17 @@ def test_impossible_constants_are_refused_in_one_line(bad, told):
     with pytest.raises(SpecError, match=told) as raised:
         Cost(**bad)
     assert "\n" not in str(raised.value)
+
+
+def test_the_docs_list_every_constant_with_its_default():
+    text = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+    listed = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, flags=re.MULTILINE))
+    assert listed.keys() == Cost.model_fields.keys()
+    for name, told in listed.items():
+        default = Cost.model_fields[name].default
+        if default is None or isinstance(default, bool):
+            assert told == str(default).lower()
+        else:
+            unit = {"mm²": 1e-6, "µm²": 1e-12, "W/m²": 1.0}.get(told.split()[-1])
+            number = float(told.split()[0]) * unit if unit else parse_quantity(told)
+            assert number == pytest.approx(default, rel=5e-3), name

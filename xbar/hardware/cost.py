@@ -81,7 +81,8 @@ class Cost(Spec):
         device_area: area of one resistor with its switch (NeuroSim: 48 F²).
         bit_area: area of the memory of one switch state (NeuroSim: 160 F² of SRAM); 0 for
             non-volatile devices.
-        register_energy: energy of a bit of a tile's input or output register in one read (ISAAC).
+        register_energy: energy of a bit of an input or output in a tile's registers, in and out
+            (ISAAC).
         register_area: its area (ISAAC).
         buffer: bits of the buffer of a cluster (ISAAC: 64 KB).
         buffer_energy: energy of a bit written to it or read (ISAAC).

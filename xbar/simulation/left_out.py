@@ -35,9 +35,19 @@ def survey_notes(hardware: Hardware) -> tuple[str, ...]:
     """What the survey of ADCs can't tell for a design."""
     constants = hardware.cost
     stated = constants.adc_step_energy is not None and constants.adc_area is not None
-    if hardware.adc is None or stated or min(adc_bits(hardware)) >= FEWEST_BITS:
+    if hardware.adc is None or stated:
         return ()
-    return (f"ADC: fewer than {FEWEST_BITS} bits are counted as {FEWEST_BITS}, the survey's least",)
+    told = []
+    if min(adc_bits(hardware)) < FEWEST_BITS:
+        told.append(
+            f"ADC: fewer than {FEWEST_BITS} bits are counted as {FEWEST_BITS}, the survey's least"
+        )
+    if hardware.adc.kind not in ("ideal", "sar"):
+        told.append(
+            f"ADC: counted as one of the survey's best, whose circuits are of any kind, not as "
+            f"kind {hardware.adc.kind!r}"
+        )
+    return tuple(told)
 
 
 def left_out(program: Program) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ class Peak:
         return asdict(self) | {name: getattr(self, name) for name in names}
 
 
-def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Peak:
+def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float, slices: int = 1) -> Peak:
     """Peak figures of a chip.
 
     Args:
@@ -103,6 +103,8 @@ def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Pe
         columns: columns of weights of a tile.
         tiles: number of tiles.
         cell_energy: joules that a cell takes in a product, all steps, read by read.
+        slices: columns that a weight is cut into, as on chips whose cells hold a few bits; their
+            readings are added up before they leave the tile.
 
     Raises:
         SpecError: the survey has no such ADC, or a product takes no time.
@@ -115,13 +117,14 @@ def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Pe
         raise SpecError(
             "cost.read_time or cost.adc_time must be above 0 s: a product would take no time"
         )
-    moved = lines * words.input + columns * words.output
-    registers = lines * words.input + columns * words.sum
+    moved = lines * words.input + columns // slices * words.output
+    additions = columns * hardware.steps - columns // slices
+    registers = lines * words.input + columns // slices * words.sum
     energy = {
         "arrays": lines * bit_lines * cell_energy,
         "dac": lines * hardware.steps * dac_energy(hardware) if hardware.dac else 0.0,
         "adc": columns * reading_energy(hardware) if hardware.adc else 0.0,
-        "adders": columns * (hardware.steps - 1) * constants.add_energy if hardware.adc else 0.0,
+        "adders": additions * constants.add_energy if hardware.adc else 0.0,
         "registers": registers * constants.register_energy,
         "buffers": moved * constants.buffer_energy,
         "buses": moved * constants.bus_energy,
@@ -131,7 +134,7 @@ def peak(hardware: Hardware, columns: int, tiles: int, cell_energy: float) -> Pe
     on_bus = min(constants.cluster, tiles) * moved / (constants.bus_bits * constants.clock)
     return Peak(
         tiles=tiles,
-        operations=2.0 * tiles * lines * columns,
+        operations=2.0 * tiles * lines * (columns // slices),
         time=time,
         energy=energy | {"leakage": leaks * time},
         area=chip_area(hardware, columns, tiles),
