@@ -249,6 +249,9 @@ class ReadMargins(Card):
         sneak_current: (S,) amperes of the latter that came through other cells.
         on_voltage: (S,) volts across the selected cell when it is on.
         power: (S,) watts of the whole array when it is on.
+        half_selected: (S, 2) volts farthest from 0 across other cells of its word line and of its
+            bit line, when it is on.
+        unselected: (S,) the same of cells of neither.
     """
 
     scheme: Scheme
@@ -258,6 +261,8 @@ class ReadMargins(Card):
     sneak_current: Floats
     on_voltage: Floats
     power: Floats
+    half_selected: Floats
+    unselected: Floats
 
     @property
     def margin(self) -> Floats:
@@ -302,6 +307,11 @@ def read_margins(
         SolverError: Newton's method did not converge.
     """
     on, off = one_number(on, "on", 0, above=True), one_number(off, "off", 0)
+    if tile.topology != "input-source":
+        raise SpecError(
+            f"one cell is reached by a word line and a bit line, tile.topology 'input-source', not "
+            f"{tile.topology!r}"
+        )
     found = []
     for size in as_indices(sizes, "sizes", None, "numbers of lines").tolist():
         if size < 1:
@@ -323,10 +333,10 @@ def read_margins(
             law = None if selector is None else SeriesCell(PolynomialCell(cells[None]), selector)
             reads.append(access(crossbar, i, j, volts, scheme, law=law))
         one, other = reads
-        found.append(
-            (one.current, other.current, other.sneak_current, one.selected_voltage, one.power)
-        )
-    columns = np.array(found, dtype=np.float64).reshape(-1, 5).T
+        told = (one.current, other.current, other.sneak_current, one.selected_voltage, one.power)
+        found.append((*told, *one.half_selected, one.unselected_voltage))
+    each = np.array(found, dtype=np.float64).reshape(-1, 8)
+    columns = [*each[:, :5].T, each[:, 5:7], each[:, 7]]
     return ReadMargins(scheme, tuple(int(n) for n in sizes), *map(frozen, columns))
 
 

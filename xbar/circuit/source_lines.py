@@ -180,12 +180,13 @@ class SourceLines(Outline):
 
         upside = slice(None, None, -1 if self.sense == "top" else 1)
         signs = 2 if self.paired else 1
-        cells = np.ascontiguousarray(self.conductance[upside].T)
-        current = np.empty((len(gates), len(cells) // signs))
+        each = self.conductance[upside].reshape(len(self.conductance), -1, signs)
+        cells = np.ascontiguousarray(each.swapaxes(1, 2))
+        current = np.empty((len(gates), self.bit_lines))
         watts = np.empty_like(current)
         ohms = np.array([self.source_wire, self.bit_wire, self.source, self.load])
         on = np.ascontiguousarray(gates[:, upside] > 0)
-        read_columns(cells, on, ohms, self.sense == "both", signs, current, watts)
+        read_columns(cells, on, ohms, self.sense == "both", current, watts)
         return current, watts
 
     def solve(

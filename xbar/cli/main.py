@@ -32,6 +32,7 @@ VERBS = {
     "report": "xbar.cli.report",
     "cost": "xbar.cli.cost",
     "op": "xbar.cli.op",
+    "access": "xbar.cli.access",
     "solve": "xbar.cli.solve",
     "size": "xbar.cli.size",
     "converter": "xbar.cli.converter",

@@ -78,6 +78,7 @@ def _arrays() -> None:
         crossbar.update([0], [0], [2e-6]).transfer.sum()
     xbar.Crossbar(np.full((48, 40), 1e-2), 100.0, 100.0).read(np.ones((1, 48)))  # harsh
     xbar.circuit.transfers(conductance[None], word_wire=1.0, bit_wire=1.0)
+    xbar.circuit.SourceLines(conductance, 1.0).read(np.ones((1, 48)))
 
 
 def _networks() -> None:

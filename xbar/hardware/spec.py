@@ -31,6 +31,7 @@ from xbar.hardware.facts import (
 )
 from xbar.hardware.law_file import with_table
 from xbar.hardware.selector import Selector
+from xbar.hardware.selector_file import with_points
 from xbar.hardware.silicon import Drawn
 from xbar.hardware.temperature import Temperature
 from xbar.hardware.tile import Tile
@@ -338,7 +339,7 @@ class Hardware(Spec):
         if "later" in content:
             raise SpecError(f"{path}: later must be left out: it is a chip's, see Chip.at, --time")
         try:
-            return cls(**with_table(content, path))
+            return cls(**with_points(with_table(content, path), path))
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
 

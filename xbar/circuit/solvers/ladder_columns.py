@@ -18,104 +18,124 @@ import numpy as np
 from xbar.jit import Bools, Floats, jit
 
 _IDEAL = 1e100  # siemens of a driver without resistance
-_MOST = 6  # up to two drivers, an amplifier, two source-line nodes and a bit-line node
 
 
 @jit
 def read_columns(
-    cells: Floats, on: Bools, ohms: Floats, both: bool, signs: int, current: Floats, watts: Floats
+    cells: Floats, on: Bools, ohms: Floats, both: bool, current: Floats, watts: Floats
 ) -> None:
     """Write the currents of all columns for all inputs, at 1 V.
 
     Args:
-        cells: (L, W) siemens, from the driven end of the source lines on.
+        cells: (W, S, B) siemens, from the driven end of the source lines on; S = 1 source line a
+            bit line at 1 V, or S = 2 at 1 V and -1 V.
         on: (N, W) word lines that are on.
         ohms: of a source-line segment, a bit-line segment, a driver and an amplifier.
         both: whether both ends are driven and read, else the bit lines' last end is read.
-        signs: source lines of a bit line: 1 at 1 V, or 2 at 1 V and -1 V.
         current: (N, B) output, amperes into the amplifiers.
         watts: (N, B) output, supplied by the drivers.
     """
-    g = np.empty((_MOST, _MOST))
+    rows, signs, columns = cells.shape
     amplifier, bit = signs, 2 * signs + 1
+    count = bit + 1
+    g = np.empty((count, count, columns))  # of nodes p > q, columns side by side
+    part = np.empty(columns)
+    first, last = ohms[0] + ohms[2], ohms[1] + ohms[3]
     for n in range(len(on)):
-        for b in range(current.shape[1]):
-            g[:] = 0.0
-            first = ohms[0] + ohms[2]
-            for k in range(signs):
-                _join(g, k, signs + 1 + k, 1.0 / first if first > 0.0 else _IDEAL)
-            if both:
-                end = ohms[1] + ohms[3]
-                _join(g, amplifier, bit, 1.0 / end if end > 0.0 else _IDEAL)
-            for i in range(on.shape[1]):
-                if i > 0:
-                    for node in range(signs + 1, bit + 1):
-                        _extend(g, node, ohms[1] if node == bit else ohms[0], bit + 1)
-                if on[n, i]:
-                    for k in range(signs):
-                        _join(g, signs + 1 + k, bit, cells[signs * b + k, i])
-            if both:
+        g[:] = 0.0
+        for k in range(signs):
+            g[signs + 1 + k, k] = 1.0 / first if first > 0.0 else _IDEAL
+        if both:
+            g[bit, amplifier] = 1.0 / last if last > 0.0 else _IDEAL
+        for i in range(rows):
+            if i > 0:
+                for node in range(signs + 1, count):
+                    _extend(g, node, ohms[1] if node == bit else ohms[0], part)
+            if on[n, i]:
                 for k in range(signs):
-                    _extend(g, signs + 1 + k, first, bit + 1)
-                    _merge(g, signs + 1 + k, k, bit + 1)
+                    _add(g[bit, signs + 1 + k], cells[i, k])
+        for k in range(signs):
+            node = signs + 1 + k
+            if both:
+                _extend(g, node, first, part)
+                _merge(g, node, k)
             else:
-                for k in range(signs):
-                    _remove(g, signs + 1 + k, bit + 1)
-            _extend(g, bit, ohms[1] + ohms[3], bit + 1)
-            _merge(g, bit, amplifier, bit + 1)
-            if signs == 1:
-                current[n, b] = watts[n, b] = g[0, amplifier]
-            else:
-                current[n, b] = g[0, amplifier] - g[1, amplifier]
-                watts[n, b] = g[0, amplifier] + g[1, amplifier] + 4.0 * g[0, 1]
+                _remove(g, node, part)
+        _extend(g, bit, last, part)
+        _merge(g, bit, amplifier)
+        current[n] = watts[n] = g[amplifier, 0]
+        if signs == 2:
+            current[n] -= g[amplifier, 1]
+            watts[n] += g[amplifier, 1] + 4.0 * g[1, 0]
 
 
 @jit
-def _join(g: Floats, a: int, b: int, siemens: float) -> None:
-    """Add a conductance between two nodes."""
-    g[a, b] += siemens
-    g[b, a] += siemens
+def _add(total: Floats, more: Floats) -> None:
+    for b in range(len(total)):
+        total[b] += more[b]
 
 
 @jit
-def _extend(g: Floats, node: int, ohms: float, count: int) -> None:
+def _between(g: Floats, p: int, q: int) -> Floats:
+    """(B,) siemens between two nodes."""
+    siemens: Floats = g[p, q] if p > q else g[q, p]
+    return siemens
+
+
+@jit
+def _extend(g: Floats, node: int, ohms: float, part: Floats) -> None:
     """Move a node to the other end of a wire."""
     if ohms == 0.0:
         return
-    total = 0.0
-    for p in range(count):
-        total += g[p, node]
-    part = 1.0 / (1.0 + ohms * total)
-    for p in range(count):
-        if g[p, node] == 0.0:
+    part[:] = 0.0
+    for p in range(len(g)):
+        if p != node:
+            _add(part, _between(g, p, node))
+    for b in range(len(part)):
+        part[b] = 1.0 / (1.0 + ohms * part[b])
+    _share(g, node, ohms, part)
+    for p in range(len(g)):
+        if p != node:
+            siemens = _between(g, p, node)
+            for b in range(len(part)):
+                siemens[b] *= part[b]
+
+
+@jit
+def _share(g: Floats, node: int, factor: float, part: Floats) -> None:
+    """Add to each pair of the others the factor, its part and both conductances to a node."""
+    for p in range(len(g)):
+        if p == node:
             continue
+        one = _between(g, p, node)
         for q in range(p):
-            if g[q, node] != 0.0:
-                _join(g, p, q, ohms * part * g[p, node] * g[q, node])
-    for p in range(count):
-        g[p, node] *= part
-        g[node, p] = g[p, node]
+            if q != node:
+                other, total = _between(g, q, node), g[p, q]
+                for b in range(len(part)):
+                    total[b] += factor * part[b] * one[b] * other[b]
 
 
 @jit
-def _remove(g: Floats, node: int, count: int) -> None:
+def _remove(g: Floats, node: int, part: Floats) -> None:
     """Eliminate a node that nothing else touches."""
-    total = 0.0
-    for p in range(count):
-        total += g[p, node]
-    if total > 0.0:
-        for p in range(count):
-            for q in range(p):
-                _join(g, p, q, g[p, node] / total * g[q, node])
-    for p in range(count):
-        g[p, node] = g[node, p] = 0.0
+    part[:] = 0.0
+    for p in range(len(g)):
+        if p != node:
+            _add(part, _between(g, p, node))
+    for b in range(len(part)):
+        part[b] = 1.0 / part[b] if part[b] > 0.0 else 0.0
+    _share(g, node, 1.0, part)
+    for p in range(len(g)):
+        if p != node:
+            _between(g, p, node)[:] = 0.0
 
 
 @jit
-def _merge(g: Floats, node: int, into: int, count: int) -> None:
+def _merge(g: Floats, node: int, into: int) -> None:
     """Make a node one with another."""
-    for p in range(count):
+    for p in range(len(g)):
         if p not in (node, into):
-            _join(g, p, into, g[p, node])
-    for p in range(count):
-        g[p, node] = g[node, p] = 0.0
+            _add(_between(g, p, into), _between(g, p, node))
+    for p in range(len(g)):
+        if p != node:
+            _between(g, p, node)[:] = 0.0
