@@ -34,7 +34,7 @@ from xbar.silicon.checks.wires import Wires
 from xbar.silicon.process import Process
 from xbar.silicon.tables import condition_text
 from xbar.silicon.tester import Measured, measure, transfer
-from xbar.silicon.tile import Choice, TransistorTile, shared_ohms
+from xbar.silicon.tile import Choice, TransistorTile
 from xbar.silicon.typical import typical_bank
 from xbar.silicon.verification import Gain, VerificationSweep, compare, drive
 
@@ -146,19 +146,14 @@ def one_array(
     """Every way on the array of one seed, and the program of the one that knows most."""
     tile = design.tile.model_copy(update={"word_lines": size, "bit_lines": 2 * size})
     hardware = design.model_copy(update={"tile": tile})
-    apart = Array.of_design(hardware, Conditions(seed=seed))
-    shared = shared_ohms(apart.branches)
-    drawn = replace(apart, shared=shared)
+    array = Array.of_design(hardware, Conditions(seed=seed))
     weights = np.random.default_rng(seed).standard_normal((size, size))
     result, best = {}, None
-    # a branch that is measured alone does not tell what it shares
-    for way in ways(hardware, banks, measure(apart), seed):
+    for way in ways(hardware, banks, measure(array), seed):
         program = xbar.compile({"fc": weights}, way.chip, wire_aware=way.wire_aware)
-        result[way.name] = read_back(drawn, program)
+        result[way.name] = read_back(array, program)
         if way.name == BEST:
             best = program
-            if shared.any():
-                result[f"{BEST}, no contact shared"] = read_back(apart, program)
     assert best is not None
     return result, best
 
@@ -211,12 +206,11 @@ def write(name: str, text: str) -> None:
 
 
 def moved(program: xbar.Program, seed: int) -> VerificationSweep:
-    """The array of one seed under the usual conditions, each branch with contacts of its own."""
+    """The array of one seed under the usual conditions."""
     made = TransistorTile.of(program, 0, program.hardware.cells, Choice(mismatch=seed))
-    apart = replace(made, shared=np.zeros(program.hardware.bank.resistors))
     volts = drive(program, made.tile, None, None)
     points = [made.conditions(*each) for each in made.usual_conditions()]
-    return VerificationSweep(tuple(compare(apart, at, volts) for at in points))
+    return VerificationSweep(tuple(compare(made, at, volts) for at in points))
 
 
 def main() -> None:

@@ -129,18 +129,3 @@ def test_sources_say_only_the_points_where_they_change():
     assert source("x", "n", np.full(3, 0.25)) == "Vx n 0 0.25"
     told = source("x", "n", np.array([0.0, 0, 0, 1, 1, 0]))
     assert told == "Bx n 0 V=pwl(v(sel),0,0,2,0,3,1,4,1,5,0)"
-
-
-def test_branches_that_share_a_contact_conduct_less_together(gf180mcu):
-    made = array(gf180mcu, (1, 2))
-    shared = np.array([60.0, 60.0, 0.0])  # of 100 ohm in series; the third has no partner
-    pairs = replace(made, shared=shared)
-    alone = measure(pairs).on
-    np.testing.assert_allclose(alone, measure(made).on, rtol=1e-6)  # one at a time: no difference
-    closed = np.ones(made.shape, dtype=bool)
-    # two resistors to a common point, 60 ohm from there to the bit line
-    first, second = (1 / (1 / alone[..., k] - 60.0) for k in (0, 1))
-    expected = 1 / (1 / (first + second) + 60.0) + alone[..., 2]
-    effect = alone.sum(axis=-1) - expected
-    assert np.all(effect > 1e-3 * alone.sum(axis=-1))
-    np.testing.assert_allclose(transfer(pairs, closed), expected, rtol=0, atol=0.01 * effect.min())

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 import xbar
 from xbar.errors import SpecError
-from xbar.silicon.bits import SHARED, bits_of, measure_bits
+from xbar.silicon.bits import bits_of, measure_bits
 from xbar.silicon.designer import Design, _Designer
 from xbar.silicon.lengths import LengthLaw
 from xbar.silicon.model import BranchModel
-from xbar.silicon.prediction import shared_branches
 from xbar.silicon.process import Process
 from xbar.silicon.search import Candidate, Limits, Search
 
@@ -105,27 +104,6 @@ def test_a_change_common_to_all_branches_is_a_gain_and_costs_its_share_of_the_we
     assert raw == pytest.approx(0.01 * share, rel=0.01)
     assert rest == pytest.approx(held.weight, rel=0.05)
     assert held.bend == 0
-
-
-def test_contacts_that_two_branches_share_cost_what_they_drop() -> None:
-    # one branch of 1 / 30 kohm and its neighbour, both closed: 60 ohm of the series are common
-    own, common = 30e3 - 60.0, 60.0
-    both = 1 / (common + 1 / (2 / own))
-    found = shared_branches(np.full((1, 2), 1 / 30e3), np.full(2, common))
-    assert found.sum() == pytest.approx(both, rel=1e-12)
-    alone = shared_branches(np.array([[1 / 30e3, 0.0]]), np.full(2, common))
-    assert alone.sum() == pytest.approx(1 / 30e3, rel=1e-12)
-
-
-def test_shared_contacts_are_a_condition_that_costs_bits() -> None:
-    model = branches(np.array([3e-6, 3.3e-6, 3.6e-6, 4e-6, 4.4e-6, 4.8e-6, 5.3e-6, 5.8e-6]))
-    tile = xbar.Tile(word_lines=LINES, bit_lines=LINES)
-    design = xbar.Hardware(bank=model.bank(), tile=tile)
-    held = measure_bits(design, 1, seed=5, shared=np.full(8, 60.0))
-    raw, calibrated = held.other[SHARED]
-    assert raw > 3 * held.weight
-    assert calibrated > 3 * held.weight
-    assert measure_bits(design, 1, seed=5).other == {}
 
 
 def test_a_bend_common_to_all_branches_costs_its_part_of_each_product() -> None:
@@ -232,4 +210,3 @@ def test_a_design_in_sky130_says_its_bits_area_and_wires(sky130: Process) -> Non
     assert set(made.held.other) == {"-40 C", "85 C", "1.62 V", "1.98 V"}
     told = str(made)
     assert f"8 bits at 8 lines: K = 6, lengths {1e6 * min(made.cell.lengths):.3g}" in told
-    assert "shared" not in told  # each switch has a source of its own

@@ -46,17 +46,19 @@ def test_a_resistance_that_no_threshold_gives_is_refused():
         SwitchLaw(1000.0, -1.0, -0.5).threshold(np.array([900.0, 400.0]))
 
 
+@pytest.mark.parametrize("test", [0.0, 0.1])
 @pytest.mark.parametrize("kink", [0.0, -7e-4])
-def test_the_bend_is_found_again_behind_an_offset(kink):
+def test_the_bend_is_found_again_behind_an_offset(kink, test):
     volts = np.linspace(-0.2, 0.2, 21)
     law = 1 - 1.2e-3 * volts - 6e-4 * volts**2 + kink * np.abs(volts)
     amps = 3e-5 * volts * law + 2e-14
-    between = 3e-5 * (1 - 6e-4 * 0.1**2 + kink * 0.1)  # the slope of a chord from -0.1 to 0.1 V
-    found = fit_bend(volts, amps, between, 0.1)
-    assert found.c2 == pytest.approx(-1.2e-3, rel=1e-4)
-    assert found.c3 == pytest.approx(-6e-4, rel=1e-4)
-    assert found.kink == pytest.approx(kink, rel=1e-4, abs=1e-9)
-    assert found.error < 1e-8
+    # the slope of a chord between plus and minus test, to which coefficients are relative
+    chord = 1 - 6e-4 * test**2 + kink * test
+    found = fit_bend(volts, amps, 3e-5 * chord, test)
+    assert found.c2 * chord == pytest.approx(-1.2e-3, rel=1e-9)
+    assert found.c3 * chord == pytest.approx(-6e-4, rel=1e-9)
+    assert found.kink * chord == pytest.approx(kink, rel=1e-9, abs=1e-12)
+    assert found.error < 1e-12
 
 
 def test_a_c2_that_goes_with_the_threshold_has_its_slope_found_again():

@@ -18,8 +18,7 @@ points. Units: SI.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +54,6 @@ class Array(Outline):
         rest: (W, B) siemens of the other cells, 0 for an open one; what it has for the sampled
             cells is not used.
         deviations: (w, b, K) of the sampled branches; None for typical ones.
-        shared: (K,) ohms of the branches' series that branches 2p and 2p + 1 have in common, next
-            to the bit line; None for none.
         conditions: corner, temperature, supply, and the seed with which ngspice draws the process's
             own mismatch, in place of ``deviations``; the same seed gives the same devices only for
             the same cells.
@@ -68,7 +65,6 @@ class Array(Outline):
     bit_lines: Indices
     rest: Floats
     deviations: Deviations | None = None
-    shared: Floats | None = None
     conditions: Conditions = field(default_factory=Conditions)
 
     def __post_init__(self) -> None:
@@ -174,13 +170,6 @@ class Array(Outline):
         sense = self.wires["sense"]
         return sense in ("top", "both"), sense in ("bottom", "both")
 
-    @cached_property
-    def _apart(self) -> Branches:
-        """The branches without what two of them share."""
-        if self.shared is None:
-            return self.branches
-        return replace(self.branches, series=self.branches.series - self.shared)
-
     def _word(self, i: int, j: int) -> str:
         return _node("w", i, j, self.wires["word_wire"], self.wires["source"])
 
@@ -201,14 +190,9 @@ class Array(Outline):
     def _cell(
         self, name: str, ends: tuple[str, str], place: tuple[int, int], gates: Masks
     ) -> Iterator[str]:
-        """The branches of one cell, in pairs if they share a contact."""
+        """The branches of one cell."""
         for k in range(len(self.branches.length)):
-            bit = ends[1]
-            if self.shared is not None and self.shared[k] > 0:
-                bit = f"p_{name}_{k // 2}"
-                if k % 2 == 0:
-                    yield f"Rp_{name}_{k // 2} {bit} {ends[1]} {self.shared[k]:.15g}"
-            yield from self._branch(f"{name}_{k}", (ends[0], bit), (*place, k), gates)
+            yield from self._branch(f"{name}_{k}", ends, (*place, k), gates)
 
     def _branch(
         self, name: str, ends: tuple[str, str], place: tuple[int, int, int], gates: Masks
@@ -229,7 +213,7 @@ class Array(Outline):
                 continue
             nodes.append(f"{kind}_{name}")
             yield source(nodes[-1], nodes[-1], volts)
-        yield from self._apart.lines(place[2], f"_{name}", Nodes(*ends, *nodes), resistor)
+        yield from self.branches.lines(place[2], f"_{name}", Nodes(*ends, *nodes), resistor)
 
 
 def branches_of(hardware: Hardware, pdk: str | Path | None) -> Branches:

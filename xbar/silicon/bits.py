@@ -22,14 +22,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.silicon.prediction import shared_branches
 
 if TYPE_CHECKING:
     from xbar.compiler.tile import ProgrammedTile
     from xbar.hardware.spec import Hardware
 
-SHARED = "contacts shared as drawn"
-"""Name of the condition that branches have contacts in common."""
 ENOUGH = 2000
 """Weights that make an rms known to a few per cent."""
 MOST = 64
@@ -95,7 +92,6 @@ def measure_bits(
     chips: int | None = None,
     seed: int = 0,
     shifts: Mapping[str, Floats] | None = None,
-    shared: Floats | None = None,
 ) -> Held:
     """The errors of random weights on sampled chips of a design, rms over all of them.
 
@@ -104,8 +100,6 @@ def measure_bits(
         chips: number of chips; None for as many as hold 2,000 weights, at most 64.
         seed: seed of the first chip; weights have the same.
         shifts: relative changes (K,) of G after programming, by name of a condition.
-        shared: (K,) ohms of contacts that branches 2p and 2p + 1 have in common, for which subsets
-            are not chosen; they are the condition ``SHARED``.
     """
     from xbar.compiler import compiler
     from xbar.hardware.chip import Chip
@@ -119,17 +113,14 @@ def measure_bits(
         weights = np.random.default_rng(each).standard_normal((outputs, tile.word_lines))
         chip = Chip.sample(hardware, each)
         program = compiler.compile({"weights": weights}, chip, wire_aware=wires)
-        rows.append(_errors(program.tiles[0], shifts or {}, shared))
+        rows.append(_errors(program.tiles[0], shifts or {}))
     mean = np.sqrt(np.mean(np.square(rows), axis=0))
-    names = [*(shifts or ()), *(() if shared is None else (SHARED,))]
     pairs = mean[2:].reshape(-1, 2).tolist()
-    other = {name: (raw, rest) for name, (raw, rest) in zip(names, pairs, strict=True)}
+    other = {name: (raw, rest) for name, (raw, rest) in zip(shifts or (), pairs, strict=True)}
     return Held(float(mean[0]), float(mean[1]), other)
 
 
-def _errors(
-    tile: ProgrammedTile, shifts: Mapping[str, Floats], shared: Floats | None
-) -> list[float]:
+def _errors(tile: ProgrammedTile, shifts: Mapping[str, Floats]) -> list[float]:
     """Errors of one tile: of its weights, by the bend, and two of each condition."""
     part, branch = tile.blocks[0], tile.branch
     largest = float(np.abs(part.weight).max())
@@ -146,11 +137,8 @@ def _errors(
     if law is not None:
         bent = [weights(each.sum(axis=-1)) for each in tile.powers()]
         found[1] = rms(_bend(bent, law.test or 0.0, volts))
-    changed = [branch * (1 + shift) for shift in shifts.values()]
-    if shared is not None:
-        changed.append(shared_branches(branch, shared))
-    for each in changed:
-        read = weights(_through_wires(tile, each))
+    for shift in shifts.values():
+        read = weights(_through_wires(tile, branch * (1 + shift)))
         gain = calibrated_gain(read, part.weight)
         found += [rms(read - part.weight), rms(read / gain - part.weight)]
     return found

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError
-from xbar.silicon.bits import SHARED, Held, bits_of, chips_needed, measure_bits
+from xbar.silicon.bits import Held, bits_of, chips_needed, measure_bits
 from xbar.silicon.cell import Cell
 from xbar.silicon.lengths import LengthLaw
 from xbar.silicon.process import Process
@@ -116,12 +116,7 @@ class Design(Card):
         ]
         for name, (raw, rest) in held.other.items():
             text = f"{bits_of(raw):.1f} bits, {bits_of(rest):.1f} with one gain calibrated"
-            if name == SHARED:
-                ohms = self.cell.wires.shared.max()
-                what = f"as drawn, with {ohms:.1f} ohm of contacts shared by two branches"
-                rows.append((what, text))
-            else:
-                rows.append((f"programmed at {self.model.temperature:g} C, read at {name}", text))
+            rows.append((f"programmed at {self.model.temperature:g} C, read at {name}", text))
         return rows
 
     def _wires(self) -> str:
@@ -228,7 +223,6 @@ class _Designer:
         model = law = search.law.at(cell.lengths)
         wires: tuple[float, float] | None = (geometry.word_wire, geometry.bit_wire)
         shifts: dict[str, NDArray[np.float64]] = {}
-        shared = None
         if characterised:
             wires = None  # those of the masks
             model = cell.characterise(
@@ -236,13 +230,11 @@ class _Designer:
             )
             law = replace(law, series=model.series)
             shifts = _shifts(model)
-            if cell.wires.shared.any():
-                shared = cell.wires.shared
         error = float(np.abs(law.conductance / model.conductance - 1).max())
         hardware = cell.hardware(limits.word_lines, limits.bit_lines, wires, model)
         self.tell("confirm", 0, 1)
         chips = chips_needed(limits.word_lines, limits.bit_lines, _CHIPS)
-        held = measure_bits(hardware, chips, limits.seed + _OTHERS, shifts, shared)
+        held = measure_bits(hardware, chips, limits.seed + _OTHERS, shifts)
         count = len(search.tried)
         return Design(self.bits, held, chips, cell, model, hardware, geometry, error, count)
 

@@ -34,27 +34,6 @@ def conductance(bank: Bank, deviations: Deviations) -> Floats:
     return bank.conductance(bank.ohms * (1.0 + deviations.resistor), deviations.threshold)
 
 
-def shared_branches(alone: Floats, shared: Floats) -> Floats:
-    """(..., K) siemens that each closed branch adds to its cell, of what each conducts alone.
-
-    Branches that share s ohms, and conduct g1 and g2 without them, conduct (g1 + g2) / (1 + s
-    (g1 + g2)) together.
-
-    Args:
-        alone: (..., K) siemens; 0 of open branches.
-        shared: (K,) ohms that branches 2p and 2p + 1 have in common.
-    """
-    if not shared.any():
-        return alone
-    own = alone / (1.0 - shared * alone)
-    even = len(shared) // 2 * 2  # an odd one, the last, shares nothing
-    pairs = own[..., :even].reshape(*own.shape[:-1], -1, 2).sum(axis=-1)
-    both = own.copy()
-    both[..., :even] = np.repeat(pairs, 2, axis=-1)
-    result: Floats = own / (1.0 + shared * both)
-    return result
-
-
 def deviations_of(tile: ProgrammedTile) -> Deviations:
     """Deviations (W, B, K) of a tile's branches.
 
@@ -91,7 +70,6 @@ class Prediction(Outline):
         on: (W, B, K) siemens of closed branches.
         law: the law of the branches' currents; None for Ohm's.
         bends: (4, w, b, K) c2, c3, kink and rise of the sampled branches.
-        shared: (K,) ohms that branches 2p and 2p + 1 have in common, as in ``Array``.
     """
 
     tile: ProgrammedTile
@@ -100,12 +78,11 @@ class Prediction(Outline):
     on: Floats
     law: Nonlinearity | None
     bends: Floats
-    shared: Floats
 
     @cached_property
     def branch(self) -> Floats:
         """(W, B, K) siemens that each closed branch adds to its cell."""
-        return shared_branches(np.where(self.closed, self.on, 0.0), self.shared)
+        return np.where(self.closed, self.on, 0.0)
 
     @cached_property
     def cells(self) -> Floats:

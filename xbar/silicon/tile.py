@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from xbar.arrays import Floats, as_indices, frozen, one_number, one_of
+from xbar.arrays import as_indices, one_number, one_of
 from xbar.compiler.layout import wires_of
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
@@ -25,9 +25,6 @@ from xbar.hardware.base import spread_out
 from xbar.hardware.fabricate import Deviations
 from xbar.silicon.array import MOST_BRANCHES, Array, branches_of
 from xbar.silicon.branch import Branches, Conditions
-from xbar.silicon.layout.geometry import BankGeometry
-from xbar.silicon.layout.layout import Layout
-from xbar.silicon.layout.rules import DRAWN
 from xbar.silicon.prediction import Prediction, conductance, deviations_of
 from xbar.silicon.sample import SampledCells, sample_cells
 from xbar.silicon.typical import typical_bank
@@ -62,14 +59,12 @@ class TransistorTile(Outline):
         tile: the programmed tile.
         sample: the sampled cells.
         branches: the branches of a cell.
-        shared: (K,) ohms that branches 2p and 2p + 1 have in common, as drawn.
         mismatch: seed of the process's own mismatch, in place of the chip's deviations.
     """
 
     tile: ProgrammedTile
     sample: SampledCells
     branches: Branches
-    shared: Floats
     mismatch: int | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +97,7 @@ class TransistorTile(Outline):
             raise SpecError("tiles must have switched resistors to be transistors, not tuned cells")
         branches = branches_of(chosen.chip.hardware, choice.pdk)
         sample = sample_cells(chosen, cells, choice.seed)
-        return cls(chosen, sample, branches, shared_ohms(branches), choice.mismatch)
+        return cls(chosen, sample, branches, choice.mismatch)
 
     @cached_property
     def deviations(self) -> Deviations:
@@ -112,17 +107,9 @@ class TransistorTile(Outline):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed, one sentence each."""
-        notes = []
-        if self.shared.any():
-            notes.append(
-                f"as drawn, two branches share up to {self.shared.max():.3g} ohm of contacts, for "
-                "which subsets are not chosen"
-            )
-        if self.tile.chip.measurement is not None and self.mismatch is None:
-            notes.append(
-                "a measured branch's deviation was given to its resistor, none to its switch"
-            )
-        return tuple(notes)
+        if self.tile.chip.measurement is None or self.mismatch is not None:
+            return ()
+        return ("a measured branch's deviation was given to its resistor, none to its switch",)
 
     def conditions(
         self, corner: str | None, temperature: float, supply: float | None
@@ -185,7 +172,7 @@ class TransistorTile(Outline):
         if curve is not None:
             bends = bank.bends(on[place], self.deviations.threshold[place])
         closed = tile.chip.closed(tile.index, tile.mask) & (on > 0)
-        return Prediction(tile, self.sample, closed, on, curve, bends, self.shared)
+        return Prediction(tile, self.sample, closed, on, curve, bends)
 
     def _typical(self, conditions: Conditions) -> Bank:
         hardware = self.tile.chip.hardware
@@ -206,32 +193,5 @@ class TransistorTile(Outline):
             self.sample.bit_lines,
             prediction.cells,
             own if self.mismatch is None else None,
-            self.shared,
             conditions,
         )
-
-
-def shared_ohms(branches: Branches) -> Floats:
-    """(K,) ohms that branches 2p and 2p + 1 have in common, extracted from the masks.
-
-    Zeros where there is no drawing of such branches, for their masks are unknown.
-
-    Raises:
-        ToolError: gdstk is not installed.
-    """
-    process = branches.process
-    drawn = process.name in DRAWN and branches.switch is process.switch()
-    if not drawn or (branches.kind, branches.side) != ("nmos", "bit"):
-        return np.zeros(len(branches.length))
-    lengths, widths = (
-        tuple(round(1e9 * each) for each in sizes.tolist())
-        for sizes in (branches.length, branches.width)
-    )
-    return np.minimum(_shared(BankGeometry(lengths, widths, process.name)), branches.series)
-
-
-@lru_cache(maxsize=16)
-def _shared(geometry: BankGeometry) -> Floats:
-    from xbar.silicon.checks.wires import extract_wires
-
-    return frozen(extract_wires(Layout(geometry, 1, 1)).shared)
