@@ -121,7 +121,7 @@ class ProgramCost(Card):
         activity: inputs assumed for the read power: "data", or "uniform" random voltages.
         tiles: number of tiles.
         devices: number of resistors fabricated on them; each has one switch.
-        configuration_bits: number of bits, one per switch.
+        configuration_bits: number of bits, one per switch; none of tuned devices.
         area: area in square metres by component: "devices", "bits", "dac", "adc", "adders",
             "registers", "buffers", "buses", "routers".
         interval: time between inputs with pipelined layers, seconds: that of the busiest tile or
@@ -240,7 +240,11 @@ def cost(
             than ``reprogram``.
         SolverError: an array does not fit into memory.
     """
-    if constants is not None:
+    constants = program.chip.hardware.cost if constants is None else constants
+    tuned = program.options.programming not in ("subset", "nominal")
+    if tuned:  # such devices keep what is written
+        constants = constants.model_copy(update={"bit_area": 0.0})
+    if constants != program.chip.hardware.cost:
         program = with_constants(program, constants)
     notes: list[str] = []
     counted: dict[str, int] = {}
@@ -266,7 +270,7 @@ def cost(
         activity="uniform" if inputs is None else "data",
         tiles=tiles,
         devices=devices,
-        configuration_bits=devices,
+        configuration_bits=0 if tuned else devices,
         area=area,
         interval=busiest,
         leakage=leakage(hardware, columns, tiles),

@@ -131,7 +131,7 @@ def peak_line(peak: Peak) -> str:
 def area_line(area: Mapping[str, float]) -> str:
     """Areas by component in mm²; those of nothing are left out."""
     parts = [f"{name} {value * 1e6:.3g}" for name, value in area.items() if value]
-    return f"{', '.join(parts)} mm²"
+    return f"{', '.join(parts)} mm²" if parts else "0 mm²"
 
 
 def programming_line(programming: ProgrammingCost) -> str:

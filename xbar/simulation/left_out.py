@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from xbar.compiler.program import Program
 from xbar.hardware.adc_survey import FEWEST_BITS
 from xbar.hardware.spec import Hardware
@@ -15,6 +13,10 @@ def assumed(program: Program) -> tuple[str, ...]:
     """Assumptions that this program's figures rest on."""
     hardware, words = program.chip.hardware, Words.of(program.chip.hardware)
     told = [*survey_notes(hardware)]
+    if not hardware.cost.bit_area:
+        told.append("switch states: kept by the devices, without memory")
+    if hardware.later is not None and hardware.later.temperature is not None:
+        told.append("leakage of memory and logic: that at 300 K")
     if clusters(hardware, len(program.tiles)) > 1:
         told.append("data movement: layers are taken as a chain, in their order")
     room = hardware.cost.buffer
@@ -74,6 +76,4 @@ def design_left_out(hardware: Hardware) -> tuple[str, ...]:
         told.append("drivers, registers, buffers and buses of inputs: the design has no DAC")
     if hardware.adc is None:
         told.append("conversion and what follows it: the design has no ADC")
-    if not math.isclose(hardware.cost.bit_area, 0.0):
-        return tuple(told)
-    return (*told, "what keeps the switch states: their memory has no area")
+    return tuple(told)

@@ -77,7 +77,8 @@ def programming_cost(program: Program) -> ProgrammingCost:
     lines, bit_lines = hardware.cells
     devices = tiles * lines * bit_lines * k
     rounds = -(-tiles // constants.tiles_at_once)
-    reads = lines * k * program.mapping.bit_lines_per_column * _read_time(hardware)
+    read_time = _read_time(hardware, program.mapping.columns(bit_lines))
+    reads = lines * k * program.mapping.bit_lines_per_column * read_time
     method = program.options.programming
     measured = devices * constants.measurements if method == "subset" else 0
     nominal = float(hardware.bank.nominal_conductance.mean())
@@ -90,7 +91,7 @@ def programming_cost(program: Program) -> ProgrammingCost:
         pulse = constants.pulse_voltage**2 * constants.pulse_time * siemens
         verify = _power(hardware, siemens) + written * _converted(hardware)
         writing = constants.pulses * (pulse + verify)
-        each = constants.pulse_time + _read_time(hardware)
+        each = constants.pulse_time + read_time
         lines_written = lines * k * program.mapping.bit_lines_per_column
         writing_time = rounds * lines_written * constants.pulses * each
     found = ProgrammingCost(
@@ -119,9 +120,9 @@ def _tuned(program: Program) -> tuple[int, float]:
     return written, siemens
 
 
-def _read_time(hardware: Hardware) -> float:
+def _read_time(hardware: Hardware, columns: int) -> float:
     """Seconds to read one resistor in each column of a tile."""
-    shared = 0 if hardware.adc is None else hardware.adc.shared
+    shared = 0 if hardware.adc is None else min(columns, hardware.adc.shared)
     return hardware.cost.read_time + shared * hardware.cost.adc_time
 
 
