@@ -45,9 +45,9 @@ def test_what_acts_is_what_the_design_has_and_the_readout_sees(hardware, readout
 
 def test_the_tuple_shows_itself_by_names():
     shown = (
-        "(Dac(), DacInl(), Selection(), Drift(), Temperature(), Faults(), Wires(), SourceLines(), "
-        "Nonlinearity(), Selector(), ReadNoise(), AmplifierNoise(), Amplifier(), Swing(), "
-        "Sampling(), AdcOffset(), AdcNoise(), AdcInl(), Adc())"
+        "(Dac(), DacInl(), Selection(), Drift(), Temperature(), Faults(), Wires(), Idle(), "
+        "SourceLines(), Nonlinearity(), Selector(), ReadNoise(), AmplifierNoise(), Amplifier(), "
+        "Swing(), Sampling(), AdcOffset(), AdcNoise(), AdcInl(), Adc())"
     )
     assert repr(EFFECTS) == shown
 

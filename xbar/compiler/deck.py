@@ -15,6 +15,7 @@ from xbar.circuit.curve import Curve
 from xbar.circuit.netlist import Netlist, crossbar_netlist
 from xbar.circuit.selectors import TableCell
 from xbar.circuit.switches import SwitchedBank
+from xbar.compiler.idle import array_for
 from xbar.compiler.layout import to_crossings
 from xbar.compiler.tile import DeckReadout, Detail, ProgrammedTile
 from xbar.effects.nonlinearity import at_rest
@@ -28,15 +29,16 @@ def tile_netlist(
     voltage: ArrayLike | None,
     detail: Detail,
     readout: DeckReadout = "nodal",
+    block: int | None = None,
 ) -> Netlist:
-    """See ``ProgrammedTile.netlist``."""
+    """See ``ProgrammedTile.netlist``; as a read of one block finds the tile, or of all at once."""
     if detail not in get_args(Detail):
         raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
     one_of(readout, "readout", get_args(DeckReadout))
     if detail == "bank" and tile.tuned is not None:
         raise SpecError("detail must be 'cell' or 'resistor' for tuned cells: no switches")
     return crossbar_netlist(
-        tile.array(),
+        tile.array() if block is None else array_for(tile, block),
         _driven(tile) if voltage is None else np.asarray(voltage, dtype=np.float64),
         dialect=dialect,
         title=f"{' '.join(tile.layers())} tile {tile.index}",

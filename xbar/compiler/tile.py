@@ -293,8 +293,9 @@ class ProgrammedTile(Card):
 
     def difference(self, readout: MatrixReadout) -> list[Floats]:
         """By block, (R, C) siemens: differential current of each column per volt on each row."""
-        cell = self.cells(readout)
-        return [self.mapping.difference(cell, placed.block) for placed in self.blocks]
+        from xbar.compiler.idle import differences
+
+        return differences(self, readout)
 
     def residual(self) -> list[Floats]:
         """By block, (R, C) siemens achieved minus target.

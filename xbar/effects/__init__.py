@@ -18,6 +18,7 @@ from xbar.effects.dac_inl import DacInl
 from xbar.effects.drift import Drift
 from xbar.effects.effect import Effect
 from xbar.effects.faults import Faults
+from xbar.effects.idle import Idle
 from xbar.effects.nonlinearity import Nonlinearity
 from xbar.effects.read_noise import ReadNoise
 from xbar.effects.sampling import Sampling
@@ -38,6 +39,7 @@ EFFECTS: tuple[Effect, ...] = (
     Temperature(),
     Faults(),
     Wires(),
+    Idle(),
     SourceLines(),
     Nonlinearity(),
     Selector(),

@@ -50,6 +50,10 @@ class Cells(Protocol):
         """Effective siemens, wires included."""
 
     @property
+    def floating(self) -> Array:
+        """The same where lines that the read does not use float."""
+
+    @property
     def attenuation(self) -> Array:
         """Attenuation of a small change of ``achieved`` by the wires, a fraction."""
 
@@ -90,6 +94,11 @@ class ExactCells:
 
     @property
     def wired(self) -> Array:
+        """The target."""
+        return self.target
+
+    @property
+    def floating(self) -> Array:
         """The target."""
         return self.target
 

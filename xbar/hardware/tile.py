@@ -40,6 +40,8 @@ class Tile(Spec):
             beside each bit line. The names are CrossSim's.
         source_wire: resistance of a source-line segment in ohms, for "separate-source"; source
             lines are driven at the end that is opposite to the sensed one of the bit lines.
+        idle: lines that a read does not use, such as those of other blocks of weights: at "ground",
+            or "float", driven and read by nothing.
     """
 
     word_lines: int = Field(default=64, ge=1, le=65536)
@@ -54,6 +56,7 @@ class Tile(Spec):
     sense: Literal["bottom", "top", "both"] = "bottom"
     topology: Topology = "input-source"
     source_wire: Ohms = Field(default=0.0, ge=0)
+    idle: Literal["ground", "float"] = "ground"
 
     @property
     def interleaved(self) -> bool:
@@ -77,6 +80,11 @@ class Tile(Spec):
                 f"word_wire must be 0 with topology {self.topology!r}, whose word lines are gates "
                 f"and carry no current, not {self.word_wire:g} ohm; source_wire is that of the "
                 "source lines"
+            )
+        if self.separate and self.idle != "ground":
+            raise SpecError(
+                f"idle must be 'ground' with topology {self.topology!r}, whose idle word lines "
+                f"switch their cells off, not {self.idle!r}"
             )
         if self.source_wire and not self.separate:
             raise SpecError(

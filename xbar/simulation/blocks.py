@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.compiler.idle import floating
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.readout import MatrixReadout
 from xbar.hardware.chip import Chip
@@ -101,6 +102,11 @@ class BlockCells:
     def wired(self) -> Floats:
         """(R, C) siemens with wires."""
         return self.tile.mapping.difference(self.tile.cells("nodal"), self._placed.block)
+
+    @cached_property
+    def floating(self) -> Floats:
+        """(R, C) siemens with wires, where lines that the read does not use float."""
+        return floating(self._whole, self.number)
 
     @property
     def attenuation(self) -> Floats:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block, Indices
+from xbar.compiler.idle import array_for
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.effects.chain import Chain
 from xbar.effects.dac import gate_steps
 from xbar.effects.drawn import Lines
+from xbar.effects.idle import Idle
 from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
 from xbar.effects.source_lines import SourceLines
@@ -53,6 +55,7 @@ class StageBlock:
         placed: the block on its tile.
         columns: slice of the stage's columns.
         wires: whether wires are included.
+        idle: whether lines that the read does not use float, if the design says so.
     """
 
     program: Program
@@ -60,6 +63,7 @@ class StageBlock:
     placed: ProgrammedBlock
     columns: slice
     wires: bool
+    idle: bool
 
     @property
     def tile(self) -> ProgrammedTile:
@@ -74,7 +78,7 @@ class StageBlock:
     def currents(self, voltage: Floats, solve: Solve) -> Floats:
         """(N, C) differential amperes for volts (N, R), by a solver of bit-line currents."""
         tile = self.tile
-        array = tile.array()
+        array = array_for(tile, self.key[1]) if self.idle else tile.array()
         if not self.wires:
             array = array.with_ideal_lines()
         total = np.zeros((len(voltage), self.block.shape[1]))
@@ -193,7 +197,8 @@ class LayerCells:
         No siemens if ``quiet``; no cells if a card makes the siemens, which are not aged then.
         """
         chain, layer = self.chain, self.layer
-        power, wires = "variance" in chain.changed, Wires.name in chain.names
+        power = "variance" in chain.changed
+        wires = bool({Wires.name, Idle.name} & chain.names)
         if self.card is not None:
             for tile, number, found in self.card.each(layer, chain):
                 yield (tile.index, number), tile.blocks[number], found, None
@@ -271,11 +276,11 @@ def _placed(
 ) -> tuple[StageBlock, ...]:
     ends = np.cumsum([blocks[key].block.shape[1] for key in pile])
     wires = bool({Wires.name, SourceLines.name} & chain.names)
+    idle = Idle.name in chain.names
+    starts = [0, *ends[:-1].tolist()]
     return tuple(
-        StageBlock(
-            program, key, blocks[key], slice(int(end) - blocks[key].block.shape[1], int(end)), wires
-        )
-        for key, end in zip(pile, ends, strict=True)
+        StageBlock(program, key, blocks[key], slice(start, int(end)), wires, idle)
+        for key, start, end in zip(pile, starts, ends, strict=True)
     )
 
 

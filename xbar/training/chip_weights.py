@@ -142,10 +142,10 @@ def read_tiles(chip: Chip, shapes: Shapes, switches: Masks) -> tuple[Reading, ..
         switches: masks of the weights switched in, by layer.
     """
     mapping, tile, bank = DifferentialPair(), chip.hardware.tile, chip.hardware.bank
-    if tile.topology != "input-source":
+    if (tile.topology, tile.idle) != ("input-source", "ground"):
         raise SpecError(
-            f"training behind wires needs tile.topology 'input-source', not {tile.topology!r}; "
-            "train with ideal wires"
+            "training behind wires needs tile.topology 'input-source' and tile.idle 'ground', not "
+            f"{tile.topology!r} and {tile.idle!r}; train with ideal wires"
         )
     found = []
     for index, blocks in enumerate(placement_of(chip, shapes)):
