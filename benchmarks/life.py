@@ -143,7 +143,7 @@ class Rows:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         lines = self.file.read_text().splitlines() if self.file.exists() else []
         for row in map(json.loads, lines):
-            if row["design"] == DESIGN.model_dump(mode="json") and row["life"] == LIFE:
+            if row["design"] == KEYS and row["life"] == LIFE:
                 self.known[row["event"], row["way"], row["chip"]] = row
 
     def of_chip(self, seed: int) -> None:
@@ -156,7 +156,7 @@ class Rows:
                 task = task_of(self.network)
                 programs = programs or Programs(task, xbar.Chip.sample(DESIGN, seed))
                 row = {
-                    "design": DESIGN.model_dump(mode="json"), "life": LIFE,
+                    "design": KEYS, "life": LIFE,
                     "event": event, "way": way, "chip": seed,
                     **measured(task, programs, event, way),
                 }  # fmt: skip
@@ -176,16 +176,26 @@ class Rows:
         return f"{np.mean(each):.1f}{spread}"
 
     def table(self, chips: Sequence[int]) -> str:
-        """The page's table."""
-        head = ["", *HEADS.values(), "switches changed", "weights off before, gain out, after"]
+        """The page's table: ways by events."""
+        head = ["", *EVENTS]
         lines = [head, ["--"] * len(head)]
-        for event in EVENTS:
-            again = [row for seed in chips if (row := self.known.get((event, "again", seed)))]
-            share = f"{100 * np.mean([row['changed'] for row in again]):.0f} %" if again else ""
-            errors = np.mean([row["errors"] for row in again], axis=0) if again else []
-            off = ", ".join(f"{100 * each:.1f} %" for each in errors)
-            cells = [self.cell(event, way, chips) for way in WAYS]
-            lines.append([event, *cells, share, off])
+        for way in WAYS:
+            cells = [self.cell(event, way, chips) for event in EVENTS]
+            if any(cells):
+                lines.append([HEADS[way], *cells])
+        again = [[self.known.get((event, "again", seed)) for seed in chips] for event in EVENTS]
+        found = [[row for row in rows if row is not None] for rows in again]
+        share = [
+            f"{100 * np.mean([r['changed'] for r in rows]):.0f} %" if rows else "" for rows in found
+        ]
+        lines.append(["switches that choosing again changes", *share])
+        for place, name in enumerate(("as it was", "gain compensated", "chosen again")):
+            off = [
+                100 * np.mean([r["errors"][place] for r in rows]) if rows else None
+                for rows in found
+            ]
+            told = ["" if each is None else f"{each:.1f} %" for each in off]
+            lines.append([f"error of the weights, {name}", *told])
         return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 

@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from program_folders import WEIGHTS, archive_of, refused, reseal, used
+from program_folders import WEIGHTS, archive_of, manifest_of, refused, reseal, used
 
 import xbar
 from xbar.compiler.store import check_store
@@ -186,3 +186,10 @@ def test_a_sparse_file_is_refused_by_its_size_and_not_read(folder, name):
     os.truncate(folder / name, 10**11)
     with pytest.raises(FileError, match=r"at most .* bytes, not 100,000,000,000|must be an \.npy"):
         used(xbar.Program.load(folder))
+
+
+def test_a_moment_of_choice_that_the_design_has_not_is_refused(folder):
+    options = manifest_of(folder)["options"]
+    for chosen in ({"time": 3600.0}, {"temperature": -3.0}, {"stuck_open": 2.0}, {"path": [0.0]}):
+        reseal(folder, options=options | {"aged": True, "chosen": chosen})
+        refused(folder)

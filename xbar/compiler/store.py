@@ -278,6 +278,8 @@ class _Reader:
         if type(manifest["decided"]) is not bool:
             raise FileError("decided must be true or false")
         options = Options(**manifest["options"])
+        if options.chosen is not None:  # a moment that the design has
+            chip.at(**options.chosen.model_dump(exclude={"path"}))
         plan = Plan(chip, graph, weights, options, None, manifest["decided"])
         check_hardware(chip.hardware, plan.mapping)
         check_options(chip.hardware, options, ticket=plan.decided)
