@@ -62,7 +62,7 @@ def check_node(node: float) -> float:
 def area_factor(node: float) -> float:
     """Area of digital parts at a node over that at 32 nm.
 
-    >>> area_factor(130e-9), round(area_factor(28e-9), 2)
+    >>> round(area_factor(130e-9), 2), round(area_factor(28e-9), 2)
     (14.0, 0.8)
     """
     return _between(node, _NANOMETRES, _AREA)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from xbar.simulation.linearity import Linearity as Linearity
     from xbar.simulation.linearity import adc_linearity as adc_linearity
     from xbar.simulation.linearity import dac_linearity as dac_linearity
+    from xbar.simulation.peak import Peak as Peak
+    from xbar.simulation.peak import design_peak as design_peak
+    from xbar.simulation.programming_cost import ProgrammingCost as ProgrammingCost
     from xbar.simulation.result import Budget as Budget
     from xbar.simulation.result import BudgetPart as BudgetPart
     from xbar.simulation.result import LayerResult as LayerResult
@@ -40,13 +43,16 @@ _HOME = {
     "Life": "xbar.simulation.life",
     "LifePoint": "xbar.simulation.life",
     "Linearity": "xbar.simulation.linearity",
+    "Peak": "xbar.simulation.peak",
     "ProgramCost": "xbar.simulation.cost",
+    "ProgrammingCost": "xbar.simulation.programming_cost",
     "Reader": "xbar.simulation.run",
     "Result": "xbar.simulation.result",
     "TileCheck": "xbar.simulation.verify",
     "Verification": "xbar.simulation.verify",
     "adc_linearity": "xbar.simulation.linearity",
     "dac_linearity": "xbar.simulation.linearity",
+    "design_peak": "xbar.simulation.peak",
     "read_dataset": "xbar.simulation.dataset",
     "simulate": "xbar.simulation.simulator",
 }
