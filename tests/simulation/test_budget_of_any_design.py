@@ -16,6 +16,7 @@ LAWS = [
     {"retention": {"times": [1.0, 1e9], "error": [FLAT, {**FLAT, "polynomial": [0.1]}]}},
     {"relaxation": {"first": 1.0, "shift": -1e-8, "error": [1e-7, 3e-8]}},
 ]
+ADCS = ["ideal", "sar", "ramp", "pipeline", "cyclic", "flash"]
 HEAT = {"resistors": -5e-4, "resistors_sigma": 1e-4, "wires": "copper"}
 
 
@@ -48,7 +49,16 @@ def draw(seed):
     def maybe(value, share=0.6):
         return value if rng.random() < share else None
 
-    converter = {"bits": int(rng.integers(3, 9)), "bit_serial": maybe(int(rng.integers(1, 4)), 0.3)}
+    dac = {"bits": int(rng.integers(3, 9)), "kind": str(rng.choice(["ideal", "string", "binary"]))}
+    dac |= {"bit_serial": maybe(int(rng.integers(1, 4)), 0.3)}
+    dac |= {"mismatch": 0.02} if dac["kind"] != "ideal" else {}
+    adc = {"bits": int(rng.integers(3, 9)), "kind": str(rng.choice(ADCS))}
+    adc |= {"mismatch": 0.02} if adc["kind"] != "ideal" else {}
+    adc |= maybe({"offset": 0.01, "gain_error": 0.01}, 0.4) or {}
+    adc |= maybe({"noise": 0.005}, 0.4) or {}
+    adc |= maybe({"capacitance": 2e-15, "swing": 0.5}, 0.4) or {}
+    amplifier = {"feedback": 2e4, "gain_error": 0.01} | (maybe({"swing": 0.02}) or {})
+    amplifier |= {"noise": 1e-7} | (maybe({"offset": 1e-3}) or {})
     design = {
         "bank": {
             "resistors": int(rng.integers(2, 6)),
@@ -59,8 +69,9 @@ def draw(seed):
         },
         "tile": {"word_lines": 16, "bit_lines": 16}
         | (maybe({"word_wire": float(rng.uniform(0, 5)), "bit_wire": 2.0}) or {}),
-        "dac": maybe(converter),
-        "adc": maybe({"bits": int(rng.integers(3, 9))}),
+        "dac": maybe(dac),
+        "adc": maybe(adc),
+        "amplifier": maybe(amplifier, 0.3),
         "variation": {"read_noise": float(rng.choice([0.0, 0.03]))},
         "device": {**LAWS[int(rng.integers(len(LAWS)))], "activation": "0.3 eV"},
         "temperature": maybe(HEAT, 0.7),
