@@ -17,6 +17,10 @@ LAWS = [
     {"relaxation": {"first": 1.0, "shift": -1e-8, "error": [1e-7, 3e-8]}},
 ]
 ADCS = ["ideal", "sar", "ramp", "pipeline", "cyclic", "flash"]
+TOPOLOGIES = [
+    *("input-source", "input-source", "interleaved-input-source"),
+    *("separate-source", "interleaved-separate-source"),
+]
 HEAT = {"resistors": -5e-4, "resistors_sigma": 1e-4, "wires": "copper"}
 
 
@@ -59,6 +63,13 @@ def draw(seed):
     adc |= maybe({"capacitance": 2e-15, "swing": 0.5}, 0.4) or {}
     amplifier = {"feedback": 2e4, "gain_error": 0.01} | (maybe({"swing": 0.02}) or {})
     amplifier |= {"noise": 1e-7} | (maybe({"offset": 1e-3}) or {})
+    tile = {"word_lines": 12, "bit_lines": 8, "topology": str(rng.choice(TOPOLOGIES))}
+    tile |= maybe({"bit_wire": float(rng.uniform(0.1, 5))}, 0.7) or {}
+    if tile["topology"].endswith("separate-source"):  # whose word lines are gates
+        dac |= {"bit_serial": 1, "code": "twos-complement"}
+        amplifier.pop("offset", None)
+    else:
+        tile |= maybe({"word_wire": 2.0}) or {}
     design = {
         "bank": {
             "resistors": int(rng.integers(2, 6)),
@@ -67,9 +78,9 @@ def draw(seed):
             "stuck_open": float(rng.choice([0.0, 0.03])),
             "nonlinearity": maybe({"sinh": 0.5}),
         },
-        "tile": {"word_lines": 16, "bit_lines": 16}
-        | (maybe({"word_wire": float(rng.uniform(0, 5)), "bit_wire": 2.0}) or {}),
-        "dac": maybe(dac),
+        "tile": tile,
+        "selector": maybe({"voltage": [0.1, 1.0], "current": [1e-8, 1e-3]}, 0.3),
+        "dac": maybe(dac, 1.0 if "code" in dac else 0.6),
         "adc": maybe(adc),
         "amplifier": maybe(amplifier, 0.3),
         "variation": {"read_noise": float(rng.choice([0.0, 0.03]))},
@@ -79,14 +90,14 @@ def draw(seed):
     given = {key: each for key, each in design.items() if each is not None}
     design = xbar.Hardware(**circuits(seed, given))
     programming = str(rng.choice(["subset", "subset", "nominal", "write-verify", "residual"]))
-    switched = programming in ("subset", "nominal")
+    switched, shared = programming in ("subset", "nominal"), design.tile.interleaved
     options = Options(
         programming=programming,
-        mapping=str(rng.choice(["pair", "reference"])) if switched else "pair",
+        mapping=str(rng.choice(["pair", "reference"])) if switched and not shared else "pair",
         scale_per=str(rng.choice(["column", "tile", "layer"])),
     )
-    readout = str(rng.choice(["ideal", "nodal", "nonlinear"]))
-    if readout == "nonlinear" and design.bank.nonlinearity is None:
+    readout = str(rng.choice(["ideal", "nodal", "nonlinear", "nonlinear"]))
+    if readout == "nonlinear" and design.bank.nonlinearity is design.selector is None:
         readout = "nodal"
     when = {"time": maybe(str(rng.choice(["1 s", "30 d"])), 0.7)}
     when["temperature"] = maybe("85 C") if design.temperature else None
@@ -104,8 +115,8 @@ def chip_of(design, seed, when):
 def test_every_effect_has_a_row_and_without_them_all_it_is_the_network(seed):
     design, options, readout, when = draw(seed)
     rng = np.random.default_rng([seed, 1])
-    weights = {"a": rng.standard_normal((4, 20)), "b": rng.standard_normal((2, 3, 8))}
-    inputs = {"a": rng.standard_normal((3, 20)), "b": rng.standard_normal((3, 2, 8))}
+    weights = {"a": rng.standard_normal((4, 12)), "b": rng.standard_normal((2, 3, 8))}
+    inputs = {"a": rng.standard_normal((2, 12)), "b": rng.standard_normal((2, 2, 8))}
     program = xbar.compile(weights, xbar.Chip.sample(design, seed), options=options)
     program = program.on(chip_of(design, seed, when)) if when else program
     budget = xbar.simulate(program, inputs, readout=readout, budget=True, seed=seed).budget
@@ -121,7 +132,7 @@ def test_every_effect_has_a_row_and_without_them_all_it_is_the_network(seed):
         assert 0 < part.error_without < np.inf
     bare = AnalogProducts(program, readout, seed, frozenset())
     for name, weight in program.weights.items():
-        x = inputs[name].reshape(3, -1, weight.shape[-1])
+        x = inputs[name].reshape(2, -1, weight.shape[-1])
         exact = np.einsum("ngi,goi->ngo", x, weight.reshape(x.shape[1], -1, x.shape[2]))
         np.testing.assert_allclose(bare(name, x), exact, rtol=0, atol=1e-12)
 
