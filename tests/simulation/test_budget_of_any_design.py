@@ -16,7 +16,6 @@ LAWS = [
     {"retention": {"times": [1.0, 1e9], "error": [FLAT, {**FLAT, "polynomial": [0.1]}]}},
     {"relaxation": {"first": 1.0, "shift": -1e-8, "error": [1e-7, 3e-8]}},
 ]
-ADCS = ["ideal", "sar", "ramp", "pipeline", "cyclic", "flash"]
 TOPOLOGIES = [
     *("input-source", "input-source", "interleaved-input-source"),
     *("separate-source", "interleaved-separate-source"),
@@ -53,21 +52,11 @@ def draw(seed):
     def maybe(value, share=0.6):
         return value if rng.random() < share else None
 
-    dac = {"bits": int(rng.integers(3, 9)), "kind": str(rng.choice(["ideal", "string", "binary"]))}
-    dac |= {"bit_serial": maybe(int(rng.integers(1, 4)), 0.3)}
-    dac |= {"mismatch": 0.02} if dac["kind"] != "ideal" else {}
-    adc = {"bits": int(rng.integers(3, 9)), "kind": str(rng.choice(ADCS))}
-    adc |= {"mismatch": 0.02} if adc["kind"] != "ideal" else {}
-    adc |= maybe({"offset": 0.01, "gain_error": 0.01}, 0.4) or {}
-    adc |= maybe({"noise": 0.005}, 0.4) or {}
-    adc |= maybe({"capacitance": 2e-15, "swing": 0.5}, 0.4) or {}
-    amplifier = {"feedback": 2e4, "gain_error": 0.01} | (maybe({"swing": 0.02}) or {})
-    amplifier |= {"noise": 1e-7} | (maybe({"offset": 1e-3}) or {})
+    dac = {"bits": int(rng.integers(3, 9)), "bit_serial": maybe(int(rng.integers(1, 4)), 0.3)}
     tile = {"word_lines": 12, "bit_lines": 8, "topology": str(rng.choice(TOPOLOGIES))}
     tile |= maybe({"bit_wire": float(rng.uniform(0.1, 5))}, 0.7) or {}
     if tile["topology"].endswith("separate-source"):  # whose word lines are gates
         dac |= {"bit_serial": 1, "code": "twos-complement"}
-        amplifier.pop("offset", None)
     else:
         tile |= maybe({"word_wire": 2.0}) or {}
     design = {
@@ -81,14 +70,16 @@ def draw(seed):
         "tile": tile,
         "selector": maybe({"voltage": [0.1, 1.0], "current": [1e-8, 1e-3]}, 0.3),
         "dac": maybe(dac, 1.0 if "code" in dac else 0.6),
-        "adc": maybe(adc),
-        "amplifier": maybe(amplifier, 0.3),
+        "adc": maybe({"bits": int(rng.integers(3, 9))}),
         "variation": {"read_noise": float(rng.choice([0.0, 0.03]))},
         "device": {**LAWS[int(rng.integers(len(LAWS)))], "activation": "0.3 eV"},
         "temperature": maybe(HEAT, 0.7),
     }
     given = {key: each for key, each in design.items() if each is not None}
-    design = xbar.Hardware(**circuits(seed, given))
+    given = circuits(seed, given)
+    if "code" in dac:
+        given.get("amplifier", {}).pop("offset", None)
+    design = xbar.Hardware(**given)
     programming = str(rng.choice(["subset", "subset", "nominal", "write-verify", "residual"]))
     switched, shared = programming in ("subset", "nominal"), design.tile.interleaved
     options = Options(
