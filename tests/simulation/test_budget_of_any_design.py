@@ -59,6 +59,7 @@ def draw(seed):
         dac |= {"bit_serial": 1, "code": "twos-complement"}
     else:
         tile |= maybe({"word_wire": 2.0}) or {}
+        tile |= maybe({"idle": "float"}, 0.4) or {}
     design = {
         "bank": {
             "resistors": int(rng.integers(2, 6)),
