@@ -84,6 +84,20 @@ def test_a_pipeline_gives_the_codes_of_its_stages(bits):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("noise", "less"), [(0.2, 0.0), (0.5, 0.04), (1.0, 0.13)])
+def test_noise_of_each_decision_is_about_that_of_the_sample(noise, less):
+    """Six decisions, each with its own noise, against one noisy sample and the nearest level."""
+    rng = np.random.default_rng(5)
+    signal = rng.uniform(-25, 25, 200_000)
+    kept = np.zeros_like(signal)
+    for bit in range(5, -1, -1):
+        seen = signal + 32.5 + noise * rng.standard_normal(signal.shape)
+        kept += np.where(seen >= kept + 2**bit, 2**bit, 0)
+    one = np.rint(signal + noise * rng.standard_normal(signal.shape))
+    ratio = np.std(kept - 32 - signal) / np.std(one - signal)
+    assert ratio == pytest.approx(1 - less, abs=0.01)
+
+
 def chip(bits, **keys):
     adc = xbar.Converter(bits=bits, **keys)
     return xbar.Chip.sample(xbar.Hardware(adc=adc, tile=xbar.Tile(bit_lines=40)), seed=3)

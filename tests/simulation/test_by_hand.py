@@ -10,11 +10,13 @@ import xbar
 EQUAL = xbar.Bank(resistors=1, nominal=1e3, spread="none")
 
 
-@pytest.mark.parametrize(("cells", "share"), [(4, 1.0), (16, 1.0), (64, 0.125**0.5), (256, 0.125)])
-def test_equal_cells_at_full_scale_are_clipped_at_eight_times_the_fourth_root_of_their_number(
+@pytest.mark.parametrize(
+    ("cells", "share"), [(4, 1.0), (12, 1.0), (64, 0.75**0.25 / 8**0.5), (256, 0.75**0.25 / 8)]
+)
+def test_equal_cells_at_full_scale_are_clipped_by_the_fourth_root_of_their_number(
     cells, share, recwarn
 ):
-    """Of n equal currents i the automatic range is the smaller of n i and 4 (16/n)^(1/4) √n i."""
+    """Of n equal currents i the automatic range is the smaller of n i and 4 (12/n)^(1/4) √n i."""
     tile = xbar.Tile(word_lines=256, bit_lines=2)
     analog, read = (
         xbar.compile({"fc": np.ones((1, cells))}, hardware, seed=0).run(np.ones((1, cells)))

@@ -10,8 +10,8 @@ from xbar.hardware.spec import Hardware
 class AdcNoise(Effect):
     """Each conversion sees its signal with a normal deviation of ``adc.noise`` of the range.
 
-    One number a conversion, referred to the input: of a converter that decides several times with
-    noise of its own each time, as long as that is below half a level.
+    One number a conversion, referred to the input. A SAR that decides with noise of its own each
+    time has as much error, rounding included: 4 % less at half a level of noise, 13 % at one.
     """
 
     name = "adc_noise"

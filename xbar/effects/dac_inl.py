@@ -7,7 +7,7 @@ import numpy as np
 from xbar.arrays import Floats, Ints
 from xbar.effects.effect import Effect, Read
 from xbar.effects.namespace import Array
-from xbar.effects.transfer import DRIVERS, normals
+from xbar.effects.transfer import DRIVERS, elements, normals
 from xbar.hardware.chip import Chip
 from xbar.hardware.converter import Converter
 from xbar.hardware.spec import Hardware
@@ -47,11 +47,11 @@ def errors_of(dac: Converter, chip: Chip, tile: int, word_lines: Ints) -> Floats
     ideal = np.arange(2**bits) / (2.0**bits - 1)
     if dac.kind == "string":
         z = normals(chip, DRIVERS, 0, (1, 2**bits - 1))
-        taps = np.maximum(1.0 + dac.mismatch * z, 0.0).cumsum(axis=1)
+        taps = elements(np.ones(1), dac.mismatch, z).cumsum(axis=1)
         level = np.concatenate([[[0.0]], taps / taps[:, -1:]], axis=1)
         return np.asarray(level - ideal)
     units = 2.0 ** np.arange(bits)
     z = normals(chip, DRIVERS, tile, (chip.hardware.cells[0], bits))[word_lines]
-    elements = np.maximum(units + dac.mismatch * np.sqrt(units) * z, 0.0)
+    own = elements(units, dac.mismatch, z)
     codes = np.arange(2**bits)[:, None] >> np.arange(bits) & 1
-    return np.asarray(elements @ codes.T / elements.sum(axis=1, keepdims=True) - ideal)
+    return np.asarray(own @ codes.T / own.sum(axis=1, keepdims=True) - ideal)

@@ -17,7 +17,7 @@ from xbar.hardware.converter import Converter
 CREST = 4.0
 """Automatic ADC range: a column's expected root-mean-square current, times this."""
 
-EQUAL = 16
+EQUAL = 12
 """Inputs up to which a vector is expected to have magnitudes all as large as its largest."""
 
 Key: TypeAlias = tuple[int, int]
@@ -31,7 +31,7 @@ def spread(inputs: int) -> float:
     and that of normal numbers, about 1 / sqrt(2 ln n). An empirical rule, see docs/benchmarks.md.
 
     >>> round(spread(9), 3), round(spread(784), 3)
-    (1.0, 0.378)
+    (1.0, 0.352)
     """
     return float(min(1.0, (EQUAL / inputs) ** 0.25))
 

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 # streams of the generator, beside those of chip.py, aging.py and tuned.py; never renumber
 UNITS, COMPARATORS, AFFINE, AMPLIFIERS, DRIVERS = 32, 33, 34, 35, 36
 
+LEAST = 1e-6
+"""Least size of an element, over its nominal one."""
+
+_LINES = 1 << 16  # bit lines of a tile at most
+
 Place = tuple[int, Ints]
 """A block's tile and its columns (C,) on it."""
 
@@ -97,7 +102,7 @@ def transfer_of(adc: Converter, chip: Chip, places: Sequence[Place]) -> Transfer
         places: tiles and columns, one after another.
     """
     which = np.concatenate([columns // adc.shared for _, columns in places]).astype(np.int64)
-    tiles = np.concatenate([np.full(len(columns), tile) for tile, columns in places])
+    tiles = np.concatenate([np.full(len(columns), tile, np.int64) for tile, columns in places])
     values: Floats
     if adc.kind in ("sar", "pipeline", "cyclic"):
         make = _capacitors if adc.kind == "sar" else _stages
@@ -110,15 +115,20 @@ def transfer_of(adc: Converter, chip: Chip, places: Sequence[Place]) -> Transfer
         known, which = np.unique(tiles, return_inverse=True)
         table = [_ramp(adc, chip, int(tile)) for tile in known]
     else:
-        pairs, which = np.unique(np.stack([tiles, which]), axis=1, return_inverse=True)
-        ladders = {tile: _ladders(adc, chip, tile) for tile in np.unique(tiles).tolist()}
-        table = [ladders[tile][number] for tile, number in pairs.T.tolist()]
+        known, which = np.unique(tiles * _LINES + which, return_inverse=True)
+        table = [_ladder(adc, chip, int(place)) for place in known]
     return Transfer(adc.kind, float(adc.top), np.stack(table), which.reshape(-1).astype(np.int64))
 
 
 def normals(chip: Chip, stream: int, tile: int, shape: tuple[int, ...]) -> Floats:
     """Standard normal numbers of a tile's converters, a function of the chip's seed."""
     return draw.normal(draw.uniform(chip.seed or 0, stream, tile, shape))
+
+
+def elements(units: Floats, mismatch: float, z: Floats) -> Floats:
+    """Elements of some units each: u + mismatch sqrt(u) z, at least a millionth of u."""
+    found: Floats = units * np.maximum(1.0 + mismatch * z / np.sqrt(units), LEAST)
+    return found
 
 
 def weights_of(units: Floats) -> Floats:
@@ -135,13 +145,13 @@ def weights_of(units: Floats) -> Floats:
 def _capacitors(adc: Converter, chip: Chip, tile: int) -> Floats:
     units = np.append(2.0 ** np.arange(adc.bits - 1, -1, -1), 1.0)
     z = normals(chip, UNITS, tile, (chip.hardware.cells[1], len(units)))
-    return weights_of(np.maximum(units + adc.mismatch * np.sqrt(units) * z, 0.0))
+    return weights_of(elements(units, adc.mismatch, z))
 
 
 def _stages(adc: Converter, chip: Chip, tile: int) -> Floats:
     count, lines = adc.bits - 2, chip.hardware.cells[1]
     own = 1 if adc.kind == "cyclic" else count
-    ratio = np.maximum(1.0 + adc.mismatch * normals(chip, UNITS, tile, (lines, own)), 0.0)
+    ratio = elements(np.ones(1), adc.mismatch, normals(chip, UNITS, tile, (lines, own)))
     off = adc.comparator * normals(chip, COMPARATORS, tile, (2, lines, own))
     closed = np.ones_like(ratio) if adc.open_loop is None else 1 / (1 + (1 + ratio) / adc.open_loop)
     each = np.stack([ratio, closed, off[0] - 0.25, off[1] + 0.25])
@@ -165,12 +175,11 @@ def rising(steps: Floats, open_loop: float | None = None) -> Floats:
 
 def _ramp(adc: Converter, chip: Chip, tile: int) -> Floats:
     z = normals(chip, UNITS, tile, (2**adc.bits,))
-    return rising(np.maximum(1.0 + adc.mismatch * z, 0.0), adc.open_loop)
+    return rising(elements(np.ones(1), adc.mismatch, z), adc.open_loop)
 
 
-def _ladders(adc: Converter, chip: Chip, tile: int) -> Floats:
-    lines, count = chip.hardware.cells[1], 2**adc.bits
-    z = normals(chip, UNITS, tile, (lines, count))
-    taps = rising(np.maximum(1.0 + adc.mismatch * z, 0.0))
-    off = adc.comparator * adc.top * normals(chip, COMPARATORS, tile, taps.shape)
-    return np.sort(taps + off, axis=-1)
+def _ladder(adc: Converter, chip: Chip, place: int) -> Floats:
+    """Thresholds of one converter, whose many numbers have a place of their own in the streams."""
+    taps = rising(elements(np.ones(1), adc.mismatch, normals(chip, UNITS, place, (2**adc.bits,))))
+    off = adc.comparator * adc.top * normals(chip, COMPARATORS, place, taps.shape)
+    return np.sort(taps + off)

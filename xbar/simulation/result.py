@@ -18,6 +18,7 @@ from xbar.simulation.tables import (
     precision_text,
     result_text,
     score,
+    trim_text,
 )
 from xbar.tables import Card, Facts, count, html_table, html_text
 
@@ -196,7 +197,12 @@ class Result:
             tables.append(html_table(*budget_table(self.budget, self.metric)))
         if self.cost is not None:
             tables.append(self.cost._repr_html_())
-        words = (precision_text(self).strip(), accuracy_text(self).strip(), assumed_text(self))
+        words = (
+            trim_text(self).strip(),
+            precision_text(self).strip(),
+            accuracy_text(self).strip(),
+            assumed_text(self),
+        )
         return "\n".join([*tables, *(f"<p>{html_text(text)}</p>" for text in words if text)])
 
     def to_json(self) -> dict[str, Any]:
