@@ -71,7 +71,8 @@ def test_a_pipeline_gives_the_codes_of_its_stages(bits):
     open_loop = RNG.uniform(50, 500, (count, 3))
     offset = 0.05 * RNG.standard_normal((count, 2, 3))
     closed = 1 / (1 + (1 + ratio) / open_loop)
-    stages = np.stack([ratio, closed, offset[:, 0] - 0.25, offset[:, 1] + 0.25], axis=1)
+    thresholds = offset[:, 0] - 0.25, offset[:, 1] + 0.25
+    stages = np.stack([(1 + ratio) * closed, ratio * closed, *thresholds], axis=1)
     level = level_sweep(bits, 400)
     found = Transfer("pipeline", 2.0 ** (bits - 1) - 1, stages, columns(3)).codes(level)
     expected = [
@@ -201,8 +202,8 @@ def test_an_integrators_ramp_bends_by_an_eighth_of_the_range_over_its_gain(gain)
 def test_a_first_stage_of_finite_gain_leaves_a_gap_at_its_thresholds():
     """2^(b-2) (2 / A) / (1 + 2 / A) levels at a quarter of the range."""
     bits, gain = 10, 150.0
-    stages = np.tile(np.array([1.0, 1.0, -0.25, 0.25])[None, :, None], (bits - 2, 1, 1))
-    stages[0, 1] = 1 / (1 + 2 / gain)
+    stages = np.tile(np.array([2.0, 1.0, -0.25, 0.25])[None, :, None], (bits - 2, 1, 1))
+    stages[0, :2] /= 1 + 2 / gain
     curve = Transfer("pipeline", 2.0 ** (bits - 1) - 1, stages, columns(1))
     edge = 2.0 ** (bits - 3)
     below, above = curve.codes(np.array([[edge - 1e-6], [edge + 1e-6]]))[:, 0]

@@ -66,8 +66,8 @@ def pipeline(value: Reals, gain: Reals, step: Reals, top: float, stages: Floats)
         gain: (C,) levels per unit of the signal.
         step: (C,) size of a level.
         top: outermost level.
-        stages: (S, 4, C) of each stage: ratio of its capacitors, what its amplifier gives of 1, and
-            the lower and upper comparator's threshold over the range.
+        stages: (S, 4, C) of each stage: its gain, what it takes off for a digit, and the lower and
+            upper comparator's threshold over the range.
     """
     rows, columns = value.shape
     count = len(stages)
@@ -78,11 +78,11 @@ def pipeline(value: Reals, gain: Reals, step: Reals, top: float, stages: Floats)
             code[j] = 0.0
         for stage in range(count):
             unit = 2.0 ** (count - stage)
-            ratio, closed, low, high = stages[stage]
             for j in range(columns):
-                digit = 1.0 if rest[j] >= high[j] else 0.0
-                digit = -1.0 if rest[j] < low[j] else digit
-                rest[j] = closed[j] * ((1.0 + ratio[j]) * rest[j] - ratio[j] * digit)
+                own = rest[j]
+                above = 1.0 if own >= stages[stage, 3, j] else 0.0
+                digit = above - (1.0 if own < stages[stage, 2, j] else 0.0)
+                rest[j] = stages[stage, 0, j] * own - stages[stage, 1, j] * digit
                 code[j] += unit * digit
         for j in range(columns):
             own = code[j] + _nearest(2.0 * rest[j], 2.0)

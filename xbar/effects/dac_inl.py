@@ -50,7 +50,7 @@ def errors_of(dac: Converter, chip: Chip, tile: int, word_lines: Ints) -> Floats
         taps = elements(np.ones(1), dac.mismatch, z).cumsum(axis=1)
         level = np.concatenate([[[0.0]], taps / taps[:, -1:]], axis=1)
         return np.asarray(level - ideal)
-    units = 2.0 ** np.arange(bits)
+    units: Floats = 2.0 ** np.arange(bits, dtype=np.float64)
     z = normals(chip, DRIVERS, tile, (chip.hardware.cells[0], bits))[word_lines]
     own = elements(units, dac.mismatch, z)
     codes = np.arange(2**bits)[:, None] >> np.arange(bits) & 1

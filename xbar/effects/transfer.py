@@ -154,7 +154,7 @@ def _stages(adc: Converter, chip: Chip, tile: int) -> Floats:
     ratio = elements(np.ones(1), adc.mismatch, normals(chip, UNITS, tile, (lines, own)))
     off = adc.comparator * normals(chip, COMPARATORS, tile, (2, lines, own))
     closed = np.ones_like(ratio) if adc.open_loop is None else 1 / (1 + (1 + ratio) / adc.open_loop)
-    each = np.stack([ratio, closed, off[0] - 0.25, off[1] + 0.25])
+    each = np.stack([(1 + ratio) * closed, ratio * closed, off[0] - 0.25, off[1] + 0.25])
     return np.broadcast_to(each.transpose(2, 0, 1), (count, 4, lines))
 
 

@@ -197,12 +197,8 @@ class Result:
             tables.append(html_table(*budget_table(self.budget, self.metric)))
         if self.cost is not None:
             tables.append(self.cost._repr_html_())
-        words = (
-            trim_text(self).strip(),
-            precision_text(self).strip(),
-            accuracy_text(self).strip(),
-            assumed_text(self),
-        )
+        told = (trim_text(self), precision_text(self), accuracy_text(self))
+        words = (*(text.strip() for text in told), assumed_text(self))
         return "\n".join([*tables, *(f"<p>{html_text(text)}</p>" for text in words if text)])
 
     def to_json(self) -> dict[str, Any]:
