@@ -58,6 +58,16 @@ def check(readings):
         ),
         ("device,1 s [uS],1 h [uS]", ["0,10,9", "1,12,11", "2,14,13.5"]),
         ("device,G(t=1 s) [uS],G(t=1 h) [uS]", ["0,10,9", "1,12,11", "2,14,13.5"]),
+        ("1 s [uS],1 h [uS]", ["10,9", "12,11", "14,13.5"]),
+        (
+            "device,time,conductance",
+            [
+                ",min,uS",
+                *(f"{d},{t},{G[d, k] * 1e6!s}" for d, k, t in places("0.016666666666666666", 60)),
+            ],
+        ),
+        ("wafer,row,col,time,G [uS]", [f"A,{line[0]},7,{line[2:]}" for line in LONG]),
+        ("chip,row idx,time [s],G [uS]", [f"{line[0]},0,{line[2:]}" for line in LONG]),
         ("time,d0 [uS],d1 [uS],d2 [uS]", ["1,10,12,14", "3600,9,11,13.5"]),
     ],
 )
@@ -133,6 +143,8 @@ def test_a_target_without_a_unit_has_that_of_the_conductance(tmp_path):
         (["device,g,conductance", "0,1e-5,1e-5"], "must have one column for g"),
         (["device,g", "0,nan"], "there is no reading"),
         (["device,g"], "there is no line of data"),
+        (["device,g [uS]", ",nS", "0,1"], "is stated twice"),
+        (["device,g", ",uS"], "there is no line of data below the units"),
         (["a,b", "0,1"], "the first line must name columns"),
         (["device,g", "0,x"], "line 2: g: .*number"),
     ],

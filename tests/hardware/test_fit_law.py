@@ -141,6 +141,20 @@ def test_chips_of_a_fitted_law_drift_as_the_devices_did():
     assert exponent.std() == pytest.approx(truth["drift.sigma"], rel=0.12)
 
 
+def test_devices_that_die_and_bakes_that_are_not_used_are_told():
+    rng = np.random.default_rng(4)
+    times = np.array([1.0, 100.0, 1e4])
+    g = 1e-5 * (1 + 0.1 * rng.normal(size=(60, 1))) * times**-0.05
+    g[3, 2] = 0.0
+    cool = BENCHMARK.long_table(g, time=(1, times), **{"temperature [C]": (1, [25.0] * 3)})
+    hot = {**cool, "temperature [C]": np.full(180, 125.0), "device": cool["device"] + 60}
+    hot["conductance"] = (g * times**-0.05).ravel()
+    law = xbar.DeviceLaw.fit({key: np.concatenate([cool[key], hot[key]]) for key in cool})
+    assert "failure in time: 1 devices conducted at first" in unknown(law)
+    assert "activation energy: readings over time at other temperatures" in unknown(law)
+    assert law.fitted["drift.mean"].value == pytest.approx(0.05, abs=1e-6)
+
+
 def test_a_device_that_does_not_follow_its_targets_is_stuck():
     rng = np.random.default_rng(4)
     target = np.linspace(5e-6, 25e-6, 5)

@@ -1,16 +1,17 @@
 """The columns of a table of readings: names, units, and numbers in the forms that people have.
 
-A long table has one line a reading. Its columns, in any order and the usual spellings: ``device``,
-``target`` (or nominal), ``time``, ``temperature``, ``cycle`` (a device programmed again), ``read``
-(a reading repeated), and what was measured: ``conductance``, ``resistance``, or ``current`` at a
-``voltage``. A unit stands in the head ("time [h]"), in the cells ("25 uS"), or is the caller's.
+A long table has one line a reading. Its columns, in any order and the usual spellings: ``device``
+(or where it is: wafer, die, array, row, column), ``target`` (or nominal), ``time``,
+``temperature``, ``cycle`` (a device programmed again), ``read`` (a reading repeated), and what was
+measured: ``conductance``, ``resistance``, or ``current`` at a ``voltage``. A unit stands in the
+head ("time [h]"), below it, in the cells ("25 uS"), or is the caller's.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +21,12 @@ from xbar.textfiles import plain_text
 from xbar.units import measured_quantity, parse_temperature, parse_time, parse_unit
 
 _NAMES = {
-    "device": "device dev cell id address addr device_id sample die resistor bauteil",
+    "device": "device dev cell id address addr device_id sample resistor bauteil k",
+    "wafer": "wafer lot los",
+    "die": "die chip",
+    "tile": "tile array macro block kachel",
+    "row": "row wl word_line wordline word x zeile wortleitung",
+    "column": "column col bl bit_line bitline bit y spalte bitleitung",
     "target": "target g_target target_conductance target_g nominal g_nominal g_set level_g ziel",
     "target r": "target_resistance r_target target_r nominal_resistance r_nominal",
     "time": "time t elapsed elapsed_time delay zeit t_s",
@@ -34,6 +40,8 @@ _NAMES = {
 }
 SPELLED = {name: key for key, names in _NAMES.items() for name in names.split()}
 MEASURED = ("g", "r", "i")
+PLACES = ("wafer", "die", "tile", "row", "column")
+"""Columns that say where a device is, and together with ``device`` which one."""
 _UNITS = {"g": "S", "r": "ohm", "i": "A", "v": "V", "target": "S", "target r": "ohm"}
 _BRACKETS = re.compile(r"(.*?)[\s_]*[\[({<](.*)[\])}>]\s*")
 _TRAILING = re.compile(r"(.*?)(?:\s*[/,:]\s*|\s+in\s+|[\s_]+)([^\s/,:_]+)\s*")
@@ -69,11 +77,18 @@ def split_unit(name: str) -> tuple[str, str]:
     match = _BRACKETS.fullmatch(text)
     if match is not None:
         text, unit = match.group(1), match.group(2).strip()
+    elif _counted(text) in PLACES or _counted(text) == "device":
+        return _counted(text), ""
     elif word(text) not in SPELLED:
         match = _TRAILING.fullmatch(text)
         if match is not None and _is_unit(match.group(2)):
             text, unit = match.groups()
     return word(text), unit
+
+
+def _counted(text: str) -> str:
+    """The key of a name such as "row index" or "device no"; "" if it is none."""
+    return SPELLED.get(re.sub(r"_(?:index|idx|number|no|nr|id|name)$", "", word(text)), "")
 
 
 def word(text: str) -> str:
@@ -123,6 +138,22 @@ def find_columns(head: Sequence[str]) -> list[Column]:
     if "target" in found and "target r" in found:
         raise SpecError("the first line must have one target, as conductance or as resistance")
     return list(found.values())
+
+
+def with_units(columns: Sequence[Column], cells: Sequence[str]) -> list[Column] | None:
+    """The columns with units from a line below the head; None if it is no line of units."""
+    found, some = [], False
+    for column in columns:
+        text = cells[column.place].strip().strip("[]()")
+        has_unit = column.key in _UNITS or column.key in ("time", "temperature")
+        if re.search(r"\d", text) or (text and has_unit and not _is_unit(text)):
+            return None
+        if text and has_unit:
+            if column.unit:
+                raise SpecError(f"the unit of the column {shown(column.name)} is stated twice")
+            column, some = replace(column, unit=text), True
+        found.append(column)
+    return found if some else None
 
 
 def scale_of(text: str, unit: str, what: str) -> float:

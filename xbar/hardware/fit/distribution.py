@@ -2,7 +2,7 @@
 
 Normal or lognormal, whichever is likelier; where the data doubt it (p below 5 %), the mixture if
 its BIC is less (Schwarz, Ann. Stat. 6, 461, 1978); the table where they contradict what was chosen
-(p below 1 %). Mixtures are fitted by expectation and maximisation.
+(p below 1 %, of a mixture 0.5 %). Mixtures are fitted by expectation and maximisation.
 
 Shapes: N devices, S samples.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.hardware.fit.statistics import normal_p, student
+from xbar.hardware.fit.statistics import half_widths, normal_p
 from xbar.hardware.quantiles import Rows, shares, standardised
 
 LEAST = 8
@@ -23,12 +23,14 @@ LEAST = 8
 _LEAST_OF_TWO = 40
 _LEAST_OF_TABLE = 20
 _DOUBTED, _CONTRADICTED = 0.05, 0.01
+_STRONG = 6.0
+"""What a mixture's BIC must gain on the logarithmic scale over that on the linear one."""
 _WIDEST_NORMAL = 0.45
 """Largest relative standard deviation of a normal law: a wider one has conductances below 0."""
 _NARROWEST = 0.02
 """Least standard deviation of a part of a mixture, over that of all."""
 _STEPS = 200
-_SAMPLES = 99
+_SAMPLES = 199
 _THIN, _MANY = 1000, 10_000
 """Numbers of a sample in a mixture's test, and quantiles that stand for more of the data."""
 
@@ -114,13 +116,15 @@ def choose(x: Floats, seed: int, *, positive: bool = True) -> Choice:
         bic = _bic(least, 2, count)
         for log, y, more in scales:
             mixture = two_parts(y)
-            if mixture is not None and _bic(mixture.loss + more, 5, count) < bic:
+            gain = _STRONG if best.mixture is not None else 0.0
+            if mixture is not None and _bic(mixture.loss + more, 5, count) < bic - gain:
                 bic = _bic(mixture.loss + more, 5, count)
                 best = Choice("mixture", log, mixture)
     if best.mixture is not None:
         statistic, p = _mixture_p(np.log(x) if best.logarithmic else x, best.mixture, seed)
         best = Choice(best.kind, best.logarithmic, best.mixture, "Anderson-Darling", statistic, p)
-    if best.p <= _CONTRADICTED and count >= _LEAST_OF_TABLE:
+    least_p = _CONTRADICTED if best.mixture is None else 1.0 / (_SAMPLES + 1)
+    if best.p <= least_p and count >= _LEAST_OF_TABLE:
         return Choice("table", test=best.test, statistic=best.statistic, p=best.p,
                       rejected=best.kind)  # fmt: skip
     return best
@@ -203,24 +207,21 @@ def _weights(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> tuple[F
 
 
 def _half_widths(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> Floats:
-    """(5,) half-widths of 95 % intervals by the information of each number's score."""
-    weight = _weights(y[None], share[None], centre[None], sigma[None])[0][0]
-    z = (y[:, None] - centre) / sigma
-    score = np.concatenate(
-        [
-            (weight[:, :1] / share[0]) - (weight[:, 1:] / share[1]),
-            weight * z / sigma,
-            weight * (z * z - 1.0) / sigma,
-        ],
-        axis=1,
-    )
-    covariance = np.linalg.pinv(score.T @ score)
-    result: Floats = student(len(y) - 5) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    """(5,) half-widths of 95 % intervals, by the curvature of the logarithm of likelihood."""
+    scale, odds = float(y.std()), math.log(share[0] / share[1])
+
+    def loss(at: Floats) -> float:
+        first = 1.0 / (1.0 + math.exp(-odds - at[0]))
+        parts = np.array([[first, 1.0 - first]]), (centre + scale * at[1:3])[None]
+        return float(_weights(y[None], *parts, (sigma * np.exp(at[3:]))[None])[1][0])
+
+    half = half_widths(loss, np.zeros(5), len(y) - 5)
+    result: Floats = half * np.array([share[0] * share[1], scale, scale, *sigma])
     return result
 
 
 def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
-    """Anderson and Darling's A² of numbers (N,) against a mixture, and p by 99 fitted samples.
+    """Anderson and Darling's A² of numbers (N,) against a mixture, and p by 199 fitted samples.
 
     The samples have at most 1000 numbers: the statistic's law hardly depends on how many.
     """

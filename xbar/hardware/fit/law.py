@@ -72,6 +72,7 @@ def _fit(given: Readings, stuck: tuple[float, float] | None, seed: int, source: 
     event, first = near.programmed()
     device, g, target = near.device[event], near.g[first], near.target[event]
     state = stuck_devices(device, target, g, stuck, found)
+    state = np.pad(state, (0, int(cells.device.max()) + 1 - len(state)))
     sound = state[cells.device[cells.event]] == 0
     good = state[device] == 0
     good &= g > 0
@@ -82,6 +83,7 @@ def _fit(given: Readings, stuck: tuple[float, float] | None, seed: int, source: 
     near = at_reference(every, reference)
     noise = fit_noise(near, programmed, found)
     lines = fit_time(near, noise, found)
+    _told(cells.where(sound), near, programmed, found)
     reads = near.count[near.programmed()[1]]
     variance = noise**2 / float(reads.mean()) if len(reads) else 0.0
     known = np.isfinite(target)
@@ -98,6 +100,22 @@ def _fit(given: Readings, stuck: tuple[float, float] | None, seed: int, source: 
     fit_heat(every, reference, noise or (0.0 if lines is None else lines.rms), found)
     _retention(found)
     return Fit(_law(given, found, source), near, every, target, g, lines)
+
+
+def _told(every: Cells, near: Cells, programmed: Floats, found: Found) -> None:
+    """Tell of readings that say something no part of the law is fitted to."""
+    died = np.unique(near.event[(near.g == 0) & np.isfinite(programmed[near.event])])
+    if len(died):
+        found.unknown.append(
+            f"failure in time: {len(died)} devices conducted at first and nothing later, which the "
+            "law leaves out"
+        )
+    far = np.isfinite(every.time) & ~np.isin(every.kelvin, np.append(near.kelvin, np.nan))
+    if len(np.unique(every.time[far & np.isfinite(every.kelvin)])) > 1:
+        found.unknown.append(
+            "activation energy: readings over time at other temperatures than the reference are "
+            "not used for drift"
+        )
 
 
 def _retention(found: Found) -> None:

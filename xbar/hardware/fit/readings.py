@@ -14,21 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats, Ints
-from xbar.errors import FileError, SpecError, printable, shown
+from xbar.errors import FileError, SpecError, printable
 from xbar.files import read_file
-from xbar.hardware.fit.columns import MEASURED, Column, find_columns, numbers, scale_of
+from xbar.hardware.fit.columns import MEASURED, PLACES, find_columns, with_units
+from xbar.hardware.fit.quantities import Cells, measured, targets, values_of
 from xbar.hardware.fit.wide import long_arrays, long_lines, value_columns, wide_unit
 from xbar.npz import read_npz
 from xbar.tables import count, few
 from xbar.textfiles import Sheet, decode, plain_text, read_sheet
-from xbar.units import format_quantity
 
-_FAR = 100.0
-"""A median target that is so many times the median conductance, or under it, is of another unit."""
-_LEAST, _LARGEST, _LATEST, _HOTTEST = 1e-18, 1e6, 1e15, 1e4
-"""Siemens, seconds and kelvin of a reading that can be one."""
-_MOST = 1.0
-"""Siemens of a device above which a number without a unit is not believed."""
+_LATEST, _HOTTEST = 1e15, 1e4
+"""Seconds and kelvin of a reading that can be one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +58,6 @@ class Readings:
         """The readings of a mask (N,)."""
         names = ("device", "target", "time", "kelvin", "cycle", "g", "line")
         return replace(self, **{name: getattr(self, name)[mask] for name in names})
-
-
-@dataclass(eq=False)
-class _Cells:
-    """Columns of cells: texts, (N,) each, with their lines."""
-
-    columns: list[Column]
-    cells: dict[str, Sequence[str]]
-    lines: Sequence[int]
-    sheet: Sheet
-    notes: list[str]
 
 
 def read_readings(
@@ -122,12 +107,17 @@ def _of_text(text: str, unit: str | None, voltage: float | None) -> Readings:
                 f"line {line}: has {len(cells)} values, but the first line names {width}; decimal "
                 "commas need another delimiter, or quotes"
             )
+    columns = find_columns(sheet.head)
+    stated = with_units(columns, rows[0][1])
+    if stated is not None:
+        columns, rows = stated, rows[1:]
+    if not rows:
+        raise SpecError("there is no line of data below the units")
     lines = [line for line, _ in rows]
     by_column = list(zip(*(cells[:width] for _, cells in rows), strict=True))
     notes = (
         [] if not sheet.skipped else [f"{count(sheet.skipped, 'line')} before the head not used"]
     )
-    columns = find_columns(sheet.head)
     values = value_columns(sheet.head, columns)
     named: dict[str, Sequence[str]] = {c.key: by_column[c.place] for c in columns}
     if values:
@@ -138,7 +128,7 @@ def _of_text(text: str, unit: str | None, voltage: float | None) -> Readings:
         others = [name for place, name in enumerate(sheet.head) if place not in used and name]
         if others:
             notes.append(f"columns not used: {few(others)}")
-    return _readings(_Cells(columns, named, lines, sheet, notes), unit, voltage)
+    return _readings(Cells(columns, named, lines, sheet, notes), unit, voltage)
 
 
 def _one_unit(unit: str | None, stated: str) -> str | None:
@@ -155,7 +145,8 @@ def _is_head(cells: Sequence[str]) -> bool:
         return True  # a head, though a mistaken one
     if any(column.key in MEASURED for column in columns):
         return True
-    return bool(columns) and bool(value_columns(cells, columns))
+    values = value_columns(cells, columns)
+    return bool(values) and (bool(columns) or len(values) == len([c for c in cells if c.strip()]))
 
 
 def _of_arrays(
@@ -179,20 +170,20 @@ def _of_arrays(
     if not size:
         raise SpecError("there is no reading")
     sheet = Sheet("", 0, ",", False, tuple(flat))
-    return _readings(_Cells(columns, cells, range(1, size + 1), sheet, notes), unit, voltage)
+    return _readings(Cells(columns, cells, range(1, size + 1), sheet, notes), unit, voltage)
 
 
 def _text(value: object) -> str:
     return repr(value) if isinstance(value, (float, int)) else str(value)
 
 
-def _readings(table: _Cells, unit: str | None, voltage: float | None) -> Readings:
+def _readings(table: Cells, unit: str | None, voltage: float | None) -> Readings:
     by_key = {column.key: column for column in table.columns}
     size = len(table.lines)
-    g = _measured(table, by_key, unit, voltage)
-    target = _target(table, by_key, unit, g)
+    g = measured(table, by_key, unit, voltage)
+    target = targets(table, by_key, unit, g)
     time, kelvin = (
-        _numbers(table, by_key[key]) if key in by_key else np.full(size, np.nan)
+        values_of(table, by_key[key]) if key in by_key else np.full(size, np.nan)
         for key in ("time", "temperature")
     )
     limits = ("time", time, _LATEST, "s"), ("temperature", kelvin, _HOTTEST, "K")
@@ -203,8 +194,10 @@ def _readings(table: _Cells, unit: str | None, voltage: float | None) -> Reading
                 f"line {table.lines[row]}: {what} must be at most {most:g} {unit}, "
                 f"not {values[row]:.4g}"
             )
-    device, cycle, read = (_codes(table, key) for key in ("device", "cycle", "read"))
-    if "device" not in by_key:
+    places = [key for key in ("device", *PLACES) if key in by_key]
+    device = _codes(table, places)
+    cycle, read = (_codes(table, [key]) for key in ("cycle", "read"))
+    if not places:
         if np.isfinite(time).any() or np.isfinite(kelvin).any() or "read" in by_key:
             raise SpecError(
                 "a table over times, temperatures or reads must have a column device, to tell "
@@ -227,141 +220,14 @@ def _readings(table: _Cells, unit: str | None, voltage: float | None) -> Reading
     return replace(given.where(~missing), notes=tuple(table.notes))
 
 
-def _numbers(table: _Cells, column: Column) -> Floats:
-    return numbers(column, table.cells[column.key], table.lines, table.sheet.number)
-
-
-def _codes(table: _Cells, key: str) -> Ints:
-    """Numbers from 0 of the texts of a column, in the order of their first readings."""
-    if key not in table.cells:
+def _codes(table: Cells, keys: Sequence[str]) -> Ints:
+    """Numbers from 0 of the texts of columns together, in the order of their first readings."""
+    given = [table.cells[key] for key in keys if key in table.cells]
+    if not given:
         return np.zeros(len(table.lines), dtype=np.int64)
-    known: dict[str, int] = {}
-    return np.array([known.setdefault(plain_text(c).strip(), len(known)) for c in table.cells[key]])
-
-
-def _measured(
-    table: _Cells, by_key: Mapping[str, Column], unit: str | None, voltage: float | None
-) -> Floats:
-    """Conductances (N,) from the column that was measured."""
-    found = [key for key in MEASURED if key in by_key]
-    if not found:
-        raise SpecError("there must be a column conductance, resistance or current")
-    column, of = by_key[found[0]], {"g": "S", "r": "ohm", "i": "A"}[found[0]]
-    if unit is not None:
-        if column.unit:
-            raise SpecError(f"the column {printable(column.name)} has a unit; leave the other out")
-        column = _with_unit(column, unit)
-        of = {"g": "S", "r": "ohm", "i": "A"}[column.key]
-        table.cells = {**table.cells, column.key: table.cells[found[0]]}
-    values = _numbers(table, column)
-    wrong = ~(np.isnan(values) | (values >= 0)) | (values == 0) * (of == "ohm")
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        least = "above" if of == "ohm" else "at least"
-        raise SpecError(
-            f"line {table.lines[row]}: {printable(column.name)} must be {least} 0 {of}, not "
-            f"{values[row]:.6g} {of}; take the instrument's offset out, or the reading"
-        )
-    if of == "ohm":
-        values = 1.0 / values
-    if of == "A":
-        values = values / _volts(table, by_key, voltage)
-    elif voltage is not None:
-        raise SpecError("a read voltage is for currents, which the table has none of")
-    outside = ~(np.isnan(values) | (values == 0) | ((values >= _LEAST) & (values <= _LARGEST)))
-    if outside.any():
-        row = int(np.argmax(outside))
-        raise SpecError(
-            f"line {table.lines[row]}: {printable(column.name)} must be of a device of {_LEAST:g} "
-            f"to {_LARGEST:g} S, not {values[row]:.4g} S"
-        )
-    finite = values[np.isfinite(values)]
-    bare = not column.unit and unit is None
-    if len(finite) and bare and np.median(finite) > _MOST:
-        raise SpecError(
-            f"{printable(column.name)} must be of devices, not {np.median(finite):.4g} S; state "
-            "its unit, as in 'conductance [uS]' or by the argument unit"
-        )
-    return values
-
-
-def _with_unit(column: Column, unit: str) -> Column:
-    """The column with the caller's unit, which may make it one of resistances."""
-    for key, of in (("g", "S"), ("r", "ohm"), ("i", "A")):
-        try:
-            scale_of(unit, of, "unit")
-        except SpecError:
-            continue
-        if column.key in (key, "g"):
-            return replace(column, key=key, unit=unit)
-    raise SpecError(
-        f"unit must be of what the column {printable(column.name)} holds, such as 'uS' or 'kohm', "
-        f"not {shown(unit)}"
-    )
-
-
-def _volts(table: _Cells, by_key: Mapping[str, Column], voltage: float | None) -> Floats | float:
-    if "v" in by_key:
-        volts = _numbers(table, by_key["v"])
-        if voltage is not None:
-            raise SpecError("the column of voltages states them; leave the other out")
-        wrong = ~(np.abs(volts) > 0)
-        if wrong.any():
-            line = table.lines[int(np.argmax(wrong))]
-            raise SpecError(f"line {line}: a read voltage must not be 0 V or missing")
-        return volts
-    if voltage is None or not voltage > 0:
-        raise SpecError(
-            "currents need the voltage they were read at, above 0 V: a column voltage, or the "
-            "argument voltage"
-        )
-    return voltage
-
-
-def _target(table: _Cells, by_key: Mapping[str, Column], unit: str | None, g: Floats) -> Floats:
-    key = next((key for key in ("target", "target r") if key in by_key), None)
-    if key is None:
-        return np.full(len(g), np.nan)
-    column = by_key[key]
-    measured = next((by_key[k] for k in ("g", "r") if k in by_key), None)
-    shared = unit or ("" if measured is None else measured.unit)
-    if not column.unit and shared and _all_numbers(table.cells[key]):
-        table.notes.append(f"the column {printable(column.name)} is taken in {shared}, too")
-        column = replace(column, unit=shared)
-        if key == "target" and not _is(shared, "S"):
-            column = replace(column, key="target r")
-            table.cells = {**table.cells, "target r": table.cells[key]}
-    target = _numbers(table, column)
-    if column.key == "target r":
-        with np.errstate(divide="ignore"):
-            target = 1.0 / target
-    wrong = (target < 0) | (target > _LARGEST)
-    if wrong.any():
-        raise SpecError(
-            f"line {table.lines[int(np.argmax(wrong))]}: {printable(column.name)} must be from 0 "
-            f"to {_LARGEST:g} S, not {target[int(np.argmax(wrong))]:.4g} S"
-        )
-    ratio = g / np.where(target > 0, target, np.nan)
-    middle = float(np.nanmedian(ratio)) if np.isfinite(ratio).any() else 1.0
-    if not 1.0 / _FAR <= middle <= _FAR and middle > 0:
-        raise SpecError(
-            f"target and conductance must be of one unit, not {middle:.3g} times apart "
-            f"({format_quantity(float(np.nanmedian(g)), 'S')} for a target of "
-            f"{format_quantity(float(np.nanmedian(target)), 'S')}); state both units in the head"
-        )
-    return target
-
-
-def _is(unit: str, of: str) -> bool:
-    try:
-        scale_of(unit, of, "unit")
-    except SpecError:
-        return False
-    return True
-
-
-def _all_numbers(cells: Sequence[str]) -> bool:
-    return not any(cell.strip()[-1:].isalpha() for cell in cells if cell.strip().lower() != "nan")
+    known: dict[tuple[str, ...], int] = {}
+    texts = zip(*([plain_text(cell).strip() for cell in cells] for cells in given), strict=True)
+    return np.array([known.setdefault(text, len(known)) for text in texts])
 
 
 def _check(given: Readings, read: Ints | None) -> None:

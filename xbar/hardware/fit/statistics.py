@@ -150,10 +150,15 @@ def likeliest(
     rough = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 400, "xatol": 1e-4})
     best = minimize(loss, rough.x, method="BFGS", options={"gtol": 1e-6})
     at = best.x if best.fun <= rough.fun else rough.x
+    return at, half_widths(loss, at, freedom), float(loss(at))
+
+
+def half_widths(loss: Callable[[Floats], float], at: Floats, freedom: float) -> Floats:
+    """(P,) half-widths of 95 % intervals of the likeliest parameters (P,), as of ``likeliest``."""
     with np.errstate(all="ignore"):
         covariance = np.linalg.pinv(_curvature(loss, at))
         half = student(freedom) * np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    return at, np.where(half > 0, half, math.inf), float(loss(at))
+    return np.where(half > 0, half, math.inf)
 
 
 def _curvature(loss: Callable[[Floats], float], at: Floats) -> Floats:

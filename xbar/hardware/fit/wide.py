@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbar.errors import SpecError, printable, shown
-from xbar.hardware.fit.columns import MEASURED, Column, find_columns
+from xbar.hardware.fit.columns import MEASURED, PLACES, Column, find_columns
 from xbar.textfiles import plain_text
 from xbar.units import parse_temperature, parse_time
 
@@ -40,11 +40,11 @@ def value_columns(head: Sequence[str], columns: Sequence[Column]) -> dict[int, L
     }
     found = {place: label for place, name in rest.items() if (label := _label(name))}
     bare = {place for place, name in rest.items() if _NUMBER.fullmatch(_text(name))}
-    if "device" in own and bare and not found:
+    if own & {"device", *PLACES} and bare and not found:
         return {place: {"time": _text(rest[place])} for place in bare}
     if found:
         return found
-    if own & {"time", "temperature", "cycle", "read"} and "device" not in own:
+    if own & {"time", "temperature", "cycle", "read"} and not own & {"device", *PLACES}:
         return {place: {"device": name} for place, name in rest.items()}
     return {}
 
@@ -113,7 +113,7 @@ def long_lines(
     for key in keys:
         result[key] = [label[key] for label in values.values() for _ in rows]
     result["g"] = [by_column[place][row] for place in values for row in rows]
-    if "device" not in result:
+    if not {"device", *PLACES} & set(result):
         notes.append("there is no column device: each line is taken as another one")
         result["device"] = [str(row) for _ in values for row in rows]
     if keys == ["time"] and all(_NUMBER.fullmatch(label["time"]) for label in values.values()):
@@ -176,7 +176,7 @@ def long_arrays(arrays: Mapping[str, NDArray[Any]], notes: list[str]) -> dict[st
         if value.ndim == 1:
             value = np.broadcast_to(value if is_column else value[:, None], (rows, across))
         result[given] = value.ravel()
-    if "device" not in columns:
+    if not {"device", *PLACES} & set(columns):
         result["device"] = np.repeat(np.arange(rows), across)
     if not {"time", "temperature", "cycle", "read"} & set(columns):
         result["read"] = np.tile(np.arange(across), rows)
