@@ -2,11 +2,11 @@
 
     python benchmarks/life.py [lenet crepe] [--chips 5] [--print]
 
-The networks and data of benchmarks/wires.py (of CREPE's tones 60), on banks of six PCM devices of 25 uS (Nandakumar's
-law: drift with a spread of exponents, 1/f read noise), 64 x 64 tiles, ideal wires, read noise in
-every read. What happens to the chips: a year at 60 °C, where ageing is taken as sped up by 0.5 eV
-(an assumption: the law has no activation energy); 5 % of the devices dead, four of five stuck open
-and one closed; both.
+The networks and data of benchmarks/wires.py (of CREPE 60 tones), on banks of six PCM devices of
+25 uS (Nandakumar's law: drift with a spread of exponents, 1/f read noise), 64 x 64 tiles, ideal
+wires, read noise in every read. What happens to the chips: a year at 60 °C, where ageing is taken
+as sped up by 0.5 eV (an assumption: the law has no activation energy); 5 % of the devices dead,
+four of five stuck open and one closed; both.
 
 The tables go into docs/results.md. Each number is written to build/life/<network>.jsonl when it is
 there, and not computed again.
