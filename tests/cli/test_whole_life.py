@@ -68,8 +68,8 @@ WRONG = [
     ((*LIFE, "--over", "best"), "over"),
     ((*LIFE, "--outlook", "crystal ball"), "outlook"),
     (("--life", "1 s"), "time must be at least 20 s after programming"),
-    (("--life", "1 h,,1 y"), "times"),
-    (("--corners", "hot"), "hot"),
+    (("--life", "1 h,,1 y"), "life.1"),
+    (("--corners", "hot"), "corners.0: a quantity must be a number"),
     ((*LIFE, "--wire-aware"), "corners and life must be left out with wire-aware programming"),
     ((*LIFE, "--programming", "write-verify"), "must be left out with programming 'write-verify'"),
 ]

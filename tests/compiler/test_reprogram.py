@@ -130,6 +130,11 @@ def test_more_devices_die_beside_those_that_are_dead_already():
     later = chip.at(time="1 d", stuck_open=0.04)  # time and heat kill no other ones
     np.testing.assert_array_equal(later.stuck(3), chip.at(stuck_open=0.04).stuck(3))
     assert "4 % more stuck open" in later.origin
+    again = later.at(time="1 y")  # what is dead stays dead, and the life goes on
+    np.testing.assert_array_equal(again.stuck(3), later.stuck(3))
+    third = chip.at(time="1 d", stuck_open=0.04, seed=2)
+    np.testing.assert_array_equal(third.at(time="1 y").on(1), chip.at(time="1 y", seed=2).on(1))
+    assert not third.at(time="1 y", stuck_open=0.0).hardware.later.died
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,15 @@ def run(
         str | None, typer.Option(help='temperature of that chip, such as "60 C"')
     ] = None,
     stuck_open: Annotated[
-        float, typer.Option(help="fraction of its devices that have died since: stuck open")
-    ] = 0.0,
-    stuck_closed: Annotated[float, typer.Option(help="fraction that is stuck closed since")] = 0.0,
+        float | None, typer.Option(help="fraction of its devices that have died since: stuck open")
+    ] = None,
+    stuck_closed: Annotated[
+        float | None, typer.Option(help="fraction that is stuck closed since")
+    ] = None,
     seed: Annotated[
-        int, typer.Option(help="random seed of what happens to the devices in that time")
-    ] = 0,
+        int | None,
+        typer.Option(help="random seed of what happens to the devices in that time; default: 0"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="program to write; without it, only tell"),
@@ -71,9 +74,9 @@ def run(
         refuse_existing(output, force=force)
     old = Program.load(program)
     aged = {"--time": time is not None, "--temperature": temperature is not None}
-    aged |= {"--stuck-open": stuck_open != 0, "--stuck-closed": stuck_closed != 0}
+    aged |= {"--stuck-open": bool(stuck_open), "--stuck-closed": bool(stuck_closed)}
     if measured is not None:
-        given = aged | {"--seed": seed != 0}
+        given = aged | {"--seed": seed is not None}
         refuse_unused("a simulated life, which --measured replaces", given)
     elif not any(aged.values()):
         raise SpecError(

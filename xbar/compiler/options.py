@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, Literal, Self, TypeAlias
@@ -125,7 +126,12 @@ def with_life(
             )
         return options
     fields: dict[str, Any] = {"times": listed(life), "temperatures": listed(corners), **words}
-    return options.model_copy(update={"whole_life": WholeLife(**fields)})
+    try:
+        found = WholeLife(**fields)
+    except SpecError as error:  # in the words of the caller
+        text = re.sub(r"^temperatures\b", "corners", re.sub(r"^times\b", "life", str(error)))
+        raise SpecError(text) from None
+    return options.model_copy(update={"whole_life": found})
 
 
 def listed(given: Quantities | None) -> tuple[str | float, ...]:

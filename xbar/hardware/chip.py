@@ -115,9 +115,9 @@ class Chip(Card):
         self,
         time: str | float | None = None,
         temperature: str | float | None = None,
-        seed: SupportsIndex = 0,
-        stuck_open: float = 0.0,
-        stuck_closed: float = 0.0,
+        seed: SupportsIndex | None = None,
+        stuck_open: float | None = None,
+        stuck_closed: float | None = None,
     ) -> Self:
         """The same chip later, or at another temperature: the same resistors, aged.
 
@@ -130,9 +130,11 @@ class Chip(Card):
             time: seconds since programming, or a text such as "30 d"; None for as programmed.
             temperature: kelvin, or a text such as "85 C"; None for the design's reference.
             seed: seed of what happens to the devices: another gives the same chip another life.
+                None for that of this chip, or 0.
             stuck_open: fraction of the sound devices that have died since programming: stuck open.
-            stuck_closed: fraction that is stuck closed since. With larger fractions others die as
+                None for those that are dead on this chip. With larger fractions others die as
                 well as these.
+            stuck_closed: fraction that is stuck closed since, likewise.
 
         Raises:
             SpecError: the design has no law for it (``device``, ``temperature``), or the time is
@@ -146,8 +148,13 @@ class Chip(Card):
         """
         from xbar.hardware.later import design_at
 
-        number, stuck = draw.check_seed(seed), (stuck_open, stuck_closed)
-        return replace(self, hardware=design_at(self.hardware, time, temperature, number, stuck))
+        own = self.hardware.later or Moment()
+        number = own.seed if seed is None else draw.check_seed(seed)
+        shares = (
+            own.stuck_open if stuck_open is None else stuck_open,
+            own.stuck_closed if stuck_closed is None else stuck_closed,
+        )
+        return replace(self, hardware=design_at(self.hardware, time, temperature, number, shares))
 
     @property
     def programmed(self) -> Self:
