@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import xbar
-from xbar.errors import FileError, ModelError
+from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.graph import Graph
 from xbar.model.stored import Stored, StoredArrays
 
@@ -113,8 +113,11 @@ def test_of_a_large_table_only_the_rows_that_are_looked_up_are_read(tmp_path):
     numbers[others] = np.nan
     path.write_bytes(numbers.tobytes())
     np.testing.assert_array_equal(stored.run(x), graph.run(x))
-    with pytest.raises(ModelError, match="index out of range"):
-        stored.run(np.full((1, 5), 3000))
+    for each in (stored, graph):
+        with pytest.raises(ModelError, match=r"from 0 to 2999, the rows of the table, not 3000"):
+            each.run(np.full((1, 5), 3000))
+        with pytest.raises(SpecError, match="of type int64, which 18446744073709551615 is not"):
+            each.run(np.full((1, 5), 2**64 - 1, np.uint64))
 
 
 @pytest.mark.parametrize("held", ["float32", "bfloat16"])

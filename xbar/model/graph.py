@@ -270,6 +270,11 @@ class Graph(Card):
         dtype = np.dtype(want.dtype)
         if x.dtype.kind == "f" and dtype.kind != "f":
             raise SpecError(f"the network takes inputs of type {dtype}, not {x.dtype}")
+        if dtype.kind in "iu" and x.dtype.kind in "iu":
+            limit = np.iinfo(dtype)
+            for end in (int(x.min()), int(x.max())):
+                if not limit.min <= end <= limit.max:
+                    raise SpecError(f"the network takes inputs of type {dtype}, which {end} is not")
         cast = x.astype(dtype, copy=False)
         check_finite(x, "inputs")
         check_finite(cast, f"inputs as {dtype}", advice="scale them down")

@@ -173,6 +173,8 @@ class _Runner:
         try:
             return self.calls[node.name](*args, **kwargs)
         except TORCH_ERRORS as error:
+            if node.op == _LOOK_UP:
+                _check_places(node.name, args)
             raise ModelError(
                 f"{node.name}: {node.op} failed: {first_line(error)}; if it works for another "
                 f"number of inputs, the file was traced for that number: export it for any"
@@ -246,6 +248,21 @@ class _Values(dict[str, Any]):
 
 def _has_more_rows(output: Any, count: int) -> bool:
     return isinstance(output, torch.Tensor) and output.ndim > 0 and len(output) > count
+
+
+def _check_places(name: str, args: Sequence[Any]) -> None:
+    """Refuse rows that a table, the first argument, has not."""
+    if len(args) < 2 or not all(isinstance(each, torch.Tensor) for each in args[:2]):
+        return
+    table, places = args[:2]
+    if not table.ndim:
+        return
+    wrong = places[(places < 0) | (places >= len(table))]
+    if wrong.numel():
+        raise ModelError(
+            f"{name}: what is looked up, such as tokens, must be from 0 to {len(table) - 1}, the "
+            f"rows of the table, not {int(wrong.flatten()[0])}"
+        )
 
 
 def _add_bias(out: Array, bias: Any, axis: int, layer: str) -> Array:
