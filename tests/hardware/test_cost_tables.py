@@ -97,6 +97,9 @@ def test_another_node_of_a_design_has_its_own_defaults():
         ({"hop_energy": "-1 pJ"}, "hop_energy must be greater than or equal to 0"),
         ({"logic_leakage": float("nan")}, "logic_leakage must be a finite number"),
         ({"cluster": 0}, "cluster must be greater than or equal to 1"),
+        ({"clock": 5e-324}, "clock must be 0 or from 1e-60 to 1e\\+60, not 4.94066e-324"),
+        ({"read_time": 1e200}, "read_time must be 0 or from 1e-60 to 1e\\+60"),
+        ({"bus_bits": 10**400}, "bus_bits must be less than or equal to 1000000000000"),
         ({"reprogram": "0 d"}, "reprogram must be greater than 0"),
     ],
 )

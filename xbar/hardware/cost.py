@@ -54,6 +54,10 @@ from xbar.units import parse_quantity
 _READ = 100e-9
 """Seconds of a read of ISAAC."""
 _KILOBYTE = 8 * 1024
+_MOST = 10**12
+"""Largest number of bits, tiles and so on."""
+_SIZES = 1e-60, 1e60
+"""Sizes of constants that can be computed with."""
 
 
 class Cost(Spec):
@@ -130,17 +134,17 @@ class Cost(Spec):
     bit_area: SquareMetres = Field(default=160 * REFERENCE**2, ge=0)
     register_energy: Joules = Field(default=1.24e-3 * _READ / 1024, ge=0)
     register_area: SquareMetres = Field(default=0.0021e-6 / (2 * _KILOBYTE), ge=0)
-    buffer: int = Field(default=64 * _KILOBYTE, ge=0)
+    buffer: int = Field(default=64 * _KILOBYTE, ge=0, le=_MOST)
     buffer_energy: Joules = Field(default=20.7e-3 * _READ / _KILOBYTE, ge=0)
     buffer_area: SquareMetres = Field(default=0.083e-6 / (64 * _KILOBYTE), ge=0)
-    bus_bits: int = Field(default=256, ge=1)
+    bus_bits: int = Field(default=256, ge=1, le=_MOST)
     bus_energy: Joules = Field(default=7e-3 * _READ / _KILOBYTE, ge=0)
     bus_area: SquareMetres = Field(default=0.090e-6, ge=0)
-    cluster: int = Field(default=96, ge=1)
-    router_clusters: int = Field(default=4, ge=1)
+    cluster: int = Field(default=96, ge=1, le=_MOST)
+    router_clusters: int = Field(default=4, ge=1, le=_MOST)
     hop_energy: Joules = Field(default=42e-3 / (8 * 32 * 1e9), ge=0)
     router_area: SquareMetres = Field(default=0.151e-6, ge=0)
-    link_bits: int = Field(default=32, ge=1)
+    link_bits: int = Field(default=32, ge=1, le=_MOST)
     bit_leakage: Watts = Field(default=bit_leakage(REFERENCE), ge=0)
     logic_leakage: Quantity = Field(default=logic_leakage(REFERENCE), ge=0)
     write_energy: Joules = Field(default=20.7e-3 * _READ / _KILOBYTE, ge=0)
@@ -148,8 +152,8 @@ class Cost(Spec):
     pulse_voltage: Volts = Field(default=1.75, ge=0)
     pulse_time: Seconds = Field(default=1e-6, ge=0)
     pulses: Quantity = Field(default=8.52, ge=1)
-    measurements: int = Field(default=1, ge=1)
-    tiles_at_once: int = Field(default=1, ge=1)
+    measurements: int = Field(default=1, ge=1, le=_MOST)
+    tiles_at_once: int = Field(default=1, ge=1, le=_MOST)
     reprogram: Duration | None = Field(default=None, gt=0)
 
     @model_validator(mode="before")
@@ -168,6 +172,14 @@ class Cost(Spec):
     @classmethod
     def _is_in_the_tables(cls, node: float) -> float:
         return check_node(node)
+
+    @model_validator(mode="after")
+    def _can_be_computed_with(self) -> Self:
+        low, high = _SIZES
+        for name, value in self:
+            if isinstance(value, float) and value and not low <= value <= high:
+                raise SpecError(f"{name} must be 0 or from {low:g} to {high:g}, not {value:g}")
+        return self
 
     @model_validator(mode="after")
     def _rate_is_the_surveys(self) -> Self:

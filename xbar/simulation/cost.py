@@ -334,13 +334,13 @@ def _read_energy(blocks: PlacedBlocks, volts: list[Reals], read_time: float) -> 
     chosen = set(np.linspace(0, len(blocks) - 1, min(TILES, len(blocks))).astype(int).tolist())
     ideal, solved = np.zeros(len(blocks)), 0.0
     for place, (tile, number, placed) in enumerate(blocks):
-        for each in volts:
-            inputs = each[:, placed.block.group, placed.block.inputs]
-            lines = tile.voltage(inputs.astype(np.float64, copy=False), number)
-            crossbar = tile.array()
-            ideal[place] += float((lines**2 @ crossbar.conductance.sum(axis=1)).mean())
-            if place in chosen:
-                solved += float(read_power(crossbar, lines).mean())
+        steps = [each[:, placed.block.group, placed.block.inputs] for each in volts]
+        inputs = np.concatenate(steps).astype(np.float64, copy=False)
+        lines, crossbar = tile.voltage(inputs, number), tile.array()
+        # a sum over steps of means over as many vectors
+        ideal[place] = len(steps) * (lines**2 @ crossbar.conductance.sum(axis=1)).mean()
+        if place in chosen:
+            solved += len(steps) * float(read_power(crossbar, lines).mean())
     here = float(ideal[sorted(chosen)].sum())
     whole = solved * (float(ideal.sum()) / here) if here > 0 else solved
     return whole * read_time, len(chosen)
