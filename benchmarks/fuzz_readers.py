@@ -144,6 +144,13 @@ def _laws() -> list[Files]:
         return [{"law.json": (Path(place) / "law.json").read_bytes()}]
 
 
+def _selectors() -> list[Files]:
+    design = b'[selector]\ntable = "selector.csv"\n'
+    points = "0.1,1e-9\n0.2,3e-8\n0.5,9e-5\n"
+    tables = f"V,I\n{points}", "V (mV);I [uA]\n100;0,001\n500;90\n", points
+    return [{"chip.toml": design, "selector.csv": each.encode()} for each in tables]
+
+
 def _read_data(folder: Path, name: str) -> object:
     from xbar.simulation.dataset import read_dataset
 
@@ -373,6 +380,11 @@ READERS: Mapping[str, Reader] = {
     "npz": Reader(_archives, _measurement(2), ("shape", "(2, 2, 2, 2)", "|O", "<f8", "True")),
     "data": Reader(_data_sets, _read_data, ("inputs", "labels", "|O", "<U9", ",", '"', "\n")),
     "readings": Reader(_readings, _fit, ("device", "target", "read", "nan", "ohm", ";", "25 C")),
+    "selector": Reader(
+        _selectors,
+        lambda folder, name: xbar.Hardware.load(folder / name).selector,
+        ("V", "I", "(mV)", "[nA]", "nan", "1e999", ";", "table"),
+    ),
     "law": Reader(
         _laws, lambda folder, name: str(xbar.DeviceLaw.load(folder / name)), ("null", "1e999", "[]")
     ),

@@ -25,8 +25,8 @@ def check_readout(hardware: Hardware, readout: str) -> None:
     bends = hardware.bank.nonlinearity is not None or hardware.selector is not None
     if readout == "nonlinear" and not bends:
         raise SpecError(
-            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law, or 'selector': set "
-            "bank.nonlinearity with sinh or odd, or c2 and c3; or selector, its I-V table; "
+            "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
+            "bank.nonlinearity with sinh or odd, or c2 and c3; or effect 'selector': set its table; "
             "'nodal' is exact for cells that obey Ohm's law"
         )
 

@@ -157,7 +157,7 @@ def _warm(hardware: Hardware, heat: Temperature, kelvin: float) -> dict[str, Any
             f"{format_temperature(kelvin)}, not {wires:.3g}"
         )
     tile, bank = hardware.tile, hardware.bank
-    lines = {key: getattr(tile, key) * wires for key in ("word_wire", "bit_wire")}
+    lines = {key: getattr(tile, key) * wires for key in ("word_wire", "bit_wire", "source_wire")}
     parts: dict[str, Any] = {"tile": tile.model_copy(update=lines)}
     changed: dict[str, Any] = {}
     if bank.switch is not None and heat.switches:
