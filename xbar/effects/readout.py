@@ -26,7 +26,7 @@ def check_readout(hardware: Hardware, readout: str) -> None:
     if readout == "nonlinear" and not bends:
         raise SpecError(
             "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
-            "bank.nonlinearity with sinh or odd, or c2 and c3; or effect 'selector': set its table; "
+            "bank.nonlinearity with sinh or odd, or c2 and c3; or 'selector': set its I-V table; "
             "'nodal' is exact for cells that obey Ohm's law"
         )
 

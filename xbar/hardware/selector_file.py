@@ -8,12 +8,13 @@ Two columns, voltage and current, named by a head such as ``V, I (uA)``, or in t
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xbar.errors import FileError, SpecError, shown
+from xbar.errors import FileError, SpecError, printable, shown
 from xbar.files import check_regular, read_file
 from xbar.textfiles import Sheet, decode, read_sheet, sheet_without_head
 from xbar.units import parse_quantity
@@ -21,8 +22,10 @@ from xbar.units import parse_quantity
 _LARGEST = 4_000_000
 """Bytes of a table."""
 _HEAD = re.compile(
-    r"\s*([a-z]+)[\s_]*[(\[]?\s*([µumknp]?[va])?(?:olts?|mperes?)?\s*[)\]]?\s*", re.I
+    r"([a-z]+)[ _]?[(\[]? ?([µumknp]?[va])?(?:olts?|mperes?)? ?[)\]]?", re.IGNORECASE
 )
+_LONG = 40
+"""Characters of a column's name."""
 _COLUMNS = {"v": 0, "voltage": 0, "volts": 0, "volt": 0, "i": 1, "current": 1, "amperes": 1}
 
 
@@ -56,9 +59,13 @@ def read_points(path: Path) -> tuple[list[float], list[float]]:
     if path.stat().st_size > _LARGEST:
         raise FileError(f"{path}: must be an I-V table of at most {_LARGEST:,} bytes")
     try:
-        text = decode(read_file(path), "cp1252")
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path}: must be a text") from error
+        return _points(decode(read_file(path), "cp1252"), path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        reason = printable(" ".join(str(error).split()))
+        raise FileError(f"{path}: must be a table as text: {reason}") from error
+
+
+def _points(text: str, path: Path) -> tuple[list[float], list[float]]:
     sheet = read_sheet(text, lambda cells: None not in _places(cells))
     units = ["V", "A"]
     if sheet is None:
@@ -101,15 +108,20 @@ def _places(cells: Sequence[str]) -> list[int | None]:
     """Where the voltage and the current are in a head."""
     found: list[int | None] = [None, None]
     for place, cell in enumerate(cells):
-        match = _HEAD.fullmatch(cell)
+        match = _named(cell)
         which = None if match is None else _COLUMNS.get(match[1].lower())
         if which is not None and found[which] is None:
             found[which] = place
     return found
 
 
+def _named(cell: str) -> re.Match[str] | None:
+    """The parts of a column's name: what it is, and its unit."""
+    return _HEAD.fullmatch(" ".join(cell[: 2 * _LONG].split())[:_LONG])
+
+
 def _unit(cell: str, unit: str) -> str:
     """The unit in a column's name, or the usual one."""
-    match = _HEAD.fullmatch(cell)
+    match = _named(cell)
     given = "" if match is None or match[2] is None else match[2]
     return given[:-1] + unit if given else unit
