@@ -179,6 +179,8 @@ def test_a_finite_gain_is_ohms_at_the_amplifiers_input():
     )
     np.testing.assert_array_equal(found, expected)
     assert "amplifier 200 ohm" in str(real)
+    assert "offset 1 mV, noise 100 nA, swing 300 mV, gain error 2 %" in str(REAL)
+    assert "7 bits, sar" in str(REAL)
 
 
 def test_levels_of_a_string_are_the_same_at_every_driver_and_exact_at_the_ends():

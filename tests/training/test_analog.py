@@ -56,10 +56,13 @@ def attached(ticket, chip):
 DAC, ADC = xbar.Converter(bits=6), xbar.Converter(bits=7)
 SERIAL = xbar.Converter(bits=6, bit_serial=2)
 OWN = xbar.Converter(bits=7, ranging="converter")
+SAR = xbar.Converter(bits=7, kind="sar", mismatch=0.05, offset=0.02, gain_error=0.02, shared=2)
+BINARY = xbar.Converter(bits=6, kind="binary", mismatch=0.1)
 
 
 @pytest.mark.parametrize(
-    ("dac", "adc"), [(DAC, None), (None, ADC), (DAC, ADC), (SERIAL, None), (SERIAL, OWN)]
+    ("dac", "adc"),
+    [(DAC, None), (None, ADC), (DAC, ADC), (SERIAL, None), (SERIAL, OWN), (BINARY, SAR)],
 )
 def test_training_converts_as_the_simulation_does(dac, adc):
     chip = xbar.Chip.sample(design().model_copy(update={"dac": dac, "adc": adc}), 0)
@@ -97,6 +100,19 @@ def test_read_noise_has_the_variance_of_the_simulation():
     with torch.no_grad():
         seen = ticket.model(torch.from_numpy(np.repeat(inputs, 4000, axis=0))).numpy().std(axis=0)
     np.testing.assert_allclose(seen, simulated, rtol=0.1)
+
+
+def test_noise_of_converters_is_drawn_in_training_and_not_in_evaluation():
+    noisy = xbar.Converter(bits=7, noise=0.05)
+    chip = xbar.Chip.sample(design().model_copy(update={"dac": None, "adc": noisy}), 0)
+    ticket = xbar.pruning.edge_popup(network(), data(), weights=chip, epochs=0)
+    attached(ticket, chip)
+    x = torch.from_numpy(data()[0])
+    with torch.no_grad():
+        ticket.model.train()
+        assert not torch.equal(ticket.model(x), ticket.model(x))
+        ticket.model.eval()
+        assert torch.equal(ticket.model(x), ticket.model(x))
 
 
 def test_a_mask_is_learned_through_the_converters(blobs):

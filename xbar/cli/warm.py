@@ -116,6 +116,17 @@ def _programs() -> None:
                 _run(xbar.Chip.sample(design, 0), options)
 
 
+def _converters() -> None:
+    """Circuits of ADCs and DACs, and sense amplifiers."""
+    import xbar
+
+    for kind in ("sar", "pipeline", "flash"):
+        adc = {"bits": 6, "kind": kind, "mismatch": 0.01, "offset": 0.01}
+        dac = {"bits": 5, "kind": "binary", "mismatch": 0.01}
+        design = _design().model_copy(update={"adc": adc, "dac": dac})
+        _run(xbar.Chip.sample(design, 0), xbar.Options())
+
+
 def _rivals() -> None:
     """Rivals of subsets."""
     import xbar
@@ -161,4 +172,4 @@ def _sizes() -> None:
     xbar.sizing.theory.simulate_coverage(8, 0.1, 4, seed=0)
 
 
-JOBS = (_subsets, _variants, _arrays, _networks, _programs, _rivals, _sizes)
+JOBS = (_subsets, _variants, _arrays, _networks, _programs, _converters, _rivals, _sizes)

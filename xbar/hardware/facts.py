@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xbar.hardware.amplifier import Amplifier
 from xbar.hardware.bank import Bank
 from xbar.hardware.base import values_of
 from xbar.hardware.converter import Converter
@@ -75,6 +76,23 @@ def law_text(law: Nonlinearity | None) -> str:
         if each is not None
     ]
     return " and ".join(given)
+
+
+def amplifier_text(amplifier: Amplifier | None) -> str:
+    """What a sense amplifier errs by; empty without."""
+    if amplifier is None:
+        return ""
+    parts = [
+        f"{name} {format_quantity(value, unit)}"
+        for name, value, unit in (
+            ("offset", amplifier.offset, "V"),
+            ("noise", amplifier.noise, "A"),
+            ("swing", amplifier.swing or 0.0, "V"),
+        )
+        if value
+    ]
+    gain = f"gain error {100 * amplifier.gain_error:.4g} %"
+    return ", ".join(parts + ([gain] if amplifier.gain_error else []))
 
 
 def wires_text(tile: Tile, load: float) -> str:

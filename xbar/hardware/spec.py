@@ -22,6 +22,7 @@ from xbar.hardware.converter import DEFAULT_READ_VOLTAGE, KINDS, Converter
 from xbar.hardware.cost import Cost
 from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.facts import (
+    amplifier_text,
     bank_text,
     branch_text,
     converter_text,
@@ -232,6 +233,7 @@ class Hardware(Spec):
                 f"{tile.word_lines} x {tile.bit_lines} lines{wires_text(tile, self.sense_load)}",
             ),
             ("DAC", converter_text(self.dac)),
+            ("amplifier", amplifier_text(self.amplifier)),
             ("ADC", converter_text(self.adc)),
             ("read noise", f"{100 * noise:.4g} %" if noise else ""),
             ("device law", "" if self.device is None else self.device.law or "its own"),

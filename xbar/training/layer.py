@@ -136,7 +136,8 @@ class TrainedLayer:
         stages = [self._real(*each, xp) for each in zip(stages, self.piles, strict=True)]
         groups, outputs = matrix.shape[:2]
         reading = Reading(chain, (groups, outputs), stages, xp=xp)
-        y: torch.Tensor = reading.product(rows, partial(torch.randn, dtype=xp.dtype))
+        numbers = torch.randn if noise else torch.zeros  # of amplifiers and ADCs, too
+        y: torch.Tensor = reading.product(rows, partial(numbers, dtype=xp.dtype))
         return y
 
     def _stage(
