@@ -4,7 +4,8 @@
 
 Each table is drawn with numpy from a law that is written below, by formulas that are not xbar's. Of
 each parameter the share of runs is printed whose interval holds the true value, with the least
-share that 95 % intervals have in 99.9 % of such experiments (binomial); and CPU seconds a fit.
+share that 95 % intervals have in 99.9 % of such experiments (binomial); and CPU seconds a fit. Then
+the time of drawing a tile from a table of quantiles, over that of a lognormal spread.
 """
 
 from __future__ import annotations
@@ -140,6 +141,27 @@ def coverage(kind: str, runs: int, seed: int) -> tuple[dict[str, list[bool | Non
     return counts, spent / runs
 
 
+def drawing() -> None:
+    """Print the CPU time of fabricated banks of a table over that of lognormal ones."""
+    from xbar.hardware.bank import Bank
+    from xbar.hardware.fabricate import conductance
+    from xbar.hardware.quantiles import table_of
+
+    rng = np.random.default_rng(0)
+    rows = table_of(np.exp(0.3 * rng.normal(size=100_000)))
+    u = rng.uniform(size=(128, 128, 8))
+    spent = {}
+    for bank in (Bank(), Bank(spread="table", quantiles=rows)):
+        conductance(bank, u.copy())  # compiles
+        start = time.process_time()
+        for _ in range(50):
+            conductance(bank, u.copy())
+        spent[bank.spread] = (time.process_time() - start) / 50
+    ratio = spent["table"] / spent["lognormal"]
+    print(f"\ntile of 128 x 128 x 8: a table of {len(rows)} rows is drawn in")
+    print(f"{1e3 * spent['table']:.2f} ms of CPU, {ratio:.2f} times a lognormal spread's")
+
+
 def main() -> int:
     """Print the table; 1 if an interval holds too rarely."""
     from scipy.stats import binom
@@ -164,6 +186,7 @@ def main() -> int:
             note = f"  not found in {missing}" if missing else ""
             print(f"  {name:30} {number:5} {100 * number / len(each):6.1f} %{note}"
                   + ("  TOO FEW" if short else ""))  # fmt: skip
+    drawing()
     return int(failed > 0)
 
 

@@ -30,6 +30,8 @@ _WIDEST_NORMAL = 0.45
 _NARROWEST = 0.02
 """Least standard deviation of a part of a mixture, over that of all."""
 _STEPS = 200
+_HOPELESS = 10.0
+"""A² that a law without any fitted parameter exceeds with a probability below 1e-4."""
 _SAMPLES = 199
 _THIN, _MANY = 1000, 10_000
 """Numbers of a sample in a mixture's test, and quantiles that stand for more of the data."""
@@ -225,6 +227,9 @@ def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
 
     The samples have at most 1000 numbers: the statistic's law hardly depends on how many.
     """
+    own = _square(y, mixture)
+    if own > _HOPELESS:
+        return own, 1.0 / (_SAMPLES + 1)
     rng = np.random.default_rng(seed)
     part = (rng.uniform(size=(_SAMPLES, min(len(y), _THIN))) >= mixture.share[0]).astype(int)
     samples = mixture.centre[part] + mixture.sigma[part] * rng.normal(size=part.shape)
@@ -237,7 +242,6 @@ def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
         _square(samples[s], Mixture(share[s], centre[s], sigma[s], 0.0, np.zeros(5)))
         for s in range(_SAMPLES)
     ]
-    own = _square(y, mixture)
     return own, (1.0 + float((np.array(found) >= own).sum())) / (_SAMPLES + 1.0)
 
 
