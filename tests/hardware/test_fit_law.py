@@ -197,6 +197,13 @@ def test_the_interval_of_a_relative_deviation_holds_it():
     assert sum(one.low < 0.3 < one.high for one in found) >= stats.binom.ppf(0.001, 300, 0.95)
 
 
+def test_the_same_table_and_seed_give_the_same_law():
+    table, _ = BENCHMARK.mixture(np.random.default_rng(2))
+    first, again = (xbar.DeviceLaw.fit(table, seed=4) for _ in range(2))
+    assert first == again
+    assert str(first) == str(again)
+
+
 def test_a_law_that_was_saved_is_the_same(tmp_path):
     table, _ = BENCHMARK.programmed(np.random.default_rng(1))
     law = xbar.DeviceLaw.fit(table)

@@ -236,10 +236,7 @@ class Hardware(Spec):
             ("amplifier", amplifier_text(self.amplifier)),
             ("ADC", converter_text(self.adc)),
             ("read noise", f"{100 * noise:.4g} %" if noise else ""),
-            (
-                "device law",
-                "" if self.device is None else self.device.law or self.device.source or "its own",
-            ),
+            ("device law", "" if self.device is None else self.device.law or "its own"),
             ("now", "" if self.later is None else str(self.later)),
         ]
 
