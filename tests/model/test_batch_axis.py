@@ -111,3 +111,21 @@ def test_an_output_for_the_whole_batch_is_refused_or_one_for_each_input(tmp_path
     want = module.fc(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(graph.run(x), want, atol=1e-6)
     assert "the output has no batch axis: each input has the whole output" in graph.notes
+
+
+def test_an_output_that_is_a_constant_may_be_written_to():
+    """It is a copy: the next run has the network's own numbers."""
+
+    class Constant(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("c", torch.arange(3.0))
+
+        def forward(self, x):
+            return self.c.expand(x.shape[0], 3)
+
+    graph = from_module(Constant(), (4,))
+    for _ in range(2):
+        found = graph.run(np.zeros((5, 4), np.float32))
+        np.testing.assert_array_equal(found, np.tile(np.arange(3.0), (5, 1)))
+        found[:] = 7.0

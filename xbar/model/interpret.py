@@ -46,8 +46,12 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
     whole = len(parts) == 1
     with torch.no_grad():
         if getattr(multiply, "by_layer", False):
-            return np.concatenate(runner.run(parts, whole))
-        return np.concatenate([runner.run([part], whole)[0] for part in parts])
+            found = runner.run(parts, whole)
+        else:
+            found = [runner.run([part], whole)[0] for part in parts]
+    if whole and not runner.keeps(found[0]):
+        return found[0]
+    return np.concatenate(found)
 
 
 @dataclass
@@ -120,6 +124,10 @@ class _Runner:
         if not stored or array.size <= _SMALL:
             self.kept[name] = tensor
         return tensor
+
+    def keeps(self, output: Array) -> bool:
+        """Whether an output may lie in the memory of a constant, which nobody may write to."""
+        return any(np.may_share_memory(output, each.numpy()) for each in self.kept.values())
 
     def run(self, parts: Sequence[Array], whole: bool) -> list[Array]:
         """Outputs for slices of the batch, all of which pass a node before any the next one.

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from importlib.util import find_spec
 from math import prod
 from typing import Any, Protocol, TypeVar
 
@@ -126,7 +127,7 @@ class AnalogProducts:
     def reading(self, layer: str) -> Reading:
         """A layer, prepared for reads and cached."""
         if layer not in self._readings:
-            program, xp = self.program, Arrays(self.precision)
+            program, xp = self.program, Arrays(self.precision, runs_in_torch(self.program))
             groups, outputs, _ = shape_of(program, layer)
             found: Stages
             arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
@@ -192,6 +193,11 @@ class AnalogProducts:
             number = list(self.program.weights).index(layer)
             self._draws[layer] = Normals.of([self.seed, number])
         return self._draws[layer]
+
+
+def runs_in_torch(program: Program) -> bool:
+    """Whether a program is a network, whose other operations PyTorch runs."""
+    return program.graph is not None and find_spec("torch") is not None
 
 
 def product(x: NDArray[Real], matrix: NDArray[Real]) -> NDArray[Real]:
