@@ -82,14 +82,18 @@ def test_saving_what_was_loaded_writes_the_same_bytes(tmp_path, program):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_a_measured_chip_travels_with_its_program(tmp_path):
+@pytest.mark.parametrize("c2", [None, -1e-3])
+def test_a_measured_chip_travels_with_its_program(tmp_path, c2):
     on = np.random.default_rng(2).uniform(1e-6, 2e-5, (8, 6, 7, 9))
-    np.savez(tmp_path / "chip.npz", on=on)
+    bend = {} if c2 is None else {"c2": np.full(on.shape, c2)}
+    np.savez(tmp_path / "chip.npz", on=on, **bend)
     chip = xbar.Chip.from_measurement(tmp_path / "chip.npz", HARDWARE)
     program = xbar.compile(WEIGHTS, chip)
     program.save(tmp_path / "a.xbar")
     (tmp_path / "chip.npz").unlink()
     loaded = xbar.Program.load(tmp_path / "a.xbar")
+    np.testing.assert_array_equal(loaded.chip.measurement.c2, chip.measurement.c2)
+    assert (loaded.chip.measurement.c2 is None) == (c2 is None)
     np.testing.assert_array_equal(loaded.chip.on(3), on[3])
     np.testing.assert_array_equal(loaded.matrices()["a"], program.matrices()["a"])
 

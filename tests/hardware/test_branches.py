@@ -180,6 +180,30 @@ def test_a_measured_chip_has_no_drawn_deviations(tmp_path):
         chip.deviations(0)
 
 
+def test_a_measured_bend_tells_thresholds_and_one_that_no_switch_has_is_refused(tmp_path):
+    law = {"c2": (-1e-3, 2e-3, 3e-3), "c2_slope": 2.5}
+    bank = PDK.model_copy(update={"nonlinearity": law})
+    design = Hardware(bank=bank, tile=Tile(word_lines=2, bit_lines=2))
+    drawn = Chip.sample(design, 3)
+    threshold = drawn.deviations(0).threshold
+    c2 = bank.bends(drawn.on(0), threshold)[0]
+    c2[0, 1, 2] = np.nan  # not measured: a nominal switch
+    arrays = {"on": drawn.on(0)[None], "c2": c2[None]}
+    np.savez(tmp_path / "on.npz", **arrays)
+    found = Chip.from_measurement(tmp_path / "on.npz", design).thresholds(0)
+    threshold[0, 1, 2] = 0
+    np.testing.assert_allclose(found, threshold, atol=1e-12)
+    np.savez(tmp_path / "on.npz", on=arrays["on"])
+    assert Chip.from_measurement(tmp_path / "on.npz", design).thresholds(0) is None
+    arrays["c2"][0, 1, 0, 1] = 0.2
+    np.savez(tmp_path / "on.npz", **arrays)
+    with pytest.raises(SpecError, match=r"less than 0.3 V, not 0.2 /V at .* check its unit"):
+        Chip.from_measurement(tmp_path / "on.npz", design).thresholds(0)
+    np.savez(tmp_path / "on.npz", on=arrays["on"], c2=c2)
+    with pytest.raises(SpecError, match=r"c2 must have the shape of on, \(1, 2, 2, 3\), not"):
+        Chip.from_measurement(tmp_path / "on.npz", design)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -248,6 +272,11 @@ def test_a_bend_goes_with_the_part_of_the_branch_that_is_its_switch():
         np.testing.assert_allclose(found[1], -1e-4, rtol=1e-15)
         np.testing.assert_allclose(found[2], -2e-3 * share**2, rtol=1e-12)
         np.testing.assert_allclose(found[3], -0.05 * share, rtol=1e-12)
+    # and a measured bend tells the threshold, and with it the resistor
+    found = bank.thresholds(on, bank.bends(on, deviations.threshold)[0])
+    np.testing.assert_allclose(found, deviations.threshold, atol=1e-12)
+    resistor = bank.resistor_deviations(on, deviations.threshold)
+    np.testing.assert_allclose(resistor, deviations.resistor, atol=1e-13)
     # without a slope they are those of every branch
     del law["c2_slope"]
     plain = PDK.model_copy(update={"nonlinearity": law}).bends(on)

@@ -163,6 +163,12 @@ def test_faults_have_words(tmp_path):
     assert chip.stuck(0).ravel().tolist() == [-1, 1, 0, 0]
 
 
+def test_the_bend_of_each_branch_is_read_beside_its_conductance(tmp_path):
+    cells = ['10,"-1,2e-3"', "11,-1e-3", "12,", "13,0"]
+    chip = read(write(tmp_path / "a.csv", "tile,wl,bl,k,on [uS],c2", cells))
+    np.testing.assert_array_equal(chip.measurement.c2.ravel(), [-1.2e-3, -1e-3, np.nan, 0])
+
+
 def test_what_can_only_be_0_may_be_left_out(tmp_path):
     (tmp_path / "a.csv").write_text("row,col,on\n0,0,10u\n0,1,11u\n1,0,12u\n1,1,13u\n")
     chip = read(tmp_path / "a.csv")
@@ -193,6 +199,7 @@ def test_what_can_only_be_0_may_be_left_out(tmp_path):
         ("on", ["short", 1, 2, 3], "line 2: on: a quantity must be"),
         ("on,stuck", ["1e-5,x", "1,0", "1,0", "1,0"], "line 2: stuck must be -1"),
         ("on,stuck", ["1e-5,2", "1,0", "1,0", "1,0"], "line 2: stuck must be -1"),
+        ("on,c2", ["1e-5,x", "1,0", "1,0", "1,0"], "line 2: c2 must be a number in 1/V, not 'x'"),
         ("on\n,,,,V", [1, 2, 3, 4], "must be in a unit of conductance"),
         ("on [uS]\n,,,,uS", [1, 2, 3, 4], "the unit of the column on is stated twice"),
     ],

@@ -356,7 +356,9 @@ def _digest(jobs: Jobs, writer: Writer) -> str:
     total.update(json.dumps(content, sort_keys=True).encode())
     arrays: list[Any] = []
     if chip.measurement is not None:
-        arrays += [chip.measurement.on, chip.measurement.off, chip.measurement.stuck]
+        measured = chip.measurement
+        arrays += [measured.on, measured.off, measured.stuck]
+        arrays += [] if measured.c2 is None else [measured.c2]
     if jobs.kept is not None:
         arrays += jobs.kept.switches.values()
         arrays += map(np.asarray, jobs.kept.units.values())

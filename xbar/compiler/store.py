@@ -7,7 +7,8 @@
                             a megabyte of consecutive tiles, see ``bundles.py``
       weights/<n>.npy       the network's arrays, unless they stay in the model's own files, which
                             the manifest then refers to, see ``array_files.py``
-      chip/on, off, stuck   .npy; measured chip only: a sampled one is given by its seed
+      chip/on, off, stuck   .npy, and c2 if known; measured chip only: a sampled one is given by
+                            its seed
 
 A tile takes K bits a cell and 8 bytes a column, and each weight is stored once. The same program
 gives the same bytes. ``writer.py`` writes a program bundle by bundle, ``journal.py`` while it is
@@ -236,10 +237,16 @@ class _Reader:
         expected |= {bundle_name(number) for number in range(self.bundles)}
         expected |= {INDEX} if self.count else set()
         if self.folder.content["seed"] is None:
-            expected |= {f"chip/{name}.npy" for name in MEASURED}
+            expected |= {f"chip/{name}.npy" for name in self._measured}
         for name in sorted(self.folder.sizes.keys() ^ expected):
             state = "is missing" if name in expected else "belongs to nothing of the program"
             raise FileError(f"{printable(name)} {state}")
+
+    @property
+    def _measured(self) -> list[str]:
+        """What was measured of a chip: its bend is not of each."""
+        given = self.folder.sizes
+        return [name for name in MEASURED if name != "c2" or f"chip/{name}.npy" in given]
 
     def _chip(self, manifest: Mapping[str, Any]) -> Chip:
         hardware, tiles = Hardware(**manifest["hardware"]), manifest["measured"]
@@ -258,7 +265,7 @@ class _Reader:
                 (tiles, *shape),
                 manifest["files"][f"chip/{name}.npy"],
             ).read()
-            for name in MEASURED
+            for name in self._measured
         }
         return Chip(hardware, None, check_measurement(measured, shape, hardware.bank.on_off_ratios))
 

@@ -259,9 +259,9 @@ class ProgrammedTile(Card):
     def _thresholds(self) -> Floats | None:
         """(W, B, K) volts, where the law needs them and the chip tells them."""
         law = self.nonlinearity
-        if law.c2_slope is None or self.tuned is not None or self.chip.measurement is not None:
+        if law.c2_slope is None or self.tuned is not None:
             return None
-        return self.chip.deviations(self.index).threshold
+        return self.chip.thresholds(self.index)
 
     @property
     def nonlinearity(self) -> Nonlinearity:

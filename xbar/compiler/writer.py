@@ -25,7 +25,7 @@ from xbar.model.stored import picked
 FORMAT = 6
 PROGRAM = Marker("manifest.json", "xbar program")
 INDEX = "index.npz"
-MEASURED = ("on", "off", "stuck")
+MEASURED = ("on", "off", "stuck", "c2")
 
 
 def bundle_name(number: int) -> str:
@@ -98,8 +98,9 @@ class Writer:
             digests[INDEX] = hashlib.sha256(index).hexdigest()
         if plan.chip.measurement is not None:
             for name in MEASURED:
-                file = f"chip/{name}.npy"
-                digests[file] = write_npy(self.folder / file, getattr(plan.chip.measurement, name))
+                file, values = f"chip/{name}.npy", getattr(plan.chip.measurement, name)
+                if values is not None:
+                    digests[file] = write_npy(self.folder / file, values)
         return self._manifest(records, count, digests)
 
     def seal(self, manifest: bytes) -> None:

@@ -46,6 +46,10 @@ from xbar.units import format_quantity
 Layout: TypeAlias = Literal["cell", "columns", "rows"]
 
 UNIFORM_LIMIT = 1 / np.sqrt(3.0)
+_FARTHEST = 0.3
+"""Volts: a threshold that deviates by more is no threshold of the design's switches."""
+_STEP, _STEPS = 1e-5, 8
+"""Volts of a difference, and steps, of the inverse of a branch's laws."""
 _FEW = 0.025
 """Share of a table's resistors that may be at the least conductance, as of a normal spread."""
 _WHOLE = ("odd", "quantiles")
@@ -230,6 +234,64 @@ class Bank(Spec):
         found[2] *= share**2
         found[3] *= share
         return found
+
+    def thresholds(
+        self, conductance: NDArray[np.float64], c2: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(..., K) volts, deviations of thresholds by which branches bend as measured.
+
+        The inverse of ``bends``, by Newton's method; 0 where ``c2`` is NaN or nothing conducts.
+
+        Args:
+            conductance: (..., K) siemens of the closed branches.
+            c2: (..., K) 1/V.
+
+        Raises:
+            SpecError: no deviation of up to 0.3 V bends a branch so.
+        """
+        law, switch = self.nonlinearity, self.switch
+        assert law is not None  # whoever asks has both
+        assert switch is not None
+        known = np.isfinite(c2) & (conductance > 0)
+        typical = self.nominal_conductance
+        on = np.where(known, conductance, typical)
+        wanted = np.where(known, c2, self.bends(typical)[0])
+        found = np.zeros(on.shape)
+        for _ in range(_STEPS):
+            low, here, high = (self.bends(on, found + d)[0] for d in (-_STEP, 0.0, _STEP))
+            slope = (high - low) / (2 * _STEP)
+            move = np.divide(wanted - here, slope, out=np.zeros_like(here), where=slope != 0)
+            found = np.clip(found + move, -_FARTHEST, _FARTHEST)
+        found[~known] = 0.0
+        if found.size and np.abs(found).max() >= _FARTHEST:
+            at = np.unravel_index(int(np.argmax(np.abs(found))), found.shape)
+            raise SpecError(
+                f"c2 must be that of a switch whose threshold deviates by less than {_FARTHEST:g} "
+                f"V, not {c2[at]:.3g} /V at {at}; check its unit, 1/V, or leave it out"
+            )
+        return found
+
+    def resistor_deviations(
+        self, conductance: NDArray[np.float64], threshold: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(..., K) relative deviations of resistors that give branches their conductance.
+
+        The inverse of ``conductance``. They may be -1 or less, where a branch conducts more than
+        its switch and contacts do.
+
+        Args:
+            conductance: (..., K) siemens of the closed branches, above 0.
+            threshold: (..., K) deviations of the switches' thresholds in volts.
+        """
+        series, closed = spread_out(self.series, self.resistors), np.zeros(self.resistors)
+        rest = 1.0 / conductance
+        if self.switch is not None:
+            own = self.switch.ohms(threshold, self.resistors)
+            each = spread_out(self.switch.share_slope, self.resistors)
+            shares, closed = self.switch_shares, own
+            for _ in range(_STEPS):  # each gains three digits
+                closed = at_share(own, rest - closed, each, shares)
+        return (rest - closed - series) / self.ohms - 1.0
 
     @property
     def switch_shares(self) -> NDArray[np.float64]:

@@ -90,10 +90,10 @@ class Chip(Card):
         taken as open, how many were slightly negative, which columns were not used.
 
         Args:
-            path: .npz file with ``on`` (T, W, B, K) siemens and optionally ``off`` and ``stuck``
-                (-1 open, 0, +1 closed), or a table of text (.csv, .tsv, .txt) with the columns
-                tile, word_line, bit_line, resistor, on and optionally off and stuck, in the forms
-                that spreadsheets write.
+            path: .npz file with ``on`` (T, W, B, K) siemens and optionally ``off``, ``stuck``
+                (-1 open, 0, +1 closed) and ``c2`` (1/V, see ``Measurement``), or a table of text
+                (.csv, .tsv, .txt) with the columns tile, word_line, bit_line, resistor, on and
+                optionally off, stuck and c2, in the forms that spreadsheets write.
             hardware: design, whose tile and bank define W, B and K.
             unit: unit of numbers that have none, such as "uS" or "kohm" (then they are
                 resistances); None for siemens.
@@ -296,6 +296,22 @@ class Chip(Card):
             return found
         now = self._aged(tile, self._uniform(tile)[0])
         return found._replace(resistor=1.0 / (now * self.hardware.bank.ohms) - 1.0)
+
+    def thresholds(self, tile: int) -> Floats | None:
+        """(W, B, K) volts by which the thresholds of a tile's switches deviate, where known.
+
+        A sampled chip's are its own; those of a measured one follow from its ``c2``.
+
+        Raises:
+            SpecError: a measured ``c2`` is that of no switch.
+        """
+        if self.measurement is None:
+            return self.deviations(tile).threshold
+        law, c2 = self.hardware.bank.nonlinearity, self.measurement.c2
+        if c2 is None or law is None or law.c2_slope is None or not np.any(law.c2 or 0.0):
+            return None
+        self._check(tile)
+        return self.hardware.bank.thresholds(_one(self.measurement.on, tile), _one(c2, tile))
 
     def _uniform(self, tile: int) -> tuple[Floats, Floats | None]:
         """(W, B, K) numbers from U(0, 1) for the resistors, and for the thresholds if they vary."""

@@ -22,6 +22,7 @@ _NAMES = {
     "on": "on g_on gon on_conductance conductance_on on_g g_lrs conductance cond g leitwert",
     "off": "off g_off goff off_conductance conductance_off off_g g_hrs",
     "stuck": "stuck fault stuck_at",
+    "c2": "c2 bend",
     "on in ohm": "r_on ron on_resistance resistance_on on_r r_lrs resistance r widerstand",
     "off in ohm": "r_off roff off_resistance resistance_off off_r r_hrs",
 }

@@ -70,7 +70,7 @@ def read_table(text: str, shape: tuple[int, int, int], unit: Unit | None) -> Tab
         lines = text.splitlines()[:2]
         first = lines[-1] if lines and lines[0].startswith("sep=") else "".join(lines[:1])
         raise SpecError(
-            "the first line must be tile,word_line,bit_line,resistor,on[,off[,stuck]], not "
+            "the first line must be tile,word_line,bit_line,resistor,on[,off[,stuck[,c2]]], not "
             f"{printable(first.strip())[:80]}; call the measured column on or g (conductance) or r "
             "(resistance), with its unit, as in on [uS]"
         )
@@ -160,6 +160,8 @@ class _Reader:
         unit = self.units[column.key]
         if column.key == "stuck":
             return np.array([self._stuck(c, n) for c, n in zip(cells, lines, strict=True)])
+        if column.key == "c2":
+            return np.array([self._bend(c, n) for c, n in zip(cells, lines, strict=True)])
         try:
             if any("_" in cell for cell in cells):  # Python's numbers may have underscores
                 raise ValueError
@@ -234,6 +236,16 @@ class _Reader:
             self.marked.setdefault(key, cell)
         elif value and math.isfinite(value):
             self.bare.setdefault(key, (cell, line))
+
+    def _bend(self, cell: str, line: int) -> float:
+        """1/V; NaN if it was not measured."""
+        text = plain_text(cell).strip()
+        if text.lower() in _MISSING:
+            return math.nan
+        try:
+            return float(self.sheet.number(text))
+        except ValueError:
+            raise SpecError(f"line {line}: c2 must be a number in 1/V, not {shown(cell)}") from None
 
     def _stuck(self, cell: str, line: int) -> float:
         text = plain_text(cell).strip().lower()

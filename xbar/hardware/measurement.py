@@ -44,12 +44,15 @@ class Measurement(Outline):
         off: (T, W, B, K) siemens switched out.
         stuck: (T, W, B, K), -1 where a resistor never switches in, +1 where never out, else 0.
         notes: what was assumed when it was read, one sentence each.
+        c2: (T, W, B, K) 1/V, the bend of each closed branch, which tells its switch from its
+            resistor: (I(v) + I(-v)) / (I(v) - I(-v)) / v; NaN where not measured; None for none.
     """
 
     on: Floats
     off: Floats
     stuck: NDArray[np.int8]
     notes: tuple[str, ...] = ()
+    c2: Floats | None = None
 
 
 def read_measurement(
@@ -63,8 +66,8 @@ def read_measurement(
     and resistors that conduct more switched out than in, give a warning.
 
     Args:
-        path: an .npz archive with ``on``, ``off`` and ``stuck``, an .npy file of ``on``, or a
-            table of text, see ``xbar.hardware.measured_table``.
+        path: an .npz archive with ``on``, ``off``, ``stuck`` and ``c2``, an .npy file of ``on``, or
+            a table of text, see ``xbar.hardware.measured_table``.
         hardware: design.
         unit: unit of numbers that have none, such as "uS" or "kohm"; None for siemens.
         behind_wires: see ``Chip.from_measurement``.
@@ -125,7 +128,13 @@ def _alone(
     note = (
         f"wires taken out, one {closed} closed at a time: at most {change:.3g} % of a conductance"
     )
-    return replace(measured, on=on, off=off, notes=(*measured.notes, note))
+    c2 = measured.c2
+    if (
+        c2 is not None
+    ):  # a branch has the less of the driver's voltage the less it seemed to conduct
+        part = np.divide(measured.on, on, out=np.ones_like(on), where=on > 0)
+        c2 = c2 / np.where(part > 0, part, 1.0)
+    return replace(measured, on=on, off=off, c2=c2, notes=(*measured.notes, note))
 
 
 def _read(path: Path, shape: tuple[int, int, int], unit: Unit | None) -> Table:
@@ -134,7 +143,7 @@ def _read(path: Path, shape: tuple[int, int, int], unit: Unit | None) -> Table:
         if path.suffix.lower() in (".xlsx", ".xlsm", ".ods", ".numbers"):
             raise SpecError("is a spreadsheet program's own file; save the sheet as .csv")
         names = npz_shapes(path)
-        arrays = read_npz(path, ("on", "off", "stuck"))
+        arrays = read_npz(path, ("on", "off", "stuck", "c2"))
         if "on" not in arrays:
             raise SpecError(f"a measurement must have an array 'on', not only {sorted(names)}")
     elif form == "npy":
@@ -257,7 +266,7 @@ def check_measurement(
     on_off_ratio: float | Floats,
     where: str = "",
 ) -> Measurement:
-    """Validate arrays ``on`` and, if measured, ``off`` and ``stuck``.
+    """Validate arrays ``on`` and, if measured, ``off``, ``stuck`` and ``c2``.
 
     Without ``off`` it is ``on / on_off_ratio``, a number or (K,).
     """
@@ -275,7 +284,20 @@ def check_measurement(
         )
     if not np.isin(stuck, (-1, 0, 1)).all():
         raise SpecError(f"{where}stuck must be -1 (open), 0 or +1 (closed) everywhere")
-    return Measurement(on, off, stuck.astype(np.int8))
+    return Measurement(on, off, stuck.astype(np.int8), c2=_bend(arrays, on.shape, where))
+
+
+def _bend(
+    arrays: Mapping[str, NDArray[np.generic]], shape: tuple[int, ...], where: str
+) -> Floats | None:
+    if "c2" not in arrays:
+        return None
+    c2 = np.asarray(real(arrays["c2"], f"{where}c2"), dtype=np.float64)
+    if c2.shape != shape:
+        raise SpecError(f"{where}c2 must have the shape of on, {shape}, not {c2.shape}")
+    if np.isinf(c2).any():
+        raise SpecError(f"{where}c2 must be finite, or NaN where it was not measured")
+    return c2
 
 
 def _conductance(

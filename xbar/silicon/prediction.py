@@ -37,8 +37,9 @@ def conductance(bank: Bank, deviations: Deviations) -> Floats:
 def deviations_of(tile: ProgrammedTile) -> Deviations:
     """Deviations (W, B, K) of a tile's branches.
 
-    Those of a sampled chip are its own. A measured chip does not tell a resistor from its switch:
-    the whole deviation of a branch is given to the resistor; dead branches have none.
+    Those of a sampled chip are its own. A measured chip tells a resistor from its switch by its
+    ``c2``; without, the whole deviation of a branch is given to the resistor; dead branches have
+    none.
 
     Raises:
         SpecError: a measured branch conducts more than its switch and contacts alone.
@@ -46,17 +47,17 @@ def deviations_of(tile: ProgrammedTile) -> Deviations:
     chip, bank = tile.chip, tile.chip.hardware.bank
     if chip.measurement is None:
         return chip.deviations(tile.index)
-    on = chip.on(tile.index)
-    typical = np.broadcast_to(1.0 / bank.nominal_conductance, on.shape)
-    ohms = np.divide(1.0, on, out=typical.copy(), where=on > 0)
-    resistor = (ohms - typical) / bank.ohms
+    on, threshold = chip.on(tile.index), chip.thresholds(tile.index)
+    threshold = np.zeros_like(on) if threshold is None else threshold
+    live = np.where(on > 0, on, bank.nominal_conductance)
+    resistor = bank.resistor_deviations(live, threshold)
     if resistor.min() <= -1:
         i, j, k = np.unravel_index(int(np.argmin(resistor)), resistor.shape)
         raise SpecError(
             f"tile {tile.index}, word line {i}, bit line {j}, resistor {k}: must conduct less than "
             f"its switch and contacts alone, not {on[i, j, k]:g} S; check the measurement's unit"
         )
-    return Deviations(resistor, np.zeros_like(resistor))
+    return Deviations(resistor, threshold)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

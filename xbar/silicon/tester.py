@@ -36,26 +36,32 @@ class Measured(Outline):
         on: (w, b, K) amperes a volt of the driver through each branch, closed together with one
             branch of every other cell on its word line; less what the open ones leak.
         off: (w, b, K) amperes a volt through each open branch: a Kth of its cell's.
+        c2: (w, b, K) 1/V, of the part of each branch's current that goes with v², over ``on``; None
+            where it was not measured.
     """
 
     on: Floats
     off: Floats
+    c2: Floats | None = None
 
     def with_noise(self, relative: float, seed: int) -> Measured:
-        """The same measured with normal errors of ``on``, relative to each value.
+        """The same measured with normal errors of ``on``, relative to each value, without ``c2``.
+
+        What bends a current, some 1e-4 of it, is lost in noise of this size.
 
         Raises:
             SpecError: ``relative`` is not from 0 to 0.2, or the seed is no seed.
         """
         sigma = check_noise(relative)
         rng = np.random.Generator(np.random.Philox(check_seed(seed)))
-        return replace(self, on=self.on * (1 + sigma * rng.standard_normal(self.on.shape)))
+        noisy = self.on * (1 + sigma * rng.standard_normal(self.on.shape))
+        return replace(self, on=noisy, c2=None if sigma else self.c2)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write it as tile 0 of a measured chip, for ``Chip.from_measurement``.
 
         A table of text with the columns tile, word_line, bit_line, resistor, on and off, in
-        siemens; or, if the path ends in .npz, arrays ``on`` and ``off`` (1, w, b, K).
+        siemens, and c2; or, if the path ends in .npz, arrays of them (1, w, b, K).
 
         Raises:
             FileError: the file exists and ``force`` is not set, or can't be written.
@@ -63,12 +69,15 @@ class Measured(Outline):
         path = Path(path)
         if path.suffix.lower() == ".npz":
             content = io.BytesIO()
-            np.savez(content, on=self.on[None], off=self.off[None])
+            bend = {} if self.c2 is None else {"c2": self.c2[None]}
+            np.savez(content, on=self.on[None], off=self.off[None], **bend)
             write_bytes(path, content.getvalue(), force=force)
             return
-        lines = ["tile,word_line,bit_line,resistor,on,off"]
+        bent = self.c2 is not None
+        lines = ["tile,word_line,bit_line,resistor,on,off" + ",c2" * bent]
         for i, j, k in np.ndindex(*self.on.shape):
-            lines.append(f"0,{i},{j},{k},{self.on[i, j, k]:.15g},{self.off[i, j, k]:.6g}")
+            line = f"0,{i},{j},{k},{self.on[i, j, k]:.15g},{self.off[i, j, k]:.6g}"
+            lines.append(line if self.c2 is None else f"{line},{self.c2[i, j, k]:.9g}")
         write_text(path, "\n".join([*lines, ""]), force=force)
 
 
@@ -135,10 +144,12 @@ def measure(array: Array, volts: float = 0.0) -> Measured:
     points = w * (k + 1)
     probes = _probes(drive.reshape(points, -1), volts)
     gates = np.tile(states.reshape(points, w, b, k), (len(probes) // points, 1, 1, 1))
-    siemens = _slope(array.currents(probes, gates), volts).reshape(w, k + 1, b)
+    amps = array.currents(probes, gates)
+    siemens, bent = (find(amps, volts).reshape(w, k + 1, b) for find in (_slope, _bend))
     off = np.maximum(siemens[:, -1], 0.0) / k
     on = np.moveaxis(siemens[:, :-1], 1, 2) - (k - 1) * off[:, :, None]
-    return Measured(on, np.repeat(off[:, :, None], k, axis=2))
+    c2 = np.moveaxis(bent[:, :-1], 1, 2) / on
+    return Measured(on, np.repeat(off[:, :, None], k, axis=2), c2)
 
 
 def transfer(array: Array, closed: Masks, volts: float = 0.0) -> Floats:
@@ -182,3 +193,14 @@ def _slope(amps: Floats, volts: float) -> Floats:
     found = [(up - down) / (2 * each) for each, (up, down) in zip(amplitudes, parts, strict=True)]
     # a current that goes with v |v|, as by a kink, is taken out
     return np.asarray(found[0] if volts else 2 * found[0] - found[1])
+
+
+def _bend(amps: Floats, volts: float) -> Floats:
+    """(N, b) amperes by volts squared, of what is even in the voltage, from the same amperes."""
+    amplitudes = _amplitudes(volts)
+    parts = amps.reshape(len(amplitudes), 2, -1, amps.shape[1])
+    even = parts.sum(axis=1) / 2
+    if volts:
+        return np.asarray(even[0] / volts**2)
+    # what flows at 0 V, the junctions' leakage, is in both
+    return np.asarray((even[1] - even[0]) / (amplitudes[1] ** 2 - amplitudes[0] ** 2))

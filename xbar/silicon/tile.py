@@ -107,7 +107,8 @@ class TransistorTile(Outline):
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed, one sentence each."""
-        if self.tile.chip.measurement is None or self.mismatch is not None:
+        measured = self.tile.chip.measurement
+        if measured is None or measured.c2 is not None or self.mismatch is not None:
             return ()
         return ("a measured branch's deviation was given to its resistor, none to its switch",)
 
