@@ -3,16 +3,18 @@
 Arrays of sky130 transistors, with the process's own mismatch, are programmed in several ways, from
 the text-book one to the one that knows each branch and the wires; the weights are read back in
 ngspice. Then the last one is read at other corners, temperatures and supplies, with and without
-calibrated gains. Both tables are written into docs/silicon.md between their marks.
+calibrated gains. A third table tells how far xbar is from ngspice, for measured chips and for chips
+drawn from the characterised model. All are written into docs/silicon.md between their marks.
 
     python benchmarks/silicon.py [--process sky130] [--sizes 4 8] [--seeds 1 2 3 4 5] [--print]
 
-Needs ngspice and the process's models; about fifteen minutes on two cores.
+Needs ngspice and the process's models; about fifteen minutes of processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import tempfile
 import time
@@ -36,7 +38,7 @@ from xbar.silicon.tables import condition_text
 from xbar.silicon.tester import Measured, measure, transfer
 from xbar.silicon.tile import Choice, TransistorTile
 from xbar.silicon.typical import typical_bank
-from xbar.silicon.verification import Gain, VerificationSweep, compare, drive
+from xbar.silicon.verification import Gain, Verification, VerificationSweep, compare, drive
 
 Floats = NDArray[np.float64]
 
@@ -196,6 +198,11 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def processor() -> float:
+    """Seconds of processor time of this process and its children."""
+    return sum(os.times()[:4])
+
+
 def write(name: str, text: str) -> None:
     """Replace a table in the page."""
     page = PAGE.read_text(encoding="utf-8")
@@ -211,6 +218,44 @@ def moved(program: xbar.Program, seed: int) -> VerificationSweep:
     volts = drive(program, made.tile, None, None)
     points = [made.conditions(*each) for each in made.usual_conditions()]
     return VerificationSweep(tuple(compare(made, at, volts) for at in points))
+
+
+def nominal(program: xbar.Program, mismatch: int | None) -> Verification:
+    """All weights of a program, and currents at up to the read voltage, by xbar and by ngspice."""
+    made = TransistorTile.of(program, 0, program.hardware.cells, Choice(mismatch=mismatch))
+    return compare(made, made.conditions(*made.nominal), drive(program, made.tile, None, None))
+
+
+def drawn_chips(cell: Cell, size: int, seeds: list[int]) -> list[Verification]:
+    """Chips drawn from the model of a cell, their deviations written into the netlist."""
+    hardware = cell.hardware(size, 2 * size)
+    found = []
+    for seed in seeds:
+        weights = np.random.default_rng(seed).standard_normal((size, size))
+        chip = xbar.Chip.sample(hardware, seed)
+        found.append(nominal(xbar.compile({"fc": weights}, chip, wire_aware=True), None))
+    return found
+
+
+def agreement_table(found: dict[str, list[Verification]]) -> str:
+    """How far xbar is from ngspice: the least and the largest of the arrays' worst."""
+    head = ["weights", "arrays", "weights off by at worst", "rms", "currents off by at worst"]
+    rows = []
+    for name, arrays in found.items():
+        rms = [
+            float(np.sqrt(np.mean((each.read - each.predicted) ** 2))) / each.largest
+            for each in arrays
+        ]
+        ranges = [
+            f"{min(values):.1e} to {max(values):.1e}"
+            for values in (
+                [each.weight_error for each in arrays],
+                rms,
+                [each.current_error for each in arrays],
+            )
+        ]
+        rows.append([name, str(len(arrays)), *ranges])
+    return markdown(head, rows)
 
 
 def main() -> None:
@@ -239,10 +284,23 @@ def main() -> None:
     bits = bits_table(found)
     print(bits, flush=True)
     conditions = conditions_table(moved(programs[given.sizes[0]][0], given.seeds[0]))
-    print(conditions)
+    print(conditions, flush=True)
+    kinds = {
+        f"{size} x {size}, measured": [
+            nominal(program, seed)
+            for program, seed in zip(programs[size], given.seeds, strict=True)
+        ]
+        for size in given.sizes
+    }
+    size = given.sizes[-1]
+    kinds[f"{size} x {size}, drawn from the model"] = drawn_chips(cell, size, given.seeds)
+    agreement = agreement_table(kinds)
+    print(agreement)
+    print(f"{time.perf_counter() - start:.0f} s, of the processor {processor():.0f} s")
     if not given.print:
         write("silicon_bits", bits)
         write("silicon_conditions", conditions)
+        write("silicon_agreement", agreement)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,7 @@ def test_characterise_writes_a_design_that_compiles_and_its_pictures(
         (("gf180mcu", "--length", "long"), "a quantity must be a number", 2),
         (("gf180mcu", "--switch", "1v8"), "switch of gf180mcu must be one of 3v3", 2),
         (("gf180mcu", "--wires", "1"), "--wires must be two resistances", 2),
+        (("gf180mcu", "--test", "0.1 uV"), "test must be 0 or a voltage from 1 mV to within", 2),
         (("gf180mcu", "--sigma", "2"), "sigma must be one fraction below 0.3", 2),
         (("gf180mcu", "-o", "none/chip.toml", "--temperature", "900"), "temperature must be", 2),
     ],
@@ -107,4 +108,14 @@ def test_a_process_without_drawing_gets_ideal_wires_and_a_warning(call, gf180mcu
     assert code == 0
     assert "wires are ideal, because there is no drawing" in err
     assert "hold no mismatch of its resistor" in err
-    assert xbar.Hardware.load(tmp_path / "chip.toml").tile.word_wire == 0
+    plain = xbar.Hardware.load(tmp_path / "chip.toml")
+    assert plain.tile.word_wire == 0
+    # told between +-0.1 V, where velocity saturation lets a branch conduct less than at 0 V
+    code, _, _ = call(
+        *("silicon", "characterise", "gf180mcu", "--resistors", "1", "--length", "20u"),
+        *("--samples", "10", "--test", "0.1 V", "-o", tmp_path / "other.toml"),
+    )
+    other = xbar.Hardware.load(tmp_path / "other.toml")
+    assert (code, plain.bank.nonlinearity.test, other.bank.nonlinearity.test) == (0, None, 0.1)
+    less = 1 - other.bank.nominal_conductance / plain.bank.nominal_conductance
+    assert 1e-4 < less[0] < 4e-4

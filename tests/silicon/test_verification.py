@@ -140,12 +140,12 @@ def test_a_measured_chip_holds_to_seven_digits_with_the_mismatch_that_was_measur
     made = xbar.compile({"fc": WEIGHTS}, chip, wire_aware=True)
     seen = verify(made, 0, (3, 4), mismatch=5)
     assert seen.weight_error < 1e-7
-    assert seen.current_error < 5e-6  # by the bend of each branch, which tells its threshold
+    assert seen.current_error < 1e-5  # by the bend of each branch, which tells its threshold
     assert verify(made, 0, (3, 4), mismatch=6).weight_error > 1e-5
     # without the seed the deviations of the measurement are written into the netlist
     again = verify(made, 0, (3, 4))
     assert again.weight_error < 2e-7
-    assert again.current_error < 5e-6
+    assert again.current_error < 1e-5
     assert "deviation was given to its resistor" not in str(again)
     # nor without the bend, but then it is the resistor that deviates, not the switch
     replace(found, c2=None).save(tmp_path / "plain.csv")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,9 +69,11 @@ class Measured(Outline):
         """
         path = Path(path)
         if path.suffix.lower() == ".npz":
-            content = io.BytesIO()
-            bend = {} if self.c2 is None else {"c2": self.c2[None]}
-            np.savez(content, on=self.on[None], off=self.off[None], **bend)
+            content, named = io.BytesIO(), {"on": self.on, "off": self.off, "c2": self.c2}
+            arrays: dict[str, Any] = {
+                name: each[None] for name, each in named.items() if each is not None
+            }
+            np.savez(content, **arrays)
             write_bytes(path, content.getvalue(), force=force)
             return
         bent = self.c2 is not None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xbar.silicon.cell import Cell
     from xbar.silicon.characterise import Plan
+    from xbar.silicon.mismatch import Sample
     from xbar.silicon.model import BranchModel
 
 
@@ -45,6 +46,10 @@ def run(
         str | None,
         typer.Option(help="spread of the resistors such as 2%, one or of each; default: models'"),
     ] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(help="volts between plus and minus of which G is told; default: at 0 V"),
+    ] = None,
     samples: Annotated[int, typer.Option(help="devices drawn for their deviations")] = 400,
     seed: Annotated[int, typer.Option(help="random seed of these devices")] = 1,
     word_lines: Annotated[int, typer.Option(help="word lines of the design")] = 64,
@@ -71,6 +76,7 @@ def run(
     from xbar.cli.silicon.pictures import check_pictures, write_pictures
     from xbar.files import refuse_existing
     from xbar.silicon.cell import Cell
+    from xbar.silicon.mismatch import Sample
     from xbar.silicon.process import Process
 
     if output is not None:
@@ -89,7 +95,7 @@ def run(
         one_of(side, "--side", ("bit", "word")),
         None if series is None else _one_or_more(series, "ohm"),
     )
-    plan = _plan(temperature, supply, sigma, samples, seed)
+    plan = _plan(temperature, supply, sigma, test, Sample(samples, seed))
     segments = _wires(wires)
     with progress("characterise") as report:
         model = cell.characterise(plan, report)
@@ -101,13 +107,18 @@ def run(
 
 
 def _plan(
-    temperature: float | None, supply: float | None, sigma: str | None, samples: int, seed: int
+    temperature: float | None,
+    supply: float | None,
+    sigma: str | None,
+    test: str | None,
+    sample: Sample,
 ) -> Plan:
     from xbar.silicon.characterise import Plan
-    from xbar.silicon.mismatch import Sample
+    from xbar.units import parse_quantity
 
     given = None if sigma is None else _one_or_more(sigma, "1")
-    return Plan(temperature, supply, given, sample=Sample(samples, seed))
+    volts = 0.0 if test is None else parse_quantity(test, "V")
+    return Plan(temperature, supply, given, volts, sample=sample)
 
 
 def _one_or_more(text: str, unit: str) -> float | tuple[float, ...]:

@@ -38,7 +38,7 @@ def run(
         float | None, typer.Option(help="largest error of a weight [default: 2e-5]")
     ] = None,
     current_tolerance: Annotated[
-        float | None, typer.Option(help="largest error of a current [default: 3e-5]")
+        float | None, typer.Option(help="largest error of a current [default: 2e-5]")
     ] = None,
     mismatch: Annotated[
         int | None,
