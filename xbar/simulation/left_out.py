@@ -61,7 +61,7 @@ def left_out(program: Program) -> tuple[str, ...]:
     digital = [name for name, _ in graph.digital]
     work = "the network's digital work: activations, pooling, norms, additions of biases"
     if digital:
-        work += f", and {count(len(digital), 'product')} that stay digital ({few(digital)})"
+        work += f", and {count(len(digital), 'product')} kept digital ({few(digital)})"
     return (*told, work)
 
 
