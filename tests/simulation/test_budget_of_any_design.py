@@ -91,8 +91,6 @@ def draw(seed):
     readout = str(rng.choice(["ideal", "nodal", "nonlinear", "nonlinear"]))
     if readout == "nonlinear" and design.bank.nonlinearity is design.selector is None:
         readout = "nodal"
-    if design.tile.separate and readout == "nonlinear":  # minutes; see test_topologies
-        readout = "nodal"
     when = {"time": maybe(str(rng.choice(["1 s", "30 d"])), 0.7)}
     when["temperature"] = maybe("85 C") if design.temperature else None
     when |= {"stuck_open": maybe(0.04, 0.3), "stuck_closed": maybe(0.02, 0.3)}
