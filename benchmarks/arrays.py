@@ -1,6 +1,6 @@
 """Read margins of arrays by size, scheme and selector, and the speed of arrays with source lines.
 
-    python benchmarks/arrays.py [--speed]
+    python benchmarks/arrays.py [--speed | --topologies]
 
 Cells of 100 uS on and 1 uS off, 1 ohm a segment. For docs/arrays.md and docs/benchmarks.md.
 """
@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+import xbar
 from xbar.circuit import Crossbar, SourceLines, TableCell, read_margins
 from xbar.hardware.tile import Tile
 
@@ -67,7 +68,44 @@ def speed() -> None:
         print(f"transfer matrix, {name}: {1e3 * (time.process_time() - start):.0f} ms")
 
 
+def topologies() -> None:
+    """What wires change of a matrix's outputs by topology: root mean square, relative."""
+    dac = xbar.Converter(bits=8, bit_serial=1, code="twos-complement")
+    bank = xbar.Bank(resistors=4, nominal="40k", on_off_ratio=100)
+    ohms = (0.5, 1.0, 2.0, 4.0)
+    print("| topology | " + " | ".join(f"{each:g} ohm" for each in ohms) + " |")
+    print("|---|" + "---|" * len(ohms))
+    lines = {"input-source": (64, 64), "interleaved-input-source": (128, 32)}
+    lines |= {"separate-source": (64, 64), "interleaved-separate-source": (64, 32)}
+    for name, (words, bits) in lines.items():
+        cells = []
+        for each in ohms:
+            key = "source_wire" if name.endswith("separate-source") else "word_wire"
+            size = {"word_lines": words, "bit_lines": bits, "bit_wire": each, key: each}
+            hardware = xbar.Hardware(bank=bank, dac=dac, tile=xbar.Tile(topology=name, **size))
+            found = [_changed(hardware, seed) for seed in range(5)]
+            cells.append(
+                f"{100 * np.mean(found):.2f} % ({100 * min(found):.2f}-{100 * max(found):.2f})"
+            )
+        print(f"| `{name}` | " + " | ".join(cells) + " |", flush=True)
+
+
+def _changed(hardware: xbar.Hardware, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    program = xbar.compile({"fc": rng.normal(size=(32, 64))}, hardware, seed=seed)
+    inputs = {"fc": rng.uniform(0, 1, (16, 64))}
+    ideal, wired = (program.run(inputs, readout=each)["fc"] for each in ("ideal", "nodal"))
+    return float(np.linalg.norm(wired - ideal) / np.linalg.norm(ideal))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speed", action="store_true", help="speed instead of margins")
-    speed() if parser.parse_args().speed else margins()
+    parser.add_argument("--topologies", action="store_true", help="what wires change by topology")
+    options = parser.parse_args()
+    if options.speed:
+        speed()
+    elif options.topologies:
+        topologies()
+    else:
+        margins()
