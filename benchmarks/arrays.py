@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 import numpy as np
 
 import xbar
 from xbar.circuit import Crossbar, SourceLines, TableCell, read_margins
-from xbar.hardware.tile import Tile
+from xbar.hardware.tile import Tile, Topology
 
 SIZES = (8, 32, 128)
 SELECTOR = TableCell([0.2, 0.4, 0.6, 0.8, 1.2], [1e-9, 2e-8, 1e-6, 4e-5, 4e-4])
@@ -71,18 +72,25 @@ def speed() -> None:
 def topologies() -> None:
     """What wires change of a matrix's outputs by topology: root mean square, relative."""
     dac = xbar.Converter(bits=8, bit_serial=1, code="twos-complement")
-    bank = xbar.Bank(resistors=4, nominal="40k", on_off_ratio=100)
+    bank = xbar.Bank(resistors=4, nominal=40e3, on_off_ratio=100)
     ohms = (0.5, 1.0, 2.0, 4.0)
     print("| topology | " + " | ".join(f"{each:g} ohm" for each in ohms) + " |")
     print("|---|" + "---|" * len(ohms))
-    lines = {"input-source": (64, 64), "interleaved-input-source": (128, 32)}
+    lines: dict[Topology, tuple[int, int]] = {
+        "input-source": (64, 64),
+        "interleaved-input-source": (128, 32),
+    }
     lines |= {"separate-source": (64, 64), "interleaved-separate-source": (64, 32)}
     for name, (words, bits) in lines.items():
         cells = []
         for each in ohms:
             key = "source_wire" if name.endswith("separate-source") else "word_wire"
-            size = {"word_lines": words, "bit_lines": bits, "bit_wire": each, key: each}
-            hardware = xbar.Hardware(bank=bank, dac=dac, tile=xbar.Tile(topology=name, **size))
+            size: dict[str, Any] = {"bit_wire": each, key: each}
+            hardware = xbar.Hardware(
+                bank=bank,
+                dac=dac,
+                tile=xbar.Tile(word_lines=words, bit_lines=bits, topology=name, **size),
+            )
             found = [_changed(hardware, seed) for seed in range(5)]
             cells.append(
                 f"{100 * np.mean(found):.2f} % ({100 * min(found):.2f}-{100 * max(found):.2f})"
