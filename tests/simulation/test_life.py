@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import xbar
-from xbar.errors import SpecError
+from xbar.errors import SpecError, XbarWarning
 from xbar.simulation.compensation import Correction
 from xbar.simulation.dataset import read_dataset
 from xbar.simulation.life import Life, conditions
@@ -238,6 +238,20 @@ def test_what_is_no_life_is_refused_before_any_work(program, data):
         compensate="all",
     )
     assert conditions(None, None) == [(None, None)]
+
+
+def test_a_temperature_that_an_ideal_read_out_cannot_see_is_told():
+    weights, x = {"fc": np.eye(4)}, {"fc": np.ones((1, 4))}
+    wires = DESIGN.model_copy(
+        update={"temperature": xbar.Temperature(wires="copper"), "device": None}
+    )
+    bare = xbar.compile(weights, wires, seed=1)
+    given = {"temperature": ["0 C", "85 C"]}
+    with pytest.warns(XbarWarning, match="changes only the wires"):
+        same = xbar.simulate(bare, x, **given)
+    assert same.points[0].result.layers == same.points[1].result.layers
+    seen = xbar.simulate(bare, x, readout="nodal", **given)  # no warning: the suite refuses any
+    assert seen.points[0].result.layers != seen.points[1].result.layers
 
 
 def test_numbers_of_numpy_are_times_and_temperatures():

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from xbar.errors import SpecError, shown
+from xbar.errors import SpecError, shown, warn
 from xbar.hardware.chip import Chip
 from xbar.simulation.result import Result
 from xbar.simulation.tables import assumed_text, life_table, life_text, life_words
@@ -86,14 +86,25 @@ class Life(Result):
         }
 
 
-def check_conditions(chip: Chip, whens: Sequence[When]) -> None:
+def check_conditions(chip: Chip, whens: Sequence[When], readout: str) -> None:
     """Check that a chip has all these times and temperatures, before any work.
+
+    Warns where a temperature changes nothing but wires, and the read-out has ideal ones.
 
     Raises:
         SpecError: its design lacks what they need, or they are outside its data.
     """
     for when in whens:
         chip.at(*when)
+    design = chip.programmed.hardware
+    heat, law = design.temperature, design.device
+    ages = law is not None and law.activation and any(time is not None for time, _ in whens)
+    seen = ages or heat is None or heat.moves_resistors or heat.switches or heat.leakage
+    if readout == "ideal" and not seen and any(kelvin is not None for _, kelvin in whens):
+        warn(
+            "temperature changes only the wires here, which an ideal read-out leaves out: "
+            "all temperatures give the same; use readout='nodal'"
+        )
 
 
 def conditions(time: Quantities | None, temperature: Quantities | None) -> list[When]:

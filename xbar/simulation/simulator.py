@@ -131,7 +131,7 @@ def simulate(
         run.calibration_data = _calibration_data(program, data, calibration)
     run.names = _names(budget)
     whens = conditions(time, temperature)
-    check_conditions(program.chip, whens if whens != [(None, None)] else [])
+    check_conditions(program.chip, whens if whens != [(None, None)] else [], readout)
     run.when = whens[0]
     passes = trials * noise_trials
     passes += len(sets_of_effects(run.now(program), readout, run.names)) if budget else 0
