@@ -35,10 +35,10 @@ def run(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell how well one cell is read in arrays of several sizes, all other cells on.
+    """Tell how well one cell is read in arrays of several sizes.
 
-    Margin, sneak current, the voltages of half-selected and other cells, and power, with the
-    design's wires and selectors, at the cell that is hardest to read.
+    All other cells are on. Margin, sneak current, the voltages of half-selected and other cells,
+    and power, with the design's wires and selectors, at the cell that is hardest to read.
     """
     from typing import get_args
 

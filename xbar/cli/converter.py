@@ -20,7 +20,10 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Tell how linear a design's ADCs and DACs are, and what offset, gain and noise they have."""
+    """Tell how linear a design's ADCs and DACs are.
+
+    With offset, gain and noise of its ADCs, as drawn for the converters of one chip.
+    """
     from xbar.cli.size_plot import check_plot
     from xbar.errors import SpecError
     from xbar.files import write_bytes
