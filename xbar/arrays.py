@@ -291,3 +291,9 @@ def check_range(
         must = f"zero or from {SMALLEST:g} to {LARGEST:g} {unit}"
     place = _at([int(i) for i in bad[0]], axes)
     raise SpecError(f"{name} must be {must}, not {value} {unit}{place}; {advice}")
+
+
+def bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """An array's bytes (L,), little-endian; without a copy if they are in order."""
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return little.reshape(-1).view(np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xbar.effects.converters import ClipCount, quantise
-from xbar.effects.namespace import NUMPY, Arrays
+from xbar.effects.namespace import NUMPY
 
 VALUES = np.random.default_rng(0).standard_normal((50, 7))
 FULL = np.linspace(0.5, 3.0, 7)
@@ -79,20 +79,3 @@ def test_the_largest_magnitude_is_of_any_number(kind):
     peak = NUMPY.peak(x)
     assert peak.dtype == kind
     np.testing.assert_array_equal(peak[:, 0, 0], np.abs(x).max(axis=(1, 2)))
-
-
-@pytest.mark.parametrize("kind", ["float64", "float32"])
-def test_products_by_pytorch_are_numpys(kind):
-    """Of one group and of several, of strided arrays and of some that may not be written to."""
-    pytest.importorskip("torch")
-    rng = np.random.default_rng(3)
-    single, own = Arrays(kind, torch=True), 1e-13 if kind == "float64" else 1e-5
-    for groups in (1, 3):
-        x = rng.standard_normal((groups, 9, 40)).astype(kind)[:, :, ::2].swapaxes(0, 1)
-        matrix = rng.standard_normal((groups, 6, 20)).astype(kind)
-        matrix.flags.writeable = False
-        found = single.product(x, matrix)
-        assert found.dtype == kind
-        expected = np.einsum("ngi,goi->ngo", x.astype(float), matrix.astype(float))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=own * np.abs(expected).max())
-        found[:] = 0.0  # a new array, which effects may write to

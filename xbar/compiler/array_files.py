@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import bytes_of
 from xbar.compiler.consistency import check_keys
 from xbar.errors import FileError, printable
 from xbar.files import file_sha256, open_regular, refuse_inside
@@ -135,7 +136,7 @@ def contents(arrays: Mapping[str, NDArray[Any]], *, embed: bool) -> dict[str, Co
             digest = file_sha256(source.path, source.offset, source.size)
             found[name] = (source.held, shape, digest)
         else:
-            data = _bytes_of(arrays[name])
+            data = bytes_of(arrays[name])
             found[name] = (
                 str(dtype_of(arrays, name)),
                 shape,
@@ -207,7 +208,7 @@ def write_arrays(
 def write_npy(path: Path, array: NDArray[Any]) -> str:
     """Write an array as .npy; returns the file's sha256."""
     path.parent.mkdir(exist_ok=True)
-    data, digest = _bytes_of(array), hashlib.sha256()
+    data, digest = bytes_of(array), hashlib.sha256()
     with path.open("wb") as file:
 
         def put(part: bytes | memoryview) -> None:
@@ -229,11 +230,6 @@ def npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     record = {"descr": descr, "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(stream, record)
     return stream.getvalue()
-
-
-def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:
-    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return little.reshape(-1).view(np.uint8)
 
 
 def npy_array(

@@ -36,12 +36,9 @@ class Arrays:
 
     Attributes:
         precision: precision of floats, "float64" or "float32".
-        torch: whether PyTorch multiplies matrices, as where it runs the rest of a network: threads
-            of two libraries that wait for work side by side take each other's time.
     """
 
     precision: str = "float64"
-    torch: bool = False
 
     def asarray(self, values: Array) -> Array:
         """Convert a numpy array to this namespace; floats in its precision."""
@@ -84,7 +81,7 @@ class Arrays:
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
         peak, square = _peaks(rows), np.empty(x.shape, np.float32)
         kernels.squares(rows, peak, square.reshape(rows.shape))
-        found = self.matmul(square, variance)
+        found = np.matmul(square, variance)
         peak = peak.reshape(x.shape[:2])
         size = peak.astype(total.dtype, copy=False), unit.astype(total.dtype, copy=False)
         for first in range(0, total.size, NORMALS):
@@ -180,17 +177,7 @@ class Arrays:
 
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
-        return self.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
-
-    def matmul(self, x: Array, matrix: Array) -> Array:
-        """Products (..., N, C) of vectors (..., N, R) and matrices (..., R, C)."""
-        if not self.torch or (x.ndim > 2 and len(x) > 1):
-            return np.matmul(x, matrix)
-        if x.ndim > 2:
-            return self.matmul(x[0], matrix[0])[None]
-        from xbar.effects.torch_namespace import tensor
-
-        return (tensor(x) @ tensor(matrix)).numpy()
+        return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
 
 
 def _peaks(rows: Array) -> Array:

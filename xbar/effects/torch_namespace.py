@@ -6,7 +6,6 @@ imports PyTorch: import it inside functions.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -108,17 +107,6 @@ class TorchArrays(Arrays):
         """Values in another tensor's precision."""
         return values.to(other.dtype)
 
-    def matmul(self, x: Array, matrix: Array) -> Array:
-        """Products (..., N, C) of vectors (..., N, R) and matrices (..., R, C)."""
-        return x @ matrix
-
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
         return torch.matmul(x.transpose(0, 1), matrix.transpose(1, 2)).transpose(0, 1)
-
-
-def tensor(values: Array) -> torch.Tensor:
-    """A numpy array as a tensor in the same memory, which must not be written to."""
-    with warnings.catch_warnings():  # of arrays that are read-only, as of files that are mapped
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(values)

@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import bytes_of
 from xbar.errors import FileError
 from xbar.files import cache_folder
 
@@ -171,7 +172,7 @@ def _write(file: BinaryIO, key: str, arrays: Mapping[str, Reals]) -> None:
     offset = 8 + room
     for name, each in arrays.items():
         offset += -offset % _ALIGNED
-        head[name] = each.dtype.str, each.shape, offset
+        head[name] = each.dtype.newbyteorder("<").str, each.shape, offset
         offset += each.nbytes
     digest = hashlib.sha256()
     text = json.dumps({"key": key, "arrays": head}).encode().ljust(room)
@@ -180,15 +181,10 @@ def _write(file: BinaryIO, key: str, arrays: Mapping[str, Reals]) -> None:
         done += _put(file, digest, piece)
     for name, each in arrays.items():
         done += _put(file, digest, bytes(head[name][2] - done))
-        done += _put(file, digest, raw(each))
+        done += _put(file, digest, bytes_of(each).data)
     file.write(digest.digest())
     file.flush()
     os.fsync(file.fileno())
-
-
-def raw(array: NDArray[Any]) -> memoryview:
-    """An array's bytes, without a copy if they are in order."""
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _put(file: BinaryIO, digest: Any, piece: bytes | memoryview) -> int:

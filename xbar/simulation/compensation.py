@@ -30,7 +30,7 @@ from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.effects.converters import ClipCount
 from xbar.simulation.data import Data
-from xbar.simulation.readout import AnalogProducts, Real, product
+from xbar.simulation.readout import AnalogProducts, Around, Real, product
 
 Compensation: TypeAlias = Literal["none", "gain", "columns", "batchnorm"]
 
@@ -137,7 +137,7 @@ def _ratio(top: Any, bottom: Any) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Compensated:
+class Compensated(Around):
     """Products with corrected outputs: the ``multiply`` of ``Graph.run``.
 
     Attributes:
@@ -150,21 +150,6 @@ class Compensated:
     known: Known
     method: Compensation
     _found: dict[str, Correction] = field(default_factory=dict)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The products' own type."""
-        return self.products.dtype
-
-    @property
-    def by_layer(self) -> bool:
-        """Whether all inputs should pass a layer before the next one."""
-        return self.products.by_layer
-
-    @property
-    def memory(self) -> int | None:
-        """Bytes that the products' layers may take."""
-        return self.products.memory
 
     def __call__(self, layer: str, x: NDArray[Real]) -> NDArray[Real]:
         """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""

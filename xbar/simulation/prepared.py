@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from xbar import version
+from xbar.arrays import bytes_of
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.effect import Effect, changes
 from xbar.effects.selection import Selection
-from xbar.simulation.cache import LayerCache, Mapped, raw
+from xbar.simulation.cache import LayerCache, Mapped
 from xbar.simulation.cells import KEPT, SolvedTiles, shape_of
 from xbar.simulation.on_device import CardCells
 from xbar.simulation.stage import LayerCells, Named, piles_of
@@ -136,7 +137,7 @@ def key_of(cells: LayerCells, wanted: Wanted) -> str:
     if any(not type(each).__module__.startswith("xbar.effects.") for each in wanted.effects):
         digest.update(secrets.token_bytes(32))
     if Selection.name not in names:
-        digest.update(raw(program.weights[cells.layer]))
+        digest.update(bytes_of(program.weights[cells.layer]).data)
     first = True
     for tile, number, placed in program.blocks_of(cells.layer):
         block = placed.block
@@ -146,9 +147,9 @@ def key_of(cells: LayerCells, wanted: Wanted) -> str:
         )
         for each in (block.inputs, block.outputs, block.word_lines, block.columns, placed.scale):
             digest.update(len(each).to_bytes(8, "little") + each.tobytes())
-        digest.update(raw(tile.packed))
+        digest.update(bytes_of(tile.packed).data)
         # a measured chip is known by its resistors only; one sampled chip from another by a tile
         if first or chip.measurement is not None or tile.tuned is not None:
-            digest.update(raw(tile.branch))
+            digest.update(bytes_of(tile.branch).data)
         first = False
     return digest.hexdigest()

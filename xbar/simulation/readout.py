@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from importlib.util import find_spec
 from math import prod
 from typing import Any, Protocol, TypeVar
 
@@ -127,7 +126,7 @@ class AnalogProducts:
     def reading(self, layer: str) -> Reading:
         """A layer, prepared for reads and cached."""
         if layer not in self._readings:
-            program, xp = self.program, Arrays(self.precision, runs_in_torch(self.program))
+            program, xp = self.program, Arrays(self.precision)
             groups, outputs, _ = shape_of(program, layer)
             found: Stages
             arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
@@ -195,9 +194,29 @@ class AnalogProducts:
         return self._draws[layer]
 
 
-def runs_in_torch(program: Program) -> bool:
-    """Whether a program is a network, whose other operations PyTorch runs."""
-    return program.graph is not None and find_spec("torch") is not None
+class Around:
+    """Products with something done around them, which a network runs as it does those.
+
+    Attributes:
+        products: the products.
+    """
+
+    products: AnalogProducts | Around
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The products' own type."""
+        return self.products.dtype
+
+    @property
+    def by_layer(self) -> bool:
+        """Whether all inputs should pass a layer before the next one."""
+        return self.products.by_layer
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the products' layers may take."""
+        return self.products.memory
 
 
 def product(x: NDArray[Real], matrix: NDArray[Real]) -> NDArray[Real]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.compiler.program import Program
 from xbar.simulation.compensation import Compensated
-from xbar.simulation.readout import AnalogProducts, Real, product
+from xbar.simulation.readout import AnalogProducts, Around, Real, product
 from xbar.simulation.result import LayerResult
 from xbar.simulation.trim import Trim
 
@@ -62,26 +62,11 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False)
-class Tallied:
+class Tallied(Around):
     """Products with their powers recorded: the ``multiply`` of ``Graph.run``."""
 
     tally: Tally
     products: AnalogProducts | Compensated
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The products' own type."""
-        return self.products.dtype
-
-    @property
-    def by_layer(self) -> bool:
-        """Whether all inputs should pass a layer before the next one."""
-        return self.products.by_layer
-
-    @property
-    def memory(self) -> int | None:
-        """Bytes that the products' layers may take."""
-        return self.products.memory
 
     def __call__(self, layer: str, x: NDArray[Real]) -> NDArray[Real]:
         """Outputs (N, G, outputs) of a layer for inputs (N, G, inputs)."""
