@@ -338,7 +338,7 @@ class DeviceLaw(Spec):
             FileError: the file can't be read.
             SpecError: a column, line or value is not as described.
 
-        >>> rng = np.random.default_rng(1)
+        >>> rng = np.random.default_rng(0)
         >>> g = 1e-5 * np.exp(0.3 * rng.normal(size=500))
         >>> law = DeviceLaw.fit({"device": range(500), "conductance": g})
         >>> law.spread.kind, law.fitted["spread.sigma"].low < 0.3 < law.fitted["spread.sigma"].high
