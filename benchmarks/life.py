@@ -227,7 +227,8 @@ def main() -> None:
         for seed in range(given.chips):
             rows.of_chip(seed)
         digital = task.right(np.asarray(task.graph.run(task.inputs), dtype=np.float64))
-        text = f"Digital {100 * digital:.1f} %.\n\n{rows.table(range(given.chips))}"
+        told = f"{given.chips} chips; digital {100 * digital:.1f} %."
+        text = f"{told}\n\n{rows.table(range(given.chips))}"
         print(f"{network}, {given.chips} chips\n{text}")
         if not given.print:
             write(text, network)
