@@ -34,7 +34,7 @@ def test_cells_are_verified_under_a_condition(call, saved):
 
 
 def test_what_does_not_hold_ends_with_one(call, saved):
-    code, out, _ = call("silicon", "verify", saved, "--cells", "1x2", "--tolerance", "1e-9")
+    code, out, _ = call("silicon", "verify", saved, "--cells", "1x2", "--tolerance", "1e-13")
     assert code == 1
     assert "FAIL" in out
 
