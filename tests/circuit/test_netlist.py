@@ -11,6 +11,7 @@ from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.dialects.registry import DIALECTS, get_dialect
 from xbar.circuit.engines.ngspice import run
 from xbar.circuit.netlist import crossbar_netlist, number, sanitise
+from xbar.circuit.switches import SwitchedBank
 from xbar.errors import FileError, SpecError
 
 ELEMENT = re.compile(r"[RV][A-Za-z0-9_]+ [A-Za-z0-9_]+ [A-Za-z0-9_]+ (dc )?\S+")
@@ -165,3 +166,21 @@ def test_ngspice_reads_a_tile_whose_layer_has_a_long_name(ngspice):
     deck = crossbar_netlist(crossbar, [0.2], title="features.0.conv.weight." * 40)
     found = run(deck)
     np.testing.assert_allclose(found, crossbar.read([[0.2]])[0], rtol=1e-9)
+
+
+@pytest.mark.parametrize("detail", ["cell", "resistor", "bank"])
+def test_floating_lines_of_open_cells_are_no_part_of_any_deck(ngspice, detail):
+    rng = np.random.default_rng(3)
+    on, closed = rng.uniform(1e-5, 2e-5, (5, 4, 2)), rng.random((5, 4, 2)) < 0.6
+    closed[2], closed[:, 1] = False, False  # open from end to end
+    closed[4] = closed[:, 3] = False
+    closed[4, 3] = True  # two lines that float together
+    branch = np.where(closed, on, 0.0)
+    floats = np.inf
+    crossbar = Crossbar(branch.sum(-1), 2.0, 3.0, [1, 1, floats, 1, floats], [5, floats, 5, floats])
+    contents = {"cell": None, "resistor": branch}.get(detail, SwitchedBank(on, 0 * on, closed))
+    volts = rng.uniform(0, 0.2, 5)
+    deck = crossbar_netlist(crossbar, volts, branch=contents)
+    expected = crossbar.read(volts[None])[0]
+    assert np.abs(run(deck) - expected).max() < 1e-9 * np.abs(expected).max()
+    assert not re.search(r"\b(w_(2|4)_\d|b_\d_(1|3))\b", deck.text)

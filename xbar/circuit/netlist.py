@@ -22,7 +22,8 @@ An array with source lines has Vp_3, Rs_3_top and Rp_17_3 for source line 3, wit
 to b_17_3; cells of word lines that are off are left out.
 
 Ideal wires (0 ohm) merge their nodes under the first one's name; open cells are omitted, except as
-instances of a bank, which can be programmed in the deck.
+instances of a bank, which can be programmed in the deck. Floating lines of open cells are omitted
+with them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbar.arrays import Floats, as_floats, check_finite, check_range, check_shape
 from xbar.circuit.assembly import KINDS, Assembly, assemble
@@ -176,8 +177,25 @@ Cells: TypeAlias = Callable[[int, int, str, str], list[str]]
 """Function from row, column and the two nodes of a cell to its elements."""
 
 
+def _held(assembly: Assembly) -> NDArray[np.bool_]:
+    """(nodes,) whether a node is joined to a driver or an amplifier.
+
+    What floats with nothing but open cells has no voltage of its own: SPICE refuses it, or, where
+    open switches are elements, loses all digits.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = (assembly.tail, assembly.head)
+    joined = coo_array((np.ones(len(assembly.tail)), ends), (assembly.nodes, assembly.nodes))
+    part = connected_components(joined, directed=False)[1]
+    held: NDArray[np.bool_] = np.isin(part, part[: assembly.drivers + assembly.amplifiers])
+    return held
+
+
 def _elements(assembly: Assembly, ohms: list[str], cells: Cells, dialect: Dialect) -> list[str]:
-    names = assembly.names()
+    """The elements of all nodes that are held."""
+    names, held = assembly.names(), _held(assembly)
     text = []
     elements = zip(
         assembly.kind.tolist(),
@@ -186,9 +204,12 @@ def _elements(assembly: Assembly, ohms: list[str], cells: Cells, dialect: Dialec
         assembly.tail.tolist(),
         assembly.head.tolist(),
         ohms,
+        held[assembly.tail].tolist(),
         strict=True,
     )
-    for kind, row, column, tail, head, value in elements:
+    for kind, row, column, tail, head, value, there in elements:
+        if not there:
+            continue
         a, b = names[tail], names[head]
         if KINDS[kind] == "cell":
             text += cells(row, column, a, b)
@@ -276,14 +297,16 @@ def _bank_cells(
 ) -> list[str]:
     """Each cell as an instance of its bank, even where nothing is switched in.
 
-    Those of word lines that are off are left out.
+    Those of word lines that are off, and of floating lines without another cell, are left out.
     """
-    names, text = assembly.names(), []
+    names, text, held = assembly.names(), [], _held(assembly)
     word, bit = assembly.word_node.tolist(), assembly.bit_node.tolist()
+    there = held[assembly.word_node] & held[assembly.bit_node] & np.array(on)[:, None]
     for i, row in enumerate(cell_parameters(bank, dialect, powers)):
-        for j, parameters in enumerate(row if on[i] else ()):
+        for j, parameters in enumerate(row):
             ends = names[word[i][j]], names[bit[i][j]]
-            text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))
+            if there[i, j]:
+                text.append(dialect.instance(f"c_{i}_{j}", ends, name, parameters))
     return text
 
 
