@@ -48,6 +48,8 @@ def test_access_prints_a_table(design, call):
         (("--sizes", "0"), "sizes must be from 1"),
         (("--scheme", "V/4"), "scheme must be one of"),
         (("--volts", "2 A"), "must be in V"),
+        (("--on", "0"), "--on must be above 0 ohm"),
+        (("--off", "-1k"), "--off must be above 0 ohm"),
     ],
 )
 def test_access_refuses_what_it_does_not_know(design, call, options, said):
@@ -80,6 +82,7 @@ def test_a_selectors_table_is_read_from_a_file(design, tmp_path, text, call):
 @pytest.mark.parametrize(
     ("key", "text", "said"),
     [
+        ("voltage = [0.1, 0.4]\ncurrent = [[1e-9], 2e-5]", "", r"selector\.current"),
         ('table = "selector.csv"', "V,I\n0.2\n", "line 2: must have a voltage and a current"),
         ('table = "selector.csv"', "V,I\n0.2,x\n", "line 2"),
         ('table = "selector.csv"', "V,I\n", "it has none"),

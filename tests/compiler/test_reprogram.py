@@ -87,6 +87,19 @@ def test_what_changes_is_counted_cell_by_cell(program):
     assert "switches change" in str(found)
 
 
+def test_the_switches_of_references_are_among_those_that_may_change():
+    hardware = DESIGN.model_copy(update={"tile": Tile(word_lines=12, bit_lines=16)})
+    options = Options(mapping="reference")
+    first = xbar.compile({"a": WEIGHTS["a"]}, hardware, seed=3, options=options)
+    again = first.reprogram(first.chip.at(stuck_open=0.2))
+    found = changes(first, again)
+    (tile,) = first.tiles
+    differ = (tile.mask != again.tiles[0].mask).sum(axis=(0, 2))
+    assert found.switches == 5 * 12 * (10 + 1)  # ten columns of weights and the reference
+    assert found.layers[0].changed == differ[:10].sum()
+    assert found.changed == found.layers[0].changed + differ[-1] > found.layers[0].changed
+
+
 def test_a_measured_chip_is_chosen_for_as_the_sampled_one_it_was_measured_on(program, tmp_path):
     later = program.chip.at(time="1 y", stuck_closed=0.03)
     np.savez(tmp_path / "aged.npz", **measured(later, len(program.tiles)))

@@ -259,6 +259,17 @@ def test_drivers_of_gated_arrays_supply_what_their_read_costs():
     assert cost(program).layers[0].read_energy > 0
 
 
+@pytest.mark.parametrize("tile", [SEPARATE, PAIRED], ids=["separate", "paired"])
+def test_tuned_devices_between_source_lines_are_written_by_their_own_conductance(tile):
+    hardware = gated_design(tile, cost=xbar.Cost(pulse_voltage=2.0, pulse_time="1 s", pulses=3))
+    options = xbar.Options(programming="write-verify")
+    program = xbar.compile({"fc": WEIGHTS}, hardware, seed=3, options=options)
+    siemens = sum(each.conductance.sum() for each in program.tiles)
+    # pulses of 1 s take so much that the reads between them count for nothing
+    joules = cost(program).programming.writing_energy
+    assert joules == pytest.approx(3 * 2.0**2 * 1.0 * siemens, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     "tile",
     [{"word_wire": 2.0, **WIRES}, INTERLEAVED, PAIRED],

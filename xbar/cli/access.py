@@ -57,8 +57,8 @@ def run(
     found = [
         read_margins(
             tile,
-            closed if on is None else 1.0 / parse_quantity(on, "ohm"),
-            opened if off is None else 1.0 / parse_quantity(off, "ohm"),
+            closed if on is None else _conductance(on, "--on"),
+            opened if off is None else _conductance(off, "--off"),
             _sizes(sizes),
             volts=level,
             scheme=each,
@@ -76,6 +76,16 @@ def _siemens(bank: Bank) -> tuple[float, float]:
 
     each = bank.nominal_conductance
     return float(each.sum()), float((each / np.asarray(bank.on_off_ratios)).sum())
+
+
+def _conductance(ohms: str, option: str) -> float:
+    from xbar.errors import SpecError
+    from xbar.units import parse_quantity
+
+    value = parse_quantity(ohms, "ohm")
+    if not value > 0:
+        raise SpecError(f"{option} must be above 0 ohm, not {ohms!r}")
+    return 1.0 / value
 
 
 def _sizes(text: str) -> list[int]:

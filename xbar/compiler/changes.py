@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from xbar.arrays import Floats
+from xbar.arrays import Bools, Floats
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.readout import MatrixReadout
@@ -162,13 +162,16 @@ def _of_tile(
                 k = differ.shape[-1]
                 own.cells += int(chosen.reshape(-1, k).any(axis=-1).sum())
     cells = differ.any(axis=-1)
-    used = sum(tile_size(after, number) for number in range(len(after.blocks)))
     lines = int(cells.any(axis=-1).sum())
-    return used, int(differ.sum()), int(cells.sum()), lines, int(lines > 0)
+    switches = int(_used(after).sum()) * differ.shape[-1]
+    return switches, int(differ.sum()), int(cells.sum()), lines, int(lines > 0)
 
 
-def tile_size(tile: ProgrammedTile, number: int) -> int:
-    """Number of switches of a block's own cells."""
-    rows, columns = tile.blocks[number].block.shape
-    per_cell = tile.chip.hardware.bank.resistors
-    return rows * columns * tile.mapping.bit_lines_per_column * per_cell
+def _used(tile: ProgrammedTile) -> Bools:
+    """(W, B) cells of a tile that hold weights or are references."""
+    used = np.zeros(tile.mask.shape[:2], dtype=np.bool_)
+    for placed in tile.blocks:
+        block = placed.block
+        for lines in (tile.mapping.plus(block.columns), tile.mapping.minus(block.columns)):
+            used[np.ix_(block.word_lines, lines)] = True
+    return used

@@ -39,9 +39,7 @@ class Selector(Spec):
     def _in_amperes(cls, value: Any) -> Any:
         if not isinstance(value, (list, tuple, np.ndarray)):
             return value
-        return tuple(
-            parse_quantity(each, "A") if isinstance(each, str) else float(each) for each in value
-        )
+        return tuple(parse_quantity(each, "A") if isinstance(each, str) else each for each in value)
 
     @model_validator(mode="after")
     def _is_a_curve(self) -> Self:

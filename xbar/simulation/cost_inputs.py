@@ -79,4 +79,5 @@ def with_constants(program: Program, constants: Cost) -> Program:
     plan = replace(program.plan, chip=replace(program.chip, hardware=hardware))
     if isinstance(program.tiles, StoredTiles):
         return Program(plan, program.tiles.on(plan))
-    return Program(plan, tuple(tile.on(plan.chip, aged=tile.aged) for tile in program.tiles))
+    tiles = (replace(tile, chip=plan.chip) for tile in program.tiles)
+    return Program(plan, tuple(tiles))

@@ -115,7 +115,7 @@ def _tuned(program: Program) -> tuple[int, float]:
     """Number of tuned devices, and siemens of all cells."""
     siemens, written = 0.0, 0
     for tile in program.tiles:
-        siemens += float(tile.fresh().crossbar().conductance.sum())
+        siemens += float(tile.fresh().array().conductance.sum())
         written += sum(each.switches for each in tile.reached)
     return written, siemens
 
