@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import xbar
+from xbar.circuit.engines.ngspice import run as run_ngspice
 from xbar.compiler.block import Block, span
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.plan import Plan
@@ -112,3 +113,40 @@ def test_without_data_the_chosen_block_has_1_volt_and_the_others_none(call, shar
 )
 def test_a_block_that_is_not_there_is_one_line(refused, shared, arguments, message):
     assert message in refused("netlist", shared[0] / "out.xbar", *arguments)
+
+
+FLOATING = """
+[tile]
+word_lines = 24
+bit_lines = 12
+word_wire = 20
+bit_wire = 30
+idle = "float"
+"""
+
+
+@pytest.mark.parametrize("detail", ["cell", "bank"])
+def test_a_deck_of_lines_that_float_has_the_simulators_products(
+    call, refused, ngspice, tmp_path, detail
+):
+    (tmp_path / "chip.toml").write_text(FLOATING)
+    design, rng = xbar.Hardware.load(tmp_path / "chip.toml"), np.random.default_rng(2)
+    weights = {name: rng.standard_normal((3, 12)) for name in ("one", "two")}
+    program = xbar.compile(weights, design, seed=1, options=xbar.Options(pack="any"))
+    program.save(tmp_path / "out.xbar")
+    command = ("netlist", tmp_path / "out.xbar", "--tile", 0, "--detail", detail)
+    assert "choose one of tile 0's 2 by --layer or --block" in refused(*command)
+    for layer in weights:
+        code, out, _ = call(*command, "--layer", layer, "--json")
+        assert code == 0
+        (tile,) = program.tiles
+        (number,) = (n for n, each in enumerate(tile.blocks) if each.block.layer == layer)
+        volts = tile.voltage(np.ones((1, 12)), number)[0]
+        deck = tile.netlist("ngspice", volts, detail, block=number)
+        assert deck.text == json.loads(out)["netlist"]
+        columns = tile.columns(run_ngspice(deck)[None])[0]
+        placed = tile.blocks[number]
+        signed = columns[0::2] - columns[1::2]
+        found = signed[placed.block.columns] / placed.scale
+        expected = program.run({layer: np.ones((1, 12))}, "nodal")[layer][0]
+        assert np.abs(found - expected).max() < 1e-9 * np.abs(expected).max()

@@ -103,7 +103,8 @@ def _verify(name: str, program: Program, data: Dataset, folder: Path) -> dict[st
 
     tile = max(program.tiles, key=lambda tile: (tile.blocks[0].weight.size, -tile.index))
     vectors = activations(program, data.inputs)
-    deck = tile.netlist("ngspice", tile_voltage(tile, vectors[tile.blocks[0].block.layer]))
+    volts = tile_voltage(tile, vectors[tile.blocks[0].block.layer])
+    deck = tile.netlist("ngspice", volts, block=0)
     deck.write(folder / f"{name}_tile{tile.index}.cir")
     try:
         with progress(f"{name}: ngspice") as report:

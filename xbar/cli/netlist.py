@@ -43,29 +43,44 @@ def run(
 
     import xbar
     from xbar.cli.verify import read_deck_readout, read_detail
+    from xbar.compiler.idle import float_idle
     from xbar.simulation.verify import activations, real_voltage
 
     loaded = xbar.Program.load(program)
     chosen = loaded.tile(tile)
     number = read_block(chosen, layer, block)
+    if number is None and (data is not None or float_idle(loaded.hardware)):
+        number = _only_block(chosen) if data is None else 0
     voltage = None
     if data is not None:
         vectors = activations(loaded, read_data(data, loaded).inputs)
         voltage = real_voltage(chosen, vectors, number or 0)
     elif number is not None:
         voltage = chosen.voltage(np.ones((1, len(chosen.blocks[number].block.inputs))), number)[0]
-    deck = chosen.netlist(dialect, voltage, read_detail(detail), read_deck_readout(readout))
+    forms = read_detail(detail), read_deck_readout(readout)
+    deck = chosen.netlist(dialect, voltage, *forms, number)
     if output is not None:
         deck.write(output, force=force)
     content = {
         "tile": tile,
         "layer": ", ".join(chosen.layers()),
-        "block": number or 0 if data is not None else number,
+        "block": number,
         "dialect": dialect,
         "path": None if output is None else str(output),
         "netlist": deck.text if output is None else None,
     }
     show(as_json, content, deck.text if output is None else f"written to {output}")
+
+
+def _only_block(tile: ProgrammedTile) -> int:
+    from xbar.errors import SpecError
+
+    if len(tile.blocks) > 1:
+        raise SpecError(
+            f"tile.idle = 'float' lets the lines float that a block does not use: choose one of "
+            f"tile {tile.index}'s {len(tile.blocks)} by --layer or --block"
+        )
+    return 0
 
 
 def read_block(tile: ProgrammedTile, layer: str | None, block: int | None) -> int | None:

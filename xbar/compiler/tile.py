@@ -2,8 +2,7 @@
 
 Shapes: W x B cells of a tile, K resistors per cell; W' word lines and B' bit lines of its array
 (see ``layout.py``; equal to W and B if a cell's resistors lie at one crossing); R inputs and C
-outputs of a block.
-Units: siemens, and siemens per unit weight for scales.
+outputs of a block. Units: siemens, and siemens per unit weight for scales.
 """
 
 from __future__ import annotations
@@ -378,17 +377,18 @@ class ProgrammedTile(Card):
         voltage: ArrayLike | None = None,
         detail: Detail = "cell",
         readout: DeckReadout = "nodal",
+        block: int | None = None,
     ) -> Netlist:
         """The tile as a SPICE deck.
 
         Args:
             dialect: SPICE dialect.
             voltage: volts (W',) on the word lines; 1 V on each by default.
-            detail: one resistor per "cell", every "resistor" of the cell's bank, or the "bank" as a
-                subcircuit with its switches. With the layouts "columns" and "rows" the deck is the
-                physical array, with a sense amplifier on each bit line.
-            readout: "nodal" for resistors that obey Ohm's law, or "nonlinear" for current sources
-                with the law of ``bank.nonlinearity``.
+            detail: one resistor per "cell", every "resistor" of its bank, or the "bank" as a
+                subcircuit with its switches; of the layouts "columns" and "rows" all bit lines.
+            readout: "nodal" for Ohm's law, or "nonlinear" for that of ``bank.nonlinearity``.
+            block: block whose read it is: other lines float if ``tile.idle`` says so. None for
+                all lines driven and read at once.
 
         Raises:
             SpecError: unknown dialect, detail or read-out; "bank" for tuned cells, or with a law
@@ -396,4 +396,4 @@ class ProgrammedTile(Card):
         """
         from xbar.compiler.deck import tile_netlist
 
-        return tile_netlist(self, dialect, voltage, detail, readout)
+        return tile_netlist(self, dialect, voltage, detail, readout, block)
