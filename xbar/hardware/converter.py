@@ -30,6 +30,9 @@ MOST_BITS: Mapping[str, int] = MappingProxyType(
 )  # fmt: skip
 """Largest resolution of each kind: beyond, nobody builds it, or its curve takes much memory."""
 
+_SIZES = 1e-60, 1e60
+"""Least and largest range that can be computed with."""
+
 _OPEN_LOOP = ("ramp", "pipeline", "cyclic")
 _COMPARATORS = ("pipeline", "cyclic", "flash")
 
@@ -109,6 +112,13 @@ class Converter(Spec):
                     f"{key} is of kind {' or '.join(map(repr, kinds))}, not of {self.kind!r}; set "
                     "kind, or leave it out"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _range_can_be_computed_with(self) -> Self:
+        low, high = _SIZES
+        if self.range is not None and not low <= self.range <= high:
+            raise SpecError(f"range must be from {low:g} to {high:g}, not {self.range:g}")
         return self
 
     @model_validator(mode="after")

@@ -9,8 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from xbar.arrays import Floats, check_finite, frozen
 from xbar.errors import SpecError
-from xbar.hardware.base import Spec, Volts
-from xbar.units import parse_quantity
+from xbar.hardware.base import Amperes, Spec, Volts
 
 _MOST = 10_000
 
@@ -32,14 +31,12 @@ class Selector(Spec):
     """
 
     voltage: Annotated[tuple[Volts, ...], Field(max_length=_MOST)]
-    current: Annotated[tuple[float, ...], Field(max_length=_MOST)]
+    current: Annotated[tuple[Amperes, ...], Field(max_length=_MOST)]
 
-    @field_validator("current", mode="before")
+    @field_validator("voltage", "current", mode="before")
     @classmethod
-    def _in_amperes(cls, value: Any) -> Any:
-        if not isinstance(value, (list, tuple, np.ndarray)):
-            return value
-        return tuple(parse_quantity(each, "A") if isinstance(each, str) else each for each in value)
+    def _as_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, np.ndarray) and value.ndim else value
 
     @model_validator(mode="after")
     def _is_a_curve(self) -> Self:
