@@ -167,6 +167,19 @@ def test_a_device_that_does_not_follow_its_targets_is_stuck():
     assert (law.stuck_open, law.stuck_closed) == (0.0, 0.02)
 
 
+def test_limits_that_differ_by_target_are_told_as_such():
+    """The first target's devices scatter so that six deviations are beyond the usual limits."""
+    z = np.random.default_rng(5).normal(size=100)
+    target = np.repeat([1e-6, 5e-6], 50)
+    g = target * np.exp(np.repeat([0.9, 0.05], 50) * z)
+    law = xbar.DeviceLaw.fit({"device": range(100), "target": target, "g": g})
+    logs = np.log(g[:50] / np.median(g[:50]))
+    far = np.exp(6 * 1.4826 * np.median(np.abs(logs)))
+    told = next(note for note in law.fitted.notes if note.startswith("stuck open"))
+    assert f"below {1 / far:.3g} to 0.02, by target, of the median" in told
+    assert f"above 10 to {far:.3g}, by target, times it" in told
+
+
 def test_the_callers_limits_say_what_is_stuck():
     g = np.concatenate([lognormal(98), [1e-6, 4e-5]])
     assert xbar.DeviceLaw.fit({"device": range(100), "g": g}).stuck_open == 0.0

@@ -16,7 +16,7 @@ from xbar.compiler.passes.set_scales import nominal_resistors
 from xbar.compiler.program import Program
 from xbar.compiler.tile import ProgrammedBlock, ProgrammedTile
 from xbar.errors import SpecError
-from xbar.hardware.chip import Resistors
+from xbar.hardware.fabricate import Resistors
 from xbar.subset.scaling import Reach, reach_of
 
 

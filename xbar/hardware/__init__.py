@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from xbar.hardware.amplifier import Amplifier as Amplifier
     from xbar.hardware.bank import Bank as Bank
     from xbar.hardware.chip import Chip as Chip
-    from xbar.hardware.chip import Resistors as Resistors
     from xbar.hardware.converter import Converter as Converter
     from xbar.hardware.cost import Cost as Cost
     from xbar.hardware.curve import Curve as Curve
     from xbar.hardware.device_law import DeviceLaw as DeviceLaw
-    from xbar.hardware.device_law import Drift as Drift
-    from xbar.hardware.device_law import Flicker as Flicker
-    from xbar.hardware.device_law import Relaxation as Relaxation
-    from xbar.hardware.device_law import Retention as Retention
     from xbar.hardware.fabricate import Deviations as Deviations
+    from xbar.hardware.fabricate import Resistors as Resistors
+    from xbar.hardware.law_over_time import Drift as Drift
+    from xbar.hardware.law_over_time import Flicker as Flicker
+    from xbar.hardware.law_over_time import Relaxation as Relaxation
+    from xbar.hardware.law_over_time import Retention as Retention
     from xbar.hardware.law_parts import Fitted as Fitted
     from xbar.hardware.law_parts import Goodness as Goodness
     from xbar.hardware.law_parts import Parameter as Parameter
@@ -51,8 +51,8 @@ _HOME = {
     "Deviations": "xbar.hardware.fabricate",
     "DeviceLaw": "xbar.hardware.device_law",
     "Drawn": "xbar.hardware.silicon",
-    "Drift": "xbar.hardware.device_law",
-    "Flicker": "xbar.hardware.device_law",
+    "Drift": "xbar.hardware.law_over_time",
+    "Flicker": "xbar.hardware.law_over_time",
     "Fitted": "xbar.hardware.law_parts",
     "Goodness": "xbar.hardware.law_parts",
     "Parameter": "xbar.hardware.law_parts",
@@ -62,9 +62,9 @@ _HOME = {
     "Moment": "xbar.hardware.spec",
     "Measurement": "xbar.hardware.measurement",
     "Nonlinearity": "xbar.hardware.nonlinearity",
-    "Relaxation": "xbar.hardware.device_law",
-    "Resistors": "xbar.hardware.chip",
-    "Retention": "xbar.hardware.device_law",
+    "Relaxation": "xbar.hardware.law_over_time",
+    "Resistors": "xbar.hardware.fabricate",
+    "Retention": "xbar.hardware.law_over_time",
     "Selector": "xbar.hardware.selector",
     "Switch": "xbar.hardware.switch",
     "Temperature": "xbar.hardware.temperature",

@@ -17,8 +17,9 @@ from xbar.arrays import LARGEST, Floats
 from xbar.errors import SpecError
 from xbar.hardware.base import spread_out
 from xbar.hardware.curve import Curve, constant, log
-from xbar.hardware.device_law import DeviceLaw, Drift, Retention
+from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.later import noise_of, own_time
+from xbar.hardware.law_over_time import Drift, Retention
 from xbar.hardware.spec import Later
 from xbar.hardware.temperature import factor_at
 from xbar.units import format_time

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self, SupportsIndex
+from typing import Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,31 +22,13 @@ from xbar.arrays import Floats
 from xbar.errors import SpecError
 from xbar.hardware import aging, draw, fabricate
 from xbar.hardware.behind_wires import Closed
-from xbar.hardware.fabricate import Deviations
+from xbar.hardware.fabricate import Deviations, Resistors, switched_in
 from xbar.hardware.measurement import Measurement, read_measurement
 from xbar.hardware.spec import Hardware, Moment
 from xbar.tables import Card, Facts, count
 
 # streams of the generator; never renumber: they define the chip (more in aging.py, tuned.py)
 CONDUCTANCE, _STUCK, _THRESHOLD, _DEATH = 0, 1, 2, 18
-
-
-class Resistors(NamedTuple):
-    """The resistors of one tile, in memory: for work that asks for them often.
-
-    Attributes:
-        on: (W, B, K) siemens switched in.
-        off: (W, B, K) siemens switched out: leakage.
-        stuck: (W, B, K), -1 where a resistor never switches in, +1 where never out, else 0.
-    """
-
-    on: Floats
-    off: Floats
-    stuck: NDArray[np.int8]
-
-    def branch(self, mask: NDArray[np.bool_]) -> Floats:
-        """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
-        return np.where(_closed(mask, self.stuck), self.on, self.off)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -378,7 +360,7 @@ class Chip(Card):
     def closed(self, tile: int, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(W, B, K) resistors actually switched in under a switch mask (W, B, K), with faults."""
         self._check_mask(mask)
-        return _closed(mask, self.stuck(tile))
+        return switched_in(mask, self.stuck(tile))
 
     def _check_mask(self, mask: NDArray[np.bool_]) -> None:
         if mask.shape != self._shape:
@@ -395,11 +377,6 @@ class Chip(Card):
                 f"tile must be from 0 to {limit - 1}, not {tile}"
                 + ("; measure more tiles or choose a smaller network" if self.tiles else "")
             )
-
-
-def _closed(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool_]:
-    closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
-    return closed
 
 
 def _one(conductance: Floats, tile: int) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.hardware.bank import Bank
@@ -33,6 +34,30 @@ class Deviations(NamedTuple):
 
     resistor: Floats
     threshold: Floats
+
+
+class Resistors(NamedTuple):
+    """The resistors of one tile, in memory: for work that asks for them often.
+
+    Attributes:
+        on: (W, B, K) siemens switched in.
+        off: (W, B, K) siemens switched out: leakage.
+        stuck: (W, B, K), -1 where a resistor never switches in, +1 where never out, else 0.
+    """
+
+    on: Floats
+    off: Floats
+    stuck: NDArray[np.int8]
+
+    def branch(self, mask: NDArray[np.bool_]) -> Floats:
+        """(W, B, K) siemens that each resistor has under a switch mask (W, B, K)."""
+        return np.where(switched_in(mask, self.stuck), self.on, self.off)
+
+
+def switched_in(mask: NDArray[np.bool_], stuck: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Resistors (W, B, K) that conduct under a switch mask, those stuck in or out as they are."""
+    closed: NDArray[np.bool_] = (mask & (stuck >= 0)) | (stuck > 0)
+    return closed
 
 
 def thresholds_vary(bank: Bank) -> bool:

@@ -13,8 +13,9 @@ from xbar.arrays import one_number
 from xbar.errors import SpecError, warn
 from xbar.hardware.base import Each
 from xbar.hardware.curve import exp, log
-from xbar.hardware.device_law import DeviceLaw, Flicker
+from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.draw import check_seed
+from xbar.hardware.law_over_time import Flicker
 from xbar.hardware.spec import Hardware, Later, Moment
 from xbar.hardware.temperature import Temperature, factor_at
 from xbar.units import format_temperature, format_time, parse_temperature, parse_time

@@ -15,9 +15,6 @@ from xbar.hardware.bank import Bank
 from xbar.hardware.base import Each, Fraction, Quantity, Spec
 from xbar.hardware.quantiles import check_rows
 
-CONFIDENCE = 0.95
-"""Confidence of the intervals of parameters."""
-
 
 class Spread(Spec):
     """Distribution of fabricated or programmed devices around their nominal conductance.

@@ -31,7 +31,7 @@ from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.set_scales import Expected, expected_of
-from xbar.hardware.chip import Resistors
+from xbar.hardware.fabricate import Resistors
 from xbar.subset.scaling import ErrorCurve, Reach, best_scales, reach_of
 
 WORTH = 4.0

@@ -24,7 +24,8 @@ from xbar.compiler.mapping import SignedBank, SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.tile import ProgrammedTile
 from xbar.compiler.tuned import TunedCells
-from xbar.hardware.chip import Chip, Resistors
+from xbar.hardware.chip import Chip
+from xbar.hardware.fabricate import Resistors
 from xbar.subset.scaling import Reach
 
 if TYPE_CHECKING:

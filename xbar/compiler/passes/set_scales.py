@@ -25,7 +25,8 @@ from xbar.compiler.passes.choose_subsets import choose_least_error, choose_on_on
 from xbar.compiler.tuned import TunedCells
 from xbar.compiler.whole_life import Ahead, LifeBank, whole_tile
 from xbar.effects.expected import ExpectedError, expected_error
-from xbar.hardware.chip import Chip, Resistors
+from xbar.hardware.chip import Chip
+from xbar.hardware.fabricate import Resistors
 from xbar.subset.scaling import (
     ErrorCurve,
     Reach,

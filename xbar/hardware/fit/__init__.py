@@ -1,6 +1,7 @@
 """Laws of devices from tables of readings.
 
-``readings.py`` reads a table (``columns.py`` names, ``wide.py`` one row a device), ``law.py`` fits:
-``programming.py`` (spread, error, stuck devices), ``time.py`` (drift or retention), ``noise.py``,
-``heat.py``. ``distribution.py`` and ``statistics.py`` hold what they share. ``report.py`` is text.
+``readings.py`` reads a table (``columns.py`` names, ``quantities.py`` values, ``wide.py`` one row a
+device), ``groups.py`` tells what they are of, ``law.py`` fits: ``programming.py`` (spread, error,
+stuck devices), ``time.py`` (drift or retention), ``noise.py``, ``heat.py``. ``distribution.py`` and
+``statistics.py`` hold what they share.
 """

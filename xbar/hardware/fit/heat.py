@@ -14,6 +14,7 @@ from xbar.arrays import Floats, Ints
 from xbar.hardware.fit.groups import Cells, Found
 from xbar.hardware.fit.statistics import normal_p, population, student
 from xbar.hardware.law_parts import Goodness
+from xbar.statistics import Estimate
 from xbar.units import format_temperature
 
 _LEAST = 3
@@ -57,20 +58,14 @@ def fit_heat(cells: Cells, reference: float | None, noise: float, found: Found) 
     distance, resistance = some.kelvin - reference, 1.0 / some.g
     bend = None
     if count[good].min() >= 3 and _temperatures(some) >= 3:
-        bent = _coefficients(place, distance, resistance, 3, noise, some.count)
-        bend = population(bent[1], bent[3])
-        half = bend.mean.high - bend.mean.value
-        # Student's quantile at 99 % over that at 95 %
-        wider = _quantile(len(bent[1]) - 1, _CERTAIN) / student(len(bent[1]) - 1)
-        if abs(bend.mean.value) <= half * wider:
-            bend = None
+        bend = _bend(*_coefficients(place, distance, resistance, 3, noise, some.count)[1::2])
     order = 2 if bend is None else 3
     slope, _, variance, _ = _coefficients(place, distance, resistance, order, noise, some.count)
     both = population(slope, variance)
     found.add("temperature.resistors", both.mean, "1/K")
     found.add("temperature.resistors_sigma", both.sigma, "1/K")
     if bend is not None:
-        found.add("temperature.bend", bend.mean, "1/K²")
+        found.add("temperature.bend", bend, "1/K²")
     if len(slope) >= 8:
         statistic, p = normal_p(slope)
         found.goodness.append(
@@ -83,8 +78,16 @@ def fit_heat(cells: Cells, reference: float | None, noise: float, found: Found) 
         "most": float(max(some.kelvin.max(), reference)),
         "resistors": both.mean.value,
         "resistors_sigma": both.sigma.value,
-        "bend": 0.0 if bend is None else bend.mean.value,
+        "bend": 0.0 if bend is None else bend.value,
     }
+
+
+def _bend(each: Floats, variance: Floats) -> Estimate | None:
+    """Mean bend of devices (E,) with variances (E,) of their errors; None if it may be 0."""
+    found, freedom = population(each, variance).mean, len(each) - 1
+    # Student's quantile at 99 % over that at 95 %
+    wider = _quantile(freedom, _CERTAIN) / student(freedom)
+    return found if abs(found.value) > (found.high - found.value) * wider else None
 
 
 def _quantile(freedom: float, beyond: float) -> float:

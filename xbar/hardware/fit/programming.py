@@ -6,6 +6,7 @@ Shapes: D devices, M events (a device programmed once). Units: siemens.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -53,23 +54,8 @@ def stuck_devices(
         found: what is found.
     """
     count = int(device.max()) + 1
-    low, high, levels = np.zeros(len(g)), np.full(len(g), np.inf), np.nan_to_num(target, nan=-1.0)
-    factors = limits
-    for level in np.unique(levels):
-        same = levels == level
-        alive = g[same & (g > 0)]
-        if not len(alive) or level == 0.0:
-            continue
-        middle = float(np.median(alive))
-        logs = np.log(alive / middle)
-        sigma = 1.4826 * float(np.median(np.abs(logs)))
-        if limits is None:
-            factors = (
-                min(OPEN, math.exp(-_DEVIATIONS * sigma)),
-                max(CLOSED, math.exp(_DEVIATIONS * sigma)),
-            )
-        assert factors is not None  # one of the two
-        low[same], high[same] = factors[0] * middle, factors[1] * middle
+    levels = np.nan_to_num(target, nan=-1.0)
+    low, high, factors = _ends(levels, g, limits)
     beyond = np.where(g > high, 1, np.where((g < low) | ((g == 0) & (levels != 0.0)), -1, 0))
     events = np.bincount(device, minlength=count)
     state = np.zeros(count, dtype=np.int64)
@@ -82,13 +68,45 @@ def stuck_devices(
         number = int((state[known] == sign).sum())
         found.add(name, share_estimate(number, len(known)))
         found.values[name] = number / len(known)
-    if factors is not None:
+    if factors:
+        least, most = (_span(each) for each in zip(*factors, strict=True))
         found.notes.append(
-            f"stuck open: below {factors[0]:.3g} of the median of its target, stuck closed: above "
-            f"{factors[1]:.3g} times it" + ("" if np.isnan(target).all() else
+            f"stuck open: below {least} of the median of its target, stuck closed: above "
+            f"{most} times it" + ("" if np.isnan(target).all() else
             f", or not following {_FEWEST} or more targets (slope under {_ALIKE:g})")
         )  # fmt: skip
     return state
+
+
+def _ends(
+    levels: Floats, g: Floats, limits: tuple[float, float] | None
+) -> tuple[Floats, Floats, list[tuple[float, float]]]:
+    """Siemens (M,) below and above which a device is stuck; of each target these over its median.
+
+    Args:
+        levels: (M,) targets; -1 for none.
+        g: (M,) siemens as programmed.
+        limits: the two over the median; None for the default.
+    """
+    low, high, factors = np.zeros(len(g)), np.full(len(g), np.inf), []
+    for level in np.unique(levels):
+        same = levels == level
+        alive = g[same & (g > 0)]
+        if not len(alive) or level == 0.0:
+            continue
+        middle = float(np.median(alive))
+        sigma = 1.4826 * float(np.median(np.abs(np.log(alive / middle))))
+        far = math.exp(_DEVIATIONS * sigma)
+        own = limits or (min(OPEN, 1.0 / far), max(CLOSED, far))
+        low[same], high[same] = own[0] * middle, own[1] * middle
+        factors.append(own)
+    return low, high, factors
+
+
+def _span(factors: Sequence[float]) -> str:
+    """The factors of all targets in a few words."""
+    low, high = f"{min(factors):.3g}", f"{max(factors):.3g}"
+    return low if low == high else f"{low} to {high}, by target,"
 
 
 def _deaf(device: Ints, target: Floats, g: Floats, count: int) -> Ints:
