@@ -94,7 +94,8 @@ def test_noise_of_each_decision_is_about_that_of_the_sample(noise, less):
     for bit in range(5, -1, -1):
         seen = signal + 32.5 + noise * rng.standard_normal(signal.shape)
         kept += np.where(seen >= kept + 2**bit, 2**bit, 0)
-    one = np.rint(signal + noise * rng.standard_normal(signal.shape))
+    sar = Transfer("sar", 31.0, 2.0 ** np.arange(5, -1, -1)[:, None], columns(1))
+    one = sar.codes((signal + noise * rng.standard_normal(signal.shape))[:, None])[:, 0]
     ratio = np.std(kept - 32 - signal) / np.std(one - signal)
     assert ratio == pytest.approx(1 - less, abs=0.01)
 
@@ -140,6 +141,39 @@ def test_a_ramp_stops_at_the_first_step_that_reaches_the_sample():
         for row in level.tolist()
     ]
     np.testing.assert_array_equal(table.codes(level), np.minimum(expected, 63))
+
+
+def rounded(transfer, level):
+    """Codes of signals in levels, with the quantiser that follows in a read-out."""
+    signal, one = level.copy(), np.ones(level.shape[1])
+    transfer.add(signal, one, one)
+    return np.rint(np.clip(signal, -transfer.top, transfer.top))
+
+
+def test_a_signal_beyond_the_range_is_read_by_the_code_of_its_circuit():
+    """Weak amplifiers, and comparators of thresholds above the range: not the outermost code."""
+    open_loop = RNG.uniform(20, 40, (5, 3))
+    closed = 1 / (1 + 2 / open_loop)
+    quarter = np.full((5, 3), 0.25)
+    weak = Transfer(
+        "pipeline", 63.0, np.stack([2 * closed, closed, -quarter, quarter], axis=1), columns(3)
+    )
+    level = level_sweep(7, 2000)
+    expected = [
+        [
+            switched_capacitors(np.ones(5), open_loop[:, k], np.zeros((5, 2)), 7, row[k])
+            for k in range(3)
+        ]
+        for row in level.tolist()
+    ]
+    np.testing.assert_array_equal(rounded(weak, level), expected)
+    beyond = np.abs(level) > 64
+    assert (np.abs(np.array(expected)[beyond]) < 63).any()
+    late = curves(chip(5, kind="flash", comparator=0.1))
+    level = level_sweep(5, 2000, 40)
+    trips = (level[:, :, None] >= late.values[None]).sum(axis=-1) - 15
+    np.testing.assert_array_equal(rounded(late, level), trips)
+    assert (np.abs(trips[np.abs(level) > 16]) < 15).any()
 
 
 def test_all_columns_of_a_tile_share_its_ramp_and_each_has_a_ladder_of_its_own():

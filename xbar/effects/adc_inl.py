@@ -13,7 +13,8 @@ class AdcInl(Effect):
     """A converter gives the code of its own circuit (``transfer.py``) instead of the nearest level.
 
     The difference of both, a whole number of levels, is added to the current, so that the rounding
-    that follows gives the circuit's code, and this effect alone is that difference.
+    that follows gives the circuit's code, and this effect alone is that difference. A current
+    beyond the range, where the circuit does not give the outermost code, becomes that of its code.
     """
 
     name = "adc_inl"

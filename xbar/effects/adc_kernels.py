@@ -1,7 +1,8 @@
 """Kernels of ADCs and DACs with their curves, one pass over an array each.
 
 Each adds to values what the converter errs by: its code less the nearest level's, times a level. So
-the ideal quantiser that follows gives the converter's own code.
+the ideal quantiser that follows gives the converter's own code. A signal that is half a level or
+more from the nearest one, beyond the range, becomes the code itself where that is another.
 
 Shapes: N vectors, C columns, R inputs. Levels are counted from -top to top.
 """
@@ -24,6 +25,14 @@ def _nearest(level: float, top: float) -> float:
     level = top if level > top else level
     level = -top if level < -top else level
     return (level + _ROUND) - _ROUND
+
+
+@jit
+def _change(level: float, own: float, top: float) -> float:
+    """Levels to add to a signal in levels, of which the quantiser makes the code ``own`` then."""
+    nearest = _nearest(level, top)
+    far = own != nearest and abs(level - nearest) >= 0.5
+    return own - (level if far else nearest)
 
 
 @jit
@@ -54,7 +63,7 @@ def sar(value: Reals, gain: Reals, step: Reals, top: float, weight: Floats) -> N
                 code[j] += unit if more else 0.0
         for j in range(columns):
             own = code[j] if code[j] > -top else -top
-            value[i, j] += (own - _nearest(value[i, j] * gain[j], top)) * step[j]
+            value[i, j] += _change(value[i, j] * gain[j], own, top) * step[j]
 
 
 @jit
@@ -88,7 +97,7 @@ def pipeline(value: Reals, gain: Reals, step: Reals, top: float, stages: Floats)
             own = code[j] + _nearest(2.0 * rest[j], 2.0)
             own = own if own < top else top
             own = own if own > -top else -top
-            value[i, j] += (own - _nearest(value[i, j] * gain[j], top)) * step[j]
+            value[i, j] += _change(value[i, j] * gain[j], own, top) * step[j]
 
 
 @jit
@@ -117,13 +126,12 @@ def thresholds(
             for j in range(first, min(first + _TOGETHER, columns)):
                 own = table[which[j]]
                 level = value[i, j] * gain[j]
-                ideal = _nearest(level, top)
-                k = int(ideal + top)
+                k = int(_nearest(level, top) + top)
                 while k < last and level >= own[k]:
                     k += 1
                 while k > 0 and level < own[k - 1]:
                     k -= 1
-                value[i, j] += (k - top - ideal) * step[j]
+                value[i, j] += _change(level, k - top, top) * step[j]
 
 
 @jit

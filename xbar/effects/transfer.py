@@ -68,7 +68,9 @@ class Transfer:
     which: NDArray[np.int64]
 
     def add(self, signal: Reals, gain: Reals, step: Reals) -> None:
-        """Add to signals (N, C), in place, code less nearest level, times the level's size.
+        """Change signals (N, C), in place, so that the nearest level is that of the code.
+
+        By the code less the nearest level, times the level's size; see ``adc_kernels.py``.
 
         Args:
             signal: signals.
@@ -88,8 +90,7 @@ class Transfer:
         """The codes (N, C), from -top to top, of signals (N, C) in levels."""
         found, one = level.copy(), np.ones(level.shape[1])
         self.add(found, one, one)
-        ideal = np.rint(np.clip(level, -self.top, self.top))
-        result: Floats = np.rint(found - level) + ideal
+        result: Floats = np.rint(np.clip(found, -self.top, self.top))
         return result
 
 
