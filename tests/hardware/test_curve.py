@@ -1,9 +1,9 @@
-"""Curves over conductance, and tables over temperature."""
+"""Curves over conductance, and tables over time and temperature."""
 
 import numpy as np
 import pytest
 
-from xbar import Hardware, SpecError
+from xbar import Bank, Chip, Hardware, SpecError, Tile
 from xbar.hardware import Curve, Temperature
 
 
@@ -56,3 +56,25 @@ def test_tables_of_temperature_that_are_none_are_refused():
         Temperature(reference="0 C", switches=[["0 C", 1.0], ["0 C", 2.0]])
     with pytest.raises(SpecError, match=r"temperature.switches needs bank.switch"):
         Hardware(temperature={"reference": "0 C", "switches": [["0 C", 1.0], ["99 C", 2.0]]})
+
+
+@pytest.mark.parametrize("by", ["now", "programmed"])
+def test_errors_of_a_table_go_by_the_conductance_that_it_says(by):
+    """Half is lost; the deviation is a tenth of what a device has, or had."""
+    law = {
+        "retention": {
+            "times": ["1 s", "1 h"],
+            "error": [{"polynomial": [0.0]}, {"polynomial": [0.0, 0.1]}],
+            "shift": [{"polynomial": [0.0]}, {"polynomial": [0.0, -0.5]}],
+            "error_by": by,
+        }
+    }
+    tile = Tile(word_lines=32, bit_lines=24)
+    chip = Chip.sample(
+        Hardware(device=law, bank=Bank(resistors=4, nominal="50k"), tile=tile), seed=1
+    )
+    deviation = chip.at(time="1 h").on(0) / chip.on(0) - 0.5
+    expected = 0.1 if by == "programmed" else 0.05
+    assert deviation.std() == pytest.approx(expected, rel=0.04)  # of 3072 devices
+    other = chip.at(time="1 h", seed=7).on(0) / chip.on(0) - 0.5
+    assert not np.array_equal(deviation, other)

@@ -1,6 +1,7 @@
 """Fitted laws hold what their tables were made with, tell what the data lack, and make designs."""
 
 import importlib.util
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,23 @@ def test_devices_that_die_and_bakes_that_are_not_used_are_told():
     assert "failure in time: 1 devices conducted at first" in unknown(law)
     assert "activation energy: readings over time at other temperatures" in unknown(law)
     assert law.fitted["drift.mean"].value == pytest.approx(0.05, abs=1e-6)
+
+
+def test_devices_of_a_fitted_table_spread_as_those_that_were_measured():
+    """Half of the conductance is lost and a part comes back, by a tenth of it more or less."""
+    rng, count = np.random.default_rng(3), 2000
+    fresh, z = lognormal(count, seed=4), rng.normal(size=count)
+    times, lost = [1.0, 3600.0, 86400.0], {3600.0: 0.5, 86400.0: 0.4}
+    after = [fresh * (1.0 - lost.get(time, 0.0)) + (time > 1) * 0.1 * fresh * z for time in times]
+    law = xbar.DeviceLaw.fit({"conductance": np.stack(after, axis=1), "time": times})
+    knots = [1e-6 * row[0] for row in law.retention.error[0].table]
+    assert len(knots) == 5
+    for nominal, time in product(knots, lost):
+        bank = xbar.Bank(resistors=2, nominal=1.0 / nominal, spread="none")
+        chip = xbar.Chip.sample(xbar.Hardware(bank=bank, device=law), seed=0)
+        change = chip.at(time=time).on(0) / nominal - 1.0
+        assert change.mean() == pytest.approx(-lost[time], abs=0.02)
+        assert change.std() == pytest.approx(0.1, rel=0.08)
 
 
 def test_a_device_that_does_not_follow_its_targets_is_stuck():

@@ -189,7 +189,7 @@ def _exponents(drift: Drift, state: Floats, z: Floats) -> Floats:
 def _curves(law: DeviceLaw, seconds: float) -> tuple[Floats, Floats, Floats] | None:
     """Numbers of a law's standard deviation at a time and at first, and mean change; None if other.
 
-    Other is a law with a curve that kernels do not know.
+    Other is a law with a curve that kernels do not know, or with errors by another conductance.
     """
     table = law.retention
     if table is None:
@@ -197,6 +197,8 @@ def _curves(law: DeviceLaw, seconds: float) -> tuple[Floats, Floats, Floats] | N
         span, (least, growth) = _log(seconds), law.relaxation.error
         sigma, shift = max(least + growth * span, 0.0), law.relaxation.shift * span
         return constant(sigma), constant(0.0), constant(shift)
+    if table.error_by == "programmed":
+        return None
     place = _place(table, seconds)
     found = _mixed(table.error, *place), table.error[0], _mixed(table.shift, *place)
     now, first, change = (None if each is None else each.numbers for each in found)
@@ -217,7 +219,8 @@ def _retained(table: Retention, seconds: float, state: Floats) -> tuple[Floats, 
     now = state
     if table.shift:
         shift = _between(table.shift, left, share, state)
-        now = np.maximum(state + shift, 0.0)
+        if table.error_by == "now":
+            now = np.maximum(state + shift, 0.0)
     return _between(table.error, left, share, now), table.error[0].of(state), shift
 
 

@@ -6,7 +6,8 @@ does not change with time: a device moves along one path, and asking for it at o
 another order, does not change it.
 
     drift        g (t / first)^-|nu|            nu = mean(g) + sigma(g) z
-    retention    g + shift(g, t) + z sqrt(error(g, t)² - error(g, first)²)      by tables
+    retention    g + shift(g, t) + z sqrt(error(h, t)² - error(g, first)²)      by tables, with the
+                 mean of then, h = g + shift(g, t), or h = g if the tables' ``error_by`` says so
     relaxation   g + shift ln(t / 1 s) + z (error[0] + error[1] ln(t / 1 s))
 
 The error at a retention table's first time is part of the programming error, hence the difference

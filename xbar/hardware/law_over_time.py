@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -47,12 +47,16 @@ class Retention(Spec):
     Attributes:
         times: times of the tables, rising; the first is that of programming.
         error: standard deviation at each time by conductance, siemens.
-        shift: mean change since programming at each time, siemens; none if empty.
+        shift: mean change since programming at each time by conductance when programmed, siemens;
+            none if empty.
+        error_by: conductance that ``error`` goes by: "now", when programmed and ``shift`` since, as
+            in published tables; or when "programmed", as in fitted ones.
     """
 
     times: tuple[Duration, ...] = Field(min_length=2)
     error: Curves
     shift: Curves = ()
+    error_by: Literal["now", "programmed"] = "now"
 
     @model_validator(mode="after")
     def _is_a_table(self) -> Self:

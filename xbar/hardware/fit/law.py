@@ -140,6 +140,7 @@ def _retention(found: Found) -> None:
         "times": tuple(table["times"].tolist()),
         "error": tuple(curve(np.hypot(first, grown)) for grown in table["grown"]),
         "shift": tuple(curve(shift) for shift in table["shift"]),
+        "error_by": "programmed",
     }
 
 

@@ -223,7 +223,7 @@ def _tabulate(cells: Cells, noise: float, reason: str, found: Found) -> None:
             change = g[part, k] - g[part, 0]
             shift[k, p] = change.mean()
             own = 2.0 * (noise * at[p]) ** 2
-            grown[k, p] = math.sqrt(max(float(change.var(ddof=1)) - own, 0.0))
+            grown[k, p] = math.sqrt(max(_variance_about_line(g[part, 0], change) - own, 0.0))
         change = (g[:, k] - g[:, 0]) / g[:, 0]
         when = format_time(float(times[k]))
         found.add(f"change after {when}", mean_of(change))
@@ -231,6 +231,14 @@ def _tabulate(cells: Cells, noise: float, reason: str, found: Found) -> None:
             spread = any_deviation_of(change, relative=False, noise=2.0 * noise**2)
             found.add(f"spread of change after {when}", spread)
     found.values["_table"] = {"times": times, "at": at, "shift": shift, "grown": grown}
+
+
+def _variance_about_line(g: Floats, change: Floats) -> float:
+    """Variance of changes (N,) about their line over conductances (N,), N at least 3."""
+    x, y = g - g.mean(), change - change.mean()
+    square = float((x * x).sum())
+    slope = float((x * y).sum()) / square if square > 0 else 0.0
+    return float(((y - slope * x) ** 2).sum()) / (len(g) - (2 if square > 0 else 1))
 
 
 def _same_times(time: Floats) -> tuple[NDArray[np.int64], Floats]:
