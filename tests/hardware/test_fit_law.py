@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import xbar
+from xbar.errors import SpecError
 from xbar.hardware.fit.distribution import choose, two_parts
 from xbar.hardware.fit.statistics import normal_p, population, relative_deviation_of
 
@@ -140,6 +141,70 @@ def test_chips_of_a_fitted_law_drift_as_the_devices_did():
     exponent = -np.log(chip.at(time="1e4 s").on(0)[alive] / chip.on(0)[alive]) / np.log(1e4)
     assert exponent.mean() == pytest.approx(truth["drift.mean"], abs=0.002)
     assert exponent.std() == pytest.approx(truth["drift.sigma"], rel=0.12)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.05])
+def test_noise_of_readings_makes_no_drift_by_conductance(slope):
+    told = {"drift.mean": 0.05, "drift.sigma": 0.01} | (
+        {"drift.mean.slope": slope} if slope else {}
+    )
+    times = np.repeat([1.0, 10.0, 100.0, 1e3, 1e4], 2)
+    held = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = 0.3 * rng.normal(size=(1000, 1))
+        exponent = 0.05 + slope * x + 0.01 * rng.normal(size=(1000, 1))
+        g = 1e-6 * np.exp(x) * times**-exponent * (1 + 0.1 * rng.normal(size=(1000, 10)))
+        law = xbar.DeviceLaw.fit(
+            {
+                "device": np.repeat(np.arange(1000), 10),
+                "time": np.tile(times, 1000),
+                "read": np.tile([0, 1], 5000),
+                "conductance": g.ravel(),
+            }
+        )
+        names = [each.name for each in law.fitted.parameters]
+        assert ("drift.mean.slope" in names) == bool(slope)
+        held += sum(law.fitted[name].low <= true <= law.fitted[name].high
+                    for name, true in told.items())  # fmt: skip
+    assert held >= stats.binom.ppf(0.001, 6 * len(told), 0.95)
+
+
+EXACT = {
+    "one conductance": lambda d, time, kelvin: 1e-6,
+    "a power law": lambda d, time, kelvin: 1e-6 * (1 + d % 3) * time**-0.1,
+    "a coefficient": lambda d, time, kelvin: 1e-6 * (1 + d % 3) / (1 + 1e-3 * (kelvin - 300)),
+}
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("kind", list(EXACT))
+def test_tables_without_any_spread_or_noise_have_their_law(kind, targets):
+    rows = [
+        (d, 1e-6 * (1 + d % targets), time, kelvin, read, EXACT[kind](d, time, kelvin))
+        for d in range(12)
+        for time in ((1.0, 1e3, 1e5) if "power" in kind else (1.0,))
+        for kelvin in ((300.0, 330.0, 360.0) if "coefficient" in kind else (300.0,))
+        for read in range(2)
+    ]
+    names = ("device", "target", "time", "temperature [K]", "read", "conductance")
+    law = xbar.DeviceLaw.fit(dict(zip(names, np.array(rows).T, strict=True)))
+    assert law.noise is None
+    for each in law.fitted.parameters:
+        assert each.low <= each.value <= each.high
+    if "power" in kind:
+        assert law.fitted["drift.mean"].value == pytest.approx(0.1, abs=1e-12)
+    if "coefficient" in kind:
+        assert law.fitted["temperature.resistors"].value == pytest.approx(1e-3, abs=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [{}, {"temperature [C]": [25.0, 85.0] * 10}])
+def test_a_table_in_which_nothing_conducts_is_refused(temperature):
+    table = {"device": np.repeat(np.arange(10), 2), "g": np.zeros(20)}
+    if not temperature:
+        table["read"] = np.tile([0, 1], 10)
+    with pytest.raises(SpecError, match="a device that conducts; all 10 are open"):
+        xbar.DeviceLaw.fit(table | temperature)
 
 
 def test_devices_that_die_and_bakes_that_are_not_used_are_told():

@@ -12,7 +12,7 @@ import numpy as np
 
 from xbar.arrays import Floats, Ints
 from xbar.hardware.fit.groups import Cells, Found
-from xbar.hardware.fit.statistics import normal_p, population, student
+from xbar.hardware.fit.statistics import are_alike, normal_p, population, student
 from xbar.hardware.law_parts import Goodness
 from xbar.statistics import Estimate
 from xbar.units import format_temperature
@@ -36,7 +36,7 @@ def fit_heat(cells: Cells, reference: float | None, noise: float, found: Found) 
         found.unknown.append("temperature coefficient: there is no column temperature")
         return
     some = _at_one_time(cells.where(np.isfinite(cells.kelvin) & (cells.g > 0)))
-    if np.ptp(some.kelvin) < _SPAN:
+    if not len(some.g) or np.ptp(some.kelvin) < _SPAN:
         found.unknown.append(
             f"temperature coefficient: there is one temperature, {format_temperature(reference)}"
         )
@@ -66,7 +66,7 @@ def fit_heat(cells: Cells, reference: float | None, noise: float, found: Found) 
     found.add("temperature.resistors_sigma", both.sigma, "1/K")
     if bend is not None:
         found.add("temperature.bend", bend, "1/K²")
-    if len(slope) >= 8:
+    if len(slope) >= 8 and not are_alike(slope):
         statistic, p = normal_p(slope)
         found.goodness.append(
             Goodness(of="temperature coefficients, normal", test="Anderson-Darling",

@@ -76,6 +76,11 @@ def _fit(given: Readings, stuck: tuple[float, float] | None, seed: int, source: 
     sound = state[cells.device[cells.event]] == 0
     good = state[device] == 0
     good &= g > 0
+    if not good.any():
+        raise SpecError(
+            f"a table must have a device that conducts; all {len(np.unique(given.device))} are "
+            "open, or stuck by the factors of stuck"
+        )
     event, g, target = event[good], g[good], target[good]
     programmed = np.full(len(cells.device), np.nan)
     programmed[event] = g

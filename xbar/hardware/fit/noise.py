@@ -22,6 +22,8 @@ from xbar.statistics import Estimate
 
 _LEAST = 10
 """Degrees of freedom below which noise is not fitted."""
+_ROUNDING = 1e-12
+"""Relative deviation of repeated readings that are the same."""
 _SPAN = 2.0
 """Range of conductances from which on noise is told by conductance."""
 _DECADE = 10.0
@@ -51,7 +53,7 @@ def fit_noise(cells: Cells, programmed: Floats, found: Found) -> float:
         return 0.0
     relative = some.variance / some.g**2
     mean = float((relative * freedom).sum() / total)
-    if not mean > 0:
+    if not mean > _ROUNDING**2:
         found.unknown.append("read noise: all repeated readings are the same")
         return 0.0
     x = programmed[some.event]

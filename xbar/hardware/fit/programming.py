@@ -19,6 +19,7 @@ from xbar.hardware.fit.distribution import LEAST, Choice, choose, mixture_rows
 from xbar.hardware.fit.groups import Found
 from xbar.hardware.fit.statistics import (
     any_deviation_of,
+    are_alike,
     chi2_ends,
     deviation_of,
     likeliest,
@@ -37,6 +38,8 @@ _FEWEST, _ALIKE = 3, 0.1
 """Targets of a device that tell whether it follows them, and the slope below which it does not."""
 _RANGE = 2.0
 _HIGHEST = 3
+_EXACT = 1e-12
+"""Deviation over the largest target that is rounding."""
 _EACH, _GROUPS = 8, 16
 """Devices of a target whose own error is told, and how many such targets."""
 
@@ -144,7 +147,7 @@ def fit_spread(g: Floats, noise: float, seed: int, found: Found) -> None:
         if len(g):
             found.values["nominal"] = float(g.mean())
         return
-    if g.std() <= 1e-12 * g.mean():
+    if are_alike(g):
         found.unknown.append("spread: all devices have the same conductance")
         found.values["nominal"] = float(g.mean())
         return
@@ -311,7 +314,7 @@ def add_bias(target: Floats, deviation: Floats, found: Found, *, kept: bool = Fa
 def _error_curve(target: Floats, left: Floats, variance: Floats, found: Found) -> Curve | None:
     """The polynomial of least BIC, up to the third, of the standard deviation by target."""
     per, scale = float(target.max()), float(left.std())
-    if not scale > 0:
+    if not scale > _EXACT * per:
         found.unknown.append("error: every device has its target exactly")
         return None
     x, z2, v = target / per, (left / scale) ** 2, variance / scale**2

@@ -15,6 +15,7 @@ from xbar.arrays import Floats
 from xbar.statistics import CONFIDENCE, Estimate
 
 _TAIL = (1.0 - CONFIDENCE) / 2.0
+_ROUNDING = 1e-12
 
 
 def chi2_ends(freedom: float) -> tuple[float, float]:
@@ -102,6 +103,8 @@ def population(x: Floats, variance: Floats) -> Population:
     """
     freedom = len(x) - 1
     low, high = chi2_ends(freedom)
+    # devices that are known exactly, and all alike, have a weight too
+    variance = np.maximum(variance, 1e-12 * max(float(x.var()), 1e-280))
 
     def root(target: float) -> float:
         return math.sqrt(_variance_at(x, variance, target))
@@ -115,7 +118,10 @@ def population(x: Floats, variance: Floats) -> Population:
 
 
 def _variance_at(x: Floats, variance: Floats, target: float) -> float:
-    """Variance between devices at which the weighted sum of squares is a target; 0 if below it."""
+    """Variance between devices at which the weighted sum of squares is a target; 0 if below it.
+
+    Those of the errors are above 0.
+    """
     from scipy.optimize import brentq
 
     def excess(tau2: float) -> float:
@@ -123,11 +129,9 @@ def _variance_at(x: Floats, variance: Floats, target: float) -> float:
         mean = (weight * x).sum() / weight.sum()
         return float((weight * (x - mean) ** 2).sum()) - target
 
-    tiny = 1e-12 * max(float(x.var()), 1e-280)
-    variance = np.maximum(variance, tiny)
     if excess(0.0) <= 0:
         return 0.0
-    top = max(float(x.var()), tiny)
+    top = max(float(x.var()), float(variance.min()))
     while excess(top) > 0:
         top *= 4.0
     return float(brentq(excess, 0.0, top, xtol=1e-9 * top))
@@ -177,11 +181,16 @@ def _curvature(loss: Callable[[Floats], float], at: Floats) -> Floats:
     return result
 
 
+def are_alike(x: Floats) -> bool:
+    """Whether numbers (N,) are the same but for rounding: there is no distribution to tell."""
+    return bool(x.std() <= _ROUNDING * np.abs(x).max())
+
+
 def normal_p(x: Floats) -> tuple[float, float]:
     """Anderson and Darling's A² of numbers (N,) against a normal law of their own moments, and p.
 
     p by D'Agostino and Stephens, Goodness-of-Fit Techniques (1986), table 4.9, for laws whose mean
-    and standard deviation are estimated.
+    and standard deviation are estimated. The numbers must not be all alike.
     """
     from scipy.special import log_ndtr
 

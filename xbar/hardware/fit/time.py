@@ -20,6 +20,7 @@ from xbar.hardware.fit.groups import Cells, Found
 from xbar.hardware.fit.statistics import (
     Population,
     any_deviation_of,
+    are_alike,
     mean_of,
     normal_p,
     population,
@@ -55,6 +56,8 @@ class Lines:
         start: (M,) siemens of the line at the first time.
         exponent: (M,) minus its slope.
         variance: (M,) of the exponent's error.
+        middle: (M,) mean logarithm of time over the first.
+        start_variance: (M,) of the error of the logarithm of start.
         rms: relative deviation of readings from their lines; 0 if it is not known.
     """
 
@@ -63,7 +66,14 @@ class Lines:
     start: Floats
     exponent: Floats
     variance: Floats
+    middle: Floats
+    start_variance: Floats
     rms: float
+
+    def variance_beside(self, a: float) -> Floats:
+        """(M,) of the error of the exponent less ``a`` times the logarithm of start."""
+        found: Floats = self.variance * (1.0 - 2.0 * a * self.middle) + a * a * self.start_variance
+        return found
 
 
 def fit_time(cells: Cells, noise: float, found: Found) -> Lines | None:
@@ -118,7 +128,8 @@ def _lines(cells: Cells, noise: float) -> Lines | None:
     square = float((residual**2).sum()) / freedom if freedom >= 1 else noise**2
     return Lines(
         event[good], first, np.exp(mean_y - slope * mean_x)[good], -slope[good],
-        square / sxx[good], math.sqrt(square),
+        square / sxx[good], mean_x[good],
+        square / n[good] + mean_x[good] ** 2 * square / sxx[good], math.sqrt(square),
     )  # fmt: skip
 
 
@@ -156,22 +167,33 @@ def _contradicted(cells: Cells, lines: Lines, both: Population) -> str:
     return ""
 
 
+def _by_conductance(lines: Lines, sigma: float, x: Floats) -> tuple[float, float]:
+    """Growth of the exponent by the logarithms of conductance (M,), and its standard error.
+
+    A line's error goes into its start and its exponent: its part of both sums is taken out. Both
+    numbers are 0 where the conductances are too alike.
+    """
+    if np.exp(np.ptp(x)) < _RANGE or len(x) < 2 * _LEAST:
+        return 0.0, 0.0
+    weight = 1.0 / (sigma**2 + lines.variance + 1e-30)
+    dx = x - float((weight * x).sum() / weight.sum())
+    de = lines.exponent - float((weight * lines.exponent).sum() / weight.sum())
+    width = float((weight * (dx**2 - lines.start_variance)).sum())
+    if width <= 0:
+        return 0.0, 0.0
+    a = float((weight * (dx * de - lines.middle * lines.variance)).sum()) / width
+    left = de - a * dx
+    return a, math.sqrt(float((weight * left**2).sum()) / (len(x) - 2) / width)
+
+
 def _add_drift(lines: Lines, both: Population, found: Found) -> None:
     x = np.log(lines.start)
     per = float(np.exp(x.mean()))
     x = x - math.log(per)
-    weight = 1.0 / (both.sigma.value**2 + lines.variance + 1e-30)
     drift: dict[str, object] = {"first": lines.first}
-    a = error = 0.0
-    if np.exp(np.ptp(x)) >= _RANGE and len(x) >= 2 * _LEAST:
-        middle = float((weight * x).sum() / weight.sum())
-        b = float((weight * lines.exponent).sum() / weight.sum())
-        width = float((weight * (x - middle) ** 2).sum())
-        a = float((weight * (x - middle) * (lines.exponent - b)).sum()) / width
-        left = lines.exponent - b - a * (x - middle)
-        error = math.sqrt(float((weight * left**2).sum()) / (len(x) - 2) / width)
+    a, error = _by_conductance(lines, both.sigma.value, x)
     if error and abs(a) > _CERTAIN * error:
-        both = population(lines.exponent - a * x, lines.variance)
+        both = population(lines.exponent - a * x, lines.variance_beside(a))
         half = student(len(x) - 2) * error
         found.add("drift.mean.slope", Estimate(a, a - half, a + half))
         drift["mean"] = {"logarithm": (a, both.mean.value), "per": per, "low": 0.0}
@@ -186,8 +208,9 @@ def _add_drift(lines: Lines, both: Population, found: Found) -> None:
     found.add("drift.mean", both.mean)
     found.add("drift.sigma", both.sigma)
     drift["sigma"] = {"polynomial": (both.sigma.value,)}
-    if len(x) >= 8:
-        statistic, p = normal_p(lines.exponent - a * x)
+    rest = lines.exponent - a * x
+    if len(x) >= 8 and not are_alike(rest):
+        statistic, p = normal_p(rest)
         found.goodness.append(
             Goodness(of="drift exponents, normal", test="Anderson-Darling", statistic=statistic,
                      p=p)
