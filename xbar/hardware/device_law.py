@@ -168,10 +168,10 @@ class DeviceLaw(Spec):
         >>> DeviceLaw(nominal="10 uS", spread={"kind": "lognormal", "sigma": 0.4}).bank(4).sigma
         0.4
         """
-        if self.error is self.spread is None:
+        if self.error is None and self.spread is None:
             raise SpecError(
-                "bank needs the spread of the law's devices, which the law lacks; set bank.sigma in "
-                "a design with this law"
+                "bank needs the spread of the law's devices, which it lacks; set bank.sigma in a "
+                "design with this law"
             )
         ohms = nominal
         if ohms is None and self.nominal is not None:
