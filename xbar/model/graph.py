@@ -242,7 +242,7 @@ class Graph(Card):
             ModelError: an operation fails.
             ToolError: PyTorch is not installed.
         """
-        checked = self._check_inputs(inputs)
+        checked = self.check_inputs(inputs)
         from xbar.model.pytorch import require_torch
 
         require_torch("running a network")
@@ -250,7 +250,12 @@ class Graph(Card):
 
         return run_graph(self, checked, multiply)
 
-    def _check_inputs(self, inputs: ArrayLike) -> NDArray[Any]:
+    def check_inputs(self, inputs: ArrayLike) -> NDArray[Any]:
+        """The inputs (N, ...) in the network's own type.
+
+        Raises:
+            SpecError: they don't fit.
+        """
         want = self.inputs[0]
         x = real(inputs, "inputs")
         fits = x.ndim == len(want.shape) and all(

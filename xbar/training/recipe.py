@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from xbar.errors import SpecError
 
@@ -63,3 +64,45 @@ class Epoch:
     loss: float
     accuracy: float
     kept: float
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Settings of ``finetune``: Adam with a rate that rises and then falls to zero.
+
+    Attributes:
+        rate: largest step of a conductance, in usual resistors, and of a column's logarithmic gain.
+        batch: inputs per step.
+        largest: of a column's largest weight at the start, in usual resistors. More of them load
+            the lines more, fewer have coarser subsets.
+        dead: weights below so many usual resistors are 0, as one resistor alone makes none so
+            small and two of them load their lines twice.
+        gradient: "own" of each cell alone, or "exact" by the adjoint of the circuit, which takes
+            many times as long; see ``xbar.training.arrays``.
+        grain: relative error of conductances that subsets leave, drawn anew in each step.
+
+    Raises:
+        SpecError: a value is out of range.
+    """
+
+    rate: float = 0.02
+    batch: int = 64
+    largest: float = 2.0
+    dead: float = 0.8
+    gradient: Literal["own", "exact"] = "own"
+    grain: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name, least in (("rate", "above"), ("largest", "above"), ("dead", ""), ("grain", "")):
+            value = getattr(self, name)
+            good = isinstance(value, int | float) and math.isfinite(value)
+            if not good or value < 0 or (least and value == 0):
+                raise SpecError(f"{name} must be a number {least or 'from'} 0, not {value!r}")
+        if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
+            raise SpecError(f"batch must be a whole number of at least 1, not {self.batch!r}")
+        if self.gradient not in ("own", "exact"):
+            raise SpecError(f'gradient must be "own" or "exact", not {self.gradient!r}')
+
+
+TUNING = Tuning()
+"""Defaults of ``finetune``."""

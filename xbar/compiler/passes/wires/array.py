@@ -122,10 +122,10 @@ class Array:
         """
         wires, mapping = self.tile.chip.hardware.tile, self.tile.mapping
         load = self._hardware.sense_load
-        word = along(crossing.T, wires.word_wire, wires.source, _ENDS[wires.drive]).T
+        word = along(crossing.T, wires.word_wire, wires.source, ENDS[wires.drive]).T
         pairs = wires.word_lines_per_row  # that meet the bit line at one place
         meeting = crossing.reshape(-1, pairs, crossing.shape[1]).sum(axis=1)
-        bit = along(meeting, wires.bit_wire, load, _ENDS[wires.sense]).repeat(pairs, axis=0)
+        bit = along(meeting, wires.bit_wire, load, ENDS[wires.sense]).repeat(pairs, axis=0)
         cells = self._cells(word * bit)
         cells = cells * (cells.size / crossing.size)  # the mean of a cell's crossings
         halves = []
@@ -150,13 +150,14 @@ class Array:
 
 
 End = Literal["first", "last", "both"]
-_ENDS: dict[str, End] = {
+ENDS: dict[str, End] = {
     "left": "first",
     "right": "last",
     "top": "first",
     "bottom": "last",
     "both": "both",
 }
+"""Where a line is driven or sensed, by the tile's ``drive`` and ``sense``."""
 
 
 def along(cell: Floats, wire: float, end: float, where: End) -> Floats:

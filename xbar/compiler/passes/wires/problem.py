@@ -83,10 +83,7 @@ class Problem:
         orders = []
         share = self.array.split(self.array.uniform_share().mean(axis=0))
         for weight, arrives in zip(self.weights, share, strict=True):
-            largest = np.abs(weight).max(axis=0)
-            power = np.divide(weight, largest, out=np.zeros_like(weight), where=largest > 0) ** 2
-            rows, columns = (_matched(power.sum(axis=a), arrives.mean(axis=a)) for a in (1, 0))
-            orders.append((rows, columns))
+            orders.append(order_of(weight, arrives))
         weights = tuple(
             weight[np.ix_(*order)] for weight, order in zip(self.weights, orders, strict=True)
         )
@@ -150,6 +147,14 @@ class Found:
             parts.append(replace(part, block=block, scale=scale[np.argsort(columns)]))
         packed = pack(problem.array.mask(self.choice))
         return replace(problem.tile, blocks=tuple(parts), packed=packed, wire_errors=self.errors)
+
+
+def order_of(weight: Floats, arrives: Floats) -> Order:
+    """See ``Problem.ordered``: for weights (R, C), and what arrives of each place (R, C)."""
+    largest = np.abs(weight).max(axis=0)
+    power = np.divide(weight, largest, out=np.zeros_like(weight), where=largest > 0) ** 2
+    rows, columns = (_matched(power.sum(axis=a), arrives.mean(axis=a)) for a in (1, 0))
+    return rows, columns
 
 
 def _lying(block: Block, rows: Indices, columns: Indices) -> Block:

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import xbar
+from xbar.errors import ModelError, SpecError, XbarWarning
+from xbar.model.read import from_module
+from xbar.training import Tuning, finetune
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+
+def design(wire=200.0, size=64, **parts):
+    return xbar.Hardware(
+        bank=xbar.Bank(resistors=8, nominal="8k"),
+        tile=xbar.Tile(word_lines=size, bit_lines=size, word_wire=wire, bit_wire=wire),
+        **parts,
+    )
+
+
+def digits():
+    """scikit-learn's digits: training inputs and labels, held-out inputs and labels."""
+    inputs, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(inputs))
+    x, y = (inputs[order] / 16.0).astype(np.float32), labels[order]
+    return x[:1300], y[:1300], x[1300:], y[1300:]
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A perceptron trained on the digits."""
+    x, y, *_ = digits()
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 10))
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    inputs, labels = torch.from_numpy(x), torch.from_numpy(y)
+    for _ in range(150):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimiser.step()
+    return from_module(model, (64,))
+
+
+def right(outputs, labels):
+    return float((np.asarray(outputs).argmax(axis=1) == labels).mean())
+
+
+def on_chips(graph, hardware, seeds=(0, 1)):
+    """Mean held-out accuracy of chips programmed for their wires."""
+    *_, x, y = digits()
+    chips = [xbar.Chip.sample(hardware, seed) for seed in seeds]
+    programs = [xbar.compile(graph, chip, wire_aware=True) for chip in chips]
+    return float(np.mean([right(program.run(x, "nodal"), y) for program in programs]))
+
+
+@pytest.fixture(scope="module")
+def trained(network):
+    x, y, *_ = digits()
+    return finetune(network, (x, y), design(), epochs=5)
+
+
+def test_chips_of_a_design_answer_better_with_weights_trained_through_its_wires(network, trained):
+    hardware = design()
+    *_, x, y = digits()
+    digital = right(network.run(x), y)
+    before, after = on_chips(network, hardware), on_chips(trained.graph, hardware)
+    assert digital > 0.95
+    assert before < 0.6
+    assert after > before + 0.15
+    assert trained.history[-1].loss < trained.history[0].loss
+
+
+def test_with_labels_left_out_the_networks_own_answers_are_learned(network):
+    x, _, held, _ = digits()
+    learned = finetune(network, x, design(), epochs=5)
+    agree = right(learned.graph.run(held), np.asarray(network.run(held)).argmax(axis=1))
+    assert agree > 0.85
+    assert learned.history[-1].accuracy > 0.85
+    same = finetune(network, (x, None), design(), epochs=1)
+    again = finetune(network, x, design(), epochs=1)
+    assert same.history == again.history
+
+
+def test_the_same_seed_gives_the_same_network_and_another_one_another(network):
+    x, y, *_ = digits()
+    data = x[:128], y[:128]
+    one, two, three = (finetune(network, data, design(), epochs=1, seed=s) for s in (3, 3, 4))
+    for name, value in one.graph.constants.items():
+        np.testing.assert_array_equal(value, two.graph.constants[name])
+    assert one.history == two.history != three.history
+
+
+class Mixed(nn.Module):
+    """Layers of several kinds, one of them cut into several tiles."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, groups=2, padding=1)
+        self.up = nn.ConvTranspose2d(4, 3, 2, stride=2)
+        self.fc = nn.Linear(3 * 8 * 8, 5, bias=False)
+        self.mix = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, x):
+        y = torch.relu(self.up(torch.relu(self.conv(x)))).flatten(1)
+        return self.fc(y) @ self.mix
+
+
+def test_where_all_arrives_and_nothing_is_learned_the_network_stays_what_it_was():
+    torch.manual_seed(0)
+    module = Mixed()
+    x = np.random.default_rng(1).normal(size=(6, 2, 4, 4)).astype(np.float32)
+    still = Tuning(rate=1e-12, dead=0.0, grain=0.0, batch=4)
+    found = finetune(
+        module, (x, None), design(size=48), "ideal", epochs=1, input_shape=(2, 4, 4), tuning=still
+    )
+    with torch.no_grad():
+        wanted = module(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found.graph.run(x), wanted, rtol=1e-4, atol=1e-5)
+    assert found.history[0].loss < 1e-8
+
+
+def test_both_gradients_lead_to_as_good_a_network(network):
+    x, y, *_ = digits()
+    hardware = design(20.0)
+    data = x[:256], y[:256]
+    losses = [
+        finetune(network, data, hardware, epochs=2, tuning=Tuning(gradient=g)).history
+        for g in ("own", "exact")
+    ]
+    assert losses[1][-1].loss == pytest.approx(losses[0][-1].loss, rel=0.2)
+    assert losses[0] != losses[1]
+
+
+def test_the_trained_graph_keeps_the_callers_own(network):
+    before = {name: np.array(value) for name, value in network.constants.items()}
+    x, y, *_ = digits()
+    finetune(network, (x[:64], y[:64]), design(), epochs=1)
+    for name, value in before.items():
+        np.testing.assert_array_equal(network.constants[name], value)
+
+
+X, Y = np.zeros((4, 64), np.float32), np.arange(4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hardware": xbar.Chip.sample(design(), 0)}, "that of a chip is chip.hardware"),
+        ({"data": (X, Y[:3])}, "labels must be 4 class numbers"),
+        ({"data": (X, Y + 9)}, "not up to 12"),
+        ({"data": (X[:, :5], Y)}, "the network takes inputs"),
+        ({"data": (X * np.nan, Y)}, "inputs"),
+        ({"readout": "nonlinear"}, "readout must be"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"seed": -1}, "seed"),
+        ({"input_shape": (64,)}, "must be left out for a Graph"),
+    ],
+)
+def test_what_does_not_fit_is_told(network, change, message):
+    given = {"data": (X, Y), "hardware": design(), **change}
+    with pytest.raises(SpecError, match=message):
+        finetune(network, **given)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"rate": 0.0}, {"batch": 0}, {"largest": -1}, {"dead": np.nan}, {"gradient": "none"}],
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(SpecError, match=f"{next(iter(wrong))} must be"):
+        Tuning(**wrong)
+
+
+def test_a_rate_that_leads_nowhere_is_told_with_its_step(network):
+    with pytest.raises(ModelError, match=r"not finite in epoch 1, step \d+"):
+        finetune(network, (X + 1, Y), design(), epochs=1, tuning=Tuning(rate=1e30, batch=1))
+
+
+def test_a_network_with_nothing_on_tiles_is_refused():
+    with pytest.raises(ModelError, match="no layer on tiles"):
+        finetune(nn.ReLU(), (X, Y), design(), input_shape=(64,))
+
+
+def test_effects_that_training_leaves_out_are_told(network):
+    hardware = design(adc=xbar.Converter(bits=8), variation=xbar.Variation(read_noise=0.1))
+    with pytest.warns(XbarWarning, match="leaves out adc, read noise"):
+        found = finetune(network, (X, Y), hardware, epochs=1)
+    assert found.notes == ("training leaves out adc, read noise of the design",)

@@ -1,0 +1,195 @@
+"""What arrives of weights behind exact wires, and its gradient.
+
+    d (M,) signed siemens ── one cell of each pair ──► cells (T, W, B) ── exact ──► E (M,) effective
+
+One cell of each pair is open, the other one has the weight's conductance. What arrives is exact at
+every call, by the tiles' transfer matrices. Its gradient is either
+
+    own      of each cell alone, the current that goes astray through others left out: the voltage
+             that its word line brings to it, times the part of its current that its bit line brings
+             to the sense amplifier
+    exact    the adjoint: with v the voltages across cells when word line w is driven, u those when
+             the sensed end of bit line b is driven with the circuit turned round, the transfer from
+             w to b changes by v u with a cell's conductance
+
+Shapes: T tiles of W x B cells, W' x B' crossings, M weights of all layers. Units: siemens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbar.arrays import Floats
+from xbar.circuit.crossbar import Crossbar
+from xbar.circuit.transfers import transfers
+from xbar.compiler.layout import from_crossings, to_crossings
+from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.options import Options
+from xbar.compiler.passes.wires.array import ENDS, along
+from xbar.compiler.passes.wires.problem import order_of
+from xbar.compiler.placement import Tiles, place
+from xbar.hardware.spec import Hardware
+
+Gradient: TypeAlias = Literal["own", "exact"]
+Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
+
+_TURNED: Any = {
+    "left": "top", "right": "bottom", "bottom": "right", "top": "left", "both": "both",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """A design's tiles, and where weights lie on them.
+
+    Attributes:
+        hardware: the design.
+        tiles: blocks of each tile.
+        plus: (M,) flat index of each weight's plus cell in (T, W, B); the minus cell is the next.
+        column: (M,) number of the block's column that each weight lies on.
+        leak: (W, B) siemens of cells whose switches are all open.
+        wired: whether wires are there; without them all arrives.
+    """
+
+    hardware: Hardware
+    tiles: Tiles
+    plus: NDArray[np.int64]
+    column: NDArray[np.int64]
+    leak: float
+    wired: bool
+
+    @classmethod
+    def of(
+        cls, hardware: Hardware, matrices: Mapping[str, Floats], leak: float, *, wired: bool
+    ) -> Arrays:
+        """Where the compiler lays matrices (G, outputs, inputs), large lines where little is lost.
+
+        Raises:
+            SpecError: the design has no room for one weight.
+        """
+        dense = {name: np.ones(matrix.shape) for name, matrix in matrices.items()}
+        tiles = place(dense, hardware, DifferentialPair(), Options()).tiles
+        plus = {name: np.zeros(matrix.shape, np.int64) for name, matrix in matrices.items()}
+        column = {name: np.zeros(matrix.shape, np.int64) for name, matrix in matrices.items()}
+        w, b = hardware.cells
+        bank = hardware.bank
+        half = float(np.mean(bank.nominal_conductance)) * bank.resistors / 2
+        shape = to_crossings(hardware, np.ones((w, b, bank.resistors))).shape
+        arrives = from_crossings(
+            hardware, _shares(hardware, np.full((1, *shape), half))[0] if wired else np.ones(shape)
+        )
+        columns = 0
+        for tile, blocks in enumerate(tiles):
+            for block in blocks:
+                rows, lines = block.word_lines[:, None], 2 * block.columns
+                order = order_of(block.of(matrices[block.layer]), arrives[rows, lines])
+                inputs, outputs = block.inputs[order[0]], block.outputs[order[1]]
+                at = block.group, outputs[:, None], inputs
+                plus[block.layer][at] = (tile * w * b + rows * b + lines).T
+                column[block.layer][at] = (columns + np.arange(len(outputs)))[:, None]
+                columns += len(outputs)
+        return cls(
+            hardware,
+            tiles,
+            np.concatenate([each.ravel() for each in plus.values()]),
+            np.concatenate([each.ravel() for each in column.values()]),
+            leak,
+            wired,
+        )
+
+    def crossings(self, signed: Floats) -> Floats:
+        """(T, W', B') siemens for signed conductances (M,)."""
+        w, b = self.hardware.cells
+        flat = np.full(len(self.tiles) * w * b, self.leak)
+        flat[self.plus] += np.maximum(signed, 0.0)
+        flat[self.plus + 1] += np.maximum(-signed, 0.0)
+        k = self.hardware.bank.resistors
+        each = np.repeat(flat.reshape(len(self.tiles), w, b, 1) / k, k, axis=-1)
+        return np.stack([to_crossings(self.hardware, cell) for cell in each])
+
+    def cells(self, crossings: Floats) -> Floats:
+        """(T W B,) sums over the crossings of each cell."""
+        return np.stack([from_crossings(self.hardware, each) for each in crossings]).ravel()
+
+    def transfer(self, crossings: Floats) -> Floats:
+        """(T, W', B') siemens that arrive of each crossing's line and line."""
+        if not self.wired:
+            return crossings
+        tile, load = self.hardware.tile, self.hardware.sense_load
+        wires: dict[str, Any] = {"word_wire": tile.word_wire, "bit_wire": tile.bit_wire}
+        wires |= {"source": tile.source, "load": load}
+        if (tile.drive, tile.sense) == ("left", "bottom"):
+            return transfers(crossings, **wires).swapaxes(1, 2)
+        ends: dict[str, Any] = {"drive": tile.drive, "sense": tile.sense}
+        return np.stack([Crossbar(each, **wires, **ends).transfer.T for each in crossings])
+
+    def effective(self, crossings: Floats) -> Floats:
+        """(M,) siemens that each weight has, wires included."""
+        cells = self.cells(self.transfer(crossings))
+        effective: Floats = cells[self.plus] - cells[self.plus + 1]
+        return effective
+
+    def own(self, crossings: Floats, signed: Floats) -> Floats:
+        """(M,) how much of a little more conductance arrives: of the cell that is not open."""
+        if not self.wired:
+            return np.ones(len(signed))
+        share = self.cells(_shares(self.hardware, crossings)) * self._mean
+        sides = share[self.plus], share[self.plus + 1]
+        return np.where(signed > 0, sides[0], np.where(signed < 0, sides[1], sum(sides) / 2))
+
+    def adjoint(self, crossings: Floats, signed: Floats, bar: Floats) -> Floats:
+        """(M,) gradient by the signed conductances, from that (M,) by the effective ones."""
+        if not self.wired:
+            return bar
+        w, b = self.hardware.cells
+        flat = np.zeros(len(self.tiles) * w * b)
+        flat[self.plus], flat[self.plus + 1] = bar, -bar
+        k = self.hardware.bank.resistors
+        found = []
+        for one, cell in zip(crossings, flat.reshape(-1, w, b), strict=True):
+            each = np.repeat(cell[..., None] / k, k, axis=-1)
+            spread = to_crossings(self.hardware, each) / self._mean
+            found.append(_adjoint(self.hardware, one, spread) if cell.any() else np.zeros_like(one))
+        slope = self.cells(np.stack(found)) * self._mean
+        sides = slope[self.plus], -slope[self.plus + 1]
+        return np.where(signed > 0, sides[0], np.where(signed < 0, sides[1], sum(sides) / 2))
+
+    @property
+    def _mean(self) -> float:
+        """Makes a cell's sum over its crossings their mean."""
+        w, b = self.hardware.cells
+        shape = to_crossings(self.hardware, np.empty((w, b, self.hardware.bank.resistors))).shape
+        return float(w * b / (shape[0] * shape[1]))
+
+
+def _shares(hardware: Hardware, crossings: Floats) -> Floats:
+    """(T, W', B') voltage of each crossing's word line, times what its bit line lets through."""
+    tile, (t, w, b) = hardware.tile, crossings.shape
+    rows = crossings.transpose(2, 0, 1).reshape(b, t * w)
+    word = along(rows, tile.word_wire, tile.source, ENDS[tile.drive])
+    lines = crossings.transpose(1, 0, 2).reshape(w, t * b)
+    bit = along(lines, tile.bit_wire, hardware.sense_load, ENDS[tile.sense])
+    share: Floats = word.reshape(b, t, w).transpose(1, 2, 0) * bit.reshape(w, t, b).swapaxes(0, 1)
+    return share
+
+
+def _adjoint(hardware: Hardware, crossings: Floats, bar: Floats) -> Floats:
+    """(W', B') gradient by the crossings of one array, from that (W', B') by its transfer."""
+    tile, load = hardware.tile, hardware.sense_load
+    forth = Crossbar(
+        crossings, tile.word_wire, tile.bit_wire, tile.source, load, tile.drive, tile.sense
+    ).solve(np.eye(len(crossings)))
+    drive, sense = _TURNED[tile.sense], _TURNED[tile.drive]
+    back = Crossbar(
+        crossings.T, tile.bit_wire, tile.word_wire, load, tile.source, drive, sense
+    ).solve(np.eye(crossings.shape[1]))
+    across = forth.word_voltage - forth.bit_voltage  # (W', W', B')
+    turned = (back.word_voltage - back.bit_voltage).swapaxes(1, 2)  # (B', W', B')
+    mixed = np.tensordot(bar, turned, axes=1)  # (W', W', B')
+    gradient: Floats = np.einsum("nij,nij->ij", across, mixed)
+    return gradient
