@@ -50,7 +50,7 @@ def main() -> None:
     print("| its weights as they were trained | CPU s of training |\n|--|--|--|--|--|--|--|")
     for wire in arguments.wires:
         design = xbar.Hardware(
-            bank=xbar.Bank(resistors=8, nominal="8k"),
+            bank=xbar.Bank(resistors=8, nominal=8e3),
             tile=xbar.Tile(
                 word_lines=arguments.tile, bit_lines=arguments.tile, word_wire=wire, bit_wire=wire
             ),
