@@ -14,6 +14,7 @@ from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.errors import SpecError, shown
 from xbar.hardware.chip import Chip
+from xbar.hardware.later import design_at
 from xbar.hardware.spec import Hardware
 from xbar.subset.variants.pair import MAX_ELEMENTS
 
@@ -127,6 +128,9 @@ def check_options(hardware: Hardware, options: Options, *, ticket: bool) -> None
             f"corners and life must be left out with {what}: one mask for several times and "
             "temperatures is chosen among measured resistors, and for ideal wires"
         )
+    if options.whole_life is not None:
+        for time, temperature in options.whole_life.points:
+            design_at(hardware, time, temperature)
     if options.wire_aware:
         _check_wire_aware(hardware, options)
 
