@@ -127,7 +127,7 @@ def _heat(panel: Any, fit: Fit) -> None:
         near = np.argmin(np.abs(own.kelvin - heat.reference))
         order = np.argsort(own.kelvin)
         panel.plot(
-            own.kelvin[order] - 273.15, own.g[near] / own.g[order], "-", color="0.75", lw=0.7
+            own.kelvin[order] - ZERO_CELSIUS, own.g[near] / own.g[order], "-", color="0.75", lw=0.7
         )
     kelvin = np.linspace(heat.least, heat.most, 100)
     d = kelvin - heat.reference
