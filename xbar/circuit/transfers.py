@@ -89,9 +89,9 @@ def _on_cpu(wires: Crossbar, cells: Floats, result: Floats, left: Bools) -> None
 
 def _one_by_one(grid: Grid, cells: Floats, result: Floats, left: Bools, threads: int) -> None:
     """The same, each crossbar by itself."""
+    from xbar.blas import one_blas_thread
     from xbar.circuit.solvers.memory import check_memory
     from xbar.circuit.solvers.merge_tree import BYTES_PER_CELL, transfer_matrix
-    from xbar.circuit.solvers.threads import one_blas_thread
 
     check_memory(threads * BYTES_PER_CELL * float(grid.cells.size), grid.cells.shape)
 

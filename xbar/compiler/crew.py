@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from xbar.arrays import one_integer
-from xbar.circuit.solvers.threads import one_blas_thread
+from xbar.blas import one_blas_thread
 from xbar.compiler import on_cpu
 from xbar.compiler.batch_job import run_batches, takes
 from xbar.compiler.job import Jobs, TileResult, run_job

@@ -1,6 +1,6 @@
 """Array operations that effects use besides operators, for numpy.
 
-Effects consist of ``+ - * / ** @ []``, which arrays of every namespace support, and these
+Effects consist of ``+ - * / ** []``, which arrays of every namespace support, and these
 operations. The gradient of rounding is up to the namespace: ``torch_namespace.py`` uses the
 straight-through estimator.
 
@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from xbar.blas import multiply
 from xbar.effects.converters import ROUNDING, ClipCount
 from xbar.parallel import writeable
 
@@ -81,7 +82,7 @@ class Arrays:
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
         peak, square = _peaks(rows), np.empty(x.shape, np.float32)
         kernels.squares(rows, peak, square.reshape(rows.shape))
-        found = np.matmul(square, variance)
+        found = multiply(square, variance)
         peak = peak.reshape(x.shape[:2])
         size = peak.astype(total.dtype, copy=False), unit.astype(total.dtype, copy=False)
         for first in range(0, total.size, NORMALS):
@@ -175,9 +176,13 @@ class Arrays:
         """Values in another array's precision, so that a sum keeps it."""
         return values.astype(other.dtype, copy=False)
 
+    def multiply(self, x: Array, matrix: Array) -> Array:
+        """(N, C): vectors (N, R) times a matrix (R, C)."""
+        return multiply(x, matrix)
+
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
-        return np.matmul(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
+        return multiply(x.transpose(1, 0, 2), matrix.transpose(0, 2, 1)).transpose(1, 0, 2)
 
 
 def _peaks(rows: Array) -> Array:

@@ -144,7 +144,7 @@ class Stage:
         read = Read(read.hardware, read.xp, read.clips, self, x, read.step, draw)
         for effect in chain.acting:
             x = read.voltage = effect.drive(x, read)
-        current = x @ self.conductance
+        current = read.xp.multiply(x, self.conductance)
         for effect in chain.acting:
             if effect.name in self.variance:
                 current = self.variance[effect.name].add(current, x, draw, read.xp)

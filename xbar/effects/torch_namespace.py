@@ -107,6 +107,10 @@ class TorchArrays(Arrays):
         """Values in another tensor's precision."""
         return values.to(other.dtype)
 
+    def multiply(self, x: Array, matrix: Array) -> Array:
+        """(N, C): vectors (N, R) times a matrix (R, C)."""
+        return torch.matmul(x, matrix)
+
     def product(self, x: Array, matrix: Array) -> Array:
         """(N, G, outputs): each group's vectors (N, G, inputs) times its matrix, transposed."""
         return torch.matmul(x.transpose(0, 1), matrix.transpose(1, 2)).transpose(0, 1)

@@ -325,14 +325,11 @@ def _one_thread() -> Iterator[None]:
     """PyTorch on one thread, without gradients and warnings about a file's operations."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # read-only arrays, and what the file's operations say
-            yield
-    finally:
-        torch.set_num_threads(threads)
+    from xbar.model.threads import one_torch_thread
+
+    with one_torch_thread(), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # read-only arrays, and what the file's operations say
+        yield
 
 
 def _numbers(fake: Any) -> int:

@@ -21,6 +21,7 @@ from xbar.model.lower import find_products
 from xbar.model.operations import NUMERIC, UNWRITTEN, check_operation, has_effect
 from xbar.model.product import Product
 from xbar.model.stored import StoredArrays, is_stored
+from xbar.model.threads import one_torch_thread
 
 Array: TypeAlias = NDArray[Any]
 
@@ -44,7 +45,7 @@ def run_graph(graph: Graph, inputs: Array, multiply: Multiply | None = None) -> 
     size = graph.batch or CHUNK
     parts = [inputs[i : i + size] for i in range(0, len(inputs), size)]
     whole = len(parts) == 1
-    with torch.no_grad():
+    with one_torch_thread(), torch.no_grad():
         if getattr(multiply, "by_layer", False):
             found = runner.run(parts, whole)
         else:

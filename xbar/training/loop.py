@@ -17,7 +17,9 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from xbar.arrays import check_finite, real
+from xbar.blas import one_blas_thread
 from xbar.errors import ModelError, SpecError
+from xbar.model.threads import one_torch_thread
 from xbar.training.recipe import Epoch, Recipe
 
 _FACTOR_RATE = 0.05
@@ -64,14 +66,9 @@ def reproducible(seed: int) -> Iterator[torch.Generator]:
 
     With one thread the order of sums is the same everywhere; small batches gain little from more.
     """
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield torch.Generator().manual_seed(seed)
-    finally:
-        torch.set_num_threads(threads)
+    with one_blas_thread(), one_torch_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed)
 
 
 def fit(

@@ -24,12 +24,12 @@ from scipy.linalg.blas import dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf
 
 from xbar.arrays import Floats, Ints, frozen
+from xbar.blas import one_blas_thread
 from xbar.circuit.solvers.cache import PatchCache
 from xbar.circuit.solvers.grid import LARGEST, Grid, as_grid, as_wires
 from xbar.circuit.solvers.joining import Equations, Patch, join, reduce, star_mesh
 from xbar.circuit.solvers.memory import check_memory
 from xbar.circuit.solvers.patches import pool_size, reduce_patches
-from xbar.circuit.solvers.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from xbar.circuit.crossbar import Crossbar
