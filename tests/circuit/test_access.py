@@ -208,3 +208,17 @@ def test_a_table_of_both_directions_need_not_be_symmetric():
     current, slope = law.current(np.array([[-0.5, 0.25, 0.0]]))
     assert current.tolist() == [[-2e-6, 5e-7, 0.0]]
     assert slope[0, 1] == pytest.approx(2e-6)
+
+
+@pytest.mark.parametrize(
+    ("on", "off", "size", "said"),
+    [
+        (1e-5, 1e-4, 4, "off must conduct less than on, 1e-05 S, not 0.0001 S"),
+        (1e-5, 1e-5, 4, "off must conduct less than on"),
+        (1e-5, 1e-6, 0, "from 1 to 4,096 lines, not 0"),
+        (1e-5, 1e-6, 1_000_000, "from 1 to 4,096 lines, not 1,000,000"),
+    ],
+)
+def test_margins_of_cells_or_arrays_that_are_none_are_refused(on, off, size, said):
+    with pytest.raises(SpecError, match=said):
+        read_margins(Tile(), on, off, [size], volts=0.5)

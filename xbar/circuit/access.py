@@ -40,6 +40,9 @@ Scheme: TypeAlias = Literal["ground", "V/2", "V/3", "5V/12", "float", "float wor
 Gates: TypeAlias = Literal["none", "word", "bit"]
 """Lines along which the gates of access transistors run; "none" for cells without them."""
 
+_MOST_LINES = 4096
+"""Lines of a square array: its cells take 128 MiB."""
+
 _HELD: dict[str, tuple[float | None, float | None]] = {
     "ground": (0.0, 0.0),
     "V/2": (1 / 2, 1 / 2),
@@ -296,8 +299,8 @@ def read_margins(
     Args:
         tile: wires, drivers and amplifiers; its number of lines does not count.
         on: siemens of a cell that is on.
-        off: siemens of one that is off.
-        sizes: numbers of lines.
+        off: siemens of one that is off, less than on.
+        sizes: numbers of lines, up to 4096.
         volts: volts of the selected word line's driver.
         scheme: what the other lines are held at.
         selector: I-V curve of a selector in series with each cell; None for none.
@@ -307,6 +310,8 @@ def read_margins(
         SolverError: Newton's method did not converge.
     """
     on, off = one_number(on, "on", 0, above=True), one_number(off, "off", 0)
+    if off >= on:
+        raise SpecError(f"off must conduct less than on, {on:g} S, not {off:g} S")
     if tile.topology != "input-source":
         raise SpecError(
             f"one cell is reached by a word line and a bit line, tile.topology 'input-source', not "
@@ -314,8 +319,8 @@ def read_margins(
         )
     found = []
     for size in as_indices(sizes, "sizes", None, "numbers of lines").tolist():
-        if size < 1:
-            raise SpecError(f"sizes must be from 1, not {size}")
+        if not 1 <= size <= _MOST_LINES:
+            raise SpecError(f"sizes must be from 1 to {_MOST_LINES:,} lines, not {size:,}")
         i, j = _farthest_cell(tile, size)
         cells = np.full((size, size), on)
         reads = []
