@@ -104,8 +104,16 @@ def test_offset_gain_and_capacitors_noise_are_told():
     assert found.gain.std() == pytest.approx(0.03, rel=0.05)
     assert found.noise == pytest.approx(np.sqrt(1.380649e-23 * 300 / 1e-15) / 0.2 * 127, rel=1e-9)
     text = str(found)
-    assert "ADC: ideal, 8 bits, 2000 converters" in text
+    assert "ADC: ideal, 8 bits, 2,000 converters" in text
     assert "ENOB" in text
+
+
+def test_an_ideal_converter_is_told_without_the_dust_of_its_halvings():
+    found = adc_linearity(design(bits=8), 1)
+    assert 0 < np.abs(found.inl).max() < 1e-8
+    title, _, rows = found.table()
+    assert title == "ADC: ideal, 8 bits, 1 converter"
+    assert [row[:3] for row in rows[:2]] == [["INL", "0", "0"], ["DNL", "0", "0"]]
 
 
 def test_what_has_no_curve_is_refused():

@@ -117,3 +117,11 @@ def test_a_product_that_does_not_fit_the_buffer_is_told(program):
     notes = cost(program).notes
     assert any("first: inputs and outputs of one product are more than" in each for each in notes)
     assert any("layers are taken as a chain" in each for each in notes)
+
+
+def test_power_of_cells_that_bend_is_told_to_be_that_of_ohmic_ones():
+    cells = {"tile": xbar.Tile(word_lines=8, bit_lines=8)}
+    selector = {"voltage": [0.1, 1.0], "current": [1e-9, 1e-4]}
+    for more, word in ((selector, "what selector changes"), (None, "")):
+        found = cost(xbar.compile(WEIGHTS, xbar.Hardware(**cells, selector=more), seed=0))
+        assert any(word and word in each for each in found.left_out) == (more is not None)

@@ -72,6 +72,10 @@ def design_left_out(hardware: Hardware) -> tuple[str, ...]:
         "clock, control and supplies",
         "bias of drivers and sense amplifiers, and the charging of lines",
     ]
+    bends = {"selector": hardware.selector, "bank.nonlinearity": hardware.bank.nonlinearity}
+    if any(part is not None for part in bends.values()):
+        parts = " and ".join(name for name, part in bends.items() if part is not None)
+        told.append(f"what {parts} changes of the arrays' power: it is that of ohmic cells")
     if hardware.dac is None:
         told.append("drivers, registers, buffers and buses of inputs: the design has no DAC")
     if hardware.adc is None:

@@ -25,7 +25,7 @@ from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.converter import Converter
 from xbar.hardware.spec import Hardware
-from xbar.tables import Card, Facts, Table, table
+from xbar.tables import Card, Facts, Table, count, table
 
 CONVERTERS = 64
 """Default number of converters."""
@@ -35,6 +35,7 @@ MOST_BITS = 16
 _CODES = 1 << 24  # thresholds of all converters
 _NO_STEP = -1 + 2e-2  # DNL of a missing code, as far as lengths of signal are told
 _HALVINGS = 40
+_DUST = 1e-6  # levels that the halvings of a signal's range do not tell from none
 _PER_LEVEL = 64
 _SINE, _CYCLES = 4096, 479
 
@@ -84,7 +85,7 @@ class Linearity(Card):
 
     def table(self) -> Table:
         """Mean and worst converter, one row a figure."""
-        title = f"{self.what}: {self.kind}, {self.bits} bits, {len(self.inl)} converters"
+        title = f"{self.what}: {self.kind}, {self.bits} bits, {count(len(self.inl), 'converter')}"
         return title, ["", "mean", "worst", ""], self._rows()
 
     def __str__(self) -> str:
@@ -102,6 +103,7 @@ class Linearity(Card):
 
 
 def _row(name: str, each: Floats, unit: str) -> list[str]:
+    each = np.where(each < _DUST, 0.0, each)
     return [name, f"{each.mean():.3g}", f"{each.max():.3g}", unit]
 
 
