@@ -44,7 +44,7 @@ DetailName: TypeAlias = Annotated[
 DeckReadoutName: TypeAlias = Annotated[
     str,
     typer.Option(
-        "--readout", help="nodal (ohmic resistors) or nonlinear (those of the design's law)"
+        "--readout", help="nodal (ohmic resistors) or nonlinear (the design's law, selectors)"
     ),
 ]
 Trials: TypeAlias = Annotated[

@@ -33,7 +33,7 @@ def run(
         str,
         typer.Option(
             help="ideal (no wire resistance), nodal (with wires), or nonlinear (with the cells' "
-            "I-V curve; slow, solved per input)"
+            "I-V curve and selectors; slow, solved per input)"
         ),
     ] = "ideal",
     trials: Trials = 1,
