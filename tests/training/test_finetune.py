@@ -5,7 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import xbar
-from xbar.errors import ModelError, SpecError, XbarWarning
+from xbar.errors import FileError, ModelError, SpecError, XbarWarning
 from xbar.model.read import from_module
 from xbar.training import Tuning, finetune
 
@@ -182,6 +182,17 @@ def test_a_rate_that_leads_nowhere_is_told_with_its_step(network):
 def test_a_network_with_nothing_on_tiles_is_refused():
     with pytest.raises(ModelError, match="no layer on tiles"):
         finetune(nn.ReLU(), (X, Y), design(), input_shape=(64,))
+
+
+def test_a_trained_network_is_the_same_when_read_back(network, tmp_path):
+    x, y, held, _ = digits()
+    trained = finetune(network, (x[:128], y[:128]), design(), epochs=1)
+    trained.save(tmp_path / "tuned.pt2")
+    read = xbar.read_model(tmp_path / "tuned.pt2")
+    np.testing.assert_array_equal(read.run(held), trained.graph.run(held))
+    assert [layer.name for layer in read.layers] == [layer.name for layer in network.layers]
+    with pytest.raises(FileError, match="tuned"):
+        trained.save(tmp_path / "tuned.pt2")
 
 
 def test_effects_that_training_leaves_out_are_told(network):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -53,6 +54,27 @@ class Trained:
     graph: Graph
     history: tuple[Epoch, ...]
     notes: tuple[str, ...] = ()
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the network as a torch.export archive, which ``xbar.read_model`` reads.
+
+        Raises:
+            FileError: it exists and ``force`` is not set, or can't be written.
+            ModelError: PyTorch can't export the network; one with inputs of any size, for example.
+        """
+        from xbar.files import refuse_existing, write_bytes
+        from xbar.model.export import export_module
+        from xbar.training.live_graph import LiveGraph
+
+        path, taken = Path(path), self.graph.inputs[0]
+        refuse_existing(path, force=force)
+        shape = [size for size in taken.shape[1:] if size is not None]
+        if len(shape) < len(taken.shape) - 1:
+            raise ModelError(
+                "a network whose inputs may have any size can't be written; keep trained.graph"
+            )
+        content = export_module(LiveGraph(self.graph), tuple(shape), input_dtype=taken.dtype)
+        write_bytes(path, content, force=force)
 
 
 def finetune(
