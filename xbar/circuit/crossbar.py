@@ -31,6 +31,7 @@ from xbar.arrays import (
     frozen,
     given,
 )
+from xbar.blas import multiply
 from xbar.errors import SpecError, warn
 from xbar.tables import Outline, few
 
@@ -238,7 +239,7 @@ class Crossbar:
                 if np.inf in self.load:
                     current[:, np.isinf(self.load)] = 0.0
                 return current
-        return np.asarray(volts @ self.transfer.T)
+        return multiply(volts, self.transfer.T)
 
     def solve(self, voltage: ArrayLike, bit_voltage: ArrayLike | None = None) -> Solution:
         """Every voltage and current for word-line voltages (N, W).

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from xbar.arrays import Floats, one_integer
+from xbar.blas import one_blas_thread
 from xbar.effects.dac_inl import errors_of
 from xbar.effects.sampling import sampling_noise
 from xbar.effects.transfer import AFFINE, Transfer, normals, transfer_of
@@ -107,6 +108,7 @@ def _row(name: str, each: Floats, unit: str) -> list[str]:
     return [name, f"{each.mean():.3g}", f"{each.max():.3g}", unit]
 
 
+@one_blas_thread()
 def adc_linearity(
     hardware: Hardware, converters: int = CONVERTERS, seed: int = 0, chip_seed: int = 0
 ) -> Linearity:
@@ -144,6 +146,7 @@ def adc_linearity(
     )  # fmt: skip
 
 
+@one_blas_thread()
 def dac_linearity(hardware: Hardware, converters: int = CONVERTERS, seed: int = 0) -> Linearity:
     """INL and DNL of a design's DACs, by level from zero to full scale.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats, as_floats, check_finite, check_shape, one_of, real
+from xbar.blas import one_blas_thread
 from xbar.compiler.program import Program
 from xbar.device import find
 from xbar.effects.chain import Chain
@@ -83,7 +84,8 @@ class Reader:
         Warns:
             XbarWarning: ADCs without a given range clip more than 1 % of a layer's conversions.
         """
-        found = self._read(inputs)
+        with one_blas_thread():
+            found = self._read(inputs)
         tell_clipping(self._products)
         return found
 

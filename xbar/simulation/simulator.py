@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from xbar import parallel
 from xbar.arrays import one_integer, one_of
+from xbar.blas import one_blas_thread
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Precision
@@ -38,6 +39,7 @@ MOST_TRIALS = 1_000_000
 """Largest number of chips, and of reads of each."""
 
 
+@one_blas_thread()
 def simulate(
     program: Program,
     inputs: ArrayLike | Mapping[str, ArrayLike],

@@ -24,7 +24,7 @@ from scipy.linalg.blas import dsyrk, dtrsm
 from scipy.linalg.lapack import dpotrf
 
 from xbar.arrays import Floats, Ints, frozen
-from xbar.blas import one_blas_thread
+from xbar.blas import multiply, one_blas_thread
 from xbar.circuit.solvers.cache import PatchCache
 from xbar.circuit.solvers.grid import LARGEST, Grid, as_grid, as_wires
 from xbar.circuit.solvers.joining import Equations, Patch, join, reduce, star_mesh
@@ -69,7 +69,7 @@ class MergeTreeSolver:
 
     def current(self, voltage: Floats) -> Floats:
         """Bit-line currents (N, B) for word-line voltages (N, W)."""
-        return np.asarray(voltage @ self._transfer.T)
+        return multiply(voltage, self._transfer.T)
 
 
 def prepared_transfer(grid: Grid, cache: PatchCache) -> Floats:

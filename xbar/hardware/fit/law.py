@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from xbar.arrays import Floats
+from xbar.blas import one_blas_thread
 from xbar.errors import SpecError
 from xbar.hardware.device_law import DeviceLaw
 from xbar.hardware.fit.groups import Cells, Found, at_reference, cells_of, reference_of
@@ -43,6 +44,7 @@ class Fit:
     lines: Lines | None
 
 
+@one_blas_thread()
 def fit_table(
     table: str | Path | Mapping[str, Any],
     *,
