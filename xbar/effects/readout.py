@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from xbar.errors import SpecError, shown
+from xbar.errors import SpecError, shown, warn
 from xbar.hardware.spec import Hardware
 
 Readout: TypeAlias = Literal["ideal", "nodal", "nonlinear"]
@@ -28,6 +28,15 @@ def check_readout(hardware: Hardware, readout: str) -> None:
             "readout 'nonlinear' needs effect 'nonlinearity', the cells' law: set "
             "bank.nonlinearity with sinh or odd, or c2 and c3; or 'selector': set its I-V table; "
             "'nodal' is exact for cells that obey Ohm's law"
+        )
+
+
+def tell_selectors(hardware: Hardware, readout: str) -> None:
+    """Warn where a design has selectors and a read-out of its networks is without them."""
+    if hardware.selector is not None and readout != "nonlinear":
+        warn(
+            f"readout '{readout}' is without the design's selectors, which take most of each "
+            "cell's voltage; use readout 'nonlinear'"
         )
 
 

@@ -16,7 +16,7 @@ from xbar.compiler.program import Program
 from xbar.device import find
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Precision
-from xbar.effects.readout import Readout, check_readout
+from xbar.effects.readout import Readout, check_readout, tell_selectors
 from xbar.errors import SpecError, warn
 from xbar.model.graph import Graph
 from xbar.model.work import activations
@@ -63,6 +63,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
+        tell_selectors(self.program.hardware, self.readout)
         one_of(self.precision, "precision", get_args(Precision))
         memory_limit(self.memory)
         find(self.device)  # a missing card is told before any work

@@ -15,7 +15,7 @@ from xbar.blas import one_blas_thread
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.namespace import Precision
-from xbar.effects.readout import Readout, check_readout
+from xbar.effects.readout import Readout, check_readout, tell_selectors
 from xbar.errors import SpecError, shown
 from xbar.simulation.budget import sets_of_effects
 from xbar.simulation.calibration import Calibration, Method
@@ -119,6 +119,7 @@ def simulate(
         ToolError: "cuda" without a card.
     """
     check_readout(program.hardware, readout)
+    tell_selectors(program.hardware, readout)
     device = settled(program, Chain.of(program.hardware, readout), device)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         one_integer(value, name, 1, MOST_TRIALS)
