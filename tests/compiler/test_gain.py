@@ -72,7 +72,9 @@ def test_the_same_switches_are_chosen_and_the_same_outputs_read(
     monkeypatch.setattr(xbar.effects, "EFFECTS", (*xbar.effects.EFFECTS, amplifier(factor)))
     found = compiled(hardware, mapping=mapping, **options)
     np.testing.assert_array_equal(found.tiles[0].packed, plain.tiles[0].packed)
-    np.testing.assert_allclose(found.run(X, readout="nodal"), expected, rtol=1e-9, atol=1e-12)
+    # variances are float32: noise follows to some of its digits, everything else to nine
+    apart = 1e-12 if not hardware.variation.read_noise else 1e-7 * np.abs(expected).max()
+    np.testing.assert_allclose(found.run(X, readout="nodal"), expected, rtol=1e-9, atol=apart)
     reached, before = found.tiles[0].reached[0], plain.tiles[0].reached[0]
     assert reached.clipped == before.clipped
     assert reached.worst == pytest.approx(factor * before.worst, rel=1e-9)

@@ -19,6 +19,7 @@ from xbar.compiler.idle import array_for
 from xbar.compiler.layout import to_crossings
 from xbar.compiler.tile import DeckReadout, Detail, ProgrammedTile
 from xbar.effects.nonlinearity import at_rest
+from xbar.effects.readout import check_readout
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 
@@ -35,6 +36,7 @@ def tile_netlist(
     if detail not in get_args(Detail):
         raise SpecError(f"detail must be one of {', '.join(get_args(Detail))}, not {detail!r}")
     one_of(readout, "readout", get_args(DeckReadout))
+    check_readout(tile.chip.hardware, readout)
     if detail == "bank" and tile.tuned is not None:
         raise SpecError("detail must be 'cell' or 'resistor' for tuned cells: no switches")
     return crossbar_netlist(

@@ -8,11 +8,14 @@ and M. E. Muller, 1958). They are float32, of 32 bits each: the largest are 6.7 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+_BLOCK = 1024
+"""Numbers that the kernel makes at a time."""
 
 
 @dataclass(eq=False)
@@ -21,11 +24,12 @@ class Normals:
 
     Attributes:
         key: four words of 32 bits that tell streams apart.
-        position: counters used so far, each of which gives up to four numbers.
+        position: counters used so far, each of which gives four numbers.
     """
 
     key: tuple[int, int, int, int]
     position: int = 0
+    _rest: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
     @cached_property
     def words(self) -> NDArray[np.uint64]:
@@ -39,13 +43,21 @@ class Normals:
         return cls((first, second, third, fourth))
 
     def __call__(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """The next numbers, float32 of a shape.
+        """The next numbers, float32: calls for n and for m give those of one for n + m."""
+        result = np.empty(shape, np.float32)
+        flat = result.reshape(-1)
+        known = min(len(self._rest), flat.size)
+        flat[:known], self._rest = self._rest[:known], self._rest[known:]
+        whole = known + (flat.size - known) // _BLOCK * _BLOCK
+        self._fill(flat[known:whole])
+        if whole < flat.size:
+            block = np.empty(_BLOCK, np.float32)
+            self._fill(block)
+            flat[whole:], self._rest = block[: flat.size - whole], block[flat.size - whole :]
+        return result
 
-        Calls for n numbers and for m give those of one for n + m if n is a multiple of 1024.
-        """
+    def _fill(self, out: NDArray[np.float32]) -> None:
+        """Write the next numbers of whole blocks."""
         from xbar.effects import normal_kernels
 
-        result = np.empty(shape, np.float32)
-        place, flat = np.uint64(self.position), result.reshape(-1)
-        self.position += int(normal_kernels.normals(self.words, place, flat))
-        return result
+        self.position += int(normal_kernels.normals(self.words, np.uint64(self.position), out))

@@ -124,7 +124,7 @@ def adc_linearity(
         SpecError: the design has no ADC, or one of more than 16 bits, or there are too many.
 
     >>> adc_linearity(Hardware(adc=Converter(bits=8)), converters=1).enob.round(2)
-    array([8.])
+    array([8.01])
     """
     adc = _checked(hardware.adc, "ADC", converters)
     chip = Chip.sample(hardware, chip_seed)
