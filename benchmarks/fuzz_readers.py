@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import fuzz_models
 import numpy as np
 from fuzz_mutations import Files
 
@@ -168,87 +168,6 @@ def _units() -> list[Files]:
     return [{"text": text.encode()} for text in texts.split("|")]
 
 
-def _layers() -> Any:
-    import torch
-
-    torch.manual_seed(0)
-    first, last = torch.nn.Linear(6, 4), torch.nn.Linear(4, 3)
-    return torch.nn.Sequential(first, torch.nn.ReLU(), last).eval()
-
-
-def _exported() -> list[Files]:
-    from xbar.model.export import export_module
-
-    return [{"m.pt2": export_module(_layers(), (6,))}]
-
-
-def _scripts() -> list[Files]:
-    import torch
-
-    stream = io.BytesIO()
-    torch.jit.save(torch.jit.trace(_layers(), torch.zeros(1, 6)), stream)
-    return [{"m.pt": stream.getvalue()}]
-
-
-def _states() -> list[Files]:
-    import torch
-
-    stream = io.BytesIO()
-    torch.save({"state_dict": _layers().state_dict(), "epoch": 3}, stream)
-    return [{"m.pth": stream.getvalue()}]
-
-
-def _safetensors() -> list[Files]:
-    head, body = {}, b""
-    for name, tensor in _layers().state_dict().items():
-        content = tensor.numpy().tobytes()
-        place = [len(body), len(body) + len(content)]
-        head[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": place}
-        body += content
-    text = json.dumps(head).encode()
-    return [{"m.safetensors": struct.pack("<Q", len(text)) + text + body}]
-
-
-def _onnx() -> list[Files]:
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    rng = np.random.default_rng(0)
-    weight = rng.standard_normal((2, 1, 3, 3)).astype(np.float32)
-    matrix = rng.standard_normal((3, 32)).astype(np.float32)
-    nodes = [
-        helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["a"], ["b"]),
-        helper.make_node("Flatten", ["b"], ["c"]),
-        helper.make_node("Gemm", ["c", "m"], ["y"], transB=1),
-    ]
-    constants = [numpy_helper.from_array(weight, "w"), numpy_helper.from_array(matrix, "m")]
-    ends = [
-        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 4, 4]),
-        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3]),
-    ]
-    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
-    return [{"m.onnx": onnx.ModelProto.SerializeToString(model)}]
-
-
-def _network(shape: tuple[int, ...] | None = None) -> Callable[[Path, str], object]:
-    def read(folder: Path, name: str) -> object:
-        return xbar.read_model(folder / name, shape, activation=_activation(name)).layers
-
-    return read
-
-
-def _located(folder: Path, name: str) -> object:
-    from xbar.model.safetensors import locate_safetensors
-
-    return [each.read() for each in locate_safetensors(folder / name).tensors.values()]
-
-
-def _activation(name: str) -> str | None:
-    return "relu" if name.endswith((".pth", ".safetensors")) else None
-
-
 def _programs() -> list[Files]:
     found = []
     with tempfile.TemporaryDirectory() as place:
@@ -342,7 +261,7 @@ class _Ticket:
         from xbar.pruning.store import save_ticket, switches_path
         from xbar.pruning.ticket import Ticket
 
-        mask, module = {"0": np.ones((4, 6), dtype=bool)}, _layers()[:1]
+        mask, module = {"0": np.ones((4, 6), dtype=bool)}, fuzz_models.layers()[:1]
         with tempfile.TemporaryDirectory() as place:
             path = Path(place) / "t.pt2"
             save_ticket(Ticket(module, mask, (6,), "fuzz", chip=self.chip), path)
@@ -352,7 +271,7 @@ class _Ticket:
         from xbar.model import from_module
         from xbar.pruning.store import load_switches
 
-        self.graph = self.graph or from_module(_layers()[:1], (6,))
+        self.graph = self.graph or from_module(fuzz_models.layers()[:1], (6,))
         return load_switches(folder / name, self.graph, self.chip)
 
 
@@ -393,12 +312,30 @@ READERS: Mapping[str, Reader] = {
         lambda folder, name: xbar.Hardware.load(folder / name),
         ("[bank]", "[[", "=", '"""', "{", "inf", "ohm", "uS", "%", "layout", "[tile.x]", "\\u0000"),
     ),
-    "onnx": Reader(_onnx, _network(), ("Conv", "Loop", "If", "Gemm", "x", "w", "pads")),
-    "pt2": Reader(_exported, _network(), ("aten.linear", "aten.relu", "p_0_weight", "tensor")),
-    "pt": Reader(_scripts, _network((6,)), ("torch.relu", "return", "def forward", "self", "for ")),
-    "state": Reader(_states, _network(), ("c__builtin__\neval\n", "R.", "weight", "storage")),
-    "safetensors": Reader(_safetensors, _network(), ("F32", "shape", "data_offsets", "BF16")),
-    "located safetensors": Reader(_safetensors, _located, ("F32", "shape", "data_offsets", "BF16")),
+    "onnx": Reader(
+        fuzz_models.onnx, fuzz_models.network(), ("Conv", "Loop", "If", "Gemm", "x", "w", "pads")
+    ),
+    "pt2": Reader(
+        fuzz_models.exported,
+        fuzz_models.network(),
+        ("aten.linear", "aten.relu", "p_0_weight", "tensor"),
+    ),
+    "pt": Reader(
+        fuzz_models.scripts,
+        fuzz_models.network((6,)),
+        ("torch.relu", "return", "def forward", "self", "for "),
+    ),
+    "state": Reader(
+        fuzz_models.states,
+        fuzz_models.network(),
+        ("c__builtin__\neval\n", "R.", "weight", "storage"),
+    ),
+    "safetensors": Reader(
+        fuzz_models.safetensors, fuzz_models.network(), ("F32", "shape", "data_offsets", "BF16")
+    ),
+    "located safetensors": Reader(
+        fuzz_models.safetensors, fuzz_models.located, ("F32", "shape", "data_offsets", "BF16")
+    ),
     "program": Reader(
         _programs, _read_program, ("null", "weights/0.npy", "<f8"), _resealed("manifest.json")
     ),
