@@ -7,7 +7,8 @@ A converter of b bits has levels -top ... top, top = 2^(b-1) - 1; an ideal one g
                2^b levels in all (McCreary and Gray, IEEE JSSC 10, 371, 1975). A capacitor of n
                units deviates by sqrt(n) times a unit's.
     ramp       A counter stops when the ramp of 2^b steps reaches the sample. The steps deviate; an
-               integrator of open-loop gain A gives A (1 - exp(-t / A)) for t. One ramp a tile.
+               integrator of open-loop gain A gives A (1 - exp(-t / (1 + A))) at t: its input is off
+               ground by 1 / A of its output, which takes part in charging. One ramp a tile.
     flash      A ladder of 2^b resistors and a comparator at each tap; the code is the number of
                comparators that trip.
     pipeline   b - 2 stages of 1.5 bits (Lewis and others, IEEE JSSC 27, 351, 1992), and a last one
@@ -169,7 +170,7 @@ def rising(steps: Floats, open_loop: float | None = None) -> Floats:
     count = steps.shape[-1]
     part = np.cumsum(steps, axis=-1) / steps.sum(axis=-1, keepdims=True)
     if open_loop is not None:
-        part = np.expm1(-part / open_loop) / np.expm1(-1.0 / open_loop)
+        part = np.expm1(-part / (1.0 + open_loop)) / np.expm1(-1.0 / (1.0 + open_loop))
     level: Floats = count * part[..., 1:-1] - (count / 2 + 0.5)
     return level
 
