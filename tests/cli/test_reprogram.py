@@ -74,6 +74,7 @@ WRONG = [
     ((), "reprogram needs the chip as it is now: --measured aged.npz, or a life"),
     (("--time", "1 s"), "time must be at least 20 s after programming"),
     (("--stuck-open", "2"), "stuck_open"),
+    (("--stuck-open", "1.0"), "must have a device that its switch turns on and off; all on its 8"),
     (("--measured", "aged.npz", "--time", "1 y"), "--time has no effect without a simulated life"),
     (("--time", "1 y", "--measured-unit", "uS"), "--measured-unit needs --measured"),
     (("--time", "1 y", "--force"), "--force has no effect without --output"),

@@ -40,6 +40,7 @@ from xbar.model.graph import Graph
 from xbar.model.share import warn_of_digital
 from xbar.parallel import Progress
 from xbar.subset.variants.several import Over
+from xbar.tables import count
 
 
 @runtime_checkable
@@ -215,10 +216,27 @@ def choose_again(
             f"the program must have switches that were chosen for measured resistors, not those "
             f"of {what}; compile the network for the chip instead"
         )
+    _check_alive(chip, len(program.tiles))
     own = options.model_copy(update={"aged": False, "chosen": None, "whole_life": None})
     kept = own if lines else own.model_copy(update={"swap_lines": "never"})
     found = reprogram(program, chip, kept, progress)
     return replace(found, plan=replace(found.plan, options=own))
+
+
+def _check_alive(chip: Chip, tiles: int) -> None:
+    """Check that a device of a chip still obeys its switch: else there is nothing to choose.
+
+    Raises:
+        SpecError: none does.
+    """
+    for tile in range(tiles):
+        found = chip.resistors(tile)
+        if ((found.stuck == 0) & (found.on > 0)).any():
+            return
+    raise SpecError(
+        "the chip must have a device that its switch turns on and off; all on its "
+        f"{count(tiles, 'tile')} are stuck or dead"
+    )
 
 
 def _planned(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from numbers import Rational
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
+    model_validator,
 )
 
 from xbar.arrays import LARGEST
@@ -156,10 +158,40 @@ _KEY = 64
 """Characters of a key that are shown in a message."""
 
 
+def _types(annotation: Any) -> Iterator[Any]:
+    """The types that a field's one is made of."""
+    yield annotation
+    for each in get_args(annotation):
+        yield from _types(each)
+
+
+@cache
+def _numbers(spec: type[Spec]) -> frozenset[str]:
+    """The fields that hold whole or real numbers, and may not be true or false."""
+    fields = {name: set(_types(one.annotation)) for name, one in spec.model_fields.items()}
+    return frozenset(name for name, of in fields.items() if of & {int, float} and bool not in of)
+
+
+def _check_no_flag(name: str, value: Any) -> None:
+    if isinstance(value, (bool, np.bool_)):
+        raise SpecError(f"{name} must be a number, not {value}")
+    for place, each in enumerate(value) if isinstance(value, (list, tuple)) else ():
+        _check_no_flag(f"{name}.{place}", each)
+
+
 class Spec(BaseModel):
     """A frozen set of validated values; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        """Refuse true and false for numbers: pydantic would take them as 1 and 0."""
+        for name, value in values.items() if isinstance(values, Mapping) else ():
+            if name in _numbers(cls):
+                _check_no_flag(name, value)
+        return values
 
     if not TYPE_CHECKING:  # mypy derives the signature from the fields
 
