@@ -26,6 +26,9 @@ from xbar.training.arrays import Arrays, Gradient
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
 from xbar.training.recipe import Tuning
 
+_BIAS_RATE = 0.25
+"""Rate of biases, relative to their size, over that of conductances."""
+
 
 class Arrive(torch.autograd.Function):
     """(M,) effective siemens over a resistor's, for conductances (M,) in resistors."""
@@ -141,6 +144,58 @@ class BehindWires(nn.Module):
         """Outputs (N, ...) for inputs (N, ...)."""
         y: torch.Tensor = self._live(x, self.weights(draw))
         return y
+
+    def groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """What is trained, with the factor of each on the rate."""
+        return [([self.v, self.gain], 1.0), ([*self.shift], _BIAS_RATE)]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Copies of all that changes in training, by name."""
+        own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        return {
+            name: value.detach().numpy().copy()
+            for name, value in own.items()
+            if not name.startswith("_live.")
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take a state again.
+
+        Raises:
+            ValueError: it is none of this network's.
+        """
+        own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        own = {name: value for name, value in own.items() if not name.startswith("_live.")}
+        if own.keys() != state.keys() or any(
+            tuple(own[name].shape) != value.shape for name, value in state.items()
+        ):
+            raise ValueError("the state is that of another network")
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(torch.from_numpy(np.array(value)))
+
+    def first_bad(self, x: torch.Tensor) -> str:
+        """Where numbers are not finite first, as the end of a message; "" if that is not found.
+
+        Infinities within the network may be meant, as in a mask before a softmax, but not a
+        layer's.
+        """
+        with torch.no_grad():
+            weights = self.weights()
+            values = self._live.values(x, weights)
+        for owner, each in self.learned.items():
+            for name in (each.weight, each.bias):
+                if name in weights and not bool(torch.isfinite(weights[name]).all()):
+                    return f", first in the weights of layer {owner}"
+        layers = {node: layer.name for layer in self._graph.layers for node in layer.nodes}
+        for node in self._graph.nodes:
+            value, layer = values[node.name], layers.get(node.name)
+            if node.op == "constant" or not isinstance(value, torch.Tensor):
+                continue
+            if bool(value.isnan().any()) or (layer is not None and bool(value.isinf().any())):
+                where = f"operation {node.name}" if layer is None else f"layer {layer}"
+                return f", first in the outputs of {where}"
+        return ""
 
     def digital(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """The network as it was."""

@@ -108,7 +108,11 @@ class LiveGraph(nn.Module):
 
     def forward(self, x: torch.Tensor, given: Mapping[str, torch.Tensor] | None = None) -> Any:
         """The network's output for inputs (N, ...), with other values of some constants."""
-        given, values = given or {}, dict[str, Any]()
+        return self.values(x, given or {})[self._graph.output.name]
+
+    def values(self, x: torch.Tensor, given: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+        """What each node gives, by its name."""
+        values = dict[str, Any]()
         for node in self._graph.nodes:
             if node.op == "input":
                 values[node.name] = x
@@ -126,4 +130,4 @@ class LiveGraph(nn.Module):
                     raise ModelError(
                         f"{node.name}: {node.op} failed: {first_line(error)}"
                     ) from None
-        return values[self._graph.output.name]
+        return values

@@ -59,11 +59,15 @@ class Epoch:
         loss: mean cross entropy of its batches.
         accuracy: fraction of correct answers during the epoch.
         kept: fraction of weights kept in it.
+        validation_loss: mean loss of inputs held apart, after it; None without such inputs.
+        validation_accuracy: fraction of correct answers on those.
     """
 
     loss: float
     accuracy: float
     kept: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""What ``finetune`` learns from: inputs, the digital network's outputs, class numbers.
+
+Importing this module imports PyTorch: import it inside functions.
+
+Shapes: N inputs, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from xbar.errors import ModelError, SpecError
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Inputs and what a network shall answer.
+
+    Attributes:
+        inputs: (N, ...).
+        aims: (N, ...) outputs of the digital network.
+        labels: (N,) class numbers; None where the aims alone are learned.
+    """
+
+    inputs: torch.Tensor
+    aims: torch.Tensor
+    labels: torch.Tensor | None
+
+    @classmethod
+    def of(
+        cls,
+        digital: Callable[[torch.Tensor], torch.Tensor],
+        inputs: torch.Tensor,
+        labels: torch.Tensor | None,
+    ) -> Examples:
+        """Inputs with what the digital network gives for them.
+
+        Raises:
+            ModelError: it does not give one tensor of finite numbers for each input.
+            SpecError: it has no output for a label.
+        """
+        with torch.no_grad():
+            found = [digital(part) for part in inputs.split(256)]
+        if not all(isinstance(each, torch.Tensor) for each in found):
+            raise ModelError("the network must return one tensor to be trained")
+        y = torch.cat(found)
+        if len(y) != len(inputs) or not y.is_floating_point() or not bool(torch.isfinite(y).all()):
+            raise ModelError(
+                "the network must give finite numbers for each input to be trained, not "
+                f"{tuple(y.shape)} for {len(inputs)} inputs"
+            )
+        if labels is not None:
+            _check_classes(y, labels)
+        return cls(inputs, y, labels)
+
+    def __len__(self) -> int:
+        """Number of inputs."""
+        return len(self.inputs)
+
+    def at(self, chosen: torch.Tensor) -> Examples:
+        """Some of them, by their numbers."""
+        labels = None if self.labels is None else self.labels[chosen]
+        return Examples(self.inputs[chosen], self.aims[chosen], labels)
+
+    def apart(self, share: float, draw: torch.Generator) -> tuple[Examples, Examples | None]:
+        """Those to train on, and a share that is held apart; both in their given order.
+
+        Raises:
+            SpecError: one of the two would have none.
+        """
+        if not share:
+            return self, None
+        count = round(share * len(self))
+        if not 0 < count < len(self):
+            raise SpecError(
+                f"validation must leave inputs to train on and to hold apart, not {count} of "
+                f"{len(self)}, which a share of {share:g} holds apart"
+            )
+        order = torch.randperm(len(self), generator=draw)
+        held, rest = order[:count].sort().values, order[count:].sort().values
+        return self.at(rest), self.at(held)
+
+    def loss(self, y: torch.Tensor) -> torch.Tensor:
+        """Cross entropy of labels and of the digital network's answers, or distance from its aims.
+
+        The distance is squared, relative to the aims' variance.
+        """
+        if self.labels is None:
+            spread = ((self.aims - self.aims.mean(dim=0)) ** 2).mean().clamp(min=1e-30)
+            return ((y - self.aims) ** 2).mean() / spread
+        own = functional.cross_entropy(y, self.labels)
+        return own + functional.cross_entropy(y, self.aims.softmax(dim=1))
+
+    def right(self, y: torch.Tensor) -> int:
+        """Number of inputs whose largest output is the right one."""
+        wanted = self.aims.flatten(1).argmax(dim=1) if self.labels is None else self.labels
+        return int((y.flatten(1).argmax(dim=1) == wanted).sum())
+
+
+def _check_classes(aims: torch.Tensor, labels: torch.Tensor) -> None:
+    classes = int(labels.max()) + 1
+    if aims.ndim != 2 or aims.shape[1] < classes:
+        raise SpecError(
+            f"labels must be class numbers below the network's outputs {tuple(aims.shape[1:])}, "
+            f"not up to {classes - 1}; without labels its own outputs are learned"
+        )
