@@ -149,7 +149,10 @@ X, Y = np.zeros((4, 64), np.float32), np.arange(4)
     ("change", "message"),
     [
         ({"hardware": xbar.Chip.sample(design(), 0)}, "that of a chip is chip.hardware"),
-        ({"data": (X, Y[:3])}, "labels must be 4 class numbers"),
+        ({"data": (X, Y[:3])}, r"labels must have shape \(4,\), one an input"),
+        ({"data": (X, Y + 0.5)}, r"class numbers from 0, not float64 such as \[0.5"),
+        ({"data": (X, Y - 1)}, r"class numbers from 0, not int64 such as \[-1\]"),
+        ({"data": (X, np.array(list("abcd")))}, "class numbers from 0, not <U1"),
         ({"data": (X, Y + 9)}, "not up to 12"),
         ({"data": (X[:, :5], Y)}, "the network takes inputs"),
         ({"data": (X * np.nan, Y)}, "inputs"),

@@ -24,6 +24,7 @@ from xbar.version import __version__
 VERBS = {
     "compile": "xbar.cli.compile",
     "reprogram": "xbar.cli.reprogram",
+    "train": "xbar.cli.train",
     "prune": "xbar.cli.prune",
     "simulate": "xbar.cli.simulate",
     "verify": "xbar.cli.verify",

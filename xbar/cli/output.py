@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xbar.compiler.program import Program
     from xbar.hardware.chip import Chip
     from xbar.hardware.spec import Hardware
+    from xbar.model.graph import Graph
     from xbar.simulation.dataset import Dataset
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="print JSON")]
@@ -94,13 +95,19 @@ def measurement_notes(chip: Chip) -> list[str]:
 
 
 def read_data(path: Path, program: Program, dtype: str | None = None) -> Dataset:
-    """The data set for a program's network, whose input tells a table's labels from its inputs."""
+    """The data set for a program's network, or for its matrices."""
+    from xbar.simulation.dataset import read_dataset
+
+    if program.graph is None:
+        return read_dataset(path, dtype=dtype)
+    return graph_data(path, program.graph, dtype)
+
+
+def graph_data(path: Path, graph: Graph, dtype: str | None = None) -> Dataset:
+    """The data set for a network, whose input tells a table's labels from its inputs."""
     from xbar.simulation.dataset import read_dataset
     from xbar.simulation.tokens import vocabulary
 
-    graph = program.graph
-    if graph is None:
-        return read_dataset(path, dtype=dtype)
     shape, tokens = graph.inputs[0].shape[1:], vocabulary(graph)
     return read_dataset(path, shape, tokens=tokens, dtype=dtype)
 
@@ -130,8 +137,27 @@ def show(as_json: bool, content: dict[str, Any], text: str) -> None:
     print(text.rstrip("\n").encode(encoding, "replace").decode(encoding))
 
 
+class Bar:
+    """A bar of progress: called with what is done and the total.
+
+    Args:
+        update: changes what the bar shows, by name.
+    """
+
+    def __init__(self, update: Callable[..., None]) -> None:
+        self._update = update
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show that so much is done."""
+        self._update(completed=done, total=total)
+
+    def label(self, text: str) -> None:
+        """Show another text beside it."""
+        self._update(description=text)
+
+
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+def progress(label: str) -> Iterator[Bar]:
     """A progress bar on stderr, shown only on a terminal; yields ``report(done, total)``."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -143,7 +169,7 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         *columns, console=console, transient=True, disable=not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield Bar(lambda **shown: bar.update(task, **shown))
 
 
 def read_range(text: str, option: str) -> tuple[float, float]:

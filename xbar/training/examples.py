@@ -15,6 +15,9 @@ from torch.nn import functional
 
 from xbar.errors import ModelError, SpecError
 
+_LEAST = 1e-12
+"""The smallest probability that is told from 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -24,11 +27,13 @@ class Examples:
         inputs: (N, ...).
         aims: (N, ...) outputs of the digital network.
         labels: (N,) class numbers; None where the aims alone are learned.
+        probable: whether its outputs are probabilities of classes, not scores.
     """
 
     inputs: torch.Tensor
     aims: torch.Tensor
     labels: torch.Tensor | None
+    probable: bool = False
 
     @classmethod
     def of(
@@ -55,7 +60,7 @@ class Examples:
             )
         if labels is not None:
             _check_classes(y, labels)
-        return cls(inputs, y, labels)
+        return cls(inputs, y, labels, labels is not None and _are_probabilities(y))
 
     def __len__(self) -> int:
         """Number of inputs."""
@@ -64,7 +69,7 @@ class Examples:
     def at(self, chosen: torch.Tensor) -> Examples:
         """Some of them, by their numbers."""
         labels = None if self.labels is None else self.labels[chosen]
-        return Examples(self.inputs[chosen], self.aims[chosen], labels)
+        return Examples(self.inputs[chosen], self.aims[chosen], labels, self.probable)
 
     def apart(self, share: float, draw: torch.Generator) -> tuple[Examples, Examples | None]:
         """Those to train on, and a share that is held apart; both in their given order.
@@ -92,8 +97,14 @@ class Examples:
         if self.labels is None:
             spread = ((self.aims - self.aims.mean(dim=0)) ** 2).mean().clamp(min=1e-30)
             return ((y - self.aims) ** 2).mean() / spread
-        own = functional.cross_entropy(y, self.labels)
-        return own + functional.cross_entropy(y, self.aims.softmax(dim=1))
+        scores, aims = self._scores(y), self._scores(self.aims)
+        own = functional.cross_entropy(scores, self.labels)
+        return own + functional.cross_entropy(scores, aims.softmax(dim=1))
+
+    def _scores(self, y: torch.Tensor) -> torch.Tensor:
+        """(N, C) logarithms of what is in proportion to probabilities."""
+        flat = y.flatten(1)
+        return flat.clamp(min=_LEAST).log() if self.probable else flat
 
     def right(self, y: torch.Tensor) -> int:
         """Number of inputs whose largest output is the right one."""
@@ -101,9 +112,15 @@ class Examples:
         return int((y.flatten(1).argmax(dim=1) == wanted).sum())
 
 
+def _are_probabilities(y: torch.Tensor) -> bool:
+    """Whether each row of outputs is one of numbers from 0 that add up to 1."""
+    return bool((y >= 0).all()) and bool((y.flatten(1).sum(dim=1) - 1).abs().max() < 1e-3)
+
+
 def _check_classes(aims: torch.Tensor, labels: torch.Tensor) -> None:
     classes = int(labels.max()) + 1
-    if aims.ndim != 2 or aims.shape[1] < classes:
+    flat = aims.ndim >= 2 and aims[0].numel() == aims.shape[1]
+    if not flat or aims.shape[1] < classes:
         raise SpecError(
             f"labels must be class numbers below the network's outputs {tuple(aims.shape[1:])}, "
             f"not up to {classes - 1}; without labels its own outputs are learned"

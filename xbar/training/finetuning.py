@@ -177,13 +177,12 @@ def _data(graph: Graph, data: Data) -> tuple[Any, Any]:
     """Inputs and class numbers as tensors; None without labels."""
     import torch
 
-    from xbar.training.loop import check_data
+    from xbar.simulation.accuracy import class_numbers
 
     given, labels = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
     inputs = graph.check_inputs(given)
     if labels is not None:
-        check_data((inputs, labels))
-        labels = torch.from_numpy(np.asarray(labels).astype(np.int64))
+        labels = torch.from_numpy(class_numbers(labels, len(inputs))[0])
     return torch.from_numpy(np.array(inputs)), labels
 
 

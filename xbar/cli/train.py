@@ -1,0 +1,205 @@
+"""``xbar train``: train a network further, through the exact wires of a design."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from xbar.cli.model_options import (
+    Activation,
+    Arch,
+    Bind,
+    InputDtype,
+    InputShape,
+    ModelPath,
+    Only,
+    Skip,
+    Take,
+    TrustPickle,
+    read_bind,
+    read_shape,
+)
+from xbar.cli.output import Force, Json, graph_data, progress, show
+
+if TYPE_CHECKING:
+    from xbar.model.graph import Graph
+    from xbar.training.finetuning import Trained
+    from xbar.training.recipe import Epoch
+
+
+def run(
+    model: ModelPath,
+    data: Annotated[
+        Path, typer.Option(help="inputs to learn from and, if there are any, labels: .npz, .csv")
+    ],
+    hardware: Annotated[Path, typer.Option(help="design (TOML file)")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="network to write, such as tuned.pt2")
+    ],
+    epochs: Annotated[int, typer.Option(help="passes over the data, at most")] = 3,
+    seed: Annotated[
+        int, typer.Option(help="random seed of the data's order, of devices, of what is held apart")
+    ] = 0,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="none: learn the network's own outputs though the data has labels"),
+    ] = None,
+    validation: Annotated[
+        float,
+        typer.Option(
+            help="share of the inputs that is held apart: never trained on, it chooses the epoch "
+            "that is kept, such as 0.2"
+        ),
+    ] = 0.0,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="stop after so many epochs without a better one; needs --validation"),
+    ] = None,
+    readout: Annotated[
+        str, typer.Option(help="nodal (through the exact wires) or ideal (without wires)")
+    ] = "nodal",
+    gradient: Annotated[
+        str | None,
+        typer.Option(
+            help="own (each cell's own attenuation; default) or exact (adjoint of the circuit, "
+            "several times as long)"
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(help="largest step of a conductance, in usual resistors; default: 0.02"),
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="inputs a step; default: 64")] = None,
+    largest: Annotated[
+        float | None,
+        typer.Option(help="a column's largest weight at the start, in resistors; default: 2"),
+    ] = None,
+    dead: Annotated[
+        float | None,
+        typer.Option(help="weights below so many resistors are 0; default: 0.8"),
+    ] = None,
+    grain: Annotated[
+        float | None,
+        typer.Option(help="relative error of conductances, drawn in each step; default: 0.05"),
+    ] = None,
+    arch: Arch = None,
+    activation: Activation = None,
+    input_shape: InputShape = None,
+    take: Take = None,
+    bind: Bind = None,
+    input_dtype: InputDtype = None,
+    only: Only = None,
+    skip: Skip = None,
+    trust_pickle: TrustPickle = False,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Train a network further for a design, through its exact wires.
+
+    Any chip of the design suits the result: xbar compile tuned.pt2 --wire-aware.
+    """
+    import xbar
+    from xbar.errors import SpecError
+    from xbar.files import refuse_existing
+    from xbar.model.pytorch import require_torch
+    from xbar.training.finetuning import finetune
+    from xbar.training.recipe import Tuning
+
+    if labels not in (None, "none"):
+        raise SpecError(f"--labels must be none or left out, not {labels!r}")
+    settings: dict[str, Any] = {
+        "gradient": gradient,
+        "rate": rate,
+        "batch": batch,
+        "largest": largest,
+        "dead": dead,
+        "grain": grain,
+    }
+    tuning = Tuning(**{name: value for name, value in settings.items() if value is not None})
+    require_torch("training")
+    refuse_existing(output, force=force)
+    design = xbar.Hardware.load(hardware)
+    graph = xbar.read_model(
+        model,
+        read_shape(input_shape),
+        arch=arch,
+        activation=activation,
+        trust_pickle=trust_pickle,
+        output=take,
+        bind=read_bind(bind or ()),
+        input_dtype=input_dtype,
+    ).select(only or (), skip or ())
+    found = graph_data(data, graph)
+    words: Any = readout
+    with progress("training") as report:
+
+        def told(epoch: Epoch) -> None:
+            report.label(f"training, loss {epoch.loss:.4g}")
+
+        trained = finetune(
+            graph,
+            (found.inputs, None if labels else found.labels),
+            design,
+            words,
+            epochs=epochs,
+            seed=seed,
+            tuning=tuning,
+            validation=validation,
+            patience=patience,
+            progress=report,
+            after_epoch=told,
+        )
+    trained.save(output, force=force)
+    content = _content(trained, graph, output, [*graph.notes, *found.notes])
+    show(as_json, content, _text(content))
+
+
+def _content(trained: Trained, graph: Graph, output: Path, notes: list[str]) -> dict[str, Any]:
+    """What is told, as JSON."""
+    return {
+        "network": str(output),
+        "layers": [layer.name for layer in graph.layers],
+        "digital": [{"name": name, "reason": reason} for name, reason in graph.digital],
+        "epochs": [
+            {
+                "loss": epoch.loss,
+                "accuracy": epoch.accuracy,
+                "nonzero": epoch.kept,
+                "validation_loss": epoch.validation_loss,
+                "validation_accuracy": epoch.validation_accuracy,
+            }
+            for epoch in trained.history
+        ],
+        "kept_epoch": trained.kept,
+        "digital_accuracy": trained.digital,
+        "notes": [*notes, *trained.notes],
+    }
+
+
+def _text(content: dict[str, Any]) -> str:
+    """What is told, as a table and lines."""
+    from xbar.errors import printable
+    from xbar.tables import percent, table
+
+    epochs = content["epochs"]
+    validated = epochs[0]["validation_loss"] is not None
+    head = ["epoch", "loss", "right", "not 0"] + ["held apart: loss", "right"] * validated
+    rows = []
+    for number, epoch in enumerate(epochs, 1):
+        row = [f"{number}{'*' * (validated and number == content['kept_epoch'])}"]
+        row += [f"{epoch['loss']:.4g}", percent(epoch["accuracy"]), percent(epoch["nonzero"])]
+        if validated:
+            loss, right = epoch["validation_loss"], epoch["validation_accuracy"]
+            row += [f"{loss:.4g}", percent(right)]
+        rows.append(row)
+    lines = [table(f"training of {', '.join(content['layers'])}", head, rows)]
+    if validated:
+        lines.append(f"* kept: epoch {content['kept_epoch']} of {len(epochs)}, of the least loss")
+    if content["digital_accuracy"] is not None:
+        where = "of what is held apart" if validated else "of these inputs"
+        lines.append(f"the digital network: {percent(content['digital_accuracy'])} {where} right")
+    lines += [f"stays digital: {each['name']}: {each['reason']}" for each in content["digital"]]
+    lines += [f"assumed: {note}" for note in content["notes"]]
+    return "\n".join([lines[0], *map(printable, lines[1:]), f"written to {content['network']}"])
