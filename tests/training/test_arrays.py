@@ -5,7 +5,7 @@ import pytest
 
 import xbar
 from xbar.circuit.crossbar import Crossbar
-from xbar.training.arrays import Arrays
+from xbar.training.arrays import Arrays, shares
 
 
 def design(wire=2.0, drive="left", sense="bottom", layout="cell", size=12):
@@ -81,7 +81,7 @@ def test_with_milder_wires_the_own_attenuation_becomes_the_adjoint():
         bar = np.random.default_rng(2).normal(size=len(d))
         crossings = found.crossings(d)
         exact = found.adjoint(crossings, d, bar)
-        own = bar * found.own(crossings, d)
+        own = bar * found.own(found.shares(crossings), d)
         off.append(float(np.sqrt(((own - exact) ** 2).mean() / (exact**2).mean())))
     assert off[0] < 0.01
     assert off[1] == pytest.approx(off[0] / 10, rel=0.1)
@@ -91,12 +91,29 @@ def tile_of(wire):
     return xbar.Tile(word_lines=12, bit_lines=12, word_wire=wire, bit_wire=wire)
 
 
+@pytest.mark.parametrize("drive", ["left", "right", "both"])
+@pytest.mark.parametrize("sense", ["bottom", "top", "both"])
+def test_a_crossings_share_is_that_of_its_own_lines(drive, sense):
+    hardware = design(5.0, drive, sense)
+    cells = np.random.default_rng(0).uniform(1e-6, 1e-3, (2, 12, 12))
+    word, bit = hardware.tile.word_wire, hardware.tile.bit_wire
+    found = shares(hardware, cells)
+    for tile in range(2):
+        for i, j in ((0, 0), (3, 8), (11, 11)):
+            # a word line of one ideal bit line a cell, and a bit line of one ideal word line a cell
+            row = Crossbar(cells[tile, i : i + 1], word, 0.0, 30.0, 0.0, drive, "bottom")
+            column = Crossbar(cells[tile, :, j : j + 1], 0.0, bit, 0.0, 10.0, "left", sense)
+            volts = row.transfer[j, 0] / cells[tile, i, j]
+            part = column.transfer[0, i] / cells[tile, i, j]
+            assert found[tile, i, j] == pytest.approx(volts * part, rel=1e-12)
+
+
 def test_without_wires_all_arrives():
     found = Arrays.of(design(), matrices(), 1e-6, wired=False)
     d = signed(len(found.plus))
     crossings = found.crossings(d)
     np.testing.assert_allclose(found.effective(crossings), d, atol=1e-18)
-    np.testing.assert_array_equal(found.own(crossings, d), 1.0)
+    np.testing.assert_array_equal(found.own(found.shares(crossings), d), 1.0)
 
 
 def test_large_weights_lie_next_to_driver_and_amplifier():

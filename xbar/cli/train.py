@@ -169,6 +169,7 @@ def _content(trained: Trained, graph: Graph, output: Path, notes: list[str]) -> 
                 "nonzero": epoch.kept,
                 "validation_loss": epoch.validation_loss,
                 "validation_accuracy": epoch.validation_accuracy,
+                "stale": epoch.stale,
             }
             for epoch in trained.history
         ],
@@ -200,6 +201,11 @@ def _text(content: dict[str, Any]) -> str:
     if content["digital_accuracy"] is not None:
         where = "of what is held apart" if validated else "of these inputs"
         lines.append(f"the digital network: {percent(content['digital_accuracy'])} {where} right")
+    stale = max(epoch["stale"] for epoch in epochs)
+    if stale:
+        lines.append(
+            f"arrays were solved every few steps: weights in between within {100 * stale:.2g} %"
+        )
     lines += [f"stays digital: {each['name']}: {each['reason']}" for each in content["digital"]]
     lines += [f"assumed: {note}" for note in content["notes"]]
     return "\n".join([lines[0], *map(printable, lines[1:]), f"written to {content['network']}"])

@@ -5,9 +5,9 @@
 One cell of each pair is open, the other one has the weight's conductance. What arrives is exact at
 every call, by the tiles' transfer matrices. Its gradient is either
 
-    own      of each cell alone, the current that goes astray through others left out: the voltage
-             that its word line brings to it, times the part of its current that its bit line brings
-             to the sense amplifier
+    own      of each cell alone, the current that goes astray through others left out: its share,
+             the voltage that its word line brings to it times the part of its current that its bit
+             line brings to the sense amplifier
     exact    the adjoint: with v the voltages across cells when word line w is driven, u those when
              the sensed end of bit line b is driven with the circuit turned round, the transfer from
              w to b changes by v u with a cell's conductance
@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.transfers import transfers
-from xbar.compiler.layout import from_crossings, to_crossings
+from xbar.compiler.layout import crossings_of, from_crossings, to_crossings
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.options import Options
-from xbar.compiler.passes.wires.array import ENDS, along
 from xbar.compiler.passes.wires.problem import order_of
 from xbar.compiler.placement import Tiles, place
 from xbar.hardware.spec import Hardware
@@ -38,6 +37,8 @@ from xbar.hardware.spec import Hardware
 Gradient: TypeAlias = Literal["own", "exact"]
 Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
 
+_ENDS = {"left": 0, "right": 1, "top": 0, "bottom": 1, "both": 2}
+"""Of a line, as the kernel numbers them."""
 _TURNED: Any = {
     "left": "top", "right": "bottom", "bottom": "right", "top": "left", "both": "both",
 }  # fmt: skip
@@ -80,9 +81,8 @@ class Arrays:
         bank = hardware.bank
         half = float(np.mean(bank.nominal_conductance)) * bank.resistors / 2
         shape = to_crossings(hardware, np.ones((w, b, bank.resistors))).shape
-        arrives = from_crossings(
-            hardware, _shares(hardware, np.full((1, *shape), half))[0] if wired else np.ones(shape)
-        )
+        usual = np.full((1, *shape), half)
+        arrives = from_crossings(hardware, shares(hardware, usual)[0] if wired else np.ones(shape))
         columns = 0
         for tile, blocks in enumerate(tiles):
             for block in blocks:
@@ -108,12 +108,16 @@ class Arrays:
         flat = np.full(len(self.tiles) * w * b, self.leak)
         flat[self.plus] += np.maximum(signed, 0.0)
         flat[self.plus + 1] += np.maximum(-signed, 0.0)
+        if self.hardware.bank.layout == "cell":
+            return flat.reshape(len(self.tiles), w, b)
         k = self.hardware.bank.resistors
         each = np.repeat(flat.reshape(len(self.tiles), w, b, 1) / k, k, axis=-1)
         return np.stack([to_crossings(self.hardware, cell) for cell in each])
 
     def cells(self, crossings: Floats) -> Floats:
         """(T W B,) sums over the crossings of each cell."""
+        if self.hardware.bank.layout == "cell":
+            return crossings.reshape(-1)
         return np.stack([from_crossings(self.hardware, each) for each in crossings]).ravel()
 
     def transfer(self, crossings: Floats) -> Floats:
@@ -130,17 +134,33 @@ class Arrays:
 
     def effective(self, crossings: Floats) -> Floats:
         """(M,) siemens that each weight has, wires included."""
-        cells = self.cells(self.transfer(crossings))
-        effective: Floats = cells[self.plus] - cells[self.plus + 1]
-        return effective
+        return self._differences(self.transfer(crossings))
 
-    def own(self, crossings: Floats, signed: Floats) -> Floats:
+    def shares(self, crossings: Floats) -> Floats:
+        """(T, W', B') of each crossing's conductance, what its own lines leave of it."""
+        return shares(self.hardware, crossings) if self.wired else np.ones_like(crossings)
+
+    def alone(self, crossings: Floats, share: Floats) -> Floats:
+        """(M,) siemens that each weight would have if no current went astray; of (T, W', B')."""
+        return self._differences(crossings * share)
+
+    def own(self, share: Floats, signed: Floats) -> Floats:
         """(M,) how much of a little more conductance arrives: of the cell that is not open."""
         if not self.wired:
             return np.ones(len(signed))
-        share = self.cells(_shares(self.hardware, crossings)) * self._mean
-        sides = share[self.plus], share[self.plus + 1]
+        cells = self.cells(share) * self._mean
+        sides = cells[self.plus], cells[self.plus + 1]
         return np.where(signed > 0, sides[0], np.where(signed < 0, sides[1], sum(sides) / 2))
+
+    def misses(self, found: Floats, exact: Floats) -> float:
+        """Root mean square error of (M,) siemens, relative to the exact ones: of the worst tile."""
+        w, b = self.hardware.cells
+        power = [
+            np.bincount(self.plus // (w * b), each**2, len(self.tiles))
+            for each in (found - exact, exact)
+        ]
+        known = power[1] > 0
+        return float(np.sqrt((power[0][known] / power[1][known]).max(initial=0.0)))
 
     def adjoint(self, crossings: Floats, signed: Floats, bar: Floats) -> Floats:
         """(M,) gradient by the signed conductances, from that (M,) by the effective ones."""
@@ -159,23 +179,29 @@ class Arrays:
         sides = slope[self.plus], -slope[self.plus + 1]
         return np.where(signed > 0, sides[0], np.where(signed < 0, sides[1], sum(sides) / 2))
 
+    def _differences(self, crossings: Floats) -> Floats:
+        """(M,) plus minus cells, of values of crossings (T, W', B')."""
+        cells = self.cells(crossings)
+        found: Floats = cells[self.plus] - cells[self.plus + 1]
+        return found
+
     @property
     def _mean(self) -> float:
         """Makes a cell's sum over its crossings their mean."""
         w, b = self.hardware.cells
-        shape = to_crossings(self.hardware, np.empty((w, b, self.hardware.bank.resistors))).shape
-        return float(w * b / (shape[0] * shape[1]))
+        high, wide = crossings_of(self.hardware)
+        return w * b / (high * wide)
 
 
-def _shares(hardware: Hardware, crossings: Floats) -> Floats:
+def shares(hardware: Hardware, crossings: Floats) -> Floats:
     """(T, W', B') voltage of each crossing's word line, times what its bit line lets through."""
-    tile, (t, w, b) = hardware.tile, crossings.shape
-    rows = crossings.transpose(2, 0, 1).reshape(b, t * w)
-    word = along(rows, tile.word_wire, tile.source, ENDS[tile.drive])
-    lines = crossings.transpose(1, 0, 2).reshape(w, t * b)
-    bit = along(lines, tile.bit_wire, hardware.sense_load, ENDS[tile.sense])
-    share: Floats = word.reshape(b, t, w).transpose(1, 2, 0) * bit.reshape(w, t, b).swapaxes(0, 1)
-    return share
+    from xbar.training import kernels
+
+    tile, found = hardware.tile, np.empty_like(crossings)
+    wires = np.array([tile.word_wire, tile.source, tile.bit_wire, hardware.sense_load])
+    ends = np.array([_ENDS[tile.drive], _ENDS[tile.sense]])
+    kernels.shares(np.ascontiguousarray(crossings), wires, ends, found)
+    return found
 
 
 def _adjoint(hardware: Hardware, crossings: Floats, bar: Floats) -> Floats:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,39 +21,13 @@ from xbar.arrays import Floats
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
-from xbar.training.arrays import Arrays, Gradient
+from xbar.training.arrays import Arrays
+from xbar.training.arriving import Arriving
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
 from xbar.training.recipe import Tuning
 
 _BIAS_RATE = 0.25
 """Rate of biases, relative to their size, over that of conductances."""
-
-
-class Arrive(torch.autograd.Function):
-    """(M,) effective siemens over a resistor's, for conductances (M,) in resistors."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, d: torch.Tensor, arrays: Arrays, resistor: float, gradient: Gradient
-    ) -> torch.Tensor:
-        """What arrives, by the exact transfer matrices."""
-        signed = d.detach().numpy().astype(np.float64) * resistor
-        ctx.arrays, ctx.gradient, ctx.signed = arrays, gradient, signed
-        ctx.crossings = arrays.crossings(signed)
-        return torch.from_numpy(arrays.effective(ctx.crossings) / resistor).to(d.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *bars: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        """Each cell's own attenuation, or the adjoint of the circuit."""
-        bar, arrays = bars[0], ctx.arrays
-        if ctx.gradient == "own":
-            found = bar.numpy() * arrays.own(ctx.crossings, ctx.signed)
-        else:
-            found = arrays.adjoint(ctx.crossings, ctx.signed, bar.numpy().astype(np.float64))
-        return torch.from_numpy(found).to(bar.dtype), None, None, None
-
-
-arrive: Any = Arrive.apply
 
 
 class BehindWires(nn.Module):
@@ -85,6 +58,11 @@ class BehindWires(nn.Module):
         leak = float(chip.off(0).sum(axis=-1).mean())
         self.arrays = Arrays.of(hardware, matrices, leak, wired=wired)
         wanted = np.concatenate([matrix.ravel() for matrix in matrices.values()])
+        self.arriving = Arriving(self.arrays, self.resistor, tuning)
+        self._inverse = {
+            name: torch.from_numpy(np.argsort(each.place, axis=None))
+            for name, each in self.learned.items()
+        }
         self._column = torch.from_numpy(self.arrays.column)
         self.v = nn.Parameter(torch.from_numpy(self._start(wanted)))
         self.gain = nn.Parameter(self._gains(wanted))
@@ -128,14 +106,13 @@ class BehindWires(nn.Module):
     def weights(self, draw: torch.Generator | None = None) -> dict[str, torch.Tensor]:
         """The graph's constants as they now are, by name; with new devices if they are drawn."""
         d = self._grained(self.v, draw)
-        e = arrive(d, self.arrays, self.resistor, self._tuning.gradient)
+        e = self.arriving(d, exact=draw is None or not torch.is_grad_enabled())
         flat, found, done = e * self.gain.exp()[self._column], {}, 0
         for name, each in self.learned.items():
             count = int(np.prod(self._shapes[name]))
             part, done = flat[done : done + count], done + count
-            inverse = torch.from_numpy(np.argsort(each.place, axis=None))
             shape = self._graph.constants[each.weight].shape
-            found[each.weight] = part[inverse].reshape(shape)
+            found[each.weight] = part[self._inverse[name]].reshape(shape)
         for (name, first), shift in zip(self._first.items(), self.shift, strict=True):
             found[name] = first + self._sizes[name] * shift
         return found
@@ -200,6 +177,10 @@ class BehindWires(nn.Module):
     def digital(self) -> Callable[[torch.Tensor], torch.Tensor]:
         """The network as it was."""
         return self._live
+
+    def stale(self) -> float:
+        """Largest error of what arrived in steps since this was last asked."""
+        return self.arriving.told()
 
     @property
     def kept(self) -> float:

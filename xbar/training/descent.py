@@ -28,7 +28,7 @@ State: TypeAlias = Mapping[str, NDArray[Any]]
 
 _VALIDATED = 256
 """Inputs of a batch of those held apart."""
-_FIELDS = ("loss", "accuracy", "kept", "validation_loss", "validation_accuracy")
+_FIELDS = ("loss", "accuracy", "kept", "validation_loss", "validation_accuracy", "stale")
 
 
 class Descent:
@@ -189,7 +189,8 @@ class Descent:
     def _end_epoch(self) -> None:
         count = len(self.examples)
         held = (None, None) if self.held is None else self._validate(self.held)
-        epoch = Epoch(self._total / count, self._right / count, self.net.kept, *held)
+        stale = self.net.stale()
+        epoch = Epoch(self._total / count, self._right / count, self.net.kept, *held, stale)
         self.history.append(epoch)
         losses = [each.validation_loss for each in self.history]
         if epoch.validation_loss is not None and epoch.validation_loss == min(

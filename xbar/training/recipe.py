@@ -61,6 +61,8 @@ class Epoch:
         kept: fraction of weights kept in it.
         validation_loss: mean loss of inputs held apart, after it; None without such inputs.
         validation_accuracy: fraction of correct answers on those.
+        stale: largest relative error of what arrived of conductances in it, as found when the
+            arrays were solved again; 0 if they were solved in every step.
     """
 
     loss: float
@@ -68,6 +70,7 @@ class Epoch:
     kept: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    stale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Tuning:
         gradient: "own" of each cell alone, or "exact" by the adjoint of the circuit, which takes
             many times as long; see ``xbar.training.arrays``.
         grain: relative error of conductances that subsets leave, drawn anew in each step.
+        stale: largest error of what arrives between two exact solutions of the arrays, relative, of
+            the worst tile; see ``xbar.training.arriving``. 0: arrays are solved in every step.
 
     Raises:
         SpecError: a value is out of range.
@@ -95,9 +100,16 @@ class Tuning:
     dead: float = 0.8
     gradient: Literal["own", "exact"] = "own"
     grain: float = 0.05
+    stale: float = 0.005
 
     def __post_init__(self) -> None:
-        for name, least in (("rate", "above"), ("largest", "above"), ("dead", ""), ("grain", "")):
+        for name, least in (
+            ("rate", "above"),
+            ("largest", "above"),
+            ("dead", ""),
+            ("grain", ""),
+            ("stale", ""),
+        ):
             value = getattr(self, name)
             good = isinstance(value, int | float) and math.isfinite(value)
             if not good or value < 0 or (least and value == 0):
