@@ -81,6 +81,15 @@ def _arrays() -> None:
     xbar.circuit.SourceLines(conductance, 1.0).read(np.ones((1, 48)))
 
 
+def _training() -> None:
+    """What training follows of arrays between their solutions."""
+    import numpy as np
+
+    from xbar.training.arrays import shares
+
+    shares(_design(), np.full((1, 32, 32), 1e-5))
+
+
 def _networks() -> None:
     """A network of more nodes than are solved without compiled kernels."""
     import numpy as np
@@ -172,4 +181,6 @@ def _sizes() -> None:
     xbar.sizing.theory.simulate_coverage(8, 0.1, 4, seed=0)
 
 
-JOBS = (_subsets, _variants, _arrays, _networks, _programs, _converters, _rivals, _sizes)
+JOBS = (
+    _subsets, _variants, _arrays, _training, _networks, _programs, _converters, _rivals, _sizes,
+)  # fmt: skip

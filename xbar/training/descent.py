@@ -188,9 +188,9 @@ class Descent:
 
     def _end_epoch(self) -> None:
         count = len(self.examples)
-        held = (None, None) if self.held is None else self._validate(self.held)
-        stale = self.net.stale()
-        epoch = Epoch(self._total / count, self._right / count, self.net.kept, *held, stale)
+        loss, right = (None, None) if self.held is None else self._validate(self.held)
+        means = self._total / count, self._right / count
+        epoch = Epoch(*means, self.net.kept, loss, right, self.net.stale())
         self.history.append(epoch)
         losses = [each.validation_loss for each in self.history]
         if epoch.validation_loss is not None and epoch.validation_loss == min(
