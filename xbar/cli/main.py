@@ -25,6 +25,7 @@ VERBS = {
     "compile": "xbar.cli.compile",
     "reprogram": "xbar.cli.reprogram",
     "train": "xbar.cli.train",
+    "calibrate": "xbar.cli.calibrate",
     "prune": "xbar.cli.prune",
     "simulate": "xbar.cli.simulate",
     "verify": "xbar.cli.verify",

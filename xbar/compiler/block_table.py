@@ -120,6 +120,16 @@ class BlockTable:
         """(T + 1,) first block of each tile, and the number of all."""
         return _running(self.counts)
 
+    @property
+    def columns(self) -> dict[tuple[int, int], int]:
+        """Number of columns of each block, by (tile, index of the block on it), in order."""
+        wide = iter(self.rows[:, COLUMNS].tolist())
+        return {
+            (tile, number): next(wide)
+            for tile, blocks in enumerate(self.counts.tolist())
+            for number in range(blocks)
+        }
+
     @cached_property
     def _places(self) -> Indices:
         """(4 N + 1,) where the indices of each axis begin in ``listed``."""

@@ -33,7 +33,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.source import Network, is_module, read_source
 from xbar.compiler.tile import ProgrammedTile
 from xbar.device import find as find_card
-from xbar.errors import SpecError, shown
+from xbar.errors import SpecError, shown, warn
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -194,7 +194,7 @@ def reprogram(
     if options.aged or options.chosen is not None:
         own = options.model_copy(update={"aged": False, "chosen": None})
         return reprogram(program, chip.then(options.chosen), own, progress).on(chip)
-    plan = replace(program.plan, chip=chip, options=options)
+    plan = replace(program.plan, chip=chip, options=options, corrections=None)
     blocks = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
     jobs = Jobs(plan, blocks, None)
     return _assembled(jobs, run_jobs(jobs, range(len(jobs)), Crew()), progress)
@@ -217,6 +217,11 @@ def choose_again(
             f"of {what}; compile the network for the chip instead"
         )
     _check_alive(chip, len(program.tiles))
+    if program.corrections is not None:
+        warn(
+            "the program's digital corrections, found with its old switches, are dropped; "
+            "calibrate it again"
+        )
     own = options.model_copy(update={"aged": False, "chosen": None, "whole_life": None})
     kept = own if lines else own.model_copy(update={"swap_lines": "never"})
     found = reprogram(program, chip, kept, progress)

@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.compiler.corrections import Corrections
 from xbar.compiler.provenance import source_of
 from xbar.compiler.tile import ProgrammedTile
 from xbar.errors import FileError
@@ -113,6 +114,17 @@ def device_lines(tile: ProgrammedTile) -> Iterator[str]:
                 for k, (on, fault, siemens) in enumerate(zip(*cell, strict=True))
             ]
         yield "".join(lines)
+
+
+def correction_lines(corrections: Corrections) -> Iterator[str]:
+    """A table of digital corrections: each output is (reading - offset) / slope."""
+    yield "layer,group,output,slope,offset\n"
+    for layer, slope in corrections.slope.items():
+        name = _field(safe_name(layer))
+        both = np.stack([slope, corrections.offset[layer]], axis=-1).tolist()
+        for group, outputs in enumerate(both):
+            for output, (factor, shift) in enumerate(outputs):
+                yield f"{name},{group},{output},{factor!r},{shift!r}\n"
 
 
 def _results(tile: ProgrammedTile) -> dict[tuple[str, int, int, int], str]:

@@ -4,6 +4,7 @@
       configuration.json   kind, shape, each tile's blocks and files, their sha256
       tile<n>.hex          switch states as words for Verilog's $readmemh, see ``words.py``
       tile<n>.csv          every resistor with its weight, see ``devices.py``
+      corrections.csv      of a program with digital corrections: those of each output
 
 One tile is in memory at a time. The folder is written atomically; the same program gives the same
 bytes.
@@ -22,7 +23,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.compiler.devices import device_lines, read_devices
+from xbar.compiler.devices import correction_lines, device_lines, read_devices
 from xbar.compiler.program import Program
 from xbar.compiler.sealed import read_index, seal
 from xbar.compiler.tile import ProgrammedTile
@@ -40,6 +41,7 @@ FORMAT = 2
 INDEX = "configuration.json"
 CONFIGURATION = Marker(INDEX, "xbar configuration")
 WRITER = "xbar emit"
+CORRECTED = "corrections.csv"
 ENDINGS = {"readmemh": "hex", "csv": "csv"}
 
 _SHAPE = ("word_lines", "bit_lines", "resistors")
@@ -100,6 +102,10 @@ def write_configuration(
             content["tiles"].append(entry)
             if progress is not None:
                 progress(done, len(chosen))
+        if program.corrections is not None:
+            content["corrections"] = CORRECTED
+            lines = correction_lines(program.corrections)
+            content["files"][CORRECTED] = _write(folder / CORRECTED, lines)
         (folder / INDEX).write_bytes(seal(content))
 
 

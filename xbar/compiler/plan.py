@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from xbar.arrays import Floats
+from xbar.compiler.corrections import Corrections
 from xbar.compiler.mapping import SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
@@ -31,6 +32,7 @@ class Plan(Outline):
         options: options of the compilation.
         placement: tile utilisation.
         decided: whether its switches are those of a ticket, which is valid for this chip only.
+        corrections: digital corrections of the layers' outputs; None without.
     """
 
     chip: Chip
@@ -39,6 +41,7 @@ class Plan(Outline):
     options: Options = field(default_factory=Options)
     placement: PlacementReport | None = None
     decided: bool = False
+    corrections: Corrections | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, int, int]]:

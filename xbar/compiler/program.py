@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbar.arrays import Floats
+from xbar.compiler.corrections import Corrections
 from xbar.compiler.mapping import SignedMapping
 from xbar.compiler.options import Options
 from xbar.compiler.placed_blocks import PlacedBlocks
@@ -22,7 +23,7 @@ from xbar.compiler.stored_tiles import StoredTiles
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
-from xbar.errors import SpecError
+from xbar.errors import SpecError, warn
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -87,6 +88,18 @@ class Program(Card):
         """Whether its switches are those of a ticket, which is valid for this chip only."""
         return self.plan.decided
 
+    @property
+    def corrections(self) -> Corrections | None:
+        """Digital corrections of its layers' outputs (``xbar.training.calibrate``); or None."""
+        return self.plan.corrections
+
+    @property
+    def uncorrected(self) -> Program:
+        """The same without digital corrections; itself if it has none."""
+        if self.corrections is None:
+            return self
+        return replace(self, plan=replace(self.plan, corrections=None))
+
     def _facts(self) -> Facts:
         tile, name = self.chip.hardware.tile, self.chip.hardware.name
         used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
@@ -99,13 +112,14 @@ class Program(Card):
             ("weights", f"{weights:,}, {self.resistors_per_weight} resistors each"),
             ("chip", self.chip.origin + (f", design {name}" if name else "")),
             ("options", ", ".join(f"{key}={value!r}" for key, value in chosen.items())),
+            ("corrected", "" if self.corrections is None else str(self.corrections)),
         ]
 
     def matrices(self, readout: MatrixReadout = "ideal") -> dict[str, Floats]:
         """By layer, the realised matrix (outputs, inputs) in the weights' units.
 
         With G > 1 groups it is (G, outputs, inputs). "nodal" includes the wires: one exact solution
-        per tile, cached.
+        per tile, cached. Digital ``corrections`` come after it and are left out.
 
         Raises:
             SpecError: unknown read-out, or "nonlinear", which has no matrix.
@@ -220,9 +234,9 @@ class Program(Card):
     ) -> Floats | dict[str, Floats]:
         """The network's outputs (N, ...) through this chip for inputs (N, ...).
 
-        Includes the hardware's converters and read noise. A program of bare matrices takes {layer:
-        inputs (N, inputs)} and gives {layer: (N, outputs)}; with one matrix, plain arrays. To run
-        many times, use a ``reader``.
+        Includes the hardware's converters and read noise, and the program's corrections. A program
+        of bare matrices takes {layer: inputs (N, inputs)} and gives {layer: (N, outputs)}; with one
+        matrix, plain arrays. To run many times, use a ``reader``.
 
         Args:
             inputs: inputs (N, ...).
@@ -290,7 +304,10 @@ class Program(Card):
 
         Simulation, netlist, verification and reports see that chip. On one of later (``Chip.at``)
         tuned cells keep what was written on the chip as programmed, and move with it. To choose
-        again for it, compile the network for that chip.
+        again for it, compile the network for that chip. Digital ``corrections`` stay as they are.
+
+        Warns:
+            XbarWarning: it has corrections, and the other chip is not its own of later.
 
         Raises:
             SpecError: the chip has other cells, lines or resistors, or too few tiles; or cells were
@@ -305,6 +322,11 @@ class Program(Card):
         from xbar.compiler.checks import check_same_shape
 
         check_same_shape(self.hardware, chip, len(self.tiles))
+        if self.corrections is not None and not self.chip.is_same(chip):
+            warn(
+                f"the program's digital corrections were found on another chip than "
+                f"{chip.origin}, and stay as they are; calibrate it again there"
+            )
         plan = self.plan.on(chip)
         aged, chosen = plan.options.aged, plan.options.chosen
         if isinstance(self.tiles, StoredTiles):
@@ -318,7 +340,8 @@ class Program(Card):
 
         That is mostly the same chip measured again after its devices have moved or died:
         ``Chip.from_measurement``, or ``program.chip.at`` for one aged by its law. Scales are set
-        anew; ``xbar.compiler.changes.changes`` tells what that takes and gains.
+        anew; ``xbar.compiler.changes.changes`` tells what that takes and gains. Digital
+        ``corrections``, which were found with the old switches, are dropped with a warning.
 
         Args:
             chip: the chip as it is now.

@@ -7,6 +7,7 @@
                             a megabyte of consecutive tiles, see ``bundles.py``
       weights/<n>.npy       the network's arrays, unless they stay in the model's own files, which
                             the manifest then refers to, see ``array_files.py``
+      corrections.npz       digital corrections of a calibrated program, see ``corrections.py``
       chip/on, off, stuck   .npy, and c2 if known; measured chip only: a sampled one is given by
                             its seed
 
@@ -39,6 +40,8 @@ from xbar.compiler.block_table import COLUMNS, ROWS, BlockTable, check_places
 from xbar.compiler.bundles import NAMES, Bundle, read_npz_bytes, tiles_per_bundle
 from xbar.compiler.checks import check_chip_size, check_hardware, check_matrices, check_options
 from xbar.compiler.consistency import check_keys, read_placement
+from xbar.compiler.corrections import ARRAYS, Corrections
+from xbar.compiler.corrections import NAME as CORRECTIONS
 from xbar.compiler.job import TileResult
 from xbar.compiler.options import Options
 from xbar.compiler.plan import Plan
@@ -150,7 +153,9 @@ class _Reader:
     def __init__(self, folder: SealedFolder, plan: Plan | None = None) -> None:
         self.folder, manifest = folder, folder.content
         self.guard = partial(_damage, folder.path)
-        check_keys(manifest, _KEYS, PROGRAM.name)
+        self.corrected = "corrections" in manifest
+        more = {"corrections"} if self.corrected else set()
+        check_keys(manifest, _KEYS | more, PROGRAM.name)
         self.count, self.bundles = self._tiles(manifest["tiles"])
         self.arrays = self._arrays(manifest["network"])
         self._check_files()
@@ -164,7 +169,11 @@ class _Reader:
         check_places(self.table, plan)
         weights = int((self.table.rows[:, ROWS] * self.table.rows[:, COLUMNS]).sum())
         counts = (self.count, len(self.table.rows), weights)
-        self.plan = replace(plan, placement=read_placement(manifest["placement"], counts))
+        self.plan = replace(
+            plan,
+            placement=read_placement(manifest["placement"], counts),
+            corrections=self._corrections(plan) if self.corrected else None,
+        )
 
     def program(self) -> Program:
         """The program; its tiles are made when they are asked for, unless it is small."""
@@ -207,6 +216,14 @@ class _Reader:
         most = _ENTRY + tiles * word_lines * bit_lines * (_CELL + resistors)
         return read_npz_bytes(self.folder.read(name, most), names, name)
 
+    def _corrections(self, plan: Plan) -> Corrections:
+        shapes, columns = plan.shapes, self.table.columns
+        outputs = sum(groups * rows for groups, rows, _ in shapes.values())
+        most = _ENTRY + 8 * (2 * outputs + len(shapes) + sum(columns.values()))
+        arrays = read_npz_bytes(self.folder.read(CORRECTIONS, most), ARRAYS, CORRECTIONS)
+        record = self.folder.content["corrections"]
+        return Corrections.read(record, arrays, shapes, columns)
+
     def _tiles(self, record: Any) -> tuple[int, int]:
         """The number of tiles, and of bundles."""
         check_keys(record, ("count", "bundle"), "tiles")
@@ -236,6 +253,7 @@ class _Reader:
         expected = {path.relative_to(place).as_posix() for path in inner}
         expected |= {bundle_name(number) for number in range(self.bundles)}
         expected |= {INDEX} if self.count else set()
+        expected |= {CORRECTIONS} if self.corrected else set()
         if self.folder.content["seed"] is None:
             expected |= {f"chip/{name}.npy" for name in self._measured}
         for name in sorted(self.folder.sizes.keys() ^ expected):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xbar.compiler.array_files import Content, contents, write_arrays, write_npy
 from xbar.compiler.block_table import BlockTable
 from xbar.compiler.bundles import Bundle, npz_bytes, tiles_per_bundle
+from xbar.compiler.corrections import NAME as CORRECTIONS
 from xbar.compiler.plan import Plan
 from xbar.compiler.sealed import seal
 from xbar.compiler.weights import as_held
@@ -91,17 +92,24 @@ class Writer:
         )
         digests |= written
         tables = [self._tables[number] for number in range(len(self._tables))]
-        count = sum(len(table) for table in tables)
+        table = BlockTable.joined(tables)
+        count = len(table)
         if count:
-            index = npz_bytes(BlockTable.joined(tables).to_arrays())
-            write_bytes(self.folder / INDEX, index, force=True)
-            digests[INDEX] = hashlib.sha256(index).hexdigest()
+            digests[INDEX] = self._archive(INDEX, table.to_arrays())
+        if plan.corrections is not None:
+            found = plan.corrections.to_arrays(plan.shapes, table.columns)
+            digests[CORRECTIONS] = self._archive(CORRECTIONS, found)
         if plan.chip.measurement is not None:
             for name in MEASURED:
                 file, values = f"chip/{name}.npy", getattr(plan.chip.measurement, name)
                 if values is not None:
                     digests[file] = write_npy(self.folder / file, values)
         return self._manifest(records, count, digests)
+
+    def _archive(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+        content = npz_bytes(arrays)
+        write_bytes(self.folder / name, content, force=True)
+        return hashlib.sha256(content).hexdigest()
 
     def seal(self, manifest: bytes) -> None:
         """Write the manifest, which makes the folder a program."""
@@ -131,6 +139,8 @@ class Writer:
             },
             "files": digests,
         }
+        if plan.corrections is not None:
+            manifest["corrections"] = plan.corrections.to_json()
         text = seal(manifest)
         if len(text) > LARGEST_INDEX:
             raise FileError(f"its {PROGRAM.name} would have {len(text):,} bytes, which is too many")

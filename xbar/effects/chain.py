@@ -134,6 +134,8 @@ class Reading:
         shape: shape (G, outputs) of the layer.
         stages: its blocks, or the layer as one matrix.
         full_input: input value at the DAC's full scale; None for each vector's largest value.
+        correction: slope and offset (G, outputs) of its digital correction, which makes outputs
+            (y - offset) / slope; None without.
         xp: namespace of the arrays.
     """
 
@@ -142,6 +144,7 @@ class Reading:
     stages: Stages
     full_input: float | None = None
     xp: Arrays = NUMPY
+    correction: tuple[Array, Array] | None = None
 
     def product(
         self,
@@ -158,6 +161,19 @@ class Reading:
             clips: counters of clipped conversions, by name of the converting effect.
             watch: called with each stage and its currents (N, C) after all effects.
         """
+        y = self._product(x, draw, clips, watch)
+        if self.correction is None:
+            return y
+        slope, offset = self.correction
+        return (y - offset) / slope
+
+    def _product(
+        self,
+        x: Array,
+        draw: Draw,
+        clips: Mapping[str, ClipCount] | None,
+        watch: Watch | None,
+    ) -> Array:
         if isinstance(self.stages, Whole) and self.chain.changed <= {"conductance"}:
             return self.xp.product(x, self.stages.matrix)
         hardware = self.chain.hardware
@@ -200,7 +216,11 @@ class Reading:
             if isinstance(self.stages, Whole)
             else [stage.on(xp) for stage in self.stages]
         )
-        return Reading(self.chain, self.shape, stages, self.full_input, xp)
+        found = None
+        if self.correction is not None:
+            slope, offset = self.correction
+            found = xp.asarray(slope), xp.asarray(offset)
+        return Reading(self.chain, self.shape, stages, self.full_input, xp, found)
 
 
 def check_names(names: Sequence[str]) -> None:

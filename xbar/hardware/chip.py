@@ -144,6 +144,12 @@ class Chip(Card):
         later = self.hardware.later
         return self if later is None else replace(self, hardware=later.design)
 
+    def is_same(self, other: Chip) -> bool:
+        """Whether the other is this chip, now or later: same devices, same design."""
+        mine, theirs = self.programmed, other.programmed
+        known = mine.seed is not None or mine.measurement is theirs.measurement
+        return known and mine.seed == theirs.seed and mine.hardware == theirs.hardware
+
     def then(self, moment: Moment | None) -> Self:
         """The same chip at a moment of its life; None for as programmed."""
         from xbar.hardware.later import design_then

@@ -115,7 +115,10 @@ def _summary(survey: Survey) -> str:
     used = f"Weights use {percent(survey.used)} of the tiles' cells"
     if program.placement is not None:
         used = placement_text(program.placement)
-    return f"<p>{html_text(text)}</p>\n<p>{html_text(used)}.</p>"
+    found = f"<p>{html_text(text)}</p>\n<p>{html_text(used)}.</p>"
+    if program.corrections is not None:
+        found += f"\n<p>{html_text(f'Digital corrections: {program.corrections}.')}</p>"
+    return found
 
 
 def _layers(survey: Survey) -> str:

@@ -151,6 +151,7 @@ class Survey:
             ],
             "weights": None if graph is None else weigh(graph).to_json(),
             "notes": [] if graph is None else list(graph.notes),
+            "corrections": None if program.corrections is None else program.corrections.to_json(),
         }
 
 

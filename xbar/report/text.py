@@ -85,6 +85,8 @@ def survey_text(found: Survey) -> str:
             f"tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its "
             f"current to wires, the worst of {count(wires.solved, 'tile')} solved"
         )
+    if program.corrections is not None:
+        lines.append(f"digital corrections: {program.corrections}")
     if program.graph is not None:
         work = arithmetic(program.graph)
         lines += [str(work)] if work is not None and work.digital else []

@@ -152,10 +152,11 @@ def calibrate(
     chain = Chain.of(hardware, readout)
     before_adc = {each.name for each in chain.acting if not each.needs_range}
     driven = before_adc - chain.random
+    ranges = Ranges({}, {})
     inputs: dict[str, float] = {}
     if hardware.dac is not None and not calibration.own_scale:
         seen = _Inputs()
-        run(AnalogProducts(program, readout, 0, driven - {Dac.name}, watch=seen))
+        run(AnalogProducts(program, readout, 0, driven - {Dac.name}, ranges, watch=seen))
         inputs = {
             name: sample.full_scale(calibration, hardware.dac.bits)
             for name, sample in seen.samples.items()

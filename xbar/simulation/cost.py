@@ -240,6 +240,8 @@ def cost(
             than ``reprogram``.
         SolverError: an array does not fit into memory.
     """
+    if ranges is None and program.corrections is not None:
+        ranges = program.corrections.ranges
     constants = program.chip.hardware.cost if constants is None else constants
     tuned = program.options.programming not in ("subset", "nominal")
     if tuned:  # such devices keep what is written

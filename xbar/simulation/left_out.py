@@ -55,6 +55,8 @@ def survey_notes(hardware: Hardware) -> tuple[str, ...]:
 def left_out(program: Program) -> tuple[str, ...]:
     """What is in none of the figures."""
     told = [*design_left_out(program.chip.hardware)]
+    if program.corrections is not None:
+        told.append("digital corrections: a multiplication and an addition an output")
     graph = program.graph
     if graph is None:
         return (*told, "what happens to the outputs of these matrices")

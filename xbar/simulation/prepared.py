@@ -76,6 +76,11 @@ class Prepared:
         """Of a program, the same as long as that lives."""
         return _KNOWN.setdefault(program, cls())
 
+    @staticmethod
+    def share(program: Program, other: Program) -> None:
+        """Take as known of another program of the same tiles and chip what is of the first."""
+        _KNOWN[other] = Prepared.of(program)
+
     def arrays(
         self, program: Program, layer: str, chain: Chain, wanted: Wanted, card: CardCells | None
     ) -> Named:

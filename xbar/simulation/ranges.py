@@ -8,33 +8,14 @@ range fits the currents that the cells are expected to send through their wires.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from xbar.arrays import Floats, Ints
+from xbar.compiler.corrections import Ranges as Ranges
 from xbar.compiler.program import Program
 from xbar.effects.namespace import NUMPY
 from xbar.effects.ranges import Key, full_scales, reach
 from xbar.simulation.blocks import BlockCells
 from xbar.simulation.cells import SolvedTiles, shape_of
-from xbar.tables import Outline
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Ranges(Outline):
-    """Full scales found from data.
-
-    Attributes:
-        inputs: input value at the DAC's full scale, by layer; empty if each vector is scaled by its
-            own largest value.
-        currents: full scale (C,) of each column's ADC in amperes, by (tile, index of the block on
-            it); empty if fixed by the design or derived from the cells.
-        trimmed: whether offsets and gains of converters and amplifiers are corrected, see
-            ``trim.py``.
-    """
-
-    inputs: Mapping[str, float]
-    currents: Mapping[Key, Floats]
-    trimmed: bool = False
 
 
 def columns_of(program: Program, layer: str) -> dict[Key, Ints]:

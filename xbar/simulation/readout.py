@@ -25,7 +25,7 @@ from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain, Reading
 from xbar.effects.converters import ClipCount
 from xbar.effects.dac import Dac
-from xbar.effects.namespace import NUMPY, Arrays, Precision
+from xbar.effects.namespace import NUMPY, Array, Arrays, Precision
 from xbar.effects.normals import Normals
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Draw, Stage, Stages
@@ -64,7 +64,7 @@ class AnalogProducts:
         readout: "ideal" wires, "nodal" solution, or "nonlinear" cells, solved input by input.
         seed: seed of the read noise; the same seed and calls give the same noise.
         effects: names of the active effects; None for all of the hardware.
-        ranges: calibrated ranges of converters, if any.
+        ranges: calibrated ranges of converters; None for those of the program, if it has any.
         precision: precision of the products; the network's other operations are not affected.
         watch: receiver of the converters' inputs.
         device: the device that ``on_device.settled`` says.
@@ -114,6 +114,13 @@ class AnalogProducts:
         y: Reals = self.reading(layer).product(values, self.draw(layer), clips, watch)
         return y.astype(x.dtype, copy=False)
 
+    @property
+    def known(self) -> Ranges | None:
+        """The ranges of converters that were found from data: its own, else the program's."""
+        if self.ranges is None and self.program.corrections is not None:
+            return self.program.corrections.ranges
+        return self.ranges
+
     @cached_property
     def chain(self) -> Chain:
         """The active effects.
@@ -131,18 +138,24 @@ class AnalogProducts:
             found: Stages
             arrays = self._prepared.arrays(program, layer, self.chain, self._wanted, self._card)
             if self._by_tile:
-                made = self._trimmed(layer, stages(program, layer, self.chain, self.ranges, arrays))
+                made = self._trimmed(layer, stages(program, layer, self.chain, self.known, arrays))
                 found = [stage.on(xp) for stage in made]
             else:
                 found = whole(program, layer, arrays).on(xp)
-            inputs = {} if self.ranges is None else self.ranges.inputs
+            inputs = {} if self.known is None else self.known.inputs
+            correction = program.corrections
             self._readings[layer] = Reading(
-                self.chain, (groups, outputs), found, inputs.get(layer), xp
+                self.chain,
+                (groups, outputs),
+                found,
+                inputs.get(layer),
+                xp,
+                None if correction is None else _in(xp, correction.of(layer)),
             )
         return self._readings[layer]
 
     def _trimmed(self, layer: str, made: list[Stage]) -> list[Stage]:
-        if self.ranges is None or not self.ranges.trimmed or not TRIMMED & self.chain.names:
+        if self.known is None or not self.known.trimmed or not TRIMMED & self.chain.names:
             return made
         draw = Normals.of([self.seed, list(self.program.weights).index(layer), _TRIMMING])
         found = [trimmed(stage, self.chain, draw) for stage in made]
@@ -192,6 +205,11 @@ class AnalogProducts:
             number = list(self.program.weights).index(layer)
             self._draws[layer] = Normals.of([self.seed, number])
         return self._draws[layer]
+
+
+def _in(xp: Arrays, correction: tuple[Floats, Floats]) -> tuple[Array, Array]:
+    slope, offset = correction
+    return xp.asarray(slope), xp.asarray(offset)
 
 
 class Around:

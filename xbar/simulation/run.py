@@ -64,6 +64,7 @@ class Reader:
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
         tell_selectors(self.program.hardware, self.readout)
+        tell_corrections(self.program, self.readout)
         one_of(self.precision, "precision", get_args(Precision))
         memory_limit(self.memory)
         find(self.device)  # a missing card is told before any work
@@ -118,6 +119,24 @@ class Reader:
         )
 
 
+def tell_corrections(program: Program, readout: Readout) -> None:
+    """Warn where a program's digital corrections were found with another read-out.
+
+    Warns:
+        XbarWarning: they were; without resistance of wires, "ideal" and "nodal" are one.
+    """
+    found = program.corrections
+    if found is None or found.readout == readout:
+        return
+    if not program.hardware.wired and "nonlinear" not in (found.readout, readout):
+        return
+    warn(
+        f"the program's digital corrections were found with read-out {found.readout!r}, and are "
+        f"wrong by what it sees and {readout!r} doesn't; read with {found.readout!r}, or calibrate "
+        "again"
+    )
+
+
 def tell_clipping(products: AnalogProducts) -> None:
     """Warn of a layer whose automatic ADC ranges clip many conversions.
 
@@ -125,7 +144,7 @@ def tell_clipping(products: AnalogProducts) -> None:
         XbarWarning: more than ``CLIPPED`` of its conversions.
     """
     adc = products.program.hardware.adc
-    if adc is None or adc.range is not None or products.ranges is not None:
+    if adc is None or adc.range is not None or products.known is not None:
         return
     shares = {name: count.share for name, count in products.clips.items()}
     worst = max(shares, key=lambda name: shares[name], default="")

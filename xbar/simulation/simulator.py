@@ -27,6 +27,7 @@ from xbar.simulation.memory import memory_limit
 from xbar.simulation.metric import Metric
 from xbar.simulation.on_device import settled
 from xbar.simulation.result import LayerResult, Result
+from xbar.simulation.run import tell_corrections
 from xbar.simulation.tokens import Windows
 from xbar.simulation.trials import Run
 
@@ -120,9 +121,11 @@ def simulate(
     """
     check_readout(program.hardware, readout)
     tell_selectors(program.hardware, readout)
+    tell_corrections(program, readout)
     device = settled(program, Chain.of(program.hardware, readout), device)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
         one_integer(value, name, 1, MOST_TRIALS)
+    _check_corrected(program, trials, budget)
     one_of(precision, "precision", get_args(Precision))
     measured, what = find_metric(metric)
     data = Data.of(program, inputs, labels, measured, Windows(window, stride, tokens))
@@ -152,6 +155,23 @@ def simulate(
     if program.graph is not None:
         result = replace(result, digital_work=data.digital_work(program.graph))
     return replace(result, cost=run.cost()) if cost else result
+
+
+def _check_corrected(program: Program, trials: int, budget: bool | Collection[str]) -> None:
+    """Refuse what would read a program's digital corrections where they don't belong."""
+    if program.corrections is None:
+        return
+    rest = "simulate program.uncorrected with compensate='columns', which finds them for each"
+    if trials > 1 and program.chip.seed is not None and not program.decided:
+        raise SpecError(
+            f"trials must be 1 for a program with digital corrections, which are its own chip's, "
+            f"not {trials}; {rest}"
+        )
+    if budget:
+        raise SpecError(
+            "budget must be False for a program with digital corrections, which were found with "
+            f"all effects at once; {rest}"
+        )
 
 
 def _names(budget: bool | Collection[str]) -> Collection[str] | None:

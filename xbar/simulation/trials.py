@@ -131,8 +131,13 @@ class Run:
             budget=self._accountant(self.own, exact).budget() if budget else None,
             compensate=self.compensate,
             trim=tally.trim(),
-            notes=self.data.notes if exact is None else self.data.assumed(exact.values),
+            notes=self._notes(exact),
         )
+
+    def _notes(self, exact: Outputs | None) -> tuple[str, ...]:
+        notes = self.data.notes if exact is None else self.data.assumed(exact.values)
+        found = self.program.corrections
+        return notes if found is None else (*notes, f"digital corrections: {found}")
 
     def _products(
         self, program: Program, ranges: Ranges | None, seed: int, precision: Precision

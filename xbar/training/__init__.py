@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar.training.calibration import Comparison as Comparison
+    from xbar.training.calibration import Given as Given
+    from xbar.training.calibration import calibrate as calibrate
+    from xbar.training.calibration import compare as compare
     from xbar.training.finetuning import Trained as Trained
     from xbar.training.finetuning import finetune as finetune
     from xbar.training.layer import AnalogLayer as AnalogLayer
@@ -16,10 +20,14 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AnalogLayer": "xbar.training.layer",
+    "Comparison": "xbar.training.calibration",
     "Epoch": "xbar.training.recipe",
+    "Given": "xbar.training.calibration",
     "Recipe": "xbar.training.recipe",
     "Trained": "xbar.training.finetuning",
     "Tuning": "xbar.training.recipe",
+    "calibrate": "xbar.training.calibration",
+    "compare": "xbar.training.calibration",
     "finetune": "xbar.training.finetuning",
 }
 
