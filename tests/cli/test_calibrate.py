@@ -71,7 +71,7 @@ def test_a_calibrated_program_says_so_and_is_calibrated_anew(call, work, data, t
     [
         (("--what", "rows"), "what must be one of gain, columns, batchnorm, not 'rows'"),
         (("--readout", "guess"), "readout must be 'ideal', 'nodal' or 'nonlinear', not 'guess'"),
-        (("--ranges", "widest"), "ranges must be one of max, percentile, least-squares, not 'widest'"),
+        (("--ranges", "all"), "ranges must be one of max, percentile, least-squares, not 'all'"),
         (("--time", "1 y"), "needs"),
         (("--seed", "-1"), "seed must be"),
         (("--force",), "--force has no effect without --output"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,11 +15,11 @@ from xbar.compiler.mapping import SignedMapping, get_mapping
 from xbar.compiler.options import Options
 from xbar.compiler.placement import PlacementReport
 from xbar.compiler.weights import raw_of, shapes_of
-from xbar.errors import SpecError
+from xbar.errors import SpecError, warn
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
-from xbar.tables import Outline
+from xbar.tables import Facts, Outline, count, few, percent
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,12 +63,32 @@ class Plan(Outline):
         """The mapping of signed weights to cells."""
         return get_mapping(self.options.mapping)
 
+    def facts(self, tiles: int, resistors: int) -> Facts:
+        """The lines of a program's card, of so many tiles and resistors a weight."""
+        tile, name = self.hardware.tile, self.hardware.name
+        used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
+        weights = sum(map(math.prod, self.shapes.values()))
+        chosen = self.options.model_dump(exclude_defaults=True)
+        return [
+            (count(len(self.weights), "layer"), few([*self.weights])),
+            ("tiles", f"{tiles} of {tile.word_lines} x {tile.bit_lines}{used}"),
+            ("weights", f"{weights:,}, {resistors} resistors each"),
+            ("chip", self.chip.origin + (f", design {name}" if name else "")),
+            ("options", ", ".join(f"{key}={value!r}" for key, value in chosen.items())),
+            ("corrected", "" if self.corrections is None else str(self.corrections)),
+        ]
+
     def on(self, chip: Chip) -> Plan:
         """The plan on another chip of its shape; its options tell when switches were chosen.
 
         Raises:
             SpecError: cells were tuned on a chip of later.
         """
+        if self.corrections is not None and not self.chip.is_same(chip):
+            warn(
+                f"the program's digital corrections were found on another chip than "
+                f"{chip.origin}, and stay as they are; calibrate it again there"
+            )
         options, later = self.options, self.hardware.later
         tuned = options.programming not in ("subset", "nominal")
         if tuned and later is not None and not options.aged:

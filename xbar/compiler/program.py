@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,12 +22,12 @@ from xbar.compiler.stored_tiles import StoredTiles
 from xbar.compiler.tile import ProgrammedTile
 from xbar.effects.namespace import Precision
 from xbar.effects.readout import MatrixReadout, Readout, check_matrix_readout
-from xbar.errors import SpecError, warn
+from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.parallel import Progress
-from xbar.tables import Card, Facts, count, few, percent
+from xbar.tables import Card, Facts
 
 if TYPE_CHECKING:
     from xbar.compiler.provenance import Device, Unreachable
@@ -101,19 +100,7 @@ class Program(Card):
         return replace(self, plan=replace(self.plan, corrections=None))
 
     def _facts(self) -> Facts:
-        tile, name = self.chip.hardware.tile, self.chip.hardware.name
-        used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
-        size = f"{tile.word_lines} x {tile.bit_lines}"
-        weights = sum(map(math.prod, self.plan.shapes.values()))
-        chosen = self.options.model_dump(exclude_defaults=True)
-        return [
-            (count(len(self.weights), "layer"), few([*self.weights])),
-            ("tiles", f"{len(self.tiles)} of {size}{used}"),
-            ("weights", f"{weights:,}, {self.resistors_per_weight} resistors each"),
-            ("chip", self.chip.origin + (f", design {name}" if name else "")),
-            ("options", ", ".join(f"{key}={value!r}" for key, value in chosen.items())),
-            ("corrected", "" if self.corrections is None else str(self.corrections)),
-        ]
+        return self.plan.facts(len(self.tiles), self.resistors_per_weight)
 
     def matrices(self, readout: MatrixReadout = "ideal") -> dict[str, Floats]:
         """By layer, the realised matrix (outputs, inputs) in the weights' units.
@@ -322,11 +309,6 @@ class Program(Card):
         from xbar.compiler.checks import check_same_shape
 
         check_same_shape(self.hardware, chip, len(self.tiles))
-        if self.corrections is not None and not self.chip.is_same(chip):
-            warn(
-                f"the program's digital corrections were found on another chip than "
-                f"{chip.origin}, and stay as they are; calibrate it again there"
-            )
         plan = self.plan.on(chip)
         aged, chosen = plan.options.aged, plan.options.chosen
         if isinstance(self.tiles, StoredTiles):
