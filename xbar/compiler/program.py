@@ -95,9 +95,8 @@ class Program(Card):
     @property
     def uncorrected(self) -> Program:
         """The same without digital corrections; itself if it has none."""
-        if self.corrections is None:
-            return self
-        return replace(self, plan=replace(self.plan, corrections=None))
+        bare = replace(self.plan, corrections=None)
+        return self if self.corrections is None else replace(self, plan=bare)
 
     def _facts(self) -> Facts:
         return self.plan.facts(len(self.tiles), self.resistors_per_weight)
