@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xbar.lazy import public_names
 
 if TYPE_CHECKING:
+    from xbar.compiler.corrections import Corrections as Corrections
     from xbar.training.calibration import Comparison as Comparison
     from xbar.training.calibration import Given as Given
     from xbar.training.calibration import calibrate as calibrate
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOME = {
     "AnalogLayer": "xbar.training.layer",
     "Comparison": "xbar.training.calibration",
+    "Corrections": "xbar.compiler.corrections",
     "Epoch": "xbar.training.recipe",
     "Given": "xbar.training.calibration",
     "Recipe": "xbar.training.recipe",
