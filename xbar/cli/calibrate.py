@@ -52,7 +52,7 @@ def run(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Find digital corrections of a program's layers, and keep them in it.
+    """Find digital corrections and keep them in the program.
 
     One half of the data finds them; what each way gives on the other half is told.
     """
