@@ -170,7 +170,16 @@ def test_what_does_not_fit_is_told(network, change, message):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rate": 0.0}, {"batch": 0}, {"largest": -1}, {"dead": np.nan}, {"gradient": "none"}],
+    [
+        {"rate": 0.0},
+        {"batch": 0},
+        {"largest": -1},
+        {"dead": np.nan},
+        {"gradient": "none"},
+        {"calibrate": "mean"},
+        {"sparsity": -0.1},
+        {"weight_noise": np.inf},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(SpecError, match=f"{next(iter(wrong))} must be"):
@@ -199,7 +208,75 @@ def test_a_trained_network_is_the_same_when_read_back(network, tmp_path):
 
 
 def test_effects_that_training_leaves_out_are_told(network):
-    hardware = design(adc=xbar.Converter(bits=8), variation=xbar.Variation(read_noise=0.1))
-    with pytest.warns(XbarWarning, match="leaves out adc, read noise"):
+    constant = {"polynomial": (0.05,)}
+    law = xbar.DeviceLaw(drift={"first": 1.0, "mean": constant, "sigma": constant})
+    hardware = design(device=law)
+    with pytest.warns(XbarWarning, match="leaves out device"):
         found = finetune(network, (X, Y), hardware, epochs=1)
-    assert found.notes == ("training leaves out adc, read noise of the design",)
+    assert found.notes == ("training leaves out device of the design",)
+
+
+def test_chips_with_coarse_converters_answer_better_when_trained_through_them(network):
+    coarse = design(50.0, dac=xbar.Converter(bits=4), adc=xbar.Converter(bits=4))
+    x, y, held, labels = digits()
+
+    def on_coarse_chips(graph):
+        found = []
+        for seed in range(2):
+            program = xbar.compile(graph, xbar.Chip.sample(coarse, seed), wire_aware=True)
+            result = xbar.simulate(
+                program, held, labels, readout="nodal", calibrate="max", calibration=x[:256]
+            )
+            found.append(result.accuracy)
+        return np.mean(found)
+
+    through, without = (
+        finetune(network, (x, y), hardware, epochs=5, tuning=Tuning(calibrate="max"))
+        for hardware in (coarse, design(50.0))
+    )
+    assert on_coarse_chips(through.graph) > on_coarse_chips(without.graph) + 0.01
+
+
+def test_sparsity_leaves_less_conductance_and_noise_of_weights_is_drawn_anew(network):
+    x, y, *_ = digits()
+    data = x[:256], y[:256]
+    plain, sparse, noisy = (
+        finetune(network, data, design(50.0), epochs=3, tuning=Tuning(**settings))
+        for settings in ({}, {"sparsity": 100.0}, {"weight_noise": 0.5})
+    )
+    assert sparse.history[-1].kept < 0.8 * plain.history[-1].kept
+    assert noisy.history[-1].loss > 1.5 * plain.history[-1].loss
+
+
+def test_a_run_with_calibrated_converters_goes_on_from_any_step_to_the_same_bytes(network):
+    from xbar.training.behind_wires import BehindWires
+    from xbar.training.descent import Descent
+    from xbar.training.examples import Examples
+    from xbar.training.loop import reproducible
+    from xbar.training.schedule import Schedule
+
+    hardware = design(50.0, adc=xbar.Converter(bits=5), variation={"read_noise": 0.1})
+    x, y, *_ = digits()
+    tuning = Tuning(calibrate="max", batch=8)
+
+    def run(state=None, stop=None):
+        with reproducible(0):
+            net = BehindWires(network, hardware, tuning, wired=True)
+            inputs, labels = torch.from_numpy(x[:160]), torch.from_numpy(y[:160])
+            every = Examples.of(net.digital(), inputs, labels)
+            descent = Descent(net, every, None, Schedule(epochs=2), tuning)
+            if state is not None:
+                descent.restore(state)
+            found = []
+
+            def good():
+                if descent.done == stop:
+                    found.append(descent.state())
+
+            descent.run(good)
+            return net.graph(), found
+
+    whole, states = run(stop=19)  # between two calibrations
+    again, _ = run(states[0])
+    for name, value in whole.constants.items():
+        np.testing.assert_array_equal(value, again.constants[name])

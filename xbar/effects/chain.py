@@ -29,7 +29,7 @@ from xbar.hardware.spec import Hardware
 Watch: TypeAlias = Callable[[Stage, Array], None]
 
 ROWS = 512
-"""Vectors per call of a stage, so that its currents fit in the processor's cache."""
+"""Vectors per call of a stage by default, so that its currents fit in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,7 @@ class Reading:
         correction: slope and offset (G, outputs) of its digital correction, which makes outputs
             (y - offset) / slope; None without.
         xp: namespace of the arrays.
+        rows: vectors per call of a stage.
     """
 
     chain: Chain
@@ -145,6 +146,7 @@ class Reading:
     full_input: float | None = None
     xp: Arrays = NUMPY
     correction: tuple[Array, Array] | None = None
+    rows: int = ROWS
 
     def product(
         self,
@@ -180,8 +182,8 @@ class Reading:
         unit = volts_per_unit(hardware, x, self.full_input, self.xp)
         read = Read(hardware, self.xp, clips or {})
         found = [self.xp.zeros((0, *self.shape))]
-        for start in range(0, len(x), ROWS):
-            rows = slice(start, start + ROWS)
+        for start in range(0, len(x), self.rows):
+            rows = slice(start, start + self.rows)
             each = unit if self.full_input is not None else unit[rows]
             found.append(self._rows(x[rows] * each, read, draw, watch) / each)
         return found[1] if len(found) == 2 else self.xp.concatenate(found)
@@ -220,7 +222,7 @@ class Reading:
         if self.correction is not None:
             slope, offset = self.correction
             found = xp.asarray(slope), xp.asarray(offset)
-        return Reading(self.chain, self.shape, stages, self.full_input, xp, found)
+        return Reading(self.chain, self.shape, stages, self.full_input, xp, found, self.rows)
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -267,6 +267,7 @@ def _convolve(
         fold=window.fold,
         positions=lambda shape: shape[0] * math.prod(shape[2:]),
         growth=math.prod(window.kernel),
+        window=window,
     )
 
 
@@ -302,6 +303,7 @@ def _convolve_transposed(
         fold=window.scatter,
         positions=lambda _: (source[0] or 0) * math.prod(size or 0 for size in source[2:]),
         growth=math.prod(window.kernel),
+        window=window,
     )
 
 

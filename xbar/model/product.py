@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xbar.model.graph import Argument, Node, Ref
 from xbar.model.stored import dtype_of, shape_of
+from xbar.model.unfold import Window
 
 Array: TypeAlias = NDArray[Any]
 
@@ -50,6 +51,7 @@ class Product:
         growth: size of the unfolded activations relative to the activations.
         whole: whether the activations must be unfolded at once, because their first axis is not
             that of the node's value.
+        window: geometry of a convolution; None of another product.
     """
 
     kind: str
@@ -63,6 +65,7 @@ class Product:
     positions: Callable[[Sequence[int]], int]
     growth: int = 1
     whole: bool = False
+    window: Window | None = None
 
 
 Nodes: TypeAlias = Mapping[str, Node]

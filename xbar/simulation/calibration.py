@@ -14,14 +14,14 @@ Offsets and gains of converters and amplifiers are then found from known current
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats, one_number, one_of
+from xbar.arrays import Floats, Ints, one_number, one_of
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain
 from xbar.effects.converters import quantise
@@ -30,8 +30,9 @@ from xbar.effects.ranges import Key, not_zero, pools
 from xbar.effects.readout import Readout
 from xbar.effects.stage import Stage
 from xbar.errors import SpecError
+from xbar.hardware.converter import Converter
 from xbar.simulation.ranges import Ranges, columns_of
-from xbar.simulation.readout import AnalogProducts
+from xbar.simulation.readout import AnalogProducts, Watch
 from xbar.simulation.trim import TRIMMED
 
 PERCENTILE = 99.9
@@ -134,6 +135,10 @@ def least_squares(value: Floats, bits: int) -> float:
     return best
 
 
+Run: TypeAlias = Callable[[Collection[str], Ranges | None, Watch], object]
+"""Runs the calibration set with some effects and ranges, and has the converters watched."""
+
+
 def calibrate(
     program: Program,
     run: Callable[[AnalogProducts], object],
@@ -148,15 +153,37 @@ def calibrate(
         calibration: method.
         readout: "ideal", "nodal" or "nonlinear".
     """
-    hardware = program.chip.hardware
-    chain = Chain.of(hardware, readout)
+
+    def products(names: Collection[str], ranges: Ranges | None, watch: Watch) -> None:
+        run(AnalogProducts(program, readout, 0, names, ranges=ranges, watch=watch))
+
+    columns = {layer: columns_of(program, layer) for layer in program.weights}
+    chain = Chain.of(program.chip.hardware, readout)
+    return find_ranges(chain, columns, products, calibration)
+
+
+def find_ranges(
+    chain: Chain,
+    columns: Mapping[str, Mapping[Key, Ints]],
+    run: Run,
+    calibration: Calibration,
+) -> Ranges:
+    """Ranges of all converters that a design does not fix.
+
+    Args:
+        chain: all active effects.
+        columns: (C,) columns of the tile, by block, of each layer.
+        run: runs the calibration set.
+        calibration: method.
+    """
+    hardware = chain.hardware
     before_adc = {each.name for each in chain.acting if not each.needs_range}
     driven = before_adc - chain.random
     ranges = Ranges({}, {})
     inputs: dict[str, float] = {}
     if hardware.dac is not None and not calibration.own_scale:
         seen = _Inputs()
-        run(AnalogProducts(program, readout, 0, driven - {Dac.name}, ranges, watch=seen))
+        run(driven - {Dac.name}, ranges, seen)
         inputs = {
             name: sample.full_scale(calibration, hardware.dac.bits)
             for name, sample in seen.samples.items()
@@ -165,8 +192,8 @@ def calibrate(
     ranges = Ranges(inputs, {})
     if hardware.adc is None or hardware.adc.range is not None:
         return replace(ranges, trimmed=trims)
-    watch = _Currents(program)
-    run(AnalogProducts(program, readout, 0, driven, ranges=ranges, watch=watch))
+    watch = _Currents(columns, hardware.adc)
+    run(driven, ranges, watch)
     return Ranges(inputs, watch.found(calibration, hardware.adc.bits), trims)
 
 
@@ -185,13 +212,12 @@ class _Inputs:
 class _Currents:
     """Currents of each pool of columns that share a range."""
 
-    program: Program
+    columns: Mapping[str, Mapping[Key, Ints]]
+    adc: Converter
     samples: dict[Key, list[Sample]] = field(init=False)
 
     def __post_init__(self) -> None:
-        adc = self.program.chip.hardware.adc
-        assert adc is not None
-        every = [pools(columns_of(self.program, layer), adc) for layer in self.program.weights]
+        every = [pools(each, self.adc) for each in self.columns.values()]
         count = sum(1 + int(max(map(np.max, layer.values()), default=-1)) for layer in every)
         room = int(np.clip(_MEMORY // max(1, count), _SPARSE, KEPT))
         self.samples = {}

@@ -2,6 +2,9 @@
 
     v (resistors) ── dead zone, grain ──► d ── exact wires ──► E ── x column's gain ──► weight
 
+With converters or read noise the network's products are read as the simulation reads them
+(``network_read.py``), else they are products with these weights.
+
 Importing this module imports PyTorch: import it inside functions.
 
 Shapes: G groups of a layer, M weights of all layers, C columns of all blocks.
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,16 +23,23 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xbar.arrays import Floats
+from xbar.compiler.squares import squares
+from xbar.effects.stage import Draw
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.simulation.calibration import Calibration
+from xbar.simulation.readout import Watch
 from xbar.training.arrays import Arrays
 from xbar.training.arriving import Arriving
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
+from xbar.training.network_read import READS, Cells, NetworkRead, StepRead, chain_of
 from xbar.training.recipe import Tuning
 
 _BIAS_RATE = 0.25
 """Rate of biases, relative to their size, over that of conductances."""
+_TOGETHER = 64
+"""Inputs of the calibration set that pass the network together."""
 
 
 class BehindWires(nn.Module):
@@ -47,7 +58,7 @@ class BehindWires(nn.Module):
 
     def __init__(self, graph: Graph, hardware: Hardware, tuning: Tuning, *, wired: bool) -> None:
         super().__init__()
-        self._graph, self._tuning = graph, tuning
+        self._graph, self._tuning, self._hardware = graph, tuning, hardware
         self.learned: Mapping[str, Learned] = learned_of(graph)
         self._live = LiveGraph(graph)
         matrices = {layer.name: layer.matrix for layer in graph.layers}
@@ -58,6 +69,13 @@ class BehindWires(nn.Module):
         self._most = float(hardware.bank.resistors)
         leak = float(chip.off(0).sum(axis=-1).mean())
         self.arrays = Arrays.of(hardware, matrices, leak, wired=wired)
+        self._squares = squares_of(chip) if hardware.variation.read_noise else None
+        chain = chain_of(hardware, calibrated=tuning.calibrate is not None)
+        reads = bool(READS & chain.changed)
+        self._network = NetworkRead(graph, self.arrays, chain) if reads else None
+        if self._network is not None and tuning.calibrate is not None:
+            for name, count in self._network.converters.items():
+                self.register_buffer(name, torch.full((count,), torch.nan, dtype=torch.float64))
         wanted = np.concatenate([matrix.ravel() for matrix in matrices.values()])
         self.arriving = Arriving(self.arrays, self.resistor, tuning)
         self._inverse = {
@@ -104,11 +122,23 @@ class BehindWires(nn.Module):
             d = d * (1 + self._tuning.grain * torch.randn(d.shape, generator=draw))
         return d
 
-    def weights(self, draw: torch.Generator | None = None) -> dict[str, torch.Tensor]:
-        """The graph's constants as they now are, by name; with new devices if they are drawn."""
+    def _arriving(self, draw: torch.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """(M,) conductances and what arrives of them, both in resistors."""
         d = self._grained(self.v, draw)
-        e = self.arriving(d, exact=draw is None or not torch.is_grad_enabled())
-        flat, found, done = e * self.gain.exp()[self._column], {}, 0
+        return d, self.arriving(d, exact=draw is None or not torch.is_grad_enabled())
+
+    def _noised(self, flat: torch.Tensor, draw: torch.Generator | None) -> torch.Tensor:
+        """(M,) weights with noise in proportion to their layer's largest."""
+        if draw is None or not self._tuning.weight_noise:
+            return flat
+        sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
+        largest = torch.cat([part.abs().max().expand(len(part)) for part in flat.split(sizes)])
+        noise = torch.randn(flat.shape, generator=draw)
+        return flat + self._tuning.weight_noise * largest.detach() * noise
+
+    def _constants(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The graph's constants by name, for weights (M,)."""
+        found, done = {}, 0
         for name, each in self.learned.items():
             count = int(np.prod(self._shapes[name]))
             part, done = flat[done : done + count], done + count
@@ -118,10 +148,75 @@ class BehindWires(nn.Module):
             found[name] = first + self._sizes[name] * shift
         return found
 
+    def weights(self, draw: torch.Generator | None = None) -> dict[str, torch.Tensor]:
+        """The graph's constants as they now are, by name; with new devices if they are drawn."""
+        flat = self._arriving(draw)[1] * self.gain.exp()[self._column]
+        return self._constants(self._noised(flat, draw))
+
     def forward(self, x: torch.Tensor, draw: torch.Generator | None = None) -> torch.Tensor:
-        """Outputs (N, ...) for inputs (N, ...)."""
-        y: torch.Tensor = self._live(x, self.weights(draw))
-        return y
+        """Outputs (N, ...) for inputs (N, ...); with new devices and noise if they are drawn."""
+        if self._network is None:
+            y: torch.Tensor = self._live(x, self.weights(draw))
+            return y
+        constants, cells = self._cells(draw)
+        seed = 0 if draw is None else int(torch.randint(2**31, (1,), generator=draw))
+        normal = None if draw is None else partial(_normal, draw)
+        network = self._network.within(dict(self.named_buffers()))
+        read = StepRead(network, cells, Chip.sample(self._hardware, seed), normal)
+        found: torch.Tensor = self._live(x, constants, read)
+        return found
+
+    def _cells(self, draw: torch.Generator | None) -> tuple[dict[str, torch.Tensor], Cells]:
+        """The graph's constants, and what is read."""
+        d, e = self._arriving(draw)
+        gain = self.gain.exp()[self._column]
+        flat = self._noised(e * gain, draw)
+        power = None
+        if self._squares is not None and draw is not None:
+            power = self._power(d.detach(), e.detach())
+        cells = Cells(flat / gain * self.resistor, self.resistor / gain, power)
+        return self._constants(flat), cells
+
+    def _power(self, d: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
+        """(M,) expected sum of squares of the resistors of each pair as read, siemens².
+
+        Those that are on have their weight's own attenuation, those that are off the column's mean.
+        """
+        assert self._squares is not None
+        on, off = self._squares
+        arrives = torch.where(d != 0, (e / torch.where(d != 0, d, 1.0)) ** 2, 0.0)
+        count = int(self._column.max()) + 1
+        total, number = torch.zeros(count), torch.zeros(count)
+        total.index_add_(0, self._column, arrives)
+        number.index_add_(0, self._column, (d != 0).to(d.dtype))
+        column = (total / number.clamp(min=1.0))[self._column]
+        return d.abs() * arrives * on + (2 * self._most - d.abs()) * column * off
+
+    def calibrate(self, inputs: torch.Tensor) -> None:
+        """Find the converters' ranges from inputs (N, ...) anew, if they are calibrated.
+
+        As ``simulate(calibrate=...)`` does: by the network as it now is, without noise.
+        """
+        how, network = self._tuning.calibrate, self._network
+        if how is None or network is None:
+            return
+        with torch.no_grad():
+            constants, cells = self._cells(None)
+            chip = Chip.sample(self._hardware, 0)
+
+            def run(read: NetworkRead, watch: Watch) -> None:
+                step = StepRead(read, cells, chip, None, watch)
+                for part in inputs.split(_TOGETHER):
+                    self._live(part, constants, step)
+
+            ranges = network.calibrated(run, Calibration(how))
+            own = dict(self.named_buffers())
+            for name, value in network.numbers(ranges).items():
+                own[name].copy_(torch.from_numpy(value))
+
+    def load(self) -> torch.Tensor:
+        """Mean conductance of all weights, in usual resistors."""
+        return self.v.clamp(-self._most, self._most).abs().mean()
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """What is trained, with the factor of each on the rate."""
@@ -129,12 +224,13 @@ class BehindWires(nn.Module):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Copies of all that changes in training, by name."""
-        own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
-        return {
-            name: value.detach().numpy().copy()
-            for name, value in own.items()
-            if not name.startswith("_live.")
-        }
+        learned = {name: each.detach().numpy().copy() for name, each in self.named_parameters()}
+        return learned | self.kept_values()
+
+    def kept_values(self) -> dict[str, NDArray[Any]]:
+        """Copies of what a step keeps for later ones, beside what is learned."""
+        own = self.named_buffers()
+        return {name: each.numpy().copy() for name, each in own if not name.startswith("_live.")}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take a state again.
@@ -197,6 +293,25 @@ class BehindWires(nn.Module):
             }
         every = {name: new.get(name, self._graph.constants[name]) for name in self._graph.constants}
         return replace(self._graph, constants=every)
+
+
+def squares_of(chip: Chip) -> tuple[float, float]:
+    """Mean square of a chip's resistors as their read noise counts, siemens².
+
+    Returns:
+        Of those that are on, by usual resistor of conductance; of one that is off.
+    """
+    on, off = chip.on(0), chip.off(0)
+    closed = squares(chip, on, partial(chip.programmed.on, 0)).mean()
+    leaking = squares(chip, off, partial(chip.programmed.off, 0)).mean()
+    step = on - off
+    return float(closed * np.median(step) / step.mean()), float(leaking)
+
+
+def _normal(draw: torch.Generator, layer: str, dtype: torch.dtype) -> Draw:
+    """Normal numbers of a layer's reads."""
+    del layer
+    return partial(torch.randn, dtype=dtype, generator=draw)
 
 
 def _size(value: torch.Tensor) -> float:

@@ -26,6 +26,10 @@ from xbar.training.schedule import Schedule
 State: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays by name: of what is trained "net....", of Adam "adam...", of the best epoch "best....","""
 
+CALIBRATION = 256
+"""Inputs from which the ranges of converters are found."""
+_AGAIN = 16
+"""Steps after which they are found anew."""
 _VALIDATED = 256
 """Inputs of a batch of those held apart."""
 _FIELDS = ("loss", "accuracy", "kept", "validation_loss", "validation_accuracy", "stale")
@@ -123,9 +127,10 @@ class Descent:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that later steps depend on, as copies."""
-        found = {f"net.{name}": value for name, value in self.net.state().items()}
+        net = {**self.net.state(), **self._kept_before}
+        found = {f"net.{name}": value for name, value in net.items()}
         for number, moments in self._adam.state_dict()["state"].items():
-            found |= {f"adam.{number}.{key}": np.array(each) for key, each in moments.items()}
+            found |= {f"adam.{number}.{key}": each.numpy().copy() for key, each in moments.items()}
         found |= {f"best.{name}": np.array(value) for name, value in self._kept.items()}
         draws = self._before if self._before is not None else self._draws()
         found |= dict(zip(("draw", "drawn"), draws, strict=True))
@@ -161,6 +166,7 @@ class Descent:
         """Begin the next epoch: another order of the data, another generator."""
         self._batch, self._total, self._right = 0, 0.0, 0
         self._before: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._kept_before: State = {}
         self._draw = generator(self.schedule.seed, len(self.history))
         self._order = torch.randperm(len(self.examples), generator=self._draw)
 
@@ -173,14 +179,16 @@ class Descent:
         rate = self.tuning.rate * self.schedule.rate(self.done / self.steps)
         for group in self._adam.param_groups:
             group["lr"] = rate * group["factor"]
-        self._before = self._draws()
+        if self._batch % _AGAIN == 0:
+            self.net.calibrate(self.examples.inputs[:CALIBRATION])
+        self._before, self._kept_before = self._draws(), self.net.kept_values()
         y = self.net(part.inputs, self._draw)
         loss = part.loss(y)
         self._check(loss, part)
         good()
-        self._before = None
+        self._before, self._kept_before = None, {}
         self._adam.zero_grad()
-        loss.backward()
+        (loss + self.tuning.sparsity * self.net.load() if self.tuning.sparsity else loss).backward()
         self._adam.step()
         self._batch += 1
         self._total += float(loss.detach()) * len(chosen)

@@ -1,8 +1,9 @@
 """Training of a network for a design, through its exact wires.
 
 What is trained are conductances, one cell of each pair open, columns' gains and biases; what the
-network multiplies by is what arrives of them. New devices are drawn in every step, so the result
-suits any chip of the design: ``xbar.compile(trained.graph, chip, wire_aware=True)``.
+network multiplies by is what arrives of them, through the design's converters and with its read
+noise. New devices are drawn in every step, so the result suits any chip of the design:
+``xbar.compile(trained.graph, chip, wire_aware=True)``.
 """
 
 from __future__ import annotations
@@ -205,8 +206,7 @@ def _check_design(hardware: object) -> tuple[str, ...]:
             "training needs tile.topology 'input-source' and tile.idle 'ground', not "
             f"{tile.topology!r} and {tile.idle!r}"
         )
-    parts = ("dac", "adc", "amplifier", "selector", "device", "temperature")
+    parts = ("selector", "device", "temperature")
     left = [name for name in parts if getattr(hardware, name) is not None]
-    left += ["read noise"] if hardware.variation.read_noise else []
     left += ["nonlinearity"] if hardware.bank.nonlinearity is not None else []
     return (f"training leaves out {', '.join(left)} of the design",) if left else ()

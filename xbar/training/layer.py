@@ -12,34 +12,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from xbar.arrays import Floats, Ints
 from xbar.compiler.block import Block
 from xbar.compiler.program import Program
 from xbar.effects.chain import Chain, Reading
-from xbar.effects.drawn import Lines
-from xbar.effects.effect import ExactCells
 from xbar.effects.namespace import Precision
-from xbar.effects.ranges import Key, full_scales, reach
+from xbar.effects.ranges import Key
 from xbar.effects.readout import Readout
-from xbar.effects.stage import Draw, Scaled, Stage, Variance
+from xbar.effects.stage import Draw
 from xbar.effects.torch_namespace import TorchArrays
 from xbar.errors import SpecError
 from xbar.hardware.chip import Chip
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts
-from xbar.simulation.stage import as_slice, piles
 from xbar.training.chip_weights import Shapes, placement_of, powers_of
-
-Pile: TypeAlias = tuple[tuple[Key, Block], ...]
-"""Blocks of one stage."""
+from xbar.training.layer_read import LayerRead, Part, Pile, block_of, piles_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,87 +115,25 @@ class TrainedLayer:
     def product(self, rows: torch.Tensor, matrix: torch.Tensor, *, noise: bool) -> torch.Tensor:
         """(M, G, C) for vectors (M, G, R) and the weights (G, C, R)."""
         xp = TorchArrays("float64" if rows.dtype == torch.float64 else "float32")
-        chain, power = self.chain, None
-        if noise and "variance" in chain.changed:
-            power = torch.where(self.kept(), self.power[1], self.power[0]).to(xp.dtype)
+        power = None
+        if noise and "variance" in self.chain.changed:
+            power = torch.where(self.kept(), self.power[1], self.power[0])
         conductance = matrix / self.scale
-        stages = [self._stage(pile, conductance, power, chain, xp) for pile in self.piles]
-        if chain.needs_range:
-            full_scale = self._full_scales(conductance, xp)
-            stages = [
-                replace(stage, full_scale=xp.asarray(np.concatenate([full_scale[k] for k, _ in p])))
-                for stage, p in zip(stages, self.piles, strict=True)
-            ]
-        stages = [self._real(*each, xp) for each in zip(stages, self.piles, strict=True)]
-        groups, outputs = matrix.shape[:2]
-        reading = Reading(chain, (groups, outputs), stages, xp=xp)
+        unit = torch.tensor(1 / self.scale, dtype=xp.dtype)
+        parts = {
+            key: Part(
+                block_of(conductance, block),
+                unit,
+                None if power is None else block_of(power, block),
+            )
+            for pile in self.piles
+            for key, block in pile
+        }
+        groups, outputs, inputs = matrix.shape
+        read = LayerRead(self.chip, self.chain, (groups, outputs, inputs), self.piles)
         numbers = torch.randn if noise else torch.zeros  # of amplifiers and ADCs, too
-        y: torch.Tensor = reading.product(rows, partial(numbers, dtype=xp.dtype))
+        y: torch.Tensor = read.reading(parts, xp).product(rows, partial(numbers, dtype=xp.dtype))
         return y
-
-    def _stage(
-        self,
-        pile: Pile,
-        conductance: torch.Tensor,
-        power: torch.Tensor | None,
-        chain: Chain,
-        xp: TorchArrays,
-    ) -> Stage:
-        """Blocks side by side, without their ADCs' ranges; siemens and siemens² (G, C, R)."""
-        blocks = [block for _, block in pile]
-        read = [chain.conductance(ExactCells(_of(conductance, block))) for block in blocks]
-        variance = {}
-        if power is not None:
-            squares = torch.cat([_of(power, block) for block in blocks], dim=1)
-            unit = torch.ones(squares.shape[1], dtype=xp.dtype)
-            found = chain.variances(squares)
-            variance = {name: Variance(Scaled(each, unit)) for name, each in found.items()}
-        return Stage(
-            blocks[0].group,
-            _index(blocks[0].inputs),
-            _index(np.concatenate([block.outputs for block in blocks])),
-            torch.cat(read, dim=1),
-            variance,
-            torch.tensor(1 / self.scale, dtype=xp.dtype),
-            None,
-        )
-
-    def _real(self, stage: Stage, pile: Pile, xp: TorchArrays) -> Stage:
-        """A stage with the chip's own converters and amplifiers."""
-        lines = Lines(
-            self.chip,
-            [(key[0], block.columns) for key, block in pile],
-            pile[0][1].word_lines,
-            None if stage.full_scale is None else xp.to_numpy(stage.full_scale),
-            # one cell of each pair is taken as open
-            xp.to_numpy(abs(stage.conductance.detach()).sum(0) / 2),
-        )
-        return replace(stage, drawn={k: v.on(xp) for k, v in lines.drawn(self.chain).items()})
-
-    def _full_scales(self, conductance: torch.Tensor, xp: TorchArrays) -> dict[Key, Floats]:
-        """By block, (C,) amperes at which each column's ADC clips."""
-        hardware = self.chain.hardware
-        assert hardware.adc is not None
-        placed = [each for pile in self.piles for each in pile]
-        reaches: dict[Key, Floats] = {}
-        if hardware.adc.range is None:
-            volts, inputs = hardware.read_voltage, conductance.shape[0] * conductance.shape[2]
-            reaches = {
-                key: xp.to_numpy(reach(_of(conductance.detach(), block), volts, inputs, xp))
-                for key, block in placed
-            }
-        return full_scales(reaches, {key: block.columns for key, block in placed}, hardware.adc)
-
-
-def _of(matrix: torch.Tensor, block: Block) -> torch.Tensor:
-    """(R, C): the weights of a block of a matrix (G, outputs, inputs), transposed."""
-    own: torch.Tensor = matrix[block.group][_index(block.outputs)][:, _index(block.inputs)].T
-    return own
-
-
-def _index(indices: Ints) -> Any:
-    found = as_slice(indices)
-    return found if isinstance(found, slice) else torch.from_numpy(found)
 
 
 def attach(
@@ -235,14 +166,11 @@ def attach(
     for name, module in layers.items():
         check_layer(name, module)
         shape = shapes[name]
-        stacked = piles([block for _, block in blocks[name]])
-        if "drive" in chain.changed:  # drivers deviate by word line
-            stacked = [[place] for pile in stacked for place in pile]
         layer = TrainedLayer(
             chip,
             chain,
             scales[name],
-            tuple(tuple(blocks[name][number] for number in pile) for pile in stacked),
+            piles_of(blocks[name], chain),
             torch.from_numpy(powers[name]),
             partial(_reshaped, kept, name, shape),
         )

@@ -8,9 +8,9 @@ Shapes: G groups of a layer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -73,6 +73,19 @@ def learned_of(graph: Graph) -> dict[str, Learned]:
     return found
 
 
+class Multiply(Protocol):
+    """Makes the values of the nodes that are products of layers."""
+
+    @property
+    def nodes(self) -> Collection[str]:
+        """Names of the nodes."""
+        ...
+
+    def __call__(self, node: str, values: Mapping[str, Any]) -> torch.Tensor:
+        """A node's value, for the values of those before."""
+        ...
+
+
 class LiveGraph(nn.Module):
     """A graph as a module.
 
@@ -106,13 +119,30 @@ class LiveGraph(nn.Module):
         module.register_buffer(last, value)
         self._paths[name] = module, last
 
-    def forward(self, x: torch.Tensor, given: Mapping[str, torch.Tensor] | None = None) -> Any:
-        """The network's output for inputs (N, ...), with other values of some constants."""
-        return self.values(x, given or {})[self._graph.output.name]
+    def forward(
+        self,
+        x: torch.Tensor,
+        given: Mapping[str, torch.Tensor] | None = None,
+        multiply: Multiply | None = None,
+    ) -> Any:
+        """The network's output for inputs (N, ...), with other values of some constants.
 
-    def values(self, x: torch.Tensor, given: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-        """What each node gives, by its name."""
+        Args:
+            x: the inputs.
+            given: constants by name.
+            multiply: makes the values of some nodes.
+        """
+        return self.values(x, given or {}, multiply)[self._graph.output.name]
+
+    def values(
+        self,
+        x: torch.Tensor,
+        given: Mapping[str, torch.Tensor],
+        multiply: Multiply | None = None,
+    ) -> dict[str, Any]:
+        """What each node gives, by its name; arguments as those of a call."""
         values = dict[str, Any]()
+        read = () if multiply is None else multiply.nodes
         for node in self._graph.nodes:
             if node.op == "input":
                 values[node.name] = x
@@ -121,6 +151,8 @@ class LiveGraph(nn.Module):
                 module, last = self._paths[name]
                 # a copy, which operations in place may change
                 values[node.name] = (given[name] if name in given else getattr(module, last)) * 1
+            elif multiply is not None and node.name in read:
+                values[node.name] = multiply(node.name, values)
             else:
                 args = [torch_argument(each, values) for each in node.args]
                 kwargs = {key: torch_argument(each, values) for key, each in node.kwargs.items()}

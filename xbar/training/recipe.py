@@ -89,6 +89,13 @@ class Tuning:
         grain: relative error of conductances that subsets leave, drawn anew in each step.
         stale: largest error of what arrives between two exact solutions of the arrays, relative, of
             the worst tile; see ``xbar.training.arriving``. 0: arrays are solved in every step.
+        calibrate: how the ranges of DACs and ADCs are found from the training inputs, as
+            ``simulate(calibrate=...)`` finds them: "max", "percentile" or "least-squares". None for
+            each input's own largest value, and ranges by what the cells let through.
+        sparsity: weight, in the loss, of the mean conductance in usual resistors (L1): fewer
+            resistors load the lines less and have less noise.
+        weight_noise: standard deviation of normal noise of each weight over its layer's largest,
+            drawn anew in each step; the usual rival of training through the hardware itself.
 
     Raises:
         SpecError: a value is out of range.
@@ -101,23 +108,27 @@ class Tuning:
     gradient: Literal["own", "exact"] = "own"
     grain: float = 0.05
     stale: float = 0.005
+    calibrate: Literal["max", "percentile", "least-squares"] | None = None
+    sparsity: float = 0.0
+    weight_noise: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("rate", "above"),
-            ("largest", "above"),
-            ("dead", ""),
-            ("grain", ""),
-            ("stale", ""),
-        ):
-            value = getattr(self, name)
+        for name in ("rate", "largest", "dead", "grain", "stale", "sparsity", "weight_noise"):
+            value, above = getattr(self, name), name in ("rate", "largest")
             good = isinstance(value, int | float) and math.isfinite(value)
-            if not good or value < 0 or (least and value == 0):
-                raise SpecError(f"{name} must be a number {least or 'from'} 0, not {value!r}")
+            if not good or value < 0 or (above and value == 0):
+                raise SpecError(
+                    f"{name} must be a number {'above' if above else 'from'} 0, not {value!r}"
+                )
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
             raise SpecError(f"batch must be a whole number of at least 1, not {self.batch!r}")
         if self.gradient not in ("own", "exact"):
             raise SpecError(f'gradient must be "own" or "exact", not {self.gradient!r}')
+        if self.calibrate not in (None, "max", "percentile", "least-squares"):
+            raise SpecError(
+                'calibrate must be "max", "percentile", "least-squares" or None, not '
+                f"{self.calibrate!r}"
+            )
 
 
 TUNING = Tuning()
