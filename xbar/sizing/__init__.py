@@ -12,6 +12,7 @@ from xbar.lazy import public_names
 if TYPE_CHECKING:
     from xbar.sizing import bankdesign as bankdesign
     from xbar.sizing import density as density
+    from xbar.sizing import lattice as lattice
     from xbar.sizing import laws as laws
     from xbar.sizing import precision as precision
     from xbar.sizing import rivals as rivals
@@ -31,7 +32,7 @@ _HOME = {
     "design_bank": "xbar.sizing.bankdesign",
     "resistors_for_bits": "xbar.sizing.precision",
 }
-_MODULES = ("bankdesign", "density", "laws", "precision", "rivals", "theory")
+_MODULES = ("bankdesign", "density", "lattice", "laws", "precision", "rivals", "theory")
 
 __all__ = sorted([*_HOME, *_MODULES])
 
