@@ -1,9 +1,9 @@
 """Claim: one formula says from where on a bank of equal nominals reaches every whole number.
 
 Banks of n whole numbers around a nominal of 1,000 with a uniform spread: the fewest elements for
-which half of the banks have a subset with exactly a target on a layer (n/2 nominals), and midway to
+which half of the banks have a subset with exactly a target on a tier (n/2 nominals), and midway to
 the next one, by exact enumeration of all sums, by the formula of ``xbar.sizing.lattice`` and by the
-design formula of ``xbar.sizing.density``, which knows no layers. Then the perfect partitions of
+design formula of ``xbar.sizing.density``, which knows no tiers. Then the perfect partitions of
 U{1, ..., 2^m} against the window of Borgs, Chayes and Pittel.
 
     python benchmarks/lattice.py [--banks 100] [--print]
@@ -39,8 +39,8 @@ def enumerated(bank: np.ndarray, target: int) -> float:
     return float(target < len(sums) and sums[target])
 
 
-def layered(bank: np.ndarray, target: int) -> float:
-    """The chance by the formula with layers."""
+def tiered(bank: np.ndarray, target: int) -> float:
+    """The chance by the formula with tiers."""
     return float(exact_chance(bank, [target])[0])
 
 
@@ -69,17 +69,17 @@ def fewest(hits: Hits, reach: int, between: bool, banks: int) -> int:
     return high
 
 
-def layers(banks: int) -> str:
+def tiers(banks: int) -> str:
     """Fewest elements by each way, in Markdown."""
-    heads = ["spread", "target", "enumerated", "with layers", "design formula", "times spread"]
+    heads = ["spread", "target", "enumerated", "with tiers", "design formula", "times spread"]
     lines = [f"| {' | '.join(heads)} |", "|--" * len(heads) + "|"]
     for reach in REACHES:
         sigma = math.sqrt(reach * (reach + 1) / 3) / NOMINAL
         for between in (False, True):
             exact, ours, old = (
-                fewest(hits, reach, between, banks) for hits in (enumerated, layered, smeared)
+                fewest(hits, reach, between, banks) for hits in (enumerated, tiered, smeared)
             )
-            place = "between layers" if between else "on a layer"
+            place = "between tiers" if between else "on a tier"
             product = f"{exact * sigma:.2f}" if between else ""
             cells = [f"{sigma:.1%}".replace("%", " %"), place, exact, ours, old, product]
             lines.append(f"| {' | '.join(map(str, cells))} |")
@@ -120,11 +120,11 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="leave the page as it is")
     given = parser.parse_args()
     start = time.process_time()
-    first, second = layers(given.banks), partitions(10 * given.banks)
+    first, second = tiers(given.banks), partitions(10 * given.banks)
     print(second)
     print(f"{time.process_time() - start:.0f} s of CPU")
     if not given.print:
-        write("lattice_layers", first)
+        write("lattice_tiers", first)
         write("lattice_partitions", second)
 
 

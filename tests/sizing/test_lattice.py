@@ -1,4 +1,4 @@
-"""Claims: the formulas for whole numbers and layers agree with the enumeration of all sums."""
+"""Claims: the formulas for whole numbers and tiers agree with the enumeration of all sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xbar.errors import SpecError
 from xbar.sizing.density import density
 from xbar.sizing.lattice import (
     exact_chance,
-    layered_density,
+    tiered_density,
     partition_chance,
     reachable,
     threshold_bits,
@@ -36,23 +36,23 @@ def test_reachable_sums_are_those_of_all_subsets():
 
 
 @pytest.mark.parametrize(("reach", "elements"), [(17, 100), (35, 60), (87, 30)])
-def test_sums_between_layers_are_as_many_as_enumeration_counts(reach, elements):
+def test_sums_between_tiers_are_as_many_as_enumeration_counts(reach, elements):
     bank = 1000 + np.random.default_rng(1).integers(-reach, reach + 1, elements)
     counts = counted(bank)
-    layer = elements // 2 * 1000
-    for target in (layer, layer + 250):
+    tier = elements // 2 * 1000
+    for target in (tier, tier + 250):
         near = counts[target - 20 : target + 21].mean()
-        assert layered_density(bank, [target])[0] == pytest.approx(near, rel=0.6)
-    # one normal distribution for all sums does not know the layers
-    between = counts[layer + 460 : layer + 541].mean()
-    assert density(bank, layer + 500.0) > 3 * between
+        assert tiered_density(bank, [target])[0] == pytest.approx(near, rel=0.6)
+    # one normal distribution for all sums does not know the tiers
+    between = counts[tier + 460 : tier + 541].mean()
+    assert density(bank, tier + 500.0) > 3 * between
 
 
-def test_no_sums_are_expected_where_no_layer_reaches():
+def test_no_sums_are_expected_where_no_tier_reaches():
     bank = 1000 + np.random.default_rng(2).integers(-9, 10, 20)
     assert not counted(bank)[10_400:10_600].any()
-    np.testing.assert_array_equal(layered_density(bank, [10_400, 10_500, 10_600]), 0)
-    np.testing.assert_array_equal(layered_density([5.0] * 8, [20.0, 22.0]), 0)
+    np.testing.assert_array_equal(tiered_density(bank, [10_400, 10_500, 10_600]), 0)
+    np.testing.assert_array_equal(tiered_density([5.0] * 8, [20.0, 22.0]), 0)
 
 
 def test_banks_reach_a_target_exactly_as_often_as_the_formula_says():
@@ -86,9 +86,9 @@ def test_the_threshold_is_a_bit_an_element_less_half_a_bit_a_doubling():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: layered_density([1.0], [1.0]), "at least 2"),
-        (lambda: layered_density([[1.0, 2.0]], [1.0]), "one row"),
-        (lambda: layered_density([1.0, np.nan], [1.0]), "finite"),
+        (lambda: tiered_density([1.0], [1.0]), "at least 2"),
+        (lambda: tiered_density([[1.0, 2.0]], [1.0]), "one row"),
+        (lambda: tiered_density([1.0, np.nan], [1.0]), "finite"),
         (lambda: reachable([1.5, 2]), "whole numbers"),
         (lambda: reachable([-1, 2]), "at least 0"),
         (lambda: partition_chance(0, 3.0), "positive"),

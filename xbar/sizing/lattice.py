@@ -1,8 +1,8 @@
 """Banks whose sums are a lattice: equal nominals with little spread, and whole numbers.
 
 The design formula (`xbar.sizing.density`) smears the 2^n sums over one normal distribution. With
-equal nominals and little spread they lie in layers instead, one for each subset size k, and what
-decides is how far the few outermost sums of a layer reach into the gap to the next: far beyond
+equal nominals and little spread they lie in tiers instead, one for each subset size k, and what
+decides is how far the few outermost sums of a tier reach into the gap to the next: far beyond
 where a normal distribution holds. The number of subsets of size k with a sum near z is therefore
 taken at the saddle point of the sums' generating function (H. E. Daniels, "Saddlepoint
 approximations in statistics", Annals of Mathematical Statistics 25, 1954), in two variables:
@@ -32,21 +32,21 @@ _LARGEST_STEP = 2.0
 _CLOSE = 1e-6
 
 
-def layered_density(bank: ArrayLike, targets: ArrayLike) -> Floats:
-    """Sums per unit near each target, layer by layer.
+def tiered_density(bank: ArrayLike, targets: ArrayLike) -> Floats:
+    """Sums per unit near each target, tier by tier.
 
     Args:
         bank: (K,) elements, K at least 2, in any unit; whole numbers have steps of 1.
         targets: (N,) targets in the same unit.
 
     Returns:
-        (N,) sums per unit; 0 where no layer reaches, and between the layers of equal elements.
+        (N,) sums per unit; 0 where no tier reaches, and between the tiers of equal elements.
 
     Raises:
         SpecError: the bank isn't one row of at least 2 finite numbers.
 
     >>> bank = 100 + np.arange(16) % 5
-    >>> layered_density(bank, [816, 850]).round()  # of 65,536 sums, 1,578 and none
+    >>> tiered_density(bank, [816, 850]).round()  # of 65,536 sums, 1,578 and none
     array([1709.,    0.])
     """
     elements = np.asarray(bank, np.float64)
@@ -60,7 +60,7 @@ def layered_density(bank: ArrayLike, targets: ArrayLike) -> Floats:
     size = np.arange(1, elements.size)
     low = np.cumsum(standard)[:-1]
     high = np.cumsum(standard[::-1])[:-1]
-    # a layer's outermost sums are single subsets, where there is no saddle point
+    # a tier's outermost sums are single subsets, where there is no saddle point
     away = (wanted[:, None] - mean * size) / spread
     found = np.zeros(away.shape)
     inside = (away > low + 1e-9) & (away < high - 1e-9)
@@ -88,7 +88,7 @@ def _saddle(x: Floats, k: Floats, z: Floats) -> Floats:
     good = (np.abs(k - p.sum(axis=1)) < _CLOSE * len(x)) & (np.abs(z - p @ x) < _CLOSE * len(x))
     with np.errstate(divide="ignore", invalid="ignore"):
         density = np.exp(free) / (2 * math.pi * np.sqrt(a * c - b * b))
-    # not converged: within a subset or two of a layer's outermost sum
+    # not converged: within a subset or two of a tier's outermost sum
     return np.where(good & np.isfinite(density), density, 0.0)
 
 
@@ -109,12 +109,12 @@ def exact_chance(bank: ArrayLike, targets: ArrayLike) -> Floats:
         targets: (N,) whole targets.
 
     Raises:
-        SpecError: as `layered_density`.
+        SpecError: as `tiered_density`.
 
     >>> exact_chance(100 + np.arange(16) % 5, [816, 850]).round(3)
     array([1., 0.])
     """
-    return np.asarray(-np.expm1(-layered_density(bank, targets)))
+    return np.asarray(-np.expm1(-tiered_density(bank, targets)))
 
 
 def reachable(bank: ArrayLike) -> Bools:
