@@ -11,10 +11,10 @@ from xbar.errors import SpecError
 from xbar.sizing.density import density
 from xbar.sizing.lattice import (
     exact_chance,
-    tiered_density,
     partition_chance,
     reachable,
     threshold_bits,
+    tiered_density,
 )
 from xbar.statistics import wilson_interval
 
