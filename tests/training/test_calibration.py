@@ -211,6 +211,8 @@ def test_what_would_misuse_corrections_is_told_or_refused(network):
     for words in ({"trials": 2}, {"budget": True}):
         with pytest.raises(xbar.SpecError, match="digital corrections"):
             xbar.simulate(made, NEW, readout="nodal", **words)
+    with pytest.raises(xbar.SpecError, match="ranges need a DAC"):
+        calibrate(network, X, ranges="max")
     with pytest.raises(xbar.SpecError, match="what must be one of gain, columns, batchnorm"):
         calibrate(network, X, "rows")
     told = xbar.simulate(made, NEW, readout="nodal")

@@ -82,15 +82,16 @@ def run(
     chosen = found.programs[way]
     if output is not None:
         chosen.save(output, force=force, embed=embed)
+    notes = [*dataset.notes, *found.notes]
     old = None if loaded.corrections is None else str(loaded.corrections)
     content = {
         "program": None if output is None else str(output),
         "corrections": None if chosen.corrections is None else chosen.corrections.to_json(),
         "replaced": old,
         **found.to_json(),
-        "notes": list(dataset.notes),
+        "notes": notes,
     }
-    lines = [str(found), *(f"assumed: {note}" for note in dataset.notes)]
+    lines = [str(found), *(f"assumed: {note}" for note in notes)]
     lines += [] if old is None else [f"replaced: {old}"]
     written = "nothing written without --output" if output is None else f"written to {output}"
     lines += [f"corrections: {chosen.corrections}", written]

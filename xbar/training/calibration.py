@@ -122,12 +122,14 @@ class Comparison:
         programs: the calibrated programs, by way.
         inputs: number of inputs that calibrated.
         held: number of inputs held apart, on which they are compared.
+        notes: what was assumed of the data, one sentence each.
     """
 
     given: tuple[Given, ...]
     programs: Mapping[What, Program]
     inputs: int
     held: int
+    notes: tuple[str, ...] = ()
 
     def table(self) -> Table:
         """A row a way."""
@@ -210,7 +212,8 @@ def compare(
     rows = [given("none", None), *(given(what, each) for what, each in found.items())]
     rows.append(_given("digital", other, exact, exact))
     programs = {what: _with(program, each) for what, each in found.items()}
-    return Comparison(tuple(rows), programs, data.size, other.size)
+    notes = whole.assumed(exact.values)
+    return Comparison(tuple(rows), programs, data.size, other.size, notes)
 
 
 def _given(what: str, data: Data, outputs: Outputs, exact: Outputs) -> Given:
@@ -257,6 +260,11 @@ def _find(
     full: Ranges | None = None
     if method is not None:
         full = find_ranges(program, lambda products: data.run(program, products), method, readout)
+        if not (full.inputs or full.currents or full.trimmed):
+            raise SpecError(
+                "ranges need a DAC, or an ADC without adc.range, in the design, which has neither; "
+                "leave ranges out"
+            )
     shapes = program.plan.shapes
     later = program.hardware.later
     found = {}
