@@ -1,7 +1,11 @@
 """``xbar train``: a network's file in, a network trained for a design out."""
 
+import contextlib
 import json
+import os
 import runpy
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +13,9 @@ import pytest
 import xbar
 
 torch = pytest.importorskip("torch")
+
+from xbar.cli.main import app
+from xbar.training import checkpoint
 
 CHIP = """
 [bank]
@@ -164,3 +171,61 @@ def test_what_does_not_fit_is_told_in_one_line(refused, folder):
     assert "no layer is left for the crossbars" in refused(*typed(folder, skip="*", **new))
     assert "exists already" in refused(*typed(folder, model="model.pt2", output="model.pt2"))
     assert not (folder / "none.pt2").exists()
+
+
+def interrupted(arguments, state, told):
+    """Start the verb in a process of its own, press Ctrl-C once it has written a state.
+
+    Returns its exit code; its messages are in the file ``told``.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            with told.open("w") as file, contextlib.redirect_stderr(file):
+                app([str(each) for each in arguments])
+        except SystemExit as end:
+            os._exit(end.code)
+        finally:  # whatever happens, the suite must not run twice
+            os._exit(99)
+    while not state.exists() and os.waitpid(child, os.WNOHANG) == (0, 0):
+        time.sleep(0.001)
+    os.kill(child, signal.SIGINT)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_after_ctrl_c_the_same_command_goes_on_and_writes_the_same_bytes(
+    call, refused, folder, tuned, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    arguments = typed(folder, output="again.pt2", validation=0.2, epochs=4, batch=16)
+    unfinished, told = folder / ".again.pt2.unfinished", folder / "told.txt"
+    for _ in range(5):  # on a busy machine it may have ended before
+        (folder / "again.pt2").unlink(missing_ok=True)
+        code = interrupted(arguments, unfinished / "state.npz", told)
+        if code == 130:
+            break
+    assert code == 130
+    message = told.read_text()
+    assert message.startswith("error: interrupted after step ")
+    assert f"{unfinished} keeps: the same command goes on from there" in message
+    assert not (folder / "again.pt2").exists()
+    assert "holds a run with seed 0, not 7" in refused(*arguments, "--seed", 7)
+    code, out, err = call(*arguments)
+    assert code == 0, err
+    assert "went on from step" in out
+    assert (folder / "again.pt2").read_bytes() == tuned[1].read_bytes()
+    assert not unfinished.exists()
+
+
+def test_a_checkpoint_that_is_named_stays_and_is_told(call, refused, folder, tuned):
+    kept = folder / "kept"
+    arguments = typed(folder, output="kept.pt2", epochs=1, batch=50, checkpoint=kept)
+    code, out, err = call(*arguments)
+    assert code == 0, err
+    assert f"checkpoint: {kept}" in out
+    (folder / "kept.pt2").unlink()
+    code, out, _ = call(*arguments, "--finish", "--json")
+    told = json.loads(out)
+    assert (told["steps"], told["went_on_from_step"], told["checkpoint"]) == (4, 4, str(kept))
+    assert "no state of a run" in refused(*typed(folder, output="no.pt2"), "--finish")
+    assert not (folder / ".no.pt2.unfinished").exists()

@@ -140,8 +140,8 @@ class Verbs(TyperGroup):
         except OSError as error:
             code = XbarError.exit_code
             message = f"{error.filename or 'file'}: {error.strerror or error}"
-        except KeyboardInterrupt:
-            code, message = INTERRUPTED, "interrupted"
+        except KeyboardInterrupt as stop:
+            code, message = INTERRUPTED, str(stop) or "interrupted"
         print("error:", printable(" ".join(message.split())), file=sys.stderr)
         raise typer.Exit(code)
 

@@ -84,6 +84,17 @@ def run(
         float | None,
         typer.Option(help="relative error of conductances, drawn in each step; default: 0.05"),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder from which the same command goes on after whatever stopped it; it then "
+            "stays; default: one beside the output until that is written"
+        ),
+    ] = None,
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="train no further: write what the checkpoint has reached"),
+    ] = False,
     arch: Arch = None,
     activation: Activation = None,
     input_shape: InputShape = None,
@@ -104,8 +115,9 @@ def run(
     from xbar.errors import SpecError
     from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch
-    from xbar.training.finetuning import finetune
+    from xbar.training.finetuning import check_written, finetune
     from xbar.training.recipe import Tuning
+    from xbar.unfinished import unfinished_folder
 
     if labels not in (None, "none"):
         raise SpecError(f"--labels must be none or left out, not {labels!r}")
@@ -131,7 +143,9 @@ def run(
         bind=read_bind(bind or ()),
         input_dtype=input_dtype,
     ).select(only or (), skip or ())
+    check_written(graph)
     found = graph_data(data, graph)
+    kept = unfinished_folder(output) if checkpoint is None else checkpoint
     words: Any = readout
     with progress("training") as report:
 
@@ -148,11 +162,19 @@ def run(
             tuning=tuning,
             validation=validation,
             patience=patience,
+            checkpoint=kept,
+            force=force,
+            finish=finish,
             progress=report,
             after_epoch=told,
         )
     trained.save(output, force=force)
+    if checkpoint is None and not finish:
+        from xbar.training.checkpoint import discard  # it imports torch
+
+        discard(kept)
     content = _content(trained, graph, output, [*graph.notes, *found.notes])
+    content |= {"checkpoint": str(kept) if kept.exists() else None, "asked_epochs": epochs}
     show(as_json, content, _text(content))
 
 
@@ -174,6 +196,8 @@ def _content(trained: Trained, graph: Graph, output: Path, notes: list[str]) -> 
             for epoch in trained.history
         ],
         "kept_epoch": trained.kept,
+        "steps": trained.steps,
+        "went_on_from_step": trained.went_on,
         "digital_accuracy": trained.digital,
         "notes": [*notes, *trained.notes],
     }
@@ -185,7 +209,7 @@ def _text(content: dict[str, Any]) -> str:
     from xbar.tables import percent, table
 
     epochs = content["epochs"]
-    validated = epochs[0]["validation_loss"] is not None
+    validated = bool(epochs) and epochs[0]["validation_loss"] is not None
     head = ["epoch", "loss", "right", "not 0"] + ["held apart: loss", "right"] * validated
     rows = []
     for number, epoch in enumerate(epochs, 1):
@@ -198,14 +222,21 @@ def _text(content: dict[str, Any]) -> str:
     lines = [table(f"training of {', '.join(content['layers'])}", head, rows)]
     if validated:
         lines.append(f"* kept: epoch {content['kept_epoch']} of {len(epochs)}, of the least loss")
+    if len(epochs) < content["asked_epochs"]:
+        why = "no better one since" if validated else "as far as it was"
+        lines.append(f"stopped after {len(epochs)} of {content['asked_epochs']} epochs: {why}")
+    if content["went_on_from_step"]:
+        lines.append(f"went on from step {content['went_on_from_step']} of {content['steps']}")
     if content["digital_accuracy"] is not None:
         where = "of what is held apart" if validated else "of these inputs"
         lines.append(f"the digital network: {percent(content['digital_accuracy'])} {where} right")
-    stale = max(epoch["stale"] for epoch in epochs)
+    stale = max((epoch["stale"] for epoch in epochs), default=0.0)
     if stale:
         lines.append(
             f"arrays were solved every few steps: weights in between within {100 * stale:.2g} %"
         )
     lines += [f"stays digital: {each['name']}: {each['reason']}" for each in content["digital"]]
     lines += [f"assumed: {note}" for note in content["notes"]]
+    if content["checkpoint"] is not None:
+        lines.append(f"checkpoint: {content['checkpoint']}")
     return "\n".join([lines[0], *map(printable, lines[1:]), f"written to {content['network']}"])

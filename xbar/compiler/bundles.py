@@ -203,7 +203,7 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             part = io.BytesIO()
-            little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            little = np.asarray(array, array.dtype.newbyteorder("<"), order="C")
             np.lib.format.write_array(part, little, version=(1, 0), allow_pickle=False)
             info = zipfile.ZipInfo(f"{name}.npy")  # of 1980, as the format's earliest date
             info.create_system = 3

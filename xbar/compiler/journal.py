@@ -18,19 +18,17 @@ left alone.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -41,9 +39,10 @@ from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
 from xbar.compiler.store import DAMAGE, load_tiles
 from xbar.compiler.writer import FORMAT, PROGRAM, Writer, bundle_name
-from xbar.errors import FileError, printable
+from xbar.errors import FileError
 from xbar.files import read_regular, refuse_inside, write_bytes
 from xbar.folders import new_mode, recover, refuse_directory, take_place
+from xbar.unfinished import locked, unfinished_folder
 from xbar.version import __version__
 
 SECONDS = 1.0
@@ -98,13 +97,9 @@ class Journal:
         refuse_inside(output)
         if os.path.lexists(output):
             refuse_directory(output, PROGRAM, force=force)
-        folder = output.absolute().parent / f".{output.name}.unfinished"
+        folder = unfinished_folder(output)
         try:
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir()
-            _check_own(folder, output)
-            with _open_lock(folder / "lock") as lock:
-                _hold(lock, output)
+            with locked(folder, output, _OWN, _FOLDER):
                 recover(output, PROGRAM, folder)
                 refuse_directory(output, PROGRAM, force=force)
                 inner = folder / f".{output.name}.program.tmp"
@@ -246,7 +241,7 @@ class Journal:
         return [*self.jobs.plan.weights]
 
     def _sweep(self, *, all_: bool) -> None:
-        """Delete what killed runs left unfinished; ``_check_own`` has seen it all."""
+        """Delete what killed runs left unfinished; ``locked`` has seen it all."""
         for stale in self.folder.glob(".*"):
             if not all_ and stale == self.writer.folder:
                 continue
@@ -291,34 +286,6 @@ class Journal:
         )
 
 
-def _check_own(folder: Path, output: Path) -> None:
-    """Check that a folder is a journal, by what it holds.
-
-    Raises:
-        FileError: it is a link, no folder, or holds anything that a journal does not.
-    """
-    problem = None if stat.S_ISDIR(folder.lstat().st_mode) else "is not a folder"
-    waiting = [] if problem else [""]
-    while waiting and problem is None:
-        prefix = waiting.pop()
-        with os.scandir(folder / prefix) as entries:
-            for entry in entries:
-                path = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False) and _FOLDER.fullmatch(path):
-                    waiting.append(path + "/")
-                elif not (entry.is_file(follow_symlinks=False) and _OWN.fullmatch(path)):
-                    problem = f"holds {printable(path)}, which is no part of an unfinished run"
-    if problem is not None:
-        raise FileError(
-            f"{output}: {folder.name} next to it {problem}; look at it and remove it, or choose "
-            "another name"
-        )
-
-
-def _open_lock(path: Path) -> IO[str]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+")
-
-
 def _read_job(path: Path) -> dict[str, Any] | None:
     """Content of a journal's ``job.json``; None without one, {} if it is damaged."""
     if not os.path.lexists(path):
@@ -328,15 +295,6 @@ def _read_job(path: Path) -> dict[str, Any] | None:
     except JSON_ERRORS:
         content = None
     return content if isinstance(content, dict) else {}
-
-
-def _hold(lock: IO[str], output: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FileError(
-            f"{output}: another run is writing it; wait for it, or choose another name"
-        ) from None
 
 
 def _digest(jobs: Jobs, writer: Writer) -> str:

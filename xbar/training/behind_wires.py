@@ -225,12 +225,8 @@ class BehindWires(nn.Module):
     def state(self) -> dict[str, NDArray[Any]]:
         """Copies of all that changes in training, by name."""
         learned = {name: each.detach().numpy().copy() for name, each in self.named_parameters()}
-        return learned | self.kept_values()
-
-    def kept_values(self) -> dict[str, NDArray[Any]]:
-        """Copies of what a step keeps for later ones, beside what is learned."""
-        own = self.named_buffers()
-        return {name: each.numpy().copy() for name, each in own if not name.startswith("_live.")}
+        kept = [each for each in self.named_buffers() if not each[0].startswith("_live.")]
+        return learned | {name: each.numpy().copy() for name, each in kept}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take a state again.

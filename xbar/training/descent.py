@@ -93,14 +93,16 @@ class Descent:
 
     def run(
         self,
-        good: Callable[[], None] = lambda: None,
+        wanted: Callable[[], bool] = lambda: False,
+        good: Callable[[dict[str, NDArray[Any]]], None] = lambda state: None,
         after_step: Callable[[int, int], None] = lambda done, steps: None,
         after_epoch: Callable[[Epoch], None] = lambda epoch: None,
     ) -> None:
         """Train to the end, and take the best epoch's network.
 
         Args:
-            good: called in each step when the state before it has proved good: its loss is finite.
+            wanted: called before each step; whether its state is wanted.
+            good: called with that state when it has proved good: its loss is finite.
             after_step: called with the steps done and their number.
             after_epoch: called with each epoch.
 
@@ -110,7 +112,12 @@ class Descent:
         while not self.ended:
             parts = self._order.split(self.tuning.batch)
             while self._batch < len(parts):
-                self._step(parts[self._batch], good)
+                state = self.state() if wanted() else None
+                part = self.examples.at(parts[self._batch])
+                y, loss = self._forward(part)
+                if state is not None:
+                    good(state)
+                self._step(part, y, loss)
                 after_step(self.done, self.steps)
             self._end_epoch()
             after_epoch(self.history[-1])
@@ -127,13 +134,12 @@ class Descent:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that later steps depend on, as copies."""
-        net = {**self.net.state(), **self._kept_before}
-        found = {f"net.{name}": value for name, value in net.items()}
+        found = {f"net.{name}": value for name, value in self.net.state().items()}
         for number, moments in self._adam.state_dict()["state"].items():
             found |= {f"adam.{number}.{key}": each.numpy().copy() for key, each in moments.items()}
         found |= {f"best.{name}": np.array(value) for name, value in self._kept.items()}
-        draws = self._before if self._before is not None else self._draws()
-        found |= dict(zip(("draw", "drawn"), draws, strict=True))
+        found["draw"] = self._draw.get_state().numpy()
+        found["drawn"] = torch.get_rng_state().numpy()
         found["place"] = np.array([self._batch, self._right, self.best], np.int64)
         found["total"] = np.array(self._total)
         rows = [[getattr(epoch, name) for name in _FIELDS] for epoch in self.history]
@@ -161,37 +167,39 @@ class Descent:
         self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
         self._draw.set_state(torch.from_numpy(np.array(state["draw"])))
         torch.set_rng_state(torch.from_numpy(np.array(state["drawn"])))
+        forms = [
+            {k: (v.shape, v.dtype.str) for k, v in each.items()} for each in (state, self.state())
+        ]
+        count = sum(len(group["params"]) for group in self._adam.param_groups)
+        within = 0 <= self._batch <= self.batches and -1 <= self.best < len(self.history)
+        within &= moments.keys() <= set(range(count))
+        if forms[0] != forms[1] or not within or len(self.history) > self.schedule.epochs:
+            raise ValueError("its arrays are none of this run's")
 
     def _begin(self) -> None:
         """Begin the next epoch: another order of the data, another generator."""
         self._batch, self._total, self._right = 0, 0.0, 0
-        self._before: tuple[NDArray[Any], NDArray[Any]] | None = None
-        self._kept_before: State = {}
         self._draw = generator(self.schedule.seed, len(self.history))
         self._order = torch.randperm(len(self.examples), generator=self._draw)
 
-    def _draws(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """States of the epoch's generator, and of PyTorch's own."""
-        return self._draw.get_state().numpy(), torch.get_rng_state().numpy()
-
-    def _step(self, chosen: torch.Tensor, good: Callable[[], None]) -> None:
-        part = self.examples.at(chosen)
-        rate = self.tuning.rate * self.schedule.rate(self.done / self.steps)
-        for group in self._adam.param_groups:
-            group["lr"] = rate * group["factor"]
+    def _forward(self, part: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+        """Outputs and loss, with devices drawn."""
         if self._batch % _AGAIN == 0:
             self.net.calibrate(self.examples.inputs[:CALIBRATION])
-        self._before, self._kept_before = self._draws(), self.net.kept_values()
         y = self.net(part.inputs, self._draw)
         loss = part.loss(y)
         self._check(loss, part)
-        good()
-        self._before, self._kept_before = None, {}
+        return y, loss
+
+    def _step(self, part: Examples, y: torch.Tensor, loss: torch.Tensor) -> None:
+        rate = self.tuning.rate * self.schedule.rate(self.done / self.steps)
+        for group in self._adam.param_groups:
+            group["lr"] = rate * group["factor"]
         self._adam.zero_grad()
         (loss + self.tuning.sparsity * self.net.load() if self.tuning.sparsity else loss).backward()
         self._adam.step()
         self._batch += 1
-        self._total += float(loss.detach()) * len(chosen)
+        self._total += float(loss.detach()) * len(part)
         self._right += part.right(y.detach())
 
     def _end_epoch(self) -> None:

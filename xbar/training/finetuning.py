@@ -9,7 +9,7 @@ noise. New devices are drawn in every step, so the result suits any chip of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -29,6 +29,8 @@ from xbar.training.schedule import Schedule
 if TYPE_CHECKING:
     import torch
 
+    from xbar.training.descent import Descent
+
 Data: TypeAlias = "tuple[ArrayLike, ArrayLike | None] | NDArray[Any]"
 """Inputs (N, ...) and class numbers (N,), or inputs alone."""
 
@@ -46,6 +48,8 @@ class Trained:
         kept: number from 1 of the epoch whose network this is.
         digital: share of right answers of the digital network, of the inputs held apart or else of
             all; None without labels.
+        steps: steps done.
+        went_on: of these, how many an earlier run of the same checkpoint had done.
     """
 
     graph: Graph
@@ -53,6 +57,8 @@ class Trained:
     notes: tuple[str, ...] = ()
     kept: int = 0
     digital: float | None = None
+    steps: int = 0
+    went_on: int = 0
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the network as a torch.export archive, which ``xbar.read_model`` reads.
@@ -65,15 +71,26 @@ class Trained:
         from xbar.model.export import export_module
         from xbar.training.live_graph import LiveGraph
 
-        path, taken = Path(path), self.graph.inputs[0]
+        path = Path(path)
         refuse_existing(path, force=force)
-        shape = [size for size in taken.shape[1:] if size is not None]
-        if len(shape) < len(taken.shape) - 1:
-            raise ModelError(
-                "a network whose inputs may have any size can't be written; keep trained.graph"
-            )
-        content = export_module(LiveGraph(self.graph), tuple(shape), input_dtype=taken.dtype)
+        shape, taken = check_written(self.graph), self.graph.inputs[0]
+        content = export_module(LiveGraph(self.graph), shape, input_dtype=taken.dtype)
         write_bytes(path, content, force=force)
+
+
+def check_written(graph: Graph) -> tuple[int, ...]:
+    """The shape of one input of a network that ``Trained.save`` can write.
+
+    Raises:
+        ModelError: its inputs may have any size.
+    """
+    shape = [size for size in graph.inputs[0].shape[1:] if size is not None]
+    if len(shape) < len(graph.inputs[0].shape) - 1:
+        raise ModelError(
+            "a network whose inputs may have any size can't be written; give it one by "
+            "input_shape (--input-shape), or keep trained.graph"
+        )
+    return tuple(shape)
 
 
 def finetune(
@@ -88,6 +105,9 @@ def finetune(
     tuning: Tuning = TUNING,
     validation: float = 0.0,
     patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    force: bool = False,
+    finish: bool = False,
     progress: Progress | None = None,
     after_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
@@ -107,13 +127,22 @@ def finetune(
         validation: share of the inputs that are held apart: never trained on, they choose the epoch
             whose network is kept, that of their least loss. 0: the last one is kept.
         patience: epochs without a better one after which training stops; None: never.
+        checkpoint: folder of the run, made where there is none. The same call goes on from what it
+            holds, and ends with the same bytes as if nothing had stopped it; see
+            ``xbar.training.checkpoint``. It stays: remove it when it is of no more use.
+        force: discard the run in that folder where it is another one.
+        finish: train no further: take what the run in that folder has reached, its best epoch or
+            else its last state.
         progress: called with the steps done and their total.
         after_epoch: called with each epoch.
 
     Raises:
         SpecError: data, a setting or the design does not fit; a chip is given.
+        FileError: the folder holds another run (the message names what differs) or other files, is
+            used by one, or can't be written.
         ModelError: the network can't be trained, or training comes to numbers that are not finite.
         ToolError: PyTorch is not installed.
+        KeyboardInterrupt: Ctrl-C; with a checkpoint after the step that was being done.
 
     Warns:
         XbarWarning: the design has effects that training leaves out; which ones.
@@ -124,6 +153,8 @@ def finetune(
     if readout not in ("ideal", "nodal"):
         raise SpecError(f'readout must be "ideal" or "nodal" to train with, not {shown(readout)}')
     schedule = Schedule(epochs, seed, validation, patience)
+    if checkpoint is None and (force or finish):
+        raise SpecError("force and finish are for a checkpoint, whose folder must be given")
     graph = _graph(model, input_shape)
     inputs, labels = _data(graph, data)
     notes = _check_design(hardware)
@@ -136,13 +167,31 @@ def finetune(
 
         net = BehindWires(graph, hardware, tuning, wired=readout == "nodal" and hardware.wired)
         every = Examples.of(net.digital(), inputs, labels)
-        examples, held = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
-        descent = Descent(net, examples, held, schedule, tuning)
-        descent.run(after_step=progress or _nothing, after_epoch=after_epoch or _nothing)
-        judged = held or examples
-        digital = None if labels is None else judged.right(judged.aims) / len(judged)
-        kept = len(descent.history) if held is None else descent.best + 1
-        return Trained(net.graph(), tuple(descent.history), notes, kept, digital)
+        parts = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
+        descent = Descent(net, *parts, schedule, tuning)
+        told = progress or _nothing, after_epoch or _nothing
+        if checkpoint is None:
+            descent.run(after_step=told[0], after_epoch=told[1])
+            return _trained(descent, labels is not None, notes)
+        from xbar.training.checkpoint import Keep, facts_of, run_kept
+
+        more = {"readout": readout, "tuning": asdict(tuning), **asdict(schedule)}
+        facts = facts_of(graph, (inputs, labels), hardware, **more)
+        went_on = run_kept(descent, Keep(Path(checkpoint), facts, force, finish), *told)
+        return replace(_trained(descent, labels is not None, notes), went_on=went_on)
+
+
+def _trained(descent: Descent, labelled: bool, notes: tuple[str, ...]) -> Trained:
+    """What a run has come to."""
+    judged, epochs = descent.held or descent.examples, len(descent.history)
+    return Trained(
+        descent.net.graph(),
+        tuple(descent.history),
+        notes,
+        kept=descent.best + 1 if descent.best >= 0 else epochs,
+        digital=judged.right(judged.aims) / len(judged) if labelled else None,
+        steps=descent.done,
+    )
 
 
 def _nothing(*told: object) -> None:
