@@ -4,8 +4,9 @@
 
 Each table is drawn with numpy from a law that is written below, by formulas that are not xbar's. Of
 each parameter the share of runs is printed whose interval holds the true value, with the least
-share that 95 % intervals have in 99.9 % of such experiments (binomial); and CPU seconds a fit. Then
-the time of drawing a tile from a table of quantiles, over that of a lognormal spread.
+share that 95 % intervals have in 99.9 % of such experiments (binomial), and the median width of the
+intervals; and CPU seconds a fit. Then the time of drawing a tile from a table of quantiles, over
+that of a lognormal spread.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from xbar.hardware.device_law import DeviceLaw
+from xbar.hardware.law_parts import Parameter
 
 Table = tuple[dict[str, Any], dict[str, float]]
 """Columns, and the true parameters by name."""
@@ -111,33 +114,37 @@ TABLES: dict[str, Callable[[np.random.Generator], Table]] = {
 }
 
 
-def held(law: DeviceLaw, truth: dict[str, float]) -> dict[str, bool | None]:
-    """Whether each interval holds its true value; None where the parameter was not found."""
-    assert law.fitted is not None
-    found = {one.name: one for one in law.fitted.parameters}
-    result: dict[str, bool | None] = {}
-    for name, value in truth.items():
-        one = found.get(name)
-        if one is None:
-            result[name] = None
-            continue
-        low = -np.inf if one.low is None else one.low
-        high = np.inf if one.high is None else one.high
-        result[name] = bool(low <= value <= high)
-    return result
+@dataclass
+class Count:
+    """Of one parameter, in each run: whether its interval held, None if not found; its width."""
+
+    held: list[bool | None] = field(default_factory=list)
+    width: list[float] = field(default_factory=list)
+
+    def add(self, found: Parameter | None, value: float) -> None:
+        """Count a run."""
+        if found is None:
+            self.held.append(None)
+            return
+        low = -np.inf if found.low is None else found.low
+        high = np.inf if found.high is None else found.high
+        self.held.append(bool(low <= value <= high))
+        self.width.append(high - low)
 
 
-def coverage(kind: str, runs: int, seed: int) -> tuple[dict[str, list[bool | None]], float]:
-    """Of each parameter, whether its interval held in each run; CPU seconds a fit."""
-    counts: dict[str, list[bool | None]] = {}
+def coverage(kind: str, runs: int, seed: int) -> tuple[dict[str, Count], float]:
+    """Of each parameter, what its intervals are; CPU seconds a fit."""
+    counts: dict[str, Count] = {}
     spent = 0.0
     for run in range(runs):
         table, truth = TABLES[kind](np.random.default_rng((seed, run)))
         start = time.process_time()
         law = DeviceLaw.fit(table)
         spent += time.process_time() - start
-        for name, is_held in held(law, truth).items():
-            counts.setdefault(name, []).append(is_held)
+        assert law.fitted is not None
+        found = {one.name: one for one in law.fitted.parameters}
+        for name, value in truth.items():
+            counts.setdefault(name, Count()).add(found.get(name), value)
     return counts, spent / runs
 
 
@@ -179,12 +186,14 @@ def main() -> int:
     for kind in options.only.split(","):
         counts, seconds = coverage(kind, options.runs, options.seed)
         print(f"\n{kind}: {TABLES[kind].__doc__}  {seconds:.2f} s of CPU a fit")
-        for name, each in counts.items():
+        for name, count in counts.items():
+            each = count.held
             number, missing = sum(bool(one) for one in each), each.count(None)
             short = number < least
             failed += short
             note = f"  not found in {missing}" if missing else ""
-            print(f"  {name:30} {number:5} {100 * number / len(each):6.1f} %{note}"
+            print(f"  {name:30} {number:5} {100 * number / len(each):6.1f} %   width "
+                  f"{np.median(count.width):.3g}{note}"
                   + ("  TOO FEW" if short else ""))  # fmt: skip
     drawing()
     return int(failed > 0)

@@ -10,12 +10,12 @@ Shapes: N devices, S samples.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbar.arrays import Floats
-from xbar.hardware.fit.statistics import half_widths, normal_p
+from xbar.hardware.fit.statistics import likelihood_ends, normal_p
 from xbar.hardware.quantiles import Rows, shares, standardised
 
 LEAST = 8
@@ -24,7 +24,8 @@ _LEAST_OF_TWO = 40
 _LEAST_OF_TABLE = 20
 _DOUBTED, _CONTRADICTED = 0.05, 0.01
 _STRONG = 6.0
-"""What a mixture's BIC must gain on the logarithmic scale over that on the linear one."""
+"""What BIC must gain to tell normal from lognormal, or for a mixture on the logarithmic scale:
+"strong" evidence by Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995)."""
 _WIDEST_NORMAL = 0.45
 """Largest relative standard deviation of a normal law: a wider one has conductances below 0."""
 _NARROWEST = 0.02
@@ -39,17 +40,12 @@ _THIN, _MANY = 1000, 10_000
 
 @dataclass(frozen=True)
 class Mixture:
-    """Two normal parts: shares, centres and standard deviations (2,), centres rising.
-
-    Attributes:
-        half: (5,) half-widths of the 95 % intervals of the first share, centres and deviations.
-    """
+    """Two normal parts: shares, centres and standard deviations (2,), centres rising."""
 
     share: Floats
     centre: Floats
     sigma: Floats
     loss: float
-    half: Floats
 
     def below(self, x: Floats) -> Floats:
         """(...) share that is below numbers (...)."""
@@ -87,6 +83,7 @@ class Choice:
         statistic: its statistic.
         p: its p-value.
         rejected: what the data contradict, where the table was chosen.
+        rival: of "normal" and "lognormal" the other one, where the data hardly tell them apart.
     """
 
     kind: str
@@ -96,6 +93,7 @@ class Choice:
     statistic: float = 0.0
     p: float = 1.0
     rejected: str = ""
+    rival: str = ""
 
 
 def choose(x: Floats, seed: int, *, positive: bool = True) -> Choice:
@@ -113,7 +111,10 @@ def choose(x: Floats, seed: int, *, positive: bool = True) -> Choice:
         scales.append((True, logarithm, float(logarithm.sum())))
     count = len(x)
     found = [(_normal_loss(y) + more, _plain(y, log)) for log, y, more in scales]
-    least, best = min(found, key=lambda each: each[0])
+    found.sort(key=lambda each: each[0])
+    least, best = found[0]
+    if len(found) > 1 and 2.0 * (found[1][0] - least) < _STRONG:
+        best = replace(best, rival=found[1][1].kind)
     if best.p < _DOUBTED and count >= _LEAST_OF_TWO:
         bic = _bic(least, 2, count)
         for log, y, more in scales:
@@ -159,8 +160,7 @@ def mixture_rows(mixture: Mixture, *, logarithmic: bool) -> tuple[Rows, float, f
 def two_parts(y: Floats) -> Mixture | None:
     """The likeliest mixture of two normal parts of numbers (N,); None where one part is too few."""
     every, floor = len(y), _NARROWEST * float(y.std())
-    if every > _MANY:  # their quantiles say the same
-        y = np.quantile(y, (np.arange(_MANY) + 0.5) / _MANY)
+    y = _thinned(y)
     count = len(y)
     ordered = np.sort(y)
     cuts = [int(count * at) for at in (0.1, 0.25, 0.5, 0.75, 0.9)]
@@ -178,8 +178,12 @@ def two_parts(y: Floats) -> Mixture | None:
         return None
     order = np.argsort(centre[best])
     parts = share[best][order], centre[best][order], sigma[best][order]
-    half = _half_widths(y, *parts) * math.sqrt(count / every)
-    return Mixture(*parts, float(loss[best]) * every / count, half)
+    return Mixture(*parts, float(loss[best]) * every / count)
+
+
+def _thinned(y: Floats) -> Floats:
+    """Numbers (N,), or 10,000 of their quantiles, which say the same."""
+    return y if len(y) <= _MANY else np.quantile(y, (np.arange(_MANY) + 0.5) / _MANY)
 
 
 def _maximise(
@@ -208,18 +212,37 @@ def _weights(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> tuple[F
     return density / total[..., None], -np.log(total).sum(-1)
 
 
-def _half_widths(y: Floats, share: Floats, centre: Floats, sigma: Floats) -> Floats:
-    """(5,) half-widths of 95 % intervals, by the curvature of the logarithm of likelihood."""
-    scale, odds = float(y.std()), math.log(share[0] / share[1])
+def mixture_ends(y: Floats, mixture: Mixture, *, relative: bool) -> tuple[Floats, Floats]:
+    """(5,) lower and upper ends of the intervals of the first share, centres and deviations.
+
+    Args:
+        y: (N,) numbers.
+        mixture: their likeliest.
+        relative: whether deviations are those over the centres.
+    """
+    every, y = len(y), _thinned(y)
+    scale, odds = float(y.std()), math.log(mixture.share[0] / mixture.share[1])
+    own = mixture.sigma / mixture.centre if relative else mixture.sigma
+
+    def parts(at: Floats) -> tuple[Floats, Floats, Floats]:
+        first = 1.0 / (1.0 + math.exp(-odds - at[0]))
+        centre = mixture.centre + scale * at[1:3]
+        sigma = own * np.exp(at[3:]) * (centre if relative else 1.0)
+        return np.array([first, 1.0 - first]), centre, sigma
 
     def loss(at: Floats) -> float:
-        first = 1.0 / (1.0 + math.exp(-odds - at[0]))
-        parts = np.array([[first, 1.0 - first]]), (centre + scale * at[1:3])[None]
-        return float(_weights(y[None], *parts, (sigma * np.exp(at[3:]))[None])[1][0])
+        share, centre, sigma = (each[None] for each in parts(at))
+        if not (sigma > 0).all():
+            return math.inf
+        return float(_weights(y[None], share, centre, sigma)[1][0]) * every / len(y)
 
-    half = half_widths(loss, np.zeros(5), len(y) - 5)
-    result: Floats = half * np.array([share[0] * share[1], scale, scale, *sigma])
-    return result
+    def told(at: Floats) -> Floats:
+        first = 1.0 / (1.0 + np.exp(-odds - at[0]))
+        return np.concatenate([[first], mixture.centre + scale * at[1:3], own * np.exp(at[3:])])
+
+    with np.errstate(over="ignore"):
+        low, high = (told(end) for end in likelihood_ends(loss, np.zeros(5), every - 5))
+    return low, high
 
 
 def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
@@ -239,8 +262,7 @@ def _mixture_p(y: Floats, mixture: Mixture, seed: int) -> tuple[float, float]:
     floor = _NARROWEST * samples.std(1)
     share, centre, sigma, _ = _maximise(samples, given[0], given[1], given[2], floor)
     found = [
-        _square(samples[s], Mixture(share[s], centre[s], sigma[s], 0.0, np.zeros(5)))
-        for s in range(_SAMPLES)
+        _square(samples[s], Mixture(share[s], centre[s], sigma[s], 0.0)) for s in range(_SAMPLES)
     ]
     return own, (1.0 + float((np.array(found) >= own).sum())) / (_SAMPLES + 1.0)
 

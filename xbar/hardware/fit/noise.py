@@ -11,13 +11,15 @@ Shapes: C cells of repeated reads. Units: siemens, seconds.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from xbar.arrays import Floats
 from xbar.hardware.fit.groups import Cells, Found
-from xbar.hardware.fit.statistics import chi2_ends, likeliest
+from xbar.hardware.fit.statistics import chi2_ends, likeliest, likelihood_ends
 from xbar.statistics import Estimate
 
 _LEAST = 10
@@ -71,7 +73,7 @@ def fit_noise(cells: Cells, programmed: Floats, found: Found) -> float:
         found.unknown.append("1/f noise that grows: repeated readings at times a decade apart")
     fits = [_fit(kind, relative, freedom, np.log(x / per), some.time) for kind in kinds]
     bic = [
-        2 * fit[2] + len(fit[0]) * math.log(total) + _STRONG * ("absolute" in kind)
+        2 * fit.loss + len(fit.at) * math.log(total) + _STRONG * ("absolute" in kind)
         for kind, fit in zip(kinds, fits, strict=True)
     ]
     best = int(np.argmin(bic))
@@ -79,18 +81,38 @@ def fit_noise(cells: Cells, programmed: Floats, found: Found) -> float:
     return math.sqrt(mean)
 
 
-def _fit(
-    kind: tuple[str, ...], relative: Floats, freedom: Floats, x: Floats, time: Floats
-) -> tuple[Floats, Floats, float]:
-    """Parameters, half-widths and loss: ln q, p where it is free, ln t_r where noise grows."""
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """A kind of noise that was fitted.
+
+    Attributes:
+        at: (P,) ln q, p where it is free, ln t_r where noise grows.
+        loss: negative logarithm of its likelihood.
+        ends: gives the ends (2, P) of their intervals.
+    """
+
+    at: Floats
+    loss: float
+    ends: Callable[[], Floats]
+
+
+def _plain(absolute: bool, relative: Floats, freedom: Floats, x: Floats) -> _Fit:
+    """Noise that is the same everywhere, relative or absolute, with its exact interval."""
+    total = float(freedom.sum())
+    shift = 2.0 * x if absolute else np.zeros(1)
+    scaled = relative * np.exp(shift)
+    square = float((scaled * freedom).sum()) / total
+    least = 0.5 * float((freedom * (math.log(square) + scaled / square - shift)).sum())
+    at, (low, high) = 0.5 * math.log(square), chi2_ends(total)
+    ends = at + 0.5 * np.log(total / np.array([[high], [low]]))
+    return _Fit(np.array([at]), least, lambda: ends)
+
+
+def _fit(kind: tuple[str, ...], relative: Floats, freedom: Floats, x: Floats, time: Floats) -> _Fit:
+    """The likeliest noise of a kind; x is the logarithm of conductance over ``per``."""
     total = float(freedom.sum())
     if kind in ((), ("absolute",)):
-        shift = 2.0 * x if kind else np.zeros(1)
-        scaled = relative * np.exp(shift)
-        square = float((scaled * freedom).sum()) / total
-        half = 0.5 * math.log(total / chi2_ends(total)[0])
-        least = 0.5 * float((freedom * (math.log(square) + scaled / square - shift)).sum())
-        return np.array([0.5 * math.log(square)]), np.array([half]), least
+        return _plain(bool(kind), relative, freedom, x)
     growing, free = "growing" in kind, "power" in kind
     slowest = math.log(_SLOWEST * float(time.min())) if growing else 0.0
 
@@ -111,21 +133,18 @@ def _fit(
     if growing:
         start[0] -= 0.5 * math.log(15.0)
         start += [(math.log(float(np.median(time))) - 15.0) / _DECADE]
-    found, widths, best = likeliest(loss, np.array(start), total)
-    if growing:
-        found[-1] *= _DECADE
-        widths[-1] *= _DECADE
-    return found, widths, best
+    found, least = likeliest(loss, np.array(start))
+    scale = np.ones(len(found))
+    scale[-1] = _DECADE if growing else 1.0
+    return _Fit(found * scale, least, lambda: scale * np.array(likelihood_ends(loss, found, total)))
 
 
-def _add(
-    kind: tuple[str, ...], fit: tuple[Floats, Floats, float], per: float, found: Found
-) -> None:
-    at, half, _ = fit
+def _add(kind: tuple[str, ...], fit: _Fit, per: float, found: Found) -> None:
+    at, ends = fit.at, fit.ends()
 
     def of(place: int, scale: float = 1.0) -> Estimate:
-        ends = at[place] - half[place], at[place] + half[place]
-        return Estimate(*(scale * math.exp(min(each, 700.0)) for each in (at[place], *ends)))
+        each = at[place], *ends[:, place]
+        return Estimate(*(scale * math.exp(min(one, 700.0)) for one in each))
 
     value: dict[str, Any] = {}
     if "absolute" in kind:
@@ -133,7 +152,7 @@ def _add(
         value["absolute"] = {"polynomial": (of(0, per).value,)}
     elif "power" in kind:
         found.add("noise.relative", of(0))
-        found.add("noise.power", Estimate(at[1], at[1] - half[1], at[1] + half[1]))
+        found.add("noise.power", Estimate(*map(float, (at[1], *ends[:, 1]))))
         found.notes.append(f"noise.relative is that of a device programmed to {per:.4g} S")
         value["relative"] = {"power": (of(0).value, float(at[1])), "per": per}
     else:

@@ -6,7 +6,7 @@ Shapes: D devices, M events (a device programmed once). Units: siemens.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xbar.arrays import Floats, Ints
 from xbar.errors import SpecError
 from xbar.hardware.curve import Curve
-from xbar.hardware.fit.distribution import LEAST, Choice, choose, mixture_rows
+from xbar.hardware.fit.distribution import LEAST, Choice, choose, mixture_ends, mixture_rows
 from xbar.hardware.fit.groups import Found
 from xbar.hardware.fit.statistics import (
     any_deviation_of,
@@ -23,6 +23,7 @@ from xbar.hardware.fit.statistics import (
     chi2_ends,
     deviation_of,
     likeliest,
+    likelihood_ends,
     mean_of,
     relative_deviation_of,
 )
@@ -160,14 +161,10 @@ def fit_spread(g: Floats, noise: float, seed: int, found: Found) -> None:
     else:
         choice = choose(g, seed)
         _add_test("spread", choice, found)
-    if choice.kind == "lognormal":
-        _lognormal(g, noise, found)
-    elif choice.kind == "normal":
-        found.add("nominal", mean := mean_of(g), "S")
-        found.add("spread.sigma", sigma := relative_deviation_of(g, noise))
-        found.values |= {"nominal": mean.value, "spread": _plain("normal", sigma.value)}
+    if choice.kind in _PLAIN:
+        _add_plain(g, noise, choice, found)
     elif choice.mixture is not None:
-        _mixture(choice, found)
+        _mixture(g, choice, found)
     else:
         found.add("nominal", mean := mean_of(g), "S")
         found.add("spread.sigma", sigma := any_deviation_of(g))
@@ -176,17 +173,44 @@ def fit_spread(g: Floats, noise: float, seed: int, found: Found) -> None:
     found.values["within"] = (float(g.min()), float(g.max()))
 
 
-def _plain(kind: str, sigma: float | None) -> dict[str, Any]:
-    return {"kind": kind, "sigma": sigma}
+def _add_plain(g: Floats, noise: float, choice: Choice, found: Found) -> None:
+    """Add nominal and spread of a normal or lognormal law.
+
+    Where the data hardly tell the two apart, the intervals take in those of the other one.
+    """
+    middle, sigma = _PLAIN[choice.kind](g, noise)
+    spread = {"kind": choice.kind, "sigma": sigma.value}
+    found.values |= {"nominal": middle.value, "spread": spread}
+    if choice.rival:
+        others = _PLAIN[choice.rival](g, noise)
+        middle, sigma = (_with(*pair) for pair in zip((middle, sigma), others, strict=True))
+        found.notes.append(
+            f"spread: a {choice.rival} law describes the devices almost as well; the intervals of "
+            "nominal and spread hold for both"
+        )
+    found.add("nominal", middle, "S")
+    found.add("spread.sigma", sigma)
 
 
-def _lognormal(g: Floats, noise: float, found: Found) -> None:
+def _with(one: Estimate, other: Estimate) -> Estimate:
+    """An estimate whose interval takes in another's."""
+    return Estimate(one.value, min(one.low, other.low), max(one.high, other.high))
+
+
+def _normal(g: Floats, noise: float) -> tuple[Estimate, Estimate]:
+    """Mean and relative standard deviation of devices (M,)."""
+    return mean_of(g), relative_deviation_of(g, noise)
+
+
+def _lognormal(g: Floats, noise: float) -> tuple[Estimate, Estimate]:
+    """Median of devices (M,), and standard deviation of their logarithm."""
     logs = np.log(g)
     middle = mean_of(logs)
     ends = (math.exp(each) for each in (middle.value, middle.low, middle.high))
-    found.add("nominal", median := Estimate(*ends), "S")
-    found.add("spread.sigma", sigma := deviation_of(logs, noise))
-    found.values |= {"nominal": median.value, "spread": _plain("lognormal", sigma.value)}
+    return Estimate(*ends), deviation_of(logs, noise)
+
+
+_PLAIN = {"normal": _normal, "lognormal": _lognormal}
 
 
 def _add_test(of: str, choice: Choice, found: Found) -> None:
@@ -201,21 +225,22 @@ def _add_test(of: str, choice: Choice, found: Found) -> None:
         )
 
 
-def _mixture(choice: Choice, found: Found) -> None:
-    mixture = choice.mixture
+def _mixture(g: Floats, choice: Choice, found: Found) -> None:
+    mixture, log = choice.mixture, choice.logarithmic
     assert mixture is not None  # whoever calls has one
-    rows, mean, sigma = mixture_rows(mixture, logarithmic=choice.logarithmic)
-    half = mixture.half
-    found.add("spread.share", _about(mixture.share[0], half[0]))
+    rows, mean, sigma = mixture_rows(mixture, logarithmic=log)
+    low, high = mixture_ends(np.log(g) if log else g, mixture, relative=not log)
+    found.add("spread.share", Estimate(float(mixture.share[0]), float(low[0]), float(high[0])))
     for part in (0, 1):
-        centre, width = mixture.centre[part], mixture.sigma[part]
-        middle, ratio = _about(centre, half[1 + part]), math.exp(half[3 + part] / width)
-        if choice.logarithmic:
-            middle = Estimate(*(math.exp(e) for e in (middle.value, middle.low, middle.high)))
-        else:
-            width = width / centre
-        found.add(f"spread.centre{part + 1}", middle, "S")
-        found.add(f"spread.sigma{part + 1}", Estimate(width, width / ratio, width * ratio))
+        centre, width = float(mixture.centre[part]), float(mixture.sigma[part])
+        middle = [centre, float(low[1 + part]), float(high[1 + part])]
+        if log:
+            middle = [math.exp(min(each, 700.0)) for each in middle]
+        own = width if log else width / centre
+        found.add(f"spread.centre{part + 1}", Estimate(*middle), "S")
+        found.add(
+            f"spread.sigma{part + 1}", Estimate(own, float(low[3 + part]), float(high[3 + part]))
+        )
     parts = [
         (float(a), float((math.exp(b) if choice.logarithmic else b) / mean),
          float(c if choice.logarithmic else c / mean))
@@ -228,10 +253,6 @@ def _mixture(choice: Choice, found: Found) -> None:
             "logarithmic": choice.logarithmic, "quantiles": rows,
         },
     }  # fmt: skip
-
-
-def _about(value: float, half: float) -> Estimate:
-    return Estimate(float(value), float(value - half), float(value + half))
 
 
 def fit_error(target: Floats, g: Floats, noise: float, seed: int, found: Found) -> None:
@@ -319,31 +340,44 @@ def _error_curve(target: Floats, left: Floats, variance: Floats, found: Found) -
         return None
     x, z2, v = target / per, (left / scale) ** 2, variance / scale**2
     most = min(_HIGHEST, len(np.unique(target)) - 1)
-    fits: list[tuple[Floats, Floats, float]] = []
-    for degree in range(most + 1):
-        powers = x[:, None] ** np.arange(degree + 1)
-
-        def loss(at: Floats, powers: Floats = powers) -> float:
-            sigma = powers @ at
-            bad = np.minimum(sigma - 1e-3, 0.0)
-            square = np.maximum(sigma, 1e-3) ** 2 + v
-            found_loss = 0.5 * (np.log(square) + z2 / square)
-            return float(found_loss.sum() + 1e4 * (bad * bad).sum())
-
+    losses = [_error_loss(x, z2, v, degree) for degree in range(most + 1)]
+    fits: list[tuple[Floats, float]] = []
+    for degree, loss in enumerate(losses):
         start = np.zeros(degree + 1)
         start[0] = 1.0
         if fits:
             start[: len(fits[-1][0])] = fits[-1][0]
-        fits.append(likeliest(loss, start, len(x) - degree - 1))
-    bic = [2.0 * loss + len(at) * math.log(len(x)) for at, _, loss in fits]
-    at, half, _ = fits[int(np.argmin(bic))]
+        fits.append(likeliest(loss, start))
+    best = int(np.argmin([2.0 * least + len(at) * math.log(len(x)) for at, least in fits]))
+    at = fits[best][0]
+    ends = likelihood_ends(losses[best], at, len(x) - len(at))
     unit = float(f"{scale:.3e}")
     factor = scale / unit
-    for power, (value, width) in enumerate(zip(at * factor, half * factor, strict=True)):
-        ends = (unit * each for each in (value, value - width, value + width))
-        found.add(f"error.c{power}", Estimate(*ends), "S")
+    for power, each in enumerate(zip(at * scale, *(end * scale for end in ends), strict=True)):
+        found.add(f"error.c{power}", Estimate(*map(float, each)), "S")
     found.notes.append(f"error is c0 + c1 x + ... with x = target over {format_quantity(per, 'S')}")
     try:
         return Curve(polynomial=tuple((at * factor).tolist()), per=per, low=0.0, scale=unit)
     except SpecError:
         return None
+
+
+def _error_loss(x: Floats, z2: Floats, v: Floats, degree: int) -> Callable[[Floats], float]:
+    """Negative logarithm of likelihood of a polynomial of the standard deviation.
+
+    Args:
+        x: (M,) targets.
+        z2: (M,) squares of the deviations.
+        v: (M,) known variances beside the polynomial's square.
+        degree: of the polynomial.
+    """
+    powers = x[:, None] ** np.arange(degree + 1)
+
+    def loss(at: Floats) -> float:
+        sigma = powers @ at
+        bad = np.minimum(sigma - 1e-3, 0.0)
+        square = np.maximum(sigma, 1e-3) ** 2 + v
+        found_loss = 0.5 * (np.log(square) + z2 / square)
+        return float(found_loss.sum() + 1e4 * (bad * bad).sum())
+
+    return loss
