@@ -316,7 +316,7 @@ def test_ends_of_a_likelihood_have_its_skewness():
 
 
 def test_ends_of_a_likelihood_are_those_of_its_profile():
-    """Of a normal law's mean, its deviation being the likeliest: N ln(1 + N d² / S) is t squared."""
+    """Of a normal law's mean, d from the data's: N ln(1 + N d² / S) is t squared."""
     x = np.random.default_rng(1).normal(0.5, 1.5, size=12)
     square = float(((x - x.mean()) ** 2).sum())
 
