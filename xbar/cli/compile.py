@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -63,6 +63,20 @@ def run(
     wire_aware: Annotated[
         bool, typer.Option("--wire-aware", help="compensate wire resistance when choosing subsets")
     ] = False,
+    wires: Annotated[
+        str | None,
+        typer.Option(
+            help="aware, as --wire-aware; or fit, to choose blocks' extents, packing and order of "
+            "lines for the wires too, and tell what each would give"
+        ),
+    ] = None,
+    max_tiles: Annotated[
+        int | None,
+        typer.Option(
+            help="with --wires fit: number of tiles that may be taken; default: twice those that "
+            "the network takes anyway"
+        ),
+    ] = None,
     corners: Annotated[
         str | None,
         typer.Option(help='choose one mask for several temperatures: "25 C, 85 C"'),
@@ -159,6 +173,7 @@ def run(
     from xbar.model.share import MOST_SILENT, weigh
     from xbar.pruning.store import load_switches
     from xbar.report.harsh import harsh_layers
+    from xbar.report.levers import Levers
     from xbar.report.metrics import layer_metrics
     from xbar.report.text import program_text, unreachable_lines
 
@@ -166,6 +181,8 @@ def run(
     ways = {"over": over, "outlook": outlook, "compensate": compensate}
     if corners is None and life is None:
         refuse_unused("--corners or --life", {f"--{key}": w is not None for key, w in ways.items()})
+    if wires != "fit":
+        refuse_unused("--wires fit", {"--max-tiles": max_tiles is not None})
     words: dict[str, Any] = {
         "mapping": mapping,
         "scale_per": scale_per,
@@ -200,6 +217,8 @@ def run(
             source,
             chip,
             options=options,
+            wires=cast(Any, wires),
+            max_tiles=max_tiles,
             output=output,
             force=force,
             embed=embed,
@@ -215,6 +234,7 @@ def run(
     harsh = harsh_layers(program, metrics)
     notes = [*measurement_notes(chip), *graph.notes]
     record = None if options.whole_life is None else life_record(program)
+    levers = Levers.of(program, metrics)
     content = {
         "program": str(output),
         "tiles": len(program.tiles),
@@ -222,6 +242,7 @@ def run(
         "resistors_per_cell": design.bank.resistors,
         "resistors_per_weight": program.resistors_per_weight,
         "options": program.options.model_dump(mode="json"),
+        "levers": None if levers is None else levers.to_json(),
         "life": None if record is None else record.to_json(),
         "layers": [layer.to_json() for layer in metrics],
         "unreachable": [one.to_json() for one in lost],
@@ -237,6 +258,7 @@ def run(
     remarks += [f"assumed: {note}" for note in notes]
     head = [f"{printable(str(share))}\n"] if share.ratio > MOST_SILENT else []
     lived = [] if record is None else [str(record)]
+    lived += [] if levers is None else [str(levers)]
     text = "\n".join([*head, program_text(program, metrics), *lived, *map(printable, remarks)])
     show(as_json, content, text + f"\nwritten to {output}")
 

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from xbar.arrays import one_integer
 from xbar.compiler.checks import (
     check_chip_size,
     check_hardware,
@@ -25,6 +26,7 @@ from xbar.compiler.checks import (
 from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
 from xbar.compiler.journal import Journal
+from xbar.compiler.levers.fit import Fit, fit_levers
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options, Quantities, with_life
 from xbar.compiler.placement import place
@@ -41,6 +43,8 @@ from xbar.model.share import warn_of_digital
 from xbar.parallel import Progress
 from xbar.subset.variants.several import Over
 from xbar.tables import count
+
+_AWARE = ("aware", "fit")
 
 
 @runtime_checkable
@@ -78,6 +82,8 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     input_shape: Sequence[int] | None = None,
     seed: int | None = None,
     wire_aware: bool = False,
+    wires: Literal["plain", "aware", "fit"] | None = None,
+    max_tiles: int | None = None,
     corners: Quantities | None = None,
     life: Quantities | None = None,
     over: Over | None = None,
@@ -103,6 +109,11 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
             module only.
         seed: seed of the chip, for a design only; 0 by default.
         wire_aware: as in ``options``.
+        wires: "aware" for ``wire_aware``; "fit" to choose the layout for the wires too: extents of
+            blocks, packing and order of lines, by the error to be expected for the design
+            (``options.fitted`` of the program tells what each gives). "plain" for neither.
+        max_tiles: with "fit", number of tiles that may be taken; by default twice those that the
+            network takes anyway.
         corners: temperatures, such as "25 C" or ["25 C", "85 C"], for which one mask is chosen
             once; this and the next four are the fields of ``options.whole_life``.
         life: times since programming likewise, such as ["1 h", "1 y"], each at all corners.
@@ -154,13 +165,13 @@ def compile(  # noqa: A001 - the public name: xbar.compile(network, chip)
     if options is not None and not isinstance(options, Options):
         raise SpecError(f"options must be an xbar.Options, not {shown(options)}")
     options = options or Options()
-    if wire_aware:
-        options = options.model_copy(update={"wire_aware": True})
+    options = _for_wires(options, wires, max_tiles, aware=wire_aware)
     given = {"over": over, "outlook": outlook, "compensate": compensate}
     options = with_life(options, corners, life, given)
     crew = Crew(workers, scheduler, device)
     find_card(device)  # a missing one is told before any work
-    jobs = _planned(source, chip, options, input_shape)
+    fit = Fit(max_tiles, workers) if wires == "fit" else None
+    jobs = _planned(source, chip, options, input_shape, fit)
     if output is None:
         return _assembled(jobs, run_jobs(jobs, range(len(jobs)), crew), progress)
     with Journal.open(Path(output), jobs, force=force, embed=embed) as journal:
@@ -244,11 +255,27 @@ def _check_alive(chip: Chip, tiles: int) -> None:
     )
 
 
+def _for_wires(
+    options: Options, wires: str | None, max_tiles: int | None, *, aware: bool
+) -> Options:
+    """The options with what ``wires`` says of them."""
+    if wires not in (None, "plain", "aware", "fit"):
+        raise SpecError(f"wires must be 'plain', 'aware' or 'fit', not {shown(wires)}")
+    if wires == "plain" and (aware or options.wire_aware):
+        raise SpecError("wires must be 'aware' or 'fit' with wire_aware, not 'plain'")
+    if max_tiles is not None:
+        one_integer(max_tiles, "max_tiles", 1)
+        if wires != "fit":
+            raise SpecError("max_tiles must be left out without wires 'fit', which it limits")
+    return options.model_copy(update={"wire_aware": True}) if aware or wires in _AWARE else options
+
+
 def _planned(
     source: Network | Ticket,
     chip: Chip,
     options: Options,
     input_shape: Sequence[int] | None,
+    fit: Fit | None = None,
 ) -> Jobs:
     """The jobs of a compilation, checked and placed."""
     if options.aged or options.chosen is not None:
@@ -259,6 +286,8 @@ def _planned(
     kept, own = None, chip
     if isinstance(source, Ticket) and not isinstance(source, Graph) and not is_module(source):
         switches = source.switches()
+        if switches is not None and fit is not None:
+            raise SpecError("wires must be left out for a ticket of a chip: its cells are fixed")
         if switches is not None and options != Options():
             raise SpecError(
                 "options must be left out for a ticket of a chip: its switches are fixed already"
@@ -273,6 +302,8 @@ def _planned(
     mapping = get_mapping(options.mapping)
     check_hardware(chip.hardware, mapping)
     check_options(chip.hardware, options, ticket=kept is not None)
+    if fit is not None:
+        options = fit_levers(matrices, chip, options, fit)
     placement = place(matrices, chip.hardware, mapping, options)
     check_chip_size(chip, len(placement.tiles))
     check_own_chip(own, chip, len(placement.tiles))

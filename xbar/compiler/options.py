@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from xbar.compiler.levers.record import Extent, Fitted
 from xbar.compiler.packing.rules import Rule
 from xbar.errors import SpecError
 from xbar.hardware.base import Duration, Fraction, Kelvin, Spec
@@ -79,6 +80,10 @@ class Options(Spec):
             idle lines, to minimise the effect of stuck and dead resistors: those with "faults",
             "always" or "never" (see ``passes/assign_lines.py``). With ``wire_aware`` they are
             exchanged for harsh wires too, except with "never".
+        extents: by layer, inputs and outputs that its blocks have at most, so that fewer of a
+            tile's lines are in use; none for as many as a tile has room for.
+        fitted: how extents, ``pack`` and ``swap_lines`` were chosen, where ``xbar.compile`` was
+            asked to (``wires="fit"``, see ``levers/fit.py``); a record that changes nothing.
         whole_life: points of the chip's life for which one mask and one scale are chosen; None for
             the chip as it is.
         aged: whether the chip has aged since switches were chosen: ``Program.on`` sets it, and
@@ -96,6 +101,8 @@ class Options(Spec):
     compact: bool = True
     pack: Rule = "apart"
     swap_lines: Literal["faults", "always", "never"] = "faults"
+    extents: tuple[Extent, ...] = ()
+    fitted: Fitted | None = None
     whole_life: WholeLife | None = None
     aged: bool = False
     chosen: Moment | None = None

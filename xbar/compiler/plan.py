@@ -68,7 +68,8 @@ class Plan(Outline):
         tile, name = self.hardware.tile, self.hardware.name
         used = "" if self.placement is None else f", {percent(self.placement.utilisation)} used"
         weights = sum(map(math.prod, self.shapes.values()))
-        chosen = self.options.model_dump(exclude_defaults=True)
+        chosen = self.options.model_dump(exclude_defaults=True, exclude={"extents", "fitted"})
+        chosen |= {"wires": "fit"} if self.options.fitted is not None else {}
         return [
             (count(len(self.weights), "layer"), few([*self.weights])),
             ("tiles", f"{tiles} of {tile.word_lines} x {tile.bit_lines}{used}"),

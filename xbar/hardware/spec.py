@@ -120,7 +120,7 @@ class Hardware(Spec):
 
     @model_validator(mode="after")
     def _tile_holds_a_bank(self) -> Self:
-        high, wide, _ = self._lines_of_a_cell
+        high, wide, _ = self.lines_of_a_cell
         if min(self.cells) < 1:
             lines, least = ("bit", wide) if self.cells[1] < 1 else ("word", high)
             raise SpecError(
@@ -266,11 +266,11 @@ class Hardware(Spec):
     @property
     def cells(self) -> tuple[int, int]:
         """Cells (W, B) of a tile: its lines, divided by K where a bank takes K of them."""
-        high, wide, shared = self._lines_of_a_cell
+        high, wide, shared = self.lines_of_a_cell
         return self.tile.word_lines // high, self.tile.bit_lines // wide * shared
 
     @property
-    def _lines_of_a_cell(self) -> tuple[int, int, int]:
+    def lines_of_a_cell(self) -> tuple[int, int, int]:
         """Word lines and bit lines that a row and a column of cells take, and columns on these."""
         k, layout = self.bank.resistors, self.bank.layout
         return (
@@ -282,7 +282,7 @@ class Hardware(Spec):
     @property
     def usable_cells(self) -> tuple[int, int]:
         """``cells`` without spare lines, of which a line of cells takes K too."""
-        high, wide, shared = self._lines_of_a_cell
+        high, wide, shared = self.lines_of_a_cell
         rows, columns = self.cells
         return (
             rows - -(-self.tile.spare_word_lines // high),

@@ -1,0 +1,1 @@
+"""What a compiler can change against harsh wires besides the subsets: see ``fit.py``."""
