@@ -45,7 +45,7 @@ def test_what_is_told_of_each_way_is_what_programs_of_other_chips_have(fitted):
     options = fitted.options.model_copy(update={"fitted": None})
     ways = {
         "whole tiles": {"extents": ()},
-        "at most three quarters of the lines": {
+        "3/4 of the lines": {
             "extents": tuple(Extent(layer=k, inputs=18, outputs=9) for k in WEIGHTS)
         },
         "by layer": {},
@@ -187,16 +187,16 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path):
 def test_tiles_of_several_blocks_are_judged_as_they_lie():
     small = {k: np.random.default_rng(i).standard_normal((4, 8)) for i, k in enumerate("abc")}
     program = xbar.compile(small, design(60.0), seed=1, wires="fit")
-    alone = next(o for o in program.options.fitted.levers if o.name.endswith("its own tile"))
+    alone = next(o for o in program.options.fitted.levers if o.name.endswith("a tile a block"))
     together = lever(program, "whole tiles")
     for way, pack in ((together, "apart"), (alone, "none")):
         extents = program.options.extents if way is alone else ()
         options = xbar.Options(wire_aware=True, pack=pack, extents=extents)
         errors = [
             real(xbar.compile(small, design(60.0), seed=s, options=options), small)
-            for s in range(10, 14)
+            for s in range(10, 15)
         ]
-        assert way.expected == pytest.approx(np.mean(errors), rel=0.15)
+        assert way.expected == pytest.approx(np.mean(errors), rel=0.25)
     assert alone.tiles > together.tiles
 
 

@@ -46,7 +46,7 @@ from xbar.hardware.chip import Chip
 TIMES = 2
 """So many times the tiles that a network takes anyway, where nothing else is said."""
 
-_NAMES = {0.75: "three quarters of the lines", 0.5: "half of the lines", 0.25: "a quarter of them"}
+_NAMES = {0.75: "3/4 of the lines", 0.5: "1/2 of the lines", 0.25: "1/4 of the lines"}
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class _Search:
             rows, columns = part_of(size, (part, part))
             extents = [Extent(layer=one, inputs=rows, outputs=columns) for one in harsh]
             update = {"extents": tuple(extents)}
-            ways.append(self.way(f"at most {_NAMES[part]}", options.model_copy(update=update)))
+            ways.append(self.way(_NAMES[part], options.model_copy(update=update)))
         ways.append(self._each_its_own(whole, harsh, most))
         # cut evenly, three quarters are often a half
         different = {_shapes(way.tiles): way for way in reversed([whole, *ways])}
@@ -236,10 +236,10 @@ class _Search:
         ways, options = [], best.options
         if any(len(blocks) > 1 for blocks in best.tiles):
             alone = options.model_copy(update={"pack": "none"})
-            ways.append(self.way(f"{best.name}, each block its own tile", alone))
+            ways.append(self.way(f"{best.name}, a tile a block", alone))
         if options.swap_lines != "never":
             kept = options.model_copy(update={"swap_lines": "never"})
-            ways.append(self.way(f"{best.name}, lines in their own order", kept))
+            ways.append(self.way(f"{best.name}, lines as given", kept))
         return ways
 
     def other_design(self, whole: Way) -> list[Lever]:
@@ -253,7 +253,7 @@ class _Search:
         ends = tile.model_copy(update={"drive": "both", "sense": "both"})
         design = self.sampler.hardware.model_copy(update={"tile": ends})
         other = replace(self, sampler=replace(self.sampler, hardware=design, _known={}))
-        way = other.way("whole tiles, driven and sensed at both ends", whole.options)
+        way = other.way("whole tiles, both ends used", whole.options)
         return [
             Lever(
                 name=way.name, expected=way.expected, tiles=len(way.tiles), state="another design"
