@@ -153,6 +153,60 @@ def test_a_state_dict_is_trained_with_its_class(call, folder, tuned, monkeypatch
     assert json.loads(out)["epochs"] == tuned[0]["epochs"]
 
 
+def test_an_onnx_file_is_trained_like_any_other(call, folder, tuned):
+    onnx = pytest.importorskip("onnx")
+    state = torch.load(folder / "state.pt")
+    weights = [onnx.numpy_helper.from_array(each.numpy(), name) for name, each in state.items()]
+    gemm, relu = ("Gemm", {"transB": 1}), ("Relu", {})
+    chain = [
+        (*gemm, ["x", "hidden.weight", "hidden.bias"], "h"),
+        (*relu, ["h"], "r"),
+        (*gemm, ["r", "out.weight", "out.bias"], "y"),
+    ]
+    nodes = [onnx.helper.make_node(op, names, [to], **more) for op, more, names, to in chain]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", size])
+        for name, size in (("x", 8), ("y", 3))
+    ]
+    graph = onnx.helper.make_graph(nodes, "net", ends[:1], ends[1:], weights)
+    onnx.save(onnx.helper.make_model(graph), folder / "model.onnx")
+    arguments = typed(folder, model="model.onnx", output="onnx.pt2", validation=0.2, epochs=4)
+    code, out, err = call(*arguments, "--batch", 16, "--json")
+    assert code == 0, err
+    found, wanted = json.loads(out)["epochs"][-1], tuned[0]["epochs"][-1]
+    assert found["validation_loss"] == pytest.approx(wanted["validation_loss"], rel=1e-3)
+    assert xbar.read_model(folder / "onnx.pt2").run(np.zeros((5, 8), np.float32)).shape == (5, 3)
+
+
+def test_a_card_leads_to_the_same_network_and_a_missing_one_is_told(
+    call, folder, plain_card, tuned, monkeypatch
+):
+    arguments = typed(folder, output="card.pt2", validation=0.2, epochs=4, batch=16)
+    code, out, err = call(*arguments, "--device", "cuda", "--json")
+    assert code == 0, err
+    assert "leaves" in plain_card.launches
+    inputs = np.load(folder / "inputs.npy")
+    found, wanted = (xbar.read_model(p).run(inputs) for p in (folder / "card.pt2", tuned[1]))
+    np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
+    monkeypatch.setattr("xbar.device.choice.first_card", lambda: (None, "there is none"))
+    code, out, err = call(*arguments, "--force", "--device", "cuda")
+    assert (code, out) == (3, "")
+    assert (
+        err == "error: device 'cuda' needs an NVIDIA card: there is none; device 'cpu' needs none\n"
+    )
+
+
+def test_settings_are_those_of_tuning_each_once(call, refused, folder):
+    new = typed(folder, output="set.pt2", epochs=1, batch=100)
+    code, out, err = call(*new, "--tuning", "grain=0", "--tuning", "dead=0", "--json")
+    assert code == 0, err
+    assert json.loads(out)["epochs"][0]["nonzero"] > 0.999
+    more = typed(folder, output="none.pt2")
+    assert "a name of rate, batch, largest" in refused(*more, "--tuning", "grains=0")
+    assert "rate is given twice" in refused(*more, "--rate", 0.1, "--tuning", "rate=0.2")
+    assert "dead must be a number" in refused(*more, "--tuning", "dead=none")
+
+
 def test_what_does_not_fit_is_told_in_one_line(refused, folder):
     with np.load(folder / "train.npz") as data:
         x, y = data["inputs"], data["labels"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,7 @@ from xbar.cli.output import Force, Json, graph_data, progress, show
 if TYPE_CHECKING:
     from xbar.model.graph import Graph
     from xbar.training.finetuning import Trained
-    from xbar.training.recipe import Epoch
+    from xbar.training.recipe import Epoch, Tuning
 
 
 def run(
@@ -72,17 +73,18 @@ def run(
         typer.Option(help="largest step of a conductance, in usual resistors; default: 0.02"),
     ] = None,
     batch: Annotated[int | None, typer.Option(help="inputs a step; default: 64")] = None,
-    largest: Annotated[
-        float | None,
-        typer.Option(help="a column's largest weight at the start, in resistors; default: 2"),
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            help="find the ranges of converters from the data: max, percentile or least-squares"
+        ),
     ] = None,
-    dead: Annotated[
-        float | None,
-        typer.Option(help="weights below so many resistors are 0; default: 0.8"),
-    ] = None,
-    grain: Annotated[
-        float | None,
-        typer.Option(help="relative error of conductances, drawn in each step; default: 0.05"),
+    tuning: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="other settings of xbar.training.Tuning, such as grain=0.03; repeatable",
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None,
@@ -95,6 +97,10 @@ def run(
         bool,
         typer.Option("--finish", help="train no further: write what the checkpoint has reached"),
     ] = False,
+    device: Annotated[
+        str,
+        typer.Option(help="cpu, cuda (an NVIDIA card solves the arrays) or auto (if one works)"),
+    ] = "cpu",
     arch: Arch = None,
     activation: Activation = None,
     input_shape: InputShape = None,
@@ -116,20 +122,12 @@ def run(
     from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch
     from xbar.training.finetuning import check_written, finetune
-    from xbar.training.recipe import Tuning
     from xbar.unfinished import unfinished_folder
 
     if labels not in (None, "none"):
         raise SpecError(f"--labels must be none or left out, not {labels!r}")
-    settings: dict[str, Any] = {
-        "gradient": gradient,
-        "rate": rate,
-        "batch": batch,
-        "largest": largest,
-        "dead": dead,
-        "grain": grain,
-    }
-    tuning = Tuning(**{name: value for name, value in settings.items() if value is not None})
+    given = {"gradient": gradient, "rate": rate, "batch": batch, "calibrate": calibrate}
+    settings = read_tuning(tuning or (), {k: v for k, v in given.items() if v is not None})
     require_torch("training")
     refuse_existing(output, force=force)
     design = xbar.Hardware.load(hardware)
@@ -159,12 +157,13 @@ def run(
             words,
             epochs=epochs,
             seed=seed,
-            tuning=tuning,
+            tuning=settings,
             validation=validation,
             patience=patience,
             checkpoint=kept,
             force=force,
             finish=finish,
+            device=device,
             progress=report,
             after_epoch=told,
         )
@@ -176,6 +175,38 @@ def run(
     content = _content(trained, graph, output, [*graph.notes, *found.notes])
     content |= {"checkpoint": str(kept) if kept.exists() else None, "asked_epochs": epochs}
     show(as_json, content, _text(content))
+
+
+def read_tuning(texts: Sequence[str], given: Mapping[str, Any]) -> Tuning:
+    """Settings such as "grain=0.03", beside those of options of their own."""
+    from dataclasses import fields
+
+    from xbar.errors import SpecError
+    from xbar.training.recipe import Tuning
+
+    known, found = [each.name for each in fields(Tuning)], dict(given)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if name not in known or not equals:
+            raise SpecError(
+                f"--tuning must be NAME=VALUE, a name of {', '.join(known)}; not {text[:60]!r}"
+            )
+        if name in found:
+            raise SpecError(f"{name} is given twice; give it once, by --tuning or by --{name}")
+        found[name] = _value(value)
+    return Tuning(**found)
+
+
+def _value(text: str) -> Any:
+    """A number, none, or the text itself."""
+    if text == "none":
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def _content(trained: Trained, graph: Graph, output: Path, notes: list[str]) -> dict[str, Any]:

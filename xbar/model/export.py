@@ -66,6 +66,8 @@ def _export(
         module.eval()
         with quiet():
             program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
+            for node in program.graph.nodes:  # where the source lies on this machine
+                node.meta.pop("stack_trace", None)
             torch.export.save(program, buffer)
     except KeyboardInterrupt:
         raise

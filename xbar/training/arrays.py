@@ -55,6 +55,7 @@ class Arrays:
         column: (M,) number of the block's column that each weight lies on.
         leak: (W, B) siemens of cells whose switches are all open.
         wired: whether wires are there; without them all arrives.
+        device: where arrays are solved: "cpu", or "cuda" for a card.
     """
 
     hardware: Hardware
@@ -63,6 +64,7 @@ class Arrays:
     column: NDArray[np.int64]
     leak: float
     wired: bool
+    device: str = "cpu"
 
     @classmethod
     def of(
@@ -128,7 +130,7 @@ class Arrays:
         wires: dict[str, Any] = {"word_wire": tile.word_wire, "bit_wire": tile.bit_wire}
         wires |= {"source": tile.source, "load": load}
         if (tile.drive, tile.sense) == ("left", "bottom"):
-            return transfers(crossings, **wires).swapaxes(1, 2)
+            return transfers(crossings, **wires, device=self.device).swapaxes(1, 2)
         ends: dict[str, Any] = {"drive": tile.drive, "sense": tile.sense}
         return np.stack([Crossbar(each, **wires, **ends).transfer.T for each in crossings])
 

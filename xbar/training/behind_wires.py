@@ -50,13 +50,22 @@ class BehindWires(nn.Module):
         hardware: the design.
         tuning: settings.
         wired: whether its wires are there.
+        device: where arrays are solved: "cpu", or "cuda" for a card.
 
     Raises:
         ModelError: a layer can't be trained.
         SpecError: the design has no room for a weight.
     """
 
-    def __init__(self, graph: Graph, hardware: Hardware, tuning: Tuning, *, wired: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        hardware: Hardware,
+        tuning: Tuning,
+        *,
+        wired: bool,
+        device: str = "cpu",
+    ) -> None:
         super().__init__()
         self._graph, self._tuning, self._hardware = graph, tuning, hardware
         self.learned: Mapping[str, Learned] = learned_of(graph)
@@ -68,7 +77,8 @@ class BehindWires(nn.Module):
         self.resistor = float(np.median(step))
         self._most = float(hardware.bank.resistors)
         leak = float(chip.off(0).sum(axis=-1).mean())
-        self.arrays = Arrays.of(hardware, matrices, leak, wired=wired)
+        arrays = Arrays.of(hardware, matrices, leak, wired=wired)
+        self.arrays = replace(arrays, device=device)
         self._squares = squares_of(chip) if hardware.variation.read_noise else None
         chain = chain_of(hardware, calibrated=tuning.calibrate is not None)
         reads = bool(READS & chain.changed)

@@ -108,6 +108,7 @@ def finetune(
     checkpoint: str | Path | None = None,
     force: bool = False,
     finish: bool = False,
+    device: str = "cpu",
     progress: Progress | None = None,
     after_epoch: Callable[[Epoch], None] | None = None,
 ) -> Trained:
@@ -133,6 +134,8 @@ def finetune(
         force: discard the run in that folder where it is another one.
         finish: train no further: take what the run in that folder has reached, its best epoch or
             else its last state.
+        device: "cpu"; "cuda" for a card, which solves the arrays (within 1e-12, so its bytes are
+            others than the CPU's); "auto" for one if it works. Products stay on the CPU.
         progress: called with the steps done and their total.
         after_epoch: called with each epoch.
 
@@ -141,7 +144,7 @@ def finetune(
         FileError: the folder holds another run (the message names what differs) or other files, is
             used by one, or can't be written.
         ModelError: the network can't be trained, or training comes to numbers that are not finite.
-        ToolError: PyTorch is not installed.
+        ToolError: PyTorch is not installed, or "cuda" finds no card.
         KeyboardInterrupt: Ctrl-C; with a checkpoint after the step that was being done.
 
     Warns:
@@ -155,6 +158,7 @@ def finetune(
     schedule = Schedule(epochs, seed, validation, patience)
     if checkpoint is None and (force or finish):
         raise SpecError("force and finish are for a checkpoint, whose folder must be given")
+    device = _device(device)
     graph = _graph(model, input_shape)
     inputs, labels = _data(graph, data)
     notes = _check_design(hardware)
@@ -165,7 +169,8 @@ def finetune(
         from xbar.training.descent import Descent, generator
         from xbar.training.examples import Examples
 
-        net = BehindWires(graph, hardware, tuning, wired=readout == "nodal" and hardware.wired)
+        wired = readout == "nodal" and hardware.wired
+        net = BehindWires(graph, hardware, tuning, wired=wired, device=device)
         every = Examples.of(net.digital(), inputs, labels)
         parts = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
         descent = Descent(net, *parts, schedule, tuning)
@@ -175,7 +180,7 @@ def finetune(
             return _trained(descent, labels is not None, notes)
         from xbar.training.checkpoint import Keep, facts_of, run_kept
 
-        more = {"readout": readout, "tuning": asdict(tuning), **asdict(schedule)}
+        more = {"readout": readout, "device": device, "tuning": asdict(tuning), **asdict(schedule)}
         facts = facts_of(graph, (inputs, labels), hardware, **more)
         went_on = run_kept(descent, Keep(Path(checkpoint), facts, force, finish), *told)
         return replace(_trained(descent, labels is not None, notes), went_on=went_on)
@@ -196,6 +201,13 @@ def _trained(descent: Descent, labelled: bool, notes: tuple[str, ...]) -> Traine
 
 def _nothing(*told: object) -> None:
     """What is called where nobody wants to be told."""
+
+
+def _device(name: str) -> str:
+    """A card that works, where the name asks for one, or else the CPU; by name."""
+    from xbar.device.choice import find
+
+    return "cpu" if find(name) is None else "cuda"
 
 
 def _graph(model: Graph | torch.nn.Module, input_shape: Sequence[int] | None) -> Graph:
