@@ -69,15 +69,25 @@ def refused(call):
     return function
 
 
+@pytest.fixture(scope="session")
+def compiled(call, tmp_path_factory, trained):
+    """A folder with a chip.toml and the trained network compiled for a chip of it."""
+
+    def function(design, seed=0):
+        folder = tmp_path_factory.mktemp("work")
+        (folder / "chip.toml").write_text(design)
+        code, out, _ = call(
+            *("compile", trained.path, "--hardware", folder / "chip.toml", "--seed", seed),
+            *("-o", folder / "out.xbar", "--json"),
+        )
+        assert code == 0
+        (folder / "compile.json").write_text(out)
+        return folder
+
+    return function
+
+
 @pytest.fixture(scope="module")
-def work(call, tmp_path_factory, trained):
+def work(compiled):
     """A folder with a chip.toml and a compiled program."""
-    folder = tmp_path_factory.mktemp("work")
-    (folder / "chip.toml").write_text(CHIP)
-    code, out, _ = call(
-        *("compile", trained.path, "--hardware", folder / "chip.toml", "--seed", 0),
-        *("-o", folder / "out.xbar", "--json"),
-    )
-    assert code == 0
-    (folder / "compile.json").write_text(out)
-    return folder
+    return compiled(CHIP)

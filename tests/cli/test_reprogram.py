@@ -4,35 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from life_chips import DRIFT
 
 import xbar
 from xbar.compiler.changes import changes
 
-CHIP = """
-[bank]
-resistors = 5
-nominal = "50k"
-[tile]
-word_lines = 32
-bit_lines = 32
-[device]
-activation = "0.5 eV"
-[device.drift]
-first = "20 s"
-mean = { polynomial = [0.06] }
-sigma = { polynomial = [0.02] }
-"""
-
 
 @pytest.fixture(scope="module")
-def work(call, tmp_path_factory, trained):
-    folder = tmp_path_factory.mktemp("again")
-    (folder / "chip.toml").write_text(CHIP)
-    code, _, _ = call(
-        *("compile", trained.path, "--hardware", folder / "chip.toml", "--seed", 4),
-        *("-o", folder / "out.xbar"),
-    )
-    assert code == 0
+def work(compiled):
+    folder = compiled(DRIFT, seed=4)
     program = xbar.Program.load(folder / "out.xbar")
     each = [program.chip.at(time="1 y").resistors(tile) for tile in range(len(program.tiles))]
     on, off, stuck = (np.stack(arrays) for arrays in zip(*each, strict=True))

@@ -4,35 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from life_chips import PCM
 
 import xbar
 from xbar.simulation.dataset import read_dataset
 
-CHIP = """
-[bank]
-resistors = 5
-nominal = "50k"
-[tile]
-word_lines = 32
-bit_lines = 32
-[device]
-law = "pcm"
-activation = "0.5 eV"
-[temperature]
-resistors = "-0.05 %"
-"""
-
 
 @pytest.fixture(scope="module")
-def work(call, tmp_path_factory, trained):
-    folder = tmp_path_factory.mktemp("life")
-    (folder / "chip.toml").write_text(CHIP)
-    code, _, _ = call(
-        *("compile", trained.path, "--hardware", folder / "chip.toml"),
-        *("-o", folder / "out.xbar"),
-    )
-    assert code == 0
-    return folder
+def work(compiled):
+    return compiled(PCM)
 
 
 def test_accuracy_over_time_is_printed_and_drawn(call, work, trained):

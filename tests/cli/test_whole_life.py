@@ -3,31 +3,19 @@
 import json
 
 import pytest
+from life_chips import PCM
 
 import xbar
 from xbar.compiler.life_record import life_record
 from xbar.compiler.options import WholeLife
 
-CHIP = """
-[bank]
-resistors = 5
-nominal = "50k"
-[tile]
-word_lines = 32
-bit_lines = 32
-[device]
-law = "pcm"
-activation = "0.5 eV"
-[temperature]
-resistors = "-0.05 %"
-"""
 LIFE = ("--corners", "25 C, 85 C", "--life", "1 h, 1 y")
 
 
 @pytest.fixture(scope="module")
 def chip(tmp_path_factory):
     path = tmp_path_factory.mktemp("life") / "chip.toml"
-    path.write_text(CHIP)
+    path.write_text(PCM)
     return path
 
 
