@@ -20,16 +20,16 @@ from __future__ import annotations
 import argparse
 import io
 import math
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from pages import write_table
 
 from xbar.arrays import Bools, Floats
-from xbar.files import write_bytes, write_text
+from xbar.files import write_bytes
 from xbar.jit import jit
 from xbar.subset import solve_subset
 
@@ -358,15 +358,6 @@ def draw(found: list[Law]) -> bytes:
     return file.getvalue()
 
 
-def write(name: str, text: str) -> None:
-    """Replace a table in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table {name}")
-    write_text(PAGE, mark.sub(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page), force=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=28, help="units of the largest exact search")
@@ -378,8 +369,8 @@ def main() -> None:
     print(rows(found), fits(found), sep="\n\n")
     print(f"\n{time.process_time() - start:.0f} s of CPU")
     if not given.print:
-        write("growth_laws", rows(found))
-        write("growth_laws_fits", fits(found))
+        write_table(PAGE, "growth_laws", f"\n{rows(found)}\n")
+        write_table(PAGE, "growth_laws_fits", f"\n{fits(found)}\n")
         write_bytes(PAGE.parent / "figures" / "growth_laws.svg", draw(found), force=True)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -27,13 +26,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pages import write_table
 
 import xbar
 from xbar.compiler.program import Program
 from xbar.effects.adc import Adc
 from xbar.effects.chain import Chain
 from xbar.effects.readout import MatrixReadout
-from xbar.files import write_text
 from xbar.model.graph import Graph
 from xbar.simulation.language import METRICS
 from xbar.simulation.readout import AnalogProducts
@@ -231,15 +230,6 @@ def told(bench: Bench, digital: Sequence[float], chips: int) -> str:
     )
 
 
-def write(text: str, size: str) -> None:
-    """Replace the table of a size in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(rf"(<!-- table: language {size} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table of {size}")
-    write_text(PAGE, mark.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), force=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chips", type=int, default=5)
@@ -258,7 +248,7 @@ def main() -> None:
     text = f"{told(bench, digital, given.chips)}\n{table(digital, rows)}"
     print(text)
     if not given.print:
-        write(text, given.size)
+        write_table(PAGE, f"language {given.size}", text)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from growth_laws import write
+from growth_laws import PAGE
+from pages import write_table
 
 from xbar.sizing.density import density
 from xbar.sizing.lattice import exact_chance, partition_chance, reachable, threshold_bits
@@ -124,8 +125,8 @@ def main() -> None:
     print(second)
     print(f"{time.process_time() - start:.0f} s of CPU")
     if not given.print:
-        write("lattice_tiers", first)
-        write("lattice_partitions", second)
+        write_table(PAGE, "lattice_tiers", f"\n{first}\n")
+        write_table(PAGE, "lattice_partitions", f"\n{second}\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -26,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import write_table
 from wires import Task, crepe, lenet
 
 import xbar
 from xbar.compiler.changes import changes
 from xbar.compiler.program import Program
-from xbar.files import write_text
 
 ROOT = Path(__file__).parents[1]
 BUILD, PAGE = ROOT / "build" / "life", ROOT / "docs" / "results.md"
@@ -207,15 +206,6 @@ class Rows:
         return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 
-def write(text: str, network: str) -> None:
-    """Replace the table of a network in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(rf"(<!-- table: life {network} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table of {network}")
-    write_text(PAGE, mark.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), force=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("networks", nargs="*", default=["lenet", "crepe"])
@@ -231,7 +221,7 @@ def main() -> None:
         text = f"{told}\n\n{rows.table(range(given.chips))}"
         print(f"{network}, {given.chips} chips\n{text}")
         if not given.print:
-            write(text, network)
+            write_table(PAGE, f"life {network}", text)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pages import write_table
 
 import xbar
-from xbar.files import write_text
 from xbar.hardware.silicon import Drawn
 from xbar.silicon.array import Array
 from xbar.silicon.bits import bits_of
@@ -203,15 +202,6 @@ def processor() -> float:
     return sum(os.times()[:4])
 
 
-def write(name: str, text: str) -> None:
-    """Replace a table in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    mark = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no mark for the table {name}")
-    write_text(PAGE, mark.sub(lambda m: f"{m[1]}{text}\n{m[2]}", page), force=True)
-
-
 def moved(program: xbar.Program, seed: int) -> VerificationSweep:
     """The array of one seed under the usual conditions."""
     made = TransistorTile.of(program, 0, program.hardware.cells, Choice(mismatch=seed))
@@ -258,6 +248,21 @@ def agreement_table(found: dict[str, list[Verification]]) -> str:
     return markdown(head, rows)
 
 
+def kinds_of(
+    cell: Cell, programs: dict[int, list[xbar.Program]], seeds: list[int]
+) -> dict[str, list[Verification]]:
+    """Arrays under nominal conditions: those measured of each size, and the largest as drawn."""
+    kinds = {
+        f"{size} x {size}, measured": [
+            nominal(program, seed) for program, seed in zip(programs[size], seeds, strict=True)
+        ]
+        for size in programs
+    }
+    size = list(programs)[-1]
+    kinds[f"{size} x {size}, drawn from the model"] = drawn_chips(cell, size, seeds)
+    return kinds
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--process", default="sky130")
@@ -285,22 +290,13 @@ def main() -> None:
     print(bits, flush=True)
     conditions = conditions_table(moved(programs[given.sizes[0]][0], given.seeds[0]))
     print(conditions, flush=True)
-    kinds = {
-        f"{size} x {size}, measured": [
-            nominal(program, seed)
-            for program, seed in zip(programs[size], given.seeds, strict=True)
-        ]
-        for size in given.sizes
-    }
-    size = given.sizes[-1]
-    kinds[f"{size} x {size}, drawn from the model"] = drawn_chips(cell, size, given.seeds)
-    agreement = agreement_table(kinds)
+    agreement = agreement_table(kinds_of(cell, programs, given.seeds))
     print(agreement)
     print(f"{time.perf_counter() - start:.0f} s, of the processor {processor():.0f} s")
     if not given.print:
-        write("silicon_bits", bits)
-        write("silicon_conditions", conditions)
-        write("silicon_agreement", agreement)
+        write_table(PAGE, "silicon_bits", bits)
+        write_table(PAGE, "silicon_conditions", conditions)
+        write_table(PAGE, "silicon_agreement", agreement)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from silicon import PAGE, write
+from pages import write_table
+from silicon import PAGE
 from wires import Task, lenet
 
 import xbar
@@ -164,7 +165,7 @@ def main() -> None:
     told = transistor_table(sampled)
     print(told)
     if not given.print:
-        write("silicon_network", f"```\n{text}\n{told.rstrip()}\n```")
+        write_table(PAGE, "silicon_network", f"```\n{text}\n{told.rstrip()}\n```")
         picture = draw_bits([row for row, _ in found])
         write_bytes(PAGE.parent / "figures" / "silicon_bits.svg", picture, force=True)
 
