@@ -16,8 +16,9 @@ Nodes are numbered: drivers, sense amplifiers, then the remaining merged nodes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,15 @@ class _Elements:
     column: NDArray[np.int64]
 
 
+def _joined(elements: Sequence[_Elements]) -> tuple[NDArray[Any], ...]:
+    """Kind, tail, head, resistance, row and column of elements of all kinds, one after another."""
+    kind = [np.full(len(each.tail), KINDS.index(each.kind), np.int8) for each in elements]
+    return np.concatenate(kind), *(
+        np.concatenate([getattr(each, field) for each in elements])
+        for field in ("tail", "head", "resistance", "row", "column")
+    )
+
+
 def assemble(crossbar: Crossbar | SourceLines, far: float = np.inf) -> Assembly:
     """The resistors of an array between its merged nodes, in a fixed order; all cells are on.
 
@@ -118,11 +128,7 @@ def assemble(crossbar: Crossbar | SourceLines, far: float = np.inf) -> Assembly:
     else:
         elements = [*_source_line(crossbar, word), cells, *_read_line(crossbar, bit)]
         named = ("p", ("top", "bottom"))
-    kind = np.concatenate([np.full(len(e.tail), KINDS.index(e.kind), np.int8) for e in elements])
-    tail, head, resistance, row, column = (
-        np.concatenate([getattr(e, field) for e in elements])
-        for field in ("tail", "head", "resistance", "row", "column")
-    )
+    kind, tail, head, resistance, row, column = _joined(elements)
     merged, origin = _merge(count, tail, head, resistance == 0)
     tail, head = merged[tail], merged[head]
     keep = np.isfinite(resistance) & (tail != head)

@@ -19,7 +19,7 @@ from xbar.effects.readout import Readout
 from xbar.hardware.spec import Hardware
 
 if TYPE_CHECKING:
-    from xbar.effects.stage import Stage
+    from xbar.effects.stage import Solve, Stage
 
 
 class Cells(Protocol):
@@ -138,6 +138,17 @@ class Read:
     def drawn(self, name: str) -> Any:
         """What the stage's converters have of an effect; None without."""
         return None if self.stage is None else self.stage.drawn.get(name)
+
+    def beyond(self, current: Array, solve: Solve) -> Array:
+        """Currents (N, C) and what is solved beyond them, at the stage's volts.
+
+        Args:
+            current: amperes; they stay as they are without a stage.
+            solve: gives amperes of the bit lines beyond those.
+        """
+        if self.stage is None:
+            return current
+        return current + self.xp.asarray(self.stage.currents(self.xp.to_numpy(self.voltage), solve))
 
     def noisy(self, current: Array, deviation: Array) -> Array:
         """Currents (N, C) with normal numbers of a deviation, one or (C,), drawn at each call."""

@@ -44,11 +44,7 @@ class Nonlinearity(Effect):
 
     def current(self, current: Array, read: Read) -> Array:
         """The linear currents plus the excess of the nonlinear law."""
-        stage = read.stage
-        if stage is None:
-            return current
-        excess = stage.currents(read.xp.to_numpy(read.voltage), excess_currents)
-        return current + read.xp.asarray(excess)
+        return read.beyond(current, excess_currents)
 
 
 def excess_currents(array: Lines, law: CellLaw, voltage: Floats) -> Floats:

@@ -36,11 +36,7 @@ class Selector(Effect):
 
     def current(self, current: Array, read: Read) -> Array:
         """The currents without what the selectors hold back."""
-        stage = read.stage
-        if stage is None:
-            return current
-        change = partial(selector_currents, read.hardware.selector)
-        return current + read.xp.asarray(stage.currents(read.xp.to_numpy(read.voltage), change))
+        return read.beyond(current, partial(selector_currents, read.hardware.selector))
 
 
 def selector_currents(

@@ -33,11 +33,7 @@ class SourceLines(Effect):
 
     def current(self, current: Array, read: Read) -> Array:
         """The currents without what the lines take."""
-        stage = read.stage
-        if stage is None:
-            return current
-        lost = stage.currents(read.xp.to_numpy(read.voltage), wire_currents)
-        return current + read.xp.asarray(lost)
+        return read.beyond(current, wire_currents)
 
 
 def wire_currents(array: Lines, law: CellLaw, voltage: Floats) -> Floats:

@@ -91,17 +91,7 @@ class Run:
         """The result of some chips, each read several times, at the time and temperature set."""
         tally = Tally(self.program.weights)
         exact = self._exact() if scored else None
-        scores: list[list[float]] = []
-        interval = None
-        for trial in range(trials):
-            base = self.bases.get(trial) or _instance(self.program, trial, self.seed)
-            if self.when != (None, None):
-                self.bases[trial] = base  # for the next time
-            ranges, instance = self._ranges(base), self.now(base)
-            self.own = ranges if trial == 0 else self.own
-            found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
-            scores.append([each.score for each in found if each.score is not None])
-            interval = found[0].interval
+        scores, interval = self._scores(trials, noise_trials, tally)
         accuracies = tuple(mean(each) for each in scores) if scored else ()
         return Result(
             readout=self.readout,
@@ -138,6 +128,23 @@ class Run:
         notes = self.data.notes if exact is None else self.data.assumed(exact.values)
         found = self.program.corrections
         return notes if found is None else (*notes, f"digital corrections: {found}")
+
+    def _scores(
+        self, trials: int, noise_trials: int, tally: Tally
+    ) -> tuple[list[list[float]], tuple[float, float] | None]:
+        """Scores by chip and read, without those of data without labels; interval of the last."""
+        scores: list[list[float]] = []
+        interval = None
+        for trial in range(trials):
+            base = self.bases.get(trial) or _instance(self.program, trial, self.seed)
+            if self.when != (None, None):
+                self.bases[trial] = base  # for the next time
+            ranges, instance = self._ranges(base), self.now(base)
+            self.own = ranges if trial == 0 else self.own
+            found = [self._read(instance, ranges, trial, n, tally) for n in range(noise_trials)]
+            scores.append([each.score for each in found if each.score is not None])
+            interval = found[0].interval
+        return scores, interval
 
     def _products(
         self, program: Program, ranges: Ranges | None, seed: int, precision: Precision

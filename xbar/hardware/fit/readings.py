@@ -5,7 +5,7 @@ Shapes: N readings. Units: siemens, seconds, kelvin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,7 @@ def _of_text(text: str, unit: str | None, voltage: float | None) -> Readings:
     if not rows:
         raise SpecError("there is no line of data")
     width = len(sheet.head)
-    for line, cells in rows:
-        if len(cells) < width:
-            cells += [""] * (width - len(cells))
-        if len(cells) > width and any(cells[width:]):
-            raise SpecError(
-                f"line {line}: has {len(cells)} values, but the first line names {width}; decimal "
-                "commas need another delimiter, or quotes"
-            )
+    _fill(rows, width)
     columns = find_columns(sheet.head)
     stated = with_units(columns, rows[0][1])
     if stated is not None:
@@ -129,6 +122,17 @@ def _of_text(text: str, unit: str | None, voltage: float | None) -> Readings:
         if others:
             notes.append(f"columns not used: {few(others)}")
     return _readings(Cells(columns, named, lines, sheet, notes), unit, voltage)
+
+
+def _fill(rows: Iterable[tuple[int, list[str]]], width: int) -> None:
+    """Make lines as long as the first one, with empty cells, in place."""
+    for line, cells in rows:
+        if len(cells) > width and any(cells[width:]):
+            raise SpecError(
+                f"line {line}: has {len(cells)} values, but the first line names {width}; decimal "
+                "commas need another delimiter, or quotes"
+            )
+        cells += [""] * (width - len(cells))
 
 
 def _one_unit(unit: str | None, stated: str) -> str | None:
