@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from handwritten import digits
 
 import xbar
-from xbar.errors import FileError, ModelError, SpecError, XbarWarning
+from xbar.errors import FileError, ModelError, SpecError
 from xbar.model.read import from_module
 from xbar.training import Tuning, finetune
 
@@ -19,14 +19,6 @@ def design(wire=200.0, size=64, **parts):
         tile=xbar.Tile(word_lines=size, bit_lines=size, word_wire=wire, bit_wire=wire),
         **parts,
     )
-
-
-def digits():
-    """scikit-learn's digits: training inputs and labels, held-out inputs and labels."""
-    inputs, labels = load_digits(return_X_y=True)
-    order = np.random.default_rng(0).permutation(len(inputs))
-    x, y = (inputs[order] / 16.0).astype(np.float32), labels[order]
-    return x[:1300], y[:1300], x[1300:], y[1300:]
 
 
 @pytest.fixture(scope="module")
@@ -205,15 +197,6 @@ def test_a_trained_network_is_the_same_when_read_back(network, tmp_path):
     assert [layer.name for layer in read.layers] == [layer.name for layer in network.layers]
     with pytest.raises(FileError, match="tuned"):
         trained.save(tmp_path / "tuned.pt2")
-
-
-def test_effects_that_training_leaves_out_are_told(network):
-    constant = {"polynomial": (0.05,)}
-    law = xbar.DeviceLaw(drift={"first": 1.0, "mean": constant, "sigma": constant})
-    hardware = design(device=law)
-    with pytest.warns(XbarWarning, match="leaves out device"):
-        found = finetune(network, (X, Y), hardware, epochs=1)
-    assert found.notes == ("training leaves out device of the design",)
 
 
 def test_chips_with_coarse_converters_answer_better_when_trained_through_them(network):

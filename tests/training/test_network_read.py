@@ -11,6 +11,7 @@ import xbar
 from xbar.model.read import from_module
 from xbar.simulation.blocks import BlockCells
 from xbar.simulation.calibration import Calibration, calibrate
+from xbar.simulation.ranges import arriving
 from xbar.simulation.readout import AnalogProducts
 
 torch = pytest.importorskip("torch")
@@ -81,12 +82,14 @@ def cells_of(program):
     """Its cells behind their wires, weight by weight."""
     found = {}
     for layer in program.graph.layers:
-        each = {name: np.zeros(layer.shape) for name in ("conductance", "scale", "power")}
+        names = ("conductance", "scale", "power", "programmed")
+        each = {name: np.zeros(layer.shape) for name in names}
         for tile, number, placed in program.blocks_of(layer.name):
             block, cells = placed.block, BlockCells(tile, number)
             block.put(each["conductance"], cells.wired)
             block.put(each["scale"], np.broadcast_to(placed.scale, block.shape))
             block.put(each["power"], cells.noise_parts("nodal")[0])
+            block.put(each["programmed"], arriving(cells, cells.wired, wires=True))
         for name, matrix in each.items():
             found.setdefault(name, []).append(matrix.ravel())
     return Cells(**{name: torch.from_numpy(np.concatenate(each)) for name, each in found.items()})
@@ -119,6 +122,25 @@ def test_a_network_in_training_reads_as_the_simulation_does(network, effect):
     plain = program(network)
     without = graph.run(X, AnalogProducts(plain, "nodal", 5))
     assert np.abs(found - without).max() > 1e-3 * np.abs(without).max()
+
+
+def test_cells_of_later_are_read_as_the_simulation_reads_them(network):
+    """Drifted and warm, with the read noise of then, and converters made for them as programmed."""
+    curves = {"mean": {"polynomial": (0.06,)}, "sigma": {"polynomial": (0.03,)}}
+    law = xbar.DeviceLaw(
+        drift={"first": 20.0, **curves},
+        noise={"relative": {"polynomial": (0.02,)}, "reading": 1e-6},
+        activation=0.2,
+    )
+    heat = xbar.Temperature(resistors=0.002, resistors_sigma=0.001, wires="copper")
+    parts = {"device": law, "temperature": heat, "variation": {"read_noise": 0.01}}
+    p = program(network, adc=xbar.Converter(bits=7), **parts)
+    later = p.on(p.chip.at("30 d", "350 K"))
+    graph = replace(network, inputs=(replace(network.inputs[0], dtype="float64"),))
+    expected = graph.run(X, AnalogProducts(later, "nodal", 5))
+    assert_same(in_training(later, X), expected)
+    then = graph.run(X, AnalogProducts(p, "nodal", 5))
+    assert np.abs(then - expected).max() > 0.1 * np.abs(then).max()
 
 
 @pytest.mark.parametrize("method", ["max", "percentile", "least-squares"])

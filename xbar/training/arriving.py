@@ -62,6 +62,10 @@ class Arriving(nn.Module):
         found: torch.Tensor = _arrive(d, self, exact)
         return found
 
+    def anew(self) -> None:
+        """Have the arrays solved in the next step: their devices are others."""
+        self.plan[_WAIT] = 0.0
+
     def told(self) -> float:
         """The largest error since this was last asked."""
         worst = float(self.plan[_WORST])

@@ -13,7 +13,7 @@ Shapes: G groups of a layer, M weights of all layers, C columns of all blocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,23 +23,43 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xbar.arrays import Floats
-from xbar.compiler.squares import squares
 from xbar.effects.stage import Draw
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.simulation.calibration import Calibration
 from xbar.simulation.readout import Watch
+from xbar.training.aged import Ages, Then, designs_of
 from xbar.training.arrays import Arrays
-from xbar.training.arriving import Arriving
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
-from xbar.training.network_read import READS, Cells, NetworkRead, StepRead, chain_of
+from xbar.training.network_read import Cells, NetworkRead, StepRead
 from xbar.training.recipe import Tuning
 
 _BIAS_RATE = 0.25
 """Rate of biases, relative to their size, over that of conductances."""
 _TOGETHER = 64
 """Inputs of the calibration set that pass the network together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Now:
+    """What is on the tiles at a moment; each (M,).
+
+    Attributes:
+        then: the moment.
+        d: conductances as programmed, in usual resistors.
+        aged: the same at the moment.
+        e: what arrives of them.
+        gain: weight per resistor that arrives, what is compensated included.
+        factor: ``aged`` over ``d``; None for devices as programmed.
+    """
+
+    then: Then
+    d: torch.Tensor
+    aged: torch.Tensor
+    e: torch.Tensor
+    gain: torch.Tensor
+    factor: torch.Tensor | None = None
 
 
 class BehindWires(nn.Module):
@@ -67,27 +87,27 @@ class BehindWires(nn.Module):
         device: str = "cpu",
     ) -> None:
         super().__init__()
-        self._graph, self._tuning, self._hardware = graph, tuning, hardware
+        self._graph, self._tuning = graph, tuning
         self.learned: Mapping[str, Learned] = learned_of(graph)
         self._live = LiveGraph(graph)
         matrices = {layer.name: layer.matrix for layer in graph.layers}
         self._shapes = {name: matrix.shape for name, matrix in matrices.items()}
+        self._counts = [matrix.size for matrix in matrices.values()]
         chip = Chip.sample(hardware, 0)
         step = chip.on(0) - chip.off(0)
         self.resistor = float(np.median(step))
         self._most = float(hardware.bank.resistors)
-        leak = float(chip.off(0).sum(axis=-1).mean())
-        arrays = Arrays.of(hardware, matrices, leak, wired=wired)
-        self.arrays = replace(arrays, device=device)
-        self._squares = squares_of(chip) if hardware.variation.read_noise else None
-        chain = chain_of(hardware, calibrated=tuning.calibrate is not None)
-        reads = bool(READS & chain.changed)
-        self._network = NetworkRead(graph, self.arrays, chain) if reads else None
-        if self._network is not None and tuning.calibrate is not None:
-            for name, count in self._network.converters.items():
+        arrays = Arrays.of(hardware, matrices, 0.0, wired=wired)
+        arrays = replace(arrays, device=device)
+        every = [hardware, *designs_of(hardware, tuning)]
+        self._then = [Then(graph, arrays, each, self.resistor, tuning) for each in every]
+        self.moments, self._fresh = nn.ModuleList(self._then), self._then[0]
+        self.arrays: Arrays = self._fresh.arriving.arrays
+        self._ages = Ages(arrays, every[1:]) if len(every) > 1 else None
+        if self._fresh.network is not None and tuning.calibrate is not None:
+            for name, count in self._fresh.network.converters.items():
                 self.register_buffer(name, torch.full((count,), torch.nan, dtype=torch.float64))
         wanted = np.concatenate([matrix.ravel() for matrix in matrices.values()])
-        self.arriving = Arriving(self.arrays, self.resistor, tuning)
         self._inverse = {
             name: torch.from_numpy(np.argsort(each.place, axis=None))
             for name, each in self.learned.items()
@@ -132,17 +152,39 @@ class BehindWires(nn.Module):
             d = d * (1 + self._tuning.grain * torch.randn(d.shape, generator=draw))
         return d
 
-    def _arriving(self, draw: torch.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """(M,) conductances and what arrives of them, both in resistors."""
-        d = self._grained(self.v, draw)
-        return d, self.arriving(d, exact=draw is None or not torch.is_grad_enabled())
+    def _now(self, draw: torch.Generator | None) -> Now:
+        """What is on the tiles, at a moment that is drawn or as programmed, and what arrives."""
+        d, gain = self._grained(self.v, draw), self.gain.exp()[self._column]
+        exact = draw is None or not torch.is_grad_enabled()
+        if self._ages is None or draw is None:
+            return Now(self._fresh, d, d, self._fresh.arriving(d, exact=exact), gain)
+        which, seed, new = self._ages.choose(draw, keep=not exact)
+        then = self._then[1 + which]
+        if new and not exact:
+            then.arriving.anew()
+        factor = self._ages.factors(d, which, seed)
+        e = then.arriving(d * factor, exact=exact)
+        if self._tuning.compensate:
+            gain = gain * self._lost(e.detach(), factor, gain.detach())
+        return Now(then, d, d * factor, e, gain, factor)
+
+    def _lost(self, e: torch.Tensor, factor: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        """(M,) by how much weaker each layer's weights were programmed, in least squares."""
+        found = []
+        for now, before in zip(
+            (e * gain).split(self._counts), (e / factor * gain).split(self._counts), strict=True
+        ):
+            power = (before**2).sum()
+            ratio = (now * before).sum() / power.clamp(min=1e-30)
+            found.append(torch.where(ratio > 0, 1 / ratio.clamp(min=1e-6), 1.0).expand(len(now)))
+        return torch.cat(found)
 
     def _noised(self, flat: torch.Tensor, draw: torch.Generator | None) -> torch.Tensor:
         """(M,) weights with noise in proportion to their layer's largest."""
         if draw is None or not self._tuning.weight_noise:
             return flat
-        sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
-        largest = torch.cat([part.abs().max().expand(len(part)) for part in flat.split(sizes)])
+        parts = flat.split(self._counts)
+        largest = torch.cat([part.abs().max().expand(len(part)) for part in parts])
         noise = torch.randn(flat.shape, generator=draw)
         return flat + self._tuning.weight_noise * largest.detach() * noise
 
@@ -160,59 +202,64 @@ class BehindWires(nn.Module):
 
     def weights(self, draw: torch.Generator | None = None) -> dict[str, torch.Tensor]:
         """The graph's constants as they now are, by name; with new devices if they are drawn."""
-        flat = self._arriving(draw)[1] * self.gain.exp()[self._column]
-        return self._constants(self._noised(flat, draw))
+        now = self._now(draw)
+        return self._constants(self._noised(now.e * now.gain, draw))
 
     def forward(self, x: torch.Tensor, draw: torch.Generator | None = None) -> torch.Tensor:
         """Outputs (N, ...) for inputs (N, ...); with new devices and noise if they are drawn."""
-        if self._network is None:
-            y: torch.Tensor = self._live(x, self.weights(draw))
+        now = self._now(draw)
+        flat = self._noised(now.e * now.gain, draw)
+        constants, network = self._constants(flat), now.then.network
+        if network is None:
+            y: torch.Tensor = self._live(x, constants)
             return y
-        constants, cells = self._cells(draw)
         seed = 0 if draw is None else int(torch.randint(2**31, (1,), generator=draw))
         normal = None if draw is None else partial(_normal, draw)
-        network = self._network.within(dict(self.named_buffers()))
-        read = StepRead(network, cells, Chip.sample(self._hardware, seed), normal)
+        read = StepRead(
+            network.within(dict(self.named_buffers())),
+            self._cells(now, flat, noise=draw is not None),
+            Chip.sample(now.then.hardware, seed),
+            normal,
+        )
         found: torch.Tensor = self._live(x, constants, read)
         return found
 
-    def _cells(self, draw: torch.Generator | None) -> tuple[dict[str, torch.Tensor], Cells]:
-        """The graph's constants, and what is read."""
-        d, e = self._arriving(draw)
-        gain = self.gain.exp()[self._column]
-        flat = self._noised(e * gain, draw)
-        power = None
-        if self._squares is not None and draw is not None:
-            power = self._power(d.detach(), e.detach())
-        cells = Cells(flat / gain * self.resistor, self.resistor / gain, power)
-        return self._constants(flat), cells
+    def _cells(self, now: Now, flat: torch.Tensor, *, noise: bool) -> Cells:
+        """What is read of weights (M,)."""
+        conductance = flat / now.gain * self.resistor
+        power = self._power(now) if noise and now.then.squares is not None else None
+        before = None if now.factor is None else conductance.detach() / now.factor
+        return Cells(conductance, self.resistor / now.gain, power, before)
 
-    def _power(self, d: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
+    def _power(self, now: Now) -> torch.Tensor:
         """(M,) expected sum of squares of the resistors of each pair as read, siemens².
 
         Those that are on have their weight's own attenuation, those that are off the column's mean.
         """
-        assert self._squares is not None
-        on, off = self._squares
-        arrives = torch.where(d != 0, (e / torch.where(d != 0, d, 1.0)) ** 2, 0.0)
-        count = int(self._column.max()) + 1
-        total, number = torch.zeros(count), torch.zeros(count)
+        assert now.then.squares is not None
+        on, off = now.then.squares
+        count, some = now.d.detach().abs(), now.d.detach() != 0
+        arrives = torch.where(some, (now.e / torch.where(some, now.aged, 1.0)) ** 2, 0.0).detach()
+        columns = int(self._column.max()) + 1
+        total, number = torch.zeros(columns), torch.zeros(columns)
         total.index_add_(0, self._column, arrives)
-        number.index_add_(0, self._column, (d != 0).to(d.dtype))
+        number.index_add_(0, self._column, some.to(count.dtype))
         column = (total / number.clamp(min=1.0))[self._column]
-        return d.abs() * arrives * on + (2 * self._most - d.abs()) * column * off
+        return count * arrives * on + (2 * self._most - count) * column * off
 
     def calibrate(self, inputs: torch.Tensor) -> None:
         """Find the converters' ranges from inputs (N, ...) anew, if they are calibrated.
 
         As ``simulate(calibrate=...)`` does: by the network as it now is, without noise.
         """
-        how, network = self._tuning.calibrate, self._network
+        how, network = self._tuning.calibrate, self._fresh.network
         if how is None or network is None:
             return
         with torch.no_grad():
-            constants, cells = self._cells(None)
-            chip = Chip.sample(self._hardware, 0)
+            now = self._now(None)
+            flat = now.e * now.gain
+            constants, cells = self._constants(flat), self._cells(now, flat, noise=False)
+            chip = Chip.sample(self._fresh.hardware, 0)
 
             def run(read: NetworkRead, watch: Watch) -> None:
                 step = StepRead(read, cells, chip, None, watch)
@@ -283,7 +330,7 @@ class BehindWires(nn.Module):
 
     def stale(self) -> float:
         """Largest error of what arrived in steps since this was last asked."""
-        return self.arriving.told()
+        return max(each.arriving.told() for each in self._then)
 
     @property
     def kept(self) -> float:
@@ -299,19 +346,6 @@ class BehindWires(nn.Module):
             }
         every = {name: new.get(name, self._graph.constants[name]) for name in self._graph.constants}
         return replace(self._graph, constants=every)
-
-
-def squares_of(chip: Chip) -> tuple[float, float]:
-    """Mean square of a chip's resistors as their read noise counts, siemens².
-
-    Returns:
-        Of those that are on, by usual resistor of conductance; of one that is off.
-    """
-    on, off = chip.on(0), chip.off(0)
-    closed = squares(chip, on, partial(chip.programmed.on, 0)).mean()
-    leaking = squares(chip, off, partial(chip.programmed.off, 0)).mean()
-    step = on - off
-    return float(closed * np.median(step) / step.mean()), float(leaking)
 
 
 def _normal(draw: torch.Generator, layer: str, dtype: torch.dtype) -> Draw:

@@ -161,7 +161,7 @@ def finetune(
     device = _device(device)
     graph = _graph(model, input_shape)
     inputs, labels = _data(graph, data)
-    notes = _check_design(hardware)
+    notes = _check_design(hardware, tuning)
     for note in notes:
         warn(note)
     with reproducible(schedule.seed):
@@ -248,7 +248,7 @@ def _data(graph: Graph, data: Data) -> tuple[Any, Any]:
     return torch.from_numpy(np.array(inputs)), labels
 
 
-def _check_design(hardware: object) -> tuple[str, ...]:
+def _check_design(hardware: object, tuning: Tuning) -> tuple[str, ...]:
     """What training leaves out of a design.
 
     Raises:
@@ -267,7 +267,17 @@ def _check_design(hardware: object) -> tuple[str, ...]:
             "training needs tile.topology 'input-source' and tile.idle 'ground', not "
             f"{tile.topology!r} and {tile.idle!r}"
         )
-    parts = ("selector", "device", "temperature")
-    left = [name for name in parts if getattr(hardware, name) is not None]
-    left += ["nonlinearity"] if hardware.bank.nonlinearity is not None else []
-    return (f"training leaves out {', '.join(left)} of the design",) if left else ()
+    law, heat = hardware.device, hardware.temperature
+    ages = law is not None and (law.first is not None or law.noise is not None)
+    left = {
+        "device": "Tuning(times=...)" if ages and not tuning.times else None,
+        "temperature": "Tuning(temperatures=...)" if heat and not tuning.temperatures else None,
+        "selector": "" if hardware.selector is not None else None,
+        "nonlinearity": "" if hardware.bank.nonlinearity is not None else None,
+    }
+    names = [name for name, given in left.items() if given is not None]
+    advice = [given for given in left.values() if given]
+    if not names:
+        return ()
+    more = f"; for moments of its life give {' and '.join(advice)}" if advice else ""
+    return (f"training leaves out {', '.join(names)} of the design{more}",)

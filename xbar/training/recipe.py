@@ -96,6 +96,12 @@ class Tuning:
             resistors load the lines less and have less noise.
         weight_noise: standard deviation of normal noise of each weight over its layer's largest,
             drawn anew in each step; the usual rival of training through the hardware itself.
+        times: times since programming at which the network shall work, such as ("1 h", "30 d"):
+            devices of the design's law are drawn at one of them, another every few steps. Empty for
+            devices as programmed.
+        temperatures: temperatures likewise, such as ("25 C", "85 C"), each with all times.
+        compensate: whether the digital side multiplies each layer's outputs by what its weights
+            have lost since, as ``simulate(compensate="gain")`` does.
 
     Raises:
         SpecError: a value is out of range.
@@ -111,6 +117,9 @@ class Tuning:
     calibrate: Literal["max", "percentile", "least-squares"] | None = None
     sparsity: float = 0.0
     weight_noise: float = 0.0
+    times: tuple[str | float, ...] = ()
+    temperatures: tuple[str | float, ...] = ()
+    compensate: bool = False
 
     def __post_init__(self) -> None:
         for name in ("rate", "largest", "dead", "grain", "stale", "sparsity", "weight_noise"):
@@ -124,6 +133,11 @@ class Tuning:
             raise SpecError(f"batch must be a whole number of at least 1, not {self.batch!r}")
         if self.gradient not in ("own", "exact"):
             raise SpecError(f'gradient must be "own" or "exact", not {self.gradient!r}')
+        for name in ("times", "temperatures"):
+            if not isinstance(getattr(self, name), tuple):
+                raise SpecError(
+                    f'{name} must be a tuple such as ("1 h", "30 d"), not {getattr(self, name)!r}'
+                )
         if self.calibrate not in (None, "max", "percentile", "least-squares"):
             raise SpecError(
                 'calibrate must be "max", "percentile", "least-squares" or None, not '
