@@ -211,6 +211,11 @@ def test_what_would_misuse_corrections_is_told_or_refused(network):
     for words in ({"trials": 2}, {"budget": True}):
         with pytest.raises(xbar.SpecError, match="digital corrections"):
             xbar.simulate(made, NEW, readout="nodal", **words)
+    pair = xbar.compile({**WEIGHTS, "b": WEIGHTS["a"]}, CHIP)
+    with pytest.warns(xbar.XbarWarning, match="b: no input reaches what stays without"):
+        calibrate(pair, {"a": X})
+    with pytest.raises(xbar.SpecError, match="at least one input"):
+        calibrate(pair, {"a": X[:0]})
     with pytest.raises(xbar.SpecError, match="ranges need a DAC"):
         calibrate(network, X, ranges="max")
     with pytest.raises(xbar.SpecError, match="what must be one of gain, columns, batchnorm"):

@@ -30,7 +30,7 @@ from xbar.simulation.prepared import Prepared
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts
 from xbar.statistics import wilson_interval
-from xbar.tables import Table, percent, table
+from xbar.tables import Table, few, percent, table
 from xbar.training.corrected import Finder
 
 INPUTS = 512
@@ -235,14 +235,14 @@ def _then(program: Program, time: str | float | None, temperature: str | float |
 def _some(program: Program, data: Data) -> Data:
     """At most ``INPUTS`` of the data, evenly spaced, without labels."""
 
-    def few(values: ArrayLike) -> Any:
+    def some(values: ArrayLike) -> Any:
         array = np.asarray(values)
         size = len(array)
         return array[np.linspace(0, size - 1, min(size, INPUTS)).round().astype(int)]
 
     if isinstance(data.inputs, Mapping):
-        return Data.of(program, {name: few(x) for name, x in data.inputs.items()}, None)
-    return Data.of(program, few(data.inputs), None)
+        return Data.of(program, {name: some(x) for name, x in data.inputs.items()}, None)
+    return Data.of(program, some(data.inputs), None)
 
 
 def _find(
@@ -254,6 +254,8 @@ def _find(
     seed: int,
 ) -> dict[What, Corrections]:
     """Corrections of a program as its chip is now, by way."""
+    if not data.size:
+        raise SpecError("inputs must hold at least one input")
     check_readout(program.hardware, readout)
     tell_selectors(program.hardware, readout)
     method = _method(ranges)
@@ -271,6 +273,8 @@ def _find(
     for what in ways:
         products = AnalogProducts(program, readout, check_seed(seed), ranges=full)
         each = Finder(products, what).run(data)
+        if left := [name for name in shapes if name not in each]:
+            warn(f"{few(left)}: no input reaches what stays without corrections; give others")
         slope, offset = (_spread(each, name, shapes) for name in ("slope", "offset"))
         found[what] = Corrections(
             what,
