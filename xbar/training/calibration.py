@@ -274,7 +274,7 @@ def _find(
         products = AnalogProducts(program, readout, check_seed(seed), ranges=full)
         each = Finder(products, what).run(data)
         if left := [name for name in shapes if name not in each]:
-            warn(f"{few(left)}: no input reaches what stays without corrections; give others")
+            warn(f"no input reaches {few(left)}, without corrections therefore; give others")
         slope, offset = (_spread(each, name, shapes) for name in ("slope", "offset"))
         found[what] = Corrections(
             what,
