@@ -209,6 +209,9 @@ def methods(task: Task) -> dict[str, Run]:
         ),
         "edge-popup, normal": popup("kaiming"),
         "edge-popup, constant": popup("constant"),
+        "gates, normal": lambda m, d, k, s: pruning.gates(
+            m, d, k, "kaiming", task.score_epochs, s, recipe=task.scores
+        ),
         "edge-popup, chip of 20 %": chip(0.2),
         "edge-popup, chip of 30 %": chip(0.3),
         "edge-popup, chip of 50 %": chip(0.5),

@@ -65,7 +65,7 @@ def test_a_chips_ticket_is_compiled_with_its_switches(work, call, refused):
     assert "those of another chip" in refused(*switched, "--seed", 5, "--force")
 
 
-@pytest.mark.parametrize("method", ["edge-popup", "magnitude", "lottery-ticket", "random"])
+@pytest.mark.parametrize("method", ["edge-popup", "gates", "magnitude", "lottery-ticket", "random"])
 def test_every_method_writes_a_network_that_compiles(work, call, method):
     code, out, _ = prune(call, "--method", method, "--keep", 0.25, "--epochs", 1, "--rounds", 1)
     assert code == 0

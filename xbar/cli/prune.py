@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from xbar.hardware.chip import Chip
     from xbar.pruning.ticket import Ticket
 
-METHODS = ("edge-popup", "magnitude", "lottery-ticket", "random")
+METHODS = ("edge-popup", "gates", "magnitude", "lottery-ticket", "random")
+UNTRAINED = METHODS[:2]
+"""Those that leave the weights as they are, so that they can be a chip's conductances."""
 
 
 def run(
@@ -41,12 +43,13 @@ def run(
     weights: Annotated[
         str,
         typer.Option(
-            help="weights of edge-popup: kaiming, constant or given (the module's own); with "
-            "--hardware the chip's conductances"
+            help="weights of edge-popup and gates: kaiming, constant or given (the module's own); "
+            "with --hardware the chip's conductances"
         ),
     ] = "kaiming",
     hardware: Annotated[
-        Path | None, typer.Option(help="run edge-popup on a chip of this design (TOML file)")
+        Path | None,
+        typer.Option(help="choose among the conductances of a chip of this design (TOML file)"),
     ] = None,
     measured: Measured = None,
     measured_unit: MeasuredUnit = None,
@@ -81,15 +84,18 @@ def run(
 
     if method not in METHODS:
         raise SpecError(f"--method must be one of {', '.join(METHODS)}, not {method!r}")
-    if (hardware is not None or measured is not None) and method != "edge-popup":
-        raise SpecError(f"--hardware is for edge-popup, not {method}; xbar compile takes the chip")
+    if (hardware is not None or measured is not None) and method not in UNTRAINED:
+        raise SpecError(
+            f"--hardware is for {' and '.join(UNTRAINED)}, not {method}; "
+            "xbar compile takes the chip"
+        )
     require_torch("pruning")
     refuse_existing(output, force=force)
     chip = _chip(hardware, measured, measured_unit, seed, behind_wires)
     if chip is not None:
         refuse_existing(switches_path(output), force=force)
     options: dict[str, Any] = {"scope": scope, "structure": structure}
-    if method == "edge-popup":
+    if method in UNTRAINED:
         options |= {"weights": chip or weights, "readout": readout}
     elif method == "magnitude":
         options |= {"rounds": rounds}
@@ -147,7 +153,7 @@ def _find(
 
     module = build_module(arch, state, seed)
     find: Callable[..., Ticket] = getattr(xbar.pruning, method.replace("-", "_"))
-    if method != "edge-popup":
+    if method not in UNTRAINED:
         return find(module, _read(data), keep, epochs=epochs, seed=seed, **options)
     with progress("epochs") as report:
         return find(module, _read(data), keep, epochs=epochs, seed=seed, progress=report, **options)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from xbar.pruning.magnitudes import random as random
     from xbar.pruning.moving import move as move
     from xbar.pruning.popup import edge_popup as edge_popup
+    from xbar.pruning.relaxed import gates as gates
     from xbar.pruning.ticket import Ticket as Ticket
     from xbar.training.recipe import Epoch as Epoch
     from xbar.training.recipe import Recipe as Recipe
@@ -36,6 +37,7 @@ _HOME = {
     "Width": "xbar.pruning.constructions.sizing",
     "approximate": "xbar.pruning.constructions.approximation",
     "edge_popup": "xbar.pruning.popup",
+    "gates": "xbar.pruning.relaxed",
     "lottery_ticket": "xbar.pruning.magnitudes",
     "magnitude": "xbar.pruning.magnitudes",
     "move": "xbar.pruning.moving",

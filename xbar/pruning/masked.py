@@ -22,8 +22,19 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from xbar.pruning.kernels import choose
-from xbar.pruning.select import Scope, Structure, count, group_shape, threshold, top_masks
+from xbar.pruning.select import (
+    Choice,
+    Scope,
+    Structure,
+    count,
+    group_shape,
+    threshold,
+    top_masks,
+)
 from xbar.training.layers import States
+
+_SMALL = 1e-6
+"""Distance of uniform numbers from 0 and 1, where their logarithmic odds would be infinite."""
 
 _SAMPLE = 20_000
 """Sample size for estimating the mean probability."""
@@ -165,6 +176,57 @@ class Drawn(Masked):
         values: NDArray[np.float32] = score.numpy(force=True)
         return values
 
+    def logits(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logarithmic odds of the scores, without the shift."""
+        return score / np.float32(self.temperature)
+
+    def set_shift(self, shift: float) -> None:
+        """Add a number to all logarithmic odds."""
+        self.shift = shift * self.temperature
+
+
+class Gated(Drawn):
+    """Relaxed variant: weights are multiplied by gates between 0 and 1, nearly always close to one.
+
+    A gate is s((score * unit + shift + noise) / HEAT) with logistic noise: above 1/2 with the
+    probability of a Bernoulli gate, and differentiable, so that no gradient passes straight
+    through a choice (C. Maddison, A. Mnih, Y. W. Teh, "The concrete distribution", ICLR 2017).
+    The unit, the root of an output's inputs, makes the initial scores of all layers alike.
+    """
+
+    HEAT = 2 / 3
+    """Temperature of the relaxation: that of Maddison, Mnih and Teh for two choices."""
+
+    def __init__(self, states: States, shape: tuple[int, ...]) -> None:
+        """What there is to choose from, and the shape of the scores."""
+        super().__init__(states, shape)
+        self.unit = math.sqrt(math.prod(states.on.shape[1:]))
+
+    def forward(self, score: torch.Tensor) -> torch.Tensor:
+        """The gated weight, with new noise in training."""
+        odds = score * self.unit + self.shift
+        if self.training:
+            uniform = torch.rand_like(odds).clamp(_SMALL, 1 - _SMALL)
+            odds = odds + torch.log(uniform) - torch.log1p(-uniform)
+        gated = torch.sigmoid(odds / self.HEAT) * torch.from_numpy(self.step)
+        return gated if self.off is None else gated + torch.from_numpy(self.off)
+
+    def rank(self, score: torch.Tensor) -> NDArray[np.float32]:
+        """What the final choice compares."""
+        return self.logits(score.numpy(force=True))
+
+    def logits(self, score: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logarithmic odds of the scores, without the shift."""
+        return score * np.float32(self.unit)
+
+    def set_shift(self, shift: float) -> None:
+        """Add a number to all logarithmic odds."""
+        self.shift = shift
+
+
+KINDS: Mapping[Choice, type[Masked]] = {"largest": Masked, "drawn": Drawn, "relaxed": Gated}
+"""How scores choose."""
+
 
 class Scores:
     """Scores of all masked layers of a model, with the number to keep."""
@@ -177,10 +239,10 @@ class Scores:
         structures: Mapping[str, Structure],
         draw: torch.Generator,
         *,
-        drawn: bool = False,
+        choice: Choice = "largest",
     ) -> None:
         """Parametrise the layers' weights by scores, initially Kaiming-uniform."""
-        self.layers, self.scope, self.drawn = layers, scope, drawn
+        self.layers, self.scope, self.drawn = layers, scope, choice != "largest"
         self.keep, self.temperature = 1.0, 1.0
         self.masked: dict[str, Masked] = {}
         for name, module in layers.items():
@@ -188,7 +250,7 @@ class Scores:
             bound = 1 / math.sqrt(math.prod(shape[1:]))
             scored = group_shape(shape, structures[name])
             start = torch.rand(scored, generator=draw) * 2 - 1
-            masked = (Drawn if drawn else Masked)(states[name], scored)
+            masked = KINDS[choice](states[name], scored)
             module.weight = nn.Parameter(start * bound)
             parametrize.register_parametrization(module, "weight", masked, unsafe=True)
             self.masked[name] = masked
@@ -242,13 +304,14 @@ class Scores:
         """Set the mean probability to the kept fraction, per layer or over all."""
         parts = [[name] for name in scores] if self.scope == "layer" else [list(scores)]
         for names in parts:
-            flat = np.concatenate([scores[name].ravel() for name in names])
-            flat = flat[:: max(1, flat.size // _SAMPLE)]
-            shift = mean_shift(flat / np.float32(self.temperature), self.keep) * self.temperature
-            for name in names:
-                masked = self.masked[name]
-                assert isinstance(masked, Drawn)
-                masked.shift, masked.temperature = shift, self.temperature
+            drawn = [each for name in names if isinstance(each := self.masked[name], Drawn)]
+            for masked in drawn:
+                masked.temperature = self.temperature
+            odds = [each.logits(scores[n].ravel()) for n, each in zip(names, drawn, strict=True)]
+            flat = np.concatenate(odds)
+            shift = mean_shift(flat[:: max(1, flat.size // _SAMPLE)], self.keep)
+            for masked in drawn:
+                masked.set_shift(shift)
 
 
 def mean_shift(scores: NDArray[np.floating[Any]], share: float) -> float:

@@ -20,6 +20,7 @@ from xbar.hardware.chip import Chip
 from xbar.model.pytorch import require_torch
 from xbar.pruning.initial import Source, random_states, shapes_of
 from xbar.pruning.select import (
+    Choice,
     Scope,
     Structure,
     check_choice,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from xbar.pruning.masked import Scores
     from xbar.training.loop import Data
 
-Choice: TypeAlias = Literal["largest", "drawn"]
+PopupChoice: TypeAlias = Literal["largest", "drawn"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def edge_popup(
     *,
     scope: Scope = "layer",
     structure: Structure = "weights",
-    choice: Choice = "largest",
+    choice: PopupChoice = "largest",
     anneal: float = 0.0,
     readout: MatrixReadout = "ideal",
     analog: bool = False,
@@ -117,40 +118,84 @@ def edge_popup(
         ToolError: PyTorch is not installed.
     """
     require_torch("edge-popup")
-    keep = check_keep(keep)
-    check_count("epochs", epochs, 0)
-    check_count("seed", seed, 0)
-    for name, value, choices in (
-        ("scope", scope, Scope),
-        ("structure", structure, Structure),
-        ("choice", choice, Choice),
-        ("readout", readout, MatrixReadout),
-    ):
-        check_choice(name, value, choices)
-    if structure != "weights" and scope == "global":
-        raise SpecError("scope must be 'layer' with a structure: groups of layers differ in size")
+    check_choice("choice", choice, PopupChoice)
     if not 0 <= anneal < 1:
         raise SpecError(
             f"anneal, a fraction of the epochs, must be at least 0 and below 1, not {anneal!r}"
         )
-    if readout != "ideal" and not isinstance(weights, Chip):
-        raise SpecError(f"readout must be 'ideal' without a chip, not {readout!r}")
     if analog and not (isinstance(weights, Chip) and choice == "largest"):
         raise SpecError("analog needs weights=chip, for its converters, and choice='largest'")
+    task = Task("edge-popup", scope, structure, choice, readout, analog, Anneal(anneal))
+    return train_mask(model, data, keep, weights, epochs, seed, task, recipe, progress)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained, and how a mask follows from its scores.
+
+    Attributes:
+        method: name of the method.
+        scope: whether the kept fraction applies per layer or over all.
+        structure: unit that has a score.
+        choice: how the scores choose.
+        readout: read-out of a chip.
+        analog: whether converters and read noise are included.
+        anneal: schedule of the kept fraction.
+    """
+
+    method: str
+    scope: Scope = "layer"
+    structure: Structure = "weights"
+    choice: Choice = "largest"
+    readout: MatrixReadout = "ideal"
+    analog: bool = False
+    anneal: Anneal = Anneal()
+
+    def check(self, weights: Source | Chip) -> None:
+        """Check the choices, and that they fit each other and the source of the weights.
+
+        Raises:
+            SpecError: they don't.
+        """
+        check_choice("scope", self.scope, Scope)
+        check_choice("structure", self.structure, Structure)
+        check_choice("readout", self.readout, MatrixReadout)
+        if self.structure != "weights" and self.scope == "global":
+            raise SpecError(
+                "scope must be 'layer' with a structure: groups of layers differ in size"
+            )
+        if self.readout != "ideal" and not isinstance(weights, Chip):
+            raise SpecError(f"readout must be 'ideal' without a chip, not {self.readout!r}")
+
+
+def train_mask(
+    model: nn.Module,
+    data: tuple[ArrayLike, ArrayLike],
+    keep: float,
+    weights: Source | Chip,
+    epochs: int,
+    seed: int,
+    task: Task,
+    recipe: Recipe,
+    progress: Callable[[int, int], None] | None,
+) -> Ticket:
+    """Train the mask of a random network; arguments and errors as for `edge_popup`."""
+    keep = check_keep(keep)
+    check_count("epochs", epochs, 0)
+    check_count("seed", seed, 0)
+    task.check(weights)
     from xbar.training.loop import check_data, fit, reproducible
 
     checked = check_data(data)
     network = without_learned_offsets(own_copy(model))
     report = progress or (lambda done, total: None)
     with reproducible(seed) as draw:
-        search = _Search.start(
-            network, checked, keep, weights, draw, scope, structure, choice, readout, analog
-        )
+        search = _Search.start(network, checked, keep, weights, draw, task)
 
         def before_epoch(epoch: int) -> float:
             if epoch:
                 report(epoch, epochs)
-            return search.prepare(epoch, epochs, Anneal(anneal))
+            return search.prepare(epoch, epochs, task.anneal)
 
         history = fit(
             network,
@@ -164,7 +209,7 @@ def edge_popup(
         masks = search.finish()
     report(epochs, epochs)
     chip = weights if isinstance(weights, Chip) else None
-    return Ticket(network, masks, checked.input_shape, "edge-popup", int(seed), history, chip)
+    return Ticket(network, masks, checked.input_shape, task.method, int(seed), history, chip)
 
 
 FIRST, LAST = 1.0, 0.05
@@ -192,33 +237,30 @@ class _Search:
         keep: float,
         weights: Source | Chip,
         draw: torch.Generator,
-        scope: Scope,
-        structure: Structure,
-        choice: Choice,
-        readout: MatrixReadout,
-        analog: bool,
+        task: Task,
     ) -> _Search:
         """Initialise weights and scores."""
         from xbar.pruning.masked import Scores
 
         layers = prunable(network)
-        scored = structures(list(layers), structure)
+        scored = structures(list(layers), task.structure)
         states = random_states(network, layers, weights, keep, data.input_shape, draw)
         wires = None
-        if isinstance(weights, Chip) and (readout == "nodal" or analog):
+        if isinstance(weights, Chip) and (task.readout == "nodal" or task.analog):
             shapes = shapes_of(network, layers, data.input_shape)
             scales = {name: each.scale or 1.0 for name, each in states.items()}
             wires = Wires(weights, shapes, scales, layers)
         for each in network.parameters():
             each.requires_grad_(False)
-        scores = Scores(layers, states, scope, scored, draw, drawn=choice == "drawn")
-        if analog and wires is not None:
+        scores = Scores(layers, states, task.scope, scored, draw, choice=task.choice)
+        if task.analog and wires is not None:
             from xbar.training.layer import attach
 
             attach(layers, wires.chip, wires.shapes, wires.scales, scores.mask)
-        if readout == "ideal":
+        if task.readout == "ideal":
             wires = None
-        search = cls(network, data, keep, states, scores, wires, analog, structure != "weights")
+        structured = task.structure != "weights"
+        search = cls(network, data, keep, states, scores, wires, task.analog, structured)
         scores.keep = keep
         scores.update()
         return search

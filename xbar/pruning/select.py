@@ -19,6 +19,7 @@ from xbar.errors import SpecError, shown
 
 Scope: TypeAlias = Literal["layer", "global"]
 Structure: TypeAlias = Literal["weights", "outputs", "inputs"]
+Choice: TypeAlias = Literal["largest", "drawn", "relaxed"]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
