@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from xbar.compiler.block import Block as Block
     from xbar.compiler.compiler import compile as compile
     from xbar.compiler.emit import Configuration as Configuration
+    from xbar.compiler.levers.record import Extent as Extent
+    from xbar.compiler.levers.record import Fitted as Fitted
+    from xbar.compiler.levers.record import LayerFit as LayerFit
+    from xbar.compiler.levers.record import Lever as Lever
     from xbar.compiler.options import Options as Options
     from xbar.compiler.options import WholeLife as WholeLife
     from xbar.compiler.placed_blocks import PlacedBlocks as PlacedBlocks
@@ -124,6 +128,10 @@ _HOME = {
     "Netlist": "xbar.circuit.netlist",
     "Nonlinearity": "xbar.hardware.nonlinearity",
     "OperatingPoint": "xbar.circuit.deck.point",
+    "Extent": "xbar.compiler.levers.record",
+    "Fitted": "xbar.compiler.levers.record",
+    "Lever": "xbar.compiler.levers.record",
+    "LayerFit": "xbar.compiler.levers.record",
     "Options": "xbar.compiler.options",
     "WholeLife": "xbar.compiler.options",
     "Plan": "xbar.compiler.plan",

@@ -204,7 +204,7 @@ class _Search:
         """The best extent of each layer, on so many tiles together."""
         hardware, options = self.sampler.hardware, self.sampler.options
         choices = {one: candidates(self.sampler.matrices, one, hardware, options) for one in harsh}
-        costs = {one: self._costs(one, each, most) for one, each in choices.items()}
+        costs = {one: self._costs(one, each, whole, most) for one, each in choices.items()}
         tiles = [[each.tiles for each in choices[one]] for one in harsh]
         alone = sum(counts[0] for counts in tiles)
         room = most - len(whole.tiles) + alone  # layers that share tiles take fewer than alone
@@ -220,15 +220,18 @@ class _Search:
                 return way
             room = max(alone, room - (len(way.tiles) - most))
 
-    def _costs(self, layer: str, choices: Sequence[Candidate], most: int) -> list[float]:
+    def _costs(
+        self, layer: str, choices: Sequence[Candidate], whole: Way, most: int
+    ) -> list[float]:
         """The square of each one's error; infinite where it takes too many tiles."""
+        small = [each for each in choices if each.tiles <= most and each.parts != (1.0, 1.0)]
         swap = self.sampler.options.swap_lines != "never"
-        small = [each for each in choices if each.tiles <= most]
         # on other chips than the ways: of many candidates the least is one with lucky chips, too
-        found = iter(self.sampler.errors([each.blocks for each in small], swap=swap, seed=MOST))
+        found = self.sampler.errors([each.blocks for each in small], swap=swap, seed=MOST)
+        errors = dict(zip(small, found, strict=True)) | {choices[0]: whole.errors[layer]}
+        floor = self.floors[layer]
         return [
-            step_of(max(next(found), self.floors[layer])) ** 2 if each.tiles <= most else np.inf
-            for each in choices
+            step_of(max(errors[each], floor)) ** 2 if each in errors else np.inf for each in choices
         ]
 
     def variants(self, best: Way) -> list[Way]:
