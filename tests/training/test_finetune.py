@@ -140,7 +140,7 @@ X, Y = np.zeros((4, 64), np.float32), np.arange(4)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hardware": xbar.Chip.sample(design(), 0)}, "that of a chip is chip.hardware"),
+        ({"hardware": "pcm"}, r"a design \(xbar.Hardware\) or a chip \(xbar.Chip\), not str"),
         ({"data": (X, Y[:3])}, r"labels must have shape \(4,\), one an input"),
         ({"data": (X, Y + 0.5)}, r"class numbers from 0, not float64 such as \[0.5"),
         ({"data": (X, Y - 1)}, r"class numbers from 0, not int64 such as \[-1\]"),

@@ -75,7 +75,7 @@ def read_of(program, ranges=None):
     nothing = np.zeros(0, np.int64)
     arrays = Arrays(program.hardware, tiles, nothing, nothing, 0.0, wired=True)
     chain = chain_of(program.hardware, calibrated=ranges is not None)
-    return NetworkRead(program.graph, arrays, chain, ranges)
+    return NetworkRead(program.graph, arrays.tiles, chain, ranges)
 
 
 def cells_of(program):

@@ -33,6 +33,8 @@ from xbar.tables import Card, Facts, Outline, count
 
 What: TypeAlias = Literal["gain", "columns", "batchnorm"]
 """One factor a layer; factor and offset an output; mean and deviation an output."""
+Origin: TypeAlias = What | Literal["trained"]
+"""How corrections were found: by calibration, or trained with the network for its chip."""
 
 NAME = "corrections.npz"
 ARRAYS = ("slope", "offset", "inputs", "currents")
@@ -40,6 +42,7 @@ _WORDS = {
     "gain": "one factor a layer",
     "columns": "factor and offset of each output",
     "batchnorm": "mean and deviation of each output",
+    "trained": "factor and offset of each output",
 }
 
 Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
@@ -69,7 +72,7 @@ class Corrections(Card):
     """Corrections of all layers of a program.
 
     Attributes:
-        what: what was found: "gain", "columns" or "batchnorm".
+        what: what was found: "gain", "columns" or "batchnorm"; "trained" by ``finetune``.
         slope: reading over exact product, (G, outputs) by layer; positive.
         offset: reading of a product of 0, likewise, in the units of the layer's outputs.
         inputs: number of the network's inputs that they were found from.
@@ -79,7 +82,7 @@ class Corrections(Card):
         method: how these were found; None without.
     """
 
-    what: What
+    what: Origin
     slope: Mapping[str, Floats]
     offset: Mapping[str, Floats]
     inputs: int
@@ -188,7 +191,7 @@ def _record(record: Any) -> dict[str, Any]:
     keys = ("what", "inputs", "readout", "moment", "method", "trimmed")
     if not isinstance(record, dict) or record.keys() != set(keys):
         raise FileError(f"corrections must be a record of {', '.join(keys)}")
-    if record["what"] not in get_args(What) or record["readout"] not in get_args(Readout):
+    if record["what"] not in (*_WORDS,) or record["readout"] not in get_args(Readout):
         raise FileError("corrections: what and readout must be those of a calibration")
     if type(record["inputs"]) is not int or record["inputs"] < 1:
         raise FileError("corrections: inputs must be a whole number from 1")

@@ -70,7 +70,7 @@ class Then(nn.Module):
         self.squares = squares_of(chip) if hardware.variation.read_noise else None
         chain = chain_of(hardware, calibrated=tuning.calibrate is not None)
         reads = bool(READS & chain.changed)
-        self.network = NetworkRead(graph, then, chain) if reads else None
+        self.network = NetworkRead(graph, then.tiles, chain) if reads else None
 
 
 def squares_of(chip: Chip) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from xbar.errors import ModelError
 from xbar.training.behind_wires import BehindWires
 from xbar.training.examples import Examples
+from xbar.training.on_chip import OnChip
 from xbar.training.recipe import Epoch, Tuning
 from xbar.training.schedule import Schedule
 
@@ -52,7 +53,7 @@ class Descent:
 
     def __init__(
         self,
-        net: BehindWires,
+        net: BehindWires | OnChip,
         examples: Examples,
         held: Examples | None,
         schedule: Schedule,

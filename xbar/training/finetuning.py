@@ -1,9 +1,11 @@
-"""Training of a network for a design, through its exact wires.
+"""Training of a network for a design, through its exact wires, or for one chip.
 
 What is trained are conductances, one cell of each pair open, columns' gains and biases; what the
 network multiplies by is what arrives of them, through the design's converters and with its read
 noise. New devices are drawn in every step, so the result suits any chip of the design:
 ``xbar.compile(trained.graph, chip, wire_aware=True)``.
+
+For one chip, what is trained is what that chip makes of the network: see ``this_chip.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from xbar.compiler.checks import check_hardware
 from xbar.compiler.mapping import DifferentialPair
+from xbar.compiler.options import Options
+from xbar.compiler.program import Program
 from xbar.errors import ModelError, SpecError, shown, warn
+from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
@@ -37,7 +42,7 @@ Data: TypeAlias = "tuple[ArrayLike, ArrayLike | None] | NDArray[Any]"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A network trained for a design.
+    """A network trained for a design, or for a chip.
 
     Attributes:
         graph: the network with its effective weights, for ``xbar.compile``.
@@ -50,6 +55,8 @@ class Trained:
             all; None without labels.
         steps: steps done.
         went_on: of these, how many an earlier run of the same checkpoint had done.
+        program: of a network trained for a chip the program of that chip, with its corrections; the
+            ``graph`` is the network that it was programmed with.
     """
 
     graph: Graph
@@ -59,6 +66,7 @@ class Trained:
     digital: float | None = None
     steps: int = 0
     went_on: int = 0
+    program: Program | None = None
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the network as a torch.export archive, which ``xbar.read_model`` reads.
@@ -94,9 +102,9 @@ def check_written(graph: Graph) -> tuple[int, ...]:
 
 
 def finetune(
-    model: Graph | torch.nn.Module,
+    model: Graph | torch.nn.Module | Program,
     data: Data,
-    hardware: Hardware,
+    hardware: Hardware | Chip,
     readout: Literal["ideal", "nodal"] = "nodal",
     *,
     epochs: int = 3,
@@ -111,14 +119,21 @@ def finetune(
     device: str = "cpu",
     progress: Progress | None = None,
     after_epoch: Callable[[Epoch], None] | None = None,
+    options: Options | None = None,
 ) -> Trained:
     """Train a network for a design, so that its chips do with their wires what it was made for.
 
+    Or for one chip, sampled or measured: it is programmed, the network is trained around what the
+    chip made of it, and programmed again, epoch after epoch; the last one trains a factor and an
+    offset of each output alone. ``Trained.program`` is the result, ready to run. A network trained
+    for the chip's design is the best to begin with.
+
     Args:
-        model: graph (``xbar.read_model``), or a torch module with its ``input_shape``.
+        model: graph (``xbar.read_model``), or a torch module with its ``input_shape``; for a chip
+            also a program of it, with which training begins.
         data: a pair (inputs (N, ...), class numbers (N,)). Inputs alone, or None for the labels:
             the network's own outputs are what is learned (distillation).
-        hardware: the design.
+        hardware: the design, or the chip.
         readout: "nodal" through the exact wires; "ideal" without wires.
         epochs: passes over the data, at most.
         seed: random seed of the order of the data, of devices and of the inputs held apart; the
@@ -138,9 +153,10 @@ def finetune(
             others than the CPU's); "auto" for one if it works. Products stay on the CPU.
         progress: called with the steps done and their total.
         after_epoch: called with each epoch.
+        options: of programming a chip; wire-aware by default where it has wires.
 
     Raises:
-        SpecError: data, a setting or the design does not fit; a chip is given.
+        SpecError: data, a setting, the design or the chip does not fit.
         FileError: the folder holds another run (the message names what differs) or other files, is
             used by one, or can't be written.
         ModelError: the network can't be trained, or training comes to numbers that are not finite.
@@ -159,8 +175,26 @@ def finetune(
     if checkpoint is None and (force or finish):
         raise SpecError("force and finish are for a checkpoint, whose folder must be given")
     device = _device(device)
-    graph = _graph(model, input_shape)
+    network = _network(model, input_shape)
+    graph = _graph(network)
     inputs, labels = _data(graph, data)
+    told = progress or _nothing, after_epoch or _nothing
+    if isinstance(hardware, Chip):
+        if checkpoint is not None or device != "cpu":
+            raise SpecError(
+                "a chip is trained for on the CPU and without a checkpoint, epoch by epoch; leave "
+                "device and checkpoint out, or give its design"
+            )
+        with reproducible(schedule.seed):
+            from xbar.training.this_chip import begun
+
+            start = begun(network, hardware, (readout, options), tuning)
+            return start.run((inputs, labels), schedule, *told)
+    if options is not None or isinstance(network, Program):
+        raise SpecError(
+            "a program and options of programming are for training on a chip; give the chip, such "
+            "as program.chip, in place of its design"
+        )
     notes = _check_design(hardware, tuning)
     for note in notes:
         warn(note)
@@ -174,7 +208,6 @@ def finetune(
         every = Examples.of(net.digital(), inputs, labels)
         parts = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
         descent = Descent(net, *parts, schedule, tuning)
-        told = progress or _nothing, after_epoch or _nothing
         if checkpoint is None:
             descent.run(after_step=told[0], after_epoch=told[1])
             return _trained(descent, labels is not None, notes)
@@ -210,8 +243,10 @@ def _device(name: str) -> str:
     return "cpu" if find(name) is None else "cuda"
 
 
-def _graph(model: Graph | torch.nn.Module, input_shape: Sequence[int] | None) -> Graph:
-    if not isinstance(model, Graph):
+def _network(
+    model: Graph | torch.nn.Module | Program, input_shape: Sequence[int] | None
+) -> Graph | Program:
+    if not isinstance(model, Graph | Program):
         from xbar.model.read import from_module
 
         if input_shape is None:
@@ -219,9 +254,16 @@ def _graph(model: Graph | torch.nn.Module, input_shape: Sequence[int] | None) ->
                 "input_shape must be given for a torch module: one input's shape without the batch "
                 "axis, such as input_shape=(1, 28, 28)"
             )
-        model = from_module(model, input_shape)
-    elif input_shape is not None:
+        return from_module(model, input_shape)
+    if input_shape is not None:
         raise SpecError("input_shape must be left out for a Graph, which has its own")
+    return model
+
+
+def _graph(network: Graph | Program) -> Graph:
+    model = network.graph if isinstance(network, Program) else network
+    if model is None:
+        raise ModelError("a program of bare matrices has no network to train")
     if not model.layers:
         raise ModelError(
             "the network has no layer on tiles, so there is nothing to train for them; "
@@ -257,8 +299,7 @@ def _check_design(hardware: object, tuning: Tuning) -> tuple[str, ...]:
     if not isinstance(hardware, Hardware):
         what = type(hardware).__name__
         raise SpecError(
-            f"hardware must be a design (xbar.Hardware), not {what}; that of a chip is "
-            "chip.hardware"
+            f"hardware must be a design (xbar.Hardware) or a chip (xbar.Chip), not {what}"
         )
     check_hardware(hardware, DifferentialPair())
     tile = hardware.tile

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from xbar.arrays import Floats
 from xbar.compiler.block import Block
+from xbar.compiler.placement import Tiles
 from xbar.effects.chain import Chain, Reading, Watch
 from xbar.effects.ranges import Key
 from xbar.effects.stage import Draw, Scaled, Whole
@@ -35,7 +36,6 @@ from xbar.simulation.calibration import Calibration, find_ranges
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import Watch as Watcher
 from xbar.simulation.trim import TRIMMED
-from xbar.training.arrays import Arrays
 from xbar.training.layer_read import ROWS, LayerRead, Part, block_of, piles_of, scaled
 from xbar.training.unfolding import Unfolding
 
@@ -67,13 +67,13 @@ class NetworkRead:
 
     Attributes:
         graph: the network.
-        arrays: where its weights lie.
+        tiles: blocks of each tile, where its weights lie.
         chain: active effects.
         ranges: calibrated ranges; None for those of the design or the cells.
     """
 
     graph: Graph
-    arrays: Arrays
+    tiles: Tiles
     chain: Chain
     ranges: Ranges | None = None
 
@@ -91,7 +91,7 @@ class NetworkRead:
     def blocks(self) -> dict[str, list[tuple[Key, Block]]]:
         """Blocks of each layer."""
         found = defaultdict[str, list[tuple[Key, Block]]](list)
-        for tile, placed in enumerate(self.arrays.tiles):
+        for tile, placed in enumerate(self.tiles):
             for number, block in enumerate(placed):
                 found[block.layer].append(((tile, number), block))
         return dict(found)
@@ -124,7 +124,7 @@ class NetworkRead:
         def read(names: Collection[str], ranges: Ranges | None, watch: Watcher) -> None:
             some = tuple(each for each in self.chain.acting if each.name in names)
             chain = Chain(self.chain.hardware, some)
-            run(NetworkRead(self.graph, self.arrays, chain, ranges), watch)
+            run(NetworkRead(self.graph, self.tiles, chain, ranges), watch)
 
         return find_ranges(self.chain, columns, read, how)
 
@@ -184,6 +184,7 @@ class StepRead:
         chip: chip whose converters and amplifiers read.
         normal: generator of standard normal numbers for a layer; None for no noise.
         watch: receiver of the converters' inputs.
+        corrections: slope and offset (G, outputs) of each layer's digital correction; None without.
     """
 
     network: NetworkRead
@@ -191,6 +192,7 @@ class StepRead:
     chip: Chip
     normal: Callable[[str, torch.dtype], Draw] | None = None
     watch: Watcher | None = None
+    corrections: Mapping[str, tuple[torch.Tensor, torch.Tensor]] | None = None
     _made: dict[str, Reading] = field(default_factory=dict)
 
     @property
@@ -223,7 +225,10 @@ class StepRead:
             by_tile = self.watch is not None or bool(
                 {"current", "drive"} & self.network.chain.changed
             )
-            self._made[layer] = self._by_tile(layer, xp) if by_tile else self._whole(layer, xp)
+            found = self._by_tile(layer, xp) if by_tile else self._whole(layer, xp)
+            if self.corrections is not None:
+                found = replace(found, correction=self.corrections[layer])
+            self._made[layer] = found
         return self._made[layer]
 
     def _of(self, layer: str, values: torch.Tensor) -> torch.Tensor:

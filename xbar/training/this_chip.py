@@ -1,0 +1,248 @@
+"""Training of a network for one chip: program it, read what it made, train on that, program again.
+
+    program ──► chip ── read, exact ──► realised ── train around it ──► weights, gains, offsets ─┐
+       ▲                                                                                        │
+       └────────────────────────────── all epochs but the last ─────────────────────────────────┘
+
+A chip's errors are known once it is programmed: its devices, its wires, the subsets found. Each
+epoch trains weights as if these errors stayed (the gradient goes straight through the programming)
+together with a gain and an offset an output; then the same cells are programmed again.
+The last epoch trains gains and offsets alone, on the best of these programs, and changes no switch:
+what is trained then is what the program does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from xbar.compiler.compiler import compile as compile_network
+from xbar.compiler.compiler import reprogram
+from xbar.compiler.options import Options
+from xbar.compiler.program import Program
+from xbar.compiler.weights import LateMatrices
+from xbar.errors import ModelError, SpecError, warn
+from xbar.hardware.chip import Chip
+from xbar.hardware.spec import Hardware
+from xbar.model.graph import Graph
+from xbar.training.descent import Descent, generator
+from xbar.training.examples import Examples
+from xbar.training.on_chip import OnChip
+from xbar.training.recipe import Epoch, Tuning
+from xbar.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from xbar.effects.readout import MatrixReadout
+    from xbar.training.finetuning import Trained
+
+_VALIDATED = 256
+"""Inputs of a batch of those that judge a program."""
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """A program of the chip and what was trained with it.
+
+    Attributes:
+        loss: mean loss of what judges.
+        program: the program.
+        state: the network's state.
+    """
+
+    loss: float
+    program: Program
+    state: Any
+
+
+def begun(
+    model: Graph | Program,
+    chip: Chip,
+    how: tuple[MatrixReadout, Options | None],
+    tuning: Tuning,
+) -> Start:
+    """The chip programmed for the first time, or as the program given has it.
+
+    Args:
+        model: network, or program of this chip.
+        chip: the chip.
+        how: read-out, and options of programming.
+        tuning: settings.
+
+    Raises:
+        SpecError: the chip is of another design than the program; options are given with one.
+        ModelError: a layer can't be trained.
+
+    Warns:
+        XbarWarning: the chip has effects that training leaves out; which ones.
+    """
+    readout, options = how
+    notes = _left_out(chip.hardware)
+    for note in notes:
+        warn(note)
+    return Start(OnChip(program_of(model, chip, readout, options), readout, tuning), tuning, notes)
+
+
+def _left_out(hardware: Hardware) -> tuple[str, ...]:
+    left = ["selector"] if hardware.selector is not None else []
+    left += ["nonlinearity"] if hardware.bank.nonlinearity is not None else []
+    return (f"training leaves out {', '.join(left)} of the chip",) if left else ()
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A network on its chip, before training.
+
+    Attributes:
+        net: the network.
+        tuning: settings.
+        notes: what training leaves out.
+    """
+
+    net: OnChip
+    tuning: Tuning
+    notes: tuple[str, ...]
+
+    def run(
+        self,
+        data: tuple[torch.Tensor, torch.Tensor | None],
+        schedule: Schedule,
+        after_step: Callable[[int, int], None],
+        after_epoch: Callable[[Epoch], None],
+    ) -> Trained:
+        """Train on inputs and class numbers; arguments as those of ``finetune``."""
+        from xbar.training.finetuning import Trained
+
+        inputs, labels = data
+        every = Examples.of(self.net.digital(), inputs, labels)
+        examples, held = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
+        rounds = Rounds(self.net, examples, held, schedule, self.tuning)
+        program = rounds.run(after_step, after_epoch)
+        judged = held or examples
+        digital = None if labels is None else judged.right(judged.aims) / len(judged)
+        history = tuple(rounds.history)
+        assert program.graph is not None
+        steps = sum(rounds.steps)
+        return Trained(
+            program.graph, history, self.notes, len(history), digital, steps, program=program
+        )
+
+
+@dataclass(eq=False)
+class Rounds:
+    """The epochs of training for a chip.
+
+    Attributes:
+        net: the network on its chip.
+        examples: what it learns.
+        held: what is held apart; None without.
+        schedule: epochs, seed, patience.
+        tuning: settings.
+        history: the epochs that are done.
+        steps: of each of them.
+    """
+
+    net: OnChip
+    examples: Examples
+    held: Examples | None
+    schedule: Schedule
+    tuning: Tuning
+    history: list[Epoch] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+
+    def run(
+        self, after_step: Callable[[int, int], None], after_epoch: Callable[[Epoch], None]
+    ) -> Program:
+        """Train, and return the program with its corrections."""
+        best, waited = self._judged(), 0
+        fixed = self.net.program.decided  # the switches of a ticket stay as they are
+        patience = self.schedule.patience
+        for _ in range(0 if fixed else self.schedule.epochs - 1):
+            self._train(after_step, moves=True)
+            self.net.place(programmed_again(self.net.program, self.net.graph()))
+            now = self._judged()
+            after_epoch(self._end(now))
+            best, waited = (now, 0) if now.loss < best.loss else (best, waited + 1)
+            if patience is not None and waited >= patience:
+                break
+        self.net.place(best.program)
+        self.net.restore(best.state)
+        for _ in range(self.schedule.epochs if fixed else 1):
+            self._train(after_step, moves=False)
+            after_epoch(self._end(self._judged()))
+        found = self.net.corrections(len(self.examples))
+        return replace(best.program, plan=replace(best.program.plan, corrections=found))
+
+    def _train(self, after_step: Callable[[int, int], None], *, moves: bool) -> None:
+        """One epoch, around what the chip realised."""
+        self.net.moves = moves
+        number = len(self.history)
+        words = np.random.SeedSequence([self.schedule.seed, number, 3]).generate_state(1, np.uint32)
+        schedule = Schedule(1, int(words[0]))
+        descent = Descent(self.net, self.examples, None, schedule, self.tuning)
+
+        def stepped(done: int, steps: int) -> None:
+            after_step(number * steps + done, self.schedule.epochs * steps)
+
+        descent.run(after_step=stepped)
+        self.history.append(descent.history[0])
+        self.steps.append(descent.done)
+
+    def _end(self, now: Best) -> Epoch:
+        """The last epoch, with what the inputs held apart say of the chip after it."""
+        if self.held is not None:
+            right = self._right / len(self.held)
+            told = replace(self.history[-1], validation_loss=now.loss, validation_accuracy=right)
+            self.history[-1] = told
+        return self.history[-1]
+
+    def _judged(self) -> Best:
+        """The chip as it is, judged by what is held apart, else by what it learns."""
+        judge, total, self._right = self.held or self.examples, 0.0, 0
+        with torch.no_grad():
+            for chosen in torch.arange(len(judge)).split(_VALIDATED):
+                part = judge.at(chosen)
+                y = self.net(part.inputs)
+                total += float(part.loss(y)) * len(chosen)
+                self._right += part.right(y)
+        loss = total / len(judge)
+        if not np.isfinite(loss):
+            raise ModelError(
+                f"training came to a loss that is not finite after epoch {len(self.history)}"
+                f"{self.net.first_bad(part.inputs)}; a lower rate helps where it was too high"
+            )
+        return Best(loss, self.net.program, self.net.state())
+
+
+def program_of(
+    model: Graph | Program, chip: Chip, readout: MatrixReadout, options: Options | None
+) -> Program:
+    """The program on the chip to begin with.
+
+    Raises:
+        SpecError: the chip is of another design than the program; options are given with one.
+    """
+    if isinstance(model, Graph):
+        aware = readout == "nodal" and chip.hardware.wired
+        return compile_network(model, chip, options=options or Options(wire_aware=aware))
+    if options is not None:
+        raise SpecError("options must be left out for a program, which has its own")
+    own, given = (each.programmed.hardware.model_dump() for each in (model.chip, chip))
+    for name, value in own.items():
+        if value != given[name]:
+            raise SpecError(
+                f"the chip must be of the program's design, whose {name} is another; compile the "
+                "network for this chip"
+            )
+    return model if chip is model.chip else model.on(chip)
+
+
+def programmed_again(program: Program, graph: Graph) -> Program:
+    """Other weights in the same cells of the same chip."""
+    plan = replace(
+        program.plan, graph=graph, weights=LateMatrices.of_graph(graph), corrections=None
+    )
+    return reprogram(replace(program, plan=plan), program.chip)
