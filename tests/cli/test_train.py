@@ -205,6 +205,8 @@ def test_settings_are_those_of_tuning_each_once(call, refused, folder):
     assert "a name of rate, batch, largest" in refused(*more, "--tuning", "grains=0")
     assert "rate is given twice" in refused(*more, "--rate", 0.1, "--tuning", "rate=0.2")
     assert "dead must be a number" in refused(*more, "--tuning", "dead=none")
+    assert "device law" in refused(*more, "--tuning", "times=1 h, 30 d")
+    assert "compensate must be true or false" in refused(*more, "--tuning", "compensate=1")
 
 
 def test_what_does_not_fit_is_told_in_one_line(refused, folder):

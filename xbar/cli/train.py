@@ -193,14 +193,16 @@ def read_tuning(texts: Sequence[str], given: Mapping[str, Any]) -> Tuning:
             )
         if name in found:
             raise SpecError(f"{name} is given twice; give it once, by --tuning or by --{name}")
-        found[name] = _value(value)
+        found[name] = _value(name, value)
     return Tuning(**found)
 
 
-def _value(text: str) -> Any:
-    """A number, none, or the text itself."""
-    if text == "none":
-        return None
+def _value(name: str, text: str) -> Any:
+    """A number, several of them, none, true or false; or the text itself."""
+    if name in ("times", "temperatures"):
+        return tuple(each.strip() for each in text.split(","))
+    if text in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[text]
     for kind in (int, float):
         try:
             return kind(text)

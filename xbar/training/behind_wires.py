@@ -34,6 +34,7 @@ from xbar.training.arrays import Arrays
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
 from xbar.training.network_read import Cells, NetworkRead, StepRead
 from xbar.training.recipe import Tuning
+from xbar.training.side import Side, started, with_side
 
 _BIAS_RATE = 0.25
 """Rate of biases, relative to their size, over that of conductances."""
@@ -87,6 +88,9 @@ class BehindWires(nn.Module):
         device: str = "cpu",
     ) -> None:
         super().__init__()
+        self._sides: tuple[Side, ...] = ()
+        if tuning.lora:
+            graph, self._sides = with_side(graph, tuning.lora)
         self._graph, self._tuning = graph, tuning
         self.learned: Mapping[str, Learned] = learned_of(graph)
         self._live = LiveGraph(graph)
@@ -124,6 +128,9 @@ class BehindWires(nn.Module):
         self.shift = nn.ParameterList(
             nn.Parameter(torch.zeros_like(value)) for value in self._first.values()
         )
+        begin = started(self._sides, graph, 0).values()
+        self.side = nn.ParameterList(nn.Parameter(torch.from_numpy(each)) for each in begin)
+        self.v.requires_grad_(not self._sides)  # with side weights the arrays stay as they are
 
     def _start(self, wanted: Floats) -> NDArray[np.float32]:
         """(M,) resistors in proportion to the weights, as many for each column's largest."""
@@ -198,6 +205,8 @@ class BehindWires(nn.Module):
             found[each.weight] = part[self._inverse[name]].reshape(shape)
         for (name, first), shift in zip(self._first.items(), self.shift, strict=True):
             found[name] = first + self._sizes[name] * shift
+        for side, first, second in zip(self._sides, self.side[::2], self.side[1::2], strict=True):
+            found |= {side.first: side.sizes[0] * first, side.second: side.sizes[1] * second}
         return found
 
     def weights(self, draw: torch.Generator | None = None) -> dict[str, torch.Tensor]:
@@ -277,7 +286,8 @@ class BehindWires(nn.Module):
 
     def groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """What is trained, with the factor of each on the rate."""
-        return [([self.v, self.gain], 1.0), ([*self.shift], _BIAS_RATE)]
+        arrays = [self.gain] if self._sides else [self.v, self.gain]
+        return [([*arrays, *self.side], 1.0), ([*self.shift], _BIAS_RATE)]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Copies of all that changes in training, by name."""

@@ -102,6 +102,9 @@ class Tuning:
         temperatures: temperatures likewise, such as ("25 C", "85 C"), each with all times.
         compensate: whether the digital side multiplies each layer's outputs by what its weights
             have lost since, as ``simulate(compensate="gain")`` does.
+        lora: rank of digital side weights of each linear layer, see ``xbar.training.side``: they,
+            gains and biases are trained, and arrays stay as the weights have them. 0: none, and
+            arrays are trained.
 
     Raises:
         SpecError: a value is out of range.
@@ -120,6 +123,7 @@ class Tuning:
     times: tuple[str | float, ...] = ()
     temperatures: tuple[str | float, ...] = ()
     compensate: bool = False
+    lora: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rate", "largest", "dead", "grain", "stale", "sparsity", "weight_noise"):
@@ -131,6 +135,10 @@ class Tuning:
                 )
         if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
             raise SpecError(f"batch must be a whole number of at least 1, not {self.batch!r}")
+        if isinstance(self.lora, bool) or not isinstance(self.lora, int) or self.lora < 0:
+            raise SpecError(f"lora must be a whole number from 0, not {self.lora!r}")
+        if not isinstance(self.compensate, bool):
+            raise SpecError(f"compensate must be true or false, not {self.compensate!r}")
         if self.gradient not in ("own", "exact"):
             raise SpecError(f'gradient must be "own" or "exact", not {self.gradient!r}')
         for name in ("times", "temperatures"):
