@@ -55,6 +55,17 @@ def test_the_report_prints_the_same_record_later(call, made):
         assert f"{100 * one['expected']:.2f} %" in out
 
 
+def test_the_page_and_the_json_of_a_report_have_it_too(call, made, tmp_path):
+    _, path, told = made
+    code, out, _ = call("report", path, "--html", tmp_path / "page.html", "--json")
+    assert code == 0
+    assert json.loads(out)["levers"] == told["levers"]
+    page = (tmp_path / "page.html").read_text()
+    assert "<h2>Levers against the wires</h2>" in page
+    for one in told["levers"]["levers"]:
+        assert f"<td>{one['name']}</td>" in page or f">{one['name']}<" in page
+
+
 def test_options_that_do_not_go_together_are_refused(refused, made, trained, tmp_path):
     given = ("compile", trained.path, "--hardware", made[0], "-o", tmp_path / "x.xbar")
     message = "--max-tiles has no effect without --wires fit"

@@ -8,7 +8,6 @@ import pytest
 import xbar
 from xbar.compiler.compaction import parts
 from xbar.compiler.levers.extents import least
-from xbar.compiler.levers.record import Extent
 from xbar.compiler.levers.sample import cropped
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.placement import place
@@ -46,7 +45,7 @@ def test_what_is_told_of_each_way_is_what_programs_of_other_chips_have(fitted):
     ways = {
         "whole tiles": {"extents": ()},
         "3/4 of the lines": {
-            "extents": tuple(Extent(layer=k, inputs=18, outputs=9) for k in WEIGHTS)
+            "extents": tuple(xbar.Extent(layer=k, inputs=18, outputs=9) for k in WEIGHTS)
         },
         "by layer": {},
     }
@@ -67,7 +66,7 @@ def test_the_chosen_way_is_the_best_of_the_real_ones_that_fit(fitted):
     sizes = [*itertools.product((24, 18, 12, 6), (12, 9, 6, 3))]
     for both in itertools.product(sizes, sizes):
         extents = tuple(
-            Extent(layer=k, inputs=i, outputs=o) for k, (i, o) in zip("ab", both, strict=True)
+            xbar.Extent(layer=k, inputs=i, outputs=o) for k, (i, o) in zip("ab", both, strict=True)
         )
         options = xbar.Options(wire_aware=True, extents=extents)
         tiles = place(matrices, design(), pair, options).tiles
@@ -89,7 +88,7 @@ def test_more_tiles_are_taken_for_less_error_only(fitted):
 
 
 def test_lines_beyond_an_extent_stay_open():
-    options = xbar.Options(wire_aware=True, extents=(Extent(layer="a", inputs=7, outputs=4),))
+    options = xbar.Options(wire_aware=True, extents=(xbar.Extent(layer="a", inputs=7, outputs=4),))
     program = xbar.compile(WEIGHTS, design(), seed=1, options=options)
     assert len(program.tiles_of("a")) == 3 * 3
     for tile in program.tiles_of("a"):
@@ -184,6 +183,29 @@ def test_a_run_that_was_stopped_ends_with_the_same_bytes(tmp_path):
     assert content(path) == content(tmp_path / "b.xbar")
 
 
+def test_a_measured_chip_gives_no_more_tiles_than_it_has(tmp_path):
+    weights, hardware = SMALL
+    for tiles in (1, 3):
+        on = np.stack([xbar.Chip.sample(hardware, 3).resistors(t).on for t in range(tiles)])
+        np.savez(tmp_path / f"{tiles}.npz", on=on)
+        chip = xbar.Chip.from_measurement(tmp_path / f"{tiles}.npz", hardware)
+        program = xbar.compile(weights, chip, wires="fit", max_tiles=8)
+        assert program.options.fitted.max_tiles == tiles
+        assert len(program.tiles) <= tiles
+    long = {"a": np.tile(weights["a"], (1, 4))}
+    with pytest.raises(SpecError, match="the chip must have at least 4 tiles"):
+        xbar.compile(long, chip, wires="fit")
+
+
+def test_layers_of_zeros_take_no_tile_and_no_lever():
+    weights = SMALL[0] | {"none": np.zeros((3, 5))}
+    program = xbar.compile(weights, SMALL[1], seed=1, wires="fit")
+    assert [one.layer for one in program.options.fitted.layers] == ["a"]
+    nothing = xbar.compile({"none": np.zeros((3, 5))}, SMALL[1], seed=1, wires="fit")
+    assert nothing.tiles == ()
+    assert [one.tiles for one in nothing.options.fitted.levers] == [0]
+
+
 def test_tiles_of_several_blocks_are_judged_as_they_lie():
     small = {k: np.random.default_rng(i).standard_normal((4, 8)) for i, k in enumerate("abc")}
     program = xbar.compile(small, design(60.0), seed=1, wires="fit")
@@ -217,7 +239,7 @@ def test_the_least_sum_is_that_of_an_exhaustive_search():
 
 def test_an_extent_cuts_a_matrix_evenly():
     matrices = {"a": WEIGHTS["a"][None]}
-    options = xbar.Options(extents=(Extent(layer="a", inputs=15, outputs=1000),), pack="none")
+    options = xbar.Options(extents=(xbar.Extent(layer="a", inputs=15, outputs=1000),), pack="none")
     tiles = place(matrices, design(), get_mapping("pair"), options).tiles
     assert [blocks[0].shape for blocks in tiles] == [(b - a, 10) for a, b in parts(20, 15)]
 
@@ -234,16 +256,16 @@ REFUSED = [
     (
         {
             "wires": "fit",
-            "options": xbar.Options(extents=(Extent(layer="a", inputs=1, outputs=1),)),
+            "options": xbar.Options(extents=(xbar.Extent(layer="a", inputs=1, outputs=1),)),
         },
         "options.extents must be left out with wires 'fit'",
     ),
     (
-        {"options": xbar.Options(extents=(Extent(layer="c", inputs=1, outputs=1),))},
+        {"options": xbar.Options(extents=(xbar.Extent(layer="c", inputs=1, outputs=1),))},
         "options.extents must name layers of the network, which has no 'c'",
     ),
     (
-        {"options": xbar.Options(extents=2 * (Extent(layer="a", inputs=1, outputs=1),))},
+        {"options": xbar.Options(extents=2 * (xbar.Extent(layer="a", inputs=1, outputs=1),))},
         "options.extents must name a layer once, not 'a' twice",
     ),
 ]

@@ -13,6 +13,7 @@ from xbar.compiler.program import Program
 from xbar.compiler.provenance import Unreachable
 from xbar.model.arithmetic import arithmetic
 from xbar.model.graph import Graph
+from xbar.report.levers import Levers
 from xbar.report.plots import gain_picture, residual_picture
 from xbar.report.survey import LayerSurvey, Survey, WireLoss
 from xbar.report.text import placement_text
@@ -75,6 +76,7 @@ def html_report(name: str, survey: Survey, results: Sequence[Result] = ()) -> st
         _section("Accuracy", _accuracy(results, program.wire_aware)) if results else "",
         *[_section("Cost", _cost(result.cost)) for result in results if result.cost is not None],
         _section("Layers", _layers(survey)),
+        _levers(survey.levers),
         _section("Residuals", _residuals(survey.layers)),
         _section("Wires", _wires(survey.wires)),
         _section("Out of reach", _unreachable(survey.unreachable)),
@@ -153,6 +155,13 @@ def _layers(survey: Survey) -> str:
         columns += ["error by wires before", "after"]
         note += " It includes the wires, for which the subsets were chosen."
     return html_table(note, columns, rows)
+
+
+def _levers(levers: Levers | None) -> str:
+    if levers is None:
+        return ""
+    tables = [html_table(title, head, rows) for title, head, rows in levers.tables]
+    return _section("Levers against the wires", "\n".join(tables))
 
 
 def _share(share: float | None) -> str:

@@ -86,7 +86,9 @@ class Levers:
             "layers": [asdict(layer) for layer in self.layers],
         }
 
-    def __str__(self) -> str:
+    @property
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """Two tables: title, names of the columns, rows."""
         tried = [
             [one.name, percent(one.expected), f"{one.tiles}", one.state] for one in self.levers
         ]
@@ -103,9 +105,10 @@ class Levers:
         ]
         title = f"levers against the wires, on at most {count(self.max_tiles, 'tile')}"
         head = ["layer", "a block at most", "tiles", "on whole tiles", "expected", "reached"]
-        return "\n".join(
-            [
-                table(title, ["lever", "expected error", "tiles", ""], tried),
-                table("errors of the weights behind the wires", head, laid),
-            ]
-        )
+        return [
+            (title, ["lever", "expected error", "tiles", ""], tried),
+            ("errors of the weights behind the wires", head, laid),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(table(title, head, rows) for title, head, rows in self.tables)

@@ -23,6 +23,7 @@ from xbar.compiler.tile import ProgrammedTile
 from xbar.model.arithmetic import arithmetic
 from xbar.model.share import weigh
 from xbar.parallel import Progress
+from xbar.report.levers import Levers
 from xbar.report.metrics import LayerMetrics, layer_metrics
 
 TILES_PER_LAYER = 32
@@ -119,6 +120,11 @@ class Survey:
     unreachable: tuple[Unreachable, ...]
 
     @property
+    def levers(self) -> Levers | None:
+        """What was chosen against the wires; None if nothing was to be."""
+        return Levers.of(self.program, [layer.metrics for layer in self.layers])
+
+    @property
     def used(self) -> float:
         """Fraction of the tiles' cells that hold weights."""
         program = self.program
@@ -142,6 +148,7 @@ class Survey:
             "cells_used": self.used,
             "placement": None if program.placement is None else program.placement.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
+            "levers": None if self.levers is None else self.levers.to_json(),
             "wires": None if self.wires is None else self.wires.to_json(),
             "unreachable": [weight.to_json() for weight in self.unreachable],
             "arithmetic": None if work is None else work.to_json(),

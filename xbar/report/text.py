@@ -10,7 +10,6 @@ from xbar.compiler.provenance import Unreachable
 from xbar.compiler.tuned import TunedCells
 from xbar.errors import printable
 from xbar.model.arithmetic import arithmetic
-from xbar.report.levers import Levers
 from xbar.report.metrics import LayerMetrics
 from xbar.report.survey import Survey
 from xbar.tables import count, percent, table
@@ -80,9 +79,8 @@ def _write_error(program: Program) -> str:
 def survey_text(found: Survey) -> str:
     """Summary of a program, its wire losses, and what stays digital."""
     program, wires = found.program, found.wires
-    metrics = [layer.metrics for layer in found.layers]
-    levers = Levers.of(program, metrics)
-    lines = [program_text(program, metrics) + ("" if levers is None else f"\n{levers}")]
+    lines = [program_text(program, [layer.metrics for layer in found.layers])]
+    lines[0] += "" if found.levers is None else f"\n{found.levers}"
     if wires is not None:
         lines.append(
             f"tile {wires.tile} ({', '.join(wires.layers)}) loses {percent(wires.lost)} of its "

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xbar.compiler.block import Block
+from xbar.compiler.checks import check_chip_size
 from xbar.compiler.levers.extents import (
     PARTS,
     STEP,
@@ -108,13 +109,15 @@ def fit_levers(matrices: Matrices, chip: Chip, options: Options, fit: Fit | None
         fit: what it may take.
 
     Raises:
-        SpecError: ``max_tiles`` is less than the network takes, or extents are given already.
+        SpecError: ``max_tiles`` or the chip's tiles are fewer than the network takes anyway, or
+            extents are given already.
     """
     if options.extents:
         raise SpecError("options.extents must be left out with wires 'fit', which chooses them")
     fit = fit or Fit()
     search = _Search.of(Sampler(matrices, chip.hardware, options, fit.threads))
     whole = search.way("whole tiles", options)
+    check_chip_size(chip, len(whole.tiles))
     most = _budget(fit.max_tiles, len(whole.tiles), chip.tiles)
     tried = [whole]
     if whole.harsh:

@@ -14,6 +14,8 @@ State: TypeAlias = Literal["chosen", "possible", "too many tiles", "another desi
 class Extent(Spec):
     """Inputs and outputs that a block of a layer has at most; the rest of its tile stays open.
 
+    Lines with faults may be exchanged with open ones beyond (``Options.swap_lines``).
+
     Attributes:
         layer: name of the layer.
         inputs: rows of cells that its blocks may take.
