@@ -231,6 +231,25 @@ def test_sparsity_leaves_less_conductance_and_noise_of_weights_is_drawn_anew(net
     assert noisy.history[-1].loss > 1.5 * plain.history[-1].loss
 
 
+def test_with_noise_on_weights_none_leaves_its_layers_full_scale(network):
+    x, y, *_ = digits()
+    noisy, free = (
+        finetune(
+            network, (x[:256], y[:256]), design(), "ideal",
+            tuning=Tuning(rate=0.2, dead=0.0, grain=0.0, weight_noise=noise),
+        )
+        for noise in (0.1, 0.0)
+    )  # fmt: skip
+    grown = [
+        [np.abs(each.matrix).max() / np.abs(own.matrix).max() for each, own in pairs]
+        for pairs in (
+            zip(trained.graph.layers, network.layers, strict=True) for trained in (noisy, free)
+        )
+    ]
+    assert max(grown[0]) <= 1 + 1e-6
+    assert max(grown[1]) > 1.1
+
+
 def test_a_run_with_calibrated_converters_goes_on_from_any_step_to_the_same_bytes(network):
     from xbar.training.behind_wires import BehindWires
     from xbar.training.descent import Descent

@@ -97,6 +97,8 @@ class BehindWires(nn.Module):
         matrices = {layer.name: layer.matrix for layer in graph.layers}
         self._shapes = {name: matrix.shape for name, matrix in matrices.items()}
         self._counts = [matrix.size for matrix in matrices.values()]
+        full = [np.full(each.size, np.abs(each).max(), np.float32) for each in matrices.values()]
+        self._full = torch.from_numpy(np.concatenate(full))
         chip = Chip.sample(hardware, 0)
         step = chip.on(0) - chip.off(0)
         self.resistor = float(np.median(step))
@@ -187,13 +189,18 @@ class BehindWires(nn.Module):
         return torch.cat(found)
 
     def _noised(self, flat: torch.Tensor, draw: torch.Generator | None) -> torch.Tensor:
-        """(M,) weights with noise in proportion to their layer's largest."""
-        if draw is None or not self._tuning.weight_noise:
+        """(M,) weights within their layer's full scale, with noise in proportion to it.
+
+        That is its largest weight at the start: one that grew would add noise to all others, of
+        which the gradient of their mean loss knows nothing.
+        """
+        if not self._tuning.weight_noise:
             return flat
-        parts = flat.split(self._counts)
-        largest = torch.cat([part.abs().max().expand(len(part)) for part in parts])
+        flat = torch.minimum(torch.maximum(flat, -self._full), self._full)
+        if draw is None:
+            return flat
         noise = torch.randn(flat.shape, generator=draw)
-        return flat + self._tuning.weight_noise * largest.detach() * noise
+        return flat + self._tuning.weight_noise * self._full * noise
 
     def _constants(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """The graph's constants by name, for weights (M,)."""

@@ -94,8 +94,9 @@ class Tuning:
             each input's own largest value, and ranges by what the cells let through.
         sparsity: weight, in the loss, of the mean conductance in usual resistors (L1): fewer
             resistors load the lines less and have less noise.
-        weight_noise: standard deviation of normal noise of each weight over its layer's largest,
-            drawn anew in each step; the usual rival of training through the hardware itself.
+        weight_noise: standard deviation of normal noise of each weight over its layer's largest at
+            the start, drawn anew in each step; no weight grows beyond that one. The usual rival of
+            training through the hardware itself.
         times: times since programming at which the network shall work, such as ("1 h", "30 d"):
             devices of the design's law are drawn at one of them, another every few steps. Empty for
             devices as programmed.
