@@ -22,11 +22,18 @@ _LARGEST = 1 << 63
 """Bound of whole numbers: a chain of products must not grow into memory."""
 
 
+_SYMBOLS = ("SymInt", "SymFloat", "SymBool")
+"""PyTorch's numbers that stand for any, while a graph is exported; no file has them."""
+
+
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function on plain numbers only: of lists and texts "+" and "*" could fill the memory."""
 
+    def is_number(value: object) -> bool:
+        return isinstance(value, (bool, int, float)) or type(value).__name__ in _SYMBOLS
+
     def call(*values: Any) -> Any:
-        if not all(isinstance(value, (bool, int, float)) for value in values):
+        if not all(map(is_number, values)):
             raise TypeError("the operands must be numbers")
         result = function(*values)
         if isinstance(result, int) and abs(result) >= _LARGEST:

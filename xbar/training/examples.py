@@ -8,7 +8,7 @@ Shapes: N inputs, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional
@@ -28,12 +28,16 @@ class Examples:
         aims: (N, ...) outputs of the digital network.
         labels: (N,) class numbers; None where the aims alone are learned.
         probable: whether its outputs are probabilities of classes, not scores.
+        threshold: of a single output, above which it says class 1, not 0; None for others.
+        spread: variance of the aims over all inputs, to which distances from them are relative.
     """
 
     inputs: torch.Tensor
     aims: torch.Tensor
     labels: torch.Tensor | None
     probable: bool = False
+    threshold: float | None = None
+    spread: float = 1.0
 
     @classmethod
     def of(
@@ -41,8 +45,15 @@ class Examples:
         digital: Callable[[torch.Tensor], torch.Tensor],
         inputs: torch.Tensor,
         labels: torch.Tensor | None,
+        threshold: float | None,
     ) -> Examples:
         """Inputs with what the digital network gives for them.
+
+        Args:
+            digital: the network.
+            inputs: (N, ...).
+            labels: (N,) class numbers; None without.
+            threshold: of a network with a single output, if it has one.
 
         Raises:
             ModelError: it does not give one tensor of finite numbers for each input.
@@ -58,9 +69,12 @@ class Examples:
                 "the network must give finite numbers for each input to be trained, not "
                 f"{tuple(y.shape)} for {len(inputs)} inputs"
             )
-        if labels is not None:
-            _check_classes(y, labels)
-        return cls(inputs, y, labels, labels is not None and _are_probabilities(y))
+        if labels is None:
+            return cls(inputs, y, None, spread=_spread(y))
+        threshold = threshold if y.ndim > 1 and y[0].numel() == 1 else None
+        _check_classes(y, labels, threshold)
+        probable = threshold == 0.5 if threshold is not None else _are_probabilities(y)
+        return cls(inputs, y, labels, probable, threshold)
 
     def __len__(self) -> int:
         """Number of inputs."""
@@ -69,7 +83,7 @@ class Examples:
     def at(self, chosen: torch.Tensor) -> Examples:
         """Some of them, by their numbers."""
         labels = None if self.labels is None else self.labels[chosen]
-        return Examples(self.inputs[chosen], self.aims[chosen], labels, self.probable)
+        return replace(self, inputs=self.inputs[chosen], aims=self.aims[chosen], labels=labels)
 
     def apart(self, share: float, draw: torch.Generator) -> tuple[Examples, Examples | None]:
         """Those to train on, and a share that is held apart; both in their given order.
@@ -92,11 +106,10 @@ class Examples:
     def loss(self, y: torch.Tensor) -> torch.Tensor:
         """Cross entropy of labels and of the digital network's answers, or distance from its aims.
 
-        The distance is squared, relative to the aims' variance.
+        The distance is squared, relative to the variance of all aims.
         """
         if self.labels is None:
-            spread = ((self.aims - self.aims.mean(dim=0)) ** 2).mean().clamp(min=1e-30)
-            return ((y - self.aims) ** 2).mean() / spread
+            return ((y - self.aims) ** 2).mean() / self.spread
         scores, aims = self._scores(y), self._scores(self.aims)
         own = functional.cross_entropy(scores, self.labels)
         return own + functional.cross_entropy(scores, aims.softmax(dim=1))
@@ -104,12 +117,23 @@ class Examples:
     def _scores(self, y: torch.Tensor) -> torch.Tensor:
         """(N, C) logarithms of what is in proportion to probabilities."""
         flat = y.flatten(1)
+        if self.threshold is not None:
+            flat = torch.cat([1 - flat if self.probable else torch.zeros_like(flat), flat], dim=1)
         return flat.clamp(min=_LEAST).log() if self.probable else flat
 
     def right(self, y: torch.Tensor) -> int:
         """Number of inputs whose largest output is the right one."""
-        wanted = self.aims.flatten(1).argmax(dim=1) if self.labels is None else self.labels
-        return int((y.flatten(1).argmax(dim=1) == wanted).sum())
+        if self.labels is None:
+            return int((y.flatten(1).argmax(dim=1) == self.aims.flatten(1).argmax(dim=1)).sum())
+        return int((self._scores(y).argmax(dim=1) == self.labels).sum())
+
+
+def _spread(y: torch.Tensor) -> float:
+    """Variance of outputs over their inputs; of equal ones their mean square, or 1."""
+    for power in (((y - y.mean(dim=0)) ** 2).mean(), (y**2).mean()):
+        if float(power) > 0:
+            return float(power)
+    return 1.0
 
 
 def _are_probabilities(y: torch.Tensor) -> bool:
@@ -117,10 +141,11 @@ def _are_probabilities(y: torch.Tensor) -> bool:
     return bool((y >= 0).all()) and bool((y.flatten(1).sum(dim=1) - 1).abs().max() < 1e-3)
 
 
-def _check_classes(aims: torch.Tensor, labels: torch.Tensor) -> None:
+def _check_classes(aims: torch.Tensor, labels: torch.Tensor, threshold: float | None) -> None:
     classes = int(labels.max()) + 1
     flat = aims.ndim >= 2 and aims[0].numel() == aims.shape[1]
-    if not flat or aims.shape[1] < classes:
+    known = 2 if threshold is not None else aims.shape[1] if flat else 0
+    if known < classes:
         raise SpecError(
             f"labels must be class numbers below the network's outputs {tuple(aims.shape[1:])}, "
             f"not up to {classes - 1}; without labels its own outputs are learned"

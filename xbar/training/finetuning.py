@@ -28,6 +28,7 @@ from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.model.pytorch import require_torch
 from xbar.parallel import Progress
+from xbar.simulation.fit import threshold_of
 from xbar.training.recipe import TUNING, Epoch, Tuning
 from xbar.training.schedule import Schedule
 
@@ -205,7 +206,7 @@ def finetune(
 
         wired = readout == "nodal" and hardware.wired
         net = BehindWires(graph, hardware, tuning, wired=wired, device=device)
-        every = Examples.of(net.digital(), inputs, labels)
+        every = Examples.of(net.digital(), inputs, labels, threshold_of(graph))
         parts = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
         descent = Descent(net, *parts, schedule, tuning)
         if checkpoint is None:
