@@ -29,6 +29,7 @@ from xbar.errors import ModelError, SpecError, warn
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
+from xbar.simulation.fit import threshold_of
 from xbar.training.descent import Descent, generator
 from xbar.training.examples import Examples
 from xbar.training.on_chip import OnChip
@@ -117,7 +118,8 @@ class Start:
         from xbar.training.finetuning import Trained
 
         inputs, labels = data
-        every = Examples.of(self.net.digital(), inputs, labels)
+        threshold = threshold_of(self.net.program.graph)
+        every = Examples.of(self.net.digital(), inputs, labels, threshold)
         examples, held = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
         rounds = Rounds(self.net, examples, held, schedule, self.tuning)
         program = rounds.run(after_step, after_epoch)
