@@ -39,6 +39,15 @@ def run(
     temperature: Annotated[
         str | None, typer.Option(help='temperature at which it is done, such as "60 C"')
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="limit of the layers' matrices in memory, such as 4G; they then lie on disk"
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="tokens of a .bin file: uint16 or uint32")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="program to write; without it, only tell"),
@@ -67,7 +76,7 @@ def run(
     else:
         refuse_existing(output, force=force)
     loaded = xbar.Program.load(program)
-    dataset = read_data(data, loaded)
+    dataset = read_data(data, loaded, dtype)
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {"readout": readout, "ranges": ranges}
     found = compare(
@@ -77,6 +86,7 @@ def run(
         time=time,
         temperature=temperature,
         seed=seed,
+        memory=memory,
         **words,
     )
     chosen = found.programs[way]

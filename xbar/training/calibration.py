@@ -26,6 +26,7 @@ from xbar.simulation.calibration import Calibration, Method
 from xbar.simulation.calibration import calibrate as find_ranges
 from xbar.simulation.compensation import Correction
 from xbar.simulation.data import Data, Outputs
+from xbar.simulation.memory import memory_limit
 from xbar.simulation.prepared import Prepared
 from xbar.simulation.ranges import Ranges
 from xbar.simulation.readout import AnalogProducts
@@ -50,6 +51,7 @@ def calibrate(
     time: str | float | None = None,
     temperature: str | float | None = None,
     seed: int = 0,
+    memory: int | str | None = None,
 ) -> Program:
     """Find digital corrections of a program's layers, and keep them in the program.
 
@@ -67,6 +69,7 @@ def calibrate(
             that of the program's chip.
         temperature: temperature likewise, such as "85 C".
         seed: seed of the read noise.
+        memory: limit of the layers' matrices in memory, as in ``Program.reader``.
 
     Returns:
         The program with corrections, on the same chip, with the same switches.
@@ -92,7 +95,7 @@ def calibrate(
         warn(f"the program's corrections, {program.corrections}, are replaced")
     chip = _then(program, time, temperature)
     data = _some(program, Data.of(program, inputs, None))
-    found = _find(chip, data, (what,), readout, ranges, seed)[what]
+    found = _find(chip, data, (what,), _How.of(readout, ranges, seed, memory))[what]
     return _with(program, found)
 
 
@@ -171,6 +174,7 @@ def compare(
     time: str | float | None = None,
     temperature: str | float | None = None,
     seed: int = 0,
+    memory: int | str | None = None,
 ) -> Comparison:
     """Calibrate in every way on one half of the inputs, and compare on the other.
 
@@ -185,6 +189,7 @@ def compare(
         time: as in ``calibrate``.
         temperature: as in ``calibrate``.
         seed: seed of the halves and of the read noise.
+        memory: as in ``calibrate``.
 
     Raises:
         SpecError: as in ``calibrate``, or there is no network, or a single input.
@@ -200,13 +205,14 @@ def compare(
     rest = None if whole.labels is None else whole.labels[held]
     other = Data.of(program, whole.inputs[held], rest)
     chip = _then(program, time, temperature)
-    found = _find(chip, data, WAYS, readout, ranges, seed)
+    how = _How.of(readout, ranges, seed, memory)
+    found = _find(chip, data, WAYS, how)
     exact = other.run(program, None)
     plain = next(iter(found.values())).ranges
 
     def given(what: str, corrections: Corrections | None) -> Given:
         at = chip if corrections is None else _with(chip, corrections)
-        products = AnalogProducts(at, readout, seed + 1, ranges=plain)
+        products = AnalogProducts(at, readout, seed + 1, ranges=plain, memory=how.memory)
         return _given(what, other, other.run(at, products), exact)
 
     rows = [given("none", None), *(given(what, each) for what, each in found.items())]
@@ -245,33 +251,42 @@ def _some(program: Program, data: Data) -> Data:
     return Data.of(program, some(data.inputs), None)
 
 
+@dataclass(frozen=True)
+class _How:
+    """How a chip is read when it is calibrated."""
+
+    readout: Readout
+    method: Calibration | None
+    seed: int
+    memory: int | None
+
+    @classmethod
+    def of(
+        cls,
+        readout: Readout,
+        ranges: Method | Calibration | None,
+        seed: int,
+        memory: int | str | None,
+    ) -> _How:
+        if ranges is not None and not isinstance(ranges, Calibration):
+            ranges = Calibration(one_of(ranges, "ranges", get_args(Method)))
+        return cls(readout, ranges, check_seed(seed), memory_limit(memory))
+
+
 def _find(
-    program: Program,
-    data: Data,
-    ways: tuple[What, ...],
-    readout: Readout,
-    ranges: Method | Calibration | None,
-    seed: int,
+    program: Program, data: Data, ways: tuple[What, ...], how: _How
 ) -> dict[What, Corrections]:
     """Corrections of a program as its chip is now, by way."""
     if not data.size:
         raise SpecError("inputs must hold at least one input")
-    check_readout(program.hardware, readout)
-    tell_selectors(program.hardware, readout)
-    method = _method(ranges)
-    full: Ranges | None = None
-    if method is not None:
-        full = find_ranges(program, lambda products: data.run(program, products), method, readout)
-        if not (full.inputs or full.currents or full.trimmed):
-            raise SpecError(
-                "ranges need a DAC, or an ADC without adc.range, in the design, which has neither; "
-                "leave ranges out"
-            )
+    check_readout(program.hardware, how.readout)
+    tell_selectors(program.hardware, how.readout)
+    full = _ranges(program, data, how)
     shapes = program.plan.shapes
     later = program.hardware.later
     found = {}
     for what in ways:
-        products = AnalogProducts(program, readout, check_seed(seed), ranges=full)
+        products = AnalogProducts(program, how.readout, how.seed, ranges=full, memory=how.memory)
         each = Finder(products, what).run(data)
         if left := [name for name in shapes if name not in each]:
             warn(f"no input reaches {few(left)}, without corrections therefore; give others")
@@ -281,18 +296,29 @@ def _find(
             slope,
             offset,
             data.size,
-            readout,
+            how.readout,
             None if later is None else later.moment,
             full,
-            None if method is None else method.method,
+            None if how.method is None else how.method.method,
         )
     return found
 
 
-def _method(ranges: Method | Calibration | None) -> Calibration | None:
-    if ranges is None or isinstance(ranges, Calibration):
-        return ranges
-    return Calibration(one_of(ranges, "ranges", get_args(Method)))
+def _ranges(program: Program, data: Data, how: _How) -> Ranges | None:
+    """The full scales of converters that the data give; None for automatic ones."""
+    if how.method is None:
+        return None
+
+    def run(products: AnalogProducts) -> object:
+        return data.run(program, replace(products, memory=how.memory))
+
+    found = find_ranges(program, run, how.method, how.readout)
+    if not (found.inputs or found.currents or found.trimmed):
+        raise SpecError(
+            "ranges need a DAC, or an ADC without adc.range, in the design, which has neither; "
+            "leave ranges out"
+        )
+    return found
 
 
 def _spread(found: Mapping[str, Correction], name: str, shapes: Shapes) -> dict[str, Any]:
