@@ -30,7 +30,7 @@ from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.simulation.fit import threshold_of
-from xbar.training.descent import Descent, generator
+from xbar.training.descent import CALIBRATION, Descent, generator
 from xbar.training.examples import Examples
 from xbar.training.on_chip import OnChip
 from xbar.training.recipe import Epoch, Tuning
@@ -164,19 +164,24 @@ class Rounds:
         patience = self.schedule.patience
         for _ in range(0 if fixed else self.schedule.epochs - 1):
             self._train(after_step, moves=True)
-            self.net.place(programmed_again(self.net.program, self.net.graph()))
+            self._place(programmed_again(self.net.program, self.net.graph()))
             now = self._judged()
             after_epoch(self._end(now))
             best, waited = (now, 0) if now.loss < best.loss else (best, waited + 1)
             if patience is not None and waited >= patience:
                 break
-        self.net.place(best.program)
         self.net.restore(best.state)
+        self._place(best.program)
         for _ in range(self.schedule.epochs if fixed else 1):
             self._train(after_step, moves=False)
             after_epoch(self._end(self._judged()))
         found = self.net.corrections(len(self.examples))
         return replace(best.program, plan=replace(best.program.plan, corrections=found))
+
+    def _place(self, program: Program) -> None:
+        """Go on with another program, and converters' ranges for it."""
+        self.net.place(program)
+        self.net.calibrate(self.examples.inputs[:CALIBRATION])
 
     def _train(self, after_step: Callable[[int, int], None], *, moves: bool) -> None:
         """One epoch, around what the chip realised."""
