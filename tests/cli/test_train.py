@@ -196,6 +196,32 @@ def test_a_card_leads_to_the_same_network_and_a_missing_one_is_told(
     )
 
 
+def test_for_one_chip_its_program_is_written_and_answers_better(call, refused, folder):
+    harsh = CHIP.replace("400 ohm", "3000 ohm")
+    (folder / "harsh.toml").write_text(harsh)
+    found = {}
+    for name, chip in (("seed", 4), ("measured", folder / "measured.npz")):
+        design = xbar.Hardware.load(folder / "harsh.toml")
+        if name == "measured":
+            same = xbar.Chip.sample(design, 4)
+            np.savez(chip, on=[same.on(0)], off=[same.off(0)])
+        arguments = typed(folder, output=f"{name}.xbar", epochs=3, chip=chip)
+        arguments[arguments.index(folder / "chip.toml")] = folder / "harsh.toml"
+        code, out, err = call(*arguments, "--json")
+        assert code == 0, err
+        found[name] = xbar.Program.load(folder / f"{name}.xbar")
+        assert json.loads(out)["checkpoint"] is None
+        assert "exists already" in refused(*arguments)
+    with np.load(folder / "test.npz") as data:
+        inputs, labels = data["inputs"], data["labels"]
+    answers = {name: program.run(inputs, "nodal") for name, program in found.items()}
+    np.testing.assert_allclose(answers["measured"], answers["seed"], rtol=1e-6, atol=1e-9)
+    plain = xbar.compile(xbar.read_model(folder / "model.pt2"), found["seed"].chip, wire_aware=True)
+    assert right(answers["seed"], labels) >= right(plain.run(inputs, "nodal"), labels)
+    more = typed(folder, output="none.xbar")
+    assert "no effect without --chip" in refused(*more, "--measured-unit", "uS")
+
+
 def test_settings_are_those_of_tuning_each_once(call, refused, folder):
     new = typed(folder, output="set.pt2", epochs=1, batch=100)
     code, out, err = call(*new, "--tuning", "grain=0", "--tuning", "dead=0", "--json")

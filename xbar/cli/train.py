@@ -22,9 +22,22 @@ from xbar.cli.model_options import (
     read_bind,
     read_shape,
 )
-from xbar.cli.output import Force, Json, graph_data, progress, show
+from xbar.cli.output import (
+    BehindWires,
+    Force,
+    Json,
+    MeasuredUnit,
+    graph_data,
+    measurement_notes,
+    progress,
+    read_chip,
+    refuse_unused,
+    show,
+)
 
 if TYPE_CHECKING:
+    from xbar.hardware.chip import Chip
+    from xbar.hardware.spec import Hardware
     from xbar.model.graph import Graph
     from xbar.training.finetuning import Trained
     from xbar.training.recipe import Epoch, Tuning
@@ -37,8 +50,20 @@ def run(
     ],
     hardware: Annotated[Path, typer.Option(help="design (TOML file)")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="network to write, such as tuned.pt2")
+        Path,
+        typer.Option(
+            "--output", "-o", help="network to write, such as tuned.pt2; with --chip its program"
+        ),
     ],
+    chip: Annotated[
+        str | None,
+        typer.Option(
+            help="train for one chip: its seed, as xbar compile --seed takes it, or its "
+            "measurement (.npz, .csv, .tsv, .txt)"
+        ),
+    ] = None,
+    measured_unit: MeasuredUnit = None,
+    behind_wires: BehindWires = None,
     epochs: Annotated[int, typer.Option(help="passes over the data, at most")] = 3,
     seed: Annotated[
         int, typer.Option(help="random seed of the data's order, of devices, of what is held apart")
@@ -113,13 +138,13 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train a network further for a design, through its exact wires.
+    """Train a network further for a design, through its exact wires, or for one chip.
 
-    Any chip of the design suits the result: xbar compile tuned.pt2 --wire-aware.
+    Any chip of the design suits the result: xbar compile tuned.pt2 --wire-aware. With --chip the
+    result is the program of that chip, trained around its errors.
     """
     import xbar
     from xbar.errors import SpecError
-    from xbar.files import refuse_existing
     from xbar.model.pytorch import require_torch
     from xbar.training.finetuning import check_written, finetune
     from xbar.unfinished import unfinished_folder
@@ -129,8 +154,8 @@ def run(
     given = {"gradient": gradient, "rate": rate, "batch": batch, "calibrate": calibrate}
     settings = read_tuning(tuning or (), {k: v for k, v in given.items() if v is not None})
     require_torch("training")
-    refuse_existing(output, force=force)
-    design = xbar.Hardware.load(hardware)
+    hardware_or_chip = _hardware(hardware, chip, measured_unit, behind_wires)
+    _refuse_output(output, program=chip is not None, force=force)
     graph = xbar.read_model(
         model,
         read_shape(input_shape),
@@ -141,9 +166,12 @@ def run(
         bind=read_bind(bind or ()),
         input_dtype=input_dtype,
     ).select(only or (), skip or ())
-    check_written(graph)
+    if chip is None:
+        check_written(graph)
     found = graph_data(data, graph)
-    kept = unfinished_folder(output) if checkpoint is None else checkpoint
+    kept = checkpoint
+    if kept is None and (chip is None or finish):
+        kept = unfinished_folder(output)
     words: Any = readout
     with progress("training") as report:
 
@@ -153,7 +181,7 @@ def run(
         trained = finetune(
             graph,
             (found.inputs, None if labels else found.labels),
-            design,
+            hardware_or_chip,
             words,
             epochs=epochs,
             seed=seed,
@@ -161,20 +189,60 @@ def run(
             validation=validation,
             patience=patience,
             checkpoint=kept,
-            force=force,
+            force=force and kept is not None,
             finish=finish,
             device=device,
             progress=report,
             after_epoch=told,
         )
-    trained.save(output, force=force)
-    if checkpoint is None and not finish:
+    if trained.program is None:
+        trained.save(output, force=force)
+    else:
+        trained.program.save(output, force=force)
+    if checkpoint is None and kept is not None and not finish:
         from xbar.training.checkpoint import discard  # it imports torch
 
         discard(kept)
-    content = _content(trained, graph, output, [*graph.notes, *found.notes])
-    content |= {"checkpoint": str(kept) if kept.exists() else None, "asked_epochs": epochs}
+    notes = [*_measured(hardware_or_chip), *graph.notes, *found.notes]
+    content = _content(trained, graph, output, notes)
+    stays = kept is not None and kept.exists()
+    content |= {"checkpoint": str(kept) if stays else None, "asked_epochs": epochs}
     show(as_json, content, _text(content))
+
+
+def _hardware(
+    design: Path, chip: str | None, unit: str | None, behind_wires: str | None
+) -> Hardware | Chip:
+    """The design, or a chip of it: sampled by its seed, or measured."""
+    from xbar.hardware.spec import Hardware
+
+    loaded = Hardware.load(design)
+    if chip is None:
+        given = {"--measured-unit": unit is not None, "--behind-wires": behind_wires is not None}
+        refuse_unused("--chip", given)
+        return loaded
+    seed = int(chip) if chip.isdecimal() else None
+    return read_chip(loaded, None if seed is not None else Path(chip), unit, seed, behind_wires)
+
+
+def _measured(hardware: Hardware | Chip) -> list[str]:
+    """What was assumed when a chip's measurement was read."""
+    from xbar.hardware.chip import Chip
+
+    return measurement_notes(hardware) if isinstance(hardware, Chip) else []
+
+
+def _refuse_output(output: Path, *, program: bool, force: bool) -> None:
+    """Refuse an output that may not be replaced, before the long work."""
+    from xbar.files import refuse_existing
+    from xbar.folders import refuse_directory
+
+    if program:
+        from xbar.compiler.writer import PROGRAM
+
+        refuse_directory(output, PROGRAM, force=force)
+    else:
+        refuse_existing(output, force=force)
 
 
 def read_tuning(texts: Sequence[str], given: Mapping[str, Any]) -> Tuning:
