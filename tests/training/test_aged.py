@@ -97,6 +97,13 @@ def test_what_a_design_has_no_law_for_is_refused(network):
         Tuning(times="1 h")
 
 
+def test_settings_of_designs_are_refused_for_a_chip(network):
+    x, chip = np.zeros((4, 10), np.float32), xbar.Chip.sample(design(device=law()), 0)
+    for name, value in {"times": ("1 h",), "weight_noise": 0.1, "lora": 2}.items():
+        with pytest.raises(SpecError, match=f"{name} is a setting of training for a design"):
+            finetune(network, x, chip, epochs=1, tuning=Tuning(**{name: value}))
+
+
 def test_only_moments_that_training_leaves_out_are_told(network):
     x = np.random.default_rng(0).normal(size=(8, 10)).astype(np.float32)
     hardware = design(device=law(), temperature=xbar.Temperature(resistors=0.001))

@@ -282,3 +282,38 @@ def test_a_run_with_calibrated_converters_goes_on_from_any_step_to_the_same_byte
     again, _ = run(states[0])
     for name, value in whole.constants.items():
         np.testing.assert_array_equal(value, again.constants[name])
+
+
+class InPlace(nn.Module):
+    """A block whose sum is written over what its gradient needs."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 5), nn.Linear(5, 5)
+
+    def forward(self, x):
+        y = torch.sigmoid(self.first(x))
+        y += self.second(y)
+        return torch.relu_(y * 2)
+
+
+@pytest.mark.parametrize("parts", [{}, {"adc": xbar.Converter(bits=12)}])
+def test_networks_with_operations_in_place_are_trained_as_those_without(parts):
+    torch.manual_seed(0)
+    module = InPlace()
+    x = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
+
+    class Plain(InPlace):
+        def forward(self, x):
+            y = torch.sigmoid(self.first(x))
+            return torch.relu((y + self.second(y)) * 2)
+
+    plain = Plain()
+    plain.load_state_dict(module.state_dict())
+    one, two = (
+        finetune(each, x, design(2.0, **parts), epochs=3, input_shape=(6,))
+        for each in (module, plain)
+    )
+    assert one.history[-1].loss < one.history[0].loss
+    for first, second in zip(one.graph.layers, two.graph.layers, strict=True):
+        np.testing.assert_allclose(first.matrix, second.matrix, rtol=1e-4, atol=1e-5)

@@ -12,7 +12,7 @@ Shapes: G groups of a layer, M weights of all layers, C columns of all blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -341,7 +341,7 @@ class BehindWires(nn.Module):
                 return f", first in the outputs of {where}"
         return ""
 
-    def digital(self) -> Callable[[torch.Tensor], torch.Tensor]:
+    def digital(self) -> LiveGraph:
         """The network as it was."""
         return self._live
 

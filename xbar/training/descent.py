@@ -115,10 +115,11 @@ class Descent:
             while self._batch < len(parts):
                 state = self.state() if wanted() else None
                 part = self.examples.at(parts[self._batch])
-                y, loss = self._forward(part)
-                if state is not None:
-                    good(state)
-                self._step(part, y, loss)
+                with self.net.digital().trainable():
+                    y, loss = self._forward(part)
+                    if state is not None:
+                        good(state)
+                    self._step(part, y, loss)
                 after_step(self.done, self.steps)
             self._end_epoch()
             after_epoch(self.history[-1])

@@ -9,6 +9,7 @@ Shapes: G groups of a layer.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from torch import nn
 
 from xbar.errors import ModelError
 from xbar.model.graph import Graph, Ref
+from xbar.model.inplace import mutates
 from xbar.model.interpret import TORCH_ERRORS, first_line, resolve, torch_argument
 from xbar.model.lower import find_products
 
@@ -118,6 +120,15 @@ class LiveGraph(nn.Module):
             raise ModelError(f"{name}: a constant can't have the name of a module's own attribute")
         module.register_buffer(last, value)
         self._paths[name] = module, last
+
+    def trainable(self) -> AbstractContextManager[Any]:
+        """In which gradients exist although operations change values in place.
+
+        They are those of the values before, which are copied where the gradient needs them.
+        """
+        if any(mutates(node) for node in self._graph.nodes):
+            return torch.autograd.graph.allow_mutation_on_saved_tensors()
+        return nullcontext()
 
     def forward(
         self,

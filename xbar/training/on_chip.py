@@ -14,7 +14,7 @@ Shapes: G groups of a layer, M weights and E outputs of all layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -207,7 +207,7 @@ class OnChip(nn.Module):
                     return f", first in the outputs of layer {layer.name}"
         return ""
 
-    def digital(self) -> Callable[[torch.Tensor], torch.Tensor]:
+    def digital(self) -> LiveGraph:
         """The network as it was."""
         return self._live
 

@@ -81,6 +81,12 @@ def begun(
         XbarWarning: the chip has effects that training leaves out; which ones.
     """
     readout, options = how
+    for name in ("times", "temperatures", "compensate", "weight_noise", "lora"):
+        if getattr(tuning, name):
+            raise SpecError(
+                f"{name} is a setting of training for a design; for a chip at a moment of its life "
+                "give that, such as chip.at(time='30 d')"
+            )
     notes = _left_out(chip.hardware)
     for note in notes:
         warn(note)
