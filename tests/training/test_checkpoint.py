@@ -140,6 +140,18 @@ def test_what_converters_and_noise_keep_from_step_to_step_is_kept_too(graph, tmp
         assert bytes_of(trained(graph, tmp_path / str(step), **options)) == whole
 
 
+def test_so_are_moments_of_a_life_and_side_weights(graph, tmp_path):
+    curve = {"polynomial": (0.05,)}
+    law = xbar.DeviceLaw(drift={"first": 1.0, "mean": curve, "sigma": curve})
+    times = ("1 h", "1 d", "1 y")
+    for lora, step in ((0, 3), (0, 12), (2, 11)):  # devices are drawn anew every 8 steps
+        tuning = Tuning(batch=2, times=times, compensate=True, lora=lora)
+        options = {"hardware": design(device=law), "tuning": tuning}
+        folder, whole = tmp_path / f"{lora} {step}", bytes_of(trained(graph, **options))
+        stopped(graph, folder, step, **options)
+        assert bytes_of(trained(graph, folder, **options)) == whole
+
+
 def test_the_second_ctrl_c_stops_at_once(graph, expected, tmp_path):
     def twice(done, total):
         if done == 4:

@@ -250,40 +250,6 @@ def test_with_noise_on_weights_none_leaves_its_layers_full_scale(network):
     assert max(grown[1]) > 1.1
 
 
-def test_a_run_with_calibrated_converters_goes_on_from_any_step_to_the_same_bytes(network):
-    from xbar.training.behind_wires import BehindWires
-    from xbar.training.descent import Descent
-    from xbar.training.examples import Examples
-    from xbar.training.loop import reproducible
-    from xbar.training.schedule import Schedule
-
-    hardware = design(50.0, adc=xbar.Converter(bits=5), variation={"read_noise": 0.1})
-    x, y, *_ = digits()
-    tuning = Tuning(calibrate="max", batch=8)
-
-    def run(state=None, stop=None):
-        with reproducible(0):
-            net = BehindWires(network, hardware, tuning, wired=True)
-            inputs, labels = torch.from_numpy(x[:160]), torch.from_numpy(y[:160])
-            every = Examples.of(net.digital(), inputs, labels)
-            descent = Descent(net, every, None, Schedule(epochs=2), tuning)
-            if state is not None:
-                descent.restore(state)
-            found = []
-
-            def good():
-                if descent.done == stop:
-                    found.append(descent.state())
-
-            descent.run(good)
-            return net.graph(), found
-
-    whole, states = run(stop=19)  # between two calibrations
-    again, _ = run(states[0])
-    for name, value in whole.constants.items():
-        np.testing.assert_array_equal(value, again.constants[name])
-
-
 class InPlace(nn.Module):
     """A block whose sum is written over what its gradient needs."""
 
