@@ -80,18 +80,34 @@ def crepe(tones: int = 300) -> Task:
     path = Path(package.origin).parent / "assets" / "tiny.pth"
     graph = xbar.read_model(path, (1024,), arch="architectures:Crepe")
     pitch = 32.70 * 2.0 ** np.linspace(1.0, 5.0, tones)
+    frames = frames_of(pitch, np.ones((4, tones)), np.zeros((4, tones)))
+    return Task(graph, frames, pitch_score(pitch))
+
+
+def frames_of(
+    pitch: NDArray[np.float64], amplitude: NDArray[np.float64], phase: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(N, 1024) frames of tones (N,) in Hz, with the first four harmonics (4, N) over their order.
+
+    At 16 kHz, of mean 0 and variance 1.
+    """
     moment = np.arange(1024) / 16e3
     order = np.arange(1, 5)[:, None, None]
-    frames = (np.sin(2 * np.pi * order * pitch[:, None] * moment) / order).sum(axis=0)
+    wave = np.sin(2 * np.pi * order * pitch[:, None] * moment + phase[:, :, None])
+    frames = (amplitude[:, :, None] * wave / order).sum(axis=0)
     frames -= frames.mean(axis=1, keepdims=True)
-    frames /= frames.std(axis=1, keepdims=True)
+    return (frames / frames.std(axis=1, keepdims=True)).astype(np.float32)
+
+
+def pitch_score(pitch: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """The share of CREPE's outputs (N, 360) within 50 cents of tones (N,) in Hz."""
     cents = 1997.3794084376191 + 20.0 * np.arange(360)
 
     def right(y: NDArray[np.float64]) -> float:
         found = 10.0 * 2.0 ** (cents[y.argmax(axis=1)] / 1200.0)
         return float((np.abs(1200 * np.log2(found / pitch)) < 50).mean())
 
-    return Task(graph, frames.astype(np.float32), right)
+    return right
 
 
 def measure(task: Task, design: xbar.Hardware, chips: int) -> dict[str, Any]:
