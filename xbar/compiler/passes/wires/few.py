@@ -10,7 +10,11 @@ few resistors, and their grain, as a weight smaller than one resistor takes two.
    weights w, where each column's scale s follows what arrives.
 2. Subsets of the least (|miss| + cost x total)² + noise are chosen for d, and for a few rounds
    corrected the same way. The best of some first sizes and costs is taken.
-3. Some rounds more keep its totals, as other rounds do (``steady.py``), at a high price.
+3. Where its error is large, columns that keep their largest d while the others' grow are a start
+   as well, early and late, at a higher cost of totals: with scales that follow what arrives
+   columns may grow for ever where more conductance brings less current. A network that was trained
+   through the wires needs this one.
+4. Some rounds more keep its totals, as other rounds do (``steady.py``), at a high price.
 """
 
 from __future__ import annotations
@@ -31,6 +35,15 @@ MOST = 8.0
 COSTS = (1.0 / 24.0, 1.0 / 96.0)
 """Of a siemens of total beside one of missed difference."""
 
+COARSE = 0.1
+"""Relative error from which columns are held as well."""
+
+HELD_SIZE, HELD_COST = 2.5, 1.0 / 8.0
+"""Usual resistors of a held column's largest weight, and what its totals cost."""
+
+HELD_ROUNDS = (2, 16)
+"""Held rounds before subsets are chosen: an early and a late start."""
+
 KEEP = 2.0**-4
 """Of a siemens of changed total, in the last rounds."""
 
@@ -48,6 +61,10 @@ def program_few(problem: Problem, before: tuple[float, ...]) -> Found:
         start = _relaxed(problem, size * problem.chooser.resistor)
         tries += [_rounds(problem, start, cost, TRIAL, before) for cost in COSTS]
     found, aim, totals = min(tries, key=lambda one: one[0].error)
+    if found.error > COARSE:
+        starts = _held(problem, HELD_SIZE * problem.chooser.resistor)
+        tries += [_rounds(problem, start, HELD_COST, TRIAL, before) for start in starts]
+        found, aim, totals = min(tries, key=lambda one: one[0].error)
     kept, *_ = _rounds(problem, aim, KEEP, LAST, found.errors, totals)
     return min(found, kept, key=lambda one: one.error)
 
@@ -90,12 +107,7 @@ def _rounds(
 
 def _relaxed(problem: Problem, largest: float) -> Floats:
     """(M,) signed conductances of which the weights arrive; a column's largest begins with this."""
-    axis = None if problem.alike else 0
-    shapes = []
-    for weight in problem.weights:
-        top = np.broadcast_to(np.abs(weight).max(axis=axis, keepdims=True), weight.shape)
-        shapes.append(np.divide(weight, top, out=np.zeros_like(weight), where=top > 0).ravel())
-    now = largest * np.concatenate(shapes)
+    now = _proportional(problem, largest)
     best, least, limit = now, np.inf, MOST * problem.chooser.resistor
     for _ in range(RELAXED):
         reading = problem.array.read_open(now)
@@ -105,6 +117,42 @@ def _relaxed(problem: Problem, largest: float) -> Floats:
             best, least = now, error
         now = np.clip(_next(problem, now, reading, scale), -limit, limit)
     return best
+
+
+def _held(problem: Problem, largest: float) -> list[Floats]:
+    """(M,) signed conductances after so many rounds, of columns that have at most this largest."""
+    now, starts = _proportional(problem, largest), []
+    for done in range(1, max(HELD_ROUNDS) + 1):
+        reading = problem.array.read_open(now)
+        free = _next(problem, now, reading, problem.score.fit(reading))
+        now = np.concatenate(
+            [
+                (part * np.minimum(1.0, largest / np.maximum(top, largest))).ravel()
+                for part, top in _tops(problem, free)
+            ]
+        )
+        if done in HELD_ROUNDS:
+            starts.append(now)
+    return starts
+
+
+def _proportional(problem: Problem, largest: float) -> Floats:
+    """(M,) conductances in proportion to the weights; a column's largest has this."""
+    shapes = [
+        np.divide(weight, top, out=np.zeros_like(weight), where=top > 0).ravel()
+        for weight, top in _tops(problem, problem.score.weight)
+    ]
+    return largest * np.concatenate(shapes)
+
+
+def _tops(problem: Problem, value: Floats) -> list[tuple[Floats, Floats]]:
+    """By block, its values (R, C) of some (M,), and the largest size of those with one scale."""
+    axis = None if problem.alike else 0
+    parts = problem.array.split(value)
+    tops = [np.abs(part).max(axis=axis, keepdims=True) for part in parts]
+    return [
+        (part, np.broadcast_to(top, part.shape)) for part, top in zip(parts, tops, strict=True)
+    ]
 
 
 def _next(problem: Problem, now: Floats, reading: Reading, scale: Floats) -> Floats:
