@@ -96,7 +96,8 @@ def frames_of(
     wave = np.sin(2 * np.pi * order * pitch[:, None] * moment + phase[:, :, None])
     frames = (amplitude[:, :, None] * wave / order).sum(axis=0)
     frames -= frames.mean(axis=1, keepdims=True)
-    return (frames / frames.std(axis=1, keepdims=True)).astype(np.float32)
+    frames /= frames.std(axis=1, keepdims=True)
+    return np.asarray(frames, dtype=np.float32)
 
 
 def pitch_score(pitch: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:

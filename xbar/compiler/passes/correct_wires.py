@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from xbar.compiler.mapping import SignedBank
 from xbar.compiler.passes.base import Pass, TileJob, TileState
 from xbar.compiler.passes.set_scales import Expected, expected_of
-from xbar.compiler.passes.wires.few import program_few
+from xbar.compiler.passes.wires.few import COARSE, program_few, program_held
 from xbar.compiler.passes.wires.problem import Found, Problem
 from xbar.compiler.passes.wires.steady import Attempt, correct
 from xbar.compiler.tile import ProgrammedTile
@@ -99,11 +99,15 @@ def _attempts(
     told = before.errors[:1]
     found = correct(problem, first, expected, told)
     yield found
+    as_it_lies = problem
     if swap:
         problem = problem.ordered()
     if found.error > max(HARSH, 2.0 * good):
         if problem.chooser.pairs is not None:
-            yield program_few(problem, told)
+            few = program_few(problem, told)
+            yield few
+            if few.error > COARSE:
+                yield program_held(as_it_lies, told)
             steady = [LOWER, LOWEST] if found.error < HOPELESS else []
         else:  # one cell per weight, whose load follows from its target
             steady = [HIGHER]
