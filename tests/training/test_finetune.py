@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from handwritten import digits
@@ -63,6 +65,22 @@ def test_chips_of_a_design_answer_better_with_weights_trained_through_its_wires(
     assert before < 0.6
     assert after > before + 0.15
     assert trained.history[-1].loss < trained.history[0].loss
+
+
+def test_a_chip_finds_the_trained_conductances_again_in_the_order_that_they_were_trained_in(
+    trained, tmp_path
+):
+    trained.save(tmp_path / "tuned.pt2")
+    written = xbar.read_model(tmp_path / "tuned.pt2")
+    chip = xbar.Chip.sample(design(), 0)
+
+    def error(graph):
+        tiles = xbar.compile(graph, chip, wire_aware=True).tiles
+        return np.sqrt(np.mean([tile.wire_errors[-1] ** 2 for tile in tiles]))
+
+    found = error(trained.graph)
+    assert error(written) == found
+    assert found < 0.75 * error(replace(trained.graph, lines={}))
 
 
 def test_with_labels_left_out_the_networks_own_answers_are_learned(network):

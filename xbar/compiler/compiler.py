@@ -27,6 +27,7 @@ from xbar.compiler.crew import Crew, run_jobs
 from xbar.compiler.job import Jobs, Kept, TileResult
 from xbar.compiler.journal import Journal
 from xbar.compiler.levers.fit import Fit, fit_levers
+from xbar.compiler.lines import laid
 from xbar.compiler.mapping import get_mapping
 from xbar.compiler.options import Options, Quantities, with_life
 from xbar.compiler.placement import place
@@ -305,6 +306,8 @@ def _planned(
     if fit is not None:
         options = fit_levers(matrices, chip, options, fit)
     placement = place(matrices, chip.hardware, mapping, options)
+    if graph is not None and graph.lines and kept is None:
+        placement = replace(placement, tiles=laid(placement.tiles, graph.lines))
     check_chip_size(chip, len(placement.tiles))
     check_own_chip(own, chip, len(placement.tiles))
     plan = Plan(chip, graph, matrices, options, placement.report, decided=kept is not None)

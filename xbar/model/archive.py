@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from xbar.errors import FileError, ModelError, XbarError
 from xbar.model.arguments import DTYPES, JSON, read_argument
 from xbar.model.experts import write_out_experts
-from xbar.model.graph import Graph, Node, Ref
+from xbar.model.graph import Graph, Lines, Node, Ref
 from xbar.model.inline import inline
+from xbar.model.lines import NAME, lines_of
 from xbar.model.ports import Ports
 from xbar.model.saved import read_saved_file, tensor_of
 from xbar.model.scan import Archive, scan_export
@@ -81,7 +82,8 @@ def read_archive(
         ports = Ports(program["graph_module"], source or Source(archive.where))
         if given is not None:
             tensors = joined(given, tensors)
-        return _Reader(program["graph_module"], tensors, ports).graph()
+        graph = _Reader(program["graph_module"], tensors, ports).graph()
+        return replace(graph, lines=_lines(archive))
     except ModelError as error:
         if archive.where in str(error):
             raise
@@ -92,6 +94,14 @@ def read_archive(
         raise FileError(
             f"{archive.where}: the archive's graph is damaged ({type(error).__name__}: {error})"
         ) from None
+
+
+def _lines(archive: Archive) -> dict[str, Lines]:
+    """The order of its lines, where xbar wrote one."""
+    name = f"extra/{NAME}"
+    if name not in archive:
+        return {}
+    return lines_of(archive.read_json(name), f"{archive.where}: {name}")
 
 
 def _model_name(archive: Archive) -> str:

@@ -27,6 +27,7 @@ def export_module(
     input_shape: tuple[int, ...],
     bind: Mapping[str, NDArray[Any]] | None = None,
     input_dtype: str | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> bytes:
     """Export a module in evaluation mode, with a dynamic batch size if it allows that.
 
@@ -36,6 +37,7 @@ def export_module(
         bind: examples of further inputs by name.
         input_dtype: type of its input. None: float32, or int64 if only that can be exported, as
             where an embedding comes first.
+        extra: texts that the archive keeps beside, by name.
 
     Raises:
         ModelError: PyTorch can't export it.
@@ -47,7 +49,7 @@ def export_module(
     for dtype in dtypes:
         for count in counts:
             try:
-                return _export(module, (count, *input_shape), bind or {}, dtype)
+                return _export(module, (count, *input_shape), bind or {}, dtype, extra or {})
             except ModelError as error:
                 first = first or error
     assert first is not None
@@ -55,7 +57,11 @@ def export_module(
 
 
 def _export(
-    module: torch.nn.Module, shape: tuple[int, ...], bind: Mapping[str, NDArray[Any]], dtype: str
+    module: torch.nn.Module,
+    shape: tuple[int, ...],
+    bind: Mapping[str, NDArray[Any]],
+    dtype: str,
+    extra: Mapping[str, str],
 ) -> bytes:
     name = type(module).__name__
     modes = {part: part.training for part in module.modules()}
@@ -68,7 +74,7 @@ def _export(
             program = torch.export.export(module, args, kwargs, dynamic_shapes=shapes, strict=False)
             for node in program.graph.nodes:  # where the source lies on this machine
                 node.meta.pop("stack_trace", None)
-            torch.export.save(program, buffer)
+            torch.export.save(program, buffer, extra_files=dict(extra))
     except KeyboardInterrupt:
         raise
     # PyTorch runs the module's own code, which may raise anything, SystemExit too

@@ -32,6 +32,10 @@ Multiply: TypeAlias = Callable[[str, NDArray[np.float64]], NDArray[np.float64]]
 """(layer name, inputs (N', G, inputs)) -> outputs (N', G, outputs)."""
 
 
+Lines: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Ranks of a layer's inputs (G, inputs) and outputs (G, outputs)."""
+
+
 @dataclass(frozen=True)
 class Ref:
     """The value of an earlier node, as an argument."""
@@ -141,6 +145,8 @@ class Graph(Card):
         batch: fixed batch size of the export; None for any.
         notes: assumptions made where the file leaves something open, one sentence each.
         left_out: layers that the user keeps digital, each with the reason.
+        lines: by layer, the order in which its inputs and outputs lie on a tile's lines; empty
+            where the compiler is free.
     """
 
     nodes: tuple[Node, ...]
@@ -150,6 +156,7 @@ class Graph(Card):
     batch: int | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    lines: Mapping[str, Lines] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         known: set[str] = set()

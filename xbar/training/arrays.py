@@ -28,11 +28,13 @@ from xbar.arrays import Floats
 from xbar.circuit.crossbar import Crossbar
 from xbar.circuit.transfers import transfers
 from xbar.compiler.layout import crossings_of, from_crossings, to_crossings
+from xbar.compiler.lines import laid
 from xbar.compiler.mapping import DifferentialPair
 from xbar.compiler.options import Options
 from xbar.compiler.passes.wires.problem import order_of
 from xbar.compiler.placement import Tiles, place
 from xbar.hardware.spec import Hardware
+from xbar.model.graph import Lines
 
 Gradient: TypeAlias = Literal["own", "exact"]
 Shapes: TypeAlias = Mapping[str, tuple[int, int, int]]
@@ -55,6 +57,7 @@ class Arrays:
         column: (M,) number of the block's column that each weight lies on.
         leak: (W, B) siemens of cells whose switches are all open.
         wired: whether wires are there; without them all arrives.
+        lines: the order of each layer's inputs and outputs.
         device: where arrays are solved: "cpu", or "cuda" for a card.
     """
 
@@ -64,13 +67,27 @@ class Arrays:
     column: NDArray[np.int64]
     leak: float
     wired: bool
+    lines: Mapping[str, Lines]
     device: str = "cpu"
 
     @classmethod
     def of(
-        cls, hardware: Hardware, matrices: Mapping[str, Floats], leak: float, *, wired: bool
+        cls,
+        hardware: Hardware,
+        matrices: Mapping[str, Floats],
+        leak: float,
+        *,
+        wired: bool,
+        lines: Mapping[str, Lines] | None = None,
     ) -> Arrays:
         """Where the compiler lays matrices (G, outputs, inputs), large lines where little is lost.
+
+        Args:
+            hardware: the design.
+            matrices: by layer.
+            leak: siemens of a cell that is open.
+            wired: whether wires are there.
+            lines: the order that the network comes with.
 
         Raises:
             SpecError: the design has no room for one weight.
@@ -80,21 +97,16 @@ class Arrays:
         plus = {name: np.zeros(matrix.shape, np.int64) for name, matrix in matrices.items()}
         column = {name: np.zeros(matrix.shape, np.int64) for name, matrix in matrices.items()}
         w, b = hardware.cells
-        bank = hardware.bank
-        half = float(np.mean(bank.nominal_conductance)) * bank.resistors / 2
-        shape = to_crossings(hardware, np.ones((w, b, bank.resistors))).shape
-        usual = np.full((1, *shape), half)
-        arrives = from_crossings(hardware, shares(hardware, usual)[0] if wired else np.ones(shape))
+        lines = dict(lines or lines_of(tiles, matrices, _usual(hardware, wired=wired)))
+        tiles = laid(tiles, lines)
         columns = 0
         for tile, blocks in enumerate(tiles):
             for block in blocks:
-                rows, lines = block.word_lines[:, None], 2 * block.columns
-                order = order_of(block.of(matrices[block.layer]), arrives[rows, lines])
-                inputs, outputs = block.inputs[order[0]], block.outputs[order[1]]
-                at = block.group, outputs[:, None], inputs
-                plus[block.layer][at] = (tile * w * b + rows * b + lines).T
-                column[block.layer][at] = (columns + np.arange(len(outputs)))[:, None]
-                columns += len(outputs)
+                cells = block.word_lines[:, None] * b + 2 * block.columns
+                at = block.group, block.outputs[:, None], block.inputs
+                plus[block.layer][at] = (tile * w * b + cells).T
+                column[block.layer][at] = (columns + np.arange(len(block.outputs)))[:, None]
+                columns += len(block.outputs)
         return cls(
             hardware,
             tiles,
@@ -102,6 +114,7 @@ class Arrays:
             np.concatenate([each.ravel() for each in column.values()]),
             leak,
             wired,
+            lines,
         )
 
     def crossings(self, signed: Floats) -> Floats:
@@ -193,6 +206,41 @@ class Arrays:
         w, b = self.hardware.cells
         high, wide = crossings_of(self.hardware)
         return w * b / (high * wide)
+
+
+def lines_of(tiles: Tiles, matrices: Mapping[str, Floats], arrives: Floats) -> dict[str, Lines]:
+    """Ranks of each layer's inputs and outputs, so that large ones lie where little is lost.
+
+    Args:
+        tiles: blocks of each tile; of two that share inputs or outputs the first one counts.
+        matrices: (G, outputs, inputs) by layer.
+        arrives: (W, B) of each cell.
+    """
+    lines = {}
+    for name, matrix in matrices.items():
+        groups, outputs, inputs = matrix.shape
+        lines[name] = np.full((groups, inputs), -1), np.full((groups, outputs), -1)
+    for block in (block for blocks in tiles for block in blocks):
+        order = order_of(
+            block.of(matrices[block.layer]), arrives[block.word_lines[:, None], 2 * block.columns]
+        )
+        which = block.inputs, block.outputs
+        for ranks, lie, own in zip(lines[block.layer], order, which, strict=True):
+            new = np.empty(len(own), np.int64)
+            new[lie] = np.arange(len(own))
+            known = ranks[block.group, own]
+            ranks[block.group, own] = np.where(known < 0, new, known)
+    return lines
+
+
+def _usual(hardware: Hardware, *, wired: bool) -> Floats:
+    """(W, B) what arrives of each cell where all have half of their conductance."""
+    w, b = hardware.cells
+    bank = hardware.bank
+    half = float(np.mean(bank.nominal_conductance)) * bank.resistors / 2
+    shape = to_crossings(hardware, np.ones((w, b, bank.resistors))).shape
+    usual = np.full((1, *shape), half)
+    return from_crossings(hardware, shares(hardware, usual)[0] if wired else np.ones(shape))
 
 
 def shares(hardware: Hardware, crossings: Floats) -> Floats:

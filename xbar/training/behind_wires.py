@@ -103,7 +103,7 @@ class BehindWires(nn.Module):
         step = chip.on(0) - chip.off(0)
         self.resistor = float(np.median(step))
         self._most = float(hardware.bank.resistors)
-        arrays = Arrays.of(hardware, matrices, 0.0, wired=wired)
+        arrays = Arrays.of(hardware, matrices, 0.0, wired=wired, lines=graph.lines)
         arrays = replace(arrays, device=device)
         every = [hardware, *designs_of(hardware, tuning)]
         self._then = [Then(graph, arrays, each, self.resistor, tuning) for each in every]
@@ -362,7 +362,8 @@ class BehindWires(nn.Module):
                 for name, value in self.weights().items()
             }
         every = {name: new.get(name, self._graph.constants[name]) for name in self._graph.constants}
-        return replace(self._graph, constants=every)
+        lines = self.arrays.lines if self.arrays.wired else self._graph.lines
+        return replace(self._graph, constants=every, lines=lines)
 
 
 def _normal(draw: torch.Generator, layer: str, dtype: torch.dtype) -> Draw:

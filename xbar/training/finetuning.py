@@ -78,12 +78,14 @@ class Trained:
         """
         from xbar.files import refuse_existing, write_bytes
         from xbar.model.export import export_module
+        from xbar.model.lines import NAME, as_text
         from xbar.training.live_graph import LiveGraph
 
         path = Path(path)
         refuse_existing(path, force=force)
         shape, taken = check_written(self.graph), self.graph.inputs[0]
-        content = export_module(LiveGraph(self.graph), shape, input_dtype=taken.dtype)
+        extra = {NAME: as_text(self.graph.lines)} if self.graph.lines else {}
+        content = export_module(LiveGraph(self.graph), shape, input_dtype=taken.dtype, extra=extra)
         write_bytes(path, content, force=force)
 
 
