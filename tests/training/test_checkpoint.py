@@ -77,7 +77,7 @@ def stopped(graph, folder, step=4, **options):
     return str(found.value)
 
 
-def killed_run(graph, folder, steps, delay):
+def killed_run(graph, folder, steps, delay, **options):
     """Start a run in a process of its own, and kill it after so many steps and seconds.
 
     Returns whether it was killed before it ended by itself.
@@ -86,7 +86,7 @@ def killed_run(graph, folder, steps, delay):
     child = os.fork()
     if child == 0:
         try:
-            trained(graph, folder, progress=lambda done, total: os.write(tell, b"."))
+            trained(graph, folder, progress=lambda done, total: os.write(tell, b"."), **options)
             os._exit(0)
         finally:  # whatever happens, the suite must not run twice
             os._exit(1)
@@ -318,3 +318,66 @@ def test_bytes_are_the_same_for_any_number_of_threads(graph, expected):
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+CHIP = xbar.Chip.sample(design(300.0), 7)
+FOR_A_CHIP = {"hardware": CHIP, "epochs": 5, "tuning": Tuning(batch=8, rate=0.1)}
+
+
+def bytes_of_program(found):
+    """All that a chip is programmed and corrected with, and the history."""
+    kept = found.program.corrections
+    layers = [each.tobytes() for name in kept.slope for each in kept.of(name)]
+    return [tile.mask.tobytes() for tile in found.program.tiles], layers, found.history
+
+
+@pytest.fixture(scope="module")
+def whole(graph):
+    return bytes_of_program(trained(graph, **FOR_A_CHIP))
+
+
+@pytest.mark.parametrize("step", [1, 8, 15])
+def test_training_for_a_chip_goes_on_from_its_last_epoch(graph, whole, tmp_path, step):
+    told = stopped(graph, tmp_path / "run", step, **FOR_A_CHIP)
+    done = (step - 1) // 3
+    assert f"interrupted after epoch {done} of 5; the same command goes on" in told
+    found = trained(graph, tmp_path / "run", **FOR_A_CHIP)
+    assert found.went_on == 3 * done
+    assert bytes_of_program(found) == whole
+
+
+def test_killed_training_for_a_chip_ends_with_the_same_program(graph, whole, tmp_path):
+    moments, kills = np.random.default_rng(8), 0
+    while kills < 3:
+        folder, longest = tmp_path / str(kills), 0.02
+        while killed_run(
+            graph, folder, int(moments.integers(9)), moments.uniform(0, longest), **FOR_A_CHIP
+        ):
+            kills += 1
+            longest *= 1.5
+        assert bytes_of_program(trained(graph, folder, **FOR_A_CHIP)) == whole
+        assert len(list(folder.glob("*.xbar"))) <= 2
+
+
+def test_a_chips_run_is_refused_for_another_chip_and_finished_as_it_is(graph, tmp_path):
+    stopped(graph, tmp_path / "run", 8, **FOR_A_CHIP)
+    other = FOR_A_CHIP | {"hardware": xbar.Chip.sample(CHIP.hardware, 8)}
+    with pytest.raises(FileError, match="holds a run with chip 7, not 8"):
+        trained(graph, tmp_path / "run", **other)
+    program = xbar.compile(graph, CHIP)
+    with pytest.raises(FileError, match="holds a run with program None, not"):
+        trained(program, tmp_path / "run", **FOR_A_CHIP)
+    found = trained(graph, tmp_path / "run", finish=True, **FOR_A_CHIP)
+    assert len(found.history) == 2
+    assert np.isfinite(found.program.run(X, "nodal")).all()
+
+
+def test_converters_of_a_chip_have_the_same_ranges_when_training_goes_on(graph, tmp_path):
+    noisy = design(100.0, adc=xbar.Converter(bits=6), dac=xbar.Converter(bits=6))
+    options = FOR_A_CHIP | {
+        "hardware": xbar.Chip.sample(noisy, 1),
+        "tuning": Tuning(batch=8, calibrate="max"),
+    }
+    wanted = bytes_of_program(trained(graph, **options))
+    stopped(graph, tmp_path / "run", 10, **options)
+    assert bytes_of_program(trained(graph, tmp_path / "run", **options)) == wanted

@@ -169,9 +169,7 @@ def run(
     if chip is None:
         check_written(graph)
     found = graph_data(data, graph)
-    kept = checkpoint
-    if kept is None and (chip is None or finish):
-        kept = unfinished_folder(output)
+    kept = unfinished_folder(output) if checkpoint is None else checkpoint
     words: Any = readout
     with progress("training") as report:
 
@@ -189,7 +187,7 @@ def run(
             validation=validation,
             patience=patience,
             checkpoint=kept,
-            force=force and kept is not None,
+            force=force,
             finish=finish,
             device=device,
             progress=report,
@@ -199,14 +197,13 @@ def run(
         trained.save(output, force=force)
     else:
         trained.program.save(output, force=force)
-    if checkpoint is None and kept is not None and not finish:
+    if checkpoint is None and not finish:
         from xbar.training.checkpoint import discard  # it imports torch
 
         discard(kept)
     notes = [*_measured(hardware_or_chip), *graph.notes, *found.notes]
     content = _content(trained, graph, output, notes)
-    stays = kept is not None and kept.exists()
-    content |= {"checkpoint": str(kept) if stays else None, "asked_epochs": epochs}
+    content |= {"checkpoint": str(kept) if kept.exists() else None, "asked_epochs": epochs}
     show(as_json, content, _text(content))
 
 

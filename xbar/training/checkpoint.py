@@ -3,9 +3,11 @@
     lock         held by the active run
     run.json     all that the result depends on, and the versions of xbar and PyTorch
     state.npz    the last state that was written, see ``descent.py``; replaced in one step
+    <n>.xbar/    of training for a chip its program after n epochs, and the best one
 
 A state is written when its loss has proved to be finite: at the first step, every few seconds,
 where Ctrl-C stops the run, and at the end. A folder that holds other files is left alone.
+For a chip a state is written whenever the chip is programmed again.
 Importing this module imports PyTorch: import it inside functions.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import signal
 import threading
 import time
@@ -21,15 +24,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from xbar.compiler.bundles import npz_bytes
+from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
 from xbar.errors import FileError, ModelError, SpecError, shown
 from xbar.files import mode_of, read_regular, refuse_inside, write_bytes
+from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.npz import npz_arrays
@@ -38,13 +43,20 @@ from xbar.training.recipe import Epoch
 from xbar.unfinished import check_own, locked
 from xbar.version import __version__
 
+if TYPE_CHECKING:
+    from xbar.training.this_chip import Rounds
+
 SECONDS = 10.0
 """From one written state to the next, at least."""
 SHARE = 50
 """So many times as long as writing a state took is waited before the next one."""
 
 _KIND = "xbar training"
-_OWN = re.compile(r"lock|(\.)?(run\.json|state\.npz)(?(1)\.[0-9a-f]{16})")
+_PROGRAM = r"[0-9]+\.xbar|\.[0-9]+\.xbar\.\w+\.tmp(\.old)?"
+_OWN = re.compile(
+    rf"lock|(\.)?(run\.json|state\.npz)(?(1)\.[0-9a-f]{{16}})|({_PROGRAM})/([a-z]+/)?[\w.]+"
+)
+_FOLDER = re.compile(rf"({_PROGRAM})(/[a-z]+)?")
 _DAMAGE = (FileError, KeyError, TypeError, ValueError, IndexError, RuntimeError)
 
 
@@ -66,9 +78,14 @@ class Keep:
 
 
 def facts_of(
-    graph: Graph, data: tuple[torch.Tensor, torch.Tensor | None], hardware: Hardware, **more: Any
+    model: Graph | Program,
+    data: tuple[torch.Tensor, torch.Tensor | None],
+    hardware: Hardware | Chip,
+    **more: Any,
 ) -> dict[str, Any]:
     """All that a trained network depends on, by what it is."""
+    graph = model.graph if isinstance(model, Program) else model
+    assert graph is not None
     inputs, labels = data
     network = hashlib.sha256(json.dumps(graph.to_json(), sort_keys=True).encode())
     for name in sorted(graph.constants):
@@ -79,7 +96,37 @@ def facts_of(
         if values is not None:
             _add(digest, name, values.numpy())
         found[name] = None if values is None else digest.hexdigest()
+    if isinstance(model, Program):
+        found["program"] = _program_digest(model)
+    if isinstance(hardware, Chip):
+        found["chip"] = _chip_digest(hardware)
+        hardware = hardware.hardware
     return {**found, "design": hardware.model_dump(mode="json"), **more}
+
+
+def _program_digest(program: Program) -> str:
+    """Of a program's switches and corrections."""
+    digest = hashlib.sha256()
+    for number, tile in enumerate(program.tiles):
+        _add(digest, str(number), tile.mask)
+    if program.corrections is not None:
+        for name in sorted(program.corrections.slope):
+            for each in program.corrections.of(name):
+                _add(digest, name, each)
+    return digest.hexdigest()
+
+
+def _chip_digest(chip: Chip) -> str | int | None:
+    """A sampled chip's seed, or a digest of what was measured."""
+    measured = chip.measurement
+    if measured is None:
+        return chip.seed
+    digest = hashlib.sha256()
+    for name in ("on", "off", "stuck", "c2"):
+        each = getattr(measured, name)
+        if each is not None:
+            _add(digest, name, each)
+    return digest.hexdigest()
 
 
 def run_kept(
@@ -123,6 +170,38 @@ def run_kept(
         return went_on
 
 
+def rounds_kept(
+    rounds: Rounds,
+    keep: Keep,
+    after_step: Callable[[int, int], None],
+    after_epoch: Callable[[Epoch], None],
+) -> tuple[Program, int]:
+    """Train for a chip to the end, from the last epoch that the folder has; as ``run_kept``.
+
+    Returns:
+        The program, and the steps that the folder's run had done.
+    """
+    if keep.finish and not mode_of(keep.folder / "state.npz"):
+        raise SpecError(f"{keep.folder}: holds no state of a run that could be finished")
+    with _opened(keep) as folder:
+        state = folder.load()
+        if state is not None:
+            folder.restore_rounds(rounds, state)
+        went_on = sum(rounds.steps)
+        if keep.finish:
+            return rounds.finished(), went_on
+        try:
+            program = rounds.run(after_step, after_epoch, lambda: folder.save_rounds(rounds))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"interrupted after epoch {len(rounds.history)} of {rounds.schedule.epochs}; "
+                f"the same command goes on from what {keep.folder} keeps"
+            ) from None
+        except ModelError as error:
+            raise ModelError(f"{error}{folder.what_is_left}") from None
+        return program, went_on
+
+
 def discard(folder: Path) -> None:
     """Remove a folder of a run, or what is there of it; nothing else.
 
@@ -131,10 +210,8 @@ def discard(folder: Path) -> None:
     """
     if not mode_of(folder):
         return
-    check_own(folder, folder, _OWN)
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
+    check_own(folder, folder, _OWN, _FOLDER)
+    shutil.rmtree(folder)
 
 
 class _Folder:
@@ -153,13 +230,13 @@ class _Folder:
     def begin(self) -> None:
         """Check that the run is the same one; or begin it."""
         facts, folder = self._facts(), self._keep.folder
-        for stale in folder.glob(".*"):
-            stale.unlink()
+        self._sweep(".*")
         found = self._read()
         if found not in (None, facts) and (not self._keep.force or self._keep.finish):
             raise FileError(_difference(folder, found, facts))
         if found != facts:
             (folder / "state.npz").unlink(missing_ok=True)
+            self._sweep("*.xbar")
             write_bytes(folder / "run.json", json.dumps(facts, indent=1).encode(), force=True)
 
     def load(self) -> State | None:
@@ -186,6 +263,34 @@ class _Folder:
         write_bytes(self._keep.folder / "state.npz", npz_bytes(state), force=True)
         now = time.monotonic()
         self._next, self._step = now + max(SECONDS, SHARE * (now - start)), step
+
+    def save_rounds(self, rounds: Rounds) -> None:
+        """Write the state of a chip's training, its programs first."""
+        names = {f"{number}.xbar": program for number, program in rounds.programs().items()}
+        for name, program in names.items():
+            path = self._keep.folder / name
+            if not mode_of(path):
+                program.save(path, embed=True)
+        self.save(rounds.state(), sum(rounds.steps))
+        for path in self._keep.folder.glob("*.xbar"):
+            if path.name not in names:
+                shutil.rmtree(path)
+
+    def restore_rounds(self, rounds: Rounds, state: State) -> None:
+        """Go on from a chip's state."""
+        try:
+            rounds.restore(state, lambda n: Program.load(self._keep.folder / f"{n}.xbar"))
+        except _DAMAGE as error:
+            raise self._damaged(error) from None
+        self._step = sum(rounds.steps)
+
+    def _sweep(self, names: str) -> None:
+        """Delete files and folders; ``locked`` has seen that they are a run's."""
+        for stale in self._keep.folder.glob(names):
+            if stale.is_dir():
+                shutil.rmtree(stale)
+            else:
+                stale.unlink()
 
     def how_to_go_on(self, descent: Descent) -> str:
         """What Ctrl-C is answered with."""
@@ -227,7 +332,7 @@ class _Folder:
 def _opened(keep: Keep) -> Iterator[_Folder]:
     refuse_inside(keep.folder)
     try:
-        with locked(keep.folder, keep.folder, _OWN):
+        with locked(keep.folder, keep.folder, _OWN, _FOLDER):
             folder = _Folder(keep)
             folder.begin()
             yield folder

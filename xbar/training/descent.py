@@ -10,7 +10,7 @@ Importing this module imports PyTorch: import it inside functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -144,8 +144,7 @@ class Descent:
         found["drawn"] = torch.get_rng_state().numpy()
         found["place"] = np.array([self._batch, self._right, self.best], np.int64)
         found["total"] = np.array(self._total)
-        rows = [[getattr(epoch, name) for name in _FIELDS] for epoch in self.history]
-        found["history"] = np.array(rows, np.float64).reshape(len(rows), len(_FIELDS))
+        found["history"] = rows_of(self.history)
         return found
 
     def restore(self, state: State) -> None:
@@ -154,16 +153,13 @@ class Descent:
         Raises:
             ValueError: it is no state of such a run.
         """
-        self.history = [
-            Epoch(*row[:3], *(None if math.isnan(each) else each for each in row[3:]))
-            for row in state["history"].tolist()
-        ]
+        self.history = epochs_of(state["history"])
         self._begin()
         self._batch, self._right, self.best = map(int, state["place"])
         self._total = float(state["total"])
-        self._kept, moments = _under(state, "best."), dict[int, dict[str, torch.Tensor]]()
-        self.net.restore(_under(state, "net."))
-        for name, value in _under(state, "adam.").items():
+        self._kept, moments = under(state, "best."), dict[int, dict[str, torch.Tensor]]()
+        self.net.restore(under(state, "net."))
+        for name, value in under(state, "adam.").items():
             number, _, key = name.partition(".")
             moments.setdefault(int(number), {})[key] = torch.from_numpy(np.array(value))
         self._adam.load_state_dict({**self._adam.state_dict(), "state": moments})
@@ -250,7 +246,21 @@ def generator(*seeds: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(words @ [1, 2**31]))
 
 
-def _under(state: State, prefix: str) -> dict[str, NDArray[Any]]:
+def rows_of(history: Sequence[Epoch]) -> NDArray[np.float64]:
+    """Epochs as an array (E, 6), NaN for what they have not."""
+    rows = [[getattr(epoch, name) for name in _FIELDS] for epoch in history]
+    return np.array(rows, np.float64).reshape(len(rows), len(_FIELDS))
+
+
+def epochs_of(rows: NDArray[np.float64]) -> list[Epoch]:
+    """The epochs of such an array."""
+    return [
+        Epoch(*row[:3], *(None if math.isnan(each) else each for each in row[3:]))
+        for row in rows.tolist()
+    ]
+
+
+def under(state: State, prefix: str) -> dict[str, NDArray[Any]]:
     """The arrays whose names begin so, without that."""
     return {
         name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)

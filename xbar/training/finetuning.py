@@ -182,17 +182,24 @@ def finetune(
     graph = _graph(network)
     inputs, labels = _data(graph, data)
     told = progress or _nothing, after_epoch or _nothing
+    more = {"readout": readout, "device": device, "tuning": asdict(tuning), **asdict(schedule)}
     if isinstance(hardware, Chip):
-        if checkpoint is not None or device != "cpu":
+        if device != "cpu":
             raise SpecError(
-                "a chip is trained for on the CPU and without a checkpoint, epoch by epoch; leave "
-                "device and checkpoint out, or give its design"
+                "a chip is trained for on the CPU; leave device out, or give the chip's design"
             )
         with reproducible(schedule.seed):
             from xbar.training.this_chip import begun
 
             start = begun(network, hardware, (readout, options), tuning)
-            return start.run((inputs, labels), schedule, *told)
+            keep = None
+            if checkpoint is not None:
+                from xbar.training.checkpoint import Keep, facts_of
+
+                chosen = None if options is None else options.model_dump(mode="json")
+                facts = facts_of(network, (inputs, labels), hardware, options=chosen, **more)
+                keep = Keep(Path(checkpoint), facts, force, finish)
+            return start.run((inputs, labels), schedule, told, keep)
     if options is not None or isinstance(network, Program):
         raise SpecError(
             "a program and options of programming are for training on a chip; give the chip, such "
@@ -216,7 +223,6 @@ def finetune(
             return _trained(descent, labels is not None, notes)
         from xbar.training.checkpoint import Keep, facts_of, run_kept
 
-        more = {"readout": readout, "device": device, "tuning": asdict(tuning), **asdict(schedule)}
         facts = facts_of(graph, (inputs, labels), hardware, **more)
         went_on = run_kept(descent, Keep(Path(checkpoint), facts, force, finish), *told)
         return replace(_trained(descent, labels is not None, notes), went_on=went_on)

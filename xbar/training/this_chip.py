@@ -13,12 +13,13 @@ what is trained then is what the program does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from xbar.compiler.compiler import compile as compile_network
 from xbar.compiler.compiler import reprogram
@@ -30,7 +31,14 @@ from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
 from xbar.simulation.fit import threshold_of
-from xbar.training.descent import CALIBRATION, Descent, generator
+from xbar.training.descent import (
+    CALIBRATION,
+    Descent,
+    epochs_of,
+    generator,
+    rows_of,
+    under,
+)
 from xbar.training.examples import Examples
 from xbar.training.on_chip import OnChip
 from xbar.training.recipe import Epoch, Tuning
@@ -38,6 +46,7 @@ from xbar.training.schedule import Schedule
 
 if TYPE_CHECKING:
     from xbar.effects.readout import MatrixReadout
+    from xbar.training.checkpoint import Keep
     from xbar.training.finetuning import Trained
 
 _VALIDATED = 256
@@ -117,10 +126,17 @@ class Start:
         self,
         data: tuple[torch.Tensor, torch.Tensor | None],
         schedule: Schedule,
-        after_step: Callable[[int, int], None],
-        after_epoch: Callable[[Epoch], None],
+        told: tuple[Callable[[int, int], None], Callable[[Epoch], None]],
+        keep: Keep | None = None,
     ) -> Trained:
-        """Train on inputs and class numbers; arguments as those of ``finetune``."""
+        """Train on inputs and class numbers; arguments as those of ``finetune``.
+
+        Args:
+            data: inputs and class numbers.
+            schedule: epochs, seed, what is held apart.
+            told: called after each step and each epoch.
+            keep: where the run is kept, epoch by epoch.
+        """
         from xbar.training.finetuning import Trained
 
         inputs, labels = data
@@ -128,15 +144,20 @@ class Start:
         every = Examples.of(self.net.digital(), inputs, labels, threshold)
         examples, held = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
         rounds = Rounds(self.net, examples, held, schedule, self.tuning)
-        program = rounds.run(after_step, after_epoch)
+        went_on = 0
+        if keep is None:
+            program = rounds.run(*told)
+        else:
+            from xbar.training.checkpoint import rounds_kept
+
+            program, went_on = rounds_kept(rounds, keep, *told)
         judged = held or examples
         digital = None if labels is None else judged.right(judged.aims) / len(judged)
         history = tuple(rounds.history)
         assert program.graph is not None
         steps = sum(rounds.steps)
-        return Trained(
-            program.graph, history, self.notes, len(history), digital, steps, program=program
-        )
+        kept = len(history), digital, steps, went_on
+        return Trained(program.graph, history, self.notes, *kept, program=program)
 
 
 @dataclass(eq=False)
@@ -151,6 +172,9 @@ class Rounds:
         tuning: settings.
         history: the epochs that are done.
         steps: of each of them.
+        best: the best program so far; None before there is one.
+        best_at: epochs after which it was programmed.
+        waited: epochs since.
     """
 
     net: OnChip
@@ -160,29 +184,91 @@ class Rounds:
     tuning: Tuning
     history: list[Epoch] = field(default_factory=list)
     steps: list[int] = field(default_factory=list)
+    best: Best | None = None
+    best_at: int = 0
+    waited: int = 0
 
     def run(
-        self, after_step: Callable[[int, int], None], after_epoch: Callable[[Epoch], None]
+        self,
+        after_step: Callable[[int, int], None],
+        after_epoch: Callable[[Epoch], None],
+        after_round: Callable[[], None] = lambda: None,
     ) -> Program:
-        """Train, and return the program with its corrections."""
-        best, waited = self._judged(), 0
+        """Train, and return the program with its corrections.
+
+        Args:
+            after_step: called with the steps done and their number.
+            after_epoch: called with each epoch.
+            after_round: called when the chip is programmed again, with a state that can go on.
+        """
+        best = self.best = self.best or self._judged()
         fixed = self.net.program.decided  # the switches of a ticket stay as they are
-        patience = self.schedule.patience
-        for _ in range(0 if fixed else self.schedule.epochs - 1):
+        patience, last = self.schedule.patience, 0 if fixed else self.schedule.epochs - 1
+        while len(self.history) < last and (patience is None or self.waited < patience):
             self._train(after_step, moves=True)
             self._place(programmed_again(self.net.program, self.net.graph()))
-            now = self._judged()
+            now, self.waited = self._judged(), self.waited + 1
             after_epoch(self._end(now))
-            best, waited = (now, 0) if now.loss < best.loss else (best, waited + 1)
-            if patience is not None and waited >= patience:
-                break
-        self.net.restore(best.state)
-        self._place(best.program)
+            if now.loss < best.loss:
+                best = self.best = now
+                self.best_at, self.waited = len(self.history), 0
+            after_round()
+        self._take(best)
         for _ in range(self.schedule.epochs if fixed else 1):
             self._train(after_step, moves=False)
             after_epoch(self._end(self._judged()))
+        return self._corrected()
+
+    def finished(self) -> Program:
+        """The best program as it is, with what was trained with it."""
+        self._take(self.best or self._judged())
+        return self._corrected()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """All that further rounds depend on but the programs, as copies."""
+        assert self.best is not None
+        found = {f"net.{name}": each for name, each in self.net.state().items()}
+        found |= {f"best.{name}": np.array(each) for name, each in self.best.state.items()}
+        found["place"] = np.array([self.best_at, self.waited], np.int64)
+        found["loss"], found["steps"] = np.array(self.best.loss), np.array(self.steps, np.int64)
+        found["history"] = rows_of(self.history)
+        return found
+
+    def programs(self) -> dict[int, Program]:
+        """The programs that further rounds depend on but the first, by the epochs before them."""
+        assert self.best is not None
+        found = {self.best_at: self.best.program, len(self.history): self.net.program}
+        return {number: program for number, program in found.items() if number}
+
+    def restore(self, state: Mapping[str, NDArray[Any]], read: Callable[[int], Program]) -> None:
+        """Go on from a state, before anything else is done.
+
+        Args:
+            state: what ``state`` gave.
+            read: gives the program of a number.
+
+        Raises:
+            ValueError: it is no state of such a run.
+        """
+        self.history, first = epochs_of(state["history"]), self.net.program
+        self.steps, (self.best_at, self.waited) = state["steps"].tolist(), map(int, state["place"])
+        if not 0 <= self.best_at <= len(self.history) == len(self.steps) < self.schedule.epochs:
+            raise ValueError("its epochs are none of this run's")
+        now = read(len(self.history))
+        program = {0: first, len(self.history): now}.get(self.best_at) or read(self.best_at)
+        self.net.restore(under(state, "net."))
+        self._place(now)
+        self.best = Best(float(state["loss"]), program, under(state, "best."))
+
+    def _take(self, best: Best) -> None:
+        self.net.restore(best.state)
+        self._place(best.program)
+
+    def _corrected(self) -> Program:
+        """The program of now with its corrections."""
         found = self.net.corrections(len(self.examples))
-        return replace(best.program, plan=replace(best.program.plan, corrections=found))
+        program = self.net.program
+        return replace(program, plan=replace(program.plan, corrections=found))
 
     def _place(self, program: Program) -> None:
         """Go on with another program, and converters' ranges for it."""
