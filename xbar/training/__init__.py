@@ -8,8 +8,8 @@ from xbar.lazy import public_names
 
 if TYPE_CHECKING:
     from xbar.compiler.corrections import Corrections as Corrections
+    from xbar.training.calibration import Compared as Compared
     from xbar.training.calibration import Comparison as Comparison
-    from xbar.training.calibration import Given as Given
     from xbar.training.calibration import calibrate as calibrate
     from xbar.training.calibration import compare as compare
     from xbar.training.finetuning import Trained as Trained
@@ -24,7 +24,7 @@ _HOME = {
     "Comparison": "xbar.training.calibration",
     "Corrections": "xbar.compiler.corrections",
     "Epoch": "xbar.training.recipe",
-    "Given": "xbar.training.calibration",
+    "Compared": "xbar.training.calibration",
     "Recipe": "xbar.training.recipe",
     "Trained": "xbar.training.finetuning",
     "Tuning": "xbar.training.recipe",

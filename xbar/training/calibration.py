@@ -100,7 +100,7 @@ def calibrate(
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class Compared:
     """What one way of calibration gives.
 
     Attributes:
@@ -128,7 +128,7 @@ class Comparison:
         notes: what was assumed of the data, one sentence each.
     """
 
-    given: tuple[Given, ...]
+    given: tuple[Compared, ...]
     programs: Mapping[What, Program]
     inputs: int
     held: int
@@ -210,7 +210,7 @@ def compare(
     exact = other.run(program, None)
     plain = next(iter(found.values())).ranges
 
-    def given(what: str, corrections: Corrections | None) -> Given:
+    def given(what: str, corrections: Corrections | None) -> Compared:
         at = chip if corrections is None else _with(chip, corrections)
         products = AnalogProducts(at, readout, seed + 1, ranges=plain, memory=how.memory)
         return _given(what, other, other.run(at, products), exact)
@@ -222,10 +222,10 @@ def compare(
     return Comparison(tuple(rows), programs, data.size, other.size, notes)
 
 
-def _given(what: str, data: Data, outputs: Outputs, exact: Outputs) -> Given:
+def _given(what: str, data: Data, outputs: Outputs, exact: Outputs) -> Compared:
     score, size = outputs.score, data.size
     interval = None if score is None else wilson_interval(score * size, size)
-    return Given(what, outputs.error(exact), score, interval)
+    return Compared(what, outputs.error(exact), score, interval)
 
 
 def _then(program: Program, time: str | float | None, temperature: str | float | None) -> Program:
