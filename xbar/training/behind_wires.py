@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xbar.arrays import Floats
-from xbar.effects.stage import Draw
 from xbar.hardware.chip import Chip
 from xbar.hardware.spec import Hardware
 from xbar.model.graph import Graph
@@ -32,14 +30,12 @@ from xbar.simulation.readout import Watch
 from xbar.training.aged import Ages, Then, designs_of
 from xbar.training.arrays import Arrays
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
-from xbar.training.network_read import Cells, NetworkRead, StepRead
+from xbar.training.network_read import TOGETHER, Cells, NetworkRead, StepRead, normals
 from xbar.training.recipe import Tuning
 from xbar.training.side import Side, started, with_side
 
 _BIAS_RATE = 0.25
 """Rate of biases, relative to their size, over that of conductances."""
-_TOGETHER = 64
-"""Inputs of the calibration set that pass the network together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +226,7 @@ class BehindWires(nn.Module):
             y: torch.Tensor = self._live(x, constants)
             return y
         seed = 0 if draw is None else int(torch.randint(2**31, (1,), generator=draw))
-        normal = None if draw is None else partial(_normal, draw)
+        normal = normals(draw)
         read = StepRead(
             network.within(dict(self.named_buffers())),
             self._cells(now, flat, noise=draw is not None),
@@ -279,7 +275,7 @@ class BehindWires(nn.Module):
 
             def run(read: NetworkRead, watch: Watch) -> None:
                 step = StepRead(read, cells, chip, None, watch)
-                for part in inputs.split(_TOGETHER):
+                for part in inputs.split(TOGETHER):
                     self._live(part, constants, step)
 
             ranges = network.calibrated(run, Calibration(how))
@@ -364,12 +360,6 @@ class BehindWires(nn.Module):
         every = {name: new.get(name, self._graph.constants[name]) for name in self._graph.constants}
         lines = self.arrays.lines if self.arrays.wired else self._graph.lines
         return replace(self._graph, constants=every, lines=lines)
-
-
-def _normal(draw: torch.Generator, layer: str, dtype: torch.dtype) -> Draw:
-    """Normal numbers of a layer's reads."""
-    del layer
-    return partial(torch.randn, dtype=dtype, generator=draw)
 
 
 def _size(value: torch.Tensor) -> float:

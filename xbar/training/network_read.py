@@ -39,6 +39,9 @@ from xbar.simulation.trim import TRIMMED
 from xbar.training.layer_read import ROWS, LayerRead, Part, block_of, piles_of, scaled
 from xbar.training.unfolding import Unfolding
 
+TOGETHER = 64
+"""Inputs of the calibration set that pass a network together."""
+
 READS = frozenset({"voltage", "drive", "variance", "current"})
 """Hooks of effects that act on what is read, beside conductances."""
 
@@ -278,6 +281,13 @@ class StepRead:
             for key, block in blocks
         }
         return read.reading(parts, xp)
+
+
+def normals(draw: torch.Generator | None) -> Callable[[str, torch.dtype], Draw] | None:
+    """Standard normal numbers of all layers' reads, one after another; None for none."""
+    return (
+        None if draw is None else lambda _, dtype: partial(torch.randn, dtype=dtype, generator=draw)
+    )
 
 
 def _watch(watch: Watcher, layer: str, stage: Any, current: torch.Tensor) -> None:

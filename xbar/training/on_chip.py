@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,14 +31,12 @@ from xbar.model.graph import Graph
 from xbar.simulation.calibration import Calibration
 from xbar.simulation.readout import Watch
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
-from xbar.training.network_read import Cells, NetworkRead, StepRead, chain_of
+from xbar.training.network_read import TOGETHER, Cells, NetworkRead, StepRead, chain_of, normals
 from xbar.training.recipe import Tuning
 
 _MOVED, _GAIN, _SHIFT = 0.25, 0.5, 0.25
 """Rates over that of ``Tuning``: of weights, over their output's largest; of logarithms of gains;
 of offsets, over the root mean square of an output's weights added up."""
-_TOGETHER = 64
-"""Inputs of the calibration set that pass the network together."""
 
 
 class OnChip(nn.Module):
@@ -159,7 +156,7 @@ class OnChip(nn.Module):
     ) -> StepRead:
         flat = self.realised + self.moved * self.unit if self.moves else self.realised
         cells = Cells(flat * self.scale, self.scale, self.power if self._noisy else None)
-        normal = None if draw is None else partial(_normal, draw)
+        normal = normals(draw)
         return StepRead(network, cells, self.program.chip, normal, watch, self.corrected())
 
     def calibrate(self, inputs: torch.Tensor) -> None:
@@ -170,7 +167,7 @@ class OnChip(nn.Module):
 
         def run(read: NetworkRead, watch: Watch) -> None:
             step = self._read(read, None, watch)
-            for part in inputs.split(_TOGETHER):
+            for part in inputs.split(TOGETHER):
                 self._live(part, {}, step)
 
         with torch.no_grad():
@@ -260,9 +257,3 @@ class OnChip(nn.Module):
 def _flat(values: Mapping[str, Any]) -> Floats:
     """All layers' values one after another."""
     return np.concatenate([np.ravel(each) for each in values.values()])
-
-
-def _normal(draw: torch.Generator, layer: str, dtype: torch.dtype) -> Any:
-    """Normal numbers of a layer's reads."""
-    del layer
-    return partial(torch.randn, dtype=dtype, generator=draw)
