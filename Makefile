@@ -26,7 +26,7 @@ figures: setup
 # the lottery ticket experiments, two runs at a time: tables on the screen, data in build/tickets. A
 # stopped one goes on; rm -r build/tickets/runs measures anew. tables.py puts them into docs/
 tickets: setup
-	for script in curves chips structure construct_784_500_10 construct_lenet construct_neurons \
+	for script in curves gates attention precedent chips structure construct_784_500_10 construct_lenet construct_neurons \
 	  construct_sizes claims; do $(BIN)/python examples/tickets/$$script.py || exit 1; done
 
 bench-pruning: setup

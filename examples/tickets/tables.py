@@ -1,6 +1,7 @@
 """Put the tables of the ticket experiments into documents.
 
     python examples/tickets/tables.py docs/tickets.md docs/tickets_constructions.md
+                                      docs/tickets_laws.md
                                       [--output build/tickets]
 
 What stands between a line `<!-- table: curves_lenet -->` and the next `<!-- end -->` becomes the

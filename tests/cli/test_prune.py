@@ -46,10 +46,10 @@ def prune(call, *more):
     )
 
 
-def test_a_chips_ticket_is_compiled_with_its_switches(work, call, refused):
-    code, out, _ = prune(
-        call, "--hardware", "chip.toml", "--seed", 4, "--epochs", 8, "--test", "test.npz", "--json"
-    )
+@pytest.mark.parametrize("method", ["edge-popup", "gates"])
+def test_a_chips_ticket_is_compiled_with_its_switches(work, call, refused, method):
+    chosen = ("--method", method, "--hardware", "chip.toml", "--seed", 4, "--epochs", 8)
+    code, out, _ = prune(call, *chosen, "--test", "test.npz", "--json")
     assert code == 0
     told = json.loads(out)
     assert told["kept"] == pytest.approx(0.5, abs=0.01)
