@@ -160,6 +160,19 @@ def test_a_fitted_program_is_stored_with_what_was_tried(fitted, tmp_path):
     np.testing.assert_array_equal(loaded.matrices("nodal")["a"], fitted.matrices("nodal")["a"])
     assert "wires='fit'" in repr(loaded)
     assert "Lever" not in repr(loaded)
+    for one in fitted.options.fitted.levers:
+        assert one.name in str(loaded.options.fitted)
+
+
+@pytest.mark.parametrize("pack", ["none", "beside", "any"])
+def test_any_packing_and_any_number_of_tiles_will_do(pack):
+    options = xbar.Options(pack=pack)
+    program = xbar.compile(*SMALL, seed=1, wires="fit", max_tiles=10**12, options=options)
+    assert program.options.pack in (pack, "none")
+    levers = program.options.fitted.levers
+    (chosen,) = (one.expected for one in levers if one.state == "chosen")
+    # below 1 % a layer is good enough
+    assert chosen < 1.15 * max(0.01, min(one.expected for one in levers))
 
 
 def content(folder):

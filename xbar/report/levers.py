@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from xbar.compiler.levers.record import Lever
+from xbar.compiler.levers.record import Fitted
 from xbar.compiler.program import Program
 from xbar.report.metrics import LayerMetrics
-from xbar.tables import count, percent, table
+from xbar.tables import percent, table
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,12 @@ class Levers:
     """A program that was compiled with ``wires="fit"``.
 
     Attributes:
-        levers: ways that were tried.
+        fitted: what was tried and chosen.
         layers: each layer with tiles.
-        max_tiles: number of tiles that could be taken.
     """
 
-    levers: tuple[Lever, ...]
+    fitted: Fitted
     layers: tuple[LayerLevers, ...]
-    max_tiles: int
 
     @classmethod
     def of(cls, program: Program, metrics: Sequence[LayerMetrics]) -> Levers | None:
@@ -76,22 +74,19 @@ class Levers:
             for one in fitted.layers
             if one.layer in told
         )
-        return cls(fitted.levers, layers, fitted.max_tiles)
+        return cls(fitted, layers)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a dictionary for ``json``."""
         return {
-            "max_tiles": self.max_tiles,
-            "levers": [lever.model_dump(mode="json") for lever in self.levers],
+            "max_tiles": self.fitted.max_tiles,
+            "levers": [lever.model_dump(mode="json") for lever in self.fitted.levers],
             "layers": [asdict(layer) for layer in self.layers],
         }
 
     @property
     def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
         """Two tables: title, names of the columns, rows."""
-        tried = [
-            [one.name, percent(one.expected), f"{one.tiles}", one.state] for one in self.levers
-        ]
         laid = [
             [
                 one.name,
@@ -103,12 +98,8 @@ class Levers:
             ]
             for one in self.layers
         ]
-        title = f"levers against the wires, on at most {count(self.max_tiles, 'tile')}"
         head = ["layer", "a block at most", "tiles", "on whole tiles", "expected", "reached"]
-        return [
-            (title, ["lever", "expected error", "tiles", ""], tried),
-            ("errors of the weights behind the wires", head, laid),
-        ]
+        return [self.fitted.tried, ("errors of the weights behind the wires", head, laid)]
 
     def __str__(self) -> str:
         return "\n".join(table(title, head, rows) for title, head, rows in self.tables)

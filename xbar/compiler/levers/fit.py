@@ -210,7 +210,8 @@ class _Search:
         costs = {one: self._costs(one, each, whole, most) for one, each in choices.items()}
         tiles = [[each.tiles for each in choices[one]] for one in harsh]
         alone = sum(counts[0] for counts in tiles)
-        room = most - len(whole.tiles) + alone  # layers that share tiles take fewer than alone
+        # layers that share tiles take fewer than alone; and none takes more than its most
+        room = min(most - len(whole.tiles) + alone, sum(map(max, tiles)))
         while True:
             chosen = least(tiles, [costs[one] for one in harsh], room)
             extents = [

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from xbar.hardware.base import Spec
+from xbar.tables import count, percent, table
 
 State: TypeAlias = Literal["chosen", "possible", "too many tiles", "another design"]
 
@@ -71,3 +72,13 @@ class Fitted(Spec):
     levers: tuple[Lever, ...]
     layers: tuple[LayerFit, ...]
     max_tiles: int = Field(ge=0)
+
+    @property
+    def tried(self) -> tuple[str, list[str], list[list[str]]]:
+        """A table of the levers: title, names of the columns, rows."""
+        rows = [[one.name, percent(one.expected), f"{one.tiles}", one.state] for one in self.levers]
+        title = f"levers against the wires, on at most {count(self.max_tiles, 'tile')}"
+        return title, ["lever", "expected error", "tiles", ""], rows
+
+    def __str__(self) -> str:
+        return table(*self.tried)
