@@ -23,7 +23,9 @@ from xbar.report.metrics import layer_metrics
 
 
 def on_chips(task: Task, design: xbar.Hardware, options: xbar.Options, chips: int) -> str:
-    """Accuracy with its range, the weights' error, tiles, and CPU seconds a chip."""
+    """Tiles, accuracy with its range, the weights' error, and CPU seconds a chip."""
+    if not chips:
+        return "- | - | - | -"
     right, errors, start, tiles = [], [], time.process_time(), 0
     for seed in range(100, 100 + chips):
         program = xbar.compile(task.graph, xbar.Chip.sample(design, seed), options=options)
