@@ -116,8 +116,8 @@ class OnChips:
 
 def on_chips(
     graph: Graph, design: xbar.Hardware, data: tuple[NDArray[np.float32], Score], seeds: range
-) -> OnChips:
-    """Chips of a design, programmed for their wires and read exactly."""
+) -> OnChips | None:
+    """Chips of a design, programmed for their wires and read exactly; None for no chips."""
     right: list[float] = []
     errors: list[float] = []
     seconds = 0.0
@@ -127,6 +127,8 @@ def on_chips(
         seconds += time.process_time() - start
         errors += [tile.wire_errors[-1] for tile in program.tiles if tile.wire_errors]
         right.append(data[1](program.run(data[0], "nodal")))
+    if not right:
+        return None
     error = 100 * float(np.sqrt(np.mean(np.square(errors))))
     return OnChips(right, error, seconds / len(seeds))
 
@@ -140,8 +142,11 @@ def chosen(
         start = time.process_time()
         trained = finetune(task.graph, task.train, design, epochs=epochs, tuning=tuning)
         seconds = time.process_time() - start
-        valid = on_chips(trained.graph, design, task.valid, range(CHOICE, CHOICE + 1)).right[0]
         name = f"{epochs} epochs, largest {tuning.largest:g}"
+        if len(settings) == 1:
+            return trained, name, seconds
+        found = on_chips(trained.graph, design, task.valid, range(CHOICE, CHOICE + 1))
+        valid = found.right[0] if found else 0.0
         print(f"  {name}: {valid:.2f} % of those to choose by, {seconds:.0f} s", flush=True)
         tries.append((valid, trained, name, seconds))
     _, trained, name, seconds = max(tries, key=lambda one: one[0])
@@ -154,6 +159,7 @@ def main() -> None:
     parser.add_argument("--wires", type=float, nargs="*", default=[2.0, 10.0], metavar="OHM")
     parser.add_argument("--tile", type=int, default=256)
     parser.add_argument("--chips", type=int, default=5)
+    parser.add_argument("--untrained", type=int, help="chips of the untrained network, if others")
     parser.add_argument("--epochs", type=int, nargs="*", default=[3])
     parser.add_argument("--largest", type=float, nargs="*", default=[Tuning().largest])
     parser.add_argument("--batch", type=int, default=Tuning().batch)
@@ -179,11 +185,11 @@ def main() -> None:
         )
         print(f"{wire:g} ohm", flush=True)
         trained, name, seconds = chosen(task, design, settings)
-        before, after = (
-            on_chips(graph, design, task.held, range(arguments.chips))
-            for graph in (task.graph, trained.graph)
-        )
-        own = digital(trained.graph)
+        own, chips = digital(trained.graph), arguments.chips
+        after = on_chips(trained.graph, design, task.held, range(chips))
+        print(f"  trained: {after}, of {own:.1f} %; {name}", flush=True)
+        count = chips if arguments.untrained is None else arguments.untrained
+        before = on_chips(task.graph, design, task.held, range(count)) or " |  | "
         rows.append(f"| {wire:g} ohm | {before} | {after} | {own:.1f} | {seconds:.0f} | {name} |")
     print(f"\ndigital: {digital(task.graph):.1f} %\n")
     print(
