@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--tile", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--gradients", nargs="*", choices=GRADIENTS, default=GRADIENTS)
     arguments = parser.parse_args()
     network = next(n for n in networks() if n.name == arguments.network)
     data = network.load()
@@ -43,7 +44,8 @@ def main() -> None:
         return 100 * float((graph.run(data.test).argmax(axis=1) == data.test_labels).mean())
 
     print(f"digital: {right(graph):.2f} %\n")
-    print("| wire | cosine | own: right | CPU s | adjoint: right | CPU s |\n|--|--|--|--|--|--|")
+    names = "".join(f" {name}: right | CPU s |" for name in arguments.gradients)
+    print(f"| wire | cosine |{names}\n|--|--|{'--|--|' * len(arguments.gradients)}")
     for wire in arguments.wires:
         design = xbar.Hardware(
             bank=xbar.Bank(resistors=8, nominal=8e3),
@@ -52,7 +54,7 @@ def main() -> None:
             ),
         )
         cells = [f"{wire:g} ohm", f"{cosine(graph, design, data.train, data.train_labels):.3f}"]
-        for gradient in GRADIENTS:
+        for gradient in arguments.gradients:
             tuning = Tuning(gradient=gradient)
             found, start = [], time.process_time()
             for seed in range(arguments.seeds):

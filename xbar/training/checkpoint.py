@@ -13,7 +13,6 @@ Importing this module imports PyTorch: import it inside functions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -26,19 +25,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from xbar.compiler.bundles import npz_bytes
 from xbar.compiler.program import Program
 from xbar.compiler.sealed import JSON_ERRORS, read_json
-from xbar.errors import FileError, ModelError, SpecError, shown
+from xbar.errors import FileError, ModelError, SpecError
 from xbar.files import mode_of, read_regular, refuse_inside, write_bytes
-from xbar.hardware.chip import Chip
-from xbar.hardware.spec import Hardware
-from xbar.model.graph import Graph
 from xbar.npz import npz_arrays
 from xbar.training.descent import Descent, State
+from xbar.training.facts import KIND, difference
 from xbar.training.recipe import Epoch
 from xbar.unfinished import check_own, locked
 from xbar.version import __version__
@@ -51,7 +47,6 @@ SECONDS = 10.0
 SHARE = 50
 """So many times as long as writing a state took is waited before the next one."""
 
-_KIND = "xbar training"
 _PROGRAM = r"[0-9]+\.xbar|\.[0-9]+\.xbar\.\w+\.tmp(\.old)?"
 _OWN = re.compile(
     rf"lock|(\.)?(run\.json|state\.npz)(?(1)\.[0-9a-f]{{16}})|({_PROGRAM})/([a-z]+/)?[\w.]+"
@@ -75,58 +70,6 @@ class Keep:
     facts: Mapping[str, Any]
     force: bool = False
     finish: bool = False
-
-
-def facts_of(
-    model: Graph | Program,
-    data: tuple[torch.Tensor, torch.Tensor | None],
-    hardware: Hardware | Chip,
-    **more: Any,
-) -> dict[str, Any]:
-    """All that a trained network depends on, by what it is."""
-    graph = model.graph if isinstance(model, Program) else model
-    assert graph is not None
-    inputs, labels = data
-    network = hashlib.sha256(json.dumps(graph.to_json(), sort_keys=True).encode())
-    for name in sorted(graph.constants):
-        _add(network, name, graph.constants[name])
-    found: dict[str, Any] = {"network": network.hexdigest()}
-    for name, values in (("inputs", inputs), ("labels", labels)):
-        digest = hashlib.sha256()
-        if values is not None:
-            _add(digest, name, values.numpy())
-        found[name] = None if values is None else digest.hexdigest()
-    if isinstance(model, Program):
-        found["program"] = _program_digest(model)
-    if isinstance(hardware, Chip):
-        found["chip"] = _chip_digest(hardware)
-        hardware = hardware.hardware
-    return {**found, "design": hardware.model_dump(mode="json"), **more}
-
-
-def _program_digest(program: Program) -> str:
-    """Of a program's switches and corrections."""
-    digest = hashlib.sha256()
-    for number, tile in enumerate(program.tiles):
-        _add(digest, str(number), tile.mask)
-    if program.corrections is not None:
-        for name in sorted(program.corrections.slope):
-            for each in program.corrections.of(name):
-                _add(digest, name, each)
-    return digest.hexdigest()
-
-
-def _chip_digest(chip: Chip) -> str | int | None:
-    """A sampled chip's seed, or a digest of what was measured."""
-    measured = chip.measurement
-    if measured is None:
-        return chip.seed
-    digest = hashlib.sha256()
-    for name in ("on", "off", "stuck", "c2"):
-        each = getattr(measured, name)
-        if each is not None:
-            _add(digest, name, each)
-    return digest.hexdigest()
 
 
 def run_kept(
@@ -233,7 +176,7 @@ class _Folder:
         self._sweep(".*")
         found = self._read()
         if found not in (None, facts) and (not self._keep.force or self._keep.finish):
-            raise FileError(_difference(folder, found, facts))
+            raise FileError(difference(folder, found, facts))
         if found != facts:
             (folder / "state.npz").unlink(missing_ok=True)
             self._sweep("*.xbar")
@@ -307,7 +250,7 @@ class _Folder:
         return f"; {self._keep.folder} keeps step {self._step}, whose network --finish writes"
 
     def _facts(self) -> dict[str, Any]:
-        versions = {"kind": _KIND, "xbar": __version__, "torch": str(torch.__version__)}
+        versions = {"kind": KIND, "xbar": __version__, "torch": str(torch.__version__)}
         facts: dict[str, Any] = json.loads(json.dumps({**versions, **self._keep.facts}))
         return facts
 
@@ -364,35 +307,3 @@ def _interruption() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-def _add(digest: Any, name: str, values: Any) -> None:
-    """Add an array to a checksum."""
-    array = np.ascontiguousarray(values)
-    digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
-    digest.update(array.data.cast("B") if array.size else b"")
-
-
-def _difference(folder: Path, found: dict[str, Any], facts: dict[str, Any]) -> str:
-    """What differs between a folder's run and the one that is wanted, as a message."""
-    again = "go on with its own, or discard it with --force"
-    if found.get("kind") != _KIND:
-        return f"{folder}: run.json is damaged; discard it with --force"
-    theirs, ours = dict(_leaves(found)), dict(_leaves(facts))
-    told = []
-    for name in [name for name in {**ours, **theirs} if theirs.get(name) != ours.get(name)]:
-        if name in ("network", "inputs", "labels"):
-            told.append(f"another {name}" if name == "network" else f"other {name}")
-        else:
-            told.append(f"{name} {shown(theirs.get(name))}, not {shown(ours.get(name))}")
-    more = f" and {len(told) - 3} more" if len(told) > 3 else ""
-    return f"{folder}: holds a run with {'; '.join(told[:3])}{more}; {again}"
-
-
-def _leaves(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Facts by dotted name."""
-    for name, value in facts.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

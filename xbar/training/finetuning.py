@@ -194,7 +194,8 @@ def finetune(
             start = begun(network, hardware, (readout, options), tuning)
             keep = None
             if checkpoint is not None:
-                from xbar.training.checkpoint import Keep, facts_of
+                from xbar.training.checkpoint import Keep
+                from xbar.training.facts import facts_of
 
                 chosen = None if options is None else options.model_dump(mode="json")
                 facts = facts_of(network, (inputs, labels), hardware, options=chosen, **more)
@@ -221,7 +222,8 @@ def finetune(
         if checkpoint is None:
             descent.run(after_step=told[0], after_epoch=told[1])
             return _trained(descent, labels is not None, notes)
-        from xbar.training.checkpoint import Keep, facts_of, run_kept
+        from xbar.training.checkpoint import Keep, run_kept
+        from xbar.training.facts import facts_of
 
         facts = facts_of(graph, (inputs, labels), hardware, **more)
         went_on = run_kept(descent, Keep(Path(checkpoint), facts, force, finish), *told)
