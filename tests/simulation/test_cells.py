@@ -35,6 +35,7 @@ def program(
     return xbar.compile(WEIGHTS, design, seed=6, options=xbar.Options(**options))
 
 
+@pytest.mark.filterwarnings("ignore:readout .ideal. is without the wires")
 @pytest.mark.parametrize("readout", ["ideal", "nodal"])
 @pytest.mark.parametrize(("bank", "tile", "options"), CASES)
 def test_a_layer_is_read_with_the_matrix_of_its_tiles(

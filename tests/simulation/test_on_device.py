@@ -37,6 +37,7 @@ def check_equal(made: Program, readout: Any) -> None:
         assert np.abs(there[name] - y).max() <= 1e-10 * np.abs(y).max()
 
 
+@pytest.mark.filterwarnings("ignore:readout .ideal. is without the wires")
 @pytest.mark.parametrize("readout", ["ideal", "nodal"])
 @pytest.mark.parametrize(
     ("bank", "tile", "options"),

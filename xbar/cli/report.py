@@ -25,6 +25,7 @@ from xbar.cli.output import (
 
 if TYPE_CHECKING:
     from xbar.compiler.program import Program
+    from xbar.effects.readout import Readout
     from xbar.simulation.result import Result
 
 
@@ -81,13 +82,14 @@ def run(
 def simulated(
     program: Program, data: Path, trials: int, seed: int, *, budget: bool, cost: bool
 ) -> list[Result]:
-    """Simulate the program with ideal wires and, if the design has wire resistance, with it."""
+    """Simulate the program with ideal wires and, if the design has wire resistance, with it.
+
+    With it alone where the switches were chosen for the wires, or corrections were found so.
+    """
     import xbar
-    from xbar.effects.readout import MatrixReadout
 
     dataset = read_data(data, program)
-    wired = program.hardware.wired
-    readouts: tuple[MatrixReadout, ...] = ("ideal", "nodal") if wired else ("ideal",)
+    readouts = _readouts(program)
     results = []
     for readout in readouts:
         with progress(f"{readout} read-out") as report:
@@ -104,3 +106,11 @@ def simulated(
             )
             results.append(replace(result, notes=dataset.notes + result.notes))
     return results
+
+
+def _readouts(program: Program) -> tuple[Readout, ...]:
+    from xbar.simulation.run import usual_readout
+
+    usual = usual_readout(program)
+    told = program.hardware.wired and usual == "ideal" and program.corrections is None
+    return ("ideal", "nodal") if told else (usual,)

@@ -30,12 +30,13 @@ def run(
         Path, typer.Option(help="inputs and, for accuracy, labels: .npz, .npy, .csv or .bin")
     ],
     readout: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="ideal (no wire resistance), nodal (with wires), or nonlinear (with the cells' "
-            "I-V curve and selectors; slow, solved per input)"
+            "I-V curve and selectors; slow, solved per input); default: nodal where the switches "
+            "were chosen for the wires, that of the corrections of xbar calibrate, else ideal"
         ),
-    ] = "ideal",
+    ] = None,
     trials: Trials = 1,
     noise_trials: Annotated[int, typer.Option(help="reads per chip")] = 1,
     calibrate: Annotated[
@@ -124,6 +125,7 @@ def run(
     from xbar.files import write_bytes
     from xbar.simulation.calibration import PERCENTILE, Calibration
     from xbar.simulation.life import Life
+    from xbar.simulation.run import usual_readout
     from xbar.simulation.simulator import CALIBRATION
 
     if calibrate is None:
@@ -143,7 +145,7 @@ def run(
         raise SpecError("--plot needs labels in the data, or --metric: there is nothing to draw")
     # validated by the library, whose errors list the allowed values
     words: dict[str, Any] = {
-        "readout": readout,
+        "readout": usual_readout(loaded) if readout is None else readout,
         "precision": precision,
         "compensate": compensate,
     }

@@ -64,6 +64,7 @@ class Reader:
     def __post_init__(self) -> None:
         check_readout(self.program.hardware, self.readout)
         tell_selectors(self.program.hardware, self.readout)
+        tell_wires(self.program, self.readout)
         tell_corrections(self.program, self.readout)
         one_of(self.precision, "precision", get_args(Precision))
         memory_limit(self.memory)
@@ -116,6 +117,26 @@ class Reader:
             precision=self.precision,
             device=device,
             memory=memory_limit(self.memory),
+        )
+
+
+def usual_readout(program: Program) -> Readout:
+    """The read-out that belongs to a program: that of its corrections, or of its switches."""
+    if program.corrections is not None:
+        return program.corrections.readout
+    return "nodal" if program.wire_aware and program.hardware.wired else "ideal"
+
+
+def tell_wires(program: Program, readout: Readout) -> None:
+    """Warn where switches were chosen for wires that a read-out leaves out.
+
+    Warns:
+        XbarWarning: they were; what they make up for is then missing from the outputs.
+    """
+    if readout == "ideal" and program.wire_aware and program.hardware.wired:
+        warn(
+            "readout 'ideal' is without the wires for which the program's switches were chosen, so "
+            "its outputs are off by what these make up for; use readout 'nodal'"
         )
 
 

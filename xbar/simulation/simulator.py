@@ -27,7 +27,7 @@ from xbar.simulation.memory import memory_limit
 from xbar.simulation.metric import Metric
 from xbar.simulation.on_device import settled
 from xbar.simulation.result import LayerResult, Result
-from xbar.simulation.run import tell_corrections
+from xbar.simulation.run import tell_corrections, tell_wires
 from xbar.simulation.tokens import Windows
 from xbar.simulation.trials import Run
 
@@ -121,6 +121,7 @@ def simulate(
     """
     check_readout(program.hardware, readout)
     tell_selectors(program.hardware, readout)
+    tell_wires(program, readout)
     tell_corrections(program, readout)
     device = settled(program, Chain.of(program.hardware, readout), device)
     for name, value in (("trials", trials), ("noise_trials", noise_trials)):
