@@ -32,7 +32,8 @@ def main() -> None:
     parser.add_argument("--wires", type=float, nargs="*", default=[10.0, 40.0], metavar="OHM")
     parser.add_argument("--tile", type=int, default=256)
     parser.add_argument("--chips", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="number of the first chip")
+    parser.add_argument("--epochs", type=int, default=3)
     given = parser.parse_args()
     network = next(n for n in networks() if n.name == "mnist-cnn")
     whole = network.load()
@@ -75,7 +76,7 @@ def rows(
     }
     for name, make in ways.items():
         found, start = [], time.process_time()
-        for seed in range(given.chips):
+        for seed in range(given.first, given.first + given.chips):
             program = make(xbar.Chip.sample(design, seed))
             found.append(judge(lambda x, p=program: p.run(x, "nodal")))
         each = (time.process_time() - start) / given.chips
