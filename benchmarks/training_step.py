@@ -112,7 +112,7 @@ def plain_step(module: Any, images: Any, labels: Any) -> Any:
 
 
 def tune(network: Any, data: Any, tile: int, given: argparse.Namespace, between: Any) -> Any:
-    """Finetune for an epoch the network of these weights trained for an epoch."""
+    """Finetune for an epoch the network, trained for five."""
     import torch
 
     import xbar
@@ -121,7 +121,7 @@ def tune(network: Any, data: Any, tile: int, given: argparse.Namespace, between:
 
     module = network.build()
     first = plain_step(module, *map(torch.from_numpy, data))
-    for _ in range(-(-len(data[0]) // _BATCH)):
+    for _ in range(5 * -(-len(data[0]) // _BATCH)):
         first()
     design = xbar.Hardware(
         bank=xbar.Bank(resistors=8, nominal=8e3),

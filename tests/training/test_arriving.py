@@ -70,6 +70,18 @@ def test_what_is_followed_is_nearer_than_a_stale_transfer_and_its_first_order():
     assert followed < 0.1 * error_of(torch.from_numpy(before), exact)
 
 
+def test_of_grain_only_what_goes_astray_of_it_is_left_out():
+    found = arrays()
+    arriving = Arriving(found, RESISTOR, Tuning(stale=0.003))
+    rng = np.random.default_rng(3)
+    for usual in walk(20, 0.01):
+        grain = torch.from_numpy(1 + 0.05 * rng.normal(size=800).astype(np.float32))
+        exact = solved(found, usual * grain)
+        left_out = error_of(arriving(usual * grain, usual, exact=False), exact)
+        assert left_out < 0.2 * error_of(torch.from_numpy(solved(found, usual)), exact)
+    assert 0.0 < arriving.told() < 0.003
+
+
 def test_arrays_are_solved_in_every_step_where_no_error_is_allowed():
     found = arrays()
     for tuning in (Tuning(stale=0.0), Tuning(stale=0.1, gradient="exact"), Tuning(stale=1e-9)):

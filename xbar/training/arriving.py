@@ -10,6 +10,9 @@ in proportion to what changed meanwhile, as is that of a transfer matrix which i
 all, but a fiftieth of it, and a sixth of what its first order in each cell's own conductance leaves
 (LeNet-5 of the demo, tiles of 256 x 256, 2 ohm a segment, 8 steps: 0.3, 15 and 2 %).
 
+The grain, drawn anew in each step, counts for what arrives alone, not for what goes astray, where
+it is a thirtieth of itself at 10 ohm and an eightieth at 2.
+
 Each time the arrays are solved again that error is found; the number of steps to the next time
 follows from it, so that it stays below ``Tuning.stale``. The default of that, 0.5 %, is a tenth of
 the error that the grain has in every step, and of what programming a chip leaves.
@@ -57,9 +60,17 @@ class Arriving(nn.Module):
         # steps to the next solution, steps from one to the next, largest error
         self.register_buffer("plan", torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))
 
-    def forward(self, d: torch.Tensor, *, exact: bool) -> torch.Tensor:
-        """(M,) resistors that arrive; exact: as solved now, with no trace left in what is kept."""
-        found: torch.Tensor = _arrive(d, self, exact)
+    def forward(
+        self, d: torch.Tensor, usual: torch.Tensor | None = None, *, exact: bool
+    ) -> torch.Tensor:
+        """(M,) resistors that arrive.
+
+        Args:
+            d: (M,) conductances in resistors.
+            usual: the same without grain, whose current goes astray; None for d.
+            exact: as solved now, with no trace left in what is kept.
+        """
+        found: torch.Tensor = _arrive(d, self, None if exact else d if usual is None else usual)
         return found
 
     def anew(self) -> None:
@@ -72,36 +83,51 @@ class Arriving(nn.Module):
         self.plan[_WORST] = 0.0
         return worst
 
-    def read(self, crossings: Floats, share: Floats) -> Floats:
-        """(M,) siemens of the next step."""
-        alone = self.arrays.alone(crossings, share)
-        followed: Floats = alone + self.astray.numpy()
+    def read(self, alone: Floats, usual: Floats) -> Floats:
+        """(M,) siemens of the next step.
+
+        Args:
+            alone: (M,) siemens by cells' own lines.
+            usual: (M,) siemens of conductances whose current goes astray.
+        """
         plan = self.plan.numpy()
         plan[_WAIT] -= 1
-        if plan[_WAIT] > 0:
-            return followed
-        exact = self.arrays.effective(crossings)
-        if plan[_WAIT] == 0:
-            error, span = self.arrays.misses(followed, exact), plan[_SPAN]
-            if span > 1:
-                plan[_WORST] = max(plan[_WORST], error)
-            fits = span * self.tuning.stale / error if error else np.inf
-            plan[_SPAN] = np.clip(np.floor(min(fits, 2 * span)), 1, _MOST)
-        plan[_WAIT] = plan[_SPAN]
-        self.astray.copy_(torch.from_numpy(exact - alone))
-        return exact
+        if plan[_WAIT] <= 0:
+            crossings = self.arrays.crossings(usual)
+            own = self.arrays.alone(crossings, self.arrays.shares(crossings))
+            exact = self.arrays.effective(crossings)
+            if plan[_WAIT] == 0:
+                self._space(self.arrays.misses(own + self.astray.numpy(), exact))
+            plan[_WAIT] = plan[_SPAN]
+            self.astray.copy_(torch.from_numpy(exact - own))
+        found: Floats = alone + self.astray.numpy()
+        return found
+
+    def _space(self, error: float) -> None:
+        """Choose the steps to the next solution by the error at this one."""
+        plan = self.plan.numpy()
+        span = plan[_SPAN]
+        if span > 1:
+            plan[_WORST] = max(plan[_WORST], error)
+        fits = span * self.tuning.stale / error if error else np.inf
+        plan[_SPAN] = np.clip(np.floor(min(fits, 2 * span)), 1, _MOST)
 
 
 class _Arrive(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, d: torch.Tensor, arriving: Arriving, exact: bool) -> torch.Tensor:
-        """What arrives, and what the gradient needs."""
+    def forward(
+        ctx: Any, d: torch.Tensor, arriving: Arriving, usual: torch.Tensor | None
+    ) -> torch.Tensor:
+        """What arrives, and what the gradient needs; usual: None to have the arrays solved."""
         arrays, resistor = arriving.arrays, arriving.resistor
         signed = d.detach().numpy().astype(np.float64) * resistor
         crossings = arrays.crossings(signed)
         share = arrays.shares(crossings)
-        follows = arriving.follows and not exact
-        found = arriving.read(crossings, share) if follows else arrays.effective(crossings)
+        if usual is None or not arriving.follows:
+            found = arrays.effective(crossings)
+        else:
+            clean = usual.detach().numpy().astype(np.float64) * resistor
+            found = arriving.read(arrays.alone(crossings, share), clean)
         ctx.arrays, ctx.signed = arrays, signed
         own = arriving.tuning.gradient == "own"
         ctx.own = torch.from_numpy(arrays.own(share, signed)).to(d.dtype) if own else None

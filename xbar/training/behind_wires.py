@@ -160,15 +160,16 @@ class BehindWires(nn.Module):
     def _now(self, draw: torch.Generator | None) -> Now:
         """What is on the tiles, at a moment that is drawn or as programmed, and what arrives."""
         d, gain = self._grained(self.v, draw), self.gain.exp()[self._column]
+        usual = self._grained(self.v.detach(), None)
         exact = draw is None or not torch.is_grad_enabled()
         if self._ages is None or draw is None:
-            return Now(self._fresh, d, d, self._fresh.arriving(d, exact=exact), gain)
+            return Now(self._fresh, d, d, self._fresh.arriving(d, usual, exact=exact), gain)
         which, seed, new = self._ages.choose(draw, keep=not exact)
         then = self._then[1 + which]
         if new and not exact:
             then.arriving.anew()
         factor = self._ages.factors(d, which, seed)
-        e = then.arriving(d * factor, exact=exact)
+        e = then.arriving(d * factor, usual * factor, exact=exact)
         if self._tuning.compensate:
             gain = gain * self._lost(e.detach(), factor, gain.detach())
         return Now(then, d, d * factor, e, gain, factor)
