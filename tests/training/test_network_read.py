@@ -17,7 +17,6 @@ from xbar.simulation.readout import AnalogProducts
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-from xbar.training.arrays import Arrays
 from xbar.training.live_graph import LiveGraph
 from xbar.training.network_read import Cells, NetworkRead, StepRead, chain_of
 
@@ -72,10 +71,8 @@ def program(network, **effects):
 def read_of(program, ranges=None):
     """A read of a program's own cells, as training has it of those that it trains."""
     tiles = tuple(tuple(placed.block for placed in tile.blocks) for tile in program.tiles)
-    nothing = np.zeros(0, np.int64)
-    arrays = Arrays(program.hardware, tiles, nothing, nothing, 0.0, wired=True)
     chain = chain_of(program.hardware, calibrated=ranges is not None)
-    return NetworkRead(program.graph, arrays.tiles, chain, ranges)
+    return NetworkRead(program.graph, tiles, chain, ranges)
 
 
 def cells_of(program):
