@@ -107,7 +107,7 @@ def _attempts(
             few = program_few(problem, told)
             yield few
             if few.error > COARSE:
-                yield program_held(as_it_lies, told)
+                yield program_held(as_it_lies, told, few.error)
             steady = [LOWER, LOWEST] if found.error < HOPELESS else []
         else:  # one cell per weight, whose load follows from its target
             steady = [HIGHER]

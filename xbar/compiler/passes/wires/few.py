@@ -67,11 +67,16 @@ def program_few(problem: Problem, before: tuple[float, ...]) -> Found:
     return min(found, kept, key=lambda one: one.error)
 
 
-def program_held(problem: Problem, before: tuple[float, ...]) -> Found:
-    """The best of the attempts that begin with held columns, after these errors."""
+def program_held(problem: Problem, before: tuple[float, ...], known: float) -> Found:
+    """The best of the attempts that begin with held columns, after these errors.
+
+    They go on only where they are better than a known error.
+    """
     starts = _held(problem, HELD_SIZE * problem.chooser.resistor)
     tries = [_rounds(problem, start, HELD_COST, TRIAL, before) for start in starts]
     found, aim, _ = min(tries, key=lambda one: one[0].error)
+    if found.error >= known:
+        return found
     more, *_ = _rounds(problem, aim, HELD_COST, LAST, found.errors)
     return min(found, more, key=lambda one: one.error)
 
