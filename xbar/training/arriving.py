@@ -70,6 +70,8 @@ class Arriving(nn.Module):
             usual: the same without grain, whose current goes astray; None for d.
             exact: as solved now, with no trace left in what is kept.
         """
+        if not self.arrays.wired:
+            return d
         found: torch.Tensor = _arrive(d, self, None if exact else d if usual is None else usual)
         return found
 
