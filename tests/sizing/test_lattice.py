@@ -77,6 +77,11 @@ def test_perfect_partitions_follow_the_window_of_number_partitioning(elements, b
         assert low - 0.05 < chance < high + 0.05
 
 
+def test_far_from_the_window_a_partition_is_certain_or_impossible():
+    assert partition_chance(2000, 1.0) == (1.0, 1.0)
+    assert partition_chance(5, np.inf) == (0.0, 0.0)
+
+
 def test_the_threshold_is_a_bit_an_element_less_half_a_bit_a_doubling():
     assert [threshold_bits(n) for n in (1, 4, 16, 64)] == [1, 3, 14, 61]
     even = [partition_chance(n, threshold_bits(n))[0] for n in (4, 16, 64)]
@@ -89,10 +94,15 @@ def test_the_threshold_is_a_bit_an_element_less_half_a_bit_a_doubling():
         (lambda: tiered_density([1.0], [1.0]), "at least 2"),
         (lambda: tiered_density([[1.0, 2.0]], [1.0]), "one row"),
         (lambda: tiered_density([1.0, np.nan], [1.0]), "finite"),
+        (lambda: tiered_density([1.0, 2.0], [np.nan]), "finite"),
         (lambda: reachable([1.5, 2]), "whole numbers"),
+        (lambda: reachable([np.nan, 2]), "whole numbers"),
+        (lambda: reachable([np.inf, 2]), "at most"),
+        (lambda: reachable([2**40]), "at most"),
         (lambda: reachable([-1, 2]), "at least 0"),
         (lambda: partition_chance(0, 3.0), "positive"),
         (lambda: threshold_bits(0), "at least 1"),
+        (lambda: threshold_bits(np.nan), "at least 1"),
     ],
 )
 def test_banks_without_a_lattice_are_refused(call, message):

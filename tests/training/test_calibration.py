@@ -8,6 +8,7 @@ import pytest
 import xbar
 from xbar.simulation.calibration import Calibration
 from xbar.simulation.calibration import calibrate as find_ranges
+from xbar.simulation.compensation import Correction, Spread
 from xbar.simulation.data import Data
 from xbar.simulation.readout import AnalogProducts
 from xbar.training import AnalogLayer, calibrate, compare
@@ -261,3 +262,26 @@ def test_ways_are_compared_on_inputs_held_apart(network):
     assert (found.inputs, found.held) == (100, 100)
     chosen = found.programs["columns"].run(X[held], "nodal")
     np.testing.assert_array_equal(chosen, outputs)
+
+
+@pytest.mark.parametrize("rows", [33, 40])
+def test_inputs_that_are_all_alike_give_offsets_alone_and_are_told(program, rows):
+    """Deviations that rounding leaves tell no factor: those of equal numbers are 1e-16 of them."""
+    x = np.tile(X[:1], (rows, 1))
+    for what in ("columns", "batchnorm"):
+        with pytest.warns(xbar.XbarWarning, match="that reach a are all alike"):
+            made = calibrate(program, x, what)
+        np.testing.assert_array_equal(made.corrections.slope["a"], 1.0)
+        np.testing.assert_allclose(made.run(X[:1], "nodal"), X[:1] @ WEIGHTS["a"].T, rtol=1e-9)
+
+
+def test_compensation_takes_no_factor_from_inputs_that_are_all_alike():
+    readings = np.random.default_rng(0).normal(size=(1, 2, 3)).repeat(33, axis=0)
+    exact = np.random.default_rng(1).normal(size=(1, 2, 3)).repeat(33, axis=0)
+    found = [
+        Correction.fit(readings, exact, "columns"),
+        Correction.match(Spread.of(readings), Spread.of(exact)),
+    ]
+    for each in found:
+        np.testing.assert_array_equal(each.slope, 1.0)
+        np.testing.assert_allclose(each.apply(readings), exact, rtol=1e-12)

@@ -26,7 +26,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Bools, Floats
 from xbar.compiler.program import Program
 from xbar.effects.converters import ClipCount
 from xbar.simulation.data import Data
@@ -38,6 +38,14 @@ INPUTS = 64
 """Default number of the data's inputs whose layers' inputs are known."""
 VECTORS = 1024
 """Largest number of known vectors of a layer."""
+_ALIKE = 1e-9
+"""Relative deviation up to which numbers are taken as equal: that is what rounding leaves."""
+
+
+def varies(deviation: Floats, mean: Floats) -> Bools:
+    """Where numbers of a standard deviation and a mean differ by more than rounding."""
+    found: Bools = deviation > _ALIKE * np.abs(mean)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +122,16 @@ class Correction:
             return cls(slope, np.zeros(()))
         middle, mean = exact.mean(axis=0), reading.mean(axis=0)
         spread = exact - middle
-        slope = _ratio((spread * (reading - mean)).sum(axis=0), (spread * spread).sum(axis=0))
+        known = varies(exact.std(axis=0), middle)
+        power = np.where(known, (spread * spread).sum(axis=0), 0.0)
+        slope = _ratio((spread * (reading - mean)).sum(axis=0), power)
         return cls(slope, mean - slope * middle)
 
     @classmethod
     def match(cls, reading: Spread, exact: Spread) -> Correction:
         """The correction that gives readings the mean and deviation of exact outputs."""
-        slope = _ratio(reading.deviation, exact.deviation)
+        known = varies(exact.deviation, exact.mean)
+        slope = _ratio(reading.deviation, np.where(known, exact.deviation, 0.0))
         return cls(slope, reading.mean - slope * exact.mean)
 
     def apply(self, y: NDArray[Real]) -> NDArray[Real]:

@@ -27,6 +27,9 @@ from numpy.typing import ArrayLike
 from xbar.arrays import Bools, Floats
 from xbar.errors import SpecError
 
+LARGEST_SUM = 2**30
+"""Largest sum of a bank that is enumerated, a byte each."""
+
 _NEWTON_STEPS = 60
 _LARGEST_STEP = 2.0
 _CLOSE = 1e-6
@@ -43,7 +46,7 @@ def tiered_density(bank: ArrayLike, targets: ArrayLike) -> Floats:
         (N,) sums per unit; 0 where no tier reaches, and between the tiers of equal elements.
 
     Raises:
-        SpecError: the bank isn't one row of at least 2 finite numbers.
+        SpecError: the bank isn't one row of at least 2 finite numbers, or a target isn't finite.
 
     >>> bank = 100 + np.arange(16) % 5
     >>> tiered_density(bank, [816, 850]).round()  # of 65,536 sums, 1,578 and none
@@ -54,6 +57,8 @@ def tiered_density(bank: ArrayLike, targets: ArrayLike) -> Floats:
         raise SpecError("a bank must be one row of at least 2 finite numbers")
     mean, spread = float(elements.mean()), float(elements.std())
     wanted = np.atleast_1d(np.asarray(targets, np.float64))
+    if wanted.ndim != 1 or not np.isfinite(wanted).all():
+        raise SpecError("targets must be one row of finite numbers")
     if spread <= 1e-12 * abs(mean):
         return np.zeros(len(wanted))
     standard = np.sort((elements - mean) / spread)
@@ -127,15 +132,19 @@ def reachable(bank: ArrayLike) -> Bools:
         (total + 1,) True at each sum that some subset has.
 
     Raises:
-        SpecError: an element is negative or not whole.
+        SpecError: an element is negative or not whole, or all add up to more than
+            ``LARGEST_SUM``.
 
     >>> np.flatnonzero(reachable([2, 3, 3])).tolist()
     [0, 2, 3, 5, 6, 8]
     """
-    elements = np.atleast_1d(np.asarray(bank))
-    whole = elements.astype(np.int64)
-    if elements.ndim != 1 or not np.array_equal(whole, elements) or (whole < 0).any():
+    elements = np.atleast_1d(np.asarray(bank, np.float64))
+    good = elements.ndim == 1 and ((elements >= 0) & (elements == np.floor(elements))).all()
+    if not good:
         raise SpecError("a bank to enumerate must be one row of whole numbers of at least 0")
+    if elements.sum() > LARGEST_SUM:
+        raise SpecError(f"a bank to enumerate must add up to {LARGEST_SUM:,} at most")
+    whole = elements.astype(np.int64)
     bits = 1  # bit z: there is a subset of sum z
     for element in whole.tolist():
         bits |= bits << element
@@ -162,10 +171,10 @@ def partition_chance(elements: int, bits: float) -> tuple[float, float]:
     >>> [round(chance, 2) for chance in partition_chance(20, 20.0)]
     [0.14, 0.27]
     """
-    if elements < 1 or not bits > 0:
+    if not (1 <= elements < math.inf and bits > 0):
         raise SpecError(f"elements and bits must be positive, not {elements} and {bits}")
     below = bits - elements + math.log2(elements) / 2
-    mean = 2.0**-below * math.sqrt(3 / (2 * math.pi))
+    mean = 2.0 ** min(-below, 1000.0) * math.sqrt(3 / (2 * math.pi))
     return -math.expm1(-mean), -math.expm1(-2 * mean)
 
 
@@ -181,6 +190,6 @@ def threshold_bits(elements: int) -> float:
     >>> threshold_bits(16)
     14.0
     """
-    if elements < 1:
+    if not 1 <= elements < math.inf:
         raise SpecError(f"elements must be at least 1, not {elements}")
     return elements - math.log2(elements) / 2

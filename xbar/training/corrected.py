@@ -19,20 +19,20 @@ Shapes: N vectors, G groups.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.arrays import Floats
+from xbar.arrays import Bools, Floats
 from xbar.compiler.corrections import What
 from xbar.errors import warn
-from xbar.simulation.compensation import Correction
+from xbar.simulation.compensation import Correction, varies
 from xbar.simulation.data import Data
 from xbar.simulation.readout import AnalogProducts, product
-from xbar.tables import count
+from xbar.tables import count, few
 
 Multiply: TypeAlias = Callable[[str, Floats], Floats]
 
@@ -74,8 +74,15 @@ class Pairs:
         self.mean = self.mean + apart * (more / total)
         self.count = total
 
+    @property
+    def varying(self) -> Bools:
+        """(G, outputs) where both readings and exact products differ from vector to vector."""
+        r, e = varies(np.sqrt(self.spread[:2] / self.count), self.mean)
+        both: Bools = r & e
+        return both
+
     def correction(self, what: What) -> Correction:
-        """The correction of readings."""
+        """The correction of readings; of an output that does not vary, an offset alone."""
         if what == "gain":
             r, e = self.mean
             power = (self.spread[0] + self.count * r * r).sum()
@@ -83,7 +90,7 @@ class Pairs:
             slope = power / common if common > 0 else 1.0
             return Correction(np.asarray(slope), np.zeros(()))
         moved, wanted, common = self.spread
-        there = (moved > 0) & (wanted > 0)
+        there = self.varying
         ratio = np.sqrt(np.divide(moved, wanted, out=np.ones_like(moved), where=there))
         slope = ratio
         if what == "columns":
@@ -114,13 +121,25 @@ class Finder:
         for batch in batches:
             self._pass(batch, pairs)
         self.found = {layer: each.correction(self.what) for layer, each in pairs.items()}
+        if self.what != "gain":
+            self._tell(pairs)
+        return self.found
+
+    def _tell(self, pairs: Mapping[str, Pairs]) -> None:
+        """Warn where the vectors of a layer tell little of its outputs."""
+        alike = [layer for layer, each in pairs.items() if not each.varying.any()]
+        if alike:
+            warn(
+                f"inputs must differ to tell a factor of each output: those that reach {few(alike)}"
+                " are all alike, so only offsets are found; give other inputs, or find a gain"
+            )
+            return
         fewest = min(pairs, key=lambda layer: pairs[layer].count, default="")
-        if fewest and self.what != "gain" and pairs[fewest].count < FEW:
+        if fewest and pairs[fewest].count < FEW:
             warn(
                 f"{fewest}: only {count(pairs[fewest].count, 'vector')} tell factor and offset of "
                 f"each output, which takes {FEW} or more; give more inputs, or find a gain"
             )
-        return self.found
 
     def _pass(self, data: Data, pairs: dict[str, Pairs] | None) -> None:
         """Data through the digital network, and through the chip; without pairs, to begin with."""
