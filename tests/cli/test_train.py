@@ -230,6 +230,10 @@ def test_settings_are_those_of_tuning_each_once(call, refused, folder):
     more = typed(folder, output="none.pt2")
     assert "a name of rate, batch, largest" in refused(*more, "--tuning", "grains=0")
     assert "rate is given twice" in refused(*more, "--rate", 0.1, "--tuning", "rate=0.2")
+    twice = ("--tuning", "grain=0", "--tuning", "grain=1")
+    assert (
+        refused(*more, *twice).strip().endswith("grain is given twice; give it once, by --tuning")
+    )
     assert "dead must be a number" in refused(*more, "--tuning", "dead=none")
     assert "device law" in refused(*more, "--tuning", "times=1 h, 30 d")
     assert "compensate must be true or false" in refused(*more, "--tuning", "compensate=1")

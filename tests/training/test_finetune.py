@@ -182,6 +182,7 @@ def test_what_does_not_fit_is_told(network, change, message):
     "wrong",
     [
         {"rate": 0.0},
+        {"rate": True},
         {"batch": 0},
         {"largest": -1},
         {"dead": np.nan},

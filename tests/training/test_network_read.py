@@ -31,7 +31,10 @@ EFFECTS = {
     "adc of a range": {"adc": xbar.Converter(bits=6, range=1e-4)},
     "adc of elements": {"adc": xbar.Converter(bits=5, kind="sar", mismatch=0.1)},
     "adc with offsets": {"adc": xbar.Converter(bits=7, offset=0.05, gain_error=0.1, noise=0.02)},
+    "adc of a ramp": {"adc": xbar.Converter(bits=5, kind="ramp", mismatch=0.1, open_loop=50.0)},
     "amplifier": {"amplifier": {"gain_error": 0.1, "noise": 1e-6}},
+    "amplifier with offset": {"amplifier": {"feedback": 1e5, "open_loop": 200.0, "offset": 5e-3}},
+    "amplifier with swing": {"amplifier": {"feedback": 1e4, "swing": 0.02}},
     "read noise": {"variation": {"read_noise": 0.1}},
     "all": {"dac": SERIAL, "adc": xbar.Converter(bits=6), "variation": {"read_noise": 0.1}},
 }
@@ -77,7 +80,7 @@ def read_of(program, ranges=None):
 
 def cells_of(program):
     """Its cells behind their wires, weight by weight."""
-    found = {}
+    found, lines = {}, {}
     for layer in program.graph.layers:
         names = ("conductance", "scale", "power", "programmed")
         each = {name: np.zeros(layer.shape) for name in names}
@@ -87,9 +90,11 @@ def cells_of(program):
             block.put(each["scale"], np.broadcast_to(placed.scale, block.shape))
             block.put(each["power"], cells.noise_parts("nodal")[0])
             block.put(each["programmed"], arriving(cells, cells.wired, wires=True))
+            lines[program.tiles.index(tile), number] = cells.lines("nodal")
         for name, matrix in each.items():
             found.setdefault(name, []).append(matrix.ravel())
-    return Cells(**{name: torch.from_numpy(np.concatenate(each)) for name, each in found.items()})
+    flat = {name: torch.from_numpy(np.concatenate(each)) for name, each in found.items()}
+    return Cells(**flat, lines=lines)
 
 
 def in_training(program, x, ranges=None, seed=5):

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import xbar
 from xbar.compiler.corrections import Corrections
-from xbar.errors import ModelError, SpecError
+from xbar.errors import FileError, ModelError, SpecError
 from xbar.hardware.temperature import Temperature
 from xbar.model.read import from_module
 from xbar.training import Tuning, calibrate, finetune
@@ -104,10 +104,12 @@ class Mixed(nn.Module):
 
 
 CONVERTERS = {"dac": xbar.Converter(bits=6), "adc": xbar.Converter(bits=6)}
+AMPLIFIERS = {"amplifier": {"feedback": 1e4, "open_loop": 1e3, "offset": 2e-3, "gain_error": 0.1}}
 
 
 @pytest.mark.parametrize(
-    ("parts", "readout"), [({}, "nodal"), ({}, "ideal"), (CONVERTERS, "nodal")]
+    ("parts", "readout"),
+    [({}, "nodal"), ({}, "ideal"), (CONVERTERS, "nodal"), (AMPLIFIERS, "nodal")],
 )
 def test_what_is_trained_is_what_the_program_does(parts, readout):
     torch.manual_seed(0)
@@ -121,7 +123,7 @@ def test_what_is_trained_is_what_the_program_does(parts, readout):
     trained = outputs_of(program, x, readout)
     off = np.abs(trained - wanted) / np.abs(wanted).max()
     # a current next to a step of an ADC may be rounded to the other side in float32
-    assert off.max() < 1e-6 if not parts else np.median(off) < 1e-6
+    assert off.max() < 1e-6 if "adc" not in parts else np.median(off) < 1e-6
     uncorrected = program.uncorrected.run(x, readout)
     assert np.abs(uncorrected - wanted).max() > 1e-3 * np.abs(wanted).max()
 
@@ -245,3 +247,23 @@ def test_what_does_not_belong_together_is_told(network, plain):
     matrices = xbar.compile(np.eye(3), plain.chip)
     with pytest.raises(ModelError, match="bare matrices has no network"):
         finetune(matrices, (X, Y), plain.chip)
+
+
+def test_a_kept_run_is_refused_for_other_scales_or_ranges_of_its_program(tmp_path):
+    """The switches are the same, but not what is read of them."""
+    torch.manual_seed(0)
+    graph = from_module(nn.Linear(12, 5), (12,))
+    x = np.random.default_rng(0).normal(size=(16, 12)).astype(np.float32)
+    chip = xbar.Chip.sample(design(20.0, 16, adc=xbar.Converter(bits=6)), 1)
+    program = calibrate(xbar.compile(graph, chip), x, "gain", ranges="max")
+    tile = program.tiles[0]
+    blocks = [replace(each, scale=each.scale * 1.01) for each in tile.blocks]
+    scaled = replace(program, tiles=(replace(tile, blocks=tuple(blocks)), *program.tiles[1:]))
+    ranges = program.corrections.ranges
+    wider = replace(ranges, currents={key: 2 * each for key, each in ranges.currents.items()})
+    found = replace(program.corrections, ranges=wider)
+    ranged = replace(program, plan=replace(program.plan, corrections=found))
+    finetune(program, x, chip, epochs=1, checkpoint=tmp_path / "run")
+    for other in (scaled, ranged):
+        with pytest.raises(FileError, match="holds a run with program"):
+            finetune(other, x, chip, epochs=1, checkpoint=tmp_path / "run")

@@ -257,7 +257,8 @@ def read_tuning(texts: Sequence[str], given: Mapping[str, Any]) -> Tuning:
                 f"--tuning must be NAME=VALUE, a name of {', '.join(known)}; not {text[:60]!r}"
             )
         if name in found:
-            raise SpecError(f"{name} is given twice; give it once, by --tuning or by --{name}")
+            option = f" or by --{name}" if name in given else ""
+            raise SpecError(f"{name} is given twice; give it once, by --tuning{option}")
         found[name] = _value(name, value)
     return Tuning(**found)
 
@@ -331,7 +332,7 @@ def _text(content: dict[str, Any]) -> str:
     stale = max((epoch["stale"] for epoch in epochs), default=0.0)
     if stale:
         lines.append(
-            f"arrays were solved every few steps: weights in between within {100 * stale:.2g} %"
+            f"arrays were solved every few steps: those in between within {100 * stale:.2g} %"
         )
     lines += [f"stays digital: {each['name']}: {each['reason']}" for each in content["digital"]]
     lines += [f"assumed: {note}" for note in content["notes"]]

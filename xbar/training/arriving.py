@@ -14,7 +14,7 @@ The grain, drawn anew in each step, counts for what arrives alone, not for what 
 it is a thirtieth of itself at 10 ohm and an eightieth at 2.
 
 Each time the arrays are solved again that error is found; the number of steps to the next time
-follows from it, so that it stays below ``Tuning.stale``. The default of that, 0.5 %, is a tenth of
+follows from it, so that it stays near ``Tuning.stale``. The default of that, 0.5 %, is a tenth of
 the error that the grain has in every step, and of what programming a chip leaves.
 
 Importing this module imports PyTorch: import it inside functions.

@@ -54,14 +54,21 @@ def facts_of(
 
 
 def _program_digest(program: Program) -> str:
-    """Of a program's switches and corrections."""
+    """Of a program's switches, scales and corrections."""
     digest = hashlib.sha256()
     for number, tile in enumerate(program.tiles):
         _add(digest, str(number), tile.mask)
+        for placed in tile.blocks:
+            _add(digest, placed.block.layer, placed.scale)
     if program.corrections is not None:
-        for name in sorted(program.corrections.slope):
-            for each in program.corrections.of(name):
-                _add(digest, name, each)
+        columns = {
+            (number, place): len(placed.block.columns)
+            for number, tile in enumerate(program.tiles)
+            for place, placed in enumerate(tile.blocks)
+        }
+        found = program.corrections.to_arrays(program.plan.shapes, columns)
+        for name, values in found.items():
+            _add(digest, name, values)
     return digest.hexdigest()
 
 

@@ -45,12 +45,15 @@ class Part:
             None without read noise.
         programmed: (R, C) what arrived when the cells were programmed, for which ranges are made;
             None for what arrives now.
+        lines: (C,) mean siemens of each column's two bit lines, which an amplifier's offset meets;
+            None where one cell of each pair is open and lets nothing through.
     """
 
     conductance: torch.Tensor
     scale: torch.Tensor
     power: torch.Tensor | None = None
     programmed: torch.Tensor | None = None
+    lines: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class LayerRead:
                 replace(stage, full_scale=xp.asarray(np.concatenate([full[key] for key, _ in p])))
                 for stage, p in zip(made, self.piles, strict=True)
             ]
-        made = [self._real(*each, xp) for each in zip(made, self.piles, strict=True)]
+        made = [self._real(*each, parts, xp) for each in zip(made, self.piles, strict=True)]
         inputs = {} if self.ranges is None else self.ranges.inputs
         return Reading(self.chain, self.shape[:2], made, inputs.get(self.layer), xp, rows=ROWS)
 
@@ -135,15 +138,17 @@ class LayerRead:
             for name, each in self.chain.variances(squares).items()
         }
 
-    def _real(self, stage: Stage, pile: Pile, xp: TorchArrays) -> Stage:
+    def _real(self, stage: Stage, pile: Pile, parts: Mapping[Key, Part], xp: TorchArrays) -> Stage:
         """A stage with the chip's own converters and amplifiers."""
+        # one cell of each pair is taken as open
+        siemens = xp.to_numpy(abs(stage.conductance.detach()).sum(0) / 2)
+        known = [part.lines for key, _ in pile if (part := parts[key]).lines is not None]
         lines = Lines(
             self.chip,
             [(key[0], block.columns) for key, block in pile],
             pile[0][1].word_lines,
             None if stage.full_scale is None else xp.to_numpy(stage.full_scale),
-            # one cell of each pair is taken as open
-            xp.to_numpy(abs(stage.conductance.detach()).sum(0) / 2),
+            np.concatenate(known) if len(known) == len(pile) else siemens,
         )
         return replace(stage, drawn={k: v.on(xp) for k, v in lines.drawn(self.chain).items()})
 

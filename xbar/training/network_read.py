@@ -56,12 +56,15 @@ class Cells:
         power: sum of squares of the resistors that conduct, siemens², wires included; None without
             read noise.
         programmed: siemens that arrived when cells were programmed; None for those of now.
+        lines: by block, (C,) mean siemens of each column's two bit lines; None where one cell of
+            each pair is open.
     """
 
     conductance: torch.Tensor
     scale: torch.Tensor
     power: torch.Tensor | None = None
     programmed: torch.Tensor | None = None
+    lines: Mapping[Key, Floats] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +280,7 @@ class StepRead:
                 scale[block.group, torch.from_numpy(block.outputs), int(block.inputs[0])],
                 None if squares is None else block_of(squares, block),
                 None if before is None else block_of(before, block),
+                None if cells.lines is None else cells.lines[key],
             )
             for key, block in blocks
         }

@@ -26,8 +26,10 @@ from torch import nn
 from xbar.arrays import Floats
 from xbar.compiler.corrections import Corrections
 from xbar.compiler.program import Program
+from xbar.effects.ranges import Key
 from xbar.effects.readout import MatrixReadout
 from xbar.model.graph import Graph
+from xbar.simulation.blocks import BlockCells
 from xbar.simulation.calibration import Calibration
 from xbar.simulation.readout import Watch
 from xbar.training.live_graph import Learned, LiveGraph, learned_of
@@ -78,8 +80,10 @@ class OnChip(nn.Module):
         for name in ("realised", "scale", "power", "wanted", "unit"):
             self.register_buffer(name, torch.zeros(weights, dtype=torch.float64))
         self.register_buffer("size", torch.zeros(outputs))
-        self._chain = chain_of(program.hardware, calibrated=tuning.calibrate is not None)
         self._ranges = None if program.corrections is None else program.corrections.ranges
+        trimmed = self._ranges is not None and self._ranges.trimmed
+        calibrated = tuning.calibrate is not None or trimmed
+        self._chain = chain_of(program.hardware, calibrated=calibrated)
         self._method = None if program.corrections is None else program.corrections.method
         self.place(program)
         self._begin(program.corrections)
@@ -109,11 +113,14 @@ class OnChip(nn.Module):
             {name: np.full(shape, value) for name, shape in self._shapes.items()}
             for value in (0.0, 1.0, 0.0)
         )
-        for tile in program.tiles:
+        self._lines: dict[Key, Floats] = {}
+        for number, tile in enumerate(program.tiles):
             powers = tile.noise_power(self.readout) if self._noisy else [None] * len(tile.blocks)
             every = zip(tile.blocks, tile.difference(self.readout), powers, strict=True)
-            for placed, siemens, squares in every:
+            for place, (placed, siemens, squares) in enumerate(every):
                 block = placed.block
+                if "amplifier" in self._chain.names:
+                    self._lines[number, place] = BlockCells(tile, place).lines(self.readout)
                 block.put(made[block.layer], siemens / placed.scale)
                 block.put(scale[block.layer], np.broadcast_to(placed.scale, siemens.shape))
                 if squares is not None:
@@ -155,7 +162,8 @@ class OnChip(nn.Module):
         self, network: NetworkRead, draw: torch.Generator | None, watch: Watch | None = None
     ) -> StepRead:
         flat = self.realised + self.moved * self.unit if self.moves else self.realised
-        cells = Cells(flat * self.scale, self.scale, self.power if self._noisy else None)
+        power, lines = self.power if self._noisy else None, self._lines or None
+        cells = Cells(flat * self.scale, self.scale, power, lines=lines)
         normal = normals(draw)
         return StepRead(network, cells, self.program.chip, normal, watch, self.corrected())
 

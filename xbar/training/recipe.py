@@ -87,8 +87,9 @@ class Tuning:
         gradient: "own" of each cell alone, or "exact" by the adjoint of the circuit, which takes
             many times as long; see ``xbar.training.arrays``.
         grain: relative error of conductances that subsets leave, drawn anew in each step.
-        stale: largest error of what arrives between two exact solutions of the arrays, relative, of
-            the worst tile; see ``xbar.training.arriving``. 0: arrays are solved in every step.
+        stale: error of what arrives, relative, of the worst tile and without grain, at which arrays
+            are solved again; the last one found tells when, so it is an aim, no bound; see
+            ``xbar.training.arriving``. 0: arrays are solved in every step.
         calibrate: how the ranges of DACs and ADCs are found from the training inputs, as
             ``simulate(calibrate=...)`` finds them: "max", "percentile" or "least-squares". None for
             each input's own largest value, and ranges by what the cells let through.
@@ -129,7 +130,8 @@ class Tuning:
     def __post_init__(self) -> None:
         for name in ("rate", "largest", "dead", "grain", "stale", "sparsity", "weight_noise"):
             value, above = getattr(self, name), name in ("rate", "largest")
-            good = isinstance(value, int | float) and math.isfinite(value)
+            good = isinstance(value, int | float) and not isinstance(value, bool)
+            good = good and math.isfinite(value)
             if not good or value < 0 or (above and value == 0):
                 raise SpecError(
                     f"{name} must be a number {'above' if above else 'from'} 0, not {value!r}"

@@ -89,7 +89,7 @@ class Sampler:
             if count <= 1:
                 found = [self._error(*each, swap=swap) for each in fresh.values()]
             else:
-                self._expected  # noqa: B018 - once, before threads ask for it
+                _ = self._expected  # once, before threads ask for it
                 with ThreadPoolExecutor(count) as pool:
                     found = list(pool.map(work, fresh.values()))
         self._known.update(zip(fresh, found, strict=True))
