@@ -107,3 +107,23 @@ def test_a_compiled_network_lies_in_its_order_and_answers_as_before():
     for program in (first, turned):
         missed = program.run(x, "ideal") - wanted
         assert np.sqrt((missed**2).mean() / (wanted**2).mean()) < 0.02
+
+
+def test_a_saved_program_keeps_the_order_of_its_network(tmp_path):
+    torch = pytest.importorskip("torch")
+    from xbar.model.read import from_module
+
+    torch.manual_seed(0)
+    graph = from_module(torch.nn.Linear(6, 4), (6,))
+    (name,) = (layer.name for layer in graph.layers)
+    lines = {name: (ranks(4, 1, 6), ranks(5, 1, 4))}
+    chip = xbar.Chip.sample(design(), 0)
+    program = xbar.compile(replace(graph, lines=lines), chip)
+    program.save(tmp_path / "out.xbar")
+    kept = xbar.Program.load(tmp_path / "out.xbar").graph
+    assert kept is not None
+    assert all(np.array_equal(a, b) for a, b in zip(kept.lines[name], lines[name], strict=True))
+    again = xbar.compile(kept, chip)
+    for old, new in zip(program.tiles, again.tiles, strict=True):
+        assert np.array_equal(old.packed, new.packed)
+        assert [each.block for each in old.blocks] == [each.block for each in new.blocks]

@@ -48,6 +48,15 @@ def test_distances_are_relative_to_all_aims_whatever_the_batch():
     assert float(examples(torch.ones(5, 2), None).loss(torch.ones(5, 2) * 3)) == 4
 
 
+def test_without_labels_probabilities_are_learned_by_their_cross_entropy():
+    now = torch.randn(9, 4, generator=torch.Generator().manual_seed(2))
+    each = examples(torch.sigmoid(SCORES), None, 0.5).loss(torch.sigmoid(now))
+    wanted = functional.binary_cross_entropy_with_logits(now, torch.sigmoid(SCORES))
+    torch.testing.assert_close(each, 4 * wanted)
+    classes = examples(SCORES.softmax(1), None).loss(now.softmax(1))
+    torch.testing.assert_close(classes, functional.cross_entropy(now, SCORES.softmax(1)))
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()

@@ -24,11 +24,15 @@ _SIDES = ("inputs", "outputs")
 
 def as_text(lines: Mapping[str, Lines]) -> str:
     """JSON of the order of lines."""
-    whole = {
+    return json.dumps(as_data(lines), separators=(",", ":"))
+
+
+def as_data(lines: Mapping[str, Lines]) -> dict[str, Any]:
+    """The same before it is text."""
+    return {
         layer: {side: ranks.tolist() for side, ranks in zip(_SIDES, each, strict=True)}
         for layer, each in lines.items()
     }
-    return json.dumps(whole, separators=(",", ":"))
 
 
 def lines_of(data: Any, where: str) -> dict[str, Lines]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from xbar.errors import FileError
 from xbar.model.graph import Argument, Graph, Input, Node, Ref, Tag
+from xbar.model.lines import as_data, lines_of
 from xbar.model.stored import StoredArrays, dtype_of, shape_of
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def graph_to_json(graph: Graph) -> dict[str, Any]:
         "nodes": [_node_to_json(node) for node in graph.nodes],
         "notes": list(graph.notes),
         "left_out": [list(pair) for pair in graph.left_out],
+        **({"lines": as_data(graph.lines)} if graph.lines else {}),
     }
 
 
@@ -107,6 +109,7 @@ def graph_from_json(record: Mapping[str, Any], constants: Mapping[str, ArrayLike
         batch=batch,
         notes=_texts(record.get("notes", [])),
         left_out=tuple(_pair(item) for item in _get({"left_out": [], **record}, "left_out", list)),
+        lines=lines_of(record.get("lines", {}), "graph record: lines"),
     )
 
 

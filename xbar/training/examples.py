@@ -28,6 +28,7 @@ class Examples:
         aims: (N, ...) outputs of the digital network.
         labels: (N,) class numbers; None where the aims alone are learned.
         probable: whether its outputs are probabilities of classes, not scores.
+        each: whether each output is a probability by itself, as after a sigmoid.
         threshold: of a single output, above which it says class 1, not 0; None for others.
         spread: variance of the aims over all inputs, to which distances from them are relative.
     """
@@ -36,6 +37,7 @@ class Examples:
     aims: torch.Tensor
     labels: torch.Tensor | None
     probable: bool = False
+    each: bool = False
     threshold: float | None = None
     spread: float = 1.0
 
@@ -53,7 +55,8 @@ class Examples:
             digital: the network.
             inputs: (N, ...).
             labels: (N,) class numbers; None without.
-            threshold: of a network with a single output, if it has one.
+            threshold: of each output by the network's last operation, if it has one; 0.5 after a
+                sigmoid.
 
         Raises:
             ModelError: it does not give one tensor of finite numbers for each input.
@@ -70,11 +73,12 @@ class Examples:
                 f"{tuple(y.shape)} for {len(inputs)} inputs"
             )
         if labels is None:
-            return cls(inputs, y, None, spread=_spread(y))
+            sums = _are_probabilities(y)
+            return cls(inputs, y, None, sums, not sums and threshold == 0.5, spread=_spread(y))
         threshold = threshold if y.ndim > 1 and y[0].numel() == 1 else None
         _check_classes(y, labels, threshold)
         probable = threshold == 0.5 if threshold is not None else _are_probabilities(y)
-        return cls(inputs, y, labels, probable, threshold)
+        return cls(inputs, y, labels, probable, threshold=threshold)
 
     def __len__(self) -> int:
         """Number of inputs."""
@@ -106,8 +110,14 @@ class Examples:
     def loss(self, y: torch.Tensor) -> torch.Tensor:
         """Cross entropy of labels and of the digital network's answers, or distance from its aims.
 
-        The distance is squared, relative to the variance of all aims.
+        Without labels: cross entropy of the answers where they are probabilities, of all classes or
+        each by itself; else the squared distance, relative to the variance of all aims.
         """
+        if self.labels is None and self.each:
+            total = functional.binary_cross_entropy(y, self.aims, reduction="sum")
+            return total / len(y)
+        if self.labels is None and self.probable:
+            return functional.cross_entropy(self._scores(y), self.aims.flatten(1))
         if self.labels is None:
             return ((y - self.aims) ** 2).mean() / self.spread
         scores, aims = self._scores(y), self._scores(self.aims)
@@ -137,8 +147,10 @@ def _spread(y: torch.Tensor) -> float:
 
 
 def _are_probabilities(y: torch.Tensor) -> bool:
-    """Whether each row of outputs is one of numbers from 0 that add up to 1."""
-    return bool((y >= 0).all()) and bool((y.flatten(1).sum(dim=1) - 1).abs().max() < 1e-3)
+    """Whether each row of outputs is one of several numbers from 0 that add up to 1."""
+    flat = y.flatten(1)
+    sums = flat.shape[1] > 1 and bool((flat.sum(dim=1) - 1).abs().max() < 1e-3)
+    return sums and bool((flat >= 0).all())
 
 
 def _check_classes(aims: torch.Tensor, labels: torch.Tensor, threshold: float | None) -> None:
