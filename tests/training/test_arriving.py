@@ -120,5 +120,5 @@ def test_networks_trained_with_and_without_stale_transfers_are_alike():
 
 
 def test_an_error_below_0_is_refused():
-    with pytest.raises(SpecError, match="stale must be a number from 0"):
+    with pytest.raises(SpecError, match="stale must be a finite number from 0"):
         Tuning(stale=-0.1)

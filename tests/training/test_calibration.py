@@ -106,6 +106,17 @@ def test_an_output_whose_readings_are_noise_becomes_its_mean():
     assert np.abs(found[:, 2].mean() - exact[:, 2].mean()) < exact[:, 2].std()
 
 
+@pytest.mark.parametrize("what", ["columns", "batchnorm"])
+def test_inputs_that_never_differ_tell_offsets_alone_also_where_readings_are_noisy(what):
+    noisy = DESIGN.model_copy(update={"variation": xbar.Variation(read_noise=0.05)})
+    program = xbar.compile(WEIGHTS, xbar.Chip.sample(noisy, 3))
+    with pytest.warns(xbar.XbarWarning, match="that reach a are all alike"):
+        corrected = calibrate(program, np.tile(X[:1], (64, 1)), what)
+    assert (corrected.corrections.slope["a"] == 1).all()
+    shift = (program.run(NEW, "nodal", seed=1) - corrected.run(NEW, "nodal", seed=1)).T
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[:, :1], shift.shape), rtol=1e-9)
+
+
 def test_an_output_that_nothing_reaches_gets_its_mean(program):
     weights = {"a": np.array(WEIGHTS["a"])}
     weights["a"][1] = 0

@@ -46,6 +46,8 @@ def test_distances_are_relative_to_all_aims_whatever_the_batch():
     one = every.at(torch.tensor([3]))
     torch.testing.assert_close(one.loss(SCORES[3:4] + 0.5), 0.25 / spread)
     assert float(examples(torch.ones(5, 2), None).loss(torch.ones(5, 2) * 3)) == 4
+    rounded = torch.ones(5, 2) + torch.eye(5, 2) * 2**-23
+    assert float(examples(rounded, None).loss(rounded * 3)) == pytest.approx(4, rel=1e-5)
 
 
 def test_without_labels_probabilities_are_learned_by_their_cross_entropy():

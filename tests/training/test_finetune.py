@@ -170,6 +170,9 @@ X, Y = np.zeros((4, 64), np.float32), np.arange(4)
         ({"epochs": 0}, "epochs must be"),
         ({"seed": -1}, "seed"),
         ({"input_shape": (64,)}, "must be left out for a Graph"),
+        ({"tuning": {"rate": 0.1}}, "tuning must be an xbar.training.Tuning"),
+        ({"checkpoint": 3}, "checkpoint must be the path"),
+        ({"tuning": Tuning(lora=65)}, "lora must be at most"),
     ],
 )
 def test_what_does_not_fit_is_told(network, change, message):
@@ -190,6 +193,11 @@ def test_what_does_not_fit_is_told(network, change, message):
         {"calibrate": "mean"},
         {"sparsity": -0.1},
         {"weight_noise": np.inf},
+        {"rate": True},
+        {"rate": 1e300},
+        {"sparsity": 1e300},
+        {"lora": 1.5},
+        {"dead": 2.0},
     ],
 )
 def test_settings_out_of_range_are_refused(wrong):
@@ -197,9 +205,15 @@ def test_settings_out_of_range_are_refused(wrong):
         Tuning(**wrong)
 
 
+def test_numbers_of_numpy_are_settings_like_others_and_no_loss_is_compensated_for_at_no_moment():
+    assert Tuning(rate=np.float32(0.5), batch=np.int64(4)) == Tuning(rate=0.5, batch=4)
+    with pytest.raises(SpecError, match="give times or temperatures"):
+        Tuning(compensate=True)
+
+
 def test_a_rate_that_leads_nowhere_is_told_with_its_step(network):
     with pytest.raises(ModelError, match=r"not finite in epoch 1, step \d+"):
-        finetune(network, (X + 1, Y), design(), epochs=1, tuning=Tuning(rate=1e30, batch=1))
+        finetune(network, (X + 1, Y), design(), epochs=1, tuning=Tuning(rate=1e6, batch=1))
 
 
 def test_a_network_with_nothing_on_tiles_is_refused():

@@ -69,8 +69,8 @@ class Examples:
         y = torch.cat(found)
         if len(y) != len(inputs) or not y.is_floating_point() or not bool(torch.isfinite(y).all()):
             raise ModelError(
-                "the network must give finite numbers for each input to be trained, not "
-                f"{tuple(y.shape)} for {len(inputs)} inputs"
+                "the network must give finite real numbers for each input to be trained, not "
+                f"{str(y.dtype).removeprefix('torch.')} {tuple(y.shape)} for {len(inputs)} inputs"
             )
         if labels is None:
             sums = _are_probabilities(y)
@@ -139,11 +139,11 @@ class Examples:
 
 
 def _spread(y: torch.Tensor) -> float:
-    """Variance of outputs over their inputs; of equal ones their mean square, or 1."""
-    for power in (((y - y.mean(dim=0)) ** 2).mean(), (y**2).mean()):
-        if float(power) > 0:
-            return float(power)
-    return 1.0
+    """Variance of outputs over inputs; where all are equal but for rounding, mean square or 1."""
+    z = y.double()
+    variance, square = float(((z - z.mean(dim=0)) ** 2).mean()), float((z**2).mean())
+    least = (8 * torch.finfo(y.dtype).eps) ** 2 * square
+    return variance if variance > least else square if square > 0 else 1.0
 
 
 def _are_probabilities(y: torch.Tensor) -> bool:

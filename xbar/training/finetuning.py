@@ -175,6 +175,10 @@ def finetune(
     if readout not in ("ideal", "nodal"):
         raise SpecError(f'readout must be "ideal" or "nodal" to train with, not {shown(readout)}')
     schedule = Schedule(epochs, seed, validation, patience)
+    if not isinstance(tuning, Tuning):
+        raise SpecError(f"tuning must be an xbar.training.Tuning, not {shown(tuning)}")
+    if not isinstance(checkpoint, str | Path | None):
+        raise SpecError(f"checkpoint must be the path of a folder, not {shown(checkpoint)}")
     if checkpoint is None and (force or finish):
         raise SpecError("force and finish are for a checkpoint, whose folder must be given")
     device = _device(device)

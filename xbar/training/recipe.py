@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from xbar.arrays import one_integer, one_number
 from xbar.errors import SpecError
+
+MOST = 1e6
+"""The largest number of a setting of ``Tuning``."""
 
 
 @dataclass(frozen=True)
@@ -129,19 +133,24 @@ class Tuning:
 
     def __post_init__(self) -> None:
         for name in ("rate", "largest", "dead", "grain", "stale", "sparsity", "weight_noise"):
-            value, above = getattr(self, name), name in ("rate", "largest")
-            good = isinstance(value, int | float) and not isinstance(value, bool)
-            good = good and math.isfinite(value)
-            if not good or value < 0 or (above and value == 0):
-                raise SpecError(
-                    f"{name} must be a number {'above' if above else 'from'} 0, not {value!r}"
-                )
-        if isinstance(self.batch, bool) or not isinstance(self.batch, int) or self.batch < 1:
-            raise SpecError(f"batch must be a whole number of at least 1, not {self.batch!r}")
-        if isinstance(self.lora, bool) or not isinstance(self.lora, int) or self.lora < 0:
-            raise SpecError(f"lora must be a whole number from 0, not {self.lora!r}")
+            value = one_number(getattr(self, name), name, 0, above=name in ("rate", "largest"))
+            if value > MOST:
+                raise SpecError(f"{name} must be at most {MOST:g}, not {value:g}")
+            object.__setattr__(self, name, value)
+        for name, least in (("batch", 1), ("lora", 0)):
+            object.__setattr__(self, name, one_integer(getattr(self, name), name, least))
+        if self.dead >= self.largest:
+            raise SpecError(
+                f"dead must be below largest, {self.largest:g} resistors: all weights would be 0, "
+                f"not {self.dead:g}"
+            )
         if not isinstance(self.compensate, bool):
             raise SpecError(f"compensate must be true or false, not {self.compensate!r}")
+        if self.compensate and not (self.times or self.temperatures):
+            raise SpecError(
+                "compensate is for moments at which weights have lost something; give times or "
+                "temperatures with it"
+            )
         if self.gradient not in ("own", "exact"):
             raise SpecError(f'gradient must be "own" or "exact", not {self.gradient!r}')
         for name in ("times", "temperatures"):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbar.errors import ModelError
+from xbar.errors import ModelError, SpecError
 from xbar.model.graph import Argument, Graph, Node, Ref
 from xbar.model.lower import find_products
 from xbar.model.naming import fresh
@@ -45,6 +45,7 @@ def with_side(graph: Graph, rank: int) -> tuple[Graph, tuple[Side, ...]]:
 
     Raises:
         ModelError: it has none.
+        SpecError: no layer has that rank.
     """
     products = find_products(graph)
     layers = {node: layer for layer in graph.layers for node in layer.nodes}
@@ -65,6 +66,14 @@ def with_side(graph: Graph, rank: int) -> tuple[Graph, tuple[Side, ...]]:
         raise ModelError(
             "side weights (Tuning.lora) are those of linear layers, of which the network has none "
             "on tiles"
+        )
+    most = max(
+        min(len(constants[side.second]), constants[side.first].shape[1]) for side in sides.values()
+    )
+    if rank > most:
+        raise SpecError(
+            f"lora must be at most {most}, the highest rank of a matrix of the linear layers on "
+            f"tiles, not {rank}"
         )
     return replace(graph, nodes=tuple(nodes), constants=constants), tuple(sides.values())
 
