@@ -193,7 +193,6 @@ def test_what_does_not_fit_is_told(network, change, message):
         {"calibrate": "mean"},
         {"sparsity": -0.1},
         {"weight_noise": np.inf},
-        {"rate": True},
         {"rate": 1e300},
         {"sparsity": 1e300},
         {"lora": 1.5},
