@@ -207,6 +207,22 @@ def test_inputs_held_apart_judge_the_chip_and_the_same_seed_gives_the_same_progr
     np.testing.assert_array_equal(outputs[0], outputs[1])
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_last_epoch_that_makes_it_worse_is_not_kept(plain, chip, epochs):
+    """Its rate throws factors of outputs about; what is held apart tells."""
+    x, y, held, _ = digits()
+    wild = Tuning(rate=8.0, batch=4)
+    data = (x[:64], y[:64])
+    found = finetune(plain, data, chip, epochs=epochs, tuning=wild, validation=0.25)
+    losses = [epoch.validation_loss for epoch in found.history]
+    assert found.kept < epochs == len(losses)
+    assert losses[-1] == max(losses)
+    assert found.kept == 0  # as it began
+    np.testing.assert_allclose(
+        found.program.run(held[:20], "nodal"), plain.run(held[:20], "nodal"), rtol=1e-6
+    )
+
+
 def test_a_warm_chip_is_trained_for_as_it_is_then(network):
     heat = Temperature(resistors=-2e-3, resistors_sigma=1e-3, wires="copper")
     hardware = design(20.0, temperature=heat)

@@ -320,7 +320,8 @@ def _text(content: dict[str, Any]) -> str:
         rows.append(row)
     lines = [table(f"training of {', '.join(content['layers'])}", head, rows)]
     if validated:
-        lines.append(f"* kept: epoch {content['kept_epoch']} of {len(epochs)}, of the least loss")
+        kept = f"* kept: epoch {content['kept_epoch']} of {len(epochs)}, of the least loss"
+        lines.append(kept if content["kept_epoch"] else "kept as it began: no epoch had less loss")
     if len(epochs) < content["asked_epochs"]:
         why = "no better one since" if validated else "as far as it was"
         lines.append(f"stopped after {len(epochs)} of {content['asked_epochs']} epochs: {why}")

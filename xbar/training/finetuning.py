@@ -51,7 +51,8 @@ class Trained:
             answers where there are no labels) and of weights that are not 0; of inputs held apart
             their loss and right answers after it.
         notes: what training left out, one sentence each.
-        kept: number from 1 of the epoch whose network this is.
+        kept: number from 1 of the epoch whose network this is; 0 of a chip that training made no
+            better than it was.
         digital: share of right answers of the digital network, of the inputs held apart or else of
             all; None without labels.
         steps: steps done.

@@ -8,7 +8,7 @@ A chip's errors are known once it is programmed: its devices, its wires, the sub
 epoch trains weights as if these errors stayed (the gradient goes straight through the programming)
 together with a gain and an offset an output; then the same cells are programmed again.
 The last epoch trains gains and offsets alone, on the best of these programs, and changes no switch:
-what is trained then is what the program does.
+what is trained then is what the program does. If that made it no better, it stays as it was.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Start:
         history = tuple(rounds.history)
         assert program.graph is not None
         steps = sum(rounds.steps)
-        kept = len(history), digital, steps, went_on
+        kept = rounds.best_at, digital, steps, went_on
         return Trained(program.graph, history, self.notes, *kept, program=program)
 
 
@@ -173,7 +173,7 @@ class Rounds:
         history: the epochs that are done.
         steps: of each of them.
         best: the best program so far; None before there is one.
-        best_at: epochs after which it was programmed.
+        best_at: epochs after which it was the chip's.
         waited: epochs since.
     """
 
@@ -216,7 +216,13 @@ class Rounds:
         self._take(best)
         for _ in range(self.schedule.epochs if fixed else 1):
             self._train(after_step, moves=False)
-            after_epoch(self._end(self._judged()))
+            now = self._judged()
+            after_epoch(self._end(now))
+            if now.loss < best.loss:
+                best = self.best = now
+                self.best_at = len(self.history)
+        if self.best_at < len(self.history):
+            self._take(best)
         return self._corrected()
 
     def finished(self) -> Program:
