@@ -115,9 +115,10 @@ def test_what_is_trained_is_what_the_program_does(parts, readout):
     torch.manual_seed(0)
     x = np.random.default_rng(1).normal(size=(24, 2, 4, 4)).astype(np.float32)
     chip = xbar.Chip.sample(design(20.0, 48, **parts), 2)
-    found = finetune(
-        Mixed(), x, chip, readout, epochs=2, input_shape=(2, 4, 4), tuning=Tuning(batch=8)
-    )
+    # nominal codes leave enough error for training to take away, without wires too
+    how = {"tuning": Tuning(batch=8), "options": xbar.Options(programming="nominal")}
+    found = finetune(Mixed(), x, chip, readout, epochs=2, input_shape=(2, 4, 4), **how)
+    assert found.kept == 2
     program = found.program
     wanted = program.run(x, readout)
     trained = outputs_of(program, x, readout)
