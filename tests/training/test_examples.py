@@ -59,6 +59,17 @@ def test_without_labels_probabilities_are_learned_by_their_cross_entropy():
     torch.testing.assert_close(classes, functional.cross_entropy(now, SCORES.softmax(1)))
 
 
+def test_numbers_that_are_lost_make_the_loss_none_without_a_traceback():
+    lost = examples(torch.sigmoid(SCORES), None, 0.5).loss(SCORES * torch.nan)
+    assert bool(lost.isnan())
+
+
+@pytest.mark.parametrize(("end", "threshold"), [(torch.sigmoid, 0.5), (lambda y: y, 0.0)])
+def test_without_labels_a_single_output_is_right_on_the_side_of_the_digital_one(end, threshold):
+    found = examples(end(LOGITS), None, threshold).right(end(NOW))
+    assert found == int(((NOW > 0) == (LOGITS > 0)).sum()) < len(NOW)
+
+
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()

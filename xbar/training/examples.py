@@ -72,10 +72,12 @@ class Examples:
                 "the network must give finite real numbers for each input to be trained, not "
                 f"{str(y.dtype).removeprefix('torch.')} {tuple(y.shape)} for {len(inputs)} inputs"
             )
+        single = threshold if y.ndim > 1 and y[0].numel() == 1 else None
         if labels is None:
             sums = _are_probabilities(y)
-            return cls(inputs, y, None, sums, not sums and threshold == 0.5, spread=_spread(y))
-        threshold = threshold if y.ndim > 1 and y[0].numel() == 1 else None
+            each = not sums and threshold == 0.5
+            return cls(inputs, y, None, sums, each, single, _spread(y))
+        threshold = single
         _check_classes(y, labels, threshold)
         probable = threshold == 0.5 if threshold is not None else _are_probabilities(y)
         return cls(inputs, y, labels, probable, threshold=threshold)
@@ -114,8 +116,9 @@ class Examples:
         each by itself; else the squared distance, relative to the variance of all aims.
         """
         if self.labels is None and self.each:
-            total = functional.binary_cross_entropy(y, self.aims, reduction="sum")
-            return total / len(y)
+            # by hand: PyTorch's own raises for numbers that are lost, which are told elsewhere
+            yes, no = (each.clamp(min=_LEAST).log() for each in (y, 1 - y))
+            return -(self.aims * yes + (1 - self.aims) * no).sum() / len(y)
         if self.labels is None and self.probable:
             return functional.cross_entropy(self._scores(y), self.aims.flatten(1))
         if self.labels is None:
@@ -132,10 +135,17 @@ class Examples:
         return flat.clamp(min=_LEAST).log() if self.probable else flat
 
     def right(self, y: torch.Tensor) -> int:
-        """Number of inputs whose largest output is the right one."""
-        if self.labels is None:
-            return int((y.flatten(1).argmax(dim=1) == self.aims.flatten(1).argmax(dim=1)).sum())
-        return int((self._scores(y).argmax(dim=1) == self.labels).sum())
+        """Number of inputs whose largest output is the right one.
+
+        Without labels that of the digital network; a single output must be on the same side of its
+        threshold.
+        """
+        if self.labels is not None:
+            return int((self._scores(y).argmax(dim=1) == self.labels).sum())
+        if self.threshold is not None:
+            alike = (y > self.threshold) == (self.aims > self.threshold)
+            return int(alike.sum())
+        return int((y.flatten(1).argmax(dim=1) == self.aims.flatten(1).argmax(dim=1)).sum())
 
 
 def _spread(y: torch.Tensor) -> float:
