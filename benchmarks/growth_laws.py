@@ -11,7 +11,7 @@ U(-1, 1), and w has a random direction and length 1/2. Nothing is trained:
     python benchmarks/growth_laws.py [--most 28] [--networks 200] [--print]
 
 Writes the tables between their marks in docs/tickets_laws.md and docs/figures/growth_laws.svg. The
-laws that are compared: D. Ferre', F. Giroire, F. Mallmann-Trenn, E. Natale, "Structured vs.
+laws that are compared: D. Ferré, F. Giroire, F. Mallmann-Trenn, E. Natale, "Structured vs.
 Unstructured Pruning: An Exponential Gap", arXiv:2603.02234.
 """
 
