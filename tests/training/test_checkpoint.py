@@ -256,7 +256,7 @@ def test_a_folder_that_holds_anything_else_is_left_alone(graph, tmp_path):
 
 
 def test_numbers_that_are_lost_are_told_with_layer_step_and_what_is_kept(graph, tmp_path):
-    wild = Tuning(batch=8, rate=1e30)
+    wild = Tuning(batch=8, rate=1e6)
     with pytest.raises(ModelError) as error:
         trained(graph, tmp_path / "run", tuning=wild)
     told = str(error.value)

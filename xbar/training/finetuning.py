@@ -35,6 +35,7 @@ from xbar.training.schedule import Schedule
 if TYPE_CHECKING:
     import torch
 
+    from xbar.training.checkpoint import Keep
     from xbar.training.descent import Descent
 
 Data: TypeAlias = "tuple[ArrayLike, ArrayLike | None] | NDArray[Any]"
@@ -185,9 +186,19 @@ def finetune(
     device = _device(device)
     network = _network(model, input_shape)
     graph = _graph(network)
-    inputs, labels = _data(graph, data)
+    given = _data(graph, data)
     told = progress or _nothing, after_epoch or _nothing
     more = {"readout": readout, "device": device, "tuning": asdict(tuning), **asdict(schedule)}
+
+    def kept(source: Graph | Program, **options: Any) -> Keep | None:
+        if checkpoint is None:
+            return None
+        from xbar.training.checkpoint import Keep
+        from xbar.training.facts import facts_of
+
+        facts = facts_of(source, given, hardware, **options, **more)
+        return Keep(Path(checkpoint), facts, force, finish)
+
     if isinstance(hardware, Chip):
         if device != "cpu":
             raise SpecError(
@@ -197,15 +208,8 @@ def finetune(
             from xbar.training.this_chip import begun
 
             start = begun(network, hardware, (readout, options), tuning)
-            keep = None
-            if checkpoint is not None:
-                from xbar.training.checkpoint import Keep
-                from xbar.training.facts import facts_of
-
-                chosen = None if options is None else options.model_dump(mode="json")
-                facts = facts_of(network, (inputs, labels), hardware, options=chosen, **more)
-                keep = Keep(Path(checkpoint), facts, force, finish)
-            return start.run((inputs, labels), schedule, told, keep)
+            chosen = None if options is None else options.model_dump(mode="json")
+            return start.run(given, schedule, told, kept(network, options=chosen))
     if options is not None or isinstance(network, Program):
         raise SpecError(
             "a program and options of programming are for training on a chip; give the chip, such "
@@ -221,30 +225,32 @@ def finetune(
 
         wired = readout == "nodal" and hardware.wired
         net = BehindWires(graph, hardware, tuning, wired=wired, device=device)
-        every = Examples.of(net.digital(), inputs, labels, threshold_of(graph))
+        every = Examples.of(net.digital(), *given, threshold_of(graph))
         parts = every.apart(schedule.validation, generator(schedule.seed, 0, 1))
-        descent = Descent(net, *parts, schedule, tuning)
-        if checkpoint is None:
-            descent.run(after_step=told[0], after_epoch=told[1])
-            return _trained(descent, labels is not None, notes)
-        from xbar.training.checkpoint import Keep, run_kept
-        from xbar.training.facts import facts_of
-
-        facts = facts_of(graph, (inputs, labels), hardware, **more)
-        went_on = run_kept(descent, Keep(Path(checkpoint), facts, force, finish), *told)
-        return replace(_trained(descent, labels is not None, notes), went_on=went_on)
+        found = _trained(Descent(net, *parts, schedule, tuning), told, kept(graph))
+        return replace(found, notes=notes)
 
 
-def _trained(descent: Descent, labelled: bool, notes: tuple[str, ...]) -> Trained:
-    """What a run has come to."""
+def _trained(
+    descent: Descent, told: tuple[Progress, Callable[[Epoch], None]], keep: Keep | None
+) -> Trained:
+    """Train for a design, and what comes of it."""
+    went_on = 0
+    if keep is None:
+        descent.run(after_step=told[0], after_epoch=told[1])
+    else:
+        from xbar.training.checkpoint import run_kept
+
+        went_on = run_kept(descent, keep, *told)
+    labelled = descent.examples.labels is not None
     judged, epochs = descent.held or descent.examples, len(descent.history)
     return Trained(
         descent.net.graph(),
         tuple(descent.history),
-        notes,
         kept=descent.best + 1 if descent.best >= 0 else epochs,
         digital=judged.right(judged.aims) / len(judged) if labelled else None,
         steps=descent.done,
+        went_on=went_on,
     )
 
 

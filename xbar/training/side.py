@@ -51,6 +51,7 @@ def with_side(graph: Graph, rank: int) -> tuple[Graph, tuple[Side, ...]]:
     layers = {node: layer for layer in graph.layers for node in layer.nodes}
     taken = {node.name for node in graph.nodes}
     constants, sides, nodes = dict(graph.constants), dict[str, Side](), list[Node]()
+    shapes = dict[Side, tuple[int, int]]()
     for node in graph.nodes:
         layer, product = layers.get(node.name), products.get(node.name)
         if layer is None or product is None or not _is_linear(node, product, layer.shape):
@@ -59,22 +60,23 @@ def with_side(graph: Graph, rank: int) -> tuple[Graph, tuple[Side, ...]]:
         if layer.name not in sides:
             sides[layer.name] = side = _named(layer.name, layer.matrix, constants)
             _, outputs, inputs = layer.shape
-            constants[side.first] = np.zeros((rank, inputs), np.float32)
-            constants[side.second] = np.zeros((outputs, rank), np.float32)
+            shapes[side] = outputs, inputs
+            constants[side.first] = constants[side.second] = np.zeros(0, np.float32)
         nodes += _beside(node, product.value, sides[layer.name], taken)
     if not sides:
         raise ModelError(
             "side weights (Tuning.lora) are those of linear layers, of which the network has none "
             "on tiles"
         )
-    most = max(
-        min(len(constants[side.second]), constants[side.first].shape[1]) for side in sides.values()
-    )
+    most = max(map(min, shapes.values()))
     if rank > most:
         raise SpecError(
             f"lora must be at most {most}, the highest rank of a matrix of the linear layers on "
             f"tiles, not {rank}"
         )
+    for side, (outputs, inputs) in shapes.items():
+        constants[side.first] = np.zeros((rank, inputs), np.float32)
+        constants[side.second] = np.zeros((outputs, rank), np.float32)
     return replace(graph, nodes=tuple(nodes), constants=constants), tuple(sides.values())
 
 
