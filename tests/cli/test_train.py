@@ -234,7 +234,7 @@ def test_settings_are_those_of_tuning_each_once(call, refused, folder):
     assert (
         refused(*more, *twice).strip().endswith("grain is given twice; give it once, by --tuning")
     )
-    assert "dead must be a number" in refused(*more, "--tuning", "dead=none")
+    assert "dead must be a finite number from 0" in refused(*more, "--tuning", "dead=none")
     assert "device law" in refused(*more, "--tuning", "times=1 h, 30 d")
     assert "compensate must be true or false" in refused(*more, "--tuning", "compensate=1")
 
@@ -257,6 +257,19 @@ def test_what_does_not_fit_is_told_in_one_line(refused, folder):
     assert "no layer is left for the crossbars" in refused(*typed(folder, skip="*", **new))
     assert "exists already" in refused(*typed(folder, model="model.pt2", output="model.pt2"))
     assert not (folder / "none.pt2").exists()
+
+
+def test_an_output_that_would_end_what_the_run_needs_is_refused_before_it(refused, folder):
+    before = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    for name in ("model.pt2", "train.npz", "chip.toml"):
+        assert "is read by this run" in refused(*typed(folder, output=name), "--force")
+    kept = {"checkpoint": folder / "kept"}
+    assert "lies in the checkpoint" in refused(*typed(folder, output="kept", **kept))
+    (folder / "kept").mkdir()
+    assert "lies in the checkpoint" in refused(*typed(folder, output="kept/tuned.pt2", **kept))
+    assert "is a folder" in refused(*typed(folder, output="kept"), "--force")
+    assert "does not exist" in refused(*typed(folder, output="none/tuned.pt2"))
+    assert before == {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
 
 
 def interrupted(arguments, state, told):

@@ -156,6 +156,7 @@ def run(
     require_torch("training")
     hardware_or_chip = _hardware(hardware, chip, measured_unit, behind_wires)
     _refuse_output(output, program=chip is not None, force=force)
+    _refuse_place(output, [model, data, hardware, *([] if chip is None else [chip])], checkpoint)
     graph = xbar.read_model(
         model,
         read_shape(input_shape),
@@ -231,6 +232,7 @@ def _measured(hardware: Hardware | Chip) -> list[str]:
 
 def _refuse_output(output: Path, *, program: bool, force: bool) -> None:
     """Refuse an output that may not be replaced, before the long work."""
+    from xbar.errors import FileError
     from xbar.files import refuse_existing
     from xbar.folders import refuse_directory
 
@@ -240,6 +242,31 @@ def _refuse_output(output: Path, *, program: bool, force: bool) -> None:
         refuse_directory(output, PROGRAM, force=force)
     else:
         refuse_existing(output, force=force)
+        if output.is_dir():
+            raise FileError(
+                f"{output}: is a folder, which no network replaces; choose another name"
+            )
+
+
+def _refuse_place(output: Path, read: Sequence[str | Path], checkpoint: Path | None) -> None:
+    """Refuse an output where it can't be written, or would be the end of what the run needs."""
+    from xbar.errors import FileError
+    from xbar.files import mode_of
+
+    if not mode_of(output.parent):
+        raise FileError(f"{output}: its folder does not exist; make it first")
+    if any(mode_of(Path(each)) and output.resolve() == Path(each).resolve() for each in read):
+        raise FileError(
+            f"{output}: is read by this run, which could not go on without it; choose another name"
+        )
+    if checkpoint is not None and checkpoint.resolve() in (
+        output.resolve(),
+        *output.resolve().parents,
+    ):
+        raise FileError(
+            f"{output}: lies in the checkpoint {checkpoint}, which holds nothing else; choose "
+            "another place"
+        )
 
 
 def read_tuning(texts: Sequence[str], given: Mapping[str, Any]) -> Tuning:
