@@ -214,8 +214,11 @@ def test_two_runs_in_one_folder_refuse_each_other(graph, tmp_path):
     trained(graph, tmp_path / "run", epochs=1, progress=second)
 
 
-@pytest.mark.parametrize("name", ["state.npz", "run.json"])
-def test_a_damaged_file_is_told_and_nothing_is_begun_anew(graph, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("state.npz", "remove the folder to begin again"), ("run.json", "discard it with --force")],
+)
+def test_a_damaged_file_is_told_and_nothing_is_begun_anew(graph, tmp_path, name, advice):
     stopped(graph, tmp_path / "run", 2)
     path = tmp_path / "run" / name
     content = bytearray(path.read_bytes())
@@ -224,7 +227,7 @@ def test_a_damaged_file_is_told_and_nothing_is_begun_anew(graph, tmp_path, name)
         path.write_bytes(wrong)
         with pytest.raises(FileError) as error:
             trained(graph, tmp_path / "run")
-        assert "--force" in str(error.value)
+        assert advice in str(error.value)
         assert path.read_bytes() == wrong
 
 

@@ -266,8 +266,8 @@ class _Folder:
 
     def _damaged(self, error: Exception) -> FileError:
         return FileError(
-            f"{self._keep.folder}: state.npz is damaged ({error}); put back a copy of it, or begin "
-            "again with --force"
+            f"{self._keep.folder}: state.npz is damaged ({error}); put back a copy of it, or "
+            "remove the folder to begin again"
         )
 
 
