@@ -272,7 +272,7 @@ def test_an_output_that_would_end_what_the_run_needs_is_refused_before_it(refuse
 
 
 def interrupted(arguments, told):
-    """Run the verb in a process of its own, which presses Ctrl-C once it has written that of step 5.
+    """Run the verb in a process of its own, which presses Ctrl-C once step 5 is written.
 
     Returns its exit code; its messages are in the file ``told``.
     """
@@ -300,6 +300,7 @@ def test_after_ctrl_c_the_same_command_goes_on_and_writes_the_same_bytes(
     call, refused, folder, tuned, monkeypatch
 ):
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0)
     arguments = typed(folder, output="again.pt2", validation=0.2, epochs=4, batch=16)
     unfinished, told = folder / ".again.pt2.unfinished", folder / "told.txt"
     code = interrupted(arguments, told)
