@@ -81,7 +81,7 @@ def part_of(size: Size, parts: tuple[float, float]) -> Size:
 def step_of(error: float) -> float:
     """The error that a relative error is taken for: the nearest of steps of a tenth; 0 for 0.
 
-    >>> step_of(0.0303) == step_of(0.031), step_of(0.5) < step_of(0.6)
+    >>> step_of(0.031) == step_of(0.033), step_of(0.5) < step_of(0.6)
     (True, True)
     """
     return STEP ** round(math.log(error, STEP)) if error > 0.0 else 0.0
