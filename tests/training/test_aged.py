@@ -99,7 +99,9 @@ def test_what_a_design_has_no_law_for_is_refused(network):
 
 def test_settings_of_designs_are_refused_for_a_chip(network):
     x, chip = np.zeros((4, 10), np.float32), xbar.Chip.sample(design(device=law()), 0)
-    for name, value in {"times": ("1 h",), "weight_noise": 0.1, "lora": 2}.items():
+    settings = {"times": ("1 h",), "weight_noise": 0.1, "lora": 2}
+    settings |= {"largest": 3.0, "dead": 0.0, "gradient": "exact", "grain": 0.0, "stale": 0.0}
+    for name, value in settings.items():
         with pytest.raises(SpecError, match=f"{name} is a setting of training for a design"):
             finetune(network, x, chip, epochs=1, tuning=Tuning(**{name: value}))
 

@@ -205,6 +205,7 @@ def run(
     notes = [*_measured(hardware_or_chip), *graph.notes, *found.notes]
     content = _content(trained, graph, output, notes)
     content |= {"checkpoint": str(kept) if kept.exists() else None, "asked_epochs": epochs}
+    content["finished_early"] = finish and len(trained.history) < epochs
     show(as_json, content, _text(content))
 
 
@@ -350,7 +351,7 @@ def _text(content: dict[str, Any]) -> str:
         kept = f"* kept: epoch {content['kept_epoch']} of {len(epochs)}, of the least loss"
         lines.append(kept if content["kept_epoch"] else "kept as it began: no epoch had less loss")
     if len(epochs) < content["asked_epochs"]:
-        why = "no better one since" if validated else "as far as it was"
+        why = "as far as it was" if content["finished_early"] else "no better one since"
         lines.append(f"stopped after {len(epochs)} of {content['asked_epochs']} epochs: {why}")
     if content["went_on_from_step"]:
         lines.append(f"went on from step {content['went_on_from_step']} of {content['steps']}")

@@ -14,7 +14,7 @@ what is trained then is what the program does. If that made it no better, it sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +41,7 @@ from xbar.training.descent import (
 )
 from xbar.training.examples import Examples
 from xbar.training.on_chip import OnChip
-from xbar.training.recipe import Epoch, Tuning
+from xbar.training.recipe import TUNING, Epoch, Tuning
 from xbar.training.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -83,23 +83,33 @@ def begun(
         tuning: settings.
 
     Raises:
-        SpecError: the chip is of another design than the program; options are given with one.
+        SpecError: the chip is of another design than the program; options are given with one; a
+            setting is of training for a design.
         ModelError: a layer can't be trained.
 
     Warns:
         XbarWarning: the chip has effects that training leaves out; which ones.
     """
     readout, options = how
-    for name in ("times", "temperatures", "compensate", "weight_noise", "lora"):
-        if getattr(tuning, name):
-            raise SpecError(
-                f"{name} is a setting of training for a design; for a chip at a moment of its life "
-                "give that, such as chip.at(time='30 d')"
-            )
+    _refuse_settings(tuning)
     notes = _left_out(chip.hardware)
     for note in notes:
         warn(note)
     return Start(OnChip(program_of(model, chip, readout, options), readout, tuning), tuning, notes)
+
+
+def _refuse_settings(tuning: Tuning) -> None:
+    """Refuse settings that only training for a design uses: here they would change nothing."""
+    moments, given = ("times", "temperatures", "compensate"), asdict(tuning)
+    others = ("largest", "dead", "gradient", "grain", "stale", "weight_noise", "lora")
+    for name in (*moments, *others):
+        if given[name] != getattr(TUNING, name):
+            advice = "leave it out for a chip, whose conductances are read"
+            if name in moments:
+                advice = (
+                    "for a chip at a moment of its life give that, such as chip.at(time='30 d')"
+                )
+            raise SpecError(f"{name} is a setting of training for a design; {advice}")
 
 
 def _left_out(hardware: Hardware) -> tuple[str, ...]:
