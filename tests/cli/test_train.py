@@ -310,6 +310,10 @@ def test_after_ctrl_c_the_same_command_goes_on_and_writes_the_same_bytes(
     assert f"{unfinished} keeps: the same command goes on from there" in message
     assert not (folder / "again.pt2").exists()
     assert "holds a run with seed 0, not 7" in refused(*arguments, "--seed", 7)
+    code, out, err = call(*arguments, "--finish")
+    assert code == 0, err
+    assert "of 4 epochs: as far as it was" in out
+    (folder / "again.pt2").unlink()
     code, out, err = call(*arguments)
     assert code == 0, err
     assert "went on from step 5 " in out
