@@ -1,8 +1,9 @@
 """Accuracy of chips with converters and read noise, of networks trained through them or without.
 
     python benchmarks/training_effects.py --wires 2 10 --chips 5
+    python benchmarks/training_effects.py crepe --wires 2 --epochs 1 --largest 4 --batch 32
 
-The LeNet-5-like network of training.py and its data: of several methods of calibration one is
+The networks of training.py and their data: of several methods of calibration one is
 chosen by images that neither the digital network nor training has seen, on a chip of their own.
 Each chip is programmed for its wires, its converters' ranges are found from 256 training images,
 and it is read exactly. Means over chips, of held-out images.
@@ -16,14 +17,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from training import CHOICE, Task, lenet_task
+from training import CHOICE, Task, crepe_task, lenet_task
 
 import xbar
 from xbar.model.graph import Graph
 from xbar.training import Tuning, finetune
 
 KNOWN = 256
-"""Training images from which ranges are found."""
+"""Training inputs from which ranges are found."""
+TONES = 3200
+"""Random tones that CREPE is trained on."""
+WAYS = "without", "through"
 
 
 def scores(
@@ -40,7 +44,7 @@ def scores(
             metric=lambda outputs, _: score(np.asarray(outputs)),
             readout="nodal",
             calibrate=how,
-            calibration=task.train[0][:KNOWN],
+            calibration=known(task),
             seed=seed,
         )
         assert result.accuracy is not None
@@ -48,10 +52,20 @@ def scores(
     return found
 
 
-def trained(task: Task, design: xbar.Hardware, how: Any, epochs: int) -> tuple[Graph, float]:
+def known(task: Task) -> Any:
+    """Some of the inputs to train on."""
+    return (task.train[0] if isinstance(task.train, tuple) else task.train)[:KNOWN]
+
+
+def trained(
+    task: Task, design: xbar.Hardware, how: Any, arguments: argparse.Namespace
+) -> tuple[Graph, float]:
     """The network trained for a design, and CPU seconds of it."""
+    tuning = Tuning(
+        calibrate=how if design.adc else None, largest=arguments.largest, batch=arguments.batch
+    )
     start = time.process_time()
-    found = finetune(task.graph, task.train, design, epochs=epochs, tuning=Tuning(calibrate=how))
+    found = finetune(task.graph, task.train, design, epochs=arguments.epochs, tuning=tuning)
     return found.graph, time.process_time() - start
 
 
@@ -61,7 +75,7 @@ def chosen(
     """The network trained for a design, with the best of the given methods of calibration."""
     tries = []
     for how in arguments.calibrate:
-        graph, seconds = trained(task, design, how, arguments.epochs)
+        graph, seconds = trained(task, design, how, arguments)
         alone = len(arguments.calibrate) == 1
         valid = 0.0 if alone else scores(graph, task, full, [CHOICE], how)[0]
         tries.append((valid, graph, how, seconds))
@@ -78,6 +92,10 @@ def mean(graph: Graph, task: Task, design: xbar.Hardware | None, chips: int, how
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("network", nargs="?", choices=["lenet", "crepe"], default="lenet")
+    parser.add_argument("--trained", nargs="*", choices=WAYS, default=WAYS, help="rows")
+    parser.add_argument("--largest", type=float, default=Tuning().largest)
+    parser.add_argument("--batch", type=int, default=Tuning().batch)
     parser.add_argument("--wires", type=float, nargs="*", default=[2.0, 10.0], metavar="OHM")
     parser.add_argument("--tile", type=int, default=256)
     parser.add_argument("--chips", type=int, default=5)
@@ -87,7 +105,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.05, help="of a resistor in a read")
     parser.add_argument("--calibrate", nargs="*", default=["percentile"])
     arguments = parser.parse_args()
-    task = lenet_task()
+    task = lenet_task() if arguments.network == "lenet" else crepe_task(TONES)
     digital = task.held[1](np.asarray(task.graph.run(task.held[0]), dtype=np.float64))
     print(f"digital: {digital:.1f} %\n")
     print("| wire | trained | CPU s | chips without converters and noise | chips with them |")
@@ -106,13 +124,12 @@ def main() -> None:
                 "variation": xbar.Variation(read_noise=arguments.noise),
             }
         )
-        for name, design, reads in (
-            ("without them", bare, (bare, full)),
-            ("through them", full, (None, full)),
-        ):
+        rows = {"without": (bare, (bare, full)), "through": (full, (None, full))}
+        for name in arguments.trained:
+            design, reads = rows[name]
             graph, how, seconds = chosen(task, design, full, arguments)
             told = [mean(graph, task, each, arguments.chips, how) for each in reads]
-            parts = [f"{wire:g} ohm", f"{name}, {how}", f"{seconds:.0f}", *told]
+            parts = [f"{wire:g} ohm", f"{name} them, {how}", f"{seconds:.0f}", *told]
             print(f"| {' | '.join(parts)} |", flush=True)
 
 
