@@ -47,7 +47,7 @@ def test_every_method_finds_a_ticket_of_the_digits(run):
     found = run("curves", f"{ONE} --tasks digits --shares 0.5 --epochs 15")["curves_digits"]
     dense = found["whole"]["dense"][0]
     assert dense > 94
-    assert len(found["each"]) == 8
+    assert len(found["each"]) == 9
     for name, shares in found["each"].items():
         assert shares["50%"][0] > dense - 4, name
     names = ["dense", "logistic regression", *found["each"]]
@@ -59,7 +59,8 @@ def test_every_network_of_the_curves_runs(run):
     line = f"{ONE} --tasks perceptron lenet conv4 --epochs 1 --images 60 --shares 0.5"
     found = run("curves", f"{line} --methods normal")
     for name in ("curves_perceptron", "curves_lenet", "curves_conv4"):
-        assert [row["method"] for row in found[name]["rows"]][-1] == "edge-popup, normal"
+        methods = [row["method"] for row in found[name]["rows"]]
+        assert methods[-2:] == ["edge-popup, normal", "gates, normal"]
     assert found["curves_lenet"]["rows"][1]["method"] == "dense, no batch norm"
 
 
@@ -175,14 +176,17 @@ def test_tables_go_into_the_documents(script, tmp_path):
 
 def test_every_table_of_the_experiments_has_its_place_in_a_document(script):
     tables = script("tables")
-    text = "".join((DOCS / name).read_text() for name in ("tickets.md", "tickets_constructions.md"))
+    pages = ("tickets.md", "tickets_constructions.md", "tickets_laws.md")
+    text = "".join((DOCS / name).read_text() for name in pages)
     places = [found[1] for found in tables.PLACE.finditer(text)]
     assert sorted(places) == sorted(
         [
+            "attention", "attention_heads",
             "chips_controls", "chips_wires", "claims", "claims_gaps",
             "construct_784_500_10", "construct_lenet", "construct_lenet_layers",
             "construct_lenet_products", "construct_neurons", "construct_sizes",
             "curves_conv4", "curves_digits", "curves_lenet", "curves_perceptron",
-            "structure", "structure_pairs",
+            "gates", "growth_laws", "growth_laws_fits", "lattice_partitions", "lattice_tiers",
+            "precedent", "structure", "structure_pairs",
         ]
     )  # fmt: skip

@@ -138,7 +138,7 @@ def run(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Train a network further for a design, through its exact wires, or for one chip.
+    """Train a network further for a design, through exact wires.
 
     Any chip of the design suits the result: xbar compile tuned.pt2 --wire-aware. With --chip the
     result is the program of that chip, trained around its errors.
